@@ -1,0 +1,94 @@
+"""The only maker of boto3 clients: one session, one cached client a service, one retry policy."""
+
+import threading
+from typing import Any
+
+import boto3
+from boto3.dynamodb.conditions import Attr, Key
+from boto3.dynamodb.types import TypeSerializer
+from botocore import exceptions
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+__all__ = ["Attr", "ClientError", "Key", "client", "error_code", "is_passing_fault", "marshal"]
+
+# Three attempts in all, one second at first and doubling, is what every caller of AWS here lives with;
+# a function that waited longer would outlast the API's own 29 seconds.
+_CONFIG = Config(
+    retries={"mode": "standard", "total_max_attempts": 3},
+    connect_timeout=3,
+    read_timeout=20,
+    max_pool_connections=32,
+    signature_version="v4",
+)
+_S3_CONFIG = _CONFIG.merge(Config(signature_version="s3v4"))
+
+_PASSING_CODES = frozenset(
+    {
+        "InternalError",
+        "InternalErrorException",
+        "InternalFailure",
+        "InternalServerError",
+        "LimitExceededException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestTimeout",
+        "ServiceUnavailable",
+        "ServiceUnavailableException",
+        "SlowDown",
+        "ThrottledException",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+        "TransactionInProgressException",
+    }
+)
+
+_clients: dict[str, Any] = {}
+_making = threading.Lock()
+_serializer = TypeSerializer()
+
+
+def client(service: str) -> Any:
+    """The client of a service, made on first use and kept for the life of the process.
+
+    DynamoDB's takes and gives plain Python values (str, Decimal, list, dict) instead of typed attributes.
+    """
+    made = _clients.get(service)
+    if made is None:
+        # A boto3 session is not safe to use from two threads; the clients that it makes are.
+        with _making:
+            made = _clients.get(service) or _clients.setdefault(service, _make(service))
+    return made
+
+
+def _make(service: str) -> Any:
+    if service == "dynamodb":
+        return _session().resource("dynamodb", config=_CONFIG).meta.client
+    return _session().client(service, config=_S3_CONFIG if service == "s3" else _CONFIG)
+
+
+def _session() -> boto3.Session:
+    if "session" not in _clients:
+        _clients["session"] = boto3.Session()
+    session: boto3.Session = _clients["session"]
+    return session
+
+
+def marshal(value: Any) -> dict[str, Any]:
+    """A plain value in DynamoDB's typed form, e.g. `{"S": "x"}`: for those who write without boto3."""
+    typed: dict[str, Any] = _serializer.serialize(value)
+    return typed
+
+
+def error_code(error: BaseException) -> str | None:
+    """The code of a service's refusal (`"NoSuchKey"`), or None where no service answered."""
+    return error.response.get("Error", {}).get("Code") if isinstance(error, ClientError) else None
+
+
+def is_passing_fault(error: BaseException) -> bool:
+    """Whether the same call may well succeed later: throttled, out, or out of reach."""
+    if isinstance(error, ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return error_code(error) in _PASSING_CODES or status >= 500
+    return isinstance(error, exceptions.HTTPClientError | exceptions.ConnectionError)

@@ -1,0 +1,158 @@
+"""The only reader of os.environ: environment, then SSM Parameter Store, then the default, then a clear error."""
+
+import functools
+import os
+from collections.abc import Iterable
+
+from aws_lambda_powertools.utilities.parameters import SSMProvider
+
+from chalicelib.core import aws
+from chalicelib.core.errors import MissingConfigError
+
+VERSION = "0.1.0"
+
+# Settings that work without being set. What is not here is a resource's name and must be set.
+DEFAULTS = {
+    "SERVICE_NAME": "darkroom",
+    "CORS_ORIGIN": "*",
+    "MAX_FILE_SIZE": "10485760",
+    "MAX_PIXELS": "50000000",
+    "ALLOWED_TYPES": "image/jpeg,image/png,image/gif,image/webp",
+    "RESIZE_DIMENSIONS": "small=800x600,medium=1200x900,large=1920x1080",
+    "QUALITY_SETTING": "85",
+    "OUTPUT_FORMATS": "jpeg",
+    "WATERMARK_TEXT": "Processed by Image Platform",
+    "WATERMARK_FONT": "Arial",
+    "WATERMARK_COLOR": "#FFFFFF",
+    "WATERMARK_POSITION": "bottom-right",
+    "WATERMARK_OPACITY": "0.5",
+    "WATERMARK_IMAGE_KEY": "",
+    "SCAN_COMMAND_URL": "",
+    "ALLOW_PRIVATE_ADDRESSES": "false",
+    "LINK_EXPIRY_SECONDS": "3600",
+    "USAGE_KEEP_DAYS": "90",
+    "LOG_LEVEL": "INFO",
+}
+
+# A Lambda container lives for hours at most: what was read once holds for its life.
+_CONTAINER_LIFE_SECONDS = 86_400
+
+
+def get(name: str) -> str:
+    """The value of a setting, as text.
+
+    Raises:
+        MissingConfigError: it stands neither in the environment nor in Parameter Store, and has no default.
+    """
+    value = os.environ.get(name)
+    return value if value is not None else resolve([name])[name]
+
+
+def integer(name: str) -> int:
+    return int(get(name))
+
+
+def number(name: str) -> float:
+    return float(get(name))
+
+
+def flag(name: str) -> bool:
+    return get(name).strip().lower() in {"true", "1", "yes", "on"}
+
+
+def words(name: str) -> list[str]:
+    """A comma-separated setting as its parts, blanks left out."""
+    return [word.strip() for word in get(name).split(",") if word.strip()]
+
+
+def resolve(names: Iterable[str]) -> dict[str, str]:
+    """The values of several settings; all that the environment lacks are fetched from Parameter Store at once.
+
+    Raises:
+        MissingConfigError: naming every setting that stands nowhere, and both places that were looked at.
+    """
+    found: dict[str, str] = {}
+    wanting: list[str] = []
+    for name in names:
+        value = os.environ.get(name)
+        if value is None:
+            wanting.append(name)
+        else:
+            found[name] = value
+    stored = _stored(tuple(sorted(wanting))) if wanting else {}
+    missing = {name: parameter_path(name) for name in wanting if name not in stored and name not in DEFAULTS}
+    if missing:
+        raise MissingConfigError(missing)
+    return found | {name: stored[name] if name in stored else DEFAULTS[name] for name in wanting}
+
+
+def _stored(names: tuple[str, ...]) -> dict[str, str]:
+    paths = {parameter_path(name): name for name in names}
+    values = _provider().get_parameters_by_name(
+        parameters={path: {} for path in paths},
+        decrypt=True,
+        max_age=_CONTAINER_LIFE_SECONDS,
+        raise_on_error=False,
+    )
+    return {name: str(values[path]) for path, name in paths.items() if path in values}
+
+
+@functools.cache
+def _provider() -> SSMProvider:
+    return SSMProvider(boto3_client=aws.client("ssm"))
+
+
+def parameter_path(name: str) -> str:
+    return f"/darkroom/{stage()}/{service()}/{name}"
+
+
+def stage() -> str:
+    return os.environ.get("STAGE", "local")
+
+
+def service() -> str:
+    return os.environ.get("SERVICE_NAME", DEFAULTS["SERVICE_NAME"])
+
+
+def region() -> str:
+    return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION", "us-east-1")
+
+
+def log_level() -> str:
+    return os.environ.get("LOG_LEVEL", DEFAULTS["LOG_LEVEL"])
+
+
+def cors_origin() -> str:
+    """Named when app.py is imported, so from the environment only."""
+    return os.environ.get("CORS_ORIGIN", DEFAULTS["CORS_ORIGIN"])
+
+
+def function_name() -> str:
+    """The running function's name at AWS; the API under `chalice local` has none."""
+    return os.environ.get("AWS_LAMBDA_FUNCTION_NAME", f"{service()}-{stage()}")
+
+
+def function_memory_mb() -> int:
+    return int(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512"))
+
+
+def trace_id() -> str | None:
+    return os.environ.get("_X_AMZN_TRACE_ID")
+
+
+def trigger_name(variable: str) -> str:
+    """What a trigger's decorator names when app.py is imported: a bucket, a queue, a topic or a stream.
+
+    From the environment only: every function imports app.py, so a look-up elsewhere would cost each cold start.
+    Chalice's command line (which deploys the triggers) must not guess; a running function never uses the name.
+    A queue's URL gives its last part, the name that Chalice asks for.
+
+    Raises:
+        MissingConfigError: under Chalice's command line, where the variable is not set.
+    """
+    value = os.environ.get(variable)
+    if value is None:
+        if os.environ.get("AWS_CHALICE_CLI_MODE") and stage() != "local":
+            raise MissingConfigError({variable: "(not consulted for a trigger)"})
+        return f"unset-{variable.lower().replace('_', '-')}"
+    return value.rsplit("/", 1)[-1] if value.startswith(("http://", "https://")) else value

@@ -1,0 +1,118 @@
+"""Every failure of ours: its class, HTTP status, stable code, and the sentence that a caller may read."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+class DarkroomError(Exception):
+    """A failure that a caller is told about. `message` is public: it never holds a secret or a cause."""
+
+    status = 500
+    code = "UNKNOWN_ERROR"
+    message = "Something went wrong on our side."
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        details: Sequence[Mapping[str, str]] = (),
+        retry_after: int | None = None,
+    ) -> None:
+        """`details` name what was wrong, field by field; `retry_after` is in seconds."""
+        self.message = message or type(self).message
+        self.details = list(details)
+        self.retry_after = retry_after
+        super().__init__(self.message)
+
+    def body(self, request_id: str) -> dict[str, Any]:
+        """The answer's body: `{success: false, message, error: {type, code, details?}, requestId}`."""
+        error: dict[str, Any] = {"type": type(self).__name__, "code": self.code}
+        if self.details:
+            error["details"] = self.details
+        return {"success": False, "message": self.message, "error": error, "requestId": request_id}
+
+    def headers(self) -> dict[str, str]:
+        return {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
+
+
+class UnexpectedError(DarkroomError):
+    """What nobody foresaw; the cause is in the log, under the same request id."""
+
+
+class InvalidRequestError(DarkroomError):
+    status, code, message = 400, "INVALID_REQUEST", "The request is not valid."
+
+
+class NotAuthenticatedError(DarkroomError):
+    status, code, message = 401, "NOT_AUTHENTICATED", "A valid access token is needed."
+
+    def headers(self) -> dict[str, str]:
+        return {"WWW-Authenticate": "Bearer"}
+
+
+class PermissionDeniedError(DarkroomError):
+    status, code, message = 403, "PERMISSION_DENIED", "You may not do this."
+
+
+class NotFoundError(DarkroomError):
+    status, code, message = 404, "NOT_FOUND", "There is nothing here."
+
+
+class MethodNotAllowedError(DarkroomError):
+    status, code, message = 405, "METHOD_NOT_ALLOWED", "This route does not take that method."
+
+
+class ConflictError(DarkroomError):
+    status, code, message = 409, "CONFLICT", "The present state does not allow this."
+
+
+class TooLargeError(DarkroomError):
+    status, code, message = 413, "TOO_LARGE", "That is too large."
+
+
+class UnsupportedTypeError(DarkroomError):
+    status, code, message = 415, "UNSUPPORTED_TYPE", "That type is not accepted."
+
+
+class TooManyRequestsError(DarkroomError):
+    status, code, message = 429, "TOO_MANY_REQUESTS", "Too many requests; try again later."
+
+    def __init__(self, message: str | None = None, *, retry_after: int = 60) -> None:
+        super().__init__(message, retry_after=retry_after)
+
+
+class UnavailableError(DarkroomError):
+    """Something that we depend on is out; the same request may succeed later."""
+
+    status, code, message = 503, "UNAVAILABLE", "Something we depend on is out; try again shortly."
+
+    def __init__(self, message: str | None = None, *, retry_after: int = 5) -> None:
+        super().__init__(message, retry_after=retry_after)
+
+
+class MissingConfigError(DarkroomError):
+    """A setting that a function declares stands nowhere: an operator's fault, so the caller hears no names."""
+
+    code, message = "MISCONFIGURED", "The service is not set up completely; its operators have been told."
+
+    def __init__(self, missing: Mapping[str, str]) -> None:
+        """`missing` maps each variable to the Parameter Store path that was looked at as well."""
+        super().__init__()
+        self.missing = dict(missing)
+
+    def __str__(self) -> str:
+        places = "; ".join(
+            f"{name} (looked at the environment variable {name} and at the parameter {path})"
+            for name, path in self.missing.items()
+        )
+        return f"missing configuration: {places}"
+
+
+# What Chalice itself refuses, before any function of ours runs.
+BY_STATUS: dict[int, type[DarkroomError]] = {
+    400: InvalidRequestError,
+    404: NotFoundError,
+    405: MethodNotAllowedError,
+    415: UnsupportedTypeError,
+    500: UnexpectedError,
+}

@@ -1,0 +1,155 @@
+"""What a function may touch: declared beside it, read back to make its IAM policy and to check its settings.
+
+Each member's value is the operation's name in its service's API; a test holds them against botocore's models.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from enum import StrEnum
+from typing import Any, TypeVar
+
+
+class Operation(StrEnum):
+    """An operation of an AWS service."""
+
+
+class DynamoDBOperation(Operation):
+    GET_ITEM = "GetItem"
+    PUT_ITEM = "PutItem"
+    UPDATE_ITEM = "UpdateItem"
+    DELETE_ITEM = "DeleteItem"
+    QUERY = "Query"
+    SCAN = "Scan"
+    BATCH_GET_ITEM = "BatchGetItem"
+    BATCH_WRITE_ITEM = "BatchWriteItem"
+    TRANSACT_WRITE_ITEMS = "TransactWriteItems"
+
+
+class S3Operation(Operation):
+    GET_OBJECT = "GetObject"
+    HEAD_OBJECT = "HeadObject"
+    PUT_OBJECT = "PutObject"
+    DELETE_OBJECT = "DeleteObject"
+    DELETE_OBJECTS = "DeleteObjects"
+    LIST_BUCKET = "ListObjectsV2"
+    LIST_OBJECT_VERSIONS = "ListObjectVersions"
+
+
+class SQSOperation(Operation):
+    SEND_MESSAGE = "SendMessage"
+    RECEIVE_MESSAGE = "ReceiveMessage"
+    DELETE_MESSAGE = "DeleteMessage"
+    DELETE_MESSAGE_BATCH = "DeleteMessageBatch"
+    GET_QUEUE_ATTRIBUTES = "GetQueueAttributes"
+    CHANGE_MESSAGE_VISIBILITY = "ChangeMessageVisibility"
+
+
+class SNSOperation(Operation):
+    PUBLISH = "Publish"
+
+
+class StepFunctionsOperation(Operation):
+    START_EXECUTION = "StartExecution"
+    START_SYNC_EXECUTION = "StartSyncExecution"
+    DESCRIBE_STATE_MACHINE = "DescribeStateMachine"
+
+
+class SecretsManagerOperation(Operation):
+    GET_SECRET_VALUE = "GetSecretValue"
+    PUT_SECRET_VALUE = "PutSecretValue"
+
+
+class SSMOperation(Operation):
+    GET_PARAMETER = "GetParameter"
+    GET_PARAMETERS = "GetParameters"
+    PUT_PARAMETER = "PutParameter"
+    DELETE_PARAMETER = "DeleteParameter"
+
+
+class LambdaOperation(Operation):
+    INVOKE_FUNCTION = "Invoke"
+    GET_FUNCTION = "GetFunction"
+
+
+class CognitoOperation(Operation):
+    SIGN_UP = "SignUp"
+    CONFIRM_SIGN_UP = "ConfirmSignUp"
+    RESEND_CONFIRMATION_CODE = "ResendConfirmationCode"
+    INITIATE_AUTH = "InitiateAuth"
+    RESPOND_TO_AUTH_CHALLENGE = "RespondToAuthChallenge"
+    FORGOT_PASSWORD = "ForgotPassword"
+    CONFIRM_FORGOT_PASSWORD = "ConfirmForgotPassword"
+    ADMIN_GET_USER = "AdminGetUser"
+    ADMIN_CREATE_USER = "AdminCreateUser"
+    ADMIN_UPDATE_USER = "AdminUpdateUserAttributes"
+    ADMIN_DELETE_USER = "AdminDeleteUser"
+    ADMIN_USER_GLOBAL_SIGN_OUT = "AdminUserGlobalSignOut"
+
+
+class BedrockOperation(Operation):
+    INVOKE_MODEL = "InvokeModel"
+    INVOKE_MODEL_WITH_RESPONSE_STREAM = "InvokeModelWithResponseStream"
+    INVOKE_GUARDRAIL = "ApplyGuardrail"
+
+
+class CloudWatchOperation(Operation):
+    PUT_METRIC_DATA = "PutMetricData"
+    GET_METRIC_DATA = "GetMetricData"
+
+
+# The service's name in boto3.
+SERVICES: dict[type[Operation], str] = {
+    DynamoDBOperation: "dynamodb",
+    S3Operation: "s3",
+    SQSOperation: "sqs",
+    SNSOperation: "sns",
+    StepFunctionsOperation: "stepfunctions",
+    SecretsManagerOperation: "secretsmanager",
+    SSMOperation: "ssm",
+    LambdaOperation: "lambda",
+    CognitoOperation: "cognito-idp",
+    BedrockOperation: "bedrock-runtime",
+    CloudWatchOperation: "cloudwatch",
+}
+
+Grants = Mapping[str, Iterable[Operation]]
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def required_env_vars(grants: Grants) -> Callable[[Function], Function]:
+    """Declares the variables that a function needs and, for each, the operations on what it names.
+
+    A setting that names no resource takes `[]`. Nothing is resolved here: whoever runs the function
+    (`@validated`, `@track_execution`) resolves all of `of(function)` before its first line.
+
+    Raises:
+        TypeError: an operation is not one of the enums above.
+    """
+    for variable, operations in grants.items():
+        for operation in operations:
+            if not isinstance(operation, Operation):
+                raise TypeError(f"{variable}: {operation!r} is not an operation of an AWS service")
+
+    def declare(function: Function) -> Function:
+        add(function, grants)
+        return function
+
+    return declare
+
+
+def add(function: Callable[..., Any], grants: Grants) -> None:
+    """Adds to what a function declares; a decorator brings its own needs so."""
+    function.__dict__["grants"] = merge(of(function), grants)
+
+
+def of(function: Callable[..., Any]) -> dict[str, frozenset[Operation]]:
+    """All that is declared of a function: variable → operations."""
+    declared: dict[str, frozenset[Operation]] = getattr(function, "grants", {})
+    return declared
+
+
+def merge(*many: Grants) -> dict[str, frozenset[Operation]]:
+    merged: dict[str, frozenset[Operation]] = {}
+    for grants in many:
+        for variable, operations in grants.items():
+            merged[variable] = merged.get(variable, frozenset()) | frozenset(operations)
+    return merged

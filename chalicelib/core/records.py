@@ -1,0 +1,68 @@
+"""The forms that all records share: sortable identifiers, UTC times, JSON, and the cursors of lists."""
+
+import base64
+import binascii
+import json
+import secrets
+import time
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from chalicelib.core.errors import InvalidRequestError
+
+# Crockford's base 32 in lower case: sorts as its numbers do, and no letter is taken for another.
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_TIME_DIGITS = 10
+_RANDOM_DIGITS = 16
+
+
+def new_id(prefix: str) -> str:
+    """`img_01j9…`: 48 bits of milliseconds, then 80 of randomness, so that ids sort by the time they were made."""
+    milliseconds = time.time_ns() // 1_000_000
+    return f"{prefix}_{_base32(milliseconds, _TIME_DIGITS)}{_base32(secrets.randbits(80), _RANDOM_DIGITS)}"
+
+
+def _base32(number: int, digits: int) -> str:
+    return "".join(_ALPHABET[(number >> 5 * place) & 31] for place in reversed(range(digits)))
+
+
+def now() -> str:
+    """This moment: ISO 8601, UTC, milliseconds."""
+    return timestamp(datetime.now(UTC))
+
+
+def timestamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def parse_timestamp(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def to_json(value: Any) -> str:
+    """Compact JSON; DynamoDB's Decimals become numbers."""
+    return json.dumps(value, default=_plain, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def to_cursor(key: str) -> str:
+    """An opaque cursor that says where the next page begins."""
+    return base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")
+
+
+def from_cursor(cursor: str) -> str:
+    """The key in a cursor of ours.
+
+    Raises:
+        InvalidRequestError: no cursor of ours looks like that.
+    """
+    try:
+        return base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        raise InvalidRequestError(details=[{"field": "cursor", "message": "is not a cursor of this list"}]) from None

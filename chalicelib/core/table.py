@@ -1,0 +1,147 @@
+"""A DynamoDB table spoken to in plain values: consistent reads, conditional writes, pages newest first."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from chalicelib.core import aws, config
+from chalicelib.core.aws import Attr, Key
+
+__all__ = ["Attr", "ConditionFailedError", "Key", "Page", "Table"]
+
+Item = dict[str, Any]
+
+
+class ConditionFailedError(Exception):
+    """A conditional write found the item in another state; nothing was written."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some items of a list, and the sort key after which the next page begins (None: there is none)."""
+
+    items: list[Item]
+    next_after: str | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """The table whose name the environment variable `variable` carries; `partition` and `sort` name its keys."""
+
+    variable: str
+    partition: str
+    sort: str | None = None
+
+    @property
+    def name(self) -> str:
+        return config.get(self.variable)
+
+    def key(self, partition: str, sort: str | None = None) -> Item:
+        return {self.partition: partition} | ({} if self.sort is None else {self.sort: sort})
+
+    def get(self, partition: str, sort: str | None = None) -> Item | None:
+        """The item, read consistently, or None."""
+        answer = aws.client("dynamodb").get_item(
+            TableName=self.name, Key=self.key(partition, sort), ConsistentRead=True
+        )
+        item: Item | None = answer.get("Item")
+        return item
+
+    def put(self, item: Mapping[str, Any]) -> None:
+        aws.client("dynamodb").put_item(TableName=self.name, Item=writable(item))
+
+    def create(self, item: Mapping[str, Any]) -> None:
+        """Puts an item that must not be there yet.
+
+        Raises:
+            ConditionFailedError: it is.
+        """
+        self._conditional("put_item", Item=writable(item), ConditionExpression=Attr(self.partition).not_exists())
+
+    def update(
+        self,
+        partition: str,
+        sort: str | None = None,
+        *,
+        when: Any,
+        change: Mapping[str, Any],
+        remove: Iterable[str] = (),
+    ) -> Item:
+        """Sets and removes attributes where the condition `when` holds; gives the item as it then is.
+
+        Raises:
+            ConditionFailedError: the condition does not hold.
+        """
+        names = {f"#u{i}": name for i, name in enumerate([*change, *remove])}
+        values = {f":u{i}": value for i, value in enumerate(writable(change).values())}
+        placeholders = list(names)
+        sets = [f"{name} = {value}" for name, value in zip(placeholders, values, strict=False)]
+        expression = f"SET {', '.join(sets)}"
+        if len(placeholders) > len(sets):
+            expression += f" REMOVE {', '.join(placeholders[len(sets) :])}"
+        answer = self._conditional(
+            "update_item",
+            Key=self.key(partition, sort),
+            ConditionExpression=when,
+            UpdateExpression=expression,
+            ExpressionAttributeNames=names,
+            ExpressionAttributeValues=values,
+            ReturnValues="ALL_NEW",
+        )
+        item: Item = answer["Attributes"]
+        return item
+
+    def delete(self, partition: str, sort: str | None = None) -> None:
+        aws.client("dynamodb").delete_item(TableName=self.name, Key=self.key(partition, sort))
+
+    def page(
+        self, partition: str, *, limit: int, after: str | None = None, keep: Any = None, newest_first: bool = True
+    ) -> Page:
+        """Up to `limit` items of one partition that satisfy the filter `keep`, in the order of their sort key."""
+        items: list[Item] = []
+        while True:
+            query: Item = {
+                "TableName": self.name,
+                "KeyConditionExpression": Key(self.partition).eq(partition),
+                "ScanIndexForward": not newest_first,
+                # One more than wanted tells whether there is a next page without a further query.
+                "Limit": limit + 1,
+                "ConsistentRead": True,
+            }
+            if keep is not None:
+                query["FilterExpression"] = keep
+            if after is not None:
+                query["ExclusiveStartKey"] = self.key(partition, after)
+            answer = aws.client("dynamodb").query(**query)
+            items += answer["Items"]
+            if len(items) > limit:
+                return Page(items[:limit], str(items[limit - 1][str(self.sort)]))
+            last = answer.get("LastEvaluatedKey")
+            if last is None:
+                return Page(items, None)
+            after = str(last[str(self.sort)])
+
+    def _conditional(self, operation: str, **arguments: Any) -> Item:
+        try:
+            answer: Item = getattr(aws.client("dynamodb"), operation)(TableName=self.name, **arguments)
+        except aws.ClientError as error:
+            if aws.error_code(error) == "ConditionalCheckFailedException":
+                raise ConditionFailedError from error
+            raise
+        return answer
+
+
+def writable(item: Mapping[str, Any]) -> Item:
+    """The item as DynamoDB takes it: floats as exact decimals, what is None left out."""
+    return {name: _writable(value) for name, value in item.items() if value is not None}
+
+
+def _writable(value: Any) -> Any:
+    if isinstance(value, float):
+        return Decimal(str(value))
+    if isinstance(value, Mapping):
+        return writable(value)
+    if isinstance(value, list | tuple):
+        return [_writable(inner) for inner in value]
+    return value

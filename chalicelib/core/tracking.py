@@ -1,0 +1,181 @@
+"""The one clock: how long each operation and function ran, what it cost, and how it ended, as usage records."""
+
+import functools
+import resource
+import secrets
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar, overload
+
+from chalicelib.core import config, grants, log, records
+from chalicelib.core.grants import DynamoDBOperation, required_env_vars
+from chalicelib.core.table import Table
+
+USAGE = Table("USAGE_METRICS_DYNAMO_TABLE", "account", "timestamp")
+SYSTEM_ACCOUNT = "system"
+
+# Dollars a GB-second and a request, us-east-1, first tier: aws.amazon.com/lambda/pricing, read 2026-11.
+PRICE_PER_GB_SECOND = {"x86_64": 0.0000166667, "arm64": 0.0000133334}
+PRICE_PER_REQUEST = 0.0000002
+# The architecture that config.json deploys to.
+ARCHITECTURE = "arm64"
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+
+@dataclass
+class Execution:
+    """One run of an operation, from its start until `track` writes it down."""
+
+    operation: str
+    endpoint: str
+    event_source: str
+    memory_allocated_mb: int
+    account: str = SYSTEM_ACCOUNT
+    user: str | None = None
+    api_key_id: str | None = None
+    error_type: str | None = None
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    started: float = field(default_factory=time.perf_counter)
+
+    def caller_is(self, user: str, api_key_id: str | None = None) -> None:
+        self.account = self.user = user
+        self.api_key_id = api_key_id
+
+    def failed(self, error: BaseException | str) -> None:
+        self.error_type = error if isinstance(error, str) else type(error).__name__
+
+    def record(self) -> dict[str, Any]:
+        """The usage record: duration in ms, memory in MB, cost in dollars; it expires after USAGE_KEEP_DAYS."""
+        duration_ms = (time.perf_counter() - self.started) * 1000
+        expires = self.started_at + timedelta(days=config.integer("USAGE_KEEP_DAYS"))
+        return {
+            "account": self.account,
+            # Two runs may start in the same millisecond.
+            "timestamp": f"{records.timestamp(self.started_at)}#{secrets.token_hex(4)}",
+            "user": self.user,
+            "api_key_id": self.api_key_id,
+            "operation": self.operation,
+            "endpoint": self.endpoint,
+            "event_source": self.event_source,
+            "duration_ms": round(duration_ms, 3),
+            "memory_used_mb": _memory_used_mb(),
+            "memory_allocated_mb": self.memory_allocated_mb,
+            "lambda_cost": lambda_cost(duration_ms, self.memory_allocated_mb),
+            "success": self.error_type is None,
+            "error_type": self.error_type,
+            "ttl": int(expires.timestamp()),
+        }
+
+
+def lambda_cost(duration_ms: float, memory_mb: int, architecture: str = ARCHITECTURE) -> float:
+    """Dollars for one run: GB × seconds × price, and the request's own fee (AWS Lambda pricing)."""
+    gigabyte_seconds = memory_mb / 1024 * duration_ms / 1000
+    return round(gigabyte_seconds * PRICE_PER_GB_SECOND[architecture] + PRICE_PER_REQUEST, 12)
+
+
+def _memory_used_mb() -> int:
+    # The kernel's high-water mark is in KB on Linux and in bytes on macOS.
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak // (1024 * 1024 if sys.platform == "darwin" else 1024)
+
+
+@contextmanager
+def track(operation: str, endpoint: str, event_source: str, memory_mb: int | None = None) -> Iterator[Execution]:
+    """Times what runs inside and writes its usage record, whether it ends well or raises.
+
+    A record that cannot be written is logged and costs nobody anything else.
+    """
+    execution = Execution(operation, endpoint, event_source, memory_mb or config.function_memory_mb())
+    try:
+        yield execution
+    except BaseException as error:
+        execution.failed(error)
+        raise
+    finally:
+        _write(execution)
+
+
+@required_env_vars({"USAGE_METRICS_DYNAMO_TABLE": [DynamoDBOperation.PUT_ITEM]})
+def _write(execution: Execution) -> None:
+    try:
+        USAGE.put(execution.record())
+    except Exception as error:  # tracking never fails an operation, whatever went wrong in it
+        log.warning("USAGE_NOT_RECORDED", error, operation=execution.operation)
+
+
+NEEDS = grants.of(_write)
+
+
+@overload
+def track_execution(function: Handler) -> Handler: ...
+@overload
+def track_execution(*, account: Callable[[Mapping[str, Any]], str | None]) -> Callable[[Handler], Handler]: ...
+
+
+def track_execution(
+    function: Handler | None = None, *, account: Callable[[Mapping[str, Any]], str | None] | None = None
+) -> Handler | Callable[[Handler], Handler]:
+    """Runs an event handler `(event, context)`: its settings resolved, its lines identified, its run recorded.
+
+    `account` finds in the event whose run it is; without it the run is the system's own. What the handler
+    raises goes on to AWS, which retries: an error that were swallowed here would lose the event.
+    """
+    if function is None:
+        return functools.partial(_tracked, account=account or _nobody)
+    return _tracked(function, account=_nobody)
+
+
+def _nobody(event: Mapping[str, Any]) -> None:
+    return None
+
+
+def _tracked(function: Handler, account: Callable[[Mapping[str, Any]], str | None]) -> Handler:
+    @functools.wraps(function)
+    def run(event: Any, context: Any = None) -> Any:
+        # Chalice wraps what a trigger sends, context and all; a handler of ours reads both as AWS sent them.
+        raw: Mapping[str, Any] = event if isinstance(event, Mapping) else event.to_dict()
+        context = context or getattr(event, "context", None)
+        request_id = str(getattr(context, "aws_request_id", ""))
+        with (
+            log.context(request_id, correlation_of(raw)),
+            track(function.__name__, function.__name__, event_source(raw)) as execution,
+        ):
+            owner = account(raw)
+            if owner is not None:
+                execution.caller_is(owner)
+            try:
+                config.resolve(grants.of(run))
+                return function(raw, context)
+            except Exception as error:
+                log.error("FUNCTION_FAILED", error, operation=function.__name__)
+                raise
+
+    grants.add(run, NEEDS)
+    return run  # type: ignore[return-value]
+
+
+_RECORD_SOURCES = {"aws:sqs": "SQS", "aws:s3": "S3", "aws:dynamodb": "DynamoDB Stream", "aws:sns": "SNS"}
+
+
+def event_source(event: Mapping[str, Any]) -> str:
+    """What fired a function, told from the payload as AWS sends it."""
+    entries = event.get("Records")
+    if isinstance(entries, list) and entries and isinstance(entries[0], Mapping):
+        return _RECORD_SOURCES.get(str(entries[0].get("eventSource") or entries[0].get("EventSource")), "Direct")
+    if "httpMethod" in event or "requestContext" in event:
+        return "HTTP"
+    if event.get("source") == "aws.events" or event.get("detail-type") == "Scheduled Event":
+        return "Scheduled"
+    # Our state machine hands every function the name of the execution that it runs in.
+    return "Step Functions" if "execution" in event else "Direct"
+
+
+def correlation_of(event: Mapping[str, Any]) -> str | None:
+    """The identity that came with the event from whoever began the work."""
+    found = event.get("correlationId")
+    return str(found) if found else None

@@ -1,0 +1,277 @@
+"""The journey of an upload: S3 event → queue → execution → validation, resize, watermark.
+
+The state machine (infra/image_pipeline.asl.json) calls the three steps, and writes the outcome itself.
+A step that fails raises: ImageRejectedError where the picture is at fault, anything else is tried again.
+"""
+
+import base64
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import unquote_plus
+
+from chalicelib import external, images, imaging
+from chalicelib.core import aws, config, log
+from chalicelib.core.access import Caller
+from chalicelib.images import Variant
+from chalicelib.imaging import ImageInfo, ImageRejectedError, Limits, Mark, Recipe, Rendition, Size
+from chalicelib.imaging.values import OUTPUTS
+
+Step = Mapping[str, Any]
+
+# So small that it goes into the image's row, as a data URI to show while the real one loads.
+_PLACEHOLDER = Size("placeholder", 24, 24)
+
+
+# ------------------------------------------------- from the event to the execution
+
+
+def enqueue_uploads(event: Mapping[str, Any]) -> None:
+    """Queues each object of an S3 event for processing, unless it is no upload or was seen before."""
+    for record in event.get("Records", ()):
+        found = record["s3"]["object"]
+        # Keys come URL-encoded, exactly once (Amazon S3, "Event message structure").
+        key = unquote_plus(found["key"])
+        image = images.uploaded(key, int(found.get("size", 0)), found.get("versionId"))
+        if image is None:
+            log.info("UPLOAD_IGNORED", s3Key=key)
+        else:
+            _enqueue(image.message())
+
+
+def _enqueue(message: Mapping[str, Any]) -> None:
+    body = json.dumps({**message, "correlationId": log.correlation_id()})
+    aws.client("sqs").send_message(QueueUrl=config.get("SQS_QUEUE_URL"), MessageBody=body)
+    log.info("IMAGE_ENQUEUED", imageId=message["imageId"], userId=message["userId"])
+
+
+def reprocess(user: Caller, image_id: str) -> dict[str, Any]:
+    """Sends a finished image through the pipeline again; the answer shows it under way."""
+    before = images.get(user.id, image_id)
+    again, followed = images.run_again(user.id, image_id)
+    try:
+        _enqueue({**again.message(), "retryOf": followed})
+    except Exception:
+        images.put_back(before, followed)
+        raise
+    return {"image": again.shown()}
+
+
+def start_executions(event: Mapping[str, Any]) -> None:
+    """Starts an execution for each message that still needs one.
+
+    What succeeded is deleted before the failure of the rest is raised: so nothing is lost or run twice
+    whether or not the trigger was told to take partial failures.
+    """
+    done: list[Mapping[str, Any]] = []
+    failures: list[Exception] = []
+    for record in event["Records"]:
+        try:
+            _start(json.loads(record["body"]))
+            done.append(record)
+        except Exception as error:
+            log.error("EXECUTION_NOT_STARTED", error, messageId=record.get("messageId"))
+            failures.append(error)
+    if failures:
+        _delete_messages(done)
+        raise ExceptionGroup(f"{len(failures)} of {len(event['Records'])} executions were not started", failures)
+
+
+def _start(message: Mapping[str, Any]) -> None:
+    image = images.claim(message["userId"], message["imageId"], message.get("retryOf"))
+    if image is None or image.execution is None:
+        log.info("EXECUTION_NOT_NEEDED", imageId=message["imageId"])
+        return
+    step = {
+        **image.message(),
+        "objectVersion": image.object_version or "null",
+        "execution": image.execution,
+        "correlationId": message.get("correlationId") or image.execution,
+    }
+    aws.client("stepfunctions").start_execution(
+        stateMachineArn=config.get("STEP_FUNCTIONS_ARN"), name=image.execution, input=json.dumps(step)
+    )
+    log.info("EXECUTION_STARTED", imageId=image.image_id, execution=image.execution)
+
+
+def _delete_messages(taken: Iterable[Mapping[str, Any]]) -> None:
+    entries = [{"Id": str(i), "ReceiptHandle": each["receiptHandle"]} for i, each in enumerate(taken)]
+    if entries:
+        aws.client("sqs").delete_message_batch(QueueUrl=config.get("SQS_QUEUE_URL"), Entries=entries)
+
+
+# ----------------------------------------------------------------------- the steps
+
+
+def validate(step: Step) -> dict[str, Any]:
+    """Adds `validationResult` and `imageMetadata`.
+
+    Raises:
+        ImageRejectedError: the file is not a picture that we take.
+    """
+    data = _original(step)
+    _scan(data)
+    info = imaging.check(data, step["fileType"], _limits())
+    return {**step, "validationResult": "valid", "imageMetadata": _metadata(info)}
+
+
+def _metadata(info: ImageInfo) -> dict[str, Any]:
+    return {"width": info.width, "height": info.height, "format": info.format, "colorSpace": info.color_space}
+
+
+def _scan(data: bytes) -> None:
+    """Asks the scanner, where the stage has one, before the file is decoded; one that is out lets nothing pass."""
+    url = config.get("SCAN_COMMAND_URL")
+    if not url:
+        return
+    answer = external.post(url, data, {"Content-Type": "application/octet-stream"}, trusted=True)
+    try:
+        clean = json.loads(answer.body)["clean"]
+    except (ValueError, KeyError, TypeError):
+        clean = None
+    if answer.status != 200 or not isinstance(clean, bool):
+        raise external.ExternalServiceError("the scanner gave no verdict")
+    if not clean:
+        raise ImageRejectedError("infected")
+
+
+def resize(step: Step) -> dict[str, Any]:
+    """Adds `resizedImages`: the original, decoded once, in every size and format; and the placeholder."""
+    renditions = imaging.render(_original(step), _recipe(), _limits())
+    tiny = next(each for each in renditions if each.name == _PLACEHOLDER.name)
+    stored = [_store(step, each) for each in renditions if each.name != _PLACEHOLDER.name]
+    return {
+        **step,
+        "resizedImages": [variant for variant, _ in stored],
+        "written": [written for _, written in stored],
+        "placeholder": f"data:{tiny.media_type};base64,{base64.b64encode(tiny.data).decode()}",
+    }
+
+
+def watermark(step: Step) -> dict[str, Any]:
+    """Marks every resized image; adds the `record` that the state machine writes to the image's row."""
+    mark = _mark()
+    stored = [_store(step, _marked(resized, mark)) for resized in step["resizedImages"]]
+    variants = [Variant.from_item(each) for each in [*step["resizedImages"], *(variant for variant, _ in stored)]]
+    record = {
+        "variants": [variant.to_item() for variant in variants],
+        "metadata": step["imageMetadata"],
+        "placeholder": step["placeholder"],
+        "recipe": _recipe(mark).fingerprint,
+    }
+    return {
+        **step,
+        "written": [*step["written"], *(written for _, written in stored)],
+        "watermarkedImages": [variant for variant, _ in stored],
+        # In DynamoDB's own form: so the state machine can write it, and the step needs no right on the table.
+        "record": {name: aws.marshal(value) for name, value in record.items()},
+    }
+
+
+def _marked(resized: Mapping[str, Any], mark: Mark) -> Rendition:
+    stored = aws.client("s3").get_object(Bucket=config.get("S3_OUTPUT_BUCKET"), Key=resized["s3Key"])
+    width, _, height = resized["dimensions"].partition("x")
+    media_type, extension = OUTPUTS[resized["format"]]
+    return Rendition(
+        name=resized["size"],
+        format=resized["format"],
+        media_type=media_type,
+        extension=extension,
+        width=int(width),
+        height=int(height),
+        watermarked=True,
+        data=imaging.mark(stored["Body"].read(), mark),
+    )
+
+
+def _original(step: Step) -> bytes:
+    """The bytes of the version that was uploaded; what is too large is refused before it is read."""
+    request = {"Bucket": config.get("S3_INPUT_BUCKET"), "Key": step["s3Key"]}
+    if step["objectVersion"] != "null":
+        request["VersionId"] = step["objectVersion"]
+    answer = aws.client("s3").get_object(**request)
+    largest = config.integer("MAX_FILE_SIZE")
+    if answer["ContentLength"] > largest:
+        answer["Body"].close()
+        raise ImageRejectedError(
+            "too_large", f"The file has {answer['ContentLength']:,} bytes; at most {largest:,} are accepted."
+        )
+    data: bytes = answer["Body"].read()
+    return data
+
+
+def _store(step: Step, made: Rendition) -> tuple[dict[str, Any], dict[str, str]]:
+    """Writes a finished file; gives the variant as the steps hand it on, and the object version it became."""
+    bucket = config.get("S3_OUTPUT_BUCKET")
+    suffix = "-watermarked" if made.watermarked else ""
+    key = f"processed/{step['userId']}/{step['imageId']}-{made.name}{suffix}.{made.extension}"
+    answer = aws.client("s3").put_object(
+        Bucket=bucket, Key=key, Body=made.data, ContentType=made.media_type, CacheControl="private, max-age=3600"
+    )
+    variant = Variant(
+        size=made.name,
+        dimensions=f"{made.width}x{made.height}",
+        format=made.format,
+        s3_key=key,
+        file_size=len(made.data),
+        watermarked=made.watermarked,
+    )
+    return variant.to_item(), {"Key": key, "VersionId": answer.get("VersionId", "null")}
+
+
+# -------------------------------------------------------------- settings as values
+
+
+def _limits() -> Limits:
+    return Limits(
+        max_bytes=config.integer("MAX_FILE_SIZE"),
+        max_pixels=config.integer("MAX_PIXELS"),
+        allowed_types=frozenset(config.words("ALLOWED_TYPES")),
+    )
+
+
+def _recipe(mark: Mark | None = None) -> Recipe:
+    return Recipe(
+        sizes=(*sizes(config.get("RESIZE_DIMENSIONS")), _PLACEHOLDER),
+        formats=tuple(config.words("OUTPUT_FORMATS")),
+        quality=config.integer("QUALITY_SETTING"),
+        mark=mark,
+    )
+
+
+_PLAIN_NAMES = ("small", "medium", "large")
+_DIMENSIONS = re.compile(r"(?:(?P<name>[A-Za-z0-9_]{1,32})=)?(?P<width>\d{1,5})x(?P<height>\d{1,5})")
+
+
+def sizes(setting: str) -> tuple[Size, ...]:
+    """`small=800x600,…` as sizes; those without a name are small, medium and large in that order.
+
+    Raises:
+        ValueError: the setting cannot be read.
+    """
+    made: list[Size] = []
+    for place, text in enumerate(part.strip() for part in setting.split(",")):
+        parts = _DIMENSIONS.fullmatch(text)
+        if parts is None or (parts["name"] is None and place >= len(_PLAIN_NAMES)):
+            raise ValueError(f"RESIZE_DIMENSIONS: {text!r} is not name=WIDTHxHEIGHT")
+        made.append(Size(parts["name"] or _PLAIN_NAMES[place], int(parts["width"]), int(parts["height"])))
+    return tuple(made)
+
+
+def _mark() -> Mark:
+    key = config.get("WATERMARK_IMAGE_KEY")
+    return Mark(
+        text=config.get("WATERMARK_TEXT"),
+        font=config.get("WATERMARK_FONT"),
+        color=config.get("WATERMARK_COLOR"),
+        position=config.get("WATERMARK_POSITION"),
+        opacity=config.number("WATERMARK_OPACITY"),
+        image=_mark_image(key) if key else None,
+    )
+
+
+def _mark_image(key: str) -> bytes:
+    answer = aws.client("s3").get_object(Bucket=config.get("S3_OUTPUT_BUCKET"), Key=key)
+    image: bytes = answer["Body"].read()
+    return image

@@ -1,0 +1,47 @@
+"""Signed webhooks: what happened to an image, told to those of its owners who asked for it."""
+
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from chalicelib import external, users
+from chalicelib.core import log, records
+
+
+def deliver(event: Mapping[str, Any]) -> None:
+    """Delivers each of a topic's records to its user's webhook, if they named one.
+
+    Raises:
+        external.ExternalServiceError: a receiver did not take it; the topic sends it again.
+    """
+    for record in event["Records"]:
+        _deliver(json.loads(record["Sns"]["Message"]))
+
+
+def _deliver(notification: Mapping[str, Any]) -> None:
+    user = users.find(notification["userId"])
+    webhook = None if user is None else user.preferences.get("webhook")
+    if user is None or webhook is None or user.webhook_secret is None:
+        return
+    body = records.to_json({key: value for key, value in notification.items() if key != "userId"}).encode()
+    headers = {
+        "Content-Type": "application/json",
+        "X-Darkroom-Signature": signature(user.webhook_secret, int(time.time()), body),
+    }
+    try:
+        answer = external.post(webhook["url"], body, headers)
+    except external.AddressNotAllowedError as error:
+        log.warning("WEBHOOK_REFUSED", error, userId=user.id, imageId=notification["imageId"])
+        return
+    if answer.status >= 500 or answer.status in (408, 429):
+        raise external.ExternalServiceError(f"the webhook answered {answer.status}")
+    log.info("WEBHOOK_DELIVERED", userId=user.id, imageId=notification["imageId"], status=answer.status)
+
+
+def signature(secret: str, sent_at: int, body: bytes) -> str:
+    """`t=<epoch seconds>,v1=<hex HMAC-SHA256 of "t.body">`: the receiver computes it again with their secret."""
+    digest = hmac.new(secret.encode(), f"{sent_at}.".encode() + body, hashlib.sha256).hexdigest()
+    return f"t={sent_at},v1={digest}"
