@@ -23,7 +23,8 @@ Event = Mapping[str, Any]
 Payload = Mapping[str, Any]
 Answer = dict[str, Any]
 
-app = Chalice(app_name="darkroom")
+# Our own lines go through core.log; the logger that Chalice would set up has the same name and would write them twice.
+app = Chalice(app_name="darkroom", configure_logs=False)
 setup_validated(app, authenticate=accounts.authenticate)
 
 CORS = CORSConfig(

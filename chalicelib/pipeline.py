@@ -20,6 +20,8 @@ from chalicelib.imaging.values import OUTPUTS
 
 Step = Mapping[str, Any]
 
+# What Python, boto3 and the bytes of a picture take of a function's memory.
+_OWN_MEMORY_MB = 256
 # So small that it goes into the image's row, as a data URI to show while the real one loads.
 _PLACEHOLDER = Size("placeholder", 24, 24)
 
@@ -228,6 +230,8 @@ def _limits() -> Limits:
         max_bytes=config.integer("MAX_FILE_SIZE"),
         max_pixels=config.integer("MAX_PIXELS"),
         allowed_types=frozenset(config.words("ALLOWED_TYPES")),
+        # A function over its memory is killed without a word; its decoding child is stopped before that, with a reason.
+        memory_bytes=(config.function_memory_mb() - _OWN_MEMORY_MB) * 1024 * 1024,
     )
 
 

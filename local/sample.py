@@ -1,6 +1,7 @@
 """The sample picture: a mountain lake at dusk, 12 megapixels, drawn anew each time from a seed."""
 
 import io
+import itertools
 import random
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps
@@ -60,7 +61,7 @@ def _gradient(stops: list[tuple[float, Color]], height: int) -> Image.Image:
 
 
 def _between(stops: list[tuple[float, Color]], at: float) -> Color:
-    for (start, first), (end, last) in zip(stops, stops[1:], strict=False):
+    for (start, first), (end, last) in itertools.pairwise(stops):
         if at <= end:
             share = (at - start) / (end - start)
             red, green, blue = (round(a + (b - a) * share) for a, b in zip(first, last, strict=True))
@@ -103,14 +104,13 @@ def _ridge(chance: random.Random, base: int, peak: int, roughness: float) -> lis
     heights = [chance.uniform(0.2, 0.7), chance.uniform(0.3, 0.9)]
     swing = 0.55
     while len(heights) < WIDTH // 4:
-        middles = [(a + b) / 2 + chance.uniform(-swing, swing) for a, b in zip(heights, heights[1:], strict=False)]
+        middles = [(a + b) / 2 + chance.uniform(-swing, swing) for a, b in itertools.pairwise(heights)]
         heights = [value for pair in zip(heights, middles, strict=False) for value in pair] + heights[-1:]
         swing *= roughness
     lowest, highest = min(heights), max(heights)
     step = WIDTH / (len(heights) - 1)
     return [
-        (round(i * step), round(base - peak * (value - lowest) / (highest - lowest)))
-        for i, value in enumerate(heights)
+        (round(i * step), round(base - peak * (value - lowest) / (highest - lowest))) for i, value in enumerate(heights)
     ]
 
 

@@ -1,0 +1,118 @@
+"""The image functions beside the plain way of writing them, in one run.
+
+    python -m bench.imaging [ROUNDS]
+
+Each contender takes its turn in every round, so that a busy machine slows them alike; what is
+shown is the best CPU time of all rounds, children included, and its ratio to ours. Trust the
+ratios: the milliseconds are this machine's.
+"""
+
+from __future__ import annotations
+
+import io
+import resource
+import sys
+import tempfile
+from collections.abc import Callable
+from typing import BinaryIO, cast
+
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+from chalicelib.imaging import Limits, Mark, Recipe, Size, check, mark, render
+from chalicelib.imaging.decode import verify_picture
+from chalicelib.imaging.probe import probe
+from chalicelib.imaging.variants import write_prints
+from tests import pictures
+
+SIZES = (Size("small", 800, 600), Size("medium", 1200, 900), Size("large", 1920, 1080))
+MARK = Mark("Processed by Image Platform")
+RECIPE = Recipe(SIZES, mark=MARK)
+LIMITS = Limits(max_bytes=100_000_000)
+
+Contender = Callable[[], object]
+
+
+def main() -> None:
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    for title, data in _inputs():
+        print(f"\n{title}, {len(data) / 1e6:.1f} MB: three sizes, plain and marked")
+        _show(_measured(_contenders(data), rounds))
+
+
+def _inputs() -> list[tuple[str, bytes]]:
+    profile = pictures.adobe_rgb_profile()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return [
+        ("12 MP JPEG", pictures.jpeg(4000, 3000)),
+        (
+            "12 MP JPEG, AdobeRGB, rotated",
+            pictures.jpeg(4000, 3000, icc_profile=profile, exif=exif),
+        ),
+        ("12 MP PNG", pictures.encoded(pictures.photo(4000, 3000), "PNG", compress_level=2)),
+    ]
+
+
+def _contenders(data: bytes) -> dict[str, Contender]:
+    header = probe(data, "", LIMITS)
+    picture = header.picture(data)
+    finished = render(data, RECIPE, LIMITS)[-2].data
+
+    def unguarded() -> None:
+        with cast(BinaryIO, tempfile.TemporaryFile(buffering=0)) as output:
+            write_prints(picture, header, RECIPE, LIMITS, output)
+
+    return {
+        "render": lambda: render(data, RECIPE, LIMITS),
+        "  render without the child": unguarded,
+        "  plain Pillow, a decode an output": lambda: _plain(data),
+        "check": lambda: check(data, "", LIMITS),
+        "  check without the child": lambda: verify_picture(picture, header, LIMITS),
+        "  plain Pillow, verify and load": lambda: _plain_check(data),
+        "mark (one finished file)": lambda: mark(finished, MARK),
+    }
+
+
+def _plain(data: bytes) -> None:
+    """What one writes first: every output opens, decodes, turns and shrinks for itself."""
+    for size in SIZES:
+        for marked in (False, True):
+            image = ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB")
+            image = ImageOps.contain(image, (size.width, size.height), Image.Resampling.LANCZOS)
+            if marked:
+                font = ImageFont.load_default(image.height * 0.03)
+                ImageDraw.Draw(image).text((20, 20), MARK.text, "white", font)
+            image.save(io.BytesIO(), "JPEG", quality=85, progressive=True)
+
+
+def _plain_check(data: bytes) -> None:
+    Image.open(io.BytesIO(data)).verify()
+    Image.open(io.BytesIO(data)).load()
+
+
+def _measured(contenders: dict[str, Contender], rounds: int) -> dict[str, float]:
+    for contender in contenders.values():
+        contender()
+    best = dict.fromkeys(contenders, float("inf"))
+    for _ in range(rounds):
+        for name, contender in contenders.items():
+            before = _cpu_seconds()
+            contender()
+            best[name] = min(best[name], _cpu_seconds() - before)
+    return best
+
+
+def _cpu_seconds() -> float:
+    usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
+def _show(seconds: dict[str, float]) -> None:
+    ours = 0.0
+    for name, taken in seconds.items():
+        ours = ours if name.startswith(" ") else taken
+        print(f"{name:<36}{taken * 1e3:>8.0f} ms {taken / ours:>8.2f}")
+
+
+if __name__ == "__main__":
+    main()

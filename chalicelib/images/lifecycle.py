@@ -1,0 +1,147 @@
+"""The states of an image, each step one conditional write: events that come twice or late change nothing.
+
+    PENDING → UPLOADED → PROCESSING → COMPLETED | FAILED(reason)
+    COMPLETED | FAILED → PROCESSING (run again);  any → DELETED
+
+The step from PROCESSING on is the state machine's own (infra/image_pipeline.asl.json).
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from chalicelib.core import records
+from chalicelib.core.errors import ConflictError
+from chalicelib.core.table import Attr, ConditionFailedError
+from chalicelib.images.reading import find, get
+from chalicelib.images.record import EXTENSIONS, IMAGES, Image, Status
+
+_UPLOAD_KEY = re.compile(
+    r"uploads/(?P<user_id>[\w-]{1,64})/(?P<image_id>[\w-]{1,64})\.(?P<extension>[a-z]{3,4})", re.ASCII
+)
+
+
+class ImageBusyError(ConflictError):
+    code, message = "IMAGE_NOT_FINISHED", "Only an image that is COMPLETED or FAILED can be processed again."
+
+
+def create(image: Image) -> None:
+    """Writes a new image's row; ConditionFailedError where the id is taken."""
+    IMAGES.create(image.to_item())
+
+
+def uploaded(key: str, size: int, version: str | None) -> Image | None:
+    """Notes that the object is there, and gives the image that should now be processed.
+
+    None where the key is not an upload's, the image is deleted, or another version of the object came first:
+    an image is what its first upload was. An object that nobody announced gets a row (bulk import).
+    """
+    parts = _UPLOAD_KEY.fullmatch(key)
+    if parts is None:
+        return None
+    user_id, image_id = parts["user_id"], parts["image_id"]
+    arrived = {"fileSize": size, "objectVersion": version, "uploadedAt": records.now()}
+    try:
+        item = IMAGES.update(
+            user_id,
+            image_id,
+            when=Attr("status").eq(Status.PENDING) & Attr("s3Key").eq(key),
+            change={"status": Status.UPLOADED, **arrived},
+        )
+        return Image.from_item(item)
+    except ConditionFailedError:
+        return _imported(parts, key, arrived) or _awaiting_same(user_id, image_id, key, version)
+
+
+def _imported(parts: re.Match[str], key: str, arrived: Mapping[str, Any]) -> Image | None:
+    types = {extension: media_type for media_type, extension in EXTENSIONS.items()} | {"jpeg": "image/jpeg"}
+    image = Image(
+        user_id=parts["user_id"],
+        image_id=parts["image_id"],
+        file_name=f"{parts['image_id']}.{parts['extension']}",
+        file_type=types.get(parts["extension"], f"image/{parts['extension']}"),
+        s3_key=key,
+        status=Status.UPLOADED,
+        created_at=arrived["uploadedAt"],
+        file_size=arrived["fileSize"],
+        object_version=arrived["objectVersion"],
+        uploaded_at=arrived["uploadedAt"],
+    )
+    try:
+        create(image)
+    except ConditionFailedError:
+        return None
+    return image
+
+
+def _awaiting_same(user_id: str, image_id: str, key: str, version: str | None) -> Image | None:
+    """The image whose first event was noted but perhaps never queued: the same event again may queue it."""
+    image = find(user_id, image_id)
+    same = image is not None and (image.s3_key, image.object_version) == (key, version)
+    return image if same and image is not None and image.status is Status.UPLOADED else None
+
+
+def first_execution(image_id: str) -> str:
+    return f"{image_id}-1"
+
+
+def next_execution(execution: str) -> str:
+    """The name of the attempt after that one: `img_x-1` → `img_x-2`."""
+    image_id, _, attempt = execution.rpartition("-")
+    return f"{image_id}-{int(attempt) + 1}"
+
+
+def claim(user_id: str, image_id: str, retry_of: str | None) -> Image | None:
+    """Takes the image for one execution, and records its name: the gate against events that come twice.
+
+    None where there is nothing to run: it runs or ran already, was deleted, or never was. A claim whose
+    execution was not yet begun is given again, so that a claimer who died does not leave it stuck.
+    """
+    name = first_execution(image_id) if retry_of is None else next_execution(retry_of)
+    ready: Any = Attr("status").eq(Status.UPLOADED)
+    if retry_of is not None:
+        finished = Attr("status").is_in([Status.COMPLETED, Status.FAILED])
+        ready = finished & Attr("execution").eq(retry_of)
+    not_begun = Attr("status").eq(Status.PROCESSING) & Attr("execution").eq(name) & Attr("startedAt").not_exists()
+    try:
+        return Image.from_item(_to_processing(user_id, image_id, name, ready | not_begun))
+    except ConditionFailedError:
+        return None
+
+
+def _to_processing(user_id: str, image_id: str, execution: str, when: Any) -> dict[str, Any]:
+    return IMAGES.update(
+        user_id,
+        image_id,
+        when=when,
+        change={"status": Status.PROCESSING, "execution": execution},
+        remove=["startedAt", "reason"],
+    )
+
+
+def run_again(user_id: str, image_id: str) -> tuple[Image, str]:
+    """Leads a finished image back to PROCESSING; gives it and the execution that the new one follows.
+
+    Raises:
+        ImageNotFoundError: there is none.
+        ImageBusyError: it is not finished.
+    """
+    image = get(user_id, image_id)
+    if image.status not in (Status.COMPLETED, Status.FAILED) or image.execution is None:
+        raise ImageBusyError
+    unchanged = Attr("status").eq(image.status) & Attr("execution").eq(image.execution)
+    try:
+        again = _to_processing(user_id, image_id, next_execution(image.execution), unchanged)
+    except ConditionFailedError:
+        raise ImageBusyError from None
+    return Image.from_item(again), image.execution
+
+
+def put_back(image: Image, execution: str) -> None:
+    """Undoes `run_again` where the new execution could not be asked for."""
+    IMAGES.update(
+        image.user_id,
+        image.image_id,
+        when=Attr("status").eq(Status.PROCESSING) & Attr("execution").eq(next_execution(execution)),
+        change={"status": image.status, "execution": execution, "reason": image.reason},
+    )

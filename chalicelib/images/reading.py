@@ -1,0 +1,80 @@
+"""Who sees which images: a user their own, by keys that begin with their id."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from chalicelib.core import records
+from chalicelib.core.errors import NotFoundError
+from chalicelib.core.table import Attr
+from chalicelib.images.record import IMAGES, Image, Status, Variant
+
+MAX_PAGE = 100
+DEFAULT_PAGE = 20
+
+_IMAGE_ID = {"type": "string", "pattern": r"^[A-Za-z0-9_-]{1,64}$"}
+_ONE = {"type": "object", "properties": {"imageId": _IMAGE_ID}, "required": ["imageId"], "additionalProperties": False}
+GET = DELETE = REPROCESS = _ONE
+GET_VARIANT = {
+    "type": "object",
+    "properties": {"imageId": _IMAGE_ID, "name": {"type": "string", "pattern": r"^[A-Za-z0-9_-]{1,80}$"}},
+    "required": ["imageId", "name"],
+    "additionalProperties": False,
+}
+LIST = {
+    "type": "object",
+    "properties": {
+        "status": {"enum": [str(status) for status in Status if status is not Status.DELETED]},
+        "limit": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE},
+        "cursor": {"type": "string", "maxLength": 200},
+    },
+    "additionalProperties": False,
+}
+
+
+class ImageNotFoundError(NotFoundError):
+    code, message = "IMAGE_NOT_FOUND", "There is no such image."
+
+
+class VariantNotFoundError(NotFoundError):
+    code, message = "VARIANT_NOT_FOUND", "This image has no such variant."
+
+
+def find(user_id: str, image_id: str) -> Image | None:
+    item = IMAGES.get(user_id, image_id)
+    return None if item is None or item["status"] == Status.DELETED else Image.from_item(item)
+
+
+def get(user_id: str, image_id: str) -> Image:
+    """The caller's own image.
+
+    Raises:
+        ImageNotFoundError: there is none of that id, or it is another user's: the same to the caller.
+    """
+    found = find(user_id, image_id)
+    if found is None:
+        raise ImageNotFoundError
+    return found
+
+
+def listed(user_id: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    """A page of the caller's images, newest first, of one status where asked."""
+    keep = Attr("status").eq(data["status"]) if "status" in data else Attr("status").ne(Status.DELETED)
+    after = records.from_cursor(data["cursor"]) if "cursor" in data else None
+    page = IMAGES.page(user_id, limit=data.get("limit", DEFAULT_PAGE), after=after, keep=keep)
+    return {
+        "items": [Image.from_item(item).shown() for item in page.items],
+        "nextCursor": None if page.next_after is None else records.to_cursor(page.next_after),
+    }
+
+
+def variant(user_id: str, image_id: str, name: str, accept: str) -> Variant:
+    """The variant of that name in the format that the `Accept` header likes best, ours first where it does not care.
+
+    Raises:
+        ImageNotFoundError, VariantNotFoundError: there is none.
+    """
+    of_name = [found for found in get(user_id, image_id).variants if found.name == name]
+    if not of_name:
+        raise VariantNotFoundError
+    asked = [part.split(";")[0].strip().lower() for part in accept.split(",")]
+    return next((found for media in asked for found in of_name if media == f"image/{found.format}"), of_name[0])

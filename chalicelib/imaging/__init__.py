@@ -1,0 +1,71 @@
+"""Pictures: what they are, and what is made of them. Bytes in, bytes out.
+
+Knows no AWS and no environment. Pillow is imported with the first picture, so that importing
+this package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from chalicelib.imaging.rejection import REASONS, ImageRejectedError, describe
+from chalicelib.imaging.values import ImageInfo, Limits, Mark, Recipe, Rendition, Size
+
+__all__ = [
+    "REASONS",
+    "ImageInfo",
+    "ImageRejectedError",
+    "Limits",
+    "Mark",
+    "Recipe",
+    "Rendition",
+    "Size",
+    "check",
+    "describe",
+    "mark",
+    "render",
+]
+
+_DEFAULT_LIMITS = Limits()
+
+
+def check(data: bytes, declared_type: str, limits: Limits = _DEFAULT_LIMITS) -> ImageInfo:
+    """What the picture is, once its headers and then its data have been found sound.
+
+    `declared_type` is the media type that the sender named; empty or octet-stream where it
+    named none. Raises ImageRejectedError; OSError and RuntimeError are passing faults of this
+    machine.
+    """
+    from chalicelib.imaging import decode, probe
+
+    header = probe.probe(data, declared_type, limits)
+    decode.verify(data, header, limits)
+    return probe.info(header)
+
+
+def render(data: bytes, recipe: Recipe, limits: Limits = _DEFAULT_LIMITS) -> list[Rendition]:
+    """Every size in every format, plain and, if `recipe.mark` is set, marked as well.
+
+    In the order of the recipe's sizes. Each fits its box with the proportions kept, is never
+    enlarged, stands upright, is in sRGB and carries no metadata; a size that the original does
+    not fill is made all the same, in the original's dimensions. Of animations, the first frame.
+    A picture too small for a legible mark counts as marked without bearing one.
+
+    Needs no `check` before it: it holds the same limits itself. Raises ImageRejectedError;
+    ValueError where the mark's own image cannot be read; OSError and RuntimeError are passing
+    faults of this machine.
+    """
+    from chalicelib.imaging import variants
+
+    return variants.render(data, recipe, limits)
+
+
+def mark(data: bytes, mark: Mark) -> bytes:
+    """The same rendition with a mark, in the same format.
+
+    For files that `render` made: it decodes without the guard. A JPEG keeps its tables, its
+    progressive order and its YCbCr. Where no mark would be legible the same bytes come back.
+    Raises ImageRejectedError where `data` cannot be read, ValueError where the mark's own image
+    cannot.
+    """
+    from chalicelib.imaging import watermark
+
+    return watermark.mark(data, mark)

@@ -1,0 +1,121 @@
+"""What the header readers share: their result, and the bounds that they hold as they go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from chalicelib.imaging.rejection import ImageRejectedError
+from chalicelib.imaging.values import Limits
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a file says about itself, in the orientation in which it is stored."""
+
+    format: str
+    width: int
+    height: int
+    space: str
+    """What the samples are: RGB, Gray or CMYK."""
+
+    spans: tuple[tuple[int, int], ...]
+    """The stretches of the file that draw the first frame."""
+
+    has_alpha: bool = False
+    frames: int = 1
+    orientation: int = 1
+    profile: bytes | None = None
+    """The embedded ICC profile, unpacked."""
+
+    is_ycc: bool = False
+    """A JPEG that stores YCbCr, so that the decoder may hand it over as such."""
+
+    inflated_bytes: int = 0
+    """What the pixel data of a PNG must unpack to."""
+
+    tail: bytes = b""
+    """What must follow the spans to end the file."""
+
+    def picture(self, data: bytes) -> bytes:
+        """The file without all that does not draw the first frame.
+
+        Decoders see this and nothing else: metadata, later frames and trailing data are out
+        of their reach, and cannot leak into what is made from it.
+        """
+        pieces = [data[start:end] for start, end in self.spans]
+        return b"".join([*pieces, self.tail])
+
+
+class Budget:
+    """Counts what a reader meets, and refuses the file as soon as a bound is passed."""
+
+    def __init__(self, limits: Limits, size: int) -> None:
+        self._limits = limits
+        self._size = size
+        self._counts: dict[str, int] = {}
+
+    def frame(self, count: int = 1) -> None:
+        """`count` more frames."""
+        self._spend("frames", count, self._limits.max_frames)
+
+    def scan(self) -> None:
+        """One more scan of a JPEG."""
+        self._spend("scans", 1, self._limits.max_scans)
+
+    def segment(self) -> None:
+        """One more segment of a JPEG."""
+        self._spend("segments", 1, self._limits.max_segments)
+
+    def chunk(self) -> None:
+        """One more chunk or block."""
+        self._spend("blocks", 1, self._limits.max_chunks)
+
+    def metadata(self, count: int) -> None:
+        """`count` more bytes that draw nothing."""
+        self._spend("bytes of metadata", count, self._limits.max_metadata_bytes)
+
+    def pixels(self, width: int, height: int) -> None:
+        """The dimensions of the canvas, or of the first frame."""
+        if width < 1 or height < 1:
+            raise ImageRejectedError("corrupt", "The picture has no width or no height.")
+        pixels, most = width * height, self._limits.max_pixels
+        if pixels > most:
+            raise ImageRejectedError(
+                "too_many_pixels",
+                f"The picture has {pixels:,} pixels ({width} x {height}); at most {most:,} are accepted.",
+            )
+        ratio = self._limits.max_pixels_per_byte
+        if pixels > self._limits.small_pixels and pixels > ratio * self._size:
+            raise ImageRejectedError(
+                "too_complex",
+                f"The file claims {pixels:,} pixels in {self._size:,} bytes; "
+                f"at most {ratio:,} pixels a byte are accepted.",
+            )
+
+    def _spend(self, what: str, count: int, most: int) -> None:
+        total = self._counts.get(what, 0) + count
+        self._counts[what] = total
+        if total > most:
+            raise ImageRejectedError("too_complex", f"The picture has more than {most:,} {what}.")
+
+
+def truncated(what: str) -> ImageRejectedError:
+    """The refusal of a file that ends inside `what`."""
+    return ImageRejectedError("truncated", f"The file ends inside {what}.")
+
+
+def corrupt(what: str) -> ImageRejectedError:
+    """The refusal of a file whose structure is wrong; `what` is a clause that says how."""
+    return ImageRejectedError("corrupt", f"The picture is damaged: {what}.")
+
+
+def joined(spans: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """The same stretches, with those that touch made one."""
+    result: list[tuple[int, int]] = []
+    for start, end in spans:
+        if result and result[-1][1] == start:
+            result[-1] = (result[-1][0], end)
+        else:
+            result.append((start, end))
+    return tuple(result)

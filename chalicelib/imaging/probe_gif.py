@@ -1,0 +1,100 @@
+"""The header of a GIF, read from its blocks (GIF89a specification)."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from chalicelib.imaging.header import Budget, Header, corrupt, joined, truncated
+
+_EXTENSION, _IMAGE, _TRAILER, _PADDING = 0x21, 0x2C, 0x3B, 0x00
+_GRAPHIC_CONTROL = 0xF9
+_HEADER_BYTES = 13
+
+
+@dataclass
+class _Findings:
+    width: int
+    height: int
+    palette_end: int
+    frames: int = 0
+    control: tuple[int, int] | None = None
+    """The graphic control block that goes with the next image."""
+
+    transparent: bool = False
+    spans: tuple[tuple[int, int], ...] = ()
+
+
+def read(data: bytes, budget: Budget) -> Header:
+    """The header of `data`, which begins as a GIF does."""
+    width, height, flags = struct.unpack_from("<HHB", data, 6)
+    findings = _Findings(width, height, _HEADER_BYTES + _palette_bytes(flags))
+    position = findings.palette_end
+    while position < len(data) and data[position] != _TRAILER:
+        budget.chunk()
+        position = _read_block(data, position, findings, budget)
+    # Many GIFs lack the trailer: a whole first frame is what counts.
+    if not findings.frames:
+        raise truncated("its headers: there is no frame")
+    return Header(
+        format="GIF",
+        width=findings.width,
+        height=findings.height,
+        space="RGB",
+        spans=findings.spans,
+        has_alpha=findings.transparent,
+        frames=findings.frames,
+        tail=bytes([_TRAILER]),
+    )
+
+
+def _read_block(data: bytes, position: int, findings: _Findings, budget: Budget) -> int:
+    """Reads one block; returns where the next one begins."""
+    kind = data[position]
+    if kind == _PADDING:
+        return position + 1
+    if kind == _EXTENSION:
+        return _read_extension(data, position, findings, budget)
+    if kind == _IMAGE:
+        return _read_image(data, position, findings, budget)
+    raise corrupt("there is no block where one must begin")
+
+
+def _read_extension(data: bytes, position: int, findings: _Findings, budget: Budget) -> int:
+    end = _end_of_blocks(data, position + 2, budget)
+    if data[position + 1] == _GRAPHIC_CONTROL:
+        findings.control = position, end
+    else:
+        budget.metadata(end - position)
+    return end
+
+
+def _read_image(data: bytes, position: int, findings: _Findings, budget: Budget) -> int:
+    left, top, width, height, flags = struct.unpack_from("<HHHHB", data, position + 1)
+    end = _end_of_blocks(data, position + 11 + _palette_bytes(flags), budget)
+    budget.frame()
+    if not findings.frames:
+        budget.pixels(width, height)
+        # Decoders widen the canvas when the first frame reaches over its edge.
+        findings.width = max(findings.width, left + width)
+        findings.height = max(findings.height, top + height)
+        budget.pixels(findings.width, findings.height)
+        control = [findings.control] if findings.control else []
+        findings.spans = joined([(0, findings.palette_end), *control, (position, end)])
+        # The block's fourth byte holds its flags; the lowest says that one index is clear.
+        findings.transparent = any(data[start + 3] & 1 for start, _ in control)
+    findings.frames += 1
+    findings.control = None
+    return end
+
+
+def _end_of_blocks(data: bytes, position: int, budget: Budget) -> int:
+    """Steps over a run of sub-blocks, each led by its length, that ends with an empty one."""
+    while length := data[position]:
+        budget.chunk()
+        position += 1 + length
+    return position + 1
+
+
+def _palette_bytes(flags: int) -> int:
+    return 3 << ((flags & 7) + 1) if flags & 0x80 else 0

@@ -1,0 +1,201 @@
+"""The values that go into the imaging functions and come out of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+
+MEDIA_TYPES = {
+    "JPEG": "image/jpeg",
+    "PNG": "image/png",
+    "GIF": "image/gif",
+    "WEBP": "image/webp",
+}
+
+# Output format → (media type, file extension).
+OUTPUTS = {
+    "jpeg": ("image/jpeg", "jpg"),
+    "png": ("image/png", "png"),
+    "webp": ("image/webp", "webp"),
+    "avif": ("image/avif", "avif"),
+}
+
+POSITIONS = ("bottom-right", "bottom-left", "top-right", "top-left", "center")
+
+MEBIBYTE = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a file may claim, and what decoding it may cost."""
+
+    max_bytes: int = 10 * MEBIBYTE
+    """Bytes of the file."""
+
+    max_pixels: int = 50_000_000
+    """Width times height of the canvas, and of the first frame."""
+
+    allowed_types: frozenset[str] = frozenset(MEDIA_TYPES.values())
+    """Media types, lower case."""
+
+    max_frames: int = 500
+    """Frames of a GIF, WebP or APNG, although only the first is ever decoded."""
+
+    max_scans: int = 64
+    """Scans of a JPEG. Encoders write 1 to 20; every scan walks the whole picture again."""
+
+    max_segments: int = 1_000
+    """Marker segments of a JPEG. A large profile and extended XMP take some hundreds."""
+
+    max_chunks: int = 100_000
+    """Chunks of a PNG or WebP, blocks and sub-blocks of a GIF."""
+
+    max_metadata_bytes: int = 4 * MEBIBYTE
+    """Bytes of EXIF, XMP, profiles, comments and text, packed or unpacked."""
+
+    max_pixels_per_byte: int = 2_000
+    """Pixels for a byte of the file. One flat colour gives 170 as a JPEG and 1,240 as a GIF."""
+
+    small_pixels: int = 4_000_000
+    """Pixels up to which the ratio is not looked at: tens of milliseconds, whatever they hold."""
+
+    memory_bytes: int = 1024 * MEBIBYTE
+    """Address space of the decoding child beyond what its parent occupies at the fork.
+
+    What 50 megapixels need: 64 MiB as a JPEG, 450 as a progressive one, 640 as a PNG and 1,000
+    as a WebP, each of the costliest kind.
+    """
+
+    cpu_seconds: int = 30
+    """CPU time of the child, whole seconds; the kernel counts less than one as one."""
+
+    wall_seconds: float = 45.0
+    """Time from the fork to the child's end."""
+
+
+@dataclass(frozen=True)
+class ImageInfo:
+    """What a picture is, as its headers say."""
+
+    width: int
+    """Pixels, upright: after the EXIF orientation is applied."""
+
+    height: int
+    format: str
+    """JPEG, PNG, GIF or WEBP."""
+
+    media_type: str
+    color_space: str
+    """sRGB, AdobeRGB, Gray, CMYK, or the name of the embedded profile."""
+
+    has_alpha: bool
+    frames: int
+    orientation: int
+    """The EXIF orientation, 1 to 8; 1 where there is none."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """A named box, in pixels, which a picture is shrunk to fit inside."""
+
+    name: str
+    width: int
+    height: int
+
+    def __post_init__(self) -> None:
+        if self.width < 1 or self.height < 1:
+            raise ValueError(f"size {self.name!r} must be at least one pixel wide and high")
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A watermark: a line of text, or a picture instead of it."""
+
+    text: str = ""
+    font: str = "Arial"
+    """Every name is drawn in the bundled Liberation Sans, which has Arial's metrics."""
+
+    color: str = "#FFFFFF"
+    """Of the text, as #RGB or #RRGGBB."""
+
+    position: str = "bottom-right"
+    opacity: float = 0.5
+    """0 (invisible) to 1."""
+
+    image: bytes | None = None
+    """A PNG, JPEG, GIF or WebP of the operator's own; its transparency is kept."""
+
+    def __post_init__(self) -> None:
+        if self.position not in POSITIONS:
+            raise ValueError(f"position must be one of {', '.join(POSITIONS)}")
+        if not 0 <= self.opacity <= 1:
+            raise ValueError("opacity must lie between 0 and 1")
+        digits = self.color.removeprefix("#")
+        if len(digits) not in (3, 6) or digits == self.color or not _is_hex(digits):
+            raise ValueError("color must be #RGB or #RRGGBB")
+
+    @property
+    def rgb(self) -> tuple[int, int, int]:
+        """The color as three numbers from 0 to 255."""
+        digits = self.color.removeprefix("#")
+        if len(digits) == 3:
+            digits = "".join(digit * 2 for digit in digits)
+        return int(digits[0:2], 16), int(digits[2:4], 16), int(digits[4:6], 16)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is made of an original: every size in every format, plain and marked."""
+
+    sizes: tuple[Size, ...]
+    formats: tuple[str, ...] = ("jpeg",)
+    quality: int = 85
+    """1 to 95, for JPEG, WebP and AVIF; PNG loses nothing."""
+
+    mark: Mark | None = field(default=None)
+
+    def __post_init__(self) -> None:
+        names = [size.name for size in self.sizes]
+        if not names or len(set(names)) != len(names):
+            raise ValueError("a recipe needs sizes, each with a name of its own")
+        if not self.formats or len(set(self.formats)) != len(self.formats):
+            raise ValueError("a recipe needs formats, each named once")
+        if unknown := set(self.formats) - OUTPUTS.keys():
+            raise ValueError(f"unknown output formats: {', '.join(sorted(unknown))}")
+        if not 1 <= self.quality <= 95:
+            raise ValueError("quality must lie between 1 and 95")
+
+    @property
+    def fingerprint(self) -> str:
+        """Twelve hex digits that are equal exactly when two recipes ask for the same."""
+        text = json.dumps(asdict(self), sort_keys=True, default=_digest)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True)
+class Rendition:
+    """One finished file."""
+
+    name: str
+    """Of the size that it was made for."""
+
+    format: str
+    media_type: str
+    extension: str
+    """Without a dot."""
+
+    width: int
+    height: int
+    watermarked: bool
+    data: bytes = field(repr=False)
+
+
+def _is_hex(digits: str) -> bool:
+    return all(digit in "0123456789abcdefABCDEF" for digit in digits)
+
+
+def _digest(value: object) -> str:
+    if not isinstance(value, bytes):
+        raise TypeError(f"{type(value).__name__} has no place in a recipe")
+    return hashlib.sha256(value).hexdigest()

@@ -1,0 +1,55 @@
+"""The two accounts of a fresh machine, made through the product's own routes as anybody would make them."""
+
+import base64
+import json
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from local.errors import MachineError
+from local.front import DIRECT
+
+PASSWORD = "Darkroom-2026!"
+USER = "user@example.com"
+ADMIN = "admin@example.com"
+
+
+def make_accounts(api_url: str, dynamodb: Any, table: str) -> None:
+    """An ordinary user and an administrator; both may export data."""
+    with ThreadPoolExecutor(2) as both:
+        user = both.submit(_make_account, api_url, USER, "Ulla User")
+        admin = both.submit(_make_account, api_url, ADMIN, "Ada Admin")
+    _grant(dynamodb, table, user.result(), {"canExportData": {"BOOL": True}})
+    _grant(dynamodb, table, admin.result(), {"canExportData": {"BOOL": True}, "role": {"S": "ADMIN"}})
+
+
+def _make_account(api_url: str, email: str, name: str) -> str:
+    """Sign up, verify, sign in; the identifier that the user pool gave the account."""
+    _post(f"{api_url}/auth/signup", {"email": email, "password": PASSWORD, "name": name})
+    _post(f"{api_url}/auth/verify", {"email": email, "code": "123456"})
+    tokens = _post(f"{api_url}/auth/signin", {"email": email, "password": PASSWORD})
+    claims = tokens["accessToken"].split(".")[1]
+    return str(json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["sub"])
+
+
+def _grant(dynamodb: Any, table: str, user_id: str, attributes: dict[str, Any]) -> None:
+    names = {f"#{name}": name for name in attributes}
+    dynamodb.update_item(
+        TableName=table,
+        Key={"userId": {"S": user_id}},
+        UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in attributes),
+        ExpressionAttributeNames=names,
+        ExpressionAttributeValues={f":{name}": value for name, value in attributes.items()},
+    )
+
+
+def _post(url: str, body: dict[str, str]) -> dict[str, Any]:
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(url, json.dumps(body).encode(), headers)
+    try:
+        with DIRECT.open(request, timeout=30) as answer:
+            answered: dict[str, Any] = json.load(answer)
+            return answered
+    except urllib.error.HTTPError as fault:
+        raise MachineError(f"{url} answers {fault.code}: {fault.read(500).decode(errors='replace')}") from None

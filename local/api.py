@@ -1,0 +1,176 @@
+"""The API in a process of its own: Chalice's local server, with what API Gateway adds around it."""
+
+import contextlib
+import functools
+import json
+import os
+import socket
+import sys
+import threading
+import traceback
+import uuid
+from http.server import HTTPServer
+from types import ModuleType
+from typing import Any
+
+from chalice.app import Chalice
+from chalice.cli.factory import CLIFactory
+from chalice.deploy.validate import validate_routes
+from chalice.local import (
+    ChaliceRequestHandler,
+    LocalDevServer,
+    ThreadedHTTPServer,
+    create_local_server,
+)
+
+from local import wire
+
+# API Gateway takes no larger request.
+LARGEST_BODY = 10 * 1024 * 1024
+LONGEST_LINE = 65536
+
+# What API Gateway refuses before any function runs: the status, then type, code and message of the answer.
+Refusal = tuple[int, str, str, str]
+BAD_REQUEST: Refusal = (400, "InvalidRequestError", "INVALID_REQUEST", "The request is not valid.")
+NOT_FOUND: Refusal = (404, "NotFoundError", "NOT_FOUND", "There is no such route.")
+TOO_LARGE: Refusal = (413, "TooLargeError", "TOO_LARGE", "The request is too large.")
+BROKEN: Refusal = (500, "UnexpectedError", "UNKNOWN_ERROR", "Something went wrong on our side.")
+
+
+class RefusedError(Exception):
+    """A request that is refused before it is read."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal[2])
+        self.refusal = refusal
+
+
+class Handler(ChaliceRequestHandler):
+    """Chalice's handler, with API Gateway's own refusals, HEAD without a body, and quiet about clients that leave."""
+
+    # Without these two a keep-alive client waits 40 ms for each answer.
+    disable_nagle_algorithm = True
+    wbufsize = 65536
+
+    def handle(self) -> None:
+        with contextlib.suppress(ConnectionError, TimeoutError):
+            super().handle()
+
+    def finish(self) -> None:
+        with contextlib.suppress(ConnectionError, TimeoutError):
+            super().finish()
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        """The application logs its own requests."""
+
+    def _generic_handle(self) -> None:
+        try:
+            self._payload = dict(self.headers), self._body()
+        except RefusedError as refused:
+            # Where a request ends that is not read to its end, nobody knows.
+            self.close_connection = True
+            self._refuse(refused.refusal)
+            return
+        if not self._is_route():
+            self._refuse(NOT_FOUND)
+            return
+        try:
+            super()._generic_handle()
+        except (ConnectionError, TimeoutError):
+            raise
+        except Exception:
+            traceback.print_exc()
+            self.close_connection = True
+            self._refuse(BROKEN)
+
+    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = do_PATCH = do_OPTIONS = _generic_handle  # noqa: N815
+
+    def _parse_payload(self) -> tuple[dict[str, Any], bytes | None]:
+        return self._payload
+
+    def _body(self) -> bytes | None:
+        if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
+            return self._chunks()
+        length = self.headers.get("Content-Length", "0")
+        if not (length.isascii() and length.isdigit()):
+            raise RefusedError(BAD_REQUEST)
+        if int(length) > LARGEST_BODY:
+            raise RefusedError(TOO_LARGE)
+        return self.rfile.read(int(length)) or None
+
+    def _chunks(self) -> bytes | None:
+        body = bytearray()
+        try:
+            while size := int(self.rfile.readline(100).partition(b";")[0], 16):
+                if size < 0 or len(body) + size > LARGEST_BODY:
+                    raise RefusedError(TOO_LARGE)
+                body += self.rfile.read(size)
+                self.rfile.readline(3)
+        except ValueError:
+            raise RefusedError(BAD_REQUEST) from None
+        while self.rfile.readline(LONGEST_LINE).strip():
+            """Trailers have no use here."""
+        return bytes(body) or None
+
+    def _is_route(self) -> bool:
+        try:
+            self.local_gateway.event_converter._route_matcher.match_route(self.path)
+        except ValueError:
+            return False
+        return True
+
+    def _refuse(self, refusal: Refusal) -> None:
+        status, kind, code, message = refusal
+        request_id = str(uuid.uuid4())
+        error = {"type": kind, "code": code}
+        body = {"success": False, "message": message, "error": error, "requestId": request_id}
+        headers = {
+            "Content-Type": "application/json",
+            "Access-Control-Allow-Origin": os.environ.get("CORS_ORIGIN", "*"),
+            "x-amzn-RequestId": request_id,
+        }
+        if self.close_connection:
+            headers["Connection"] = "close"
+        self._send_http_response(status, headers, json.dumps(body).encode())
+
+    def _send_http_response_with_body(self, code: int, headers: dict[str, Any], body: str | bytes) -> None:
+        if self.command != "HEAD":
+            super()._send_http_response_with_body(code, headers, body)
+            return
+        # An answer to HEAD tells the length and carries no body: the next answer would start within it.
+        length = len(body if isinstance(body, bytes) else body.encode())
+        self.send_response(code)
+        self._send_headers({"Content-Type": "application/json"} | headers | {"Content-Length": str(length)})
+
+
+class _Server(ThreadedHTTPServer):
+    request_queue_size = 128
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exc_info()[1], ConnectionError | TimeoutError):
+            super().handle_error(request, client_address)
+
+
+def run(application: ModuleType, order: wire.Message, listening: socket.socket, lifeline: socket.socket) -> None:
+    """Serve on a socket that listens already, until the machine hangs up its end of the lifeline."""
+    server = _server(application.app, order, listening)
+    threading.Thread(target=_watch, args=[lifeline, server.server], daemon=True).start()
+    server.server.serve_forever()
+
+
+def _server(app: Chalice, order: wire.Message, listening: socket.socket) -> LocalDevServer:
+    config = CLIFactory(order["project"], environ=os.environ).create_config_obj(order["stage"])
+    validate_routes(app.routes)
+    # Chalice wants to bind a port itself: it gets any, and then the one that the machine has bound.
+    server = create_local_server(app, config, "127.0.0.1", 0)
+    server.server.server_close()
+    handler: Any = functools.partial(Handler, app_object=app, config=config)
+    server.server = _Server(listening.getsockname(), handler, bind_and_activate=False)
+    server.server.socket.close()
+    server.server.socket = listening
+    return server
+
+
+def _watch(lifeline: socket.socket, server: HTTPServer) -> None:
+    lifeline.recv(1)
+    server.shutdown()

@@ -1,0 +1,114 @@
+"""Where moto's Step Functions are not AWS's: names, times, and what makes each execution slow."""
+
+import functools
+import os
+import sys
+import threading
+import types
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from local.models import patch
+
+
+def close_gaps_of_step_functions() -> None:
+    """Close them; has to come before anything else imports the interpreter."""
+    _cache_clients()
+    _leave_out_ec2()
+    _let_express_reuse_names()
+    _parse_definitions_once()
+    _tell_times_as_aws_does()
+
+
+def _cache_clients() -> None:
+    # The interpreter makes a client for every task (30 ms each). This has to come before its other modules' import.
+    from moto.stepfunctions.parser.asl.utils import boto_client
+
+    lock = threading.Lock()
+    made: dict[tuple[str, str, str], Any] = {}
+    session = boto3.Session()
+    settings = Config(
+        parameter_validation=False,
+        retries={"max_attempts": 0, "total_max_attempts": 1},
+        connect_timeout=900,
+        read_timeout=900,
+        max_pool_connections=50,
+        proxies={},
+    )
+
+    def boto_client_for(region: str, service: str, state_credentials: Any = None) -> Any:
+        port = os.environ["MOTO_PORT"]
+        with lock:
+            if (port, region, service) not in made:
+                made[port, region, service] = session.client(
+                    service,
+                    region_name=region,
+                    endpoint_url=f"http://127.0.0.1:{port}",
+                    aws_access_key_id="step-functions",
+                    aws_secret_access_key="step-functions",
+                    config=settings,
+                )
+            return made[port, region, service]
+
+    patch(boto_client, "boto_client_for", boto_client_for)
+
+
+def _leave_out_ec2() -> None:
+    # Parameter Store (for commands on instances) and Step Functions (for batch jobs) load all of EC2: a second of
+    # every start, for what nothing here can have. The stand-ins last as long as these two are imported.
+    import moto
+
+    batch = types.ModuleType("moto.batch")
+    batch.__path__ = [str(Path(moto.__file__).parent / "batch")]
+    ec2 = types.ModuleType("moto.ec2")
+    patch(ec2, "ec2_backends", {})
+    stand_ins = {each.__name__: each for each in (batch, ec2) if each.__name__ not in sys.modules}
+    sys.modules.update(stand_ins)
+    try:
+        import moto.ssm.models
+        import moto.stepfunctions.parser.asl.parse.asl_parser
+    finally:
+        for name in stand_ins:
+            del sys.modules[name]
+
+
+def _let_express_reuse_names() -> None:
+    from moto.stepfunctions.models import StateMachine
+
+    refuse = StateMachine._handle_name_input_idempotency
+    kept = 500
+
+    def handle_name_input_idempotency(self: Any, name: str, execution_input: str) -> Any:
+        # Beside `type` there is `sm_type`, which is always STANDARD.
+        if self.type != "EXPRESS":
+            return refuse(self, name, execution_input)
+        # Nobody can ask for an express execution afterwards; keep a few for whoever debugs.
+        if len(self.executions) > 2 * kept:
+            finished = [each for each in self.executions if each.status != "RUNNING"][:-kept]
+            self.executions[:] = [each for each in self.executions if each not in finished]
+        return None
+
+    patch(StateMachine, "_handle_name_input_idempotency", handle_name_input_idempotency)
+
+
+def _parse_definitions_once() -> None:
+    # The interpreter parses the definition for every execution, which takes longer than most executions.
+    # A parsed program holds no state: what an execution remembers is in its environment's heap.
+    from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+
+    patch(AmazonStateLanguageParser, "parse", staticmethod(functools.cache(AmazonStateLanguageParser.parse)))
+
+
+def _tell_times_as_aws_does() -> None:
+    # $$.State.EnteredTime is written into records: milliseconds and a Z, not microseconds and an offset.
+    from moto.stepfunctions.parser.asl.component.state import state
+
+    def state_data(EnteredTime: str, **rest: Any) -> dict[str, Any]:  # noqa: N803
+        entered = datetime.fromisoformat(EnteredTime).isoformat(timespec="milliseconds")
+        return {"EnteredTime": entered.replace("+00:00", "Z"), **rest}
+
+    patch(state, "StateData", state_data)

@@ -1,0 +1,83 @@
+"""What Chalice's own configuration and the application's decorators say: settings, functions, triggers."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from chalice.app import (
+    BaseEventSourceConfig,
+    Chalice,
+    DynamoDBEventConfig,
+    S3EventConfig,
+    ScheduledEventConfig,
+    SNSEventConfig,
+    SQSEventConfig,
+)
+from chalice.cli.factory import CLIFactory
+from chalice.config import Config
+
+from local.worker import API_HANDLER
+
+DEFAULT_TIMEOUT = 60
+DEFAULT_MEMORY = 128
+
+
+Description = dict[str, Any]
+
+
+def describe(project: Path, stage: str, endpoint: str) -> tuple[Description, Callable[[Chalice], list[Description]]]:
+    """The stage's settings, with the real endpoint, and what describes the functions once the application is there."""
+    config = CLIFactory(str(project), environ=os.environ).create_config_obj(stage)
+    declared = config.environment_variables.get("AWS_ENDPOINT_URL", endpoint)
+
+    def environment(scope: Config) -> dict[str, str]:
+        return {name: value.replace(declared, endpoint) for name, value in scope.environment_variables.items()}
+
+    def scoped(name: str) -> Description:
+        scope = config.scope(stage, name)
+        suffix = "" if name == API_HANDLER else f"-{name}"
+        return {
+            "name": name,
+            "lambda_name": f"{config.app_name}-{stage}{suffix}",
+            "memory": scope.lambda_memory_size or DEFAULT_MEMORY,
+            "timeout": scope.lambda_timeout or DEFAULT_TIMEOUT,
+            "environment": environment(scope),
+        }
+
+    def functions(app: Chalice) -> list[Description]:
+        plain = [scoped(each.name) | {"trigger": None} for each in app.pure_lambda_functions]
+        fired = [scoped(each.name) | {"trigger": _trigger(each)} for each in app.event_sources]
+        return [scoped(API_HANDLER) | {"trigger": None}, *plain, *fired]
+
+    return {"app": config.app_name, "stage": stage, "environment": environment(config)}, functions
+
+
+def _trigger(source: BaseEventSourceConfig) -> Description:
+    if isinstance(source, S3EventConfig):
+        return {
+            "kind": "s3",
+            "bucket": source.bucket,
+            "events": source.events,
+            "prefix": source.prefix,
+            "suffix": source.suffix,
+        }
+    if isinstance(source, SQSEventConfig):
+        return {
+            "kind": "sqs",
+            "queue": source.queue or str(source.queue_arn).rsplit(":", 1)[-1],
+            "batch_size": source.batch_size,
+            "concurrency": source.maximum_concurrency,
+        }
+    if isinstance(source, DynamoDBEventConfig):
+        return {
+            "kind": "stream",
+            "stream_arn": source.stream_arn,
+            "batch_size": source.batch_size,
+            "starting_position": source.starting_position,
+        }
+    if isinstance(source, SNSEventConfig):
+        return {"kind": "sns", "topic": source.topic}
+    if isinstance(source, ScheduledEventConfig):
+        return {"kind": "schedule", "expression": str(source.schedule_expression)}
+    raise TypeError(f"{source.name} is fired by {type(source).__name__}, which the machine cannot do yet.")

@@ -1,0 +1,269 @@
+"""The resource types of the template, each as the API calls that make it: one small function a type."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from local.errors import ProvisionError
+
+Client = Callable[[str], Any]
+
+
+@dataclass(frozen=True)
+class Made:
+    """A resource that is there: what Ref stands for, and what GetAtt can ask."""
+
+    ref: str
+    attributes: dict[str, str] = field(default_factory=dict)
+
+
+class Properties:
+    """A resource's properties, taken one by one, so that none is left without a meaning."""
+
+    def __init__(self, logical_id: str, kind: str, values: dict[str, Any]) -> None:
+        self._label = f"{logical_id} ({kind})"
+        self._values = dict(values)
+
+    def take(self, name: str, default: Any = None) -> Any:
+        """A property that may be absent."""
+        return self._values.pop(name, default)
+
+    def need(self, name: str) -> Any:
+        """A property that has to be there."""
+        if name not in self._values:
+            raise ProvisionError(f"{self._label} lacks the property {name}.")
+        return self._values.pop(name)
+
+    def pick(self, *names: str) -> dict[str, Any]:
+        """Those of the named properties that are there, as arguments of a call that has the same names."""
+        return {name: self._values.pop(name) for name in names if name in self._values}
+
+    def done(self) -> None:
+        """Complain about whatever nobody took."""
+        if self._values:
+            raise ProvisionError(f"{self._label}: the machine has no meaning for {', '.join(sorted(self._values))}.")
+
+
+def bucket(client: Client, properties: Properties) -> Made:
+    """A bucket with all that stands on it."""
+    s3, name = client("s3"), properties.need("BucketName")
+    s3.create_bucket(Bucket=name)
+    if (access := properties.take("PublicAccessBlockConfiguration")) is not None:
+        s3.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=access)
+    if (ownership := properties.take("OwnershipControls")) is not None:
+        s3.put_bucket_ownership_controls(Bucket=name, OwnershipControls=ownership)
+    if (encryption := properties.take("BucketEncryption")) is not None:
+        rules = [
+            {"ApplyServerSideEncryptionByDefault": rule["ServerSideEncryptionByDefault"]}
+            | {key: value for key, value in rule.items() if key != "ServerSideEncryptionByDefault"}
+            for rule in encryption["ServerSideEncryptionConfiguration"]
+        ]
+        s3.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration={"Rules": rules})
+    if (versioning := properties.take("VersioningConfiguration")) is not None:
+        s3.put_bucket_versioning(Bucket=name, VersioningConfiguration=versioning)
+    if (lifecycle := properties.take("LifecycleConfiguration")) is not None:
+        rules = [_lifecycle_rule(rule) for rule in lifecycle["Rules"]]
+        s3.put_bucket_lifecycle_configuration(Bucket=name, LifecycleConfiguration={"Rules": rules})
+    if (cors := properties.take("CorsConfiguration")) is not None:
+        s3.put_bucket_cors(
+            Bucket=name, CORSConfiguration={"CORSRules": [_cors_rule(each) for each in cors["CorsRules"]]}
+        )
+    if (tags := properties.take("Tags")) is not None:
+        s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": tags})
+    return Made(name, {"Arn": f"arn:aws:s3:::{name}"})
+
+
+def _lifecycle_rule(rule: dict[str, Any]) -> dict[str, Any]:
+    plain = {"Id": "ID", "ExpirationInDays": None, "ExpiredObjectDeleteMarker": None, "Prefix": None}
+    made = {plain.get(key) or key: value for key, value in rule.items() if key not in plain or plain[key]}
+    made["Filter"] = {"Prefix": rule.get("Prefix", "")}
+    expiration: dict[str, Any] = {}
+    if "ExpirationInDays" in rule:
+        expiration["Days"] = int(rule["ExpirationInDays"])
+    if "ExpiredObjectDeleteMarker" in rule:
+        expiration["ExpiredObjectDeleteMarker"] = rule["ExpiredObjectDeleteMarker"]
+    if expiration:
+        made["Expiration"] = expiration
+    if "NoncurrentVersionExpiration" in rule:
+        days = int(rule["NoncurrentVersionExpiration"]["NoncurrentDays"])
+        made["NoncurrentVersionExpiration"] = {"NoncurrentDays": days}
+    return made
+
+
+def _cors_rule(rule: dict[str, Any]) -> dict[str, Any]:
+    names = {"ExposedHeaders": "ExposeHeaders", "MaxAge": "MaxAgeSeconds", "Id": "ID"}
+    return {names.get(key, key): value for key, value in rule.items()}
+
+
+def bucket_policy(client: Client, properties: Properties) -> Made:
+    """Who may do what with a bucket."""
+    name = properties.need("Bucket")
+    client("s3").put_bucket_policy(Bucket=name, Policy=json.dumps(properties.need("PolicyDocument")))
+    return Made(name)
+
+
+def table(client: Client, properties: Properties) -> Made:
+    """A table with its stream, expiry, recovery and encryption."""
+    dynamodb, name = client("dynamodb"), properties.need("TableName")
+    arguments = properties.pick(
+        "AttributeDefinitions",
+        "KeySchema",
+        "BillingMode",
+        "GlobalSecondaryIndexes",
+        "Tags",
+        "DeletionProtectionEnabled",
+    )
+    if (stream := properties.take("StreamSpecification")) is not None:
+        arguments["StreamSpecification"] = {"StreamEnabled": True} | stream
+    if (encryption := properties.take("SSESpecification")) is not None:
+        names = {"SSEEnabled": "Enabled"}
+        arguments["SSESpecification"] = {names.get(key, key): value for key, value in encryption.items()}
+    made = dynamodb.create_table(TableName=name, **arguments)["TableDescription"]
+    if (expiry := properties.take("TimeToLiveSpecification")) is not None:
+        dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification=expiry)
+    if (recovery := properties.take("PointInTimeRecoverySpecification")) is not None:
+        dynamodb.update_continuous_backups(TableName=name, PointInTimeRecoverySpecification=recovery)
+    return Made(name, {"Arn": made["TableArn"], "StreamArn": made.get("LatestStreamArn", "")})
+
+
+def queue(client: Client, properties: Properties) -> Made:
+    """A queue; its dead-letter queue has to be there before it."""
+    sqs, name = client("sqs"), properties.need("QueueName")
+    names = ("VisibilityTimeout", "MessageRetentionPeriod", "DelaySeconds", "ReceiveMessageWaitTimeSeconds")
+    attributes = {key: _text(value) for key, value in properties.pick(*names, "SqsManagedSseEnabled").items()}
+    if (redrive := properties.take("RedrivePolicy")) is not None:
+        attributes["RedrivePolicy"] = json.dumps(redrive)
+    tags = {tag["Key"]: tag["Value"] for tag in properties.take("Tags", [])}
+    url = sqs.create_queue(QueueName=name, Attributes=attributes, tags=tags)["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    return Made(url, {"Arn": arn, "QueueName": name, "QueueUrl": url})
+
+
+def queue_policy(client: Client, properties: Properties) -> Made:
+    """Who may do what with queues."""
+    policy, urls = json.dumps(properties.need("PolicyDocument")), properties.need("Queues")
+    for url in urls:
+        client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    return Made(urls[0])
+
+
+def topic(client: Client, properties: Properties) -> Made:
+    """A topic."""
+    name = properties.need("TopicName")
+    attributes = {key: _text(value) for key, value in properties.pick("KmsMasterKeyId", "DisplayName").items()}
+    arguments = properties.pick("Tags")
+    arn = client("sns").create_topic(Name=name, Attributes=attributes, **arguments)["TopicArn"]
+    return Made(arn, {"TopicArn": arn, "TopicName": name})
+
+
+def user_pool(client: Client, properties: Properties) -> Made:
+    """A user pool."""
+    cognito = client("cognito-idp")
+    arguments = properties.pick(
+        "UsernameAttributes",
+        "UsernameConfiguration",
+        "AutoVerifiedAttributes",
+        "AccountRecoverySetting",
+        "MfaConfiguration",
+        "Policies",
+        "Schema",
+        "UserPoolTags",
+        "DeletionProtection",
+        "AdminCreateUserConfig",
+    )
+    pool = cognito.create_user_pool(PoolName=properties.need("UserPoolName"), **arguments)["UserPool"]
+    if "SOFTWARE_TOKEN_MFA" in properties.take("EnabledMfas", []):
+        cognito.set_user_pool_mfa_config(
+            UserPoolId=pool["Id"],
+            SoftwareTokenMfaConfiguration={"Enabled": True},
+            MfaConfiguration=arguments.get("MfaConfiguration", "OPTIONAL"),
+        )
+    return Made(pool["Id"], {"Arn": pool["Arn"], "UserPoolId": pool["Id"]})
+
+
+def user_pool_client(client: Client, properties: Properties) -> Made:
+    """An application of a user pool."""
+    arguments = properties.pick(
+        "ClientName",
+        "UserPoolId",
+        "GenerateSecret",
+        "ExplicitAuthFlows",
+        "PreventUserExistenceErrors",
+        "EnableTokenRevocation",
+        "AccessTokenValidity",
+        "IdTokenValidity",
+        "RefreshTokenValidity",
+        "TokenValidityUnits",
+        "ReadAttributes",
+        "WriteAttributes",
+    )
+    made = client("cognito-idp").create_user_pool_client(**arguments)["UserPoolClient"]
+    return Made(made["ClientId"], {"ClientId": made["ClientId"]})
+
+
+def log_group(client: Client, properties: Properties) -> Made:
+    """A log group."""
+    logs, name = client("logs"), properties.need("LogGroupName")
+    tags = {tag["Key"]: tag["Value"] for tag in properties.take("Tags", [])}
+    logs.create_log_group(logGroupName=name, tags=tags)
+    if (days := properties.take("RetentionInDays")) is not None:
+        logs.put_retention_policy(logGroupName=name, retentionInDays=int(days))
+    arn = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"][0]["arn"]
+    return Made(name, {"Arn": arn})
+
+
+def role(client: Client, properties: Properties) -> Made:
+    """A role with the policies that are written into it."""
+    iam, name = client("iam"), properties.need("RoleName")
+    trust = json.dumps(properties.need("AssumeRolePolicyDocument"))
+    described = properties.pick("Tags", "Description")
+    made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust, **described)["Role"]
+    for policy in properties.take("Policies", []):
+        document = json.dumps(policy["PolicyDocument"])
+        iam.put_role_policy(RoleName=name, PolicyName=policy["PolicyName"], PolicyDocument=document)
+    return Made(name, {"Arn": made["Arn"], "RoleId": made["RoleId"]})
+
+
+def state_machine(client: Client, properties: Properties) -> Made:
+    """A state machine, its definition's placeholders filled."""
+    definition = properties.need("DefinitionString")
+    for name, value in properties.take("DefinitionSubstitutions", {}).items():
+        definition = definition.replace("${" + name + "}", value)
+    arguments: dict[str, Any] = {"type": properties.take("StateMachineType", "STANDARD")}
+    if (logging := properties.take("LoggingConfiguration")) is not None:
+        arguments["loggingConfiguration"] = _lower_first(logging)
+    if (tracing := properties.take("TracingConfiguration")) is not None:
+        arguments["tracingConfiguration"] = _lower_first(tracing)
+    tags = [{"key": tag["Key"], "value": tag["Value"]} for tag in properties.take("Tags", [])]
+    name = properties.need("StateMachineName")
+    arn = client("stepfunctions").create_state_machine(
+        name=name, definition=definition, roleArn=properties.need("RoleArn"), tags=tags, **arguments
+    )["stateMachineArn"]
+    return Made(arn, {"Arn": arn, "Name": name})
+
+
+def _lower_first(value: Any) -> Any:
+    """Step Functions spells in camel case what CloudFormation spells with a capital."""
+    if isinstance(value, dict):
+        return {key[0].lower() + key[1:]: _lower_first(each) for key, each in value.items()}
+    return [_lower_first(each) for each in value] if isinstance(value, list) else value
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+TYPES: dict[str, Callable[[Client, Properties], Made]] = {
+    "AWS::S3::Bucket": bucket,
+    "AWS::S3::BucketPolicy": bucket_policy,
+    "AWS::DynamoDB::Table": table,
+    "AWS::SQS::Queue": queue,
+    "AWS::SQS::QueuePolicy": queue_policy,
+    "AWS::SNS::Topic": topic,
+    "AWS::Cognito::UserPool": user_pool,
+    "AWS::Cognito::UserPoolClient": user_pool_client,
+    "AWS::Logs::LogGroup": log_group,
+    "AWS::IAM::Role": role,
+    "AWS::StepFunctions::StateMachine": state_machine,
+}

@@ -1,0 +1,190 @@
+"""What fires functions: Chalice's own declarations and infra's delivery settings, as AWS is told about them."""
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from typing import Any
+
+from infra.delivery import AsyncDelivery, StreamDelivery
+from local.asynchronous import AsyncInvocations
+from local.clock import Clock
+from local.cloud import ACCOUNT, REGION
+from local.functions import Function, FunctionHost
+from local.gaps import RUNNERS
+from local.pollers import Poller, QueuePoller, StreamPoller
+from local.resources import Client, Made
+
+# Lambda sets these itself and refuses them in a function's configuration.
+RESERVED = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION", "AWS_REGION"}
+LAMBDA_TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+}
+
+
+class Triggers:
+    """Every function in Lambda, and everything that invokes it."""
+
+    def __init__(
+        self,
+        client: Client,
+        clock: Clock,
+        host: FunctionHost,
+        made: Mapping[str, Made],
+        asynchronous: Mapping[str, AsyncDelivery],
+        streams: Mapping[str, StreamDelivery],
+    ) -> None:
+        self._client = client
+        self._clock = clock
+        self._host = host
+        self._made = made
+        self._asynchronous = asynchronous
+        self._streams = streams
+        self._notifications: dict[str, list[dict[str, Any]]] = {}
+        self.events = AsyncInvocations(clock)
+        self.pollers: dict[str, Poller] = {}
+
+    def connect(self, specs: list[dict[str, Any]]) -> None:
+        """Create the functions and their triggers."""
+        code = _some_code()
+        for spec in specs:
+            self._create(spec, code)
+        for spec in specs:
+            if spec["trigger"] is not None:
+                self._fire(self._host.functions[spec["name"]], spec)
+        for bucket, rules in self._notifications.items():
+            configuration = {"LambdaFunctionConfigurations": rules}
+            self._client("s3").put_bucket_notification_configuration(
+                Bucket=bucket, NotificationConfiguration=configuration
+            )
+
+    def start(self) -> None:
+        """Deliver from now on."""
+        self.events.start()
+        for poller in self.pollers.values():
+            poller.start()
+
+    def stop(self) -> None:
+        """Deliver nothing more, and run nothing more for the embedded Lambda."""
+        for name in self._host.by_lambda_name:
+            RUNNERS.pop(name, None)
+        for poller in self.pollers.values():
+            poller.stop()
+        self.events.stop()
+
+    def _create(self, spec: dict[str, Any], code: bytes) -> None:
+        name = spec["lambda_name"]
+        role = f"arn:aws:iam::{ACCOUNT}:role/{name}"
+        self._client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(LAMBDA_TRUST))
+        environment = {key: value for key, value in spec["environment"].items() if key not in RESERVED}
+        self._client("lambda").create_function(
+            FunctionName=name,
+            Runtime="python3.11",
+            Role=role,
+            Handler=f"app.{spec['name']}",
+            Code={"ZipFile": code},
+            Timeout=spec["timeout"],
+            MemorySize=spec["memory"],
+            Environment={"Variables": environment},
+        )
+        RUNNERS[name] = _Runner(self._host.functions[spec["name"]], self.events)
+        delivery = self._asynchronous.get(spec["name"])
+        if delivery is not None:
+            self._client("lambda").put_function_event_invoke_config(
+                FunctionName=name,
+                MaximumRetryAttempts=delivery.retries,
+                MaximumEventAgeInSeconds=delivery.max_age_seconds,
+                DestinationConfig={"OnFailure": {"Destination": self._arn(delivery.on_failure)}},
+            )
+
+    def _fire(self, function: Function, spec: dict[str, Any]) -> None:
+        connect = {"s3": self._by_bucket, "sqs": self._by_queue, "stream": self._by_stream, "sns": self._by_topic}
+        kind = spec["trigger"]["kind"]
+        if kind in connect:
+            connect[kind](function, spec)
+
+    def _by_bucket(self, function: Function, spec: dict[str, Any]) -> None:
+        trigger = spec["trigger"]
+        filters = [{"Name": name, "Value": trigger[name]} for name in ("prefix", "suffix") if trigger[name] is not None]
+        rule: dict[str, Any] = {"LambdaFunctionArn": function.arn, "Events": trigger["events"]}
+        if filters:
+            rule["Filter"] = {"Key": {"FilterRules": filters}}
+        self._permit(function, "s3.amazonaws.com", f"arn:aws:s3:::{trigger['bucket']}")
+        self._notifications.setdefault(trigger["bucket"], []).append(rule)
+
+    def _by_queue(self, function: Function, spec: dict[str, Any]) -> None:
+        trigger = spec["trigger"]
+        mapping = self._client("lambda").create_event_source_mapping(
+            EventSourceArn=f"arn:aws:sqs:{REGION}:{ACCOUNT}:{trigger['queue']}",
+            FunctionName=function.lambda_name,
+            BatchSize=trigger["batch_size"],
+        )
+        self.pollers[function.name] = QueuePoller(
+            self._clock, function, trigger["queue"], mapping["UUID"], trigger["concurrency"]
+        )
+
+    def _by_stream(self, function: Function, spec: dict[str, Any]) -> None:
+        # The stream's own name is not known before the table is made: it is found by the table.
+        table = spec["environment"]["IMAGES_TABLE"]
+        stream = self._client("dynamodb").describe_table(TableName=table)["Table"]["LatestStreamArn"]
+        arguments: dict[str, Any] = {}
+        delivery = self._streams.get(function.name)
+        if delivery is not None:
+            destination = {"OnFailure": {"Destination": self._arn(delivery.on_failure)}}
+            arguments = {
+                "MaximumRetryAttempts": delivery.retries,
+                "BisectBatchOnFunctionError": delivery.bisect,
+                "DestinationConfig": destination,
+            }
+        mapping = self._client("lambda").create_event_source_mapping(
+            EventSourceArn=stream,
+            FunctionName=function.lambda_name,
+            BatchSize=spec["trigger"]["batch_size"],
+            StartingPosition=spec["trigger"]["starting_position"],
+            **arguments,
+        )
+        self.pollers[function.name] = StreamPoller(self._clock, function, table, mapping["UUID"])
+
+    def _by_topic(self, function: Function, spec: dict[str, Any]) -> None:
+        topic = spec["trigger"]["topic"]
+        arn = topic if topic.startswith("arn:") else f"arn:aws:sns:{REGION}:{ACCOUNT}:{topic}"
+        self._permit(function, "sns.amazonaws.com", arn)
+        self._client("sns").subscribe(TopicArn=arn, Protocol="lambda", Endpoint=function.arn)
+
+    def _permit(self, function: Function, service: str, source: str) -> None:
+        self._client("lambda").add_permission(
+            FunctionName=function.lambda_name,
+            StatementId=service.replace(".", "-"),
+            Action="lambda:InvokeFunction",
+            Principal=service,
+            SourceArn=source,
+        )
+
+    def _arn(self, logical_id: str) -> str:
+        return self._made[logical_id].attributes["Arn"]
+
+
+class _Runner:
+    """A function as the embedded Lambda sees it."""
+
+    def __init__(self, function: Function, events: AsyncInvocations) -> None:
+        self._function = function
+        self._events = events
+
+    def call(self, payload: bytes) -> tuple[bytes, bool]:
+        """Run now."""
+        outcome = self._function.invoke(payload)
+        return outcome.payload, outcome.errored
+
+    def submit(self, payload: bytes) -> None:
+        """Run soon."""
+        self._events.submit(self._function, payload)
+
+
+def _some_code() -> bytes:
+    """A package for the API to accept: the workers run the checkout itself."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as package:
+        package.writestr("app.py", "# The workers of the machine run the checkout.\n")
+    return packed.getvalue()

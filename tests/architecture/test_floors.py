@@ -1,0 +1,109 @@
+"""The drawing in ARCHITECTURE.md, held to the code: imports point down only, and each outside library has one door."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SOURCES = [ROOT / "app.py", *sorted((ROOT / "chalicelib").rglob("*.py"))]
+
+# From the ground up. A module may import from its own floor and from those below it.
+FLOORS = {
+    "chalicelib.core": 0,
+    "chalicelib.external": 1,
+    "chalicelib.imaging": 1,
+    "chalicelib.permissions": 2,
+    "chalicelib.users": 2,
+    "chalicelib.accounts": 2,
+    "chalicelib.images": 2,
+    "chalicelib.uploads": 2,
+    "chalicelib.usage": 2,
+    "chalicelib.pipeline": 3,
+    "chalicelib.webhooks": 3,
+    "app": 4,
+}
+
+# Who alone may import what.
+DOORS = {
+    "boto3": {"chalicelib/core/aws.py"},
+    "botocore": {"chalicelib/core/aws.py"},
+    "chalice": {"app.py", "chalicelib/core/access.py"},
+    "PIL": "chalicelib/imaging/",
+    "requests": {"chalicelib/external.py", "chalicelib/core/tokens.py"},
+    "local": set(),
+    "infra": set(),
+}
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are written in full"
+            yield from (f"{node.module}.{name.name}" for name in node.names)
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def place_of(module: str) -> str | None:
+    return next((place for place in FLOORS if module == place or module.startswith(f"{place}.")), None)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module_of)
+def test_imports_point_down_only(path: Path) -> None:
+    here = place_of(module_of(path))
+    if module_of(path) == "chalicelib":
+        return
+    assert here is not None, f"{path} stands on no floor of the drawing"
+    for imported in imports_of(path):
+        there = place_of(imported)
+        if there is not None:
+            assert FLOORS[there] <= FLOORS[here], f"{path} imports {imported}, which stands above it"
+
+
+def test_modules_do_not_import_in_a_circle() -> None:
+    modules = {module_of(path): path for path in SOURCES}
+    needs = {
+        name: {imported if imported in modules else imported.rpartition(".")[0] for imported in imports_of(path)}
+        & set(modules) - {name}
+        for name, path in modules.items()
+    }
+
+    def visit(name: str, behind: tuple[str, ...]) -> None:
+        assert name not in behind, f"a circle: {' → '.join([*behind, name])}"
+        for needed in needs[name]:
+            visit(needed, (*behind, name))
+
+    for name in needs:
+        visit(name, ())
+
+
+@pytest.mark.parametrize("library", DOORS)
+def test_each_outside_library_has_one_door(library: str) -> None:
+    allowed = DOORS[library]
+    for path in SOURCES:
+        name = str(path.relative_to(ROOT))
+        if any(imported.partition(".")[0] == library for imported in imports_of(path)):
+            assert name.startswith(allowed) if isinstance(allowed, str) else name in allowed, (
+                f"{name} imports {library}"
+            )
+
+
+def test_only_config_reads_the_environment() -> None:
+    readers = {
+        str(path.relative_to(ROOT))
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if (isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"})
+    }
+    assert readers == {"chalicelib/core/config.py"}
+
+
+def test_no_module_is_a_hall_of_its_own() -> None:
+    long = {str(p.relative_to(ROOT)): n for p in SOURCES if (n := len(p.read_text().splitlines())) > 400}
+    assert not long

@@ -1,0 +1,125 @@
+"""What every entry of the manifest must carry."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import pytest
+
+import app as manifest
+from chalicelib.core import grants
+from chalicelib.core.access import Operation, validated
+from chalicelib.permissions import public
+from infra import delivery, template
+
+ROOT = Path(__file__).parents[2]
+CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text())
+
+ROUTES: dict[str, Any] = {
+    f"{method} {path}": entry.view_function
+    for path, methods in manifest.app.routes.items()
+    for method, entry in methods.items()
+}
+HANDLERS: dict[str, Any] = manifest.app.handler_map
+FUNCTIONS: dict[str, Any] = {
+    name: getattr(HANDLERS[name].func, "_original_func", HANDLERS[name].func)
+    for name in [
+        *(source.name for source in manifest.app.event_sources),
+        *(function.name for function in manifest.app.pure_lambda_functions),
+    ]
+}
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_every_route_is_validated_with_a_schema_and_a_permission(route: str) -> None:
+    operation = ROUTES[route].operation
+    assert isinstance(operation, Operation)
+    assert operation.schema["type"] == "object"
+    assert operation.schema["additionalProperties"] is False
+    for name in re.findall(r"{(\w+)}", route):
+        assert name in operation.schema["required"]
+
+
+def test_only_these_routes_are_public() -> None:
+    open_to_all = {route for route, view in ROUTES.items() if view.operation.permission is public}
+    assert open_to_all == {
+        "POST /auth/signup",
+        "POST /auth/verify",
+        "POST /auth/resend",
+        "POST /auth/signin",
+        "POST /auth/challenge",
+        "POST /auth/refresh",
+        "POST /auth/forgot-password",
+        "POST /auth/reset-password",
+        "GET /health",
+    }
+
+
+def test_a_permission_cannot_be_left_out() -> None:
+    with pytest.raises(TypeError, match="permission"):
+        validated({"type": "object"})(lambda data: data)  # type: ignore[call-arg]
+
+
+def test_one_word_is_the_operation_the_function_and_the_handler() -> None:
+    for view in ROUTES.values():
+        assert view.operation.name == view.__name__
+        assert HANDLERS[view.__name__] is view
+    for name, function in FUNCTIONS.items():
+        assert function.__name__ == name
+        assert getattr(manifest, name) is HANDLERS[name]
+
+
+@pytest.mark.parametrize("name", [*ROUTES, *FUNCTIONS])
+def test_everything_declares_its_grants_and_its_usage_record(name: str) -> None:
+    declared = grants.of({**ROUTES, **FUNCTIONS}[name])
+    assert grants.DynamoDBOperation.PUT_ITEM in declared["USAGE_METRICS_DYNAMO_TABLE"]
+    if name in ROUTES and ROUTES[name].operation.permission is not public:
+        assert grants.DynamoDBOperation.GET_ITEM in declared["USERS_TABLE"], "authentication reads the user's row"
+
+
+@pytest.mark.parametrize("enum", grants.SERVICES, ids=lambda enum: enum.__name__)
+def test_every_operation_is_one_of_the_services_api(enum: type[grants.Operation]) -> None:
+    known = botocore.session.get_session().get_service_model(grants.SERVICES[enum]).operation_names
+    assert {member.value for member in enum} <= set(known)
+
+
+def test_every_function_has_its_memory_and_timeout() -> None:
+    assert set(CONFIG["lambda_functions"]) == set(FUNCTIONS)
+    for settings in CONFIG["lambda_functions"].values():
+        assert {"lambda_memory_size", "lambda_timeout"} <= set(settings)
+
+
+def test_every_asynchronous_path_ends_in_a_dead_letter_queue() -> None:
+    resources = template.load()["Resources"]
+    by_name = {source.name: type(source).__name__ for source in manifest.app.event_sources}
+    for name, kind in by_name.items():
+        if kind in ("S3EventConfig", "SNSEventConfig"):
+            queue = delivery.ASYNC[name].on_failure
+        elif kind == "DynamoDBEventConfig":
+            queue = delivery.STREAMS[name].on_failure
+        else:
+            assert kind == "SQSEventConfig"
+            assert resources["UploadsQueue"]["Properties"]["RedrivePolicy"]["maxReceiveCount"] >= 5
+            queue = "UploadsDeadLetterQueue"
+        assert resources[queue]["Type"] == "AWS::SQS::Queue"
+
+
+def test_the_queue_hides_a_message_for_six_times_its_functions_timeout() -> None:
+    queue = template.load()["Resources"]["UploadsQueue"]["Properties"]
+    assert queue["VisibilityTimeout"] >= 6 * CONFIG["lambda_functions"]["orchestrator"]["lambda_timeout"]
+
+
+def test_no_way_through_the_state_machine_outlasts_an_express_execution() -> None:
+    # A machine that times out as a whole (300 s for EXPRESS) runs no Catch: every way must end before.
+    definition = template.load()["Resources"]["ImagePipeline"]["Properties"]["DefinitionString"]
+    states = json.loads(definition)["States"]
+
+    def longest(name: str) -> int:
+        state = states[name]
+        following = [state["Next"]] if "Next" in state else []
+        following += [catcher["Next"] for catcher in state.get("Catch", ())]
+        return int(state.get("TimeoutSeconds", 0)) + max(map(longest, following), default=0)
+
+    assert longest("Begin") < 290

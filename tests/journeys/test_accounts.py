@@ -1,0 +1,219 @@
+"""A user's account, from sign-up to erasure."""
+
+import time
+from typing import Any
+
+import pytest
+import requests
+
+from local.machine import Machine
+from tests.journeys.user import PASSWORD, User, wait_for
+from tests.pictures import jpeg
+
+
+@pytest.fixture(scope="module")
+def ann(machine: Machine) -> User:
+    return User.new(machine.api_url, name="Ann")
+
+
+def test_the_way_in_is_sign_up_verify_sign_in(machine: Machine) -> None:
+    user = User(machine.api_url)
+    signed_up = user.post("/auth/signup", email=user.email, password=PASSWORD, name="Bea")
+    assert signed_up.status_code == 200
+    assert set(signed_up.json()) == {"success", "message", "userSub"}
+
+    early = user.post("/auth/signin", email=user.email, password=PASSWORD)
+    assert (early.status_code, early.json()["error"]["code"]) == (403, "PERMISSION_DENIED")
+
+    assert user.post("/auth/verify", email=user.email, code="123456").status_code == 200
+    signed_in = user.post("/auth/signin", email=user.email, password=PASSWORD)
+    assert set(signed_in.json()) == {"success", "accessToken", "idToken", "refreshToken", "expiresIn", "tokenType"}
+
+    user.tokens = signed_in.json()
+    known = user.get("/auth/validate").json()
+    assert known["user"] == {
+        "userId": signed_up.json()["userSub"],
+        "email": user.email,
+        "name": "Bea",
+        "role": "USER",
+    }
+    assert known["claims"]["token_use"] == "access"
+
+
+@pytest.mark.parametrize("path", ["/auth/signup", "/auth/resend", "/auth/forgot-password"])
+def test_nobody_learns_whether_an_address_is_registered(ann: User, path: str) -> None:
+    stranger = User(ann.url)
+    extra = {"password": PASSWORD} if path == "/auth/signup" else {}
+    taken = ann.post(path, email=ann.email, **extra)
+    free = stranger.post(path, email=stranger.email, **extra)
+    assert taken.status_code == free.status_code == 200
+    assert {**taken.json(), "userSub": ""} == {**free.json(), "userSub": ""}
+    if path == "/auth/signup":
+        assert len(taken.json()["userSub"]) == len(free.json()["userSub"]) == 36
+        assert taken.json()["userSub"] != ann.id
+
+
+def test_nobody_learns_it_from_a_wrong_password_or_code_either(ann: User) -> None:
+    stranger = User(ann.url)
+    for path, body in {
+        "/auth/signin": {"password": "Wrong-Password-1!"},
+        "/auth/verify": {"code": "123456"},
+    }.items():
+        known, unknown = ann.post(path, email=ann.email, **body), stranger.post(path, email=stranger.email, **body)
+        assert known.status_code == unknown.status_code == (401 if path == "/auth/signin" else 400)
+        assert {**known.json(), "requestId": ""} == {**unknown.json(), "requestId": ""}
+
+
+@pytest.mark.parametrize(
+    "password", ["Short-1!", "no-capital-2026!", "NO-SMALL-2026!", "No-Digit-At-All!", "NoSymbol2026xyz"]
+)
+def test_a_weak_password_is_refused_alike_whether_the_address_is_taken(ann: User, password: str) -> None:
+    for email in (ann.email, "somebody-new@example.com"):
+        answer = ann.post("/auth/signup", email=email, password=password)
+        assert answer.status_code == 400
+        assert answer.json()["error"]["details"][0]["field"] == "password"
+        assert password not in answer.text
+
+
+def test_a_refresh_token_brings_new_tokens(ann: User) -> None:
+    answer = requests.post(f"{ann.url}/auth/refresh", json={"refreshToken": ann.tokens["refreshToken"]}, timeout=30)
+    assert set(answer.json()) == {"success", "accessToken", "idToken", "expiresIn", "tokenType"}
+    refused = requests.post(f"{ann.url}/auth/refresh", json={"refreshToken": "junk"}, timeout=30)
+    assert refused.status_code == 401
+
+
+def test_a_forgotten_password_is_reset(machine: Machine) -> None:
+    user = User.new(machine.api_url)
+    assert user.post("/auth/forgot-password", email=user.email).status_code == 200
+    changed = user.post("/auth/reset-password", email=user.email, code="123456", password="Another-Day-2026!")
+    assert changed.status_code == 200, changed.text
+    assert user.post("/auth/signin", email=user.email, password=PASSWORD).status_code == 401
+    user.password = "Another-Day-2026!"
+    user.sign_in()
+
+
+def test_signing_out_ends_earlier_tokens_and_no_later_ones(machine: Machine) -> None:
+    user = User.new(machine.api_url)
+    before = dict(user.tokens)
+    assert user.post("/auth/signout").status_code == 200
+    assert user.get("/auth/validate").status_code == 401
+    assert user.post("/auth/refresh", refreshToken=before["refreshToken"]).status_code == 401
+    user.sign_in()
+    assert user.get("/auth/validate").status_code == 200
+
+
+def test_a_new_password_that_is_demanded_is_a_challenge(machine: Machine) -> None:
+    user = User(machine.api_url)
+    cognito = machine.client("cognito-idp")
+    pool = cognito.list_user_pools(MaxResults=1)["UserPools"][0]["Id"]
+    cognito.admin_create_user(
+        UserPoolId=pool,
+        Username=user.email,
+        TemporaryPassword="Temporary-2026!",
+        UserAttributes=[{"Name": "email", "Value": user.email}],
+    )
+    challenged = user.post("/auth/signin", email=user.email, password="Temporary-2026!").json()
+    assert challenged["challenge"] == "NEW_PASSWORD_REQUIRED"
+    answer = {"challenge": challenged["challenge"], "session": challenged["session"]}
+    weak = user.post("/auth/challenge", **answer, answer="weak")
+    assert weak.status_code == 400
+    strong = user.post("/auth/challenge", **answer, answer=PASSWORD)
+    assert {"accessToken", "idToken", "refreshToken"} <= set(strong.json())
+    assert user.post("/auth/challenge", challenge="SOFTWARE_TOKEN_MFA", session="junk", answer="1").status_code == 401
+
+
+def test_patch_changes_only_what_it_names(machine: Machine) -> None:
+    user = User.new(machine.api_url, name="Cleo")
+    before = user.get("/auth/profile").json()["profile"]
+    assert before["preferences"] == {}
+
+    hook = {"webhook": {"url": "https://example.com/hook"}}
+    hooked = user.request("PATCH", "/auth/profile", json={"preferences": hook}).json()["profile"]
+    assert hooked["name"] == "Cleo"
+    assert hooked["preferences"] == hook
+    assert hooked["webhookSecret"]
+
+    renamed = user.request("PATCH", "/auth/profile", json={"name": "Cléo"}).json()["profile"]
+    assert renamed == {**hooked, "name": "Cléo"}
+
+    cleared = user.request("PATCH", "/auth/profile", json={"preferences": {"webhook": None}}).json()["profile"]
+    assert cleared == {**before, "name": "Cléo"}
+    assert user.get("/auth/profile").json()["profile"] == cleared
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"role": "ADMIN"}, "role"),
+        ({"canExportData": True}, "canExportData"),
+        ({"email": "x@example.com"}, "email"),
+        ({"preferences": {"odd": 1}}, "preferences.odd"),
+        ({"preferences": {"webhook": {"url": "ftp://example.com"}}}, "preferences.webhook.url"),
+        ({}, "body"),
+    ],
+)
+def test_patch_takes_nothing_else(ann: User, body: dict[str, Any], field: str) -> None:
+    before = ann.get("/auth/profile").json()["profile"]
+    answer = ann.request("PATCH", "/auth/profile", json=body)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["details"][0]["field"] == field
+    assert ann.get("/auth/profile").json()["profile"] == before
+
+
+def test_a_user_who_is_switched_off_may_nothing(machine: Machine) -> None:
+    user = User.new(machine.api_url)
+    machine.client("dynamodb").update_item(
+        TableName=machine.environment["USERS_TABLE"],
+        Key={"userId": {"S": user.id}},
+        UpdateExpression="SET isActive = :no",
+        ExpressionAttributeValues={":no": {"BOOL": False}},
+    )
+    assert user.get("/images").status_code == 403
+
+
+def test_erasing_an_account_removes_all_it_owned(machine: Machine) -> None:
+    user = User.new(machine.api_url)
+    user_id, image_id = user.id, user.upload(jpeg(320, 240))
+    user.finished(image_id)
+    assert user.request("DELETE", "/auth/profile").status_code == 200
+
+    assert user.get("/auth/validate").status_code == 401
+    assert user.post("/auth/signin", email=user.email, password=PASSWORD).status_code == 401
+    s3 = machine.client("s3")
+    for bucket, prefix in (("S3_INPUT_BUCKET", "uploads"), ("S3_OUTPUT_BUCKET", "processed")):
+        left = s3.list_object_versions(Bucket=machine.environment[bucket], Prefix=f"{prefix}/{user_id}/")
+        assert not left.get("Versions")
+        assert not left.get("DeleteMarkers")
+    rows = machine.client("dynamodb").query(
+        TableName=machine.environment["IMAGES_TABLE"],
+        KeyConditionExpression="userId = :user",
+        ExpressionAttributeValues={":user": {"S": user_id}},
+    )["Items"]
+    assert all("fileName" not in row and row["status"]["S"] == "DELETED" for row in rows)
+    # The address is free again.
+    assert User(user.url, email=user.email).post("/auth/signup", email=user.email, password=PASSWORD).status_code == 200
+
+
+def test_each_operation_leaves_a_usage_record(machine: Machine) -> None:
+    user = User.new(machine.api_url)
+    started = time.time()
+    user.get("/images")
+    user.get("/images/img_none")
+
+    def records() -> list[dict[str, Any]]:
+        found = machine.client("dynamodb").query(
+            TableName=machine.environment["USAGE_METRICS_DYNAMO_TABLE"],
+            KeyConditionExpression="account = :user",
+            ExpressionAttributeValues={":user": {"S": user.id}},
+        )["Items"]
+        return [each for each in found if each["operation"]["S"] in ("list_images", "get_image")]
+
+    listed, missed = wait_for(lambda: records() if len(records()) == 2 else [], "two usage records")
+    assert listed["endpoint"]["S"] == "GET /images"
+    assert listed["event_source"]["S"] == "HTTP"
+    assert listed["success"]["BOOL"] is True
+    assert missed["endpoint"]["S"] == "GET /images/{imageId}"
+    assert (missed["success"]["BOOL"], missed["error_type"]["S"]) == (False, "ImageNotFoundError")
+    assert float(listed["duration_ms"]["N"]) > 0
+    assert float(listed["lambda_cost"]["N"]) > 0
+    assert int(listed["ttl"]["N"]) > started

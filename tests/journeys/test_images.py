@@ -1,0 +1,497 @@
+"""A picture's journey, from its bytes in S3 to its variants."""
+
+import io
+import json
+import os
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import requests
+from PIL import Image
+
+from local.machine import Machine
+from tests import pictures
+from tests.journeys.receiver import Receiver
+from tests.journeys.user import User, wait_for
+
+NAMES = {f"{size}{mark}" for size in ("small", "medium", "large") for mark in ("", "-watermarked")}
+BOXES = {"small": (800, 600), "medium": (1200, 900), "large": (1920, 1080)}
+
+
+@pytest.fixture(scope="module")
+def ann(machine: Machine) -> User:
+    return User.new(machine.api_url)
+
+
+def opened(url: str) -> Image.Image:
+    answer = requests.get(url, timeout=30)
+    assert answer.status_code == 200
+    picture = Image.open(io.BytesIO(answer.content))
+    picture.load()
+    return picture
+
+
+def outputs(machine: Machine, image_id: str) -> list[str]:
+    """Every version of every output of an image."""
+    found = machine.client("s3").list_object_versions(Bucket=machine.environment["S3_OUTPUT_BUCKET"])
+    return [each["Key"] for each in found.get("Versions", ()) if image_id in each["Key"]]
+
+
+def row(machine: Machine, user: User, image_id: str) -> dict[str, Any]:
+    item: dict[str, Any] = machine.client("dynamodb").get_item(
+        TableName=machine.environment["IMAGES_TABLE"],
+        Key={"userId": {"S": user.id}, "imageId": {"S": image_id}},
+        ConsistentRead=True,
+    )["Item"]
+    return item
+
+
+def depth(machine: Machine, queue: str) -> int:
+    sqs = machine.client("sqs")
+    url = sqs.get_queue_url(QueueName=f"darkroom-local-{queue}")["QueueUrl"]
+    counted = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    return int(counted["ApproximateNumberOfMessages"]) + int(counted["ApproximateNumberOfMessagesNotVisible"])
+
+
+def runs(machine: Machine, user: User, operation: str) -> int:
+    """How many usage records an operation has left for a user."""
+    found = machine.client("dynamodb").query(
+        TableName=machine.environment["USAGE_METRICS_DYNAMO_TABLE"],
+        KeyConditionExpression="account = :user",
+        FilterExpression="operation = :operation",
+        ExpressionAttributeValues={":user": {"S": user.id}, ":operation": {"S": operation}},
+    )
+    return int(found["Count"])
+
+
+def test_a_photo_becomes_three_sizes_plain_and_marked(ann: User) -> None:
+    image = ann.finished(ann.upload(pictures.jpeg(2400, 1600)))
+    assert image["status"] == "COMPLETED"
+    assert image["reason"] is None
+    assert image["metadata"] == {"width": 2400, "height": 1600, "format": "JPEG", "colorSpace": "sRGB"}
+    assert image["placeholder"].startswith("data:image/jpeg;base64,")
+    assert image["createdAt"] <= image["uploadedAt"] <= image["processedAt"]
+    assert {variant["name"] for variant in image["variants"]} == NAMES
+    for variant in image["variants"]:
+        picture = opened(variant["url"])
+        assert picture.format == "JPEG"
+        assert picture.info["progressive"] == 1
+        assert variant["dimensions"] == f"{picture.width}x{picture.height}"
+        width, height = BOXES[variant["size"]]
+        assert picture.width == width or picture.height == height
+        assert picture.width <= width
+        assert picture.height <= height
+        assert abs(picture.width / picture.height - 1.5) < 0.01
+        assert variant["watermarked"] is variant["name"].endswith("-watermarked")
+
+
+def test_the_mark_stands_at_the_bottom_right(ann: User) -> None:
+    image = ann.finished(ann.upload(pictures.jpeg(1600, 1200)))
+    found = {variant["name"]: opened(variant["url"]).convert("RGB") for variant in image["variants"]}
+    plain, marked = found["medium"], found["medium-watermarked"]
+    width, height = plain.size
+
+    def difference(box: tuple[int, int, int, int]) -> int:
+        pairs = zip(plain.crop(box).tobytes(), marked.crop(box).tobytes(), strict=True)
+        return max(abs(a - b) for a, b in pairs)
+
+    assert difference((0, 0, width, height // 2)) < 24
+    assert difference((width // 2, height * 3 // 4, width, height)) > 40
+
+
+@pytest.mark.parametrize(
+    ("make", "media_type"),
+    [
+        (lambda: pictures.jpeg(progressive=True), "image/jpeg"),
+        (pictures.cmyk_jpeg, "image/jpeg"),
+        (pictures.gray_jpeg, "image/jpeg"),
+        *[(lambda orientation=each: pictures.oriented_jpeg(orientation), "image/jpeg") for each in range(1, 9)],
+        (pictures.palette_png, "image/png"),
+        (pictures.alpha_png, "image/png"),
+        (pictures.gray16_png, "image/png"),
+        (pictures.interlaced_png, "image/png"),
+        (lambda: pictures.gif(frames=5), "image/gif"),
+        (pictures.webp, "image/webp"),
+        (pictures.alpha_webp, "image/webp"),
+    ],
+    ids=[
+        "progressive",
+        "CMYK",
+        "grey",
+        *[f"orientation {each}" for each in range(1, 9)],
+        "palette",
+        "alpha",
+        "16 bit",
+        "interlaced",
+        "animated",
+        "WebP",
+        "WebP alpha",
+    ],
+)
+def test_every_kind_of_picture_comes_through(ann: User, make: Callable[[], bytes], media_type: str) -> None:
+    image = ann.finished(ann.upload(make(), media_type))
+    assert image["status"] == "COMPLETED", image["reason"]
+    for variant in image["variants"]:
+        picture = opened(variant["url"])
+        assert picture.mode in ("RGB", "L")
+        assert variant["dimensions"] == f"{image['metadata']['width']}x{image['metadata']['height']}"
+        assert not picture.getexif()
+        assert "icc_profile" not in picture.info
+
+
+@pytest.mark.parametrize(
+    ("make", "media_type", "code"),
+    [
+        (lambda: b"", "image/jpeg", "empty"),
+        (lambda: b"This is no picture at all.\n" * 40, "image/jpeg", "not_an_image"),
+        (lambda: pictures.jpeg()[:-4_000], "image/jpeg", "truncated"),
+        (pictures.palette_png, "image/jpeg", "type_mismatch"),
+        (lambda: pictures.jpeg() + b"\0" * 10_485_760, "image/jpeg", "too_large"),
+        (lambda: pictures.empty_png(10_000, 5_001), "image/png", "too_many_pixels"),
+        (pictures.png_bomb, "image/png", "too_many_pixels"),
+        (pictures.many_scans_jpeg, "image/jpeg", "too_complex"),
+    ],
+    ids=["zero bytes", "text", "truncated", "another type", "over 10 MB", "over 50 MP", "bomb", "scans"],
+)
+def test_a_bad_file_fails_once_with_a_reason_its_owner_can_read(
+    machine: Machine, ann: User, make: Callable[[], bytes], media_type: str, code: str
+) -> None:
+    workers, validated = machine.workers("validation"), runs(machine, ann, "validation")
+    letters = depth(machine, "uploads-dead")
+    image = ann.finished(ann.upload(make(), media_type))
+    assert image["status"] == "FAILED"
+    assert image["reason"]["code"] == code
+    assert image["reason"]["message"].endswith(".")
+    assert image["variants"] == []
+    assert outputs(machine, image["imageId"]) == []
+    assert runs(machine, ann, "validation") == validated + 1, "it was not tried again"
+    assert depth(machine, "uploads-dead") == letters
+    assert machine.workers("validation") == workers, "the worker lives"
+
+
+def event_for(machine: Machine, user: User, image_id: str, version: str | None = None) -> dict[str, Any]:
+    """The S3 event of an image's upload, as S3 would send it again."""
+    found = row(machine, user, image_id)
+    described = {
+        "key": found["s3Key"]["S"],
+        "size": int(found["fileSize"]["N"]),
+        "versionId": version or found["objectVersion"]["S"],
+    }
+    bucket = {"name": machine.environment["S3_INPUT_BUCKET"]}
+    return {"Records": [{"eventSource": "aws:s3", "s3": {"bucket": bucket, "object": described}}]}
+
+
+def test_the_same_event_five_times_changes_nothing(machine: Machine) -> None:
+    user = User.new(machine.api_url)
+    image_id = user.upload(pictures.jpeg(320, 240))
+    user.finished(image_id)
+    before = row(machine, user, image_id)
+    event = event_for(machine, user, image_id)
+    with ThreadPoolExecutor(5) as pool:
+        for _, errored in pool.map(lambda _: machine.invoke("s3_event", event), range(5)):
+            assert not errored
+    another = event_for(machine, user, image_id, version="another-version")
+    assert not machine.invoke("s3_event", another)[1]
+    wait_for(lambda: depth(machine, "uploads") == 0, "the queue to be empty")
+    assert row(machine, user, image_id) == before
+    assert len(outputs(machine, image_id)) == 6
+    for operation in ("validation", "resize", "watermark"):
+        assert runs(machine, user, operation) == 1
+
+
+def test_the_same_message_many_times_at_once_starts_one_execution(machine: Machine) -> None:
+    user = User.new(machine.api_url)
+    image_id = user.announce(b"")["imageId"]
+    found = row(machine, user, image_id)
+    # The bytes are there before anybody was told: put past the trigger's prefix, then copied by version.
+    machine.client("dynamodb").update_item(
+        TableName=machine.environment["IMAGES_TABLE"],
+        Key={"userId": {"S": user.id}, "imageId": {"S": image_id}},
+        UpdateExpression="SET #s = :uploaded, s3Key = :key, fileSize = :size",
+        ExpressionAttributeNames={"#s": "status"},
+        ExpressionAttributeValues={":uploaded": {"S": "UPLOADED"}, ":key": {"S": "aside.jpg"}, ":size": {"N": "1"}},
+    )
+    machine.client("s3").put_object(
+        Bucket=machine.environment["S3_INPUT_BUCKET"], Key="aside.jpg", Body=pictures.jpeg(320, 240)
+    )
+    message = {"imageId": image_id, "userId": user.id, "s3Key": found["s3Key"]["S"]}
+    queue = machine.environment["SQS_QUEUE_URL"]
+    entries = [{"Id": str(i), "MessageBody": json.dumps(message)} for i in range(10)]
+    machine.client("sqs").send_message_batch(QueueUrl=queue, Entries=entries)
+    machine.client("sqs").send_message_batch(QueueUrl=queue, Entries=entries)
+    assert user.finished(image_id)["status"] == "COMPLETED"
+    wait_for(lambda: depth(machine, "uploads") == 0, "the queue to be empty")
+    assert len(outputs(machine, image_id)) == 6
+    assert runs(machine, user, "resize") == 1
+
+
+def test_an_object_that_nobody_announced_is_imported(machine: Machine, ann: User) -> None:
+    key = f"uploads/{ann.id}/bulk-1.png"
+    machine.client("s3").put_object(
+        Bucket=machine.environment["S3_INPUT_BUCKET"], Key=key, Body=pictures.alpha_png(), ContentType="image/png"
+    )
+    wait_for(lambda: ann.get("/images/bulk-1").status_code == 200, "the row")
+    image = ann.finished("bulk-1")
+    assert (image["status"], image["fileName"]) == ("COMPLETED", "bulk-1.png")
+
+
+@pytest.mark.parametrize("key", ["uploads/odd", "uploads/u/i.jpg/more", "uploads/u/.jpg", "uploads/u v/i+j.jpg"])
+def test_an_object_that_is_no_upload_is_left_alone(machine: Machine, key: str) -> None:
+    bucket = {"name": machine.environment["S3_INPUT_BUCKET"]}
+    event = {"Records": [{"eventSource": "aws:s3", "s3": {"bucket": bucket, "object": {"key": key, "size": 1}}}]}
+    assert not machine.invoke("s3_event", event)[1]
+
+
+def test_the_event_that_s3_sends_when_a_trigger_is_made_is_no_failure(machine: Machine) -> None:
+    event = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": machine.environment["S3_INPUT_BUCKET"]}
+    assert not machine.invoke("s3_event", event)[1]
+
+
+@pytest.mark.parametrize("name", ["orchestrator", "validation", "resize", "watermark"])
+def test_a_worker_killed_in_mid_image_costs_no_image(machine: Machine, name: str) -> None:
+    user = User.new(machine.api_url)
+    big = pictures.jpeg(4000, 3000)
+    victims = set(machine.workers(name))
+    image_ids = [user.upload(big) for _ in range(2)]
+    wait_for(lambda: runs(machine, user, "validation") or name in ("orchestrator", "validation"), "the work to begin")
+    for victim in victims:
+        os.kill(victim, signal.SIGKILL)
+
+    def completed() -> bool:
+        # Hidden messages come back after six minutes: the clock is ours.
+        machine.clock.advance(20)
+        return all(user.image(image_id)["status"] == "COMPLETED" for image_id in image_ids)
+
+    wait_for(completed, "both images to be COMPLETED", within=60)
+    for image_id in image_ids:
+        assert len(set(outputs(machine, image_id))) == 6
+
+
+def test_a_finished_image_is_processed_again_on_request(machine: Machine, ann: User) -> None:
+    image_id = ann.upload(pictures.jpeg(320, 240))
+    first = ann.finished(image_id)
+    again = ann.post(f"/images/{image_id}/reprocess")
+    assert again.status_code == 200
+    assert again.json()["image"]["status"] == "PROCESSING"
+    second = ann.finished(image_id)
+    assert second["status"] == "COMPLETED"
+    assert second["processedAt"] > first["processedAt"]
+    assert row(machine, ann, image_id)["execution"]["S"] == f"{image_id}-2"
+
+
+def test_only_a_finished_image_is_processed_again(ann: User) -> None:
+    pending = ann.announce(b"")["imageId"]
+    refused = ann.post(f"/images/{pending}/reprocess")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "IMAGE_NOT_FINISHED")
+
+
+def test_deleting_removes_every_version_of_every_file(machine: Machine, ann: User) -> None:
+    image_id = ann.upload(pictures.jpeg(320, 240))
+    links = [variant["url"] for variant in ann.finished(image_id)["variants"]]
+    assert ann.request("DELETE", f"/images/{image_id}").status_code == 200
+    assert ann.get(f"/images/{image_id}").status_code == 404
+    assert ann.request("DELETE", f"/images/{image_id}").status_code == 404
+    assert all(requests.get(link, timeout=30).status_code == 404 for link in links)
+    assert outputs(machine, image_id) == []
+    assert image_id not in ann.get("/images").text
+    # A late event does not bring it back.
+    bucket = {"name": machine.environment["S3_INPUT_BUCKET"]}
+    described = {"key": f"uploads/{ann.id}/{image_id}.jpg", "size": 5, "versionId": "late"}
+    event = {"Records": [{"eventSource": "aws:s3", "s3": {"bucket": bucket, "object": described}}]}
+    assert not machine.invoke("s3_event", event)[1]
+    assert ann.get(f"/images/{image_id}").status_code == 404
+
+
+def test_an_image_deleted_while_it_is_processed_leaves_no_files(machine: Machine) -> None:
+    user = User.new(machine.api_url)
+    image_id = user.upload(pictures.jpeg(4000, 3000))
+    wait_for(lambda: user.image(image_id)["status"] == "PROCESSING", "the work to begin")
+    assert user.request("DELETE", f"/images/{image_id}").status_code == 200
+    execution = f"{machine.environment['STEP_FUNCTIONS_ARN'].replace(':stateMachine:', ':execution:')}:{image_id}-1"
+    stepfunctions = machine.client("stepfunctions")
+    wait_for(lambda: stepfunctions.describe_execution(executionArn=execution)["status"] != "RUNNING", "its end")
+    assert outputs(machine, image_id) == []
+    assert user.get(f"/images/{image_id}").status_code == 404
+
+
+def test_a_fault_of_ours_is_told_rests_as_a_dead_letter_and_can_be_sent_on(machine: Machine) -> None:
+    user = User.new(machine.api_url)
+    image_id = user.announce(b"")["imageId"]
+    # The row says that the object is there; it is not: no retry helps until it is.
+    machine.client("dynamodb").update_item(
+        TableName=machine.environment["IMAGES_TABLE"],
+        Key={"userId": {"S": user.id}, "imageId": {"S": image_id}},
+        UpdateExpression="SET #s = :uploaded",
+        ExpressionAttributeNames={"#s": "status"},
+        ExpressionAttributeValues={":uploaded": {"S": "UPLOADED"}},
+    )
+    sqs, queue = machine.client("sqs"), machine.environment["SQS_QUEUE_URL"]
+    sqs.send_message(QueueUrl=queue, MessageBody=json.dumps({"imageId": image_id, "userId": user.id}))
+    failed = user.finished(image_id, within=60)
+    assert (failed["status"], failed["reason"]["code"]) == ("FAILED", "processing_failed")
+    assert runs(machine, user, "validation") == 4, "once, and three times again"
+
+    dead = sqs.get_queue_url(QueueName="darkroom-local-uploads-dead")["QueueUrl"]
+    letter = wait_for(
+        lambda: [
+            each
+            for each in sqs.receive_message(QueueUrl=dead, MaxNumberOfMessages=10).get("Messages", ())
+            if image_id in each["Body"]
+        ],
+        "the dead letter",
+    )[0]
+    body = json.loads(letter["Body"])
+    assert body["retryOf"] == f"{image_id}-1"
+
+    key = row(machine, user, image_id)["s3Key"]["S"]
+    bucket = machine.environment["S3_INPUT_BUCKET"]
+    # Put aside the trigger's way would be another image: the object's own event finds the row FAILED and leaves it.
+    machine.client("s3").put_object(Bucket=bucket, Key=key, Body=pictures.jpeg(320, 240))
+    for _ in range(3):
+        sqs.send_message(QueueUrl=queue, MessageBody=letter["Body"])
+    sqs.delete_message(QueueUrl=dead, ReceiptHandle=letter["ReceiptHandle"])
+    wait_for(lambda: user.image(image_id)["status"] == "COMPLETED", "the redriven image")
+    assert row(machine, user, image_id)["execution"]["S"] == f"{image_id}-2"
+    assert runs(machine, user, "resize") == 1
+
+
+def test_junk_in_the_queue_ends_as_a_dead_letter_and_holds_nobody_up(machine: Machine, ann: User) -> None:
+    sqs, queue = machine.client("sqs"), machine.environment["SQS_QUEUE_URL"]
+    letters = depth(machine, "uploads-dead")
+    sqs.send_message(QueueUrl=queue, MessageBody="{not json")
+    assert ann.finished(ann.upload(pictures.jpeg(320, 240)), within=60)["status"] == "COMPLETED"
+
+    def moved() -> bool:
+        machine.clock.advance(361)
+        return depth(machine, "uploads-dead") > letters
+
+    wait_for(moved, "the junk to be set aside")
+
+
+def test_the_days_sums_count_each_change_once(machine: Machine) -> None:
+    user = User.new(machine.api_url)
+    data = pictures.jpeg(320, 240)
+    user.finished(user.upload(data))
+    user.finished(user.upload(b"no picture"))
+    expected = {
+        "images": 2,
+        "bytes": len(data) + 10,
+        "format:image/jpeg": 2,
+        "completed": 1,
+        "failed": 1,
+        "failed:not_an_image": 1,
+    }
+
+    def sums() -> dict[str, int]:
+        found = machine.client("dynamodb").query(
+            TableName=machine.environment["DAILY_TABLE"],
+            KeyConditionExpression="#scope = :user",
+            ExpressionAttributeNames={"#scope": "scope"},
+            ExpressionAttributeValues={":user": {"S": user.id}},
+        )["Items"]
+        return {each["day#what"]["S"].partition("#")[2]: int(each["sum"]["N"]) for each in found}
+
+    wait_for(lambda: sums() == expected, "the day's sums")
+    change = {
+        "eventID": "twice",
+        "eventSource": "aws:dynamodb",
+        "dynamodb": {
+            "OldImage": {"status": {"S": "PROCESSING"}},
+            "NewImage": {
+                "userId": {"S": user.id},
+                "status": {"S": "COMPLETED"},
+                "processedAt": {
+                    "S": row(machine, user, user.get("/images").json()["items"][0]["imageId"])["processedAt"]["S"]
+                },
+            },
+        },
+    }
+    for _ in range(3):
+        assert not machine.invoke("image_changes", {"Records": [change]})[1]
+    assert sums() == {**expected, "completed": 2}
+
+
+@pytest.fixture
+def hook() -> Iterator[Receiver]:
+    with Receiver() as receiver:
+        yield receiver
+
+
+def test_a_user_who_asked_is_told_by_a_signed_webhook(machine: Machine, hook: Receiver) -> None:
+    user = User.new(machine.api_url)
+    preferences = {"webhook": {"url": hook.url}}
+    secret = user.request("PATCH", "/auth/profile", json={"preferences": preferences}).json()["profile"][
+        "webhookSecret"
+    ]
+    image_id = user.upload(pictures.jpeg(320, 240), name="told.jpg")
+    delivered = wait_for(lambda: hook.received, "the webhook")[0]
+    assert delivered.json() == {
+        "imageId": image_id,
+        "fileName": "told.jpg",
+        "status": "COMPLETED",
+        "execution": f"{image_id}-1",
+    }
+    assert delivered.signed_with(secret)
+    assert not delivered.signed_with("another secret")
+    assert delivered.headers["User-Agent"].startswith("Darkroom/")
+
+
+def test_a_webhook_that_is_out_is_tried_again(machine: Machine, hook: Receiver) -> None:
+    user = User.new(machine.api_url)
+    user.request("PATCH", "/auth/profile", json={"preferences": {"webhook": {"url": hook.url}}})
+    hook.answers = [503, 503]
+    user.upload(b"no picture")
+
+    def taken() -> bool:
+        machine.clock.advance(61)
+        return len(hook.received) >= 3
+
+    wait_for(taken, "the third delivery")
+    assert hook.received[-1].json()["reason"].startswith("not_an_image: ")
+
+
+def test_200_photos_at_once_all_complete_and_none_twice(machine: Machine) -> None:
+    user = User.new(machine.api_url)
+    data = pictures.jpeg(640, 480)
+    with ThreadPoolExecutor(16) as pool:
+        image_ids = list(pool.map(lambda _: user.upload(data), range(200)))
+
+    def left() -> bool:
+        states: list[str] = []
+        cursor: str | None = None
+        while not states or cursor:
+            page = user.get("/images", limit=100, **({"cursor": cursor} if cursor else {})).json()
+            states += [item["status"] for item in page["items"]]
+            cursor = page["nextCursor"]
+        assert "FAILED" not in states
+        return states.count("COMPLETED") == 200
+
+    wait_for(left, "all 200 to be COMPLETED", within=180)
+    keys = [key for key in outputs_of(machine, user) if any(image_id in key for image_id in image_ids)]
+    assert len(keys) == len(set(keys)) == 200 * 6
+    every = ("validation", "resize", "watermark")
+    wait_for(lambda: all(runs_of_many(machine, user, step) == 200 for step in every), "one run a step and photo")
+    assert all(runs_of_many(machine, user, step) == 200 for step in every)
+
+
+def outputs_of(machine: Machine, user: User) -> list[str]:
+    pages = machine.client("s3").get_paginator("list_object_versions")
+    found = pages.paginate(Bucket=machine.environment["S3_OUTPUT_BUCKET"], Prefix=f"processed/{user.id}/")
+    return [each["Key"] for page in found for each in page.get("Versions", ())]
+
+
+def runs_of_many(machine: Machine, user: User, operation: str) -> int:
+    pages = (
+        machine.client("dynamodb")
+        .get_paginator("query")
+        .paginate(
+            TableName=machine.environment["USAGE_METRICS_DYNAMO_TABLE"],
+            KeyConditionExpression="account = :user",
+            FilterExpression="operation = :operation",
+            ExpressionAttributeValues={":user": {"S": user.id}, ":operation": {"S": operation}},
+        )
+    )
+    return sum(int(page["Count"]) for page in pages)

@@ -1,0 +1,161 @@
+"""Where settings come from, and what the two that open doors to the outside do."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from chalicelib import external, pipeline
+from chalicelib.core import aws, config
+from chalicelib.core.errors import MissingConfigError
+from chalicelib.imaging import ImageRejectedError
+from local.machine import Machine
+from tests import pictures
+from tests.journeys.receiver import Receiver
+
+
+@pytest.fixture
+def function(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """This process as one of the machine's functions; its environment can be changed through what is given."""
+    for name, value in machine.environment.items():
+        monkeypatch.setenv(name, value)
+    _forget_containers()
+    yield monkeypatch
+    _forget_containers()
+
+
+def _forget_containers() -> None:
+    aws._clients.clear()
+    config._provider.cache_clear()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as started:
+        yield started
+
+
+def test_the_environment_comes_before_parameter_store(machine: Machine, function: pytest.MonkeyPatch) -> None:
+    assert config.get("COGNITO_USER_POOL_ID").startswith("us-east-1_"), "it stands in Parameter Store alone"
+    function.setenv("COGNITO_USER_POOL_ID", "from-the-environment")
+    assert config.get("COGNITO_USER_POOL_ID") == "from-the-environment"
+
+
+def test_an_encrypted_parameter_is_decrypted(machine: Machine, function: pytest.MonkeyPatch) -> None:
+    assert config.get("JWKS_URL").startswith(machine.aws_url)
+
+
+def test_a_setting_that_stands_nowhere_has_its_default_or_names_both_places(function: pytest.MonkeyPatch) -> None:
+    assert config.number("WATERMARK_OPACITY") == 0.5
+    function.delenv("USERS_TABLE")
+    with pytest.raises(MissingConfigError) as missing:
+        config.resolve(["IMAGES_TABLE", "USERS_TABLE", "NO_SUCH_SETTING"])
+    for place in ("USERS_TABLE", "/darkroom/local/darkroom/USERS_TABLE", "/darkroom/local/darkroom/NO_SUCH_SETTING"):
+        assert place in str(missing.value)
+    assert "USERS_TABLE" not in missing.value.message, "callers are told no names"
+
+
+def test_all_that_is_wanting_is_asked_for_at_once_and_once(function: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    aws.client("ssm").meta.events.register("before-call.ssm.GetParameters", lambda **about: asked.append(about))
+    names = ["COGNITO_USER_POOL_ID", "COGNITO_CLIENT_ID", "JWKS_URL", "IMAGES_TABLE"]
+    first = config.resolve(names)
+    assert config.resolve(names) == first
+    assert config.get("JWKS_URL") == first["JWKS_URL"]
+    assert len(asked) == 1
+
+
+def step(machine: Machine, data: bytes) -> dict[str, Any]:
+    """The input of the validation step for a file that is in S3."""
+    key = "uploads-aside/picture.jpg"
+    answer = machine.client("s3").put_object(Bucket=machine.environment["S3_INPUT_BUCKET"], Key=key, Body=data)
+    return {"s3Key": key, "objectVersion": answer["VersionId"], "fileType": "image/jpeg"}
+
+
+def test_a_scanner_sees_the_bytes_before_they_are_decoded(
+    machine: Machine, function: pytest.MonkeyPatch, receiver: Receiver
+) -> None:
+    function.setenv("SCAN_COMMAND_URL", receiver.url)
+    # A scanner is an operator's own: it may well stand on a private address.
+    function.setenv("ALLOW_PRIVATE_ADDRESSES", "false")
+    data = pictures.jpeg(320, 240)
+    receiver.reply = b'{"clean": true}'
+    assert pipeline.validate(step(machine, data))["validationResult"] == "valid"
+    assert receiver.received[0].body == data
+
+    receiver.reply = b'{"clean": false}'
+    with pytest.raises(ImageRejectedError) as rejected:
+        pipeline.validate(step(machine, b"not even a picture"))
+    assert rejected.value.reason == "infected"
+
+
+@pytest.mark.parametrize(
+    ("status", "reply"), [(500, b'{"clean": true}'), (200, b"junk"), (200, b'{"clean": "yes"}'), (200, b"[]")]
+)
+def test_a_scanner_without_a_verdict_lets_nothing_pass(
+    machine: Machine, function: pytest.MonkeyPatch, receiver: Receiver, status: int, reply: bytes
+) -> None:
+    function.setenv("SCAN_COMMAND_URL", receiver.url)
+    receiver.answers, receiver.reply = [status], reply
+    with pytest.raises(external.ExternalServiceError):
+        pipeline.validate(step(machine, pictures.jpeg(320, 240)))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:{port}/",
+        "http://localhost:{port}/",
+        "http://[::1]:{port}/",
+        "http://[::ffff:127.0.0.1]:{port}/",
+        "http://0.0.0.0:{port}/",
+        "http://2130706433:{port}/",
+        "http://someone@127.0.0.1:{port}/",
+        "http://169.254.169.254/latest/meta-data/",
+        "http://10.0.0.1/",
+        "http://192.168.1.1/",
+        "http://100.64.0.1/",
+        "http://[fe80::1]/",
+        "http://[fd00::1]/",
+        "file:///etc/passwd",
+        "gopher://127.0.0.1/",
+        "http:///nowhere",
+    ],
+)
+def test_no_url_of_a_users_leads_into_the_private_network(
+    function: pytest.MonkeyPatch, receiver: Receiver, url: str
+) -> None:
+    function.setenv("ALLOW_PRIVATE_ADDRESSES", "false")
+    port = receiver.url.rpartition(":")[2].partition("/")[0]
+    with pytest.raises(external.AddressNotAllowedError):
+        external.post(url.format(port=port), b"{}", {})
+    assert receiver.received == []
+
+
+def test_an_answer_too_large_is_not_read_to_its_end(function: pytest.MonkeyPatch, receiver: Receiver) -> None:
+    receiver.reply = b"x" * 1_100_000
+    with pytest.raises(external.ExternalServiceError, match="too large"):
+        external.post(receiver.url, b"{}", {})
+
+
+def test_a_redirect_is_an_answer_and_not_a_way(function: pytest.MonkeyPatch, receiver: Receiver) -> None:
+    receiver.answers = [302]
+    assert external.post(receiver.url, b"{}", {}).status == 302
+    assert len(receiver.received) == 1
+
+
+@pytest.mark.parametrize(
+    ("setting", "meant"),
+    [
+        ("800x600,1200x900,1920x1080", [("small", 800, 600), ("medium", 1200, 900), ("large", 1920, 1080)]),
+        ("thumb=150x150, hero=2400x1350", [("thumb", 150, 150), ("hero", 2400, 1350)]),
+    ],
+)
+def test_sizes_are_read_with_and_without_names(setting: str, meant: list[tuple[str, int, int]]) -> None:
+    assert [(size.name, size.width, size.height) for size in pipeline.sizes(setting)] == meant
+
+
+@pytest.mark.parametrize("setting", ["", "800", "a=b", "800x600,,", "1x1,2x2,3x3,4x4", "small=0x5", "../x=1x1"])
+def test_sizes_that_cannot_be_read_are_an_error(setting: str) -> None:
+    with pytest.raises(ValueError, match=r"x|size"):
+        pipeline.sizes(setting)

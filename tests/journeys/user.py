@@ -1,0 +1,94 @@
+"""A user of Darkroom, as the journeys see one: over HTTP only."""
+
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import requests
+
+PASSWORD = "Sunny-Day-2026!"
+Seen = TypeVar("Seen")
+
+
+def wait_for(look: Callable[[], Seen | None], what: str, within: float = 30.0) -> Seen:
+    """What `look` gives as soon as that is true; a failure that says `what` was waited for after `within` seconds."""
+    deadline = time.monotonic() + within
+    pause = threading.Event()
+    while not (seen := look()):
+        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        pause.wait(0.02)
+    return seen
+
+
+@dataclass
+class User:
+    """Somebody who talks to the API at `url`; signed in once `sign_in` or `new` was called."""
+
+    url: str
+    email: str = field(default_factory=lambda: f"u{secrets.token_hex(6)}@example.com")
+    password: str = PASSWORD
+    tokens: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def new(cls, url: str, name: str | None = None) -> "User":
+        """A user who has just signed up, verified the address and signed in."""
+        user = cls(url)
+        named = {} if name is None else {"name": name}
+        assert user.post("/auth/signup", email=user.email, password=user.password, **named).status_code == 200
+        assert user.post("/auth/verify", email=user.email, code="123456").status_code == 200
+        user.sign_in()
+        return user
+
+    def sign_in(self) -> None:
+        answer = self.post("/auth/signin", email=self.email, password=self.password)
+        assert answer.status_code == 200, answer.text
+        self.tokens = answer.json()
+
+    @property
+    def id(self) -> str:
+        return str(self.get("/auth/validate").json()["user"]["userId"])
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.tokens['accessToken']}"} if self.tokens else {}
+
+    def request(self, method: str, path: str, **options: Any) -> requests.Response:
+        headers = {**self.headers, **options.pop("headers", {})}
+        return requests.request(method, self.url + path, headers=headers, timeout=30, allow_redirects=False, **options)
+
+    def get(self, path: str, **query: Any) -> requests.Response:
+        return self.request("GET", path, params=query)
+
+    def post(self, path: str, **body: Any) -> requests.Response:
+        return self.request("POST", path, json=body)
+
+    def announce(self, data: bytes, media_type: str = "image/jpeg", name: str = "photo.jpg", **more: Any) -> Any:
+        """The answer of POST /upload for that file."""
+        answer = self.post("/upload", fileName=name, fileType=media_type, **more)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def upload(self, data: bytes, media_type: str = "image/jpeg", name: str = "photo.jpg") -> str:
+        """Sends a file by a presigned PUT; the image's id."""
+        announced = self.announce(data, media_type, name)
+        put = requests.put(announced["uploadUrl"], data=data, headers=announced["headers"], timeout=30)
+        assert put.status_code == 200, put.text
+        return str(announced["imageId"])
+
+    def image(self, image_id: str) -> dict[str, Any]:
+        answer = self.get(f"/images/{image_id}")
+        assert answer.status_code == 200, answer.text
+        shown: dict[str, Any] = answer.json()["image"]
+        return shown
+
+    def finished(self, image_id: str, within: float = 30.0) -> dict[str, Any]:
+        """The image once it is COMPLETED or FAILED."""
+
+        def look() -> dict[str, Any] | None:
+            image = self.image(image_id)
+            return image if image["status"] in ("COMPLETED", "FAILED") else None
+
+        return wait_for(look, f"{image_id} to be finished", within)

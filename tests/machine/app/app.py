@@ -1,0 +1,117 @@
+"""A little application that does as a test tells it: what the product's functions must never do can be seen here.
+
+Every run is noted in the daily table. A run whose event holds the word fail-NAME fails for as long as the table
+has a row for that word, so that a test decides from outside.
+"""
+
+import json
+import os
+import re
+import signal
+import time
+
+import boto3
+from chalice import Chalice
+
+app = Chalice(app_name="tiny")
+
+BUCKET = os.environ.get("S3_INPUT_BUCKET", "placeholder")
+TOPIC = os.environ.get("SNS_TOPIC_ARN", "placeholder")
+QUEUE = os.environ.get("SQS_QUEUE_URL", "placeholder").rsplit("/", 1)[-1]
+STREAM = "arn:aws:dynamodb:us-east-1:123456789012:table/placeholder/stream/placeholder"
+
+
+def _note(name, event):
+    """Write the run down, then fail if a word in the event says so."""
+    table = boto3.resource("dynamodb").Table(os.environ["DAILY_TABLE"])
+    text = json.dumps(event)
+    words = sorted(set(re.findall(r"fail-\w+", text)))
+    # Decided before the run can be seen: a test that has seen it may forgive the word at once.
+    told = [word for word in words if "Item" in table.get_item(Key={"scope": "fails", "day#what": word})]
+    table.put_item(Item={"scope": f"run#{name}", "day#what": f"{time.time_ns()}", "event": text})
+    if told:
+        raise ValueError(f"told to {told[0]}")
+
+
+@app.route("/health")
+def health():
+    return {"success": True}
+
+
+@app.route("/echo/{word}", methods=["GET", "POST"], cors=True)
+def echo(word):
+    return {"word": word, "body": app.current_request.json_body if app.current_request.raw_body else None}
+
+
+@app.on_s3_event(bucket=BUCKET, events=["s3:ObjectCreated:*"], prefix="uploads/")
+def uploaded(event):
+    _note("uploaded", event.to_dict())
+
+
+@app.on_sqs_message(queue=QUEUE, batch_size=10)
+def queued(event):
+    _note("queued", event.to_dict())
+
+
+@app.on_dynamodb_record(stream_arn=STREAM, batch_size=10)
+def changed(event):
+    _note("changed", event.to_dict())
+
+
+@app.on_sns_message(topic=TOPIC)
+def announced(event):
+    _note("announced", event.to_dict())
+
+
+@app.lambda_function()
+def validation(event, context):
+    return {**event, "seen": ["validation"]}
+
+
+@app.lambda_function()
+def resize(event, context):
+    return {**event, "seen": [*event["seen"], "resize"]}
+
+
+@app.lambda_function()
+def watermark(event, context):
+    record = {"variants": {"L": []}, "metadata": {"M": {}}, "placeholder": {"S": "#000000"}, "recipe": {"S": "r"}}
+    return {**event, "seen": [*event["seen"], "watermark"], "record": record, "written": []}
+
+
+@app.lambda_function()
+def stuck(event, context):
+    """Waits for what never comes."""
+    signal.pause()
+
+
+@app.lambda_function()
+def obedient(event, context):
+    """Does what the event says."""
+    doing = event.get("do")
+    if doing == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if doing == "exit":
+        os._exit(3)
+    if doing == "raise":
+        raise KeyError("missing")
+    if doing == "unspeakable":
+        return {1, 2}
+    if doing == "wait":
+        with open(event["started"], "w") as pipe:
+            pipe.write(str(os.getpid()))
+        with open(event["go"]) as pipe:
+            pipe.read()
+    return {"pid": os.getpid(), "environment": dict(os.environ), "context": _described(context)}
+
+
+def _described(context):
+    return {
+        "name": context.function_name,
+        "version": context.function_version,
+        "memory": context.memory_limit_in_mb,
+        "arn": context.invoked_function_arn,
+        "request": context.aws_request_id,
+        "remaining": context.get_remaining_time_in_millis(),
+        "log": [context.log_group_name, context.log_stream_name],
+    }

@@ -1,0 +1,71 @@
+"""The little application of this folder on a machine of its own, and what its tests ask of it."""
+
+import json
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.delivery import AsyncDelivery, StreamDelivery
+from local.machine import Machine
+
+APP = Path(__file__).parent / "app"
+DAILY = "darkroom-tiny-daily"
+BUCKET = "darkroom-tiny-input-machine"
+
+
+class Tiny:
+    """The machine of the little application."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.client = machine.client
+        self.clock = machine.clock
+        self.invoke = machine.invoke
+
+    def resource(self, logical_id: str) -> str:
+        """What Ref gives for a resource of the template."""
+        return self.machine.made[logical_id].ref
+
+    def runs(self, name: str, word: str) -> list[Any]:
+        """The events of a function's runs that hold a word, in their order."""
+        answer = self.client("dynamodb").query(
+            TableName=DAILY,
+            KeyConditionExpression="#scope = :scope",
+            ExpressionAttributeNames={"#scope": "scope"},
+            ExpressionAttributeValues={":scope": {"S": f"run#{name}"}},
+            ConsistentRead=True,
+        )
+        return [json.loads(each["event"]["S"]) for each in answer["Items"] if word in each["event"]["S"]]
+
+    def failing_word(self) -> str:
+        """A word that makes every run fail that meets it."""
+        word = f"fail-{uuid.uuid4().hex}"
+        self.client("dynamodb").put_item(TableName=DAILY, Item={"scope": {"S": "fails"}, "day#what": {"S": word}})
+        return word
+
+    def forgive(self, word: str) -> None:
+        """Let runs succeed again that meet it."""
+        self.client("dynamodb").delete_item(TableName=DAILY, Key={"scope": {"S": "fails"}, "day#what": {"S": word}})
+
+    def dead_letter(self, logical_id: str, word: str) -> Any:
+        """The message with a word in a dead-letter queue, parsed where it is JSON; None while there is none."""
+        url = self.resource(logical_id)
+        messages = self.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
+        for message in messages.get("Messages", []):
+            if word in message["Body"]:
+                self.client("sqs").delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+                return json.loads(message["Body"]) if message["Body"].startswith("{") else message["Body"]
+        return None
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tiny]:
+    """The little application, up and running."""
+    asynchronous = {"uploaded": AsyncDelivery(retries=2, max_age_seconds=3600, on_failure="S3EventDeadLetterQueue")}
+    streams = {"changed": StreamDelivery(retries=2, bisect=True, on_failure="ImageChangesDeadLetterQueue")}
+    logs = tmp_path_factory.mktemp("tiny-logs")
+    with Machine(APP, stage="tiny", asynchronous=asynchronous, streams=streams, logs=logs) as machine:
+        yield Tiny(machine)

@@ -1,0 +1,88 @@
+"""The API's server: API Gateway's refusals in our shape, connections that stay usable, and a process that is replaced."""
+
+import os
+import signal
+import socket
+
+import pytest
+import requests
+
+from tests.conftest import Eventually
+from tests.machine.conftest import Tiny
+
+
+def _talk(tiny: Tiny, *requests_on_one_connection: bytes) -> bytes:
+    """What the server says to raw bytes until it closes the connection."""
+    host, port = tiny.machine.api_url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(b"".join(requests_on_one_connection))
+        heard = bytearray()
+        while part := connection.recv(65536):
+            heard += part
+    return bytes(heard)
+
+
+LAST = b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"Authorization": "Bearer x"}, {"Authorization": "Bearer \xe4".encode("latin-1")}]
+)
+def test_an_unknown_route_answers_in_our_shape(tiny: Tiny, headers: dict[str, str]) -> None:
+    answer = requests.post(f"{tiny.machine.api_url}/nowhere/at/all", headers=headers, data=b"ignored")
+    assert answer.status_code == 404
+    body = answer.json()
+    assert body.pop("requestId") == answer.headers["x-amzn-RequestId"]
+    assert body == {
+        "success": False,
+        "message": "There is no such route.",
+        "error": {"type": "NotFoundError", "code": "NOT_FOUND"},
+    }
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_head_carries_no_body_and_the_connection_goes_on(tiny: Tiny) -> None:
+    heard = _talk(tiny, b"HEAD /nowhere HTTP/1.1\r\nHost: x\r\n\r\n", LAST)
+    assert heard.startswith(b"HTTP/1.1 404")
+    assert heard.count(b"HTTP/1.1 ") == 2
+    assert b"There is no such route" not in heard
+    assert heard.endswith(b'{"success":true}')
+
+
+def test_a_body_in_chunks_is_put_together(tiny: Tiny) -> None:
+    answer = requests.post(
+        f"{tiny.machine.api_url}/echo/chunks",
+        data=iter([b'{"a":', b" 1}"]),
+        headers={"Content-Type": "application/json"},
+    )
+    assert answer.json() == {"word": "chunks", "body": {"a": 1}}
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"Content-Length: many\r\n", b"400"),
+        (b"Content-Length: -1\r\n", b"400"),
+        (b"Content-Length: 10485761\r\n", b"413"),
+        (b"Transfer-Encoding: chunked\r\n", b"400"),
+    ],
+)
+def test_a_request_that_cannot_be_read_is_refused(tiny: Tiny, head: bytes, status: bytes) -> None:
+    request = b"POST /echo/x HTTP/1.1\r\nHost: x\r\n" + head + b"\r\nzzz\r\n"
+    heard = _talk(tiny, request)
+    assert heard.startswith(b"HTTP/1.1 " + status)
+    assert b'"success": false' in heard
+
+
+def test_a_preflight_is_answered(tiny: Tiny) -> None:
+    answer = requests.options(f"{tiny.machine.api_url}/echo/x", headers={"Origin": "https://page.example"})
+    assert answer.status_code == 200
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_an_api_that_dies_is_started_again(tiny: Tiny, eventually: Eventually) -> None:
+    zygote, front, *_ = tiny.machine.processes()
+    os.kill(front, signal.SIGKILL)
+    eventually(lambda: tiny.machine.processes()[1] != front)
+    assert requests.get(f"{tiny.machine.api_url}/health", timeout=10).status_code == 200
+    assert tiny.machine.processes()[0] == zygote

@@ -1,0 +1,218 @@
+"""Buckets answer as S3 does: to signed links and forms, to browsers, and with events that are spelled as S3's."""
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote, unquote_plus
+
+import pytest
+import requests
+
+from tests.conftest import Eventually
+from tests.machine.conftest import BUCKET, Tiny
+
+PICTURE = b"0123456789"
+Sign = Callable[..., str]
+
+
+@pytest.fixture
+def link(tiny: Tiny) -> Sign:
+    def sign(operation: str = "put_object", expires: int = 600, **parameters: Any) -> str:
+        given = {"Bucket": BUCKET, "Key": "links/picture one.jpg", **parameters}
+        url: str = tiny.client("s3").generate_presigned_url(operation, Params=given, ExpiresIn=expires)
+        return url
+
+    return sign
+
+
+def _code(answer: requests.Response) -> str:
+    return answer.text.partition("<Code>")[2].partition("</Code>")[0]
+
+
+# ---------------------------------------------------------------- links
+
+
+def test_a_signed_upload_and_download_pass(link: Sign) -> None:
+    upload = link(ContentType="image/jpeg", ContentLength=len(PICTURE))
+    assert requests.put(upload, data=PICTURE, headers={"Content-Type": "image/jpeg"}).status_code == 200
+    download = requests.get(link("get_object", ResponseContentDisposition='attachment; filename="ä b.jpg"'))
+    assert download.status_code == 200
+    assert download.content == PICTURE
+    assert download.headers["Content-Type"] == "image/jpeg"
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (PICTURE, {"Content-Type": "image/png"}),
+        (PICTURE, {}),
+        (PICTURE + b"more", {"Content-Type": "image/jpeg"}),
+        (PICTURE[:5], {"Content-Type": "image/jpeg"}),
+        (iter([PICTURE]), {"Content-Type": "image/jpeg"}),
+    ],
+    ids=["another type", "no type", "longer", "shorter", "a stream without a length"],
+)
+def test_what_was_signed_has_to_be_sent(link: Sign, body: Any, headers: dict[str, str]) -> None:
+    answer = requests.put(link(ContentType="image/jpeg", ContentLength=len(PICTURE)), data=body, headers=headers)
+    assert answer.status_code == 403
+    assert _code(answer) == "SignatureDoesNotMatch"
+
+
+def test_a_link_is_for_one_method_and_one_key(link: Sign) -> None:
+    assert _code(requests.get(link())) == "SignatureDoesNotMatch"
+    assert _code(requests.delete(link("get_object"))) == "SignatureDoesNotMatch"
+    other = link("get_object").replace("picture", "secret")
+    assert _code(requests.get(other)) == "SignatureDoesNotMatch"
+
+
+def test_a_changed_signature_or_expiry_is_refused(link: Sign) -> None:
+    url = link("get_object")
+    last = "0" if url[-1] != "0" else "1"
+    assert _code(requests.get(url[:-1] + last)) == "SignatureDoesNotMatch"
+    assert _code(requests.get(url.replace("X-Amz-Expires=600", "X-Amz-Expires=6000"))) == "SignatureDoesNotMatch"
+
+
+def test_a_header_that_was_not_signed_is_refused(link: Sign) -> None:
+    answer = requests.put(link(), data=PICTURE, headers={"x-amz-meta-owner": "somebody else"})
+    assert answer.status_code == 403
+    assert "HeadersNotSigned" in answer.text
+
+
+def test_a_link_expires(tiny: Tiny, link: Sign) -> None:
+    url = link("get_object", expires=60)
+    with tiny.clock.ahead(61):
+        answer = requests.get(url)
+    assert answer.status_code == 403
+    assert _code(answer) == "AccessDenied"
+    assert "Request has expired" in answer.text
+
+
+def test_a_link_of_another_key_is_refused(link: Sign) -> None:
+    answer = requests.get(link("get_object").replace("darkroom-local%2F", "somebody%2F"))
+    assert _code(answer) == "InvalidAccessKeyId"
+
+
+def test_an_unsigned_request_is_refused(tiny: Tiny) -> None:
+    for path in (BUCKET, f"{BUCKET}/links/picture%20one.jpg"):
+        answer = requests.get(f"{tiny.machine.aws_url}/{path}")
+        assert answer.status_code == 403
+        assert _code(answer) == "AccessDenied"
+    assert requests.put(f"{tiny.machine.aws_url}/{BUCKET}/x", data=PICTURE).status_code == 403
+    assert requests.post(f"{tiny.machine.aws_url}/{BUCKET}", files={"file": PICTURE}).status_code == 403
+
+
+# ---------------------------------------------------------------- forms
+
+
+@pytest.fixture
+def form(tiny: Tiny) -> dict[str, Any]:
+    made: dict[str, Any] = tiny.client("s3").generate_presigned_post(
+        BUCKET,
+        "forms/${filename}",
+        Fields={"Content-Type": "image/jpeg"},
+        Conditions=[
+            ["starts-with", "$key", "forms/"],
+            {"Content-Type": "image/jpeg"},
+            ["content-length-range", 5, 20],
+        ],
+        ExpiresIn=600,
+    )
+    made["fields"]["key"] = f"forms/{uuid.uuid4().hex}.jpg"
+    return made
+
+
+def _post(form: dict[str, Any], body: bytes = PICTURE, changes: dict[str, str] | None = None) -> requests.Response:
+    return requests.post(form["url"], data=form["fields"] | (changes or {}), files={"file": ("a.jpg", body)})
+
+
+def test_a_signed_form_passes(tiny: Tiny, form: dict[str, Any]) -> None:
+    assert _post(form).status_code == 204
+    stored = tiny.client("s3").get_object(Bucket=BUCKET, Key=form["fields"]["key"])
+    assert stored["Body"].read() == PICTURE
+    assert stored["ContentType"] == "image/jpeg"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"key": "elsewhere/a.jpg"}, "starts-with"),
+        ({"Content-Type": "text/html"}, "Content-Type"),
+        ({"acl": "public-read"}, "Extra input fields: acl"),
+    ],
+)
+def test_a_form_meets_its_conditions(form: dict[str, Any], changes: dict[str, str], message: str) -> None:
+    answer = _post(form, changes=changes)
+    assert answer.status_code == 403
+    assert _code(answer) == "AccessDenied"
+    assert message in answer.text
+
+
+def test_a_form_limits_the_size(form: dict[str, Any]) -> None:
+    assert (_post(form, b"x" * 21).status_code, _code(_post(form, b"x" * 21))) == (400, "EntityTooLarge")
+    assert (_post(form, b"x" * 4).status_code, _code(_post(form, b"x" * 4))) == (400, "EntityTooSmall")
+
+
+def test_a_form_with_another_policy_or_too_late_is_refused(tiny: Tiny, form: dict[str, Any]) -> None:
+    assert _code(_post(form, changes={"policy": form["fields"]["policy"].swapcase()})) in (
+        "SignatureDoesNotMatch",
+        "AccessDenied",
+    )
+    assert _code(_post(form, changes={"x-amz-signature": "0" * 64})) == "SignatureDoesNotMatch"
+    with tiny.clock.ahead(601):
+        answer = _post(form)
+    assert answer.status_code == 403
+    assert "Policy expired" in answer.text
+
+
+# ---------------------------------------------------------------- browsers
+
+
+def test_a_preflight_is_answered_from_the_buckets_rules(tiny: Tiny) -> None:
+    url = f"{tiny.machine.aws_url}/{BUCKET}/any"
+    asks = {"Origin": "https://page.example", "Access-Control-Request-Headers": "content-type"}
+    answer = requests.options(url, headers=asks | {"Access-Control-Request-Method": "PUT"})
+    assert answer.status_code == 200
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert "PUT" in answer.headers["Access-Control-Allow-Methods"]
+    assert answer.headers["Access-Control-Allow-Headers"] == "content-type"
+    assert answer.headers["Access-Control-Max-Age"] == "3600"
+    refused = requests.options(url, headers=asks | {"Access-Control-Request-Method": "DELETE"})
+    assert refused.status_code == 403
+    assert "Access-Control-Allow-Origin" not in refused.headers
+
+
+def test_an_upload_from_a_page_may_read_its_etag(link: Sign) -> None:
+    answer = requests.put(link(), data=PICTURE, headers={"Origin": "https://page.example"})
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert answer.headers["Access-Control-Expose-Headers"] == "ETag"
+
+
+# ---------------------------------------------------------------- events
+
+
+@pytest.mark.parametrize(
+    "name", ["plain", "two words", "plus+sign", "ünïcödé", "per%20cent", "q?a=b&c#d", "(br)[ack]~'"]
+)
+def test_a_key_arrives_as_s3_spells_it(tiny: Tiny, eventually: Eventually, name: str) -> None:
+    word = uuid.uuid4().hex
+    key = f"uploads/{word}/{name}.jpg"
+    tiny.client("s3").put_object(Bucket=BUCKET, Key=key, Body=PICTURE)
+    (run,) = eventually(lambda: tiny.runs("uploaded", word))
+    record = run["Records"][0]
+    assert unquote_plus(record["s3"]["object"]["key"]) == key
+    assert record["s3"]["object"]["key"].startswith(f"uploads/{word}/")
+    assert record["s3"]["object"]["key"] == quote(key, safe="/ ").replace(" ", "+")
+
+
+def test_an_event_tells_version_and_sequence(tiny: Tiny, eventually: Eventually) -> None:
+    word = uuid.uuid4().hex
+    key = f"uploads/{word}.jpg"
+    versions = [tiny.client("s3").put_object(Bucket=BUCKET, Key=key, Body=PICTURE)["VersionId"] for _ in range(2)]
+    runs = eventually(lambda: len(found := tiny.runs("uploaded", word)) == 2 and found)
+    events = [run["Records"][0] for run in runs]
+    objects = sorted((event["s3"]["object"] for event in events), key=lambda each: str(each["sequencer"]))
+    assert [each["versionId"] for each in objects] == versions
+    assert objects[0]["sequencer"] < objects[1]["sequencer"]
+    assert {event["eventName"] for event in events} == {"ObjectCreated:Put"}
+    assert {event["eventSource"] for event in events} == {"aws:s3"}
+    assert objects[0]["size"] == len(PICTURE)

@@ -1,0 +1,150 @@
+"""Functions run as Lambda runs them: warm, apart from each other, limited in time, replaced when they die."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Eventually
+from tests.machine.conftest import Tiny
+
+
+class Waiting:
+    """A run of `obedient` that has begun and goes on when it is let."""
+
+    def __init__(self, tiny: Tiny, folder: Path, name: str, threads: ThreadPoolExecutor) -> None:
+        started, self._go = folder / f"{name}-started", folder / f"{name}-go"
+        os.mkfifo(started)
+        os.mkfifo(self._go)
+        event = {"do": "wait", "started": str(started), "go": str(self._go)}
+        self.result: Future[tuple[Any, bool]] = threads.submit(tiny.invoke, "obedient", event)
+        self.pid = int(started.read_text())
+
+    def let_go(self) -> tuple[Any, bool]:
+        self._go.write_text("go")
+        return self.result.result(15)
+
+
+def test_a_worker_stays_warm(tiny: Tiny) -> None:
+    first, _ = tiny.invoke("obedient")
+    again, _ = tiny.invoke("obedient")
+    assert first["pid"] == again["pid"]
+    assert first["pid"] in tiny.machine.workers("obedient")
+
+
+def test_the_context_is_lambdas(tiny: Tiny) -> None:
+    context = tiny.invoke("obedient")[0]["context"]
+    assert context["name"] == "darkroom-tiny-obedient"
+    assert context["version"] == "$LATEST"
+    assert context["memory"] == "256"
+    assert context["arn"] == "arn:aws:lambda:us-east-1:123456789012:function:darkroom-tiny-obedient"
+    assert 0 < context["remaining"] <= 10_000
+    assert context["log"][0] == "/aws/lambda/darkroom-tiny-obedient"
+    assert context["request"] != tiny.invoke("obedient")[0]["context"]["request"]
+
+
+def test_the_environment_is_the_functions_own(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    environment = tiny.invoke("obedient")[0]["environment"]
+    assert environment["ONLY_HERE"] == "obedient"
+    assert environment["GREETING"] == "hello"
+    assert environment["AWS_LAMBDA_FUNCTION_NAME"] == "darkroom-tiny-obedient"
+    assert environment["AWS_ENDPOINT_URL"] == tiny.machine.aws_url
+    assert environment["SQS_QUEUE_URL"] == tiny.resource("UploadsQueue")
+
+
+def test_nothing_of_the_developers_environment_reaches_a_function() -> None:
+    """A machine in a process that has credentials of its own hands none of them on."""
+    program = (
+        "from pathlib import Path; from local.machine import Machine\n"
+        "with Machine(Path('tests/machine/app'), stage='tiny', api=False, asynchronous={}, streams={}) as machine:\n"
+        "    print(machine.invoke('obedient')[0]['environment'].keys())\n"
+    )
+    environment = os.environ | {"AWS_PROFILE": "company", "AWS_SESSION_TOKEN": "real", "PYTHONPATH": "."}
+    told = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert "AWS_SECRET_ACCESS_KEY" in told.stdout
+    assert "AWS_PROFILE" not in told.stdout
+    assert "AWS_SESSION_TOKEN" not in told.stdout
+
+
+def test_an_exception_is_described(tiny: Tiny) -> None:
+    failure, errored = tiny.invoke("obedient", {"do": "raise"})
+    assert errored
+    assert failure["errorType"] == "KeyError"
+    assert failure["errorMessage"] == "'missing'"
+    assert 'raise KeyError("missing")' in failure["stackTrace"][-1]
+
+
+def test_an_answer_that_is_not_json_is_an_error(tiny: Tiny) -> None:
+    failure, errored = tiny.invoke("obedient", {"do": "unspeakable"})
+    assert errored
+    assert failure["errorType"] == "Runtime.MarshalError"
+
+
+def test_a_worker_that_exits_is_replaced(tiny: Tiny) -> None:
+    failure, errored = tiny.invoke("obedient", {"do": "exit"})
+    assert errored
+    assert failure["errorType"] == "Runtime.ExitError"
+    assert "exit status 3" in failure["errorMessage"]
+    assert tiny.invoke("obedient") != (failure, errored)
+
+
+def test_a_worker_killed_in_mid_run_is_replaced_at_once(tiny: Tiny, tmp_path: Path) -> None:
+    with ThreadPoolExecutor(1) as threads:
+        run = Waiting(tiny, tmp_path, "run", threads)
+        os.kill(run.pid, signal.SIGKILL)
+        failure, errored = run.result.result(15)
+    assert errored
+    assert failure["errorType"] == "Runtime.ExitError"
+    assert run.pid not in tiny.machine.workers("obedient")
+    assert len(tiny.machine.workers("obedient")) == 2
+    answer, errored = tiny.invoke("obedient")
+    assert not errored
+    assert answer["pid"] != run.pid
+
+
+def test_a_worker_that_died_while_idle_costs_no_run(tiny: Tiny, eventually: Eventually) -> None:
+    workers = tiny.machine.workers("obedient")
+    for pid in workers:
+        os.kill(pid, signal.SIGKILL)
+    eventually(lambda: all(_gone(pid) for pid in workers))
+    for _ in range(2):
+        assert not tiny.invoke("obedient")[1]
+
+
+def test_a_run_is_killed_at_its_timeout(tiny: Tiny) -> None:
+    before = tiny.machine.workers("stuck")
+    failure, errored = tiny.invoke("stuck")
+    assert errored
+    assert failure["errorType"] == "Sandbox.Timedout"
+    assert failure["errorMessage"].endswith("Task timed out after 1.00 seconds")
+    assert len(set(before) & set(tiny.machine.workers("stuck"))) == 1
+
+
+def test_a_third_run_waits_for_two_workers(tiny: Tiny, tmp_path: Path) -> None:
+    with ThreadPoolExecutor(3) as threads:
+        first = Waiting(tiny, tmp_path, "first", threads)
+        second = Waiting(tiny, tmp_path, "second", threads)
+        assert first.pid != second.pid
+        third = threads.submit(tiny.invoke, "obedient")
+        first.let_go()
+        assert third.result(15)[0]["pid"] == first.pid
+        second.let_go()
+
+
+def test_an_unknown_function_is_not_there(tiny: Tiny) -> None:
+    functions = tiny.client("lambda")
+    with pytest.raises(functions.exceptions.ResourceNotFoundException):
+        functions.invoke(FunctionName="darkroom-tiny-nothing", Payload=json.dumps({}))
+
+
+def _gone(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True

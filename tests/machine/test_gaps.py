@@ -1,0 +1,135 @@
+"""What moto alone would do otherwise: express executions, Cognito's lesser calls, many hands on one queue."""
+
+import json
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests.conftest import Eventually
+from tests.machine.conftest import Tiny
+
+IMAGES = "darkroom-tiny-images"
+
+
+def _start(tiny: Tiny, image: str, execution: str) -> None:
+    item = {"userId": {"S": "u"}, "imageId": {"S": image}, "status": {"S": "PROCESSING"}, "execution": {"S": execution}}
+    tiny.client("dynamodb").put_item(TableName=IMAGES, Item=item)
+    given = {"userId": "u", "imageId": image, "execution": execution, "fileName": "a.jpg", "s3Key": "k"}
+    given |= {"fileSize": "1", "fileType": "image/jpeg", "versionId": "v", "bucket": "b"}
+    tiny.client("stepfunctions").start_execution(
+        stateMachineArn=tiny.resource("ImagePipeline"), name=execution, input=json.dumps(given)
+    )
+
+
+def _row(tiny: Tiny, image: str) -> dict[str, Any]:
+    key = {"userId": {"S": "u"}, "imageId": {"S": image}}
+    row: dict[str, Any] = tiny.client("dynamodb").get_item(TableName=IMAGES, Key=key, ConsistentRead=True)["Item"]
+    return row
+
+
+def test_express_accepts_a_name_that_was_used(tiny: Tiny, eventually: Eventually) -> None:
+    name = uuid.uuid4().hex
+    for _ in range(3):
+        _start(tiny, name, name)
+        eventually(lambda: _row(tiny, name)["status"]["S"] == "COMPLETED")
+
+
+def test_an_execution_writes_times_as_step_functions_does(tiny: Tiny, eventually: Eventually) -> None:
+    name = uuid.uuid4().hex
+    _start(tiny, name, name)
+    row = eventually(lambda: (found := _row(tiny, name))["status"]["S"] == "COMPLETED" and found)
+    assert len(row["processedAt"]["S"]) == len("2026-01-01T00:00:00.000Z")
+    assert row["processedAt"]["S"].endswith("Z")
+
+
+def test_executions_at_the_same_time_do_not_disturb_each_other(tiny: Tiny, eventually: Eventually) -> None:
+    names = [uuid.uuid4().hex for _ in range(12)]
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda name: _start(tiny, name, name), names))
+    eventually(lambda: {_row(tiny, name)["status"]["S"] for name in names} == {"COMPLETED"})
+
+
+def test_receivers_at_the_same_time_never_share_a_message(tiny: Tiny) -> None:
+    sqs = tiny.client("sqs")
+    url = sqs.create_queue(QueueName=f"shared-{uuid.uuid4().hex}")["QueueUrl"]
+    for each in range(100):
+        sqs.send_message(QueueUrl=url, MessageBody=str(each))
+
+    def drain(_: int) -> list[str]:
+        bodies = []
+        while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=3).get("Messages"):
+            for message in messages:
+                bodies.append(message["Body"])
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return bodies
+
+    with ThreadPoolExecutor(4) as threads:
+        received = [body for bodies in threads.map(drain, range(4)) for body in bodies]
+    assert sorted(received, key=int) == [str(each) for each in range(100)]
+
+
+class Account:
+    """An account of the embedded user pool."""
+
+    password = "Correct-Horse-1"
+
+    def __init__(self, tiny: Tiny) -> None:
+        self.cognito = tiny.client("cognito-idp")
+        self.client_id = tiny.resource("UserPoolClient")
+        self.email = f"{uuid.uuid4().hex}@example.com"
+        self.cognito.sign_up(ClientId=self.client_id, Username=self.email, Password=self.password)
+
+    def confirm(self) -> None:
+        self.cognito.confirm_sign_up(ClientId=self.client_id, Username=self.email, ConfirmationCode="123456")
+
+    def sign_in(self) -> dict[str, Any]:
+        answer = self.cognito.initiate_auth(
+            ClientId=self.client_id,
+            AuthFlow="USER_PASSWORD_AUTH",
+            AuthParameters={"USERNAME": self.email, "PASSWORD": self.password},
+        )
+        tokens: dict[str, Any] = answer["AuthenticationResult"]
+        return tokens
+
+    def refresh(self, token: str) -> None:
+        self.cognito.initiate_auth(
+            ClientId=self.client_id, AuthFlow="REFRESH_TOKEN_AUTH", AuthParameters={"REFRESH_TOKEN": token}
+        )
+
+
+@pytest.fixture
+def account(tiny: Tiny) -> Account:
+    return Account(tiny)
+
+
+def test_a_code_is_sent_again_until_the_account_is_confirmed(account: Account) -> None:
+    def again() -> dict[str, Any]:
+        answer = account.cognito.resend_confirmation_code(ClientId=account.client_id, Username=account.email)
+        details: dict[str, Any] = answer["CodeDeliveryDetails"]
+        return details
+
+    assert again()["DeliveryMedium"] == "EMAIL"
+    account.confirm()
+    with pytest.raises(account.cognito.exceptions.InvalidParameterException):
+        again()
+
+
+def test_a_refresh_token_can_be_revoked(account: Account) -> None:
+    account.confirm()
+    token = account.sign_in()["RefreshToken"]
+    account.refresh(token)
+    account.cognito.revoke_token(ClientId=account.client_id, Token=token)
+    with pytest.raises(account.cognito.exceptions.NotAuthorizedException):
+        account.refresh(token)
+
+
+def test_a_user_can_delete_the_account(account: Account) -> None:
+    account.confirm()
+    token = account.sign_in()["AccessToken"]
+    account.cognito.delete_user(AccessToken=token)
+    with pytest.raises(account.cognito.exceptions.NotAuthorizedException):
+        account.cognito.get_user(AccessToken=token)
+    with pytest.raises(account.cognito.exceptions.ClientError):
+        account.sign_in()

@@ -1,0 +1,169 @@
+"""The commands, as processes: what they print, how they end, and that nothing of them stays behind."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Eventually
+
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads the process table of Linux")
+
+
+@contextmanager
+def _running(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
+    """A command that runs, and the lines that it printed until it said its last word."""
+    command = [sys.executable, "-m", "local", *arguments]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        lines: list[str] = []
+        while line := process.stdout.readline():
+            lines.append(line.rstrip("\n"))
+            if "Ctrl-C" in line or line.startswith("Next"):
+                break
+        yield process, lines
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def _status(pid: int) -> tuple[int, str] | None:
+    try:
+        state, parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:2]
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return int(parent), state
+
+
+def _descendants(pid: int) -> set[int]:
+    parents = {int(each.name): _status(int(each.name)) for each in Path("/proc").iterdir() if each.name.isdigit()}
+    found, new = set[int](), {pid}
+    while new:
+        found |= new
+        new = {child for child, status in parents.items() if status is not None and status[0] in new} - found
+    return found - {pid}
+
+
+def _all_gone(pids: set[int]) -> bool:
+    return all((status := _status(pid)) is None or status[1] == "Z" for pid in pids)
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def _port(line: str) -> int:
+    return int(line.rpartition(":")[2])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_run_prints_where_it_is_and_stops_cleanly(eventually: Eventually, number: signal.Signals) -> None:
+    with _running("run", "--port", "0", "--aws-port", "0") as (process, lines):
+        assert re.fullmatch(r"Embedded AWS: http://127\.0\.0\.1:\d+", lines[0])
+        assert re.fullmatch(r"Darkroom is ready: http://127\.0\.0\.1:\d+", lines[1])
+        text = "\n".join(lines)
+        for word in ("user@example.com", "admin@example.com", "Darkroom-2026!", "any verification code"):
+            assert word in text
+        children = _descendants(process.pid)
+        assert len(children) > 5
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=15)
+        assert (process.returncode, errors) == (0, "")
+        eventually(lambda: _all_gone(children))
+        assert _free(_port(lines[0]))
+        assert _free(_port(lines[1]))
+
+
+def test_a_killed_machine_leaves_no_process(eventually: Eventually) -> None:
+    with _running("aws", "--aws-port", "0") as (process, lines):
+        children = _descendants(process.pid)
+        assert len(children) > 5
+        process.kill()
+        process.wait()
+        eventually(lambda: _all_gone(children))
+        eventually(lambda: _free(_port(lines[0])))
+
+
+def test_a_machine_that_is_stopped_while_it_starts_leaves_nothing(eventually: Eventually) -> None:
+    command = [sys.executable, "-m", "local", "aws", "--aws-port", "0"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        children = eventually(lambda: _descendants(process.pid))
+        process.terminate()
+        _, errors = process.communicate(timeout=15)
+        assert (process.returncode, errors) == (0, "")
+        eventually(lambda: _all_gone(children))
+
+
+@pytest.mark.parametrize("option", ["--port", "--aws-port"])
+def test_a_taken_port_is_one_clear_line(option: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        other = "--aws-port" if option == "--port" else "--port"
+        command = [sys.executable, "-m", "local", "run", option, port, other, "0"]
+        told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=15, check=False)
+    assert told.returncode == 1
+    assert told.stdout == ""
+    assert told.stderr.count("\n") == 1
+    assert port in told.stderr
+    assert "taken" in told.stderr
+
+
+def test_invoke_prints_one_line_of_json_and_tells_failures() -> None:
+    with _running("aws", "--aws-port", "0") as (_, lines):
+        environment = os.environ | {"AWS_ENDPOINT_URL": lines[0].partition(": ")[2]}
+        assert "chalice local --stage local" in lines[1]
+
+        def invoke(*arguments: str) -> subprocess.CompletedProcess[str]:
+            command = [sys.executable, "-m", "local", "invoke", *arguments]
+            return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+        told = invoke("validation", "{}")
+        assert told.returncode == 1
+        assert told.stdout.count("\n") == 1
+        assert "errorType" in json.loads(told.stdout)
+        told = invoke("image_changes", '{"Records": []}')
+        assert (told.returncode, json.loads(told.stdout)) == (0, None)
+        told = invoke("nothing")
+        assert told.returncode == 1
+        assert "nothing" in told.stderr
+        assert invoke("validation", "{no").returncode == 1
+
+
+def _start(project: Path) -> str:
+    """What a machine says that cannot start."""
+    program = (
+        "from pathlib import Path; from local.machine import Machine; from local.errors import MachineError\n"
+        f"try:\n    Machine(Path({str(project)!r})).__enter__()\n"
+        "except MachineError as fault:\n    print(fault)\n"
+    )
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=True).stdout
+
+
+def test_an_application_that_cannot_be_imported_is_told(tmp_path: Path) -> None:
+    local = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_DEFAULT_REGION": "us-east-1"}
+    config = {"version": "2.0", "app_name": "broken", "stages": {"local": {"environment_variables": local}}}
+    (tmp_path / ".chalice").mkdir()
+    (tmp_path / ".chalice" / "config.json").write_text(json.dumps(config))
+    (tmp_path / "app.py").write_text("import nothing_of_that_name\n")
+    assert "nothing_of_that_name" in _start(tmp_path)
+
+
+def test_a_stage_without_credentials_is_told(tmp_path: Path) -> None:
+    (tmp_path / ".chalice").mkdir()
+    (tmp_path / ".chalice" / "config.json").write_text('{"version": "2.0", "app_name": "broken"}')
+    (tmp_path / "app.py").write_text("")
+    assert "has no AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_DEFAULT_REGION" in _start(tmp_path)

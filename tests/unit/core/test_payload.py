@@ -1,0 +1,130 @@
+"""What a request may say."""
+
+import contextlib
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.core import payload
+from chalicelib.core.errors import InvalidRequestError, TooLargeError
+
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string", "minLength": 2},
+        "password": {"type": "string", "pattern": "^x"},
+        "limit": {"type": "integer", "minimum": 1},
+        "deep": {"type": "object", "properties": {"flag": {"type": "boolean"}}, "additionalProperties": False},
+    },
+    "required": ["name"],
+    "additionalProperties": False,
+}
+
+
+def fields(refusal: pytest.ExceptionInfo[InvalidRequestError]) -> dict[str, str]:
+    return {detail["field"]: detail["message"] for detail in refusal.value.details}
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"{",
+        b"\xff\xfe",
+        b'{"a": NaN}',
+        b'{"a": Infinity}',
+        b'{"a": 1e999}',
+        b'{"a": 1, "a": 2}',
+        b'{"a": "\\ud800"}',
+        b'{"\\udfff": 1}',
+        b"[1]",
+        b'"text"',
+        b"null",
+        b"{" * 100_000,
+        b'{"a": ' + b"[" * 5_000 + b"]" * 5_000 + b"}",
+        b'{"a":' * 40 + b"1" + b"}" * 40,
+        b'{"a": ' + b"9" * 6_000 + b"}",
+    ],
+)
+def test_what_is_not_strict_json_is_refused(raw: bytes) -> None:
+    with pytest.raises(InvalidRequestError) as refusal:
+        payload.parse_body(raw)
+    assert list(fields(refusal)) == ["body"]
+
+
+def test_a_body_too_large_is_refused_before_it_is_read() -> None:
+    with pytest.raises(TooLargeError):
+        payload.parse_body(b" " * (payload.MAX_BODY_BYTES + 1))
+
+
+@pytest.mark.parametrize(
+    ("raw", "meant"),
+    [
+        (b"", {}),
+        (b"  ", {}),
+        (b'{"a": 1}', {"a": 1}),
+        (b'{"data": {"a": 1}}', {"a": 1}),
+        (b'{"data": {"a": 1}, "b": 2}', {"data": {"a": 1}, "b": 2}),
+        (b'{"data": 1}', {"data": 1}),
+        ('{"name": "Ünïcødé 🎞"}'.encode(), {"name": "Ünïcødé 🎞"}),
+    ],
+)
+def test_a_body_is_its_object_and_a_lone_data_is_unwrapped(raw: bytes, meant: dict[str, Any]) -> None:
+    assert payload.parse_body(raw) == meant
+
+
+@given(st.binary(max_size=300) | st.text().map(lambda text: json.dumps({"a": text}).encode()))
+def test_no_body_brings_anything_but_an_object_or_a_clear_refusal(raw: bytes) -> None:
+    with contextlib.suppress(InvalidRequestError):
+        assert isinstance(payload.parse_body(raw), dict)
+
+
+def test_query_values_take_their_schemas_types_and_paths_win() -> None:
+    merged = payload.merge(SCHEMA, {"name": "path"}, {"limit": ["5"]}, {"name": "body"})
+    assert merged == {"name": "path", "limit": 5}
+
+
+@pytest.mark.parametrize(
+    ("query", "body"), [({"limit": ["1", "2"]}, {}), ({"limit": ["1"]}, {"limit": 1})], ids=["query", "query and body"]
+)
+def test_a_name_given_twice_is_refused(query: dict[str, list[str]], body: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequestError) as refusal:
+        payload.merge(SCHEMA, {}, query, body)
+    assert fields(refusal) == {"limit": "is given twice"}
+
+
+@pytest.mark.parametrize(
+    ("data", "wrong"),
+    [
+        ({}, {"name": "is required"}),
+        ({"name": 5}, {"name": "must be of type string"}),
+        ({"name": "x"}, {"name": "must have at least 2 characters"}),
+        ({"name": "ok", "limit": 0}, {"limit": "must be at least 1"}),
+        ({"name": "ok", "limit": "ten"}, {"limit": "must be of type integer"}),
+        ({"name": "ok", "limit": True}, {"limit": "must be of type integer"}),
+        ({"name": "ok", "unknown": 1}, {"unknown": "is not known here"}),
+        (
+            {"name": "ok", "deep": {"flag": 1, "odd": 2}},
+            {"deep.flag": "must be of type boolean", "deep.odd": "is not known here"},
+        ),
+    ],
+)
+def test_each_field_that_does_not_fit_is_named(data: dict[str, Any], wrong: dict[str, str]) -> None:
+    with pytest.raises(InvalidRequestError) as refusal:
+        payload.check(SCHEMA, data)
+    assert fields(refusal) == wrong
+
+
+@given(st.text(min_size=12))
+def test_a_refusal_never_quotes_the_value(secret: str) -> None:
+    with pytest.raises(InvalidRequestError) as refusal:
+        payload.check(SCHEMA, {"name": "ok", "password": f"no-{secret}"})
+    assert f"no-{secret}" not in json.dumps(refusal.value.body("r"))
+
+
+def test_at_most_ten_faults_are_told() -> None:
+    with pytest.raises(InvalidRequestError) as refusal:
+        payload.check(SCHEMA, {"name": "ok", **{f"odd{i}": 1 for i in range(50)}})
+    assert len(refusal.value.details) == payload.MAX_DETAILS

@@ -1,0 +1,41 @@
+"""The forms that records share."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.core import records
+from chalicelib.core.errors import InvalidRequestError
+
+
+def test_ids_sort_by_the_time_they_were_made_and_never_repeat() -> None:
+    ids = [records.new_id("img") for _ in range(2_000)]
+    assert len(set(ids)) == len(ids)
+    assert [name[:14] for name in ids] == sorted(name[:14] for name in ids)
+    assert all(name.startswith("img_") and len(name) == 30 for name in ids)
+
+
+def test_times_are_utc_with_milliseconds() -> None:
+    moment = datetime(2026, 2, 3, 4, 5, 6, 789_123, UTC)
+    assert records.timestamp(moment) == "2026-02-03T04:05:06.789Z"
+    assert records.parse_timestamp("2026-02-03T04:05:06.789Z") == moment.replace(microsecond=789_000)
+
+
+@given(st.text(min_size=1))
+def test_a_cursor_leads_back_to_its_key(key: str) -> None:
+    assert records.from_cursor(records.to_cursor(key)) == key
+
+
+@pytest.mark.parametrize("cursor", ["ü", "a", "%%%", "////", "a b"])
+def test_what_is_no_cursor_is_refused(cursor: str) -> None:
+    with pytest.raises(InvalidRequestError):
+        records.from_cursor(cursor)
+
+
+def test_json_writes_decimals_as_numbers_and_refuses_what_it_does_not_know() -> None:
+    assert records.to_json({"whole": Decimal("3"), "part": Decimal("0.5")}) == '{"whole":3,"part":0.5}'
+    with pytest.raises(TypeError):
+        records.to_json({"bytes": b""})

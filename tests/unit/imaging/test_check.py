@@ -1,0 +1,165 @@
+"""What `check` says of good pictures, and why it refuses bad ones."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+
+import pytest
+from PIL import Image
+
+from chalicelib.imaging import REASONS, ImageRejectedError, Limits, check, describe
+from tests import pictures
+
+SMALL = Limits(max_bytes=1000)
+
+
+def reason(data: bytes, declared: str = "", limits: Limits = Limits()) -> str:  # noqa: B008
+    with pytest.raises(ImageRejectedError) as caught:
+        check(data, declared, limits)
+    assert caught.value.reason in REASONS
+    assert str(caught.value) == f"{caught.value.reason}: {caught.value.message}"
+    return caught.value.reason
+
+
+@pytest.mark.parametrize("name", pictures.GOOD)
+def test_a_good_picture_passes(name: str) -> None:
+    info = check(pictures.GOOD[name](), "")
+    assert info.width > 0
+    assert info.format.lower() in name.lower()
+    assert info.media_type == f"image/{info.format.lower()}"
+    assert info.has_alpha == ("alpha" in name)
+    assert info.frames == (5 if "animated" in name else 1)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_dimensions_are_told_upright(orientation: int) -> None:
+    info = check(pictures.oriented_jpeg(orientation), "image/jpeg")
+    assert (info.width, info.height, info.orientation) == (320, 200, orientation)
+
+
+@pytest.mark.parametrize(
+    ("data", "space"),
+    [
+        (pictures.jpeg, "sRGB"),
+        (pictures.gray_jpeg, "Gray"),
+        (pictures.gray16_png, "Gray"),
+        (pictures.cmyk_jpeg, "CMYK"),
+        (lambda: pictures.with_profile(pictures.photo(), pictures.adobe_rgb_profile()), "AdobeRGB"),
+        (
+            lambda: pictures.with_profile(pictures.photo(), pictures.adobe_rgb_profile(), "PNG"),
+            "AdobeRGB",
+        ),
+        (
+            lambda: pictures.with_profile(pictures.photo(), pictures.adobe_rgb_profile(), "WEBP"),
+            "AdobeRGB",
+        ),
+        (lambda: pictures.with_profile(pictures.photo(), b"no profile at all"), "sRGB"),
+    ],
+)
+def test_the_color_space_is_named(data: Callable[[], bytes], space: str) -> None:
+    assert check(data(), "").color_space == space
+
+
+@pytest.mark.parametrize(
+    "declared",
+    ["image/jpeg", "image/jpg", "IMAGE/JPEG", " image/jpeg; charset=x", "image/pjpeg", "",
+     "application/octet-stream", "binary/octet-stream"],
+)  # fmt: skip
+def test_a_declared_type_is_compared_by_its_meaning(declared: str) -> None:
+    assert check(pictures.jpeg(), declared).format == "JPEG"
+
+
+def test_a_declared_type_that_contradicts_the_bytes_is_refused() -> None:
+    assert reason(pictures.jpeg(), "image/png") == "type_mismatch"
+    assert reason(pictures.png(), "image/jpg") == "type_mismatch"
+
+
+def test_a_type_that_is_not_allowed_is_refused_by_declaration_or_by_bytes() -> None:
+    assert reason(pictures.jpeg(), "image/tiff") == "type_not_allowed"
+    assert reason(pictures.encoded(pictures.photo(), "BMP")) == "type_not_allowed"
+    assert reason(pictures.encoded(pictures.photo(), "AVIF")) == "type_not_allowed"
+    only_png = Limits(allowed_types=frozenset({"image/png"}))
+    assert reason(pictures.jpeg(), "", only_png) == "type_not_allowed"
+
+
+def test_what_is_no_picture_is_refused() -> None:
+    assert reason(b"", "image/jpeg") == "empty"
+    assert reason(b"just some words", "image/jpeg") == "not_an_image"
+    assert reason(b"\xff", "image/jpeg") == "not_an_image"
+
+
+def test_bytes_and_pixels_are_bounded_with_their_figures() -> None:
+    with pytest.raises(ImageRejectedError, match=r"^too_large: .*1,000"):
+        check(pictures.jpeg(), "", SMALL)
+    with pytest.raises(ImageRejectedError, match=r"^too_many_pixels: .*307,200 .*640 x 480"):
+        check(pictures.jpeg(), "", Limits(max_pixels=300_000))
+
+
+@pytest.mark.parametrize("make", [pictures.jpeg, pictures.png, pictures.gif, pictures.webp])
+def test_a_picture_cut_short_is_truncated(make: Callable[[], bytes]) -> None:
+    data = make()
+    for part in (0.3, 0.7, 0.95):
+        assert reason(data[: int(len(data) * part)]) in ("truncated", "corrupt")
+    assert reason(data[: len(data) // 2]) == "truncated"
+
+
+def test_damage_is_found() -> None:
+    assert reason(pictures.broken_checksum_png()) == "corrupt"
+    assert reason(pictures.empty_png(200, 200)) == "truncated"
+    assert reason(b"\xff\xd8\xff\xd9") in ("truncated", "corrupt")
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (pictures.png_bomb, "too_many_pixels"),
+        (pictures.huge_webp, "too_many_pixels"),
+        (pictures.hollow_jpeg, "too_complex"),
+        (pictures.many_scans_jpeg, "too_complex"),
+        (pictures.many_segments_jpeg, "too_complex"),
+        (pictures.many_frames_gif, "too_complex"),
+        (pictures.apng, "too_complex"),
+        (pictures.padded_jpeg, "corrupt"),
+        (lambda: pictures.empty_png(6000, 6000), "too_complex"),
+        (lambda: pictures.empty_png(1900, 1900), "truncated"),
+    ],
+)
+def test_a_bomb_is_refused_from_its_headers(make: Callable[[], bytes], expected: str) -> None:
+    # No child could do anything in no memory and no time: what refuses is the headers.
+    nothing = Limits(memory_bytes=0, wall_seconds=0.0)
+    assert reason(make(), "", nothing) == expected
+
+
+def test_metadata_is_bounded_but_not_judged() -> None:
+    assert reason(pictures.laden_jpeg(), "", Limits(max_metadata_bytes=100)) == "too_complex"
+    assert check(pictures.text_bomb_png(), "").format == "PNG"
+
+
+def test_a_few_frames_of_animation_are_no_fault() -> None:
+    assert check(pictures.apng(20), "").frames == 20
+    assert check(pictures.many_frames_gif(20), "").frames == 20
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "GIF", "WEBP"])
+def test_a_large_picture_of_one_color_is_no_bomb(form: str) -> None:
+    flat = pictures.encoded(Image.new("RGB", (3000, 2000), "white"), form)
+    assert check(flat, "").width == 3000
+
+
+def test_what_follows_the_picture_does_not_matter() -> None:
+    for make in (pictures.jpeg, pictures.png, pictures.gif):
+        assert check(make() + b"appended by a camera", "").width > 0
+
+
+def test_a_rejection_survives_pickling() -> None:
+    error = pickle.loads(pickle.dumps(ImageRejectedError("truncated", "It ends early.")))
+    assert (error.reason, error.message) == ("truncated", "It ends early.")
+    assert str(error) == "truncated: It ends early."
+
+
+def test_every_reason_has_its_wording() -> None:
+    assert describe("infected") == REASONS["infected"]
+    assert describe("no such reason").endswith(".")
+    assert all(text.endswith(".") for text in REASONS.values())
+    assert ImageRejectedError("empty").message == describe("empty")

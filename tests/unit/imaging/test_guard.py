@@ -1,0 +1,146 @@
+"""The child: what it may not do, and what it may not leave behind."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from chalicelib.imaging import ImageRejectedError, Limits, Recipe, Size, check, render
+from tests import pictures
+
+ONE = Recipe((Size("box", 160, 120),))
+MEBIBYTE = 1024 * 1024
+
+
+def open_descriptors() -> list[str]:
+    return sorted(os.listdir("/dev/fd"))
+
+
+def assert_no_child_is_left() -> None:
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def assert_refused_for_resources(data: bytes, recipe: Recipe, limits: Limits) -> None:
+    with pytest.raises(ImageRejectedError) as caught:
+        render(data, recipe, limits)
+    assert caught.value.reason == "resource_limit"
+    assert_no_child_is_left()
+
+
+# In a process of its own: the child may use again what its parent's heap holds free, and in a
+# process that has run other tests that is a lot.
+RENDERS_IN_LITTLE_MEMORY = """
+import sys
+from chalicelib.imaging import ImageRejectedError, Limits, Recipe, Size, render
+side, memory = map(int, sys.argv[1:])
+try:
+    render(sys.stdin.buffer.read(), Recipe((Size("box", side, side),)), Limits(memory_bytes=memory))
+except ImageRejectedError as rejection:
+    print(rejection.reason)
+"""
+
+
+def outcome_with_memory(data: bytes, side: int, memory: int) -> str:
+    command = [sys.executable, "-c", RENDERS_IN_LITTLE_MEMORY, str(side), str(memory)]
+    done = subprocess.run(command, input=data, capture_output=True, check=True)
+    return done.stdout.decode().strip()
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "GIF"])
+def test_a_child_without_memory_is_a_resource_limit(form: str) -> None:
+    data = pictures.encoded(pictures.photo(2400, 1800), form)
+    assert outcome_with_memory(data, 2400, 0) == "resource_limit"
+    assert outcome_with_memory(data, 2400, 4 * MEBIBYTE) == "resource_limit"
+    assert outcome_with_memory(data, 240, 256 * MEBIBYTE) == ""
+
+
+def test_a_progressive_jpeg_without_memory_is_not_called_damaged() -> None:
+    data = pictures.jpeg(2400, 1800, progressive=True)
+    assert outcome_with_memory(data, 160, 8 * MEBIBYTE) == "resource_limit"
+
+
+def test_a_child_that_uses_too_much_cpu_is_killed_by_the_kernel() -> None:
+    sizes = tuple(Size(f"at-{width}", width, width) for width in range(700, 1600, 100))
+    data = pictures.jpeg(1600, 1200)
+    assert_refused_for_resources(data, Recipe(sizes, ("avif",), 95), Limits(cpu_seconds=1))
+
+
+def test_a_child_that_takes_too_long_is_killed() -> None:
+    assert_refused_for_resources(pictures.jpeg(), ONE, Limits(wall_seconds=0.0))
+    with pytest.raises(ImageRejectedError, match="resource_limit"):
+        check(pictures.jpeg(), "", Limits(wall_seconds=0.0))
+
+
+def test_a_killed_child_is_a_resource_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    def die(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setattr("chalicelib.imaging.variants.write_prints", die)
+    assert_refused_for_resources(pictures.jpeg(), ONE, Limits())
+
+
+def test_a_fault_that_is_not_the_pictures_is_not_blamed_on_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("ours")
+
+    monkeypatch.setattr("chalicelib.imaging.variants.write_prints", fail)
+    with pytest.raises(RuntimeError, match="KeyError: 'ours'"):
+        render(pictures.jpeg(), ONE)
+    assert_no_child_is_left()
+
+
+def test_a_fork_that_fails_is_a_passing_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> int:
+        raise BlockingIOError(errno.EAGAIN, "no process left")
+
+    before = open_descriptors()
+    monkeypatch.setattr("os.fork", fail)
+    with pytest.raises(OSError, match="no process left"):
+        render(pictures.jpeg(), ONE)
+    assert open_descriptors() == before
+
+
+def test_nothing_is_left_open_and_nobody_unburied() -> None:
+    render(pictures.jpeg(), ONE)
+    before = open_descriptors()
+    for data in (pictures.jpeg(), pictures.jpeg()[:4000], pictures.png(), b""):
+        for limits in (Limits(), Limits(wall_seconds=0.0), Limits(memory_bytes=0)):
+            try:
+                check(data, "", limits)
+                render(data, ONE, limits)
+            except ImageRejectedError:
+                pass
+    assert open_descriptors() == before
+    assert_no_child_is_left()
+
+
+def test_the_parent_keeps_its_own_settings() -> None:
+    from PIL import Image
+
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    most = Image.MAX_IMAGE_PIXELS
+    render(pictures.jpeg(), ONE)
+    assert handlers == [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
+    assert most == Image.MAX_IMAGE_PIXELS
+    assert signal.alarm(0) == 0
+
+
+def test_it_works_where_children_are_not_to_be_waited_for() -> None:
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        assert render(pictures.jpeg(), ONE)
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+
+
+def test_importing_the_package_does_not_import_pillow() -> None:
+    program = "import sys, chalicelib.imaging; sys.exit('PIL' in sys.modules)"
+    assert os.spawnl(os.P_WAIT, sys.executable, sys.executable, "-c", program) == 0
