@@ -113,12 +113,18 @@ def _aws(options: argparse.Namespace) -> int:
         try:
             with Machine(aws_port=options.aws_port, api=False, logs=_logs(options)) as machine:
                 print(f"Embedded AWS: {machine.aws_url}")
-                endpoint = "" if machine.aws_url.endswith(f":{AWS_PORT}") else f"AWS_ENDPOINT_URL={machine.aws_url} "
-                print(f"Next, in another terminal: {endpoint}chalice local --stage local --no-autoreload", flush=True)
+                print(f"Next, in another terminal: {_next(machine.aws_url)}", flush=True)
                 asked.wait()
         except _AskedEarlyError:
             pass
     return 0
+
+
+def _next(aws_url: str) -> str:
+    if aws_url.endswith(f":{AWS_PORT}"):
+        return "chalice local --stage local --no-autoreload"
+    # Chalice lets the address in .chalice/config.json win over the environment.
+    return f"AWS_ENDPOINT_URL={aws_url} python -m local invoke NAME (chalice local expects port {AWS_PORT})"
 
 
 def _invoke(options: argparse.Namespace) -> int:

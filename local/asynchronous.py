@@ -54,9 +54,12 @@ class AsyncInvocations:
         with self._clock.moved:
             self._stopping = True
             self._clock.moved.notify_all()
+
+    def join(self) -> None:
+        """Wait until nothing runs."""
         if self._thread.is_alive():
             self._thread.join()
-        self._runs.shutdown(wait=False, cancel_futures=True)
+        self._runs.shutdown(cancel_futures=True)
 
     def submit(self, function: Function, payload: bytes) -> None:
         """Accept an event; it runs as soon as a worker is free."""

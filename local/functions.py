@@ -23,6 +23,11 @@ ROOT = Path(__file__).resolve().parent.parent
 # What a process needs to run at all. Nothing else of the developer's environment reaches a function,
 # so that it sees what it would see in AWS, and never the developer's own credentials.
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
+NO_CREDENTIALS = {
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
 
 
 @dataclass(frozen=True)
@@ -238,8 +243,8 @@ class FunctionHost:
 
 
 def plain_environment() -> dict[str, str]:
-    """The part of this process's environment that any process needs."""
-    return {name: os.environ[name] for name in INHERITED if name in os.environ}
+    """The part of this process's environment that any process needs, and a word against looking for credentials."""
+    return {name: os.environ[name] for name in INHERITED if name in os.environ} | NO_CREDENTIALS
 
 
 def _workers(spec: wire.Message) -> int:

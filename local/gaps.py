@@ -14,6 +14,7 @@ from local.clock import CLOCK
 from local.identity import close_gaps_of_cognito
 from local.interpreter import close_gaps_of_step_functions
 from local.models import patch, share_parsed_models
+from local.transactions import close_gap_of_transactions
 
 
 class Runner(Protocol):
@@ -46,6 +47,7 @@ def close_gaps() -> None:
     _give_sns_events_their_real_shape()
     _honour_policy_conditions()
     close_gaps_of_cognito()
+    close_gap_of_transactions()
 
 
 def _look_up_once() -> None:
@@ -219,19 +221,16 @@ def _honour_policy_conditions() -> None:
     # request came over TLS, which the embedded AWS answers with yes.
     from moto.s3.models import FakeBucket
 
-    class Unconditional:
-        def __init__(self, policy: bytes) -> None:
-            document = json.loads(policy)
-            document["Statement"] = [each for each in document["Statement"] if _holds(each.get("Condition", {}))]
-            self.text = json.dumps(document).encode()
-
     allowed: Callable[..., Any] = FakeBucket.get_permission
 
+    @functools.cache
+    def holding(policy: bytes) -> Any:
+        document = json.loads(policy)
+        document["Statement"] = [each for each in document["Statement"] if _holds(each.get("Condition", {}))]
+        return types.SimpleNamespace(policy=json.dumps(document).encode())
+
     def get_permission(self: Any, action: str, resource: str) -> Any:
-        if self.policy is None:
-            return allowed(self, action, resource)
-        view = types.SimpleNamespace(policy=Unconditional(self.policy).text)
-        return allowed(view, action, resource)
+        return allowed(self if self.policy is None else holding(self.policy), action, resource)
 
     patch(FakeBucket, "get_permission", get_permission)
 

@@ -1,16 +1,21 @@
-"""Where moto's Cognito is not AWS's: three calls that it does not know, and two that it knows otherwise."""
+"""Where moto's Cognito is not AWS's: calls that it does not know, or knows otherwise, and whom it tells too much."""
 
+import functools
 from typing import Any
 
 from local.models import patch
 
 
 def close_gaps_of_cognito() -> None:
-    """Let a code be sent again, a refresh token be revoked and a user delete the account.
+    """Close them, once a process."""
+    _correct_calls()
+    _hide_who_has_an_account()
 
-    And two that it knows otherwise: whoever is confirmed cannot be again, and a sign-out ends the tokens of a user
-    by whichever of their names they signed in.
-    """
+
+def _correct_calls() -> None:
+    # Three that it does not know: a code sent again, a refresh token revoked, a user who deletes the account.
+    # Two that it knows otherwise: whoever is confirmed cannot be again, and a sign-out ends the tokens of a user
+    # by whichever of their names they signed in.
     from moto.cognitoidp.exceptions import (
         InvalidParameterException,
         NotAuthorizedError,
@@ -34,9 +39,7 @@ def close_gaps_of_cognito() -> None:
             raise UserNotFoundError("Username/client id combination not found.")
         if user.status is UserStatus.CONFIRMED:
             raise InvalidParameterException("User is already confirmed.")
-        hidden = f"{name[:1]}***@***"
-        details = {"Destination": hidden, "DeliveryMedium": "EMAIL", "AttributeName": "email"}
-        return ActionResult({"CodeDeliveryDetails": details})
+        return ActionResult(_delivered(name))
 
     def revoke_token(self: Any) -> Any:
         pool = pool_of_client(self, self._get_param("ClientId"))
@@ -79,3 +82,51 @@ def close_gaps_of_cognito() -> None:
     patch(CognitoIdpResponse, "resend_confirmation_code", resend_confirmation_code)
     patch(CognitoIdpResponse, "revoke_token", revoke_token)
     patch(CognitoIdpResponse, "delete_user", delete_user)
+
+
+def _delivered(name: str) -> dict[str, Any]:
+    details = {"Destination": f"{name[:1]}***@***", "DeliveryMedium": "EMAIL", "AttributeName": "email"}
+    return {"CodeDeliveryDetails": details}
+
+
+def _hide_who_has_an_account() -> None:
+    # A client with PreventUserExistenceErrors answers for an unknown address as for a known one.
+    from moto.cognitoidp.exceptions import NotAuthorizedError, ResourceNotFoundError, UserNotFoundError
+    from moto.cognitoidp.responses import CognitoIdpResponse
+    from moto.core.exceptions import JsonRESTError
+    from moto.core.responses import ActionResult
+
+    def refuse(self: Any) -> Any:
+        raise NotAuthorizedError("Incorrect username or password.")
+
+    def pretend(self: Any) -> Any:
+        return ActionResult(_delivered(self._get_param("Username")))
+
+    def mismatch(self: Any) -> Any:
+        raise JsonRESTError("CodeMismatchException", "Invalid verification code provided, please try again.")
+
+    def hidden(call: Any, instead: Any) -> Any:
+        @functools.wraps(call)
+        def answer(self: Any) -> Any:
+            try:
+                return call(self)
+            except (UserNotFoundError, ResourceNotFoundError):
+                if _prevents(self.backend, self._get_param("ClientId")):
+                    return instead(self)
+                raise
+
+        return answer
+
+    for name, instead in {
+        "initiate_auth": refuse,
+        "forgot_password": pretend,
+        "resend_confirmation_code": pretend,
+        "confirm_forgot_password": mismatch,
+        "confirm_sign_up": mismatch,
+    }.items():
+        patch(CognitoIdpResponse, name, hidden(getattr(CognitoIdpResponse, name), instead))
+
+
+def _prevents(backend: Any, client_id: str) -> bool:
+    clients = [pool.clients[client_id] for pool in backend.user_pools.values() if client_id in pool.clients]
+    return any(client.extended_config.get("PreventUserExistenceErrors") == "ENABLED" for client in clients)

@@ -21,6 +21,7 @@ def close_gaps_of_step_functions() -> None:
     _leave_out_ec2()
     _let_express_reuse_names()
     _parse_definitions_once()
+    _parse_paths_once()
     _tell_times_as_aws_does()
 
 
@@ -93,6 +94,13 @@ def _let_express_reuse_names() -> None:
         return None
 
     patch(StateMachine, "_handle_name_input_idempotency", handle_name_input_idempotency)
+
+
+def _parse_paths_once() -> None:
+    # A path such as "$.userId" is parsed for every field of every task of every execution.
+    from moto.stepfunctions.parser.asl.utils import json_path
+
+    patch(json_path, "parse", functools.lru_cache(maxsize=512)(json_path.parse))  # type: ignore[attr-defined]
 
 
 def _parse_definitions_once() -> None:

@@ -184,11 +184,11 @@ class Machine:
         from local.triggers import Triggers
 
         if self._logs is not None:
-            self._logs.mkdir(parents=True, exist_ok=True)
+            _empty(self._logs)
         self._host = FunctionHost(self._zygote, self.manifest["functions"], ACCOUNT, REGION, self._logs)
-        self._undo.append(self._host.stop)
         self._triggers = Triggers(self.client, self.clock, self._host, self.made, *self._delivery)
-        self._undo.append(self._triggers.stop)
+        # From the last to the first: nothing new begins, what runs is ended, and then there is nothing to wait for.
+        self._undo += [self._triggers.join, self._host.stop, self._triggers.stop]
         self._triggers.connect(self.manifest["functions"])
         self._host.warm()
         self._triggers.start()
@@ -253,6 +253,13 @@ class Machine:
 _CONFIG = Config(max_pool_connections=50, retries={"max_attempts": 0}, proxies={})
 # Unasked, boto3 presigns with the signature of 2006.
 _S3 = Config(signature_version="s3v4", s3={"addressing_style": "path"})
+
+
+def _empty(logs: Path) -> None:
+    """Each run has logs of its own."""
+    logs.mkdir(parents=True, exist_ok=True)
+    for log in logs.glob("*.log"):
+        log.unlink(missing_ok=True)
 
 
 class _Secrets(dict[str, str]):

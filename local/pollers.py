@@ -49,17 +49,23 @@ class QueuePoller:
 
     def start(self) -> None:
         """Deliver from now on."""
-        self._clock.on_advance(self._wake)
         self._thread.start()
+        self._clock.on_advance(self._wake)
 
     def stop(self) -> None:
         """Deliver nothing more; messages in hand return to the queue in their time."""
         self._stopping = True
         self._slots.release()
         self._wake()
-        self._thread.join()
-        self._clock.off_advance(self._wake)
-        self._runs.shutdown(wait=False, cancel_futures=True)
+        with self._clock.moved:
+            self._clock.moved.notify_all()
+
+    def join(self) -> None:
+        """Wait until nothing runs."""
+        if self._thread.is_alive():
+            self._thread.join()
+            self._clock.off_advance(self._wake)
+        self._runs.shutdown(cancel_futures=True)
 
     def _wake(self) -> None:
         queue = self._queue
@@ -180,7 +186,11 @@ class StreamPoller:
         self._stopping.set()
         with self._clock.moved:
             self._clock.moved.notify_all()
-        self._thread.join()
+
+    def join(self) -> None:
+        """Wait until nothing runs."""
+        if self._thread.is_alive():
+            self._thread.join()
 
     def behind(self) -> int:
         """How many records wait."""

@@ -66,12 +66,18 @@ class Triggers:
             poller.start()
 
     def stop(self) -> None:
-        """Deliver nothing more, and run nothing more for the embedded Lambda."""
+        """Begin nothing more; what runs goes on until its worker ends."""
         for name in self._host.by_lambda_name:
             RUNNERS.pop(name, None)
+        self.events.stop()
         for poller in self.pollers.values():
             poller.stop()
-        self.events.stop()
+
+    def join(self) -> None:
+        """Wait until nothing runs."""
+        self.events.join()
+        for poller in self.pollers.values():
+            poller.join()
 
     def _create(self, spec: dict[str, Any], code: bytes) -> None:
         name = spec["lambda_name"]

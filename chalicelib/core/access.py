@@ -211,7 +211,9 @@ def _refused(error: Exception, execution: Execution, request_id: str) -> Respons
     if public_error.status >= 500:
         log.error("REQUEST_FAILED", error, operation=execution.operation, status=public_error.status)
     else:
-        log.info("REQUEST_REFUSED", operation=execution.operation, status=public_error.status, errorCode=public_error.code)
+        log.info(
+            "REQUEST_REFUSED", operation=execution.operation, status=public_error.status, errorCode=public_error.code
+        )
     return error_response(public_error, request_id)
 
 

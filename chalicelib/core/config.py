@@ -3,6 +3,7 @@
 import functools
 import os
 from collections.abc import Iterable
+from typing import Any
 
 from aws_lambda_powertools.utilities.parameters import SSMProvider
 
@@ -79,22 +80,30 @@ def resolve(names: Iterable[str]) -> dict[str, str]:
             wanting.append(name)
         else:
             found[name] = value
-    stored = _stored(tuple(sorted(wanting))) if wanting else {}
+    stored = _stored(wanting) if wanting else {}
     missing = {name: parameter_path(name) for name in wanting if name not in stored and name not in DEFAULTS}
     if missing:
         raise MissingConfigError(missing)
     return found | {name: stored[name] if name in stored else DEFAULTS[name] for name in wanting}
 
 
-def _stored(names: tuple[str, ...]) -> dict[str, str]:
-    paths = {parameter_path(name): name for name in names}
-    values = _provider().get_parameters_by_name(
-        parameters={path: {} for path in paths},
-        decrypt=True,
-        max_age=_CONTAINER_LIFE_SECONDS,
-        raise_on_error=False,
-    )
-    return {name: str(values[path]) for path, name in paths.items() if path in values}
+def _stored(names: Iterable[str]) -> dict[str, str]:
+    paths = {name: parameter_path(name) for name in names}
+    asked = [path for name, path in paths.items() if path not in _absent]
+    values: dict[str, Any] = {}
+    if asked:
+        values = _provider().get_parameters_by_name(
+            parameters={path: {} for path in asked},
+            decrypt=True,
+            max_age=_CONTAINER_LIFE_SECONDS,
+            raise_on_error=False,
+        )
+    # A default that serves now serves for the container's life; without one, the next call looks again.
+    _absent.update(path for name, path in paths.items() if name in DEFAULTS and path not in values)
+    return {name: str(values[path]) for name, path in paths.items() if path in values}
+
+
+_absent: set[str] = set()
 
 
 @functools.cache

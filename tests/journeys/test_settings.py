@@ -27,6 +27,7 @@ def function(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Iterator[pyte
 def _forget_containers() -> None:
     aws._clients.clear()
     config._provider.cache_clear()
+    config._absent.clear()
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ def test_a_setting_that_stands_nowhere_has_its_default_or_names_both_places(func
 def test_all_that_is_wanting_is_asked_for_at_once_and_once(function: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
     aws.client("ssm").meta.events.register("before-call.ssm.GetParameters", lambda **about: asked.append(about))
-    names = ["COGNITO_USER_POOL_ID", "COGNITO_CLIENT_ID", "JWKS_URL", "IMAGES_TABLE"]
+    names = ["COGNITO_USER_POOL_ID", "COGNITO_CLIENT_ID", "JWKS_URL", "WATERMARK_COLOR", "IMAGES_TABLE"]
     first = config.resolve(names)
     assert config.resolve(names) == first
     assert config.get("JWKS_URL") == first["JWKS_URL"]

@@ -13,13 +13,13 @@ PASSWORD = "Sunny-Day-2026!"
 Seen = TypeVar("Seen")
 
 
-def wait_for(look: Callable[[], Seen | None], what: str, within: float = 30.0) -> Seen:
+def wait_for(look: Callable[[], Seen | None], what: str, within: float = 30.0, every: float = 0.02) -> Seen:
     """What `look` gives as soon as that is true; a failure that says `what` was waited for after `within` seconds."""
     deadline = time.monotonic() + within
     pause = threading.Event()
     while not (seen := look()):
         assert time.monotonic() < deadline, f"waited in vain for {what}"
-        pause.wait(0.02)
+        pause.wait(every)
     return seen
 
 
@@ -84,11 +84,11 @@ class User:
         shown: dict[str, Any] = answer.json()["image"]
         return shown
 
-    def finished(self, image_id: str, within: float = 30.0) -> dict[str, Any]:
+    def finished(self, image_id: str, within: float = 30.0, every: float = 0.02) -> dict[str, Any]:
         """The image once it is COMPLETED or FAILED."""
 
         def look() -> dict[str, Any] | None:
             image = self.image(image_id)
             return image if image["status"] in ("COMPLETED", "FAILED") else None
 
-        return wait_for(look, f"{image_id} to be finished", within)
+        return wait_for(look, f"{image_id} to be finished", within, every)

@@ -1,4 +1,4 @@
-"""The API's server: API Gateway's refusals in our shape, connections that stay usable, and a process that is replaced."""
+"""The API's server: API Gateway's refusals in our shape, connections that stay usable, a process that is replaced."""
 
 import os
 import signal

@@ -1,5 +1,6 @@
 """Functions run as Lambda runs them: warm, apart from each other, limited in time, replaced when they die."""
 
+import ast
 import json
 import os
 import signal
@@ -13,6 +14,8 @@ import pytest
 
 from tests.conftest import Eventually
 from tests.machine.conftest import Tiny
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Waiting:
@@ -44,7 +47,7 @@ def test_the_context_is_lambdas(tiny: Tiny) -> None:
     assert context["version"] == "$LATEST"
     assert context["memory"] == "256"
     assert context["arn"] == "arn:aws:lambda:us-east-1:123456789012:function:darkroom-tiny-obedient"
-    assert 0 < context["remaining"] <= 10_000
+    assert 0 < context["remaining"] <= 60_000
     assert context["log"][0] == "/aws/lambda/darkroom-tiny-obedient"
     assert context["request"] != tiny.invoke("obedient")[0]["context"]["request"]
 
@@ -58,18 +61,35 @@ def test_the_environment_is_the_functions_own(tiny: Tiny, monkeypatch: pytest.Mo
     assert environment["SQS_QUEUE_URL"] == tiny.resource("UploadsQueue")
 
 
-def test_nothing_of_the_developers_environment_reaches_a_function() -> None:
-    """A machine in a process that has credentials of its own hands none of them on."""
-    program = (
-        "from pathlib import Path; from local.machine import Machine\n"
-        "with Machine(Path('tests/machine/app'), stage='tiny', api=False, asynchronous={}, streams={}) as machine:\n"
-        "    print(machine.invoke('obedient')[0]['environment'].keys())\n"
+def _program(*lines: str) -> str:
+    """A program of one's own with the little application's machine, which ends after those lines."""
+    start = "with Machine(Path('tests/machine/app'), stage='tiny', api=False, asynchronous={}, streams={}) as machine:"
+    imports = ["from pathlib import Path", "from local.machine import Machine"]
+    return "\n".join([*imports, start, *(f"    {line}" for line in lines)])
+
+
+def _run(program: str, **environment: str) -> str:
+    command = [sys.executable, "-c", program]
+    settings = os.environ | {"PYTHONPATH": "."} | environment
+    told = subprocess.run(command, cwd=ROOT, env=settings, capture_output=True, text=True, check=True, timeout=30)
+    return told.stdout
+
+
+def test_a_machine_of_ones_own_passes_no_credentials_on_and_stops_while_functions_run() -> None:
+    """Runs that would go on for ever, of a queue, a stream and a topic, hold nothing up."""
+    program = _program(
+        "print(machine.invoke('obedient')[0]['environment'])",
+        "machine.client('sqs').send_message(QueueUrl=machine.made['UploadsQueue'].ref, MessageBody='forever')",
+        "machine.client('sns').publish(TopicArn=machine.made['NotificationsTopic'].ref, Message='forever')",
+        "item = {'userId': {'S': 'u'}, 'imageId': {'S': 'forever'}}",
+        "machine.client('dynamodb').put_item(TableName='darkroom-tiny-images', Item=item)",
+        "while machine.client('dynamodb').scan(TableName='darkroom-tiny-daily')['Count'] < 3: pass",
     )
-    environment = os.environ | {"AWS_PROFILE": "company", "AWS_SESSION_TOKEN": "real", "PYTHONPATH": "."}
-    told = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
-    assert "AWS_SECRET_ACCESS_KEY" in told.stdout
-    assert "AWS_PROFILE" not in told.stdout
-    assert "AWS_SESSION_TOKEN" not in told.stdout
+    environment = ast.literal_eval(_run(program, AWS_PROFILE="company", AWS_SESSION_TOKEN="real"))
+    assert environment["AWS_SECRET_ACCESS_KEY"] == "darkroom-local"
+    assert environment["AWS_CONFIG_FILE"] == environment["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull
+    assert "AWS_PROFILE" not in environment
+    assert "AWS_SESSION_TOKEN" not in environment
 
 
 def test_an_exception_is_described(tiny: Tiny) -> None:

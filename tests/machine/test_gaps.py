@@ -133,3 +133,17 @@ def test_a_user_can_delete_the_account(account: Account) -> None:
         account.cognito.get_user(AccessToken=token)
     with pytest.raises(account.cognito.exceptions.ClientError):
         account.sign_in()
+
+
+def test_nobody_learns_who_has_an_account(tiny: Tiny) -> None:
+    cognito, client_id = tiny.client("cognito-idp"), tiny.resource("UserPoolClient")
+    nobody = {"ClientId": client_id, "Username": "nobody@example.com"}
+    secret = {"USERNAME": "nobody@example.com", "PASSWORD": Account.password}
+    with pytest.raises(cognito.exceptions.NotAuthorizedException, match="Incorrect username or password"):
+        cognito.initiate_auth(ClientId=client_id, AuthFlow="USER_PASSWORD_AUTH", AuthParameters=secret)
+    assert cognito.forgot_password(**nobody)["CodeDeliveryDetails"]["DeliveryMedium"] == "EMAIL"
+    assert cognito.resend_confirmation_code(**nobody)["CodeDeliveryDetails"]["DeliveryMedium"] == "EMAIL"
+    with pytest.raises(cognito.exceptions.CodeMismatchException):
+        cognito.confirm_sign_up(**nobody, ConfirmationCode="123456")
+    with pytest.raises(cognito.exceptions.CodeMismatchException):
+        cognito.confirm_forgot_password(**nobody, ConfirmationCode="123456", Password=Account.password)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from local.machine import Machine
 from tests.conftest import Eventually
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -87,6 +88,7 @@ def test_run_prints_where_it_is_and_stops_cleanly(eventually: Eventually, number
 
 def test_a_killed_machine_leaves_no_process(eventually: Eventually) -> None:
     with _running("aws", "--aws-port", "0") as (process, lines):
+        assert f"AWS_ENDPOINT_URL={lines[0].partition(': ')[2]} python -m local invoke" in lines[1]
         children = _descendants(process.pid)
         assert len(children) > 5
         process.kill()
@@ -121,25 +123,22 @@ def test_a_taken_port_is_one_clear_line(option: str) -> None:
     assert "taken" in told.stderr
 
 
-def test_invoke_prints_one_line_of_json_and_tells_failures() -> None:
-    with _running("aws", "--aws-port", "0") as (_, lines):
-        environment = os.environ | {"AWS_ENDPOINT_URL": lines[0].partition(": ")[2]}
-        assert "chalice local --stage local" in lines[1]
+def test_invoke_prints_one_line_of_json_and_tells_failures(machine: Machine) -> None:
+    def invoke(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "local", "invoke", *arguments]
+        environment = os.environ | {"AWS_ENDPOINT_URL": machine.aws_url}
+        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
-        def invoke(*arguments: str) -> subprocess.CompletedProcess[str]:
-            command = [sys.executable, "-m", "local", "invoke", *arguments]
-            return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-
-        told = invoke("validation", "{}")
-        assert told.returncode == 1
-        assert told.stdout.count("\n") == 1
-        assert "errorType" in json.loads(told.stdout)
-        told = invoke("image_changes", '{"Records": []}')
-        assert (told.returncode, json.loads(told.stdout)) == (0, None)
-        told = invoke("nothing")
-        assert told.returncode == 1
-        assert "nothing" in told.stderr
-        assert invoke("validation", "{no").returncode == 1
+    told = invoke("validation", "{}")
+    assert told.returncode == 1
+    assert told.stdout.count("\n") == 1
+    assert "errorType" in json.loads(told.stdout)
+    told = invoke("image_changes", '{"Records": []}')
+    assert (told.returncode, told.stdout) == (0, "null\n")
+    told = invoke("nothing")
+    assert told.returncode == 1
+    assert "nothing" in told.stderr
+    assert invoke("validation", "{no").returncode == 1
 
 
 def _start(project: Path) -> str:

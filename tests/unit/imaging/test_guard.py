@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -21,9 +22,23 @@ def open_descriptors() -> list[str]:
     return sorted(os.listdir("/dev/fd"))
 
 
+def children() -> set[str]:
+    """The processes that this one has started and not yet buried."""
+    return {pid for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()}
+
+
+@pytest.fixture(autouse=True)
+def _others_children() -> None:
+    # Other tests of this process may have children of theirs that live on.
+    _OTHERS.clear()
+    _OTHERS.update(children())
+
+
+_OTHERS: set[str] = set()
+
+
 def assert_no_child_is_left() -> None:
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    assert children() <= _OTHERS
 
 
 def assert_refused_for_resources(data: bytes, recipe: Recipe, limits: Limits) -> None:

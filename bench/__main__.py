@@ -1,0 +1,11 @@
+"""Runs every benchmark beside this file, or those named: python -m bench [imaging …]."""
+
+import importlib
+import sys
+from pathlib import Path
+
+NAMES = sorted(path.stem for path in Path(__file__).parent.glob("*.py") if not path.stem.startswith("_"))
+
+for name in sys.argv[1:] or NAMES:
+    print(f"== {name}")
+    importlib.import_module(f"bench.{name}").main()

@@ -1,0 +1,62 @@
+"""Where moto's DynamoDB transactions are not AWS's: what they cost, and what a cancelled one undoes."""
+
+import copy
+import threading
+import types
+from collections.abc import Mapping
+from typing import Any
+
+from local.models import patch
+
+
+def close_gap_of_transactions() -> None:
+    """Let a transaction remember the items that it touches, and a cancelled one bring back those alone.
+
+    Stock moto copies the whole table for every item, and undoes by putting the old table back: what others
+    wrote meanwhile is lost.
+    """
+    from moto.dynamodb import models
+    from moto.dynamodb.models.table import Table
+
+    def deepcopy(value: Any) -> Any:
+        # Its own snapshot of a table becomes the table itself, so that its undoing changes nothing.
+        return value if isinstance(value, Table) else copy.deepcopy(value)
+
+    patch(models, "copy", types.SimpleNamespace(copy=copy.copy, deepcopy=deepcopy))
+    stock = models.DynamoDBBackend.transact_write_items
+    one_at_a_time = threading.Lock()
+
+    def transact_write_items(self: Any, transact_items: list[dict[str, Any]]) -> None:
+        with one_at_a_time:
+            before = [_item(self, operation) for entry in transact_items for operation in entry.values()]
+            try:
+                stock(self, transact_items)
+            except Exception:
+                for table, keys, item in before:
+                    _put_back(table, keys, item)
+                raise
+
+    patch(models.DynamoDBBackend, "transact_write_items", transact_write_items)
+
+
+def _item(backend: Any, operation: Mapping[str, Any]) -> tuple[Any, tuple[Any, Any], Any]:
+    """The table, the hash and range key, and a copy of the item (None: there is none) that an operation is about."""
+    table = backend.get_table(operation["TableName"])
+    named = operation.get("Item") or operation["Key"]
+    hash_key, range_key = backend.get_keys_value(table, named)
+    return table, (hash_key, range_key), copy.deepcopy(table.get_item(hash_key, range_key))
+
+
+def _put_back(table: Any, keys: tuple[Any, Any], item: Any) -> None:
+    hash_key, range_key = keys
+    if table.range_key_attr is None:
+        _set(table.items, hash_key, item)
+    else:
+        _set(table.items[hash_key], range_key, item)
+
+
+def _set(items: Any, key: Any, item: Any) -> None:
+    if item is None:
+        items.pop(key, None)
+    else:
+        items[key] = item

@@ -1,0 +1,37 @@
+"""What the README says, done."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from local.machine import Machine
+from tests import pictures
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def test_the_tour_leads_to_a_variant(machine: Machine, tmp_path: Path) -> None:
+    tour = re.findall(r"```bash\n(.*?)```", README.read_text(), re.DOTALL)[0]
+    announced, fetched = tour.split("# See what became of it")
+    (tmp_path / "photo.jpg").write_bytes(pictures.jpeg(1600, 1200))
+    until_done = f'until curl -s $api/images/$id -H "$auth" | grep -q COMPLETED; do :; done\n# See{fetched}'
+    script = announced.replace("http://127.0.0.1:8000", machine.api_url) + until_done
+    done = subprocess.run(
+        [shutil.which("bash") or "bash", "-euo", "pipefail", "-c", script],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["image"]["status"] == "COMPLETED"
+    assert pictures.decoded((tmp_path / "medium.jpg").read_bytes()).size == (1200, 900)
+
+
+def test_every_route_is_in_the_readme(machine: Machine) -> None:
+    text = README.read_text()
+    for path in machine.manifest["routes"]:
+        assert path in text, f"{path} is not in the README"
