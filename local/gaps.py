@@ -14,7 +14,7 @@ from local.clock import CLOCK
 from local.identity import close_gaps_of_cognito
 from local.interpreter import close_gaps_of_step_functions
 from local.models import patch, share_parsed_models
-from local.transactions import close_gap_of_transactions
+from local.tables import close_gaps_of_tables
 
 
 class Runner(Protocol):
@@ -47,7 +47,7 @@ def close_gaps() -> None:
     _give_sns_events_their_real_shape()
     _honour_policy_conditions()
     close_gaps_of_cognito()
-    close_gap_of_transactions()
+    close_gaps_of_tables()
 
 
 def _look_up_once() -> None:

@@ -2,9 +2,11 @@
 
 import functools
 import os
+import queue
 import sys
 import threading
 import types
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,12 +16,15 @@ from botocore.config import Config
 
 from local.models import patch
 
+EXECUTIONS_AT_ONCE = 8
+
 
 def close_gaps_of_step_functions() -> None:
     """Close them; has to come before anything else imports the interpreter."""
     _cache_clients()
     _leave_out_ec2()
     _let_express_reuse_names()
+    _run_a_few_at_a_time()
     _parse_definitions_once()
     _parse_paths_once()
     _tell_times_as_aws_does()
@@ -96,6 +101,27 @@ def _let_express_reuse_names() -> None:
     patch(StateMachine, "_handle_name_input_idempotency", handle_name_input_idempotency)
 
 
+def _run_a_few_at_a_time() -> None:
+    # On AWS a thousand executions run beside each other; on one machine they only wait for each other, and their
+    # states' timeouts would run while they wait. So they wait before they start.
+    from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
+
+    waiting: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+
+    def run() -> None:
+        while True:
+            execution = waiting.get()
+            try:
+                execution()
+            except Exception as error:
+                # An execution that fails has said so itself: this one broke the interpreter.
+                print(f"The embedded Step Functions broke off an execution: {error!r}", file=sys.stderr)
+
+    for _ in range(EXECUTIONS_AT_ONCE):
+        threading.Thread(target=run, name="state machine", daemon=True).start()
+    patch(ExecutionWorker, "start", lambda worker: waiting.put(worker._execution_logic))
+
+
 def _parse_paths_once() -> None:
     # A path such as "$.userId" is parsed for every field of every task of every execution.
     from moto.stepfunctions.parser.asl.utils import json_path
@@ -105,9 +131,12 @@ def _parse_paths_once() -> None:
 
 def _parse_definitions_once() -> None:
     # The interpreter parses the definition for every execution, which takes longer than most executions.
-    # A parsed program holds no state: what an execution remembers is in its environment's heap.
+    # A parsed program holds no state: what an execution remembers is in its environment's heap, under keys that the
+    # program's parts make up when first asked. Two executions that ask at once would each be given another.
+    from moto.stepfunctions.parser.asl.component.eval_component import EvalComponent
     from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 
+    patch(EvalComponent, "heap_key", property(lambda part: str(id(part))))
     patch(AmazonStateLanguageParser, "parse", staticmethod(functools.cache(AmazonStateLanguageParser.parse)))
 
 

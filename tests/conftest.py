@@ -1,12 +1,12 @@
 """What all tests share: the machine itself, started once, and patience with a deadline."""
 
-import time
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import pytest
 
 from local.machine import Machine
+from tests.waiting import wait_for
 
 
 class Eventually(Protocol):
@@ -20,11 +20,7 @@ def eventually() -> Eventually:
     """Ask again and again until the answer is true; fail when the deadline passes."""
 
     def wait(condition: Callable[[], Any], within: float = 15.0) -> Any:
-        deadline = time.monotonic() + within
-        while not (found := condition()):
-            assert time.monotonic() < deadline, f"not within {within} s: last answer {found!r}"
-            time.sleep(0.01)
-        return found
+        return wait_for(condition, "a condition", within)
 
     return wait
 

@@ -100,7 +100,7 @@ def track(operation: str, endpoint: str, event_source: str, memory_mb: int | Non
         _write(execution)
 
 
-@required_env_vars({"USAGE_METRICS_DYNAMO_TABLE": [DynamoDBOperation.PUT_ITEM]})
+@required_env_vars({"USAGE_METRICS_DYNAMO_TABLE": [DynamoDBOperation.PUT_ITEM], "USAGE_KEEP_DAYS": []})
 def _write(execution: Execution) -> None:
     try:
         USAGE.put(execution.record())

@@ -7,8 +7,9 @@ import pytest
 import requests
 
 from local.machine import Machine
-from tests.journeys.user import PASSWORD, User, wait_for
+from tests.journeys.user import PASSWORD, User
 from tests.pictures import jpeg
+from tests.waiting import wait_for
 
 
 @pytest.fixture(scope="module")

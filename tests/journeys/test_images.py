@@ -15,7 +15,8 @@ from PIL import Image
 from local.machine import Machine
 from tests import pictures
 from tests.journeys.receiver import Receiver
-from tests.journeys.user import User, wait_for
+from tests.journeys.user import User
+from tests.waiting import wait_for
 
 NAMES = {f"{size}{mark}" for size in ("small", "medium", "large") for mark in ("", "-watermarked")}
 BOXES = {"small": (800, 600), "medium": (1200, 900), "large": (1920, 1080)}

@@ -1,26 +1,14 @@
 """A user of Darkroom, as the journeys see one: over HTTP only."""
 
 import secrets
-import threading
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import requests
 
+from tests.waiting import wait_for
+
 PASSWORD = "Sunny-Day-2026!"
-Seen = TypeVar("Seen")
-
-
-def wait_for(look: Callable[[], Seen | None], what: str, within: float = 30.0, every: float = 0.02) -> Seen:
-    """What `look` gives as soon as that is true; a failure that says `what` was waited for after `within` seconds."""
-    deadline = time.monotonic() + within
-    pause = threading.Event()
-    while not (seen := look()):
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
-        pause.wait(every)
-    return seen
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """What is written down, and what never is."""
 
 import json
+from collections.abc import Iterator
 
 import pytest
 
@@ -33,14 +34,22 @@ def test_what_is_no_secret_is_written_as_it_is() -> None:
     assert log.redact(plain) == plain
 
 
-def test_a_line_has_the_same_eight_fields(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture
+def _new_logger(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    # Handlers write to the standard output of the moment in which they were made.
+    monkeypatch.setenv("SERVICE_NAME", "a-logger-for-this-test")
     log._logger.cache_clear()
+    yield
+    log._logger.cache_clear()
+
+
+@pytest.mark.usefixtures("_new_logger")
+def test_a_line_has_the_same_eight_fields(capsys: pytest.CaptureFixture[str]) -> None:
     with log.context("request-1", "journey-1"):
         try:
             raise ValueError("broken")
         except ValueError as error:
             log.error("THING_FAILED", error, imageId="img_1", password="hunter2")
-    log._logger.cache_clear()
     line = json.loads(capsys.readouterr().out)
     assert list(line) == [
         "timestamp",

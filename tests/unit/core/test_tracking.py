@@ -34,10 +34,9 @@ def test_cost_is_gigabyte_seconds_and_a_fee_for_the_request() -> None:
     assert tracking.lambda_cost(1000, 1024, "arm64") < tracking.lambda_cost(1000, 1024, "x86_64")
 
 
-def test_a_function_that_cannot_be_tracked_runs_all_the_same(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_function_that_cannot_be_tracked_runs_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("USAGE_METRICS_DYNAMO_TABLE", "unreachable")
+    monkeypatch.setenv("USAGE_KEEP_DAYS", "90")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
 
     @tracking.track_execution
@@ -49,6 +48,7 @@ def test_a_function_that_cannot_be_tracked_runs_all_the_same(
 
 def test_a_failure_goes_on_to_aws(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("USAGE_METRICS_DYNAMO_TABLE", "unreachable")
+    monkeypatch.setenv("USAGE_KEEP_DAYS", "90")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
 
     @tracking.track_execution
@@ -69,6 +69,7 @@ def test_what_decorators_declare_adds_up() -> None:
         "TABLE": {DynamoDBOperation.GET_ITEM, DynamoDBOperation.PUT_ITEM},
         "BUCKET": frozenset(),
         "USAGE_METRICS_DYNAMO_TABLE": {DynamoDBOperation.PUT_ITEM},
+        "USAGE_KEEP_DAYS": frozenset(),
     }
 
 

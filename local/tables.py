@@ -1,4 +1,4 @@
-"""Where moto's DynamoDB transactions are not AWS's: what they cost, and what a cancelled one undoes."""
+"""Where moto's DynamoDB is not AWS's: what two requests at once do to an item, and what a transaction undoes."""
 
 import copy
 import threading
@@ -9,7 +9,27 @@ from typing import Any
 from local.models import patch
 
 
-def close_gap_of_transactions() -> None:
+def close_gaps_of_tables() -> None:
+    """Close them."""
+    _answer_one_request_at_a_time()
+    _undo_only_what_was_touched()
+
+
+def _answer_one_request_at_a_time() -> None:
+    # A conditional write is a check and then a change: stock moto lets another thread in between, and hands out items
+    # that others are changing. Python runs one thread at a time anyway.
+    from moto.dynamodb.responses import DynamoHandler
+
+    stock, lock = DynamoHandler.call_action, threading.RLock()
+
+    def call_action(self: Any) -> Any:
+        with lock:
+            return stock(self)
+
+    patch(DynamoHandler, "call_action", call_action)
+
+
+def _undo_only_what_was_touched() -> None:
     """Let a transaction remember the items that it touches, and a cancelled one bring back those alone.
 
     Stock moto copies the whole table for every item, and undoes by putting the old table back: what others
@@ -24,17 +44,15 @@ def close_gap_of_transactions() -> None:
 
     patch(models, "copy", types.SimpleNamespace(copy=copy.copy, deepcopy=deepcopy))
     stock = models.DynamoDBBackend.transact_write_items
-    one_at_a_time = threading.Lock()
 
     def transact_write_items(self: Any, transact_items: list[dict[str, Any]]) -> None:
-        with one_at_a_time:
-            before = [_item(self, operation) for entry in transact_items for operation in entry.values()]
-            try:
-                stock(self, transact_items)
-            except Exception:
-                for table, keys, item in before:
-                    _put_back(table, keys, item)
-                raise
+        before = [_item(self, operation) for entry in transact_items for operation in entry.values()]
+        try:
+            stock(self, transact_items)
+        except Exception:
+            for table, keys, item in before:
+                _put_back(table, keys, item)
+            raise
 
     patch(models.DynamoDBBackend, "transact_write_items", transact_write_items)
 

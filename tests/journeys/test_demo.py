@@ -1,0 +1,55 @@
+"""The demonstration, as somebody runs it who has just cloned the project."""
+
+from pathlib import Path
+
+import pytest
+
+from local import sample
+from local.demo import run_demo
+from local.machine import Machine
+from tests import pictures
+
+
+def test_the_sample_is_twelve_megapixels_and_always_the_same_landscape() -> None:
+    # The grain is new each time; what lies under it is not.
+    once, again = (sample.draw().resize((40, 30)) for _ in range(2))
+    assert sample.WIDTH * sample.HEIGHT == 12_000_000
+    differences = [abs(a - b) for a, b in zip(once.tobytes(), again.tobytes(), strict=True)]
+    assert max(differences) < 8
+    assert len(set(once.get_flattened_data())) > 500
+
+
+def test_photos_become_files_and_a_table(machine: Machine, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "sea side.jpg").write_bytes(pictures.jpeg(1000, 750))
+    (tmp_path / "logo.png").write_bytes(pictures.alpha_png())
+    names = [str(tmp_path / "sea side.jpg"), str(tmp_path / "logo.png")]
+    output = tmp_path / "out"
+    assert run_demo([*names, "--url", machine.api_url, "--output", str(output)]) == 0
+    told = capsys.readouterr().out
+    assert "COMPLETED" in told
+    assert "PENDING" in told
+    assert len(list(output.iterdir())) == 12
+    picture = pictures.decoded((output / "sea side-small-watermarked.jpg").read_bytes())
+    assert picture.size == (800, 600)
+    assert "800x600" in told
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(None, "cannot be read"), (b"no picture", "not_an_image"), (b"", "empty")],
+    ids=["missing", "text", "empty"],
+)
+def test_what_fails_is_said_and_the_exit_status_is_1(
+    machine: Machine, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes | None, said: str
+) -> None:
+    path = tmp_path / "odd.jpg"
+    if content is not None:
+        path.write_bytes(content)
+    assert run_demo([str(path), "--url", machine.api_url, "--output", str(tmp_path / "out")]) == 1
+    assert said in capsys.readouterr().err
+
+
+def test_a_darkroom_that_does_not_answer_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.jpg").write_bytes(pictures.jpeg())
+    assert run_demo([str(tmp_path / "a.jpg"), "--url", "http://127.0.0.1:9"]) == 1
+    assert "gave no answer" in capsys.readouterr().err

@@ -1,0 +1,18 @@
+"""Patience with a deadline: tests wait on conditions and never for a time."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+Seen = TypeVar("Seen")
+
+
+def wait_for(look: Callable[[], Seen | None], what: str, within: float = 30.0, every: float = 0.02) -> Seen:
+    """What `look` gives as soon as that is true; a failure that says `what` was waited for after `within` seconds."""
+    deadline = time.monotonic() + within
+    pause = threading.Event()
+    while not (seen := look()):
+        assert time.monotonic() < deadline, f"waited in vain for {what}; the last answer was {seen!r}"
+        pause.wait(every)
+    return seen
