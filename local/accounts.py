@@ -18,8 +18,8 @@ ADMIN = "admin@example.com"
 def make_accounts(api_url: str, dynamodb: Any, table: str) -> None:
     """An ordinary user and an administrator; both may export data."""
     with ThreadPoolExecutor(2) as both:
-        user = both.submit(_make_account, api_url, USER, "Ulla User")
-        admin = both.submit(_make_account, api_url, ADMIN, "Ada Admin")
+        user = both.submit(_make_account, api_url, USER, "User")
+        admin = both.submit(_make_account, api_url, ADMIN, "Administrator")
     _grant(dynamodb, table, user.result(), {"canExportData": {"BOOL": True}})
     _grant(dynamodb, table, admin.result(), {"canExportData": {"BOOL": True}, "role": {"S": "ADMIN"}})
 

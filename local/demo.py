@@ -44,13 +44,21 @@ class Sent:
     """One picture's way: the states it was seen in, each with the seconds since its bytes were in S3."""
 
     photo: Photo
-    image_id: str
     states: list[tuple[str, float]] = field(default_factory=list)
     image: dict[str, Any] = field(default_factory=dict)
+    fault: str = ""
 
     @property
-    def seconds(self) -> float:
-        return self.states[-1][1]
+    def variants(self) -> list[dict[str, Any]]:
+        return list(self.image.get("variants", ()))
+
+    @property
+    def state(self) -> str:
+        return self.states[-1][0] if self.states else "REFUSED"
+
+    @property
+    def time(self) -> str:
+        return f"{self.states[-1][1]:.2f} s" if self.states else ""
 
 
 class Api:
@@ -111,9 +119,12 @@ def run_demo(argv: list[str]) -> int:
     except DemoError as error:
         print(f"The demo failed: {error}", file=sys.stderr)
         return 1
-    failed = [each for each in sent if each.image["status"] != "COMPLETED"]
+    except KeyboardInterrupt:
+        print("The demo was stopped.", file=sys.stderr)
+        return 130
+    failed = [each for each in sent if each.fault]
     for each in failed:
-        print(f"{each.photo.name}: {each.image['reason']['message']} ({each.image['reason']['code']})", file=sys.stderr)
+        print(f"{each.photo.name}: {each.fault}", file=sys.stderr)
     return 1 if failed else 0
 
 
@@ -168,10 +179,13 @@ def _send_all(api: Api, photos: list[Photo], console: Console) -> list[Sent]:
     with progress, ThreadPoolExecutor(_AT_ONCE) as pool:
 
         def send(photo: Photo, task: TaskID) -> Sent:
+            seen: set[str] = set()
+
             def show(state: str) -> None:
                 progress.update(task, completed=_STATES.index(state) if state in _STATES else 4, state=state)
-                if not console.is_terminal:
+                if not console.is_terminal and state not in seen:
                     console.print(f"  {photo.name}: {state}")
+                seen.add(state)
 
             return _send(api, photo, show)
 
@@ -180,23 +194,35 @@ def _send_all(api: Api, photos: list[Photo], console: Console) -> list[Sent]:
 
 
 def _send(api: Api, photo: Photo, show: Callable[[str], None]) -> Sent:
-    sent = Sent(photo, api.upload(photo))
+    """Sends one picture and follows it to its end; what goes wrong with it stops no other."""
+    sent = Sent(photo)
+    try:
+        _follow(api, api.upload(photo), sent, show)
+    except DemoError as error:
+        sent.fault = str(error)
+    if sent.state == "FAILED":
+        sent.fault = f"{sent.image['reason']['message']} ({sent.image['reason']['code']})"
+    show(sent.state)
+    return sent
+
+
+def _follow(api: Api, image_id: str, sent: Sent, show: Callable[[str], None]) -> None:
     stored = time.monotonic()
     while time.monotonic() - stored < _PATIENCE_SECONDS:
-        sent.image = api.image(sent.image_id)
+        sent.image = api.image(image_id)
         state = sent.image["status"]
-        if not sent.states or sent.states[-1][0] != state:
+        if sent.state != state:
             sent.states.append((state, time.monotonic() - stored))
             show(state)
         if state in ("COMPLETED", "FAILED"):
-            return sent
+            return
         time.sleep(_ASK_EVERY_SECONDS)
-    raise DemoError(f"{photo.name} was not finished after {_PATIENCE_SECONDS} s; its state is {sent.states[-1][0]}")
+    raise DemoError(f"not finished after {_PATIENCE_SECONDS} s")
 
 
 def _write(sent: list[Sent], folder: Path) -> None:
     for each in sent:
-        for variant in each.image["variants"]:
+        for variant in each.variants:
             answer = requests.get(variant["url"], timeout=30)
             if answer.status_code != 200 or len(answer.content) != variant["fileSize"]:
                 raise DemoError(f"the variant {variant['name']} of {each.photo.name} could not be fetched")
@@ -217,16 +243,14 @@ def _report(sent: list[Sent], folder: Path, console: Console) -> None:
     for place in ("dimensions", "bytes", "time"):
         next(column for column in table.columns if column.header == place).justify = "right"
     for each in sent:
-        taken = each.image["metadata"]
+        taken = each.image.get("metadata")
         dimensions = f"{taken['width']}x{taken['height']}" if taken else ""
-        state = "" if each.image["status"] == "COMPLETED" else f" {each.image['status']}"
-        table.add_row(
-            each.photo.name, f"original{state}", dimensions, f"{len(each.photo.data):,}", f"{each.seconds:.2f} s"
-        )
-        for variant in each.image["variants"]:
+        size = "original" if each.state == "COMPLETED" else f"original, {each.state}"
+        table.add_row(each.photo.name, size, dimensions, f"{len(each.photo.data):,}", each.time)
+        for variant in each.variants:
             name = _file(each, variant, folder).name
             table.add_row(name, variant["name"], variant["dimensions"], f"{variant['fileSize']:,}", "")
     console.print(table)
-    for each in sent:
+    for each in (one for one in sent if one.states):
         journey = " → ".join(f"{state} {seconds:.2f} s" for state, seconds in each.states)
         console.print(f"{each.photo.name}, since its upload: {journey}", soft_wrap=True)

@@ -49,6 +49,16 @@ def test_what_fails_is_said_and_the_exit_status_is_1(
     assert said in capsys.readouterr().err
 
 
+def test_one_bad_photo_stops_no_other(machine: Machine, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "notes.txt").write_text("no picture")
+    (tmp_path / "good.jpg").write_bytes(pictures.jpeg())
+    output = tmp_path / "out"
+    names = [str(tmp_path / "notes.txt"), str(tmp_path / "good.jpg")]
+    assert run_demo([*names, "--url", machine.api_url, "--output", str(output)]) == 1
+    assert "notes.txt: POST /upload answered 415" in capsys.readouterr().err
+    assert len(list(output.iterdir())) == 6
+
+
 def test_a_darkroom_that_does_not_answer_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "a.jpg").write_bytes(pictures.jpeg())
     assert run_demo([str(tmp_path / "a.jpg"), "--url", "http://127.0.0.1:9"]) == 1
