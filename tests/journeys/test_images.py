@@ -454,9 +454,12 @@ def test_a_webhook_that_is_out_is_tried_again(machine: Machine, hook: Receiver) 
     assert hook.received[-1].json()["reason"].startswith("not_an_image: ")
 
 
-def test_200_photos_at_once_all_complete_and_none_twice(machine: Machine) -> None:
+@pytest.mark.parametrize(
+    ("width", "height"), [(640, 480), pytest.param(4000, 3000, marks=pytest.mark.slow)], ids=["small", "12 megapixels"]
+)
+def test_200_photos_at_once_all_complete_and_none_twice(machine: Machine, width: int, height: int) -> None:
     user = User.new(machine.api_url)
-    data = pictures.jpeg(640, 480)
+    data = pictures.jpeg(width, height)
     with ThreadPoolExecutor(16) as pool:
         image_ids = list(pool.map(lambda _: user.upload(data), range(200)))
 
