@@ -12,7 +12,7 @@ help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/ready ## send a picture through the whole platform: make demo PHOTOS="a.jpg b.png"
-	@$(BIN)/python -m local demo $(ARGS) $(PHOTOS)
+	@$(BIN)/python -m local demo --start $(ARGS) $(PHOTOS)
 
 run: $(VENV)/ready ## the whole platform on this machine, until Ctrl-C: make run ARGS="--port 9000"
 	@exec $(BIN)/python -m local run $(ARGS)

@@ -13,11 +13,10 @@ from pathlib import Path
 
 from local.accounts import ADMIN, PASSWORD, USER
 from local.errors import MachineError
-from local.machine import ROOT, Machine
+from local.machine import LOGS, ROOT, Machine
 
 AWS_PORT = 4566
 API_PORT = 8000
-LOGS = ROOT / ".darkroom" / "logs"
 
 
 class _AskedEarlyError(Exception):

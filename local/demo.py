@@ -20,6 +20,7 @@ from rich.table import Table
 from local import sample
 
 OUTPUT = Path("demo-output")
+URL = "http://127.0.0.1:8000"
 _STATES = ["UPLOADING", "PENDING", "UPLOADED", "PROCESSING", "COMPLETED"]
 _PATIENCE_SECONDS = 120
 _ASK_EVERY_SECONDS = 0.05
@@ -74,7 +75,8 @@ class Api:
             reply = requests.request(method, self._url + path, json=body, headers=self._headers, timeout=30)
             answer: dict[str, Any] = reply.json()
         except (requests.RequestException, ValueError) as error:
-            raise DemoError(f"{method} {path} gave no answer: {error}") from error
+            why = f"{self._url} gave no answer to {method} {path}; is it running? (make run, or --start)"
+            raise DemoError(why) from error
         if not answer.get("success"):
             raise DemoError(f"{method} {path} answered {reply.status_code}: {answer.get('message')}")
         return answer
@@ -112,7 +114,7 @@ def run_demo(argv: list[str]) -> int:
     console = Console(highlight=False)
     try:
         photos = _photos(options.photos, console)
-        with _running(options.url, console) as url:
+        with _running(options, console) as url:
             sent = _send_all(Api(url), photos, console)
             _write(sent, options.output)
         _report(sent, options.output, console)
@@ -133,7 +135,8 @@ def _options(argv: list[str]) -> argparse.Namespace:
         prog="python -m local demo", description="Send photos through Darkroom and write the variants to a folder."
     )
     parser.add_argument("photos", nargs="*", type=Path, metavar="PHOTO", help="a drawn sample where none is named")
-    parser.add_argument("--url", help="a Darkroom that runs already; without it one is started for the demo")
+    parser.add_argument("--url", default=URL, help=f"the Darkroom that runs already ({URL}, where make run starts it)")
+    parser.add_argument("--start", action="store_true", help="start one for the demo instead, on free ports")
     parser.add_argument("--output", type=Path, default=OUTPUT, help=f"where the variants go ({OUTPUT}/)")
     return parser.parse_args(argv)
 
@@ -153,16 +156,16 @@ def _photos(paths: list[Path], console: Console) -> list[Photo]:
 
 
 @contextlib.contextmanager
-def _running(url: str | None, console: Console) -> Iterator[str]:
-    if url is not None:
-        yield url
+def _running(options: argparse.Namespace, console: Console) -> Iterator[str]:
+    if not options.start:
+        yield options.url
         return
     # Only where it is wanted: sending to a running Darkroom needs nothing of the embedded AWS.
-    from local.machine import Machine
+    from local.machine import LOGS, Machine
 
     console.print("Starting the embedded AWS and the API …")
     started = time.monotonic()
-    with Machine(port=0, aws_port=0) as machine:
+    with Machine(logs=LOGS) as machine:
         console.print(f"Running at {machine.api_url} after {time.monotonic() - started:.1f} s.")
         yield machine.api_url
 
@@ -239,9 +242,11 @@ def _file(sent: Sent, variant: dict[str, Any], folder: Path) -> Path:
 
 def _report(sent: list[Sent], folder: Path, console: Console) -> None:
     title = f"What came out, in {folder}/"
-    table = Table("file", "size", "dimensions", "bytes", "time", title=title, title_justify="left")
-    for place in ("dimensions", "bytes", "time"):
-        next(column for column in table.columns if column.header == place).justify = "right"
+    table = Table(title=title, title_justify="left")
+    table.add_column("file", overflow="fold")
+    table.add_column("size", no_wrap=True)
+    for number in ("dimensions", "bytes", "time"):
+        table.add_column(number, justify="right", no_wrap=True)
     for each in sent:
         taken = each.image.get("metadata")
         dimensions = f"{taken['width']}x{taken['height']}" if taken else ""

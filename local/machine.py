@@ -22,6 +22,7 @@ from local.functions import FunctionHost, Zygote, plain_environment
 from local.worker import API_HANDLER
 
 ROOT = Path(__file__).resolve().parent.parent
+LOGS = ROOT / ".darkroom" / "logs"
 HOST = "127.0.0.1"
 
 # Not in the stage's environment: what is new in every run, and some settings beside it, so that the whole

@@ -10,6 +10,7 @@ import gc
 import importlib
 import io
 import os
+import pkgutil
 import signal
 import socket
 import sys
@@ -64,6 +65,7 @@ def _load(control: socket.socket, order: wire.Message) -> ModuleType:
     application = importlib.import_module("app")
     routes = {path: list(methods) for path, methods in application.app.routes.items()}
     wire.send(control, {"functions": functions(application.app), "routes": routes})
+    _import_the_rest(project)
     return application
 
 
@@ -75,6 +77,12 @@ def _preload() -> None:
     session = boto3.Session()
     for service in SERVICES:
         session.client(service, region_name="us-east-1")
+
+
+def _import_the_rest(project: Path) -> None:
+    # What the application imports with its first request or picture, it would import again in every worker.
+    for module in pkgutil.walk_packages([str(project / "chalicelib")], "chalicelib."):
+        importlib.import_module(module.name)
 
 
 def _fork(control: socket.socket, application: ModuleType, order: wire.Message) -> wire.Message:
