@@ -145,10 +145,6 @@ def function_memory_mb() -> int:
     return int(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512"))
 
 
-def trace_id() -> str | None:
-    return os.environ.get("_X_AMZN_TRACE_ID")
-
-
 def trigger_name(variable: str) -> str:
     """What a trigger's decorator names when app.py is imported: a bucket, a queue, a topic or a stream.
 

@@ -36,10 +36,6 @@ def timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def parse_timestamp(text: str) -> datetime:
-    return datetime.fromisoformat(text)
-
-
 def to_json(value: Any) -> str:
     """Compact JSON; DynamoDB's Decimals become numbers."""
     return json.dumps(value, default=_plain, ensure_ascii=False, separators=(",", ":"), allow_nan=False)

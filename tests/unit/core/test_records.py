@@ -21,7 +21,6 @@ def test_ids_sort_by_the_time_they_were_made_and_never_repeat() -> None:
 def test_times_are_utc_with_milliseconds() -> None:
     moment = datetime(2026, 2, 3, 4, 5, 6, 789_123, UTC)
     assert records.timestamp(moment) == "2026-02-03T04:05:06.789Z"
-    assert records.parse_timestamp("2026-02-03T04:05:06.789Z") == moment.replace(microsecond=789_000)
 
 
 @given(st.text(min_size=1))
