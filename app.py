@@ -5,9 +5,9 @@ from typing import Any
 
 from chalice.app import Chalice, CORSConfig, LambdaFunctionEvent, Response
 
-from chalicelib import accounts, images, pipeline, uploads, usage, webhooks
+from chalicelib import accounts, api_keys, images, pipeline, uploads, usage, webhooks
 from chalicelib.core import config
-from chalicelib.core.access import Caller, setup_validated, validated
+from chalicelib.core.access import APIAccessType, Caller, setup_validated, validated
 from chalicelib.core.grants import (
     CognitoOperation,
     DynamoDBOperation,
@@ -110,27 +110,27 @@ def reset_password(data: Payload) -> Answer:
         "USERS_TABLE": [DynamoDBOperation.UPDATE_ITEM],
     }
 )
-@validated(permission=signed_in)
+@validated(permission=signed_in, api_schema=None)
 def sign_out(user: Caller) -> Answer:
     return accounts.sign_out(user)
 
 
 @app.route("/auth/validate", methods=["GET"], cors=CORS)
-@validated(permission=signed_in)
+@validated(permission=signed_in, access=APIAccessType.FULL_ACCESS)
 def validate_token(user: Caller) -> Answer:
     return accounts.describe(user)
 
 
 @app.route("/auth/profile", methods=["GET"], cors=CORS)
 @required_env_vars({"USERS_TABLE": [DynamoDBOperation.GET_ITEM]})
-@validated(permission=signed_in)
+@validated(permission=signed_in, api_schema=None)
 def get_profile(user: Caller) -> Answer:
     return accounts.profile(user)
 
 
 @app.route("/auth/profile", methods=["PATCH"], cors=CORS)
 @required_env_vars({"USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM]})
-@validated(accounts.CHANGE_PROFILE, permission=signed_in)
+@validated(accounts.CHANGE_PROFILE, permission=signed_in, api_schema=None)
 def change_profile(user: Caller, data: Payload) -> Answer:
     return accounts.change_profile(user, data)
 
@@ -139,13 +139,14 @@ def change_profile(user: Caller, data: Payload) -> Answer:
 @required_env_vars(
     {
         "USERS_TABLE": [DynamoDBOperation.DELETE_ITEM],
+        "API_KEYS_TABLE": [DynamoDBOperation.QUERY, DynamoDBOperation.DELETE_ITEM],
         "COGNITO_USER_POOL_ID": [CognitoOperation.ADMIN_DELETE_USER],
         "IMAGES_TABLE": [DynamoDBOperation.QUERY, DynamoDBOperation.UPDATE_ITEM],
         "S3_INPUT_BUCKET": [S3Operation.LIST_OBJECT_VERSIONS, S3Operation.DELETE_OBJECTS],
         "S3_OUTPUT_BUCKET": [S3Operation.LIST_OBJECT_VERSIONS, S3Operation.DELETE_OBJECTS],
     }
 )
-@validated(permission=signed_in)
+@validated(permission=signed_in, api_schema=None)
 def erase_account(user: Caller) -> Answer:
     return accounts.erase(user)
 
@@ -163,7 +164,7 @@ def erase_account(user: Caller) -> Answer:
         "LINK_EXPIRY_SECONDS": [],
     }
 )
-@validated(uploads.CREATE, permission=signed_in)
+@validated(uploads.CREATE, permission=signed_in, access=APIAccessType.FILE_UPLOAD)
 def create_upload(user: Caller, data: Payload) -> Answer:
     return uploads.create(user, data)
 
@@ -179,7 +180,7 @@ def create_upload(user: Caller, data: Payload) -> Answer:
         "LINK_EXPIRY_SECONDS": [],
     }
 )
-@validated(images.LIST, permission=signed_in)
+@validated(images.LIST, permission=signed_in, access=APIAccessType.FILE_UPLOAD)
 def list_images(user: Caller, data: Payload) -> Answer:
     return images.listed(user.id, data)
 
@@ -192,7 +193,7 @@ def list_images(user: Caller, data: Payload) -> Answer:
         "LINK_EXPIRY_SECONDS": [],
     }
 )
-@validated(images.GET, permission=signed_in)
+@validated(images.GET, permission=signed_in, access=APIAccessType.FILE_UPLOAD)
 def get_image(user: Caller, data: Payload) -> Answer:
     return {"image": images.get(user.id, data["imageId"]).shown()}
 
@@ -205,7 +206,7 @@ def get_image(user: Caller, data: Payload) -> Answer:
         "S3_OUTPUT_BUCKET": [S3Operation.LIST_OBJECT_VERSIONS, S3Operation.DELETE_OBJECTS],
     }
 )
-@validated(images.DELETE, permission=signed_in)
+@validated(images.DELETE, permission=signed_in, access=APIAccessType.FULL_ACCESS)
 def delete_image(user: Caller, data: Payload) -> Answer:
     images.delete(user.id, data["imageId"])
     return {"message": "The image and its variants are deleted."}
@@ -220,7 +221,7 @@ def delete_image(user: Caller, data: Payload) -> Answer:
         "LINK_EXPIRY_SECONDS": [],
     }
 )
-@validated(images.REPROCESS, permission=signed_in)
+@validated(images.REPROCESS, permission=signed_in, access=APIAccessType.FILE_UPLOAD)
 def reprocess_image(user: Caller, data: Payload) -> Answer:
     return pipeline.reprocess(user, data["imageId"])
 
@@ -233,10 +234,50 @@ def reprocess_image(user: Caller, data: Payload) -> Answer:
         "LINK_EXPIRY_SECONDS": [],
     }
 )
-@validated(images.GET_VARIANT, permission=signed_in)
+@validated(images.GET_VARIANT, permission=signed_in, access=APIAccessType.FILE_UPLOAD)
 def get_variant(user: Caller, data: Payload, headers: Mapping[str, str]) -> Response:
     found = images.variant(user.id, data["imageId"], data["name"], headers.get("accept", "*/*"))
     return Response(status_code=302, body="", headers={"Location": images.link_to(found), "Vary": "Accept"})
+
+
+# =============================================================================== keys
+
+
+@app.route("/keys", methods=["POST"], cors=CORS)
+@required_env_vars({"API_KEYS_TABLE": [DynamoDBOperation.PUT_ITEM, DynamoDBOperation.QUERY]})
+@validated(api_keys.CREATE, permission=signed_in, api_schema=None)
+def create_key(user: Caller, data: Payload) -> Answer:
+    return api_keys.create(user, data)
+
+
+@app.route("/keys", methods=["GET"], cors=CORS)
+@required_env_vars({"API_KEYS_TABLE": [DynamoDBOperation.QUERY]})
+@validated(permission=signed_in, api_schema=None)
+def list_keys(user: Caller) -> Answer:
+    return api_keys.listed(user)
+
+
+@app.route("/keys/{keyId}/rotate", methods=["POST"], cors=CORS)
+@required_env_vars(
+    {
+        "API_KEYS_TABLE": [
+            DynamoDBOperation.GET_ITEM,
+            DynamoDBOperation.PUT_ITEM,
+            DynamoDBOperation.UPDATE_ITEM,
+            DynamoDBOperation.DELETE_ITEM,
+        ]
+    }
+)
+@validated(api_keys.ROTATE, permission=signed_in, api_schema=None)
+def rotate_key(user: Caller, data: Payload) -> Answer:
+    return api_keys.rotate(user, data)
+
+
+@app.route("/keys/{keyId}", methods=["DELETE"], cors=CORS)
+@required_env_vars({"API_KEYS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.DELETE_ITEM]})
+@validated(api_keys.ONE, permission=signed_in, api_schema=None)
+def revoke_key(user: Caller, data: Payload) -> Answer:
+    return api_keys.revoke(user, data["keyId"])
 
 
 # ================================================================================ web

@@ -12,8 +12,8 @@ from typing import Any
 
 import jwt
 
-from chalicelib import images, users
-from chalicelib.core import aws, config, log, records, tokens
+from chalicelib import api_keys, images, users
+from chalicelib.core import aws, config, grants, log, records, tokens
 from chalicelib.core.access import Caller
 from chalicelib.core.errors import (
     DarkroomError,
@@ -84,6 +84,7 @@ _PASSWORD_RULES = {
 }
 
 
+@required_env_vars(grants.of(api_keys.authenticate))
 @required_env_vars(
     {
         "COGNITO_USER_POOL_ID": [],
@@ -93,12 +94,14 @@ _PASSWORD_RULES = {
     }
 )
 def authenticate(token: str) -> Caller:
-    """The caller behind a bearer token.
+    """The caller behind a bearer token: a user's access token, or an API key.
 
     Raises:
         NotAuthenticatedError: the token is not ours, has expired, or was signed out; its user is gone.
         PermissionDeniedError: its user has been switched off.
     """
+    if token.startswith(api_keys.PREFIX):
+        return api_keys.authenticate(token)
     claims = tokens.verify(token)
     user = users.find(claims["sub"])
     if user is None or claims["iat"] <= user.tokens_valid_from:
@@ -270,6 +273,7 @@ def _own_row(user: Caller) -> User:
 def erase(user: Caller) -> dict[str, Any]:
     """Erases the account and what it owns; the row goes last, so that a cut-off erasure can be asked for again."""
     images.erase_all(user.id)
+    api_keys.erase_all(user.id)
     with _translated(), _quiet_about("UserNotFoundException"):
         _cognito().admin_delete_user(UserPoolId=config.get("COGNITO_USER_POOL_ID"), Username=user.claims["username"])
     users.delete(user.id)

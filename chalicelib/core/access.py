@@ -1,6 +1,7 @@
 """Who may call an operation, with what: one decorator between every route and its function.
 
-The order is fixed: authenticate → settings present → schema → permission → handler → error mapping → tracking.
+The order is fixed: authenticate → settings present → API key's access → schema → permission → handler →
+error mapping → tracking.
 Access fails closed: no permission named cannot be imported; anything but True, or an exception, means no.
 """
 
@@ -8,6 +9,7 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, TypeVar
 
 from chalice.app import Chalice, Request, Response
@@ -25,6 +27,17 @@ from chalicelib.core.payload import Schema
 from chalicelib.core.tracking import Execution
 
 
+class APIAccessType(StrEnum):
+    """What an API key may carry: the kinds of operation that it opens."""
+
+    FULL_ACCESS = "full_access"
+    FILE_UPLOAD = "file_upload"
+    ACTIONS = "actions"
+    REPORTS = "reports"
+    EXPORTS = "exports"
+    ADMIN = "admin"
+
+
 @dataclass(frozen=True)
 class Caller:
     """Who calls, as `authenticate` found them: the user's id, and what decides about rights."""
@@ -34,8 +47,14 @@ class Caller:
     name: str = ""
     role: str = "USER"
     can_export_data: bool = False
-    api_key_id: str | None = None
     claims: Mapping[str, Any] = field(default_factory=dict)
+    api_key_id: str | None = None
+    access_types: frozenset[APIAccessType] = frozenset()
+
+    def carries(self, access: APIAccessType) -> bool:
+        """Whether the caller's key opens that kind of operation: full access opens all but an administrator's."""
+        full = APIAccessType.FULL_ACCESS in self.access_types and access is not APIAccessType.ADMIN
+        return full or access in self.access_types
 
 
 Permission = Callable[[Caller, Mapping[str, Any]], bool]
@@ -74,17 +93,38 @@ class Operation:
     name: str
     schema: Schema
     permission: Permission
+    access: APIAccessType | None
+    api_schema: Schema | None
     returns: Schema | None
     validate_body: bool
 
+    def schema_for(self, user: Caller | None) -> Schema:
+        """The schema for that kind of caller.
+
+        Raises:
+            PermissionDeniedError: the caller's API key does not open this operation.
+        """
+        if user is None or user.api_key_id is None:
+            return self.schema
+        if self.api_schema is None or self.access is None:
+            raise PermissionDeniedError("This cannot be done with an API key.")
+        if not user.carries(self.access):
+            raise PermissionDeniedError(f"This API key does not carry {self.access}.")
+        return self.api_schema
+
 
 NO_PAYLOAD: Schema = {"type": "object", "properties": {}, "additionalProperties": False}
+
+
+SAME_SCHEMA: Schema = {}
 
 
 def validated(
     schema: Schema = NO_PAYLOAD,
     *,
     permission: Permission,
+    access: APIAccessType | None = None,
+    api_schema: Schema | None = SAME_SCHEMA,
     returns: Schema | None = None,
     validate_body: bool = True,
 ) -> Callable[[View], View]:
@@ -97,12 +137,20 @@ def validated(
     Args:
         schema: what `data` must be: path, query and body together. Nothing at all where it is left out.
         permission: `public`, or a predicate on `(user, data)`; only True allows.
+        access: what an API key must carry; named wherever keys are let in.
+        api_schema: what `data` must be for callers with an API key, where that differs; None shuts keys out.
         returns: what the answer looks like, for the documentation and for tests.
         validate_body: False leaves the payload unchecked, for a router whose targets bring their own schemas.
+
+    Raises:
+        TypeError: a key is let in, and `access` does not say which.
     """
+    if permission is not public and api_schema is not None and access is None:
+        raise TypeError("name the access that an API key must carry, or shut keys out with api_schema=None")
+    for_keys = schema if api_schema is SAME_SCHEMA else api_schema
 
     def decorate(view: View) -> View:
-        operation = Operation(view.__name__, schema, permission, returns, validate_body)
+        operation = Operation(view.__name__, schema, permission, access, for_keys, returns, validate_body)
         wanted = frozenset(inspect.signature(view).parameters)
 
         @functools.wraps(view)
@@ -111,7 +159,7 @@ def validated(
 
         run.__dict__["operation"] = operation
         grants.add(run, tracking.NEEDS)
-        # Read late: the application names its authenticator after the library is imported.
+        # The application names its authenticator before its first route.
         if permission is not public and _setup.authenticate is not None:
             grants.add(run, grants.of(_setup.authenticate))
         return run  # type: ignore[return-value]
@@ -148,7 +196,10 @@ def _handle(
         user = _authenticated(request)
         execution.caller_is(user.id, user.api_key_id)
     config.resolve(needs)
-    data = _data(operation, path, request)
+    schema = operation.schema_for(user)
+    data = _data(schema, path, request)
+    if operation.validate_body:
+        payload.check(schema, data)
     if user is not None:
         _permit(operation.permission, user, data)
     offered = {
@@ -176,15 +227,12 @@ def _authenticated(request: Request) -> Caller:
     return _setup.authenticate(token.strip())
 
 
-def _data(operation: Operation, path: dict[str, str], request: Request) -> dict[str, Any]:
+def _data(schema: Schema, path: dict[str, str], request: Request) -> dict[str, Any]:
     asked = request.query_params
     query = {} if asked is None else {name: asked.getlist(name) for name in asked}
     raw = request.raw_body
     body = payload.parse_body(raw if isinstance(raw, bytes) else raw.encode())
-    merged = payload.merge(operation.schema, path, query, body)
-    if operation.validate_body:
-        payload.check(operation.schema, merged)
-    return merged
+    return payload.merge(schema, path, query, body)
 
 
 def _permit(permission: Permission, user: Caller, data: Mapping[str, Any]) -> None:

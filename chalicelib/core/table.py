@@ -27,11 +27,15 @@ class Page:
 
 @dataclass(frozen=True)
 class Table:
-    """The table whose name the environment variable `variable` carries; `partition` and `sort` name its keys."""
+    """The table whose name the environment variable `variable` carries; `partition` and `sort` name its keys.
+
+    With `index`, that index of the table: to be paged through only, and a moment behind the table.
+    """
 
     variable: str
     partition: str
     sort: str | None = None
+    index: str | None = None
 
     @property
     def name(self) -> str:
@@ -107,8 +111,10 @@ class Table:
                 "ScanIndexForward": not newest_first,
                 # One more than wanted tells whether there is a next page without a further query.
                 "Limit": limit + 1,
-                "ConsistentRead": True,
+                "ConsistentRead": self.index is None,
             }
+            if self.index is not None:
+                query["IndexName"] = self.index
             if keep is not None:
                 query["FilterExpression"] = keep
             if after is not None:

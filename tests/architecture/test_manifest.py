@@ -10,8 +10,8 @@ import pytest
 
 import app as manifest
 from chalicelib.core import grants
-from chalicelib.core.access import Operation, validated
-from chalicelib.permissions import public
+from chalicelib.core.access import APIAccessType, Operation, validated
+from chalicelib.permissions import public, signed_in
 from infra import delivery, template
 
 ROOT = Path(__file__).parents[2]
@@ -42,6 +42,12 @@ def test_every_route_is_validated_with_a_schema_and_a_permission(route: str) -> 
         assert name in operation.schema["required"]
 
 
+@pytest.mark.parametrize("route", ROUTES)
+def test_every_route_names_the_access_of_api_keys_or_shuts_them_out(route: str) -> None:
+    operation = ROUTES[route].operation
+    assert operation.permission is public or operation.api_schema is None or operation.access in APIAccessType
+
+
 def test_only_these_routes_are_public() -> None:
     open_to_all = {route for route, view in ROUTES.items() if view.operation.permission is public}
     assert open_to_all == {
@@ -60,6 +66,11 @@ def test_only_these_routes_are_public() -> None:
 def test_a_permission_cannot_be_left_out() -> None:
     with pytest.raises(TypeError, match="permission"):
         validated({"type": "object"})(lambda data: data)  # type: ignore[call-arg]
+
+
+def test_letting_keys_in_without_naming_their_access_cannot_be_imported() -> None:
+    with pytest.raises(TypeError, match="access"):
+        validated({"type": "object"}, permission=signed_in)
 
 
 def test_one_word_is_the_operation_the_function_and_the_handler() -> None:

@@ -24,6 +24,10 @@ PROTECTED = [
     ("DELETE", "/images/img_1"),
     ("POST", "/images/img_1/reprocess"),
     ("GET", "/images/img_1/variants/small"),
+    ("POST", "/keys"),
+    ("GET", "/keys"),
+    ("POST", "/keys/key_1/rotate"),
+    ("DELETE", "/keys/key_1"),
 ]
 
 

@@ -1,0 +1,239 @@
+"""API keys: what they open, how they change, and how they end."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from chalicelib.api_keys import ApiKey
+from chalicelib.core import records
+from chalicelib.core.access import APIAccessType
+from local.machine import Machine
+from tests import pictures
+from tests.journeys.user import PASSWORD, User
+
+
+@pytest.fixture(scope="module")
+def ann(machine: Machine) -> User:
+    return User.new(machine.api_url)
+
+
+def issue(owner: User, *kinds: str, **more: Any) -> tuple[str, User]:
+    """A new key's id, and somebody who holds it."""
+    answer = owner.post("/keys", name="a key", accessTypes=list(kinds), **more)
+    assert answer.status_code == 200, answer.text
+    return answer.json()["keyId"], holder(owner, answer.json()["key"])
+
+
+def holder(owner: User, secret: str) -> User:
+    return User(owner.url, email=owner.email, tokens={"accessToken": secret})
+
+
+def rows(machine: Machine) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = machine.client("dynamodb").scan(
+        TableName=machine.environment["API_KEYS_TABLE"], ConsistentRead=True
+    )["Items"]
+    return items
+
+
+def test_a_key_uploads_and_reads_as_its_owner(machine: Machine, ann: User) -> None:
+    key_id, robot = issue(ann, "file_upload")
+    image_id = robot.upload(pictures.jpeg(320, 240))
+    assert robot.finished(image_id)["status"] == "COMPLETED"
+    assert ann.image(image_id)["status"] == "COMPLETED"
+    assert image_id in robot.get("/images").text
+    used = machine.client("dynamodb").query(
+        TableName=machine.environment["USAGE_METRICS_DYNAMO_TABLE"],
+        KeyConditionExpression="account = :user",
+        FilterExpression="api_key_id = :key",
+        ExpressionAttributeValues={":user": {"S": ann.id}, ":key": {"S": key_id}},
+    )
+    assert {"create_upload", "get_image"} <= {each["operation"]["S"] for each in used["Items"]}
+
+
+@pytest.mark.parametrize(
+    ("kinds", "method", "path", "allowed"),
+    [
+        (["file_upload"], "GET", "/images", True),
+        (["full_access"], "GET", "/images", True),
+        (["reports", "exports", "actions"], "GET", "/images", False),
+        (["file_upload"], "GET", "/auth/validate", False),
+        (["full_access"], "GET", "/auth/validate", True),
+        (["file_upload"], "DELETE", "/images/img_1", False),
+        (["full_access"], "GET", "/auth/profile", False),
+        (["full_access"], "PATCH", "/auth/profile", False),
+        (["full_access"], "DELETE", "/auth/profile", False),
+        (["full_access"], "POST", "/auth/signout", False),
+        (["full_access"], "GET", "/keys", False),
+        (["full_access"], "POST", "/keys", False),
+    ],
+)
+def test_a_key_opens_what_it_carries_and_nothing_else(
+    ann: User, kinds: list[str], method: str, path: str, allowed: bool
+) -> None:
+    _, robot = issue(ann, *kinds)
+    answer = robot.request(method, path, json={} if method in ("POST", "PATCH") else None)
+    assert answer.status_code == (200 if allowed else 403), answer.text
+
+
+def test_only_an_administrators_key_may_carry_admin(ann: User) -> None:
+    assert ann.post("/keys", name="a", accessTypes=["admin"]).status_code == 403
+    admin = User(ann.url, email="admin@example.com", password="Darkroom-2026!")
+    admin.sign_in()
+    assert admin.post("/keys", name="a", accessTypes=["admin"]).status_code == 200
+
+
+def test_the_secret_is_shown_once_and_stored_nowhere(machine: Machine, ann: User) -> None:
+    answer = ann.post("/keys", name="secret one", accessTypes=["full_access"])
+    secret = answer.json()["key"]
+    assert secret.startswith("drk_")
+    assert len(secret) >= 4 + 43, "32 bytes and more in base 64"
+    stored = json.dumps(rows(machine))
+    assert secret not in stored
+    assert secret.removeprefix("drk_") not in stored
+    listed = ann.get("/keys")
+    assert secret not in listed.text
+    assert "Hash" not in listed.text
+    assert [each["name"] for each in listed.json()["items"]].count("secret one") == 1
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda secret: secret[:-1],
+        lambda secret: secret + "A",
+        lambda secret: secret.swapcase(),
+        lambda secret: "drk_",
+        lambda secret: "drk_ü",
+        lambda secret: "drk_" + "A" * 43,
+    ],
+)
+def test_a_key_that_is_not_exactly_ours_opens_nothing(ann: User, spoil: Callable[[str], str]) -> None:
+    _, robot = issue(ann, "full_access")
+    wrong = spoil(robot.tokens["accessToken"])
+    answer = robot.request("GET", "/images", headers={"Authorization": f"Bearer {wrong}".encode()})
+    assert answer.status_code == 401
+
+
+def test_a_stored_hash_is_no_key(machine: Machine, ann: User) -> None:
+    issue(ann, "full_access")
+    for row in rows(machine):
+        for attribute in ("keyHash", "place"):
+            value = row.get(attribute, {}).get("S", "-")
+            for guess in (value, f"drk_{value}"):
+                assert holder(ann, guess).get("/images").status_code == 401
+
+
+def test_a_revoked_key_is_dead_with_the_next_request(machine: Machine, ann: User) -> None:
+    key_id, robot = issue(ann, "full_access")
+    assert robot.get("/images").status_code == 200
+    assert ann.request("DELETE", f"/keys/{key_id}").status_code == 200
+    assert robot.get("/images").status_code == 401
+    assert key_id not in ann.get("/keys").text
+    assert ann.request("DELETE", f"/keys/{key_id}").status_code == 404
+    assert not [row for row in rows(machine) if key_id in json.dumps(row)]
+
+
+def test_rotation_leaves_the_old_key_its_grace(machine: Machine, ann: User) -> None:
+    key_id, first = issue(ann, "full_access")
+    rotated = ann.post(f"/keys/{key_id}/rotate").json()
+    second = holder(ann, rotated["key"])
+    assert rotated["keyId"] == key_id
+    assert first.get("/images").status_code == second.get("/images").status_code == 200
+    grace = datetime.fromisoformat(rotated["apiKey"]["graceEnd"]) - datetime.now(UTC)
+    assert timedelta(hours=23) < grace <= timedelta(hours=24)
+
+    third = holder(ann, ann.post(f"/keys/{key_id}/rotate", graceSeconds=0).json()["key"])
+    assert first.get("/images").status_code == 401, "two rotations ago"
+    assert second.get("/images").status_code == 401, "its grace was none"
+    assert third.get("/images").status_code == 200
+    assert ann.request("DELETE", f"/keys/{key_id}").status_code == 200
+    assert third.get("/images").status_code == 401
+    assert not [row for row in rows(machine) if key_id in json.dumps(row)]
+
+
+def test_a_key_expires_when_it_says(ann: User) -> None:
+    past = (datetime.now(UTC) - timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    refused = ann.post("/keys", name="a", accessTypes=["full_access"], expiresAt=past)
+    assert (refused.status_code, refused.json()["error"]["details"][0]["field"]) == (400, "expiresAt")
+    _, robot = issue(ann, "full_access", expiresAt="2099-01-01T00:00:00Z")
+    assert robot.get("/images").status_code == 200
+
+
+def test_a_secret_is_accepted_until_the_moment_it_is_not() -> None:
+    def at(moment: str, **changed: Any) -> tuple[bool, bool]:
+        kept = {"expires_at": "2026-01-03T00:00:00.000Z", "grace_end": "2026-01-02T00:00:00.000Z", **changed}
+        key = ApiKey("u", "key_1", "a", frozenset({APIAccessType.ACTIONS}), "new", moment, previous_hash="old", **kept)
+        return key.accepts("new", moment), key.accepts("old", moment)
+
+    assert at("2026-01-01T23:59:59.999Z") == (True, True)
+    assert at("2026-01-02T00:00:00.000Z") == (True, False)
+    assert at("2026-01-03T00:00:00.000Z") == (False, False)
+    assert at("2026-01-04T00:00:00.000Z", expires_at=None) == (True, False)
+    assert at("2026-01-01T00:00:00.000Z", grace_end=None) == (True, False)
+
+
+def test_last_use_is_noted_at_most_once_a_minute(machine: Machine, ann: User) -> None:
+    key_id, robot = issue(ann, "full_access")
+
+    def last_used() -> str | None:
+        shown = next(each for each in ann.get("/keys").json()["items"] if each["keyId"] == key_id)
+        return shown["lastUsedAt"]  # type: ignore[no-any-return]
+
+    assert last_used() is None
+    robot.get("/images")
+    first = last_used()
+    assert first is not None
+    robot.get("/images")
+    assert last_used() == first
+    long_ago = records.timestamp(datetime.now(UTC) - timedelta(minutes=2))
+    machine.client("dynamodb").update_item(
+        TableName=machine.environment["API_KEYS_TABLE"],
+        Key={"keyHash": {"S": f"{ann.id}#{key_id}"}},
+        UpdateExpression="SET lastUsedAt = :then",
+        ExpressionAttributeValues={":then": {"S": long_ago}},
+    )
+    robot.get("/images")
+    assert str(last_used()) > first
+
+
+def test_another_users_key_is_as_one_that_never_was(machine: Machine, ann: User) -> None:
+    bob = User.new(machine.api_url)
+    key_id, robot = issue(ann, "full_access")
+    never = "key_" + "0" * 26
+    for method, path in [("DELETE", "/keys/{}"), ("POST", "/keys/{}/rotate")]:
+        theirs, unknown = (bob.request(method, path.format(one)) for one in (key_id, never))
+        assert theirs.status_code == unknown.status_code == 404
+        assert {**theirs.json(), "requestId": ""} == {**unknown.json(), "requestId": ""}
+    assert robot.get("/images").status_code == 200
+    assert bob.get("/keys").json()["items"] == []
+
+
+def test_keys_go_with_the_account(machine: Machine) -> None:
+    user = User.new(machine.api_url)
+    key_id, robot = issue(user, "full_access")
+    assert user.request("DELETE", "/auth/profile").status_code == 200
+    assert robot.get("/images").status_code == 401
+    assert not [row for row in rows(machine) if key_id in json.dumps(row)]
+    assert user.post("/auth/signup", email=user.email, password=PASSWORD).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"accessTypes": ["full_access"]}, "name"),
+        ({"name": "a"}, "accessTypes"),
+        ({"name": "a", "accessTypes": []}, "accessTypes"),
+        ({"name": "a", "accessTypes": ["all"]}, "accessTypes.0"),
+        ({"name": "a", "accessTypes": ["actions", "actions"]}, "accessTypes"),
+        ({"name": "a", "accessTypes": ["actions"], "expiresAt": "tomorrow"}, "expiresAt"),
+        ({"name": "a", "accessTypes": ["actions"], "expiresAt": "2099-13-45T00:00:00Z"}, "expiresAt"),
+        ({"name": "a", "accessTypes": ["actions"], "userId": "somebody"}, "userId"),
+    ],
+)
+def test_a_bad_request_for_a_key_is_400_and_names_the_field(ann: User, body: dict[str, Any], field: str) -> None:
+    answer = ann.post("/keys", **body)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["details"][0]["field"] == field
