@@ -139,7 +139,7 @@ def change_profile(user: Caller, data: Payload) -> Answer:
 @required_env_vars(
     {
         "USERS_TABLE": [DynamoDBOperation.DELETE_ITEM],
-        "API_KEYS_TABLE": [DynamoDBOperation.QUERY, DynamoDBOperation.DELETE_ITEM],
+        "API_KEYS_TABLE": [DynamoDBOperation.QUERY, DynamoDBOperation.GET_ITEM, DynamoDBOperation.DELETE_ITEM],
         "COGNITO_USER_POOL_ID": [CognitoOperation.ADMIN_DELETE_USER],
         "IMAGES_TABLE": [DynamoDBOperation.QUERY, DynamoDBOperation.UPDATE_ITEM],
         "S3_INPUT_BUCKET": [S3Operation.LIST_OBJECT_VERSIONS, S3Operation.DELETE_OBJECTS],

@@ -1,14 +1,15 @@
 """API keys: issued, listed, rotated with grace, revoked; and the caller behind one. Owns API_KEYS_TABLE.
 
-A key's secret is shown once and only its SHA-256 is stored, in an item of its own that leads to the key's record.
-The record decides: one conditional write revokes or rotates, and every request reads it consistently.
+A key's secret is shown once. What is stored is an item under its SHA-256 that holds all a request needs, so that one
+consistent read decides; and an anchor under "userId#keyId" that names the hashes, so that a rotation or a revocation
+reaches all of them, in one transaction and with the next request.
 """
 
 import hashlib
 import hmac
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
@@ -23,7 +24,7 @@ from chalicelib.core.errors import (
     PermissionDeniedError,
 )
 from chalicelib.core.grants import DynamoDBOperation, required_env_vars
-from chalicelib.core.table import Attr, ConditionFailedError, Table
+from chalicelib.core.table import Attr, ConditionFailedError, Table, transact
 
 KEYS = Table("API_KEYS_TABLE", "keyHash")
 BY_USER = Table("API_KEYS_TABLE", "userId", "keyId", index="by-user")
@@ -70,48 +71,43 @@ class ApiKeyNotFoundError(NotFoundError):
 
 @dataclass(frozen=True)
 class ApiKey:
-    """A key's record. Times are ISO 8601 UTC; `previous_hash` is good until `grace_end`."""
+    """One secret of a key, by its hash. Times are ISO 8601 UTC; `grace_end` stands on one that was rotated out."""
 
+    key_hash: str
     user_id: str
     key_id: str
     name: str
     access_types: frozenset[APIAccessType]
-    current_hash: str
     created_at: str
     expires_at: str | None = None
-    previous_hash: str | None = None
     grace_end: str | None = None
     last_used_at: str | None = None
-
-    @property
-    def place(self) -> str:
-        return _place(self.user_id, self.key_id)
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> Self:
         return cls(
+            key_hash=item["keyHash"],
             user_id=item["userId"],
             key_id=item["keyId"],
             name=item["name"],
             access_types=frozenset(APIAccessType(kind) for kind in item["accessTypes"]),
-            current_hash=item["currentHash"],
             created_at=item["createdAt"],
             expires_at=item.get("expiresAt"),
-            previous_hash=item.get("previousHash"),
             grace_end=item.get("graceEnd"),
             last_used_at=item.get("lastUsedAt"),
         )
 
     def to_item(self) -> dict[str, Any]:
         return {
-            "keyHash": self.place,
+            "keyHash": self.key_hash,
             "userId": self.user_id,
             "keyId": self.key_id,
             "name": self.name,
             "accessTypes": sorted(self.access_types),
-            "currentHash": self.current_hash,
             "createdAt": self.created_at,
             "expiresAt": self.expires_at,
+            "graceEnd": self.grace_end,
+            "lastUsedAt": self.last_used_at,
         }
 
     def shown(self) -> dict[str, Any]:
@@ -122,17 +118,12 @@ class ApiKey:
             "accessTypes": sorted(self.access_types),
             "createdAt": self.created_at,
             "expiresAt": self.expires_at,
-            "graceEnd": self.grace_end,
             "lastUsedAt": self.last_used_at,
         }
 
-    def accepts(self, key_hash: str, moment: str) -> bool:
-        """Whether a secret of that hash opens anything at that moment."""
-        if self.expires_at is not None and moment >= self.expires_at:
-            return False
-        current = hmac.compare_digest(key_hash, self.current_hash)
-        previous = self.previous_hash is not None and hmac.compare_digest(key_hash, self.previous_hash)
-        return current or (previous and self.grace_end is not None and moment < self.grace_end)
+    def is_good(self, moment: str) -> bool:
+        """Whether it opens anything at that moment."""
+        return all(moment < end for end in (self.expires_at, self.grace_end) if end is not None)
 
 
 # ------------------------------------------------------------------- the caller
@@ -151,14 +142,14 @@ def authenticate(secret: str) -> Caller:
         NotAuthenticatedError: no such key, or it has expired, was revoked, or was rotated too long ago.
         PermissionDeniedError: its user has been switched off.
     """
-    key_hash, moment = _hash(secret), records.now()
-    leads_to = KEYS.get(key_hash)
-    item = None if leads_to is None else KEYS.get(leads_to["place"])
-    if item is None:
+    key_hash = _hash(secret)
+    item = KEYS.get(key_hash)
+    # An anchor is no key, although it stands in the same table.
+    if item is None or not hmac.compare_digest(item["keyHash"], key_hash) or "accessTypes" not in item:
         raise NotAuthenticatedError
     key = ApiKey.from_item(item)
-    user = users.find(key.user_id)
-    if user is None or not key.accepts(key_hash, moment):
+    user = users.find(key.user_id) if key.is_good(records.now()) else None
+    if user is None:
         raise NotAuthenticatedError
     if not user.is_active:
         raise PermissionDeniedError("This account is not active.")
@@ -180,7 +171,7 @@ def _note_use(key: ApiKey) -> None:
     if key.last_used_at is not None and key.last_used_at > records.timestamp(now - _LAST_USED_EVERY):
         return
     try:
-        KEYS.update(key.place, when=Attr("keyHash").exists(), change={"lastUsedAt": records.timestamp(now)})
+        KEYS.update(key.key_hash, when=Attr("keyHash").exists(), change={"lastUsedAt": records.timestamp(now)})
     except Exception as error:
         log.warning("KEY_USE_NOT_NOTED", error, keyId=key.key_id)
 
@@ -203,28 +194,34 @@ def create(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     kinds = frozenset(APIAccessType(kind) for kind in data["accessTypes"])
     if APIAccessType.ADMIN in kinds and user.role != "ADMIN":
         raise PermissionDeniedError("Only an administrator's key may carry admin.")
-    if len(BY_USER.page(user.id, limit=MAX_KEYS).items) >= MAX_KEYS:
+    if len(_current(user.id)) >= MAX_KEYS:
         raise ConflictError(f"You have {MAX_KEYS} keys; revoke one first.")
     expires_at = _normal(data["expiresAt"]) if "expiresAt" in data else None
     secret = _new_secret()
     key = ApiKey(
+        key_hash=_hash(secret),
         user_id=user.id,
         key_id=records.new_id("key"),
         name=data["name"],
         access_types=kinds,
-        current_hash=_hash(secret),
         created_at=records.now(),
         expires_at=expires_at,
     )
-    _store_hash(key, secret)
-    KEYS.create(key.to_item())
+    anchor = {"keyHash": _anchor(user.id, key.key_id), "current": key.key_hash}
+    transact(KEYS.creating(key.to_item()), KEYS.creating(anchor))
     log.info("KEY_CREATED", userId=user.id, keyId=key.key_id, accessTypes=sorted(kinds))
     return {"keyId": key.key_id, "key": secret, "apiKey": key.shown()}
 
 
 def listed(user: Caller) -> dict[str, Any]:
-    page = BY_USER.page(user.id, limit=MAX_KEYS)
-    return {"items": [ApiKey.from_item(item).shown() for item in page.items], "nextCursor": None}
+    """The caller's keys, newest first; MAX_KEYS is a page."""
+    return {"items": [key.shown() for key in _current(user.id)], "nextCursor": None}
+
+
+def _current(user_id: str) -> list[ApiKey]:
+    # A key in its grace has two hashes, hence two items.
+    page = BY_USER.page(user_id, limit=2 * MAX_KEYS, keep=Attr("graceEnd").not_exists())
+    return [ApiKey.from_item(item) for item in page.items]
 
 
 def rotate(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -233,66 +230,69 @@ def rotate(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ApiKeyNotFoundError: the caller has no such key.
     """
-    key = _own(user, data["keyId"])
-    secret = _new_secret()
+    anchor = _own(user.id, data["keyId"])
+    item = KEYS.get(anchor["current"])
+    if item is None:
+        raise ApiKeyNotFoundError
+    secret, key = _new_secret(), ApiKey.from_item(item)
+    fresh = replace(key, key_hash=_hash(secret), last_used_at=None)
     grace = timedelta(seconds=data.get("graceSeconds", DEFAULT_GRACE_SECONDS))
-    change = {
-        "currentHash": _hash(secret),
-        "previousHash": key.current_hash,
-        "graceEnd": records.timestamp(datetime.now(UTC) + grace),
-    }
-    _store_hash(key, secret)
+    grace_end = records.timestamp(datetime.now(UTC) + grace)
+    writes = [
+        KEYS.creating(fresh.to_item()),
+        KEYS.setting(KEYS.key(key.key_hash), {"graceEnd": grace_end}, where={"keyHash": key.key_hash}),
+        KEYS.setting(
+            KEYS.key(anchor["keyHash"]),
+            {"current": fresh.key_hash, "previous": key.key_hash},
+            where={"current": key.key_hash},
+        ),
+    ]
+    if "previous" in anchor:
+        writes.append(KEYS.deleting(KEYS.key(anchor["previous"])))
     try:
-        item = KEYS.update(key.place, when=Attr("currentHash").eq(key.current_hash), change=change)
+        transact(*writes)
     except ConditionFailedError:
-        raise ApiKeyNotFoundError from None
-    if key.previous_hash is not None:
-        KEYS.delete(key.previous_hash)
+        raise ConflictError("The key has just been rotated or revoked.") from None
     log.info("KEY_ROTATED", userId=user.id, keyId=key.key_id)
-    return {"keyId": key.key_id, "key": secret, "apiKey": ApiKey.from_item(item).shown()}
+    return {"keyId": key.key_id, "key": secret, "apiKey": fresh.shown(), "graceEnd": grace_end}
 
 
 def revoke(user: Caller, key_id: str) -> dict[str, Any]:
-    """Ends a key at once: the next request with it, anywhere, finds no record.
+    """Ends a key at once: the next request with any of its secrets, anywhere, finds nothing.
 
     Raises:
         ApiKeyNotFoundError: the caller has no such key.
     """
-    _revoke(_own(user, key_id))
+    _revoke(_own(user.id, key_id))
     log.info("KEY_REVOKED", userId=user.id, keyId=key_id)
     return {"message": "The key is revoked."}
 
 
 def erase_all(user_id: str) -> None:
-    for item in BY_USER.page(user_id, limit=MAX_KEYS).items:
-        _revoke(ApiKey.from_item(item))
+    """Ends all keys of a user."""
+    for key in _current(user_id):
+        _revoke(_own(user_id, key.key_id))
 
 
-def _revoke(key: ApiKey) -> None:
-    # The record first: without it the hashes lead nowhere.
-    KEYS.delete(key.place)
-    for key_hash in (key.current_hash, key.previous_hash):
-        if key_hash is not None:
-            KEYS.delete(key_hash)
+def _revoke(anchor: Mapping[str, Any]) -> None:
+    gone = [anchor[name] for name in ("current", "previous", "keyHash") if name in anchor]
+    transact(*(KEYS.deleting(KEYS.key(key_hash)) for key_hash in gone))
 
 
-def _own(user: Caller, key_id: str) -> ApiKey:
-    item = KEYS.get(_place(user.id, key_id))
-    if item is None:
+def _own(user_id: str, key_id: str) -> dict[str, Any]:
+    """The anchor of the user's key."""
+    anchor = KEYS.get(_anchor(user_id, key_id))
+    if anchor is None:
         raise ApiKeyNotFoundError
-    return ApiKey.from_item(item)
+    return anchor
 
 
-def _place(user_id: str, key_id: str) -> str:
+def _anchor(user_id: str, key_id: str) -> str:
     return f"{user_id}#{key_id}"
 
 
 def _new_secret() -> str:
     return PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
-
-
-def _store_hash(key: ApiKey, secret: str) -> None:
-    KEYS.create({"keyHash": _hash(secret), "place": key.place})
 
 
 def _normal(expires_at: str) -> str:

@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.core import aws, log
-from chalicelib.core.table import Table
+from chalicelib.core import log
+from chalicelib.core.table import ConditionFailedError, Table, transact
 
 DAILY = Table("DAILY_TABLE", "scope", "day#what")
 EVERYONE = "all"
@@ -49,26 +49,13 @@ def _day(image: Mapping[str, Any]) -> str:
 
 def _add(event_id: str, user_id: str, day: str, sums: Mapping[str, int]) -> None:
     """Adds the sums to both scopes and leaves the record's mark, all or nothing."""
-    additions = [_addition(scope, day, what, by) for scope in (user_id, EVERYONE) for what, by in sums.items()]
-    mark = {**DAILY.key(f"seen#{event_id}", "seen"), "ttl": int(time.time()) + _MARK_SECONDS}
-    put_once = {"TableName": DAILY.name, "Item": mark, "ConditionExpression": "attribute_not_exists(#scope)"}
-    marking = {"Put": {**put_once, "ExpressionAttributeNames": {"#scope": "scope"}}}
+    mark = DAILY.creating({**DAILY.key(f"seen#{event_id}", "seen"), "ttl": int(time.time()) + _MARK_SECONDS})
+    additions = [
+        DAILY.adding(DAILY.key(scope, f"{day}#{what}"), "sum", by)
+        for scope in (user_id, EVERYONE)
+        for what, by in sums.items()
+    ]
     try:
-        aws.client("dynamodb").transact_write_items(TransactItems=[marking, *additions])
-    except aws.ClientError as error:
-        reasons = getattr(error, "response", {}).get("CancellationReasons", [])
-        if not reasons or reasons[0].get("Code") != "ConditionalCheckFailed":
-            raise
+        transact(mark, *additions)
+    except ConditionFailedError:
         log.info("CHANGE_COUNTED_BEFORE", eventId=event_id)
-
-
-def _addition(scope: str, day: str, what: str, by: int) -> dict[str, Any]:
-    return {
-        "Update": {
-            "TableName": DAILY.name,
-            "Key": DAILY.key(scope, f"{day}#{what}"),
-            "UpdateExpression": "ADD #sum :by",
-            "ExpressionAttributeNames": {"#sum": "sum"},
-            "ExpressionAttributeValues": {":by": by},
-        }
-    }

@@ -8,7 +8,7 @@ from typing import Any
 from chalicelib.core import aws, config
 from chalicelib.core.aws import Attr, Key
 
-__all__ = ["Attr", "ConditionFailedError", "Key", "Page", "Table"]
+__all__ = ["Attr", "ConditionFailedError", "Key", "Page", "Table", "transact"]
 
 Item = dict[str, Any]
 
@@ -128,6 +128,47 @@ class Table:
                 return Page(items, None)
             after = str(last[str(self.sort)])
 
+    # What follows describes writes for `transact`.
+
+    def creating(self, item: Mapping[str, Any]) -> Item:
+        """Puts an item that must not be there yet."""
+        absent = {
+            "ConditionExpression": "attribute_not_exists(#key)",
+            "ExpressionAttributeNames": {"#key": self.partition},
+        }
+        return {"Put": {"TableName": self.name, "Item": writable(item), **absent}}
+
+    def setting(self, key: Item, change: Mapping[str, Any], *, where: Mapping[str, Any]) -> Item:
+        """Sets attributes of an item whose attributes are, so far, those of `where`."""
+        names = {f"#{name}": name for name in (*change, *where)}
+        values = {f":{name}": value for name, value in writable(change).items()}
+        values |= {f":was_{name}": value for name, value in writable(where).items()}
+        return {
+            "Update": {
+                "TableName": self.name,
+                "Key": key,
+                "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in change),
+                "ConditionExpression": " AND ".join(f"#{name} = :was_{name}" for name in where),
+                "ExpressionAttributeNames": names,
+                "ExpressionAttributeValues": values,
+            }
+        }
+
+    def adding(self, key: Item, attribute: str, by: int) -> Item:
+        """Adds to a number, which starts from nothing."""
+        return {
+            "Update": {
+                "TableName": self.name,
+                "Key": key,
+                "UpdateExpression": "ADD #sum :by",
+                "ExpressionAttributeNames": {"#sum": attribute},
+                "ExpressionAttributeValues": {":by": by},
+            }
+        }
+
+    def deleting(self, key: Item) -> Item:
+        return {"Delete": {"TableName": self.name, "Key": key}}
+
     def _conditional(self, operation: str, **arguments: Any) -> Item:
         try:
             answer: Item = getattr(aws.client("dynamodb"), operation)(TableName=self.name, **arguments)
@@ -136,6 +177,21 @@ class Table:
                 raise ConditionFailedError from error
             raise
         return answer
+
+
+def transact(*writes: Item) -> None:
+    """All of the writes, or none.
+
+    Raises:
+        ConditionFailedError: one of them found its item in another state.
+    """
+    try:
+        aws.client("dynamodb").transact_write_items(TransactItems=list(writes))
+    except aws.ClientError as error:
+        reasons = error.response.get("CancellationReasons", ())
+        if any(reason.get("Code") == "ConditionalCheckFailed" for reason in reasons):
+            raise ConditionFailedError from error
+        raise
 
 
 def writable(item: Mapping[str, Any]) -> Item:
