@@ -5,18 +5,20 @@ from typing import Any
 
 from chalice.app import Chalice, CORSConfig, LambdaFunctionEvent, Response
 
-from chalicelib import accounts, api_keys, images, pipeline, uploads, usage, webhooks
+from chalicelib import accounts, api_keys, images, operators, pipeline, uploads, usage, webhooks
 from chalicelib.core import config
 from chalicelib.core.access import APIAccessType, Caller, setup_validated, validated
 from chalicelib.core.grants import (
     CognitoOperation,
     DynamoDBOperation,
     S3Operation,
+    SNSOperation,
     SQSOperation,
     StepFunctionsOperation,
     required_env_vars,
 )
 from chalicelib.core.tracking import track_execution
+from chalicelib.imaging import ImageRejectedError
 from chalicelib.permissions import public, signed_in
 
 Event = Mapping[str, Any]
@@ -338,7 +340,7 @@ def orchestrator(event: Event, context: Any) -> None:
         "SCAN_COMMAND_URL": [],
     }
 )
-@track_execution(account=owner)
+@track_execution(account=owner, refusals=(ImageRejectedError,))
 def validation(event: Event, context: Any) -> Answer:
     return pipeline.validate(event)
 
@@ -356,7 +358,7 @@ def validation(event: Event, context: Any) -> Answer:
         "OUTPUT_FORMATS": [],
     }
 )
-@track_execution(account=owner)
+@track_execution(account=owner, refusals=(ImageRejectedError,))
 def resize(event: Event, context: Any) -> Answer:
     return pipeline.resize(event)
 
@@ -376,12 +378,12 @@ def resize(event: Event, context: Any) -> Answer:
         "WATERMARK_IMAGE_KEY": [],
     }
 )
-@track_execution(account=owner)
+@track_execution(account=owner, refusals=(ImageRejectedError,))
 def watermark(event: Event, context: Any) -> Answer:
     return pipeline.watermark(event)
 
 
-# ================================================================= streams and topics
+# ========================================================= streams, topics and alerts
 
 
 @app.on_dynamodb_record(
@@ -401,3 +403,10 @@ def image_changes(event: Event, context: Any) -> None:
 @track_execution
 def notifications(event: Event, context: Any) -> None:
     webhooks.deliver(event)
+
+
+@app.on_sqs_message(queue=config.trigger_name("CRITICAL_ERRORS_SQS_QUEUE_NAME"), batch_size=10, name="critical_errors")
+@required_env_vars({"OPERATORS_TOPIC_ARN": [SNSOperation.PUBLISH]})
+@track_execution
+def critical_errors(event: Event, context: Any) -> None:
+    operators.notify_of_errors(event)

@@ -131,7 +131,9 @@ def queue(client: Client, properties: Properties) -> Made:
     """A queue; its dead-letter queue has to be there before it."""
     sqs, name = client("sqs"), properties.need("QueueName")
     names = ("VisibilityTimeout", "MessageRetentionPeriod", "DelaySeconds", "ReceiveMessageWaitTimeSeconds")
-    attributes = {key: _text(value) for key, value in properties.pick(*names, "SqsManagedSseEnabled").items()}
+    attributes = {
+        key: _text(value) for key, value in properties.pick(*names, "SqsManagedSseEnabled", "FifoQueue").items()
+    }
     if (redrive := properties.take("RedrivePolicy")) is not None:
         attributes["RedrivePolicy"] = json.dumps(redrive)
     tags = {tag["Key"]: tag["Value"] for tag in properties.take("Tags", [])}

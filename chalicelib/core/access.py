@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from chalice.app import Chalice, Request, Response
 
-from chalicelib.core import aws, config, grants, log, payload, records, tracking
+from chalicelib.core import alerts, aws, config, grants, log, payload, records, tracking
 from chalicelib.core.errors import (
     BY_STATUS,
     DarkroomError,
@@ -158,7 +158,7 @@ def validated(
             return _run(operation, view, wanted, grants.of(run), path)
 
         run.__dict__["operation"] = operation
-        grants.add(run, tracking.NEEDS)
+        grants.add(run, grants.merge(tracking.NEEDS, alerts.NEEDS))
         # The application names its authenticator before its first route.
         if permission is not public and _setup.authenticate is not None:
             grants.add(run, grants.of(_setup.authenticate))
@@ -256,6 +256,8 @@ def _answered(result: Any) -> Response:
 def _refused(error: Exception, execution: Execution, request_id: str) -> Response:
     execution.failed(error)
     public_error = _public(error)
+    if alerts.is_unforeseen(error):
+        alerts.report(error, execution.operation)
     if public_error.status >= 500:
         log.error("REQUEST_FAILED", error, operation=execution.operation, status=public_error.status)
     else:

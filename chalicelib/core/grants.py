@@ -35,6 +35,7 @@ class S3Operation(Operation):
 
 
 class SQSOperation(Operation):
+    GET_QUEUE_URL = "GetQueueUrl"
     SEND_MESSAGE = "SendMessage"
     RECEIVE_MESSAGE = "ReceiveMessage"
     DELETE_MESSAGE = "DeleteMessage"

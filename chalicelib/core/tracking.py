@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar, overload
 
-from chalicelib.core import config, grants, log, records
+from chalicelib.core import alerts, config, grants, log, records
 from chalicelib.core.grants import DynamoDBOperation, required_env_vars
 from chalicelib.core.table import Table
 
@@ -114,27 +114,37 @@ NEEDS = grants.of(_write)
 @overload
 def track_execution(function: Handler) -> Handler: ...
 @overload
-def track_execution(*, account: Callable[[Mapping[str, Any]], str | None]) -> Callable[[Handler], Handler]: ...
+def track_execution(
+    *,
+    account: Callable[[Mapping[str, Any]], str | None],
+    refusals: tuple[type[Exception], ...] = (),
+) -> Callable[[Handler], Handler]: ...
 
 
 def track_execution(
-    function: Handler | None = None, *, account: Callable[[Mapping[str, Any]], str | None] | None = None
+    function: Handler | None = None,
+    *,
+    account: Callable[[Mapping[str, Any]], str | None] | None = None,
+    refusals: tuple[type[Exception], ...] = (),
 ) -> Handler | Callable[[Handler], Handler]:
     """Runs an event handler `(event, context)`: its settings resolved, its lines identified, its run recorded.
 
-    `account` finds in the event whose run it is; without it the run is the system's own. What the handler
+    `account` finds in the event whose run it is; without it the run is the system's own. `refusals` are
+    errors that say something about the event and not about us: no operator is told. What the handler
     raises goes on to AWS, which retries: an error that were swallowed here would lose the event.
     """
     if function is None:
-        return functools.partial(_tracked, account=account or _nobody)
-    return _tracked(function, account=_nobody)
+        return functools.partial(_tracked, account=account or _nobody, refusals=refusals)
+    return _tracked(function, account=_nobody, refusals=())
 
 
 def _nobody(event: Mapping[str, Any]) -> None:
     return None
 
 
-def _tracked(function: Handler, account: Callable[[Mapping[str, Any]], str | None]) -> Handler:
+def _tracked(
+    function: Handler, account: Callable[[Mapping[str, Any]], str | None], refusals: tuple[type[Exception], ...]
+) -> Handler:
     @functools.wraps(function)
     def run(event: Any, context: Any = None) -> Any:
         # Chalice wraps what a trigger sends, context and all; a handler of ours reads both as AWS sent them.
@@ -151,11 +161,16 @@ def _tracked(function: Handler, account: Callable[[Mapping[str, Any]], str | Non
             try:
                 config.resolve(grants.of(run))
                 return function(raw, context)
+            except refusals as refusal:
+                log.info("FUNCTION_REFUSED", operation=function.__name__, reason=str(refusal))
+                raise
             except Exception as error:
                 log.error("FUNCTION_FAILED", error, operation=function.__name__)
+                if alerts.is_unforeseen(error):
+                    alerts.report(error, function.__name__)
                 raise
 
-    grants.add(run, NEEDS)
+    grants.add(run, grants.merge(NEEDS, alerts.NEEDS))
     return run  # type: ignore[return-value]
 
 

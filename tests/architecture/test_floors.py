@@ -23,6 +23,7 @@ FLOORS = {
     "chalicelib.usage": 2,
     "chalicelib.pipeline": 3,
     "chalicelib.webhooks": 3,
+    "chalicelib.operators": 3,
     "app": 4,
 }
 

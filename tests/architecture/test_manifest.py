@@ -112,14 +112,19 @@ def test_every_asynchronous_path_ends_in_a_dead_letter_queue() -> None:
             queue = delivery.STREAMS[name].on_failure
         else:
             assert kind == "SQSEventConfig"
-            assert resources["UploadsQueue"]["Properties"]["RedrivePolicy"]["maxReceiveCount"] >= 5
-            queue = "UploadsDeadLetterQueue"
+            fed = {"orchestrator": "UploadsQueue", "critical_errors": "CriticalErrorsQueue"}[name]
+            redrive = resources[fed]["Properties"]["RedrivePolicy"]
+            assert redrive["maxReceiveCount"] >= 5
+            queue = redrive["deadLetterTargetArn"]["Fn::GetAtt"][0]
         assert resources[queue]["Type"] == "AWS::SQS::Queue"
 
 
-def test_the_queue_hides_a_message_for_six_times_its_functions_timeout() -> None:
-    queue = template.load()["Resources"]["UploadsQueue"]["Properties"]
-    assert queue["VisibilityTimeout"] >= 6 * CONFIG["lambda_functions"]["orchestrator"]["lambda_timeout"]
+@pytest.mark.parametrize(
+    ("name", "function"), [("UploadsQueue", "orchestrator"), ("CriticalErrorsQueue", "critical_errors")]
+)
+def test_a_queue_hides_a_message_for_six_times_its_functions_timeout(name: str, function: str) -> None:
+    queue = template.load()["Resources"][name]["Properties"]
+    assert queue["VisibilityTimeout"] >= 6 * CONFIG["lambda_functions"][function]["lambda_timeout"]
 
 
 def test_no_way_through_the_state_machine_outlasts_an_express_execution() -> None:

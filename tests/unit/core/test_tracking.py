@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from chalicelib.core import grants, tracking
-from chalicelib.core.grants import DynamoDBOperation, S3Operation, required_env_vars
+from chalicelib.core.grants import DynamoDBOperation, S3Operation, SQSOperation, required_env_vars
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,7 @@ def test_cost_is_gigabyte_seconds_and_a_fee_for_the_request() -> None:
 def test_a_function_that_cannot_be_tracked_runs_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("USAGE_METRICS_DYNAMO_TABLE", "unreachable")
     monkeypatch.setenv("USAGE_KEEP_DAYS", "90")
+    monkeypatch.setenv("CRITICAL_ERRORS_SQS_QUEUE_NAME", "unreachable.fifo")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
 
     @tracking.track_execution
@@ -49,6 +50,7 @@ def test_a_function_that_cannot_be_tracked_runs_all_the_same(monkeypatch: pytest
 def test_a_failure_goes_on_to_aws(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("USAGE_METRICS_DYNAMO_TABLE", "unreachable")
     monkeypatch.setenv("USAGE_KEEP_DAYS", "90")
+    monkeypatch.setenv("CRITICAL_ERRORS_SQS_QUEUE_NAME", "unreachable.fifo")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
 
     @tracking.track_execution
@@ -70,6 +72,7 @@ def test_what_decorators_declare_adds_up() -> None:
         "BUCKET": frozenset(),
         "USAGE_METRICS_DYNAMO_TABLE": {DynamoDBOperation.PUT_ITEM},
         "USAGE_KEEP_DAYS": frozenset(),
+        "CRITICAL_ERRORS_SQS_QUEUE_NAME": {SQSOperation.GET_QUEUE_URL, SQSOperation.SEND_MESSAGE},
     }
 
 

@@ -1,0 +1,67 @@
+"""Telling the operators of what nobody foresaw: one record a fault, however often it strikes."""
+
+import functools
+import hashlib
+import traceback
+from typing import Any
+
+from chalicelib.core import aws, config, log, records
+from chalicelib.core.errors import DarkroomError, MissingConfigError, UnexpectedError
+from chalicelib.core.grants import SQSOperation
+
+_FRAMES = 5
+
+
+def is_unforeseen(error: BaseException) -> bool:
+    """Whether an error is a defect or a wrong set-up, and not a refusal of ours or a fault that passes."""
+    if isinstance(error, DarkroomError):
+        return isinstance(error, UnexpectedError | MissingConfigError)
+    return not aws.is_passing_fault(error)
+
+
+NEEDS = {"CRITICAL_ERRORS_SQS_QUEUE_NAME": [SQSOperation.GET_QUEUE_URL, SQSOperation.SEND_MESSAGE]}
+
+
+def report(error: BaseException, operation: str) -> None:
+    """Queues a record of the error. The queue drops what bears the fingerprint of one of the last five minutes.
+
+    Never raises: whoever fails already must not fail for this.
+    """
+    try:
+        record = _record(error, operation)
+        aws.client("sqs").send_message(
+            QueueUrl=_queue_url(config.get("CRITICAL_ERRORS_SQS_QUEUE_NAME")),
+            MessageBody=records.to_json(record),
+            MessageGroupId=operation,
+            MessageDeduplicationId=record["fingerprint"],
+        )
+    except Exception as fault:
+        log.error("CRITICAL_ERROR_NOT_REPORTED", fault, operation=operation)
+
+
+def _record(error: BaseException, operation: str) -> dict[str, Any]:
+    frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
+    return {
+        "fingerprint": fingerprint(error, operation),
+        "errorType": type(error).__name__,
+        "message": log.redact(str(error)),
+        "operation": operation,
+        "functionName": config.function_name(),
+        "stage": config.stage(),
+        "correlationId": log.correlation_id(),
+        "timestamp": records.now(),
+        "trace": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
+    }
+
+
+def fingerprint(error: BaseException, operation: str) -> str:
+    """The same for the same kind of error from the same line of the same operation, whatever its message says."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "nowhere"
+    return hashlib.sha256(f"{operation}|{type(error).__name__}|{place}".encode()).hexdigest()
+
+
+@functools.cache
+def _queue_url(name: str) -> str:
+    url: str = aws.client("sqs").get_queue_url(QueueName=name)["QueueUrl"]
+    return url
