@@ -6,7 +6,7 @@ PHOTOS ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-all check bench requirements clean
+.PHONY: help demo run test test-all check manifest bench requirements clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ check: $(VENV)/ready ## ruff and mypy on everything, cfn-lint on the template
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m infra.template > $(VENV)/template.json && $(BIN)/cfn-lint $(VENV)/template.json
+
+manifest: $(VENV)/ready ## one line a trigger: who may call it, and what it may touch
+	@$(BIN)/python -m infra.manifest
 
 bench: $(VENV)/ready ## side-by-side benchmarks
 	$(BIN)/python -m bench $(ARGS)

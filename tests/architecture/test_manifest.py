@@ -13,23 +13,14 @@ from chalicelib.core import grants
 from chalicelib.core.access import APIAccessType, Operation, validated
 from chalicelib.permissions import public, signed_in
 from infra import delivery, template
+from infra import manifest as reading
 
 ROOT = Path(__file__).parents[2]
 CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text())
 
-ROUTES: dict[str, Any] = {
-    f"{method} {path}": entry.view_function
-    for path, methods in manifest.app.routes.items()
-    for method, entry in methods.items()
-}
+ROUTES: dict[str, Any] = {f"{method} {path}": view for method, path, view in reading.routes(manifest.app)}
 HANDLERS: dict[str, Any] = manifest.app.handler_map
-FUNCTIONS: dict[str, Any] = {
-    name: getattr(HANDLERS[name].func, "_original_func", HANDLERS[name].func)
-    for name in [
-        *(source.name for source in manifest.app.event_sources),
-        *(function.name for function in manifest.app.pure_lambda_functions),
-    ]
-}
+FUNCTIONS: dict[str, Any] = {name: function for _, name, function in reading.functions(manifest.app)}
 
 
 @pytest.mark.parametrize("route", ROUTES)
@@ -139,3 +130,21 @@ def test_no_way_through_the_state_machine_outlasts_an_express_execution() -> Non
         return int(state.get("TimeoutSeconds", 0)) + max(map(longest, following), default=0)
 
     assert longest("Begin") < 290
+
+
+def test_the_registry_holds_every_route_and_shuts_keys_out_where_the_route_does() -> None:
+    rules, permissions = reading.rules(manifest.app), reading.permissions(manifest.app)
+    assert rules["validators"]["/upload"]["create_upload"]["required"] == ["fileName", "fileType"]
+    assert "/keys" not in rules["api_validators"]
+    assert permissions["/auth/signin"] == {"sign_in": "public"}
+    for route, view in ROUTES.items():
+        path = route.partition(" ")[2]
+        assert rules["validators"][path][view.__name__] is view.operation.schema
+        assert permissions[path][view.__name__]
+
+
+def test_the_manifest_is_one_line_a_trigger() -> None:
+    lines = list(reading.lines(manifest.app))
+    assert len(lines) == len(ROUTES) + len(FUNCTIONS)
+    assert all("\n" not in line for line in lines)
+    assert any("USERS_TABLE:GetItem" in line for line in lines if "GET    /images " in line)
