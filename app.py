@@ -99,7 +99,13 @@ def forgot_password(data: Payload) -> Answer:
 
 
 @app.route("/auth/reset-password", methods=["POST"], cors=CORS)
-@required_env_vars({"COGNITO_CLIENT_ID": [CognitoOperation.CONFIRM_FORGOT_PASSWORD]})
+@required_env_vars(
+    {
+        "COGNITO_CLIENT_ID": [CognitoOperation.CONFIRM_FORGOT_PASSWORD],
+        "COGNITO_USER_POOL_ID": [CognitoOperation.ADMIN_GET_USER, CognitoOperation.ADMIN_USER_GLOBAL_SIGN_OUT],
+        "USERS_TABLE": [DynamoDBOperation.UPDATE_ITEM],
+    }
+)
 @validated(accounts.RESET_PASSWORD, permission=public)
 def reset_password(data: Payload) -> Answer:
     return accounts.reset_password(data["email"], data["code"], data["password"])
@@ -306,6 +312,7 @@ def owner(event: Event) -> str | None:
     {
         "IMAGES_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.PUT_ITEM, DynamoDBOperation.UPDATE_ITEM],
         "SQS_QUEUE_URL": [SQSOperation.SEND_MESSAGE],
+        "S3_INPUT_BUCKET": [S3Operation.DELETE_OBJECTS],
     }
 )
 @track_execution
@@ -349,7 +356,7 @@ def validation(event: Event, context: Any) -> Answer:
 @required_env_vars(
     {
         "S3_INPUT_BUCKET": [S3Operation.GET_OBJECT],
-        "S3_OUTPUT_BUCKET": [S3Operation.PUT_OBJECT],
+        "S3_OUTPUT_BUCKET": [S3Operation.PUT_OBJECT, S3Operation.DELETE_OBJECTS],
         "MAX_FILE_SIZE": [],
         "MAX_PIXELS": [],
         "ALLOWED_TYPES": [],
@@ -366,7 +373,7 @@ def resize(event: Event, context: Any) -> Answer:
 @app.lambda_function(name="watermark")
 @required_env_vars(
     {
-        "S3_OUTPUT_BUCKET": [S3Operation.GET_OBJECT, S3Operation.PUT_OBJECT],
+        "S3_OUTPUT_BUCKET": [S3Operation.GET_OBJECT, S3Operation.PUT_OBJECT, S3Operation.DELETE_OBJECTS],
         "RESIZE_DIMENSIONS": [],
         "QUALITY_SETTING": [],
         "OUTPUT_FORMATS": [],

@@ -12,7 +12,7 @@ from typing import Any
 
 import jwt
 
-from chalicelib import api_keys, images, users
+from chalicelib import api_keys, external, images, users
 from chalicelib.core import aws, config, grants, log, records, tokens
 from chalicelib.core.access import Caller
 from chalicelib.core.errors import (
@@ -24,9 +24,15 @@ from chalicelib.core.errors import (
     TooManyRequestsError,
 )
 from chalicelib.core.grants import DynamoDBOperation, required_env_vars
+from chalicelib.core.table import ConditionFailedError
 from chalicelib.users import User
 
-_EMAIL = {"type": "string", "pattern": r"^[^@\s]{1,64}@[^@\s]{1,190}\.[^@\s.]{2,63}$", "maxLength": 254}
+# What Cognito takes of RFC 5321: ASCII, no quotes, no spaces.
+_EMAIL = {
+    "type": "string",
+    "pattern": r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+$",
+    "maxLength": 254,
+}
 # Cognito takes passwords of up to 256 characters (AWS::Cognito::UserPool PasswordPolicy).
 _PASSWORD = {"type": "string", "minLength": 1, "maxLength": 256}
 _CODE = {"type": "string", "minLength": 1, "maxLength": 2048}
@@ -121,6 +127,7 @@ def authenticate(token: str) -> Caller:
 def sign_up(email: str, password: str, name: str | None) -> dict[str, Any]:
     """Registers an address and has a code sent to it; `userSub` is the new user's id, or looks like one."""
     _check_password(password)
+    email = email.lower()
     attributes = {"email": email} | ({"name": name} if name else {})
     user_sub = str(uuid.uuid4())
     with _translated(), _quiet_about("UsernameExistsException"):
@@ -136,18 +143,21 @@ def sign_up(email: str, password: str, name: str | None) -> dict[str, Any]:
 
 def verify(email: str, code: str) -> dict[str, Any]:
     with _translated():
-        _cognito().confirm_sign_up(ClientId=config.get("COGNITO_CLIENT_ID"), Username=email, ConfirmationCode=code)
+        _cognito().confirm_sign_up(
+            ClientId=config.get("COGNITO_CLIENT_ID"), Username=email.lower(), ConfirmationCode=code
+        )
     return {"message": "The address is verified; you can sign in."}
 
 
 def resend(email: str) -> dict[str, Any]:
     with _translated(), _quiet_about("UserNotFoundException", "InvalidParameterException", "NotAuthorizedException"):
-        _cognito().resend_confirmation_code(ClientId=config.get("COGNITO_CLIENT_ID"), Username=email)
+        _cognito().resend_confirmation_code(ClientId=config.get("COGNITO_CLIENT_ID"), Username=email.lower())
     return {"message": "If that address awaits verification, a new code is on its way."}
 
 
 def sign_in(email: str, password: str) -> dict[str, Any]:
     """Tokens, or the challenge that stands before them."""
+    email = email.lower()
     with _translated():
         answer = _cognito().initiate_auth(
             ClientId=config.get("COGNITO_CLIENT_ID"),
@@ -164,11 +174,7 @@ def answer_challenge(challenge: str, session: str, answer: str) -> dict[str, Any
     """Tokens, or the next challenge. `session` is the one that the challenge came with."""
     if challenge == "NEW_PASSWORD_REQUIRED":
         _check_password(answer)
-    name, _, cognito_session = session.partition(".")
-    try:
-        email = records.from_cursor(name)
-    except InvalidRequestError:
-        raise NotAuthenticatedError("The session is not valid.") from None
+    email, cognito_session = _unpacked(session)
     with _translated():
         reply = _cognito().respond_to_auth_challenge(
             ClientId=config.get("COGNITO_CLIENT_ID"),
@@ -177,6 +183,18 @@ def answer_challenge(challenge: str, session: str, answer: str) -> dict[str, Any
             ChallengeResponses={"USERNAME": email, _CHALLENGE_ANSWERS[challenge]: answer},
         )
         return _tokens_or_challenge(reply, email)
+
+
+def _unpacked(session: str) -> tuple[str, str]:
+    name, _, cognito_session = session.partition(".")
+    try:
+        email = records.from_cursor(name)
+    except InvalidRequestError:
+        email = ""
+    # Cognito's sessions have 20 characters and more (API reference, RespondToAuthChallenge).
+    if not email or len(cognito_session) < 20:
+        raise NotAuthenticatedError("The session is not valid.")
+    return email, cognito_session
 
 
 def _tokens_or_challenge(answer: Mapping[str, Any], email: str) -> dict[str, Any]:
@@ -213,38 +231,50 @@ def _issued(result: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def refresh(refresh_token: str) -> dict[str, Any]:
-    with _translated():
-        answer = _cognito().initiate_auth(
-            ClientId=config.get("COGNITO_CLIENT_ID"),
-            AuthFlow="REFRESH_TOKEN_AUTH",
-            AuthParameters={"REFRESH_TOKEN": refresh_token},
-        )
+    try:
+        with _translated():
+            answer = _cognito().initiate_auth(
+                ClientId=config.get("COGNITO_CLIENT_ID"),
+                AuthFlow="REFRESH_TOKEN_AUTH",
+                AuthParameters={"REFRESH_TOKEN": refresh_token},
+            )
+    except NotAuthenticatedError as error:
+        raise NotAuthenticatedError("The refresh token is not valid.") from error
     return _issued(answer["AuthenticationResult"])
 
 
 def forgot_password(email: str) -> dict[str, Any]:
     with _translated(), _quiet_about("UserNotFoundException", "InvalidParameterException", "NotAuthorizedException"):
-        _cognito().forgot_password(ClientId=config.get("COGNITO_CLIENT_ID"), Username=email)
+        _cognito().forgot_password(ClientId=config.get("COGNITO_CLIENT_ID"), Username=email.lower())
     return {"message": "If that address has an account, a code to reset its password is on its way."}
 
 
 def reset_password(email: str, code: str, password: str) -> dict[str, Any]:
+    """Changes the password, and ends every session: whoever knew the old one is out."""
     _check_password(password)
     with _translated():
         _cognito().confirm_forgot_password(
-            ClientId=config.get("COGNITO_CLIENT_ID"), Username=email, ConfirmationCode=code, Password=password
+            ClientId=config.get("COGNITO_CLIENT_ID"), Username=email.lower(), ConfirmationCode=code, Password=password
         )
+        found = _cognito().admin_get_user(UserPoolId=config.get("COGNITO_USER_POOL_ID"), Username=email.lower())
+    subject = next(each["Value"] for each in found["UserAttributes"] if each["Name"] == "sub")
+    _end_sessions(subject, found["Username"])
     return {"message": "The password is changed; you can sign in."}
 
 
 def sign_out(user: Caller) -> dict[str, Any]:
-    """Ends every session: access tokens by our own row, refresh tokens by Cognito."""
-    users.refuse_tokens_before(user.id, int(time.time()))
-    with _translated():
-        _cognito().admin_user_global_sign_out(
-            UserPoolId=config.get("COGNITO_USER_POOL_ID"), Username=user.claims["username"]
-        )
+    """Ends every session of the caller."""
+    _end_sessions(user.id, user.claims["username"])
     return {"message": "You are signed out everywhere."}
+
+
+def _end_sessions(user_id: str, username: str) -> None:
+    """Access tokens end by our own row, refresh tokens by Cognito."""
+    with contextlib.suppress(ConditionFailedError):
+        # Who never signed in has no row, and no tokens.
+        users.refuse_tokens_before(user_id, int(time.time()))
+    with _translated():
+        _cognito().admin_user_global_sign_out(UserPoolId=config.get("COGNITO_USER_POOL_ID"), Username=username)
 
 
 def describe(user: Caller) -> dict[str, Any]:
@@ -259,7 +289,18 @@ def profile(user: Caller) -> dict[str, Any]:
 
 
 def change_profile(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
-    changed = users.change(_own_row(user), name=data.get("name"), preferences=data.get("preferences"))
+    preferences = data.get("preferences")
+    webhook = (preferences or {}).get("webhook")
+    if webhook is not None:
+        try:
+            external.check_url(webhook["url"])
+        except external.AddressNotAllowedError as error:
+            field = {"field": "preferences.webhook.url", "message": str(error)}
+            raise InvalidRequestError(details=[field]) from error
+    try:
+        changed = users.change(_own_row(user), name=data.get("name"), preferences=preferences)
+    except ConditionFailedError:
+        raise NotFoundError("This account is no longer there.") from None
     return {"profile": changed.profile()}
 
 
@@ -308,6 +349,7 @@ _COGNITO_ERRORS: dict[str, _Refusal] = {
 }
 # Of somebody unknown, or whose state does not allow it: refused as a wrong code, or a wrong password, would be.
 _COGNITO_UNKNOWN = frozenset({"UserNotFoundException", "NotAuthorizedException", "AliasExistsException"})
+_CHALLENGE_OPERATION = "RespondToAuthChallenge"
 _OPERATIONS_WITH_CODE = frozenset({"ConfirmSignUp", "ConfirmForgotPassword"})
 
 
@@ -318,7 +360,13 @@ def _translated() -> Iterator[None]:
         yield
     except aws.ClientError as error:
         code = aws.error_code(error) or ""
-        if code in _COGNITO_UNKNOWN:
+        kind: type[DarkroomError]
+        if error.operation_name == _CHALLENGE_OPERATION and code in (
+            "NotAuthorizedException",
+            "ResourceNotFoundException",
+        ):
+            kind, message = NotAuthenticatedError, "The session or the answer is not valid."
+        elif code in _COGNITO_UNKNOWN:
             kind, message = _WRONG_CODE if error.operation_name in _OPERATIONS_WITH_CODE else _NO_SIGN_IN
         elif code in _COGNITO_ERRORS:
             kind, message = _COGNITO_ERRORS[code]

@@ -17,6 +17,8 @@ from chalicelib.core.errors import UnavailableError
 _TIMEOUT_SECONDS = 10
 _MAX_ANSWER_BYTES = 1024 * 1024
 _CHUNK_BYTES = 65_536
+# IPv6 that stands for IPv4: NAT64 (RFC 6052) and the old IPv4-compatible form (RFC 4291).
+_TRANSLATED = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("::/96"))
 
 
 class ExternalServiceError(UnavailableError):
@@ -67,15 +69,26 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, trusted: bool = F
         raise ExternalServiceError(f"{urlsplit(url).hostname} did not answer") from error
 
 
+def check_url(url: str) -> None:
+    """Raises AddressNotAllowedError where no request could ever be sent to that URL, whatever it resolves to."""
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        (parts.hostname or "").encode("idna")
+    except ValueError:
+        good = False
+    if not good:
+        raise AddressNotAllowedError("this is not an http or https URL that can be called")
+
+
 def _pinned(url: str, private_allowed: bool) -> tuple[str, str]:
     """The URL with its host's address in place of its name, and the name.
 
     The address that was checked is the one that is called: a name that resolves differently the second
     time gets nowhere.
     """
+    check_url(url)
     parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise AddressNotAllowedError("only http and https URLs are called")
     port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
         found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
@@ -85,12 +98,17 @@ def _pinned(url: str, private_allowed: bool) -> tuple[str, str]:
     if not private_allowed and not all(_is_public(address) for address in addresses):
         raise AddressNotAllowedError(f"{parts.hostname} is not a public address")
     address = f"[{addresses[0]}]" if addresses[0].version == 6 else str(addresses[0])
-    return parts._replace(netloc=f"{address}:{port}").geturl(), parts.hostname
+    return parts._replace(netloc=f"{address}:{port}").geturl(), str(parts.hostname)
 
 
 def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    inner = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None)
-    return address.is_global and not address.is_multicast and (inner is None or inner.is_global)
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour
+        if any(address in network for network in _TRANSLATED):
+            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        if inner is not None and not inner.is_global:
+            return False
+    return address.is_global and not address.is_multicast
 
 
 class _PinnedAdapter(HTTPAdapter):

@@ -36,10 +36,13 @@ def enqueue_uploads(event: Mapping[str, Any]) -> None:
         # Keys come URL-encoded, exactly once (Amazon S3, "Event message structure").
         key = unquote_plus(found["key"])
         image = images.uploaded(key, int(found.get("size", 0)), found.get("versionId"))
-        if image is None:
-            log.info("UPLOAD_IGNORED", s3Key=key)
-        else:
+        if image is not None:
             _enqueue(image.message())
+            continue
+        log.info("UPLOAD_IGNORED", s3Key=key)
+        version = found.get("versionId")
+        if images.is_left_over(key, version):
+            _discard(config.get("S3_INPUT_BUCKET"), [{"Key": key, "VersionId": version}])
 
 
 def _enqueue(message: Mapping[str, Any]) -> None:
@@ -49,15 +52,18 @@ def _enqueue(message: Mapping[str, Any]) -> None:
 
 
 def reprocess(user: Caller, image_id: str) -> dict[str, Any]:
-    """Sends a finished image through the pipeline again; the answer shows it under way."""
-    before = images.get(user.id, image_id)
-    again, followed = images.run_again(user.id, image_id)
-    try:
-        _enqueue({**again.message(), "retryOf": followed})
-    except Exception:
-        images.put_back(before, followed)
-        raise
-    return {"image": again.shown()}
+    """Sends a finished image through the pipeline again; the answer shows it under way.
+
+    The message comes first: were we cut off behind it, the orchestrator alone would lead the image on.
+
+    Raises:
+        ImageNotFoundError, ImageBusyError: there is none, or it is not finished.
+    """
+    image = images.get(user.id, image_id)
+    if not image.is_finished:
+        raise images.ImageBusyError
+    _enqueue({**image.message(), "retryOf": image.execution})
+    return {"image": images.run_again(image).shown()}
 
 
 def start_executions(event: Mapping[str, Any]) -> None:
@@ -142,7 +148,7 @@ def resize(step: Step) -> dict[str, Any]:
     """Adds `resizedImages`: the original, decoded once, in every size and format; and the placeholder."""
     renditions = imaging.render(_original(step), _recipe(), _limits())
     tiny = next(each for each in renditions if each.name == _PLACEHOLDER.name)
-    stored = [_store(step, each) for each in renditions if each.name != _PLACEHOLDER.name]
+    stored = _store_all(step, (each for each in renditions if each.name != _PLACEHOLDER.name))
     return {
         **step,
         "resizedImages": [variant for variant, _ in stored],
@@ -154,7 +160,7 @@ def resize(step: Step) -> dict[str, Any]:
 def watermark(step: Step) -> dict[str, Any]:
     """Marks every resized image; adds the `record` that the state machine writes to the image's row."""
     mark = _mark()
-    stored = [_store(step, _marked(resized, mark)) for resized in step["resizedImages"]]
+    stored = _store_all(step, (_marked(resized, mark) for resized in step["resizedImages"]))
     variants = [Variant.from_item(each) for each in [*step["resizedImages"], *(variant for variant, _ in stored)]]
     record = {
         "variants": [variant.to_item() for variant in variants],
@@ -201,6 +207,23 @@ def _original(step: Step) -> bytes:
         )
     data: bytes = answer["Body"].read()
     return data
+
+
+def _store_all(step: Step, made: Iterable[Rendition]) -> list[tuple[dict[str, Any], dict[str, str]]]:
+    """Writes finished files, all or none: of a step that breaks off nobody would know what it wrote."""
+    stored: list[tuple[dict[str, Any], dict[str, str]]] = []
+    try:
+        for each in made:
+            stored.append(_store(step, each))
+    except Exception:
+        _discard(config.get("S3_OUTPUT_BUCKET"), [written for _, written in stored])
+        raise
+    return stored
+
+
+def _discard(bucket: str, versions: list[dict[str, str]]) -> None:
+    if versions:
+        aws.client("s3").delete_objects(Bucket=bucket, Delete={"Objects": versions, "Quiet": True})
 
 
 def _store(step: Step, made: Rendition) -> tuple[dict[str, Any], dict[str, str]]:

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self
 
@@ -95,22 +95,17 @@ def ensure(user_id: str, email: str, name: str) -> User:
 
 
 def change(user: User, *, name: str | None, preferences: Mapping[str, Any] | None) -> User:
-    """Changes only what is given; inside the preferences too, where null takes one away."""
-    merged = {**user.preferences, **(preferences or {})}
-    kept = {key: value for key, value in merged.items() if value is not None}
-    changed = replace(
-        user,
-        name=user.name if name is None else name,
-        preferences=kept,
-        webhook_secret=(user.webhook_secret or secrets.token_urlsafe(32)) if "webhook" in kept else None,
-    )
-    attributes = {"name": changed.name, "preferences": changed.preferences}
-    if changed.webhook_secret is None:
-        item = USERS.update(user.id, when=Attr("userId").exists(), change=attributes, remove=["webhookSecret"])
-    else:
-        attributes["webhookSecret"] = changed.webhook_secret
-        item = USERS.update(user.id, when=Attr("userId").exists(), change=attributes)
-    return User.from_item(item)
+    """Changes only what is given; inside the preferences too, where null takes one away.
+
+    Raises:
+        ConditionFailedError: the user is gone.
+    """
+    changed: dict[str, Any] = {} if name is None else {"name": name}
+    if preferences is not None:
+        kept = {key: value for key, value in {**user.preferences, **preferences}.items() if value is not None}
+        secret = (user.webhook_secret or secrets.token_urlsafe(32)) if "webhook" in kept else None
+        changed |= {"preferences": kept, "webhookSecret": secret}
+    return User.from_item(USERS.update(user.id, when=Attr("userId").exists(), change=changed))
 
 
 def refuse_tokens_before(user_id: str, moment: int) -> None:

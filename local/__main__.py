@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m local", description="Darkroom and its AWS on this machine.")
     commands = parser.add_subparsers(required=True, metavar="command")
     run = commands.add_parser("run", help="everything: embedded AWS, resources, workers, API, two accounts")
-    run.add_argument("--port", type=int, default=API_PORT, help="the API's port; 0 for any free one")
+    run.add_argument("--port", type=_port, default=API_PORT, help="the API's port; 0 for any free one")
     _embedded(run)
     run.set_defaults(command=_run)
     aws = commands.add_parser("aws", help="the embedded AWS with resources and workers, for `chalice local` by hand")
@@ -86,8 +86,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65_535:
+        raise argparse.ArgumentTypeError(f"{text} is not a port: 0 to 65535")
+    return int(text)
+
+
 def _embedded(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--aws-port", type=int, default=AWS_PORT, help="the embedded AWS's port; 0 for any free one")
+    parser.add_argument("--aws-port", type=_port, default=AWS_PORT, help="the embedded AWS's port; 0 for any free one")
     parser.add_argument(
         "--verbose", action="store_true", help=f"print what the functions log, instead of {LOGS.relative_to(ROOT)}/"
     )

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import itertools
 import mimetypes
 import secrets
 import sys
@@ -14,6 +15,7 @@ from typing import Any
 
 import requests
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -33,11 +35,12 @@ class DemoError(Exception):
 
 @dataclass(frozen=True)
 class Photo:
-    """A picture to send: its name, media type and bytes."""
+    """A picture to send: its name, media type and bytes; and what its variants' files are named for."""
 
     name: str
     media_type: str
     data: bytes
+    title: str
 
 
 @dataclass
@@ -144,15 +147,22 @@ def _options(argv: list[str]) -> argparse.Namespace:
 def _photos(paths: list[Path], console: Console) -> list[Photo]:
     if not paths:
         console.print("Drawing a sample picture (12 megapixels) …")
-        return [Photo("dusk.jpg", "image/jpeg", sample.jpeg())]
-    photos = []
+        return [Photo("dusk.jpg", "image/jpeg", sample.jpeg(), "dusk")]
+    photos: list[Photo] = []
     for path in paths:
         media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
         try:
-            photos.append(Photo(path.name, media_type, path.read_bytes()))
+            photos.append(Photo(path.name, media_type, path.read_bytes(), _title(path, photos)))
         except OSError as error:
             raise DemoError(f"{path} cannot be read: {error.strerror}") from error
     return photos
+
+
+def _title(path: Path, others: list[Photo]) -> str:
+    """The file's name without its ending, and a number behind it where another photo is called the same."""
+    taken = {photo.title for photo in others}
+    numbered = (f"{path.stem}-{number}" for number in itertools.count(2))
+    return next(title for title in itertools.chain([path.stem], numbered) if title not in taken)
 
 
 @contextlib.contextmanager
@@ -165,7 +175,7 @@ def _running(options: argparse.Namespace, console: Console) -> Iterator[str]:
 
     console.print("Starting the embedded AWS and the API …")
     started = time.monotonic()
-    with Machine(logs=LOGS) as machine:
+    with Machine(logs=LOGS / "demo") as machine:
         console.print(f"Running at {machine.api_url} after {time.monotonic() - started:.1f} s.")
         yield machine.api_url
 
@@ -187,12 +197,12 @@ def _send_all(api: Api, photos: list[Photo], console: Console) -> list[Sent]:
             def show(state: str) -> None:
                 progress.update(task, completed=_STATES.index(state) if state in _STATES else 4, state=state)
                 if not console.is_terminal and state not in seen:
-                    console.print(f"  {photo.name}: {state}")
+                    console.print(f"  {escape(photo.name)}: {state}")
                 seen.add(state)
 
             return _send(api, photo, show)
 
-        tasks = [progress.add_task(photo.name[:40], total=4, state=_STATES[0]) for photo in photos]
+        tasks = [progress.add_task(escape(photo.name[:40]), total=4, state=_STATES[0]) for photo in photos]
         return list(pool.map(send, photos, tasks))
 
 
@@ -237,7 +247,7 @@ def _write(sent: list[Sent], folder: Path) -> None:
 
 
 def _file(sent: Sent, variant: dict[str, Any], folder: Path) -> Path:
-    return folder / f"{Path(sent.photo.name).stem}-{variant['name']}.{variant['s3Key'].rpartition('.')[2]}"
+    return folder / f"{sent.photo.title}-{variant['name']}.{variant['s3Key'].rpartition('.')[2]}"
 
 
 def _report(sent: list[Sent], folder: Path, console: Console) -> None:
@@ -251,11 +261,11 @@ def _report(sent: list[Sent], folder: Path, console: Console) -> None:
         taken = each.image.get("metadata")
         dimensions = f"{taken['width']}x{taken['height']}" if taken else ""
         size = "original" if each.state == "COMPLETED" else f"original, {each.state}"
-        table.add_row(each.photo.name, size, dimensions, f"{len(each.photo.data):,}", each.time)
+        table.add_row(escape(each.photo.name), size, dimensions, f"{len(each.photo.data):,}", each.time)
         for variant in each.variants:
             name = _file(each, variant, folder).name
-            table.add_row(name, variant["name"], variant["dimensions"], f"{variant['fileSize']:,}", "")
+            table.add_row(escape(name), variant["name"], variant["dimensions"], f"{variant['fileSize']:,}", "")
     console.print(table)
     for each in (one for one in sent if one.states):
         journey = " → ".join(f"{state} {seconds:.2f} s" for state, seconds in each.states)
-        console.print(f"{each.photo.name}, since its upload: {journey}", soft_wrap=True)
+        console.print(f"{escape(each.photo.name)}, since its upload: {journey}", soft_wrap=True)

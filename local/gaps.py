@@ -1,5 +1,6 @@
 """Where moto is not AWS in a way that Darkroom would notice: each gap closed by one small, named patch."""
 
+import copy
 import functools
 import itertools
 import json
@@ -43,6 +44,8 @@ def close_gaps() -> None:
     _leave_mappings_to_pollers()
     _drive_queues_by_the_clock()
     _make_queues_thread_safe()
+    _remember_what_was_deduplicated()
+    _list_versions_by_prefix()
     _give_s3_events_their_real_shape()
     _give_sns_events_their_real_shape()
     _honour_policy_conditions()
@@ -142,6 +145,43 @@ def _make_queues_thread_safe() -> None:
 
     patch(SQSBackend, "receive_message", receive_message)
     patch(Queue, "delete_message", delete_message)
+
+
+def _remember_what_was_deduplicated() -> None:
+    # Stock moto compares with the messages that still wait; AWS with all of the last five minutes, received or not.
+    from moto.sqs.models import DEDUPLICATION_TIME_IN_SECONDS, Queue
+
+    stock = Queue.add_message
+
+    def add_message(self: Any, message: Any) -> None:
+        identity, now = message.deduplication_id, CLOCK.now()
+        seen: dict[str, float] = self.__dict__.setdefault("deduplicated", {})
+        if identity and now - seen.get(identity, float("-inf")) < DEDUPLICATION_TIME_IN_SECONDS:
+            return
+        if identity:
+            seen[identity] = now
+        stock(self, message)
+
+    patch(Queue, "add_message", add_message)
+
+
+def _list_versions_by_prefix() -> None:
+    # Stock moto copies every object of the bucket, bytes and all, while others add to it.
+    from moto.s3.models import S3Backend
+
+    stock: Any = S3Backend.list_object_versions
+
+    def list_object_versions(self: Any, bucket_name: str, *args: Any, prefix: str = "", **kwargs: Any) -> Any:
+        bucket = self.get_bucket(bucket_name)
+        narrowed = copy.copy(bucket)
+        narrowed.keys = type(bucket.keys)()
+        for key, versions in list(dict.items(bucket.keys)):
+            if key.startswith(prefix or ""):
+                narrowed.keys.setlist(key, list(versions))
+        backend = types.SimpleNamespace(get_bucket=lambda name: narrowed)
+        return stock(backend, bucket_name, *args, prefix=prefix, **kwargs)
+
+    patch(S3Backend, "list_object_versions", list_object_versions)
 
 
 def _give_s3_events_their_real_shape() -> None:

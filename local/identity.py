@@ -77,6 +77,15 @@ def _correct_calls() -> None:
             if self._get_user(name) is user:
                 del self.access_tokens[token]
 
+    refresh = CognitoIdpUserPool.create_tokens_from_refresh_token
+
+    def create_tokens_from_refresh_token(self: Any, refresh_token: str) -> Any:
+        owner = self.refresh_tokens.get(refresh_token)
+        if owner is None or self._get_user(owner[1]) is None:
+            raise NotAuthorizedError("Invalid Refresh Token")
+        return refresh(self, refresh_token)
+
+    patch(CognitoIdpUserPool, "create_tokens_from_refresh_token", create_tokens_from_refresh_token)
     patch(CognitoIdpBackend, "confirm_sign_up", confirm_sign_up)
     patch(CognitoIdpUserPool, "sign_out", sign_out)
     patch(CognitoIdpResponse, "resend_confirmation_code", resend_confirmation_code)

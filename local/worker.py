@@ -58,7 +58,7 @@ def _invoke(handler: Any, request: wire.Message, payload: bytes) -> tuple[bool, 
     except SystemExit:
         raise
     except BaseException as fault:
-        traceback.print_exc()
+        # What there is to say the function's own log line says; the caller has the frames.
         frames = traceback.format_list(traceback.extract_tb(fault.__traceback__)[1:])
         return False, _failure(str(fault), type(fault).__name__, request["request_id"], frames)
     try:

@@ -21,7 +21,8 @@ _CONFIG = Config(
     max_pool_connections=32,
     signature_version="v4",
 )
-_S3_CONFIG = _CONFIG.merge(Config(signature_version="s3v4"))
+# Links to the bucket's own region: the global address would lead new buckets' clients astray.
+_S3_CONFIG = _CONFIG.merge(Config(signature_version="s3v4", s3={"addressing_style": "virtual"}))
 
 _PASSING_CODES = frozenset(
     {

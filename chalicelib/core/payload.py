@@ -50,11 +50,12 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(name)
 
 
-def _finite(text: str) -> float:
+def _finite(text: str) -> float | int:
     number = float(text)
     if not math.isfinite(number):
         raise ValueError(text)
-    return number
+    # To a schema 10.0 is an integer; to DynamoDB and S3 it is not.
+    return int(number) if number.is_integer() and abs(number) < 2**53 else number
 
 
 def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -116,7 +117,11 @@ def _coerced(text: str, schema: Schema) -> Any:
 def check(schema: Schema, data: Mapping[str, Any]) -> None:
     """Raises InvalidRequestError, naming each field that does not fit the schema (MAX_DETAILS at most)."""
     faults = sorted(_validator(_Frozen(schema)).iter_errors(data), key=lambda fault: [str(step) for step in fault.path])
-    details = [detail for fault in faults for detail in _explain(fault)]
+    details: list[dict[str, str]] = []
+    for detail in (each for fault in faults for each in _explain(fault)):
+        # jsonschema reports each field that is missing, and each time all of them.
+        if detail not in details:
+            details.append(detail)
     if details:
         raise InvalidRequestError(details=details[:MAX_DETAILS])
 

@@ -1,5 +1,7 @@
 """A DynamoDB table spoken to in plain values: consistent reads, conditional writes, pages newest first."""
 
+import random
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -11,6 +13,9 @@ from chalicelib.core.aws import Attr, Key
 __all__ = ["Attr", "ConditionFailedError", "Key", "Page", "Table", "transact"]
 
 Item = dict[str, Any]
+
+_TRIES = 5
+_LONGEST_PAUSE_SECONDS = 0.2
 
 
 class ConditionFailedError(Exception):
@@ -72,18 +77,18 @@ class Table:
         change: Mapping[str, Any],
         remove: Iterable[str] = (),
     ) -> Item:
-        """Sets and removes attributes where the condition `when` holds; gives the item as it then is.
+        """Sets attributes (None removes one) where the condition `when` holds; gives the item as it then is.
 
         Raises:
             ConditionFailedError: the condition does not hold.
         """
-        names = {f"#u{i}": name for i, name in enumerate([*change, *remove])}
-        values = {f":u{i}": value for i, value in enumerate(writable(change).values())}
-        placeholders = list(names)
-        sets = [f"{name} = {value}" for name, value in zip(placeholders, values, strict=False)]
-        expression = f"SET {', '.join(sets)}"
-        if len(placeholders) > len(sets):
-            expression += f" REMOVE {', '.join(placeholders[len(sets) :])}"
+        kept = writable(change)
+        removed = [*remove, *(name for name, value in change.items() if value is None)]
+        names = {f"#u{i}": name for i, name in enumerate([*kept, *removed])}
+        values = {f":u{i}": value for i, value in enumerate(kept.values())}
+        expression = "SET " + ", ".join(f"#u{i} = :u{i}" for i in range(len(kept)))
+        if removed:
+            expression += " REMOVE " + ", ".join(f"#u{i}" for i in range(len(kept), len(names)))
         answer = self._conditional(
             "update_item",
             Key=self.key(partition, sort),
@@ -185,13 +190,18 @@ def transact(*writes: Item) -> None:
     Raises:
         ConditionFailedError: one of them found its item in another state.
     """
-    try:
-        aws.client("dynamodb").transact_write_items(TransactItems=list(writes))
-    except aws.ClientError as error:
-        reasons = error.response.get("CancellationReasons", ())
-        if any(reason.get("Code") == "ConditionalCheckFailed" for reason in reasons):
-            raise ConditionFailedError from error
-        raise
+    for attempt in range(1, _TRIES + 1):
+        try:
+            aws.client("dynamodb").transact_write_items(TransactItems=list(writes))
+            return
+        except aws.ClientError as error:
+            reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", ())}
+            if "ConditionalCheckFailed" in reasons:
+                raise ConditionFailedError from error
+            if "TransactionConflict" not in reasons or attempt == _TRIES:
+                raise
+            # Somebody else is writing one of these items just now.
+            time.sleep(random.uniform(0, _LONGEST_PAUSE_SECONDS))  # noqa: S311
 
 
 def writable(item: Mapping[str, Any]) -> Item:

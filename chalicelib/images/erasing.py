@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from chalicelib.core import aws, config
 from chalicelib.core.table import Attr, ConditionFailedError, Page
-from chalicelib.images.reading import MAX_PAGE, ImageNotFoundError, get
+from chalicelib.images.reading import MAX_PAGE, ImageNotFoundError
 from chalicelib.images.record import IMAGES, Status
 
 # What is deleted leaves a stone for this long, so that a late event does not bring it back.
@@ -20,12 +20,14 @@ def delete(user_id: str, image_id: str) -> None:
     Raises:
         ImageNotFoundError: there is none.
     """
-    get(user_id, image_id)
-    try:
-        _bury(user_id, image_id)
-    except ConditionFailedError:
-        raise ImageNotFoundError from None
+    row = IMAGES.get(user_id, image_id)
+    if row is None:
+        raise ImageNotFoundError
+    was_there = _bury(user_id, image_id)
+    # Of an image that is deleted already, too: that deletion may have been cut off here.
     _delete_files(user_id, f"{image_id}.", f"{image_id}-")
+    if not was_there:
+        raise ImageNotFoundError
 
 
 def erase_all(user_id: str) -> None:
@@ -43,17 +45,21 @@ def erase_all(user_id: str) -> None:
     _delete_files(user_id, "", "")
 
 
-def _bury(user_id: str, image_id: str) -> None:
-    """Leaves of the row only that it is deleted; what it said of the picture and its owner goes."""
+def _bury(user_id: str, image_id: str) -> bool:
+    """Leaves of the row only that it is deleted; what it said of the picture and its owner goes. False: it had gone."""
     expires = datetime.now(UTC) + timedelta(days=_TOMBSTONE_DAYS)
     told = ("fileName", "metadata", "placeholder", "variants", "reason", "objectVersion", "startedAt")
-    IMAGES.update(
-        user_id,
-        image_id,
-        when=Attr("status").exists() & Attr("status").ne(Status.DELETED),
-        change={"status": Status.DELETED, "ttl": int(expires.timestamp())},
-        remove=told,
-    )
+    try:
+        IMAGES.update(
+            user_id,
+            image_id,
+            when=Attr("status").exists() & Attr("status").ne(Status.DELETED),
+            change={"status": Status.DELETED, "ttl": int(expires.timestamp())},
+            remove=told,
+        )
+    except ConditionFailedError:
+        return False
+    return True
 
 
 def _delete_files(user_id: str, upload_prefix: str, variant_prefix: str) -> None:

@@ -17,7 +17,7 @@ from chalicelib.images.reading import find, get
 from chalicelib.images.record import EXTENSIONS, IMAGES, Image, Status
 
 _UPLOAD_KEY = re.compile(
-    r"uploads/(?P<user_id>[\w-]{1,64})/(?P<image_id>[\w-]{1,64})\.(?P<extension>[a-z]{3,4})", re.ASCII
+    r"uploads/(?P<user_id>[\w-]{1,64})/(?P<image_id>\w{1,64})\.(?P<extension>[a-z]{3,4})", re.ASCII
 )
 
 
@@ -81,6 +81,13 @@ def _awaiting_same(user_id: str, image_id: str, key: str, version: str | None) -
     return image if same and image is not None and image.status is Status.UPLOADED else None
 
 
+def is_left_over(key: str, version: str | None) -> bool:
+    """Whether an object is a version that no image will ever use: sent after the first one, or after the deletion."""
+    parts = _UPLOAD_KEY.fullmatch(key)
+    row = None if parts is None or version is None else IMAGES.get(parts["user_id"], parts["image_id"])
+    return row is not None and (row["status"] == Status.DELETED or row.get("objectVersion") not in (None, version))
+
+
 def first_execution(image_id: str) -> str:
     return f"{image_id}-1"
 
@@ -119,29 +126,18 @@ def _to_processing(user_id: str, image_id: str, execution: str, when: Any) -> di
     )
 
 
-def run_again(user_id: str, image_id: str) -> tuple[Image, str]:
-    """Leads a finished image back to PROCESSING; gives it and the execution that the new one follows.
+def run_again(image: Image) -> Image:
+    """Leads a finished image back to PROCESSING, ahead of the execution that was asked for; gives it as it then is.
 
     Raises:
-        ImageNotFoundError: there is none.
         ImageBusyError: it is not finished.
     """
-    image = get(user_id, image_id)
-    if image.status not in (Status.COMPLETED, Status.FAILED) or image.execution is None:
+    if not image.is_finished or image.execution is None:
         raise ImageBusyError
     unchanged = Attr("status").eq(image.status) & Attr("execution").eq(image.execution)
     try:
-        again = _to_processing(user_id, image_id, next_execution(image.execution), unchanged)
+        again = _to_processing(image.user_id, image.image_id, next_execution(image.execution), unchanged)
     except ConditionFailedError:
-        raise ImageBusyError from None
-    return Image.from_item(again), image.execution
-
-
-def put_back(image: Image, execution: str) -> None:
-    """Undoes `run_again` where the new execution could not be asked for."""
-    IMAGES.update(
-        image.user_id,
-        image.image_id,
-        when=Attr("status").eq(Status.PROCESSING) & Attr("execution").eq(next_execution(execution)),
-        change={"status": image.status, "execution": execution, "reason": image.reason},
-    )
+        # That execution was quicker.
+        return get(image.user_id, image.image_id)
+    return Image.from_item(again)

@@ -11,7 +11,8 @@ from chalicelib.images.record import IMAGES, Image, Status, Variant
 MAX_PAGE = 100
 DEFAULT_PAGE = 20
 
-_IMAGE_ID = {"type": "string", "pattern": r"^[A-Za-z0-9_-]{1,64}$"}
+# No hyphen: in the key of a variant it ends the id, so that no image's keys begin with another's.
+_IMAGE_ID = {"type": "string", "pattern": r"^[A-Za-z0-9_]{1,64}$"}
 _ONE = {"type": "object", "properties": {"imageId": _IMAGE_ID}, "required": ["imageId"], "additionalProperties": False}
 GET = DELETE = REPROCESS = _ONE
 GET_VARIANT = {

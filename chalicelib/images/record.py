@@ -104,6 +104,10 @@ class Image:
             variants=tuple(Variant.from_item(variant) for variant in item.get("variants", ())),
         )
 
+    @property
+    def is_finished(self) -> bool:
+        return self.status in (Status.COMPLETED, Status.FAILED)
+
     def to_item(self) -> dict[str, Any]:
         return {
             "userId": self.user_id,

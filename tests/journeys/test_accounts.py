@@ -1,6 +1,7 @@
 """A user's account, from sign-up to erasure."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -89,8 +90,29 @@ def test_a_forgotten_password_is_reset(machine: Machine) -> None:
     changed = user.post("/auth/reset-password", email=user.email, code="123456", password="Another-Day-2026!")
     assert changed.status_code == 200, changed.text
     assert user.post("/auth/signin", email=user.email, password=PASSWORD).status_code == 401
+    assert user.get("/auth/validate").status_code == 401, "whoever knew the old password is out"
+    assert user.post("/auth/refresh", refreshToken=user.tokens["refreshToken"]).status_code == 401
     user.password = "Another-Day-2026!"
     user.sign_in()
+    assert user.get("/auth/validate").status_code == 200
+
+
+def test_an_address_is_the_same_in_capitals(machine: Machine) -> None:
+    user = User.new(machine.api_url)
+    shouted = user.email.upper()
+    assert user.post("/auth/signin", email=shouted, password=PASSWORD).status_code == 200
+    again = user.post("/auth/signup", email=shouted, password=PASSWORD)
+    assert again.json()["userSub"] != user.id
+    assert user.post("/auth/verify", email=shouted, code="123456").status_code == 400, "it is verified already"
+
+
+@pytest.mark.parametrize(
+    "email", ["ünï@exämple.com", "a\x00b@c.com", "a@b", "a b@c.com", "a@b..com", "@c.com", "x" * 255]
+)
+def test_what_is_no_address_is_400_and_names_the_field(ann: User, email: str) -> None:
+    answer = ann.post("/auth/signup", email=email, password=PASSWORD)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["details"][0]["field"] == "email"
 
 
 def test_signing_out_ends_earlier_tokens_and_no_later_ones(machine: Machine) -> None:
@@ -120,7 +142,9 @@ def test_a_new_password_that_is_demanded_is_a_challenge(machine: Machine) -> Non
     assert weak.status_code == 400
     strong = user.post("/auth/challenge", **answer, answer=PASSWORD)
     assert {"accessToken", "idToken", "refreshToken"} <= set(strong.json())
-    assert user.post("/auth/challenge", challenge="SOFTWARE_TOKEN_MFA", session="junk", answer="1").status_code == 401
+    for session in ("junk", ".", "", "ImFAYi5jb20i.abcdefghijklmnopqrstuvwxyz", answer["session"]):
+        refused = user.post("/auth/challenge", challenge="SOFTWARE_TOKEN_MFA", session=session, answer="1")
+        assert refused.status_code == (401 if session else 400), session
 
 
 def test_patch_changes_only_what_it_names(machine: Machine) -> None:
@@ -142,6 +166,17 @@ def test_patch_changes_only_what_it_names(machine: Machine) -> None:
     assert user.get("/auth/profile").json()["profile"] == cleared
 
 
+def test_two_patches_at_once_both_hold(machine: Machine) -> None:
+    user = User.new(machine.api_url)
+    hook = {"webhook": {"url": "https://example.com/hook"}}
+    bodies: list[dict[str, Any]] = [{"name": "Dora"}, {"preferences": hook}]
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda body: user.request("PATCH", "/auth/profile", json=body), bodies))
+    assert {answer.status_code for answer in answers} == {200}
+    profile = user.get("/auth/profile").json()["profile"]
+    assert (profile["name"], profile["preferences"]) == ("Dora", hook)
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
@@ -150,6 +185,9 @@ def test_patch_changes_only_what_it_names(machine: Machine) -> None:
         ({"email": "x@example.com"}, "email"),
         ({"preferences": {"odd": 1}}, "preferences.odd"),
         ({"preferences": {"webhook": {"url": "ftp://example.com"}}}, "preferences.webhook.url"),
+        ({"preferences": {"webhook": {"url": "http://[bad"}}}, "preferences.webhook.url"),
+        ({"preferences": {"webhook": {"url": "http://h:99999/"}}}, "preferences.webhook.url"),
+        ({"preferences": {"webhook": {"url": "http://a..b/"}}}, "preferences.webhook.url"),
         ({}, "body"),
     ],
 )
@@ -193,6 +231,17 @@ def test_erasing_an_account_removes_all_it_owned(machine: Machine) -> None:
     assert all("fileName" not in row and row["status"]["S"] == "DELETED" for row in rows)
     # The address is free again.
     assert User(user.url, email=user.email).post("/auth/signup", email=user.email, password=PASSWORD).status_code == 200
+
+
+def test_erasing_three_times_at_once_is_one_erasure(machine: Machine) -> None:
+    user = User.new(machine.api_url)
+    for _ in range(5):
+        user.announce(b"")
+    with ThreadPoolExecutor(3) as pool:
+        answers = list(pool.map(lambda _: user.request("DELETE", "/auth/profile").status_code, range(3)))
+    assert set(answers) <= {200, 401}
+    assert 200 in answers
+    assert user.post("/auth/refresh", refreshToken=user.tokens["refreshToken"]).status_code == 401
 
 
 def test_each_operation_leaves_a_usage_record(machine: Machine) -> None:

@@ -22,13 +22,17 @@ def test_the_sample_is_twelve_megapixels_and_always_the_same_landscape() -> None
 def test_photos_become_files_and_a_table(machine: Machine, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "sea side.jpg").write_bytes(pictures.jpeg(1000, 750))
     (tmp_path / "logo.png").write_bytes(pictures.alpha_png())
-    names = [str(tmp_path / "sea side.jpg"), str(tmp_path / "logo.png")]
+    (tmp_path / "[red].jpg").write_bytes(pictures.jpeg())
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "logo.png").write_bytes(pictures.alpha_png())
+    names = [str(tmp_path / name) for name in ("sea side.jpg", "logo.png", "[red].jpg", "other/logo.png")]
     output = tmp_path / "out"
     assert run_demo([*names, "--url", machine.api_url, "--output", str(output)]) == 0
     told = capsys.readouterr().out
     assert "COMPLETED" in told
     assert "PENDING" in told
-    assert len(list(output.iterdir())) == 12
+    assert len(list(output.iterdir())) == 24
+    assert "[red].jpg" in told
     picture = pictures.decoded((output / "sea side-small-watermarked.jpg").read_bytes())
     assert picture.size == (800, 600)
     assert "800x600" in told

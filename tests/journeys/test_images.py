@@ -230,13 +230,13 @@ def test_the_same_message_many_times_at_once_starts_one_execution(machine: Machi
 
 
 def test_an_object_that_nobody_announced_is_imported(machine: Machine, ann: User) -> None:
-    key = f"uploads/{ann.id}/bulk-1.png"
+    key = f"uploads/{ann.id}/bulk_1.png"
     machine.client("s3").put_object(
         Bucket=machine.environment["S3_INPUT_BUCKET"], Key=key, Body=pictures.alpha_png(), ContentType="image/png"
     )
-    wait_for(lambda: ann.get("/images/bulk-1").status_code == 200, "the row")
-    image = ann.finished("bulk-1")
-    assert (image["status"], image["fileName"]) == ("COMPLETED", "bulk-1.png")
+    wait_for(lambda: ann.get("/images/bulk_1").status_code == 200, "the row")
+    image = ann.finished("bulk_1")
+    assert (image["status"], image["fileName"]) == ("COMPLETED", "bulk_1.png")
 
 
 @pytest.mark.parametrize("key", ["uploads/odd", "uploads/u/i.jpg/more", "uploads/u/.jpg", "uploads/u v/i+j.jpg"])
@@ -304,6 +304,59 @@ def test_deleting_removes_every_version_of_every_file(machine: Machine, ann: Use
     event = {"Records": [{"eventSource": "aws:s3", "s3": {"bucket": bucket, "object": described}}]}
     assert not machine.invoke("s3_event", event)[1]
     assert ann.get(f"/images/{image_id}").status_code == 404
+
+
+def test_deleting_an_image_leaves_one_whose_name_begins_alike(machine: Machine) -> None:
+    user = User.new(machine.api_url)
+    for name in ("cat", "cat_2", "cat-3"):
+        key = f"uploads/{user.id}/{name}.jpg"
+        machine.client("s3").put_object(
+            Bucket=machine.environment["S3_INPUT_BUCKET"], Key=key, Body=pictures.jpeg(320, 240)
+        )
+    wait_for(lambda: len(user.get("/images", status="COMPLETED").json()["items"]) == 2, "both to be COMPLETED")
+    assert user.get("/images/cat-3").status_code == 400, "no id has a hyphen"
+    assert user.request("DELETE", "/images/cat").status_code == 200
+    assert all(requests.get(v["url"], timeout=30).status_code == 200 for v in user.image("cat_2")["variants"])
+
+
+def test_a_link_used_again_changes_nothing_and_leaves_nothing(machine: Machine) -> None:
+    user = User.new(machine.api_url)
+    announced, first = user.announce(b""), pictures.jpeg(320, 240)
+
+    def put(data: bytes) -> None:
+        assert requests.put(announced["uploadUrl"], data=data, headers=announced["headers"], timeout=30).ok
+
+    def versions() -> int:
+        found = machine.client("s3").list_object_versions(
+            Bucket=machine.environment["S3_INPUT_BUCKET"], Prefix=announced["fileKey"]
+        )
+        return len(found.get("Versions", ())) + len(found.get("DeleteMarkers", ()))
+
+    put(first)
+    before = user.finished(announced["imageId"])
+    put(pictures.jpeg(640, 480))
+    wait_for(lambda: versions() == 1, "the second object to go")
+    assert user.image(announced["imageId"])["metadata"] == before["metadata"]
+    assert user.post(f"/images/{announced['imageId']}/reprocess").status_code == 200
+    assert user.finished(announced["imageId"])["status"] == "COMPLETED"
+    assert user.request("DELETE", f"/images/{announced['imageId']}").status_code == 200
+    put(first)
+    wait_for(lambda: versions() == 0, "the object behind the deletion to go")
+
+
+def test_a_completion_whose_answer_was_lost_discards_nothing(machine: Machine) -> None:
+    user = User.new(machine.api_url)
+    image_id = user.upload(pictures.jpeg(4000, 3000))
+    wait_for(lambda: "startedAt" in row(machine, user, image_id), "the execution to begin", every=0.005)
+    machine.client("dynamodb").update_item(
+        TableName=machine.environment["IMAGES_TABLE"],
+        Key={"userId": {"S": user.id}, "imageId": {"S": image_id}},
+        UpdateExpression="SET #s = :completed REMOVE startedAt",
+        ExpressionAttributeNames={"#s": "status"},
+        ExpressionAttributeValues={":completed": {"S": "COMPLETED"}},
+    )
+    image = wait_for(lambda: (shown := user.image(image_id))["variants"] and shown, "the variants")
+    assert all(requests.get(variant["url"], timeout=30).status_code == 200 for variant in image["variants"])
 
 
 def test_an_image_deleted_while_it_is_processed_leaves_no_files(machine: Machine) -> None:

@@ -68,6 +68,7 @@ def test_a_body_too_large_is_refused_before_it_is_read() -> None:
         (b'{"data": {"a": 1}}', {"a": 1}),
         (b'{"data": {"a": 1}, "b": 2}', {"data": {"a": 1}, "b": 2}),
         (b'{"data": 1}', {"data": 1}),
+        (b'{"whole": 10.0, "part": 10.5}', {"whole": 10, "part": 10.5}),
         ('{"name": "Ünïcødé 🎞"}'.encode(), {"name": "Ünïcødé 🎞"}),
     ],
 )
@@ -122,6 +123,17 @@ def test_a_refusal_never_quotes_the_value(secret: str) -> None:
     with pytest.raises(InvalidRequestError) as refusal:
         payload.check(SCHEMA, {"name": "ok", "password": f"no-{secret}"})
     assert f"no-{secret}" not in json.dumps(refusal.value.body("r"))
+
+
+def test_a_whole_number_is_an_integer_however_it_is_written() -> None:
+    assert isinstance(payload.parse_body(b'{"whole": 10.0}')["whole"], int)
+
+
+def test_each_missing_field_is_named_once() -> None:
+    schema = {"type": "object", "required": ["a", "b"]}
+    with pytest.raises(InvalidRequestError) as refusal:
+        payload.check(schema, {})
+    assert [detail["field"] for detail in refusal.value.details] == ["a", "b"]
 
 
 def test_at_most_ten_faults_are_told() -> None:
