@@ -221,7 +221,12 @@ def delete_image(user: Caller, data: Payload) -> Answer:
         "LINK_EXPIRY_SECONDS": [],
     }
 )
-@validated(images.REPROCESS, permission=signed_in, access=APIAccessType.FILE_UPLOAD)
+@validated(
+    images.REPROCESS,
+    permission=signed_in,
+    access=APIAccessType.FILE_UPLOAD,
+    limit=limits.Limit(60, limits.Window.MINUTE),
+)
 def reprocess_image(user: Caller, data: Payload) -> Answer:
     return pipeline.reprocess(user, data["imageId"])
 

@@ -1,6 +1,7 @@
 """Request limits: exactly so many in each window, for a user, a key, an operation, an address and a source."""
 
 import json
+import re
 import secrets
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -260,6 +261,33 @@ def test_a_source_can_try_only_so_many_addresses(function: pytest.MonkeyPatch) -
     assert call("POST", "/auth/challenge", source=source, odd=1).status == 429, "before the body is looked at"
 
 
+def test_an_operations_own_limit_leaves_the_others_open(ann: User, function: pytest.MonkeyPatch) -> None:
+    clock = at(function, NOON)
+    view: Any = manifest.reprocess_image
+    own: Limit = view.operation.limit
+
+    def reprocess() -> Answer:
+        return call("POST", "/images/{imageId}/reprocess", ann.headers, imageId="img_none")
+
+    assert {reprocess().status for _ in range(own.number)} == {404}
+    answer = reprocess()
+    refused(*answer)
+    assert answer.headers["RateLimit-Limit"] == str(own.number)
+    assert call("GET", "/images", ann.headers).status == 200
+    clock.now += own.window.seconds
+    assert reprocess().status == 404
+
+
+def test_a_request_costs_one_call_for_its_limits_and_a_bad_token_none(ann: User, function: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    aws.client("dynamodb").meta.events.register("before-call", lambda model, **_: made.append(model.name))
+    assert call("GET", "/auth/validate", ann.headers).status == 200
+    assert made == ["GetItem", "UpdateItem", "PutItem"], "who calls, the limits, the usage record"
+    made.clear()
+    assert call("GET", "/auth/validate", {"Authorization": "Bearer junk"}).status == 401
+    assert made == ["PutItem"]
+
+
 class Answer(NamedTuple):
     status: int
     body: dict[str, Any]
@@ -277,13 +305,14 @@ def at(function: pytest.MonkeyPatch, now: float) -> SimpleNamespace:
 def call(
     method: str, path: str, headers: dict[str, str] | None = None, source: str = "192.0.2.1", **body: Any
 ) -> Answer:
-    """The API's answer to what API Gateway would send."""
+    """The API's answer to what API Gateway would send; what the path names is taken from the body's values."""
+    path_parameters = {name: body.pop(name) for name in re.findall(r"{(\w+)}", path)}
     answer = manifest.app(
         {
             "httpMethod": method,
             "headers": {"Content-Type": "application/json", **(headers or {})},
             "multiValueQueryStringParameters": None,
-            "pathParameters": {},
+            "pathParameters": path_parameters,
             "body": json.dumps(body) if body else None,
             "stageVariables": None,
             "isBase64Encoded": False,
