@@ -6,7 +6,7 @@ from typing import Any
 from chalice.app import Chalice, CORSConfig, LambdaFunctionEvent, Response
 
 from chalicelib import accounts, api_keys, images, operators, pipeline, uploads, usage, webhooks
-from chalicelib.core import config
+from chalicelib.core import config, limits
 from chalicelib.core.access import APIAccessType, Caller, setup_validated, validated
 from chalicelib.core.grants import (
     CognitoOperation,
@@ -32,7 +32,7 @@ setup_validated(app, authenticate=accounts.authenticate)
 CORS = CORSConfig(
     allow_origin=config.cors_origin(),
     allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
-    expose_headers=["Retry-After"],
+    expose_headers=["Retry-After", *limits.HEADERS],
     max_age=3600,
 )
 
@@ -41,21 +41,21 @@ CORS = CORSConfig(
 
 @app.route("/auth/signup", methods=["POST"], cors=CORS)
 @required_env_vars({"COGNITO_CLIENT_ID": [CognitoOperation.SIGN_UP]})
-@validated(accounts.SIGN_UP, permission=public)
+@validated(accounts.SIGN_UP, permission=public, limit=limits.STRANGERS)
 def sign_up(data: Payload) -> Answer:
     return accounts.sign_up(data["email"], data["password"], data.get("name"))
 
 
 @app.route("/auth/verify", methods=["POST"], cors=CORS)
 @required_env_vars({"COGNITO_CLIENT_ID": [CognitoOperation.CONFIRM_SIGN_UP]})
-@validated(accounts.VERIFY, permission=public)
+@validated(accounts.VERIFY, permission=public, limit=limits.STRANGERS)
 def verify(data: Payload) -> Answer:
     return accounts.verify(data["email"], data["code"])
 
 
 @app.route("/auth/resend", methods=["POST"], cors=CORS)
 @required_env_vars({"COGNITO_CLIENT_ID": [CognitoOperation.RESEND_CONFIRMATION_CODE]})
-@validated(accounts.EMAIL_ONLY, permission=public)
+@validated(accounts.EMAIL_ONLY, permission=public, limit=limits.STRANGERS)
 def resend(data: Payload) -> Answer:
     return accounts.resend(data["email"])
 
@@ -67,7 +67,7 @@ def resend(data: Payload) -> Answer:
         "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.PUT_ITEM],
     }
 )
-@validated(accounts.SIGN_IN, permission=public)
+@validated(accounts.SIGN_IN, permission=public, limit=limits.STRANGERS)
 def sign_in(data: Payload) -> Answer:
     return accounts.sign_in(data["email"], data["password"])
 
@@ -79,21 +79,21 @@ def sign_in(data: Payload) -> Answer:
         "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.PUT_ITEM],
     }
 )
-@validated(accounts.CHALLENGE, permission=public)
+@validated(accounts.CHALLENGE, permission=public, limit=limits.STRANGERS)
 def answer_challenge(data: Payload) -> Answer:
     return accounts.answer_challenge(data["challenge"], data["session"], data["answer"])
 
 
 @app.route("/auth/refresh", methods=["POST"], cors=CORS)
 @required_env_vars({"COGNITO_CLIENT_ID": [CognitoOperation.INITIATE_AUTH]})
-@validated(accounts.REFRESH, permission=public)
+@validated(accounts.REFRESH, permission=public, limit=limits.STRANGERS)
 def refresh(data: Payload) -> Answer:
     return accounts.refresh(data["refreshToken"])
 
 
 @app.route("/auth/forgot-password", methods=["POST"], cors=CORS)
 @required_env_vars({"COGNITO_CLIENT_ID": [CognitoOperation.FORGOT_PASSWORD]})
-@validated(accounts.EMAIL_ONLY, permission=public)
+@validated(accounts.EMAIL_ONLY, permission=public, limit=limits.STRANGERS)
 def forgot_password(data: Payload) -> Answer:
     return accounts.forgot_password(data["email"])
 
@@ -106,7 +106,7 @@ def forgot_password(data: Payload) -> Answer:
         "USERS_TABLE": [DynamoDBOperation.UPDATE_ITEM],
     }
 )
-@validated(accounts.RESET_PASSWORD, permission=public)
+@validated(accounts.RESET_PASSWORD, permission=public, limit=limits.STRANGERS)
 def reset_password(data: Payload) -> Answer:
     return accounts.reset_password(data["email"], data["code"], data["password"])
 
@@ -229,7 +229,12 @@ def delete_image(user: Caller, data: Payload) -> Answer:
         "LINK_EXPIRY_SECONDS": [],
     }
 )
-@validated(images.REPROCESS, permission=signed_in, access=APIAccessType.FILE_UPLOAD)
+@validated(
+    images.REPROCESS,
+    permission=signed_in,
+    access=APIAccessType.FILE_UPLOAD,
+    limit=limits.Limit(60, limits.Window.MINUTE),
+)
 def reprocess_image(user: Caller, data: Payload) -> Answer:
     return pipeline.reprocess(user, data["imageId"])
 

@@ -121,6 +121,7 @@ def authenticate(token: str) -> Caller:
         role=user.role,
         can_export_data=user.can_export_data,
         claims=claims,
+        limits=user.limits,
     )
 
 

@@ -9,12 +9,12 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 from chalicelib import users
-from chalicelib.core import log, records
+from chalicelib.core import limits, log, records
 from chalicelib.core.access import APIAccessType, Caller
 from chalicelib.core.errors import (
     ConflictError,
@@ -49,6 +49,7 @@ CREATE = {
             "uniqueItems": True,
         },
         "expiresAt": {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z$"},
+        "limits": limits.SCHEMA,
     },
     "required": ["name", "accessTypes"],
     "additionalProperties": False,
@@ -82,6 +83,7 @@ class ApiKey:
     expires_at: str | None = None
     grace_end: str | None = None
     last_used_at: str | None = None
+    limits: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> Self:
@@ -95,6 +97,7 @@ class ApiKey:
             expires_at=item.get("expiresAt"),
             grace_end=item.get("graceEnd"),
             last_used_at=item.get("lastUsedAt"),
+            limits=limits.read(item.get("limits")),
         )
 
     def to_item(self) -> dict[str, Any]:
@@ -108,6 +111,7 @@ class ApiKey:
             "expiresAt": self.expires_at,
             "graceEnd": self.grace_end,
             "lastUsedAt": self.last_used_at,
+            "limits": self.limits,
         }
 
     def shown(self) -> dict[str, Any]:
@@ -119,6 +123,7 @@ class ApiKey:
             "createdAt": self.created_at,
             "expiresAt": self.expires_at,
             "lastUsedAt": self.last_used_at,
+            "limits": self.limits,
         }
 
     def is_good(self, moment: str) -> bool:
@@ -160,8 +165,10 @@ def authenticate(secret: str) -> Caller:
         name=user.name,
         role=user.role,
         can_export_data=user.can_export_data,
+        limits=user.limits,
         api_key_id=key.key_id,
         access_types=key.access_types,
+        key_limits=key.limits,
     )
 
 
@@ -206,6 +213,7 @@ def create(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
         access_types=kinds,
         created_at=records.now(),
         expires_at=expires_at,
+        limits=limits.read(data.get("limits")),
     )
     anchor = {"keyHash": _anchor(user.id, key.key_id), "current": key.key_hash}
     transact(KEYS.creating(key.to_item()), KEYS.creating(anchor))

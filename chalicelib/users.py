@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self
 
-from chalicelib.core import records
+from chalicelib.core import limits, records
 from chalicelib.core.table import Attr, ConditionFailedError, Table
 
 USERS = Table("USERS_TABLE", "userId")
@@ -19,7 +19,10 @@ class Role(StrEnum):
 
 @dataclass(frozen=True)
 class User:
-    """One person's row. Times are ISO 8601 UTC; `tokens_valid_from` is in epoch seconds, as tokens' `iat` is."""
+    """One person's row. Times are ISO 8601 UTC; `tokens_valid_from` is in epoch seconds, as tokens' `iat` is.
+
+    `limits` holds the user's own numbers of requests; what it does not name is the stage's.
+    """
 
     id: str
     email: str
@@ -27,6 +30,7 @@ class User:
     role: str = Role.USER
     is_active: bool = True
     can_export_data: bool = False
+    limits: Mapping[str, int] = field(default_factory=dict)
     preferences: Mapping[str, Any] = field(default_factory=dict)
     webhook_secret: str | None = None
     tokens_valid_from: int = 0
@@ -41,6 +45,7 @@ class User:
             role=item["role"],
             is_active=item["isActive"] is True,
             can_export_data=item.get("canExportData") is True,
+            limits=limits.read(item.get("limits")),
             preferences=item.get("preferences", {}),
             webhook_secret=item.get("webhookSecret"),
             tokens_valid_from=int(item.get("tokensValidFrom", 0)),
@@ -55,6 +60,7 @@ class User:
             "role": str(self.role),
             "isActive": self.is_active,
             "canExportData": self.can_export_data,
+            "limits": self.limits,
             "preferences": self.preferences,
             "webhookSecret": self.webhook_secret,
             "tokensValidFrom": self.tokens_valid_from,

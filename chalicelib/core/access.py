@@ -1,7 +1,8 @@
 """Who may call an operation, with what: one decorator between every route and its function.
 
-The order is fixed: authenticate → settings present → API key's access → schema → permission → handler →
-error mapping → tracking.
+The order is fixed: authenticate → limit → settings present → API key's access → schema → permission → handler →
+error mapping → tracking. Who is unknown is counted by the source of the request first, and by the address that it
+names once the schema has found one.
 Access fails closed: no permission named cannot be imported; anything but True, or an exception, means no.
 """
 
@@ -14,15 +15,17 @@ from typing import Any, TypeVar
 
 from chalice.app import Chalice, Request, Response
 
-from chalicelib.core import alerts, aws, config, grants, log, payload, records, tracking
+from chalicelib.core import alerts, aws, config, grants, limits, log, payload, records, tracking
 from chalicelib.core.errors import (
     BY_STATUS,
     DarkroomError,
     NotAuthenticatedError,
     PermissionDeniedError,
+    TooManyRequestsError,
     UnavailableError,
     UnexpectedError,
 )
+from chalicelib.core.limits import Limit, Standing, Strangers
 from chalicelib.core.payload import Schema
 from chalicelib.core.tracking import Execution
 
@@ -40,7 +43,10 @@ class APIAccessType(StrEnum):
 
 @dataclass(frozen=True)
 class Caller:
-    """Who calls, as `authenticate` found them: the user's id, and what decides about rights."""
+    """Who calls, as `authenticate` found them: the user's id, and what decides about rights and limits.
+
+    `limits` are the user's own, `key_limits` those of the API key.
+    """
 
     id: str
     email: str
@@ -48,8 +54,10 @@ class Caller:
     role: str = "USER"
     can_export_data: bool = False
     claims: Mapping[str, Any] = field(default_factory=dict)
+    limits: Mapping[str, int] = field(default_factory=dict)
     api_key_id: str | None = None
     access_types: frozenset[APIAccessType] = frozenset()
+    key_limits: Mapping[str, int] = field(default_factory=dict)
 
     def carries(self, access: APIAccessType) -> bool:
         """Whether the caller's key opens that kind of operation: full access opens all but an administrator's."""
@@ -97,6 +105,7 @@ class Operation:
     api_schema: Schema | None
     returns: Schema | None
     validate_body: bool
+    limit: Limit | Strangers | None
 
     def schema_for(self, user: Caller | None) -> Schema:
         """The schema for that kind of caller.
@@ -127,6 +136,7 @@ def validated(
     api_schema: Schema | None = SAME_SCHEMA,
     returns: Schema | None = None,
     validate_body: bool = True,
+    limit: Limit | Strangers | None = None,
 ) -> Callable[[View], View]:
     """Puts a function behind authentication, schema and permission, and turns its failures into clear answers.
 
@@ -141,16 +151,21 @@ def validated(
         api_schema: what `data` must be for callers with an API key, where that differs; None shuts keys out.
         returns: what the answer looks like, for the documentation and for tests.
         validate_body: False leaves the payload unchecked, for a router whose targets bring their own schemas.
+        limit: the operation's own number of requests for each caller, beside what holds for all that they do;
+            of a public operation, how strangers are counted. A public one without it is not limited.
 
     Raises:
-        TypeError: a key is let in, and `access` does not say which.
+        TypeError: a key is let in, and `access` does not say which; the limit counts callers where there are
+            none, or strangers where there are callers.
     """
+    if limit is not None and isinstance(limit, Strangers) is not (permission is public):
+        raise TypeError("a public operation is limited by Strangers, any other by a Limit")
     if permission is not public and api_schema is not None and access is None:
         raise TypeError("name the access that an API key must carry, or shut keys out with api_schema=None")
     for_keys = schema if api_schema is SAME_SCHEMA else api_schema
 
     def decorate(view: View) -> View:
-        operation = Operation(view.__name__, schema, permission, access, for_keys, returns, validate_body)
+        operation = Operation(view.__name__, schema, permission, access, for_keys, returns, validate_body, limit)
         wanted = frozenset(inspect.signature(view).parameters)
 
         @functools.wraps(view)
@@ -159,9 +174,13 @@ def validated(
 
         run.__dict__["operation"] = operation
         grants.add(run, grants.merge(tracking.NEEDS, alerts.NEEDS))
-        # The application names its authenticator before its first route.
-        if permission is not public and _setup.authenticate is not None:
-            grants.add(run, grants.of(_setup.authenticate))
+        if permission is not public:
+            grants.add(run, limits.CALLER_NEEDS)
+            # The application names its authenticator before its first route.
+            if _setup.authenticate is not None:
+                grants.add(run, grants.of(_setup.authenticate))
+        elif limit is not None:
+            grants.add(run, limits.STRANGER_NEEDS)
         return run  # type: ignore[return-value]
 
     return decorate
@@ -175,11 +194,14 @@ def _run(
     request_id = str(getattr(lambda_context, "aws_request_id", ""))
     endpoint = f"{request.method} {request.context.get('resourcePath', request.path)}"
     memory_mb = int(getattr(lambda_context, "memory_limit_in_mb", 0)) or None
+    rate: dict[str, str] = {}
     with log.context(request_id), tracking.track(operation.name, endpoint, "HTTP", memory_mb) as execution:
         try:
-            return _answered(_handle(operation, view, wanted, needs, path, request, execution))
+            answer = _answered(_handle(operation, view, wanted, needs, path, request, execution, rate))
         except Exception as error:
-            return _refused(error, execution, request_id)
+            answer = _refused(error, execution, request_id)
+        answer.headers.update(rate)
+        return answer
 
 
 def _handle(
@@ -190,16 +212,19 @@ def _handle(
     path: dict[str, str],
     request: Request,
     execution: Execution,
+    rate: dict[str, str],
 ) -> Any:
     user = None
     if operation.permission is not public:
         user = _authenticated(request)
         execution.caller_is(user.id, user.api_key_id)
+    _limit(operation, user, request, rate)
     config.resolve(needs)
     schema = operation.schema_for(user)
     data = _data(schema, path, request)
     if operation.validate_body:
         payload.check(schema, data)
+    _limit_address(operation, data, rate)
     if user is not None:
         _permit(operation.permission, user, data)
     offered = {
@@ -225,6 +250,38 @@ def _authenticated(request: Request) -> Caller:
     if scheme.lower() != "bearer" or not token.strip() or _setup.authenticate is None:
         raise NotAuthenticatedError
     return _setup.authenticate(token.strip())
+
+
+def _limit(operation: Operation, user: Caller | None, request: Request, rate: dict[str, str]) -> None:
+    """Counts the request, and puts into `rate` what every answer to it says of the limits."""
+    if user is not None:
+        own = operation.limit if isinstance(operation.limit, Limit) else None
+        standing = limits.of_caller(user, operation.name, own)
+    elif isinstance(operation.limit, Strangers):
+        source = request.context.get("identity", {}).get("sourceIp")
+        standing = limits.of_source(str(source), operation.limit)
+    else:
+        return
+    rate.update(standing.headers())
+    _go_on(standing)
+
+
+def _limit_address(operation: Operation, data: Mapping[str, Any], rate: dict[str, str]) -> None:
+    """Counts the request by the address that it names; told only to who is refused.
+
+    Others would learn how busy a stranger's address is.
+    """
+    limit = operation.limit
+    if isinstance(limit, Strangers) and isinstance(data.get(limit.field), str):
+        standing = limits.of_address(data[limit.field], limit)
+        if not standing.allowed:
+            rate.update(standing.headers())
+        _go_on(standing)
+
+
+def _go_on(standing: Standing) -> None:
+    if not standing.allowed:
+        raise TooManyRequestsError(retry_after=standing.reset)
 
 
 def _data(schema: Schema, path: dict[str, str], request: Request) -> dict[str, Any]:

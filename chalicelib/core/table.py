@@ -101,6 +101,37 @@ class Table:
         item: Item = answer["Attributes"]
         return item
 
+    def count(self, partition: str, below: Mapping[str, int], change: Mapping[str, Any]) -> tuple[bool, dict[str, int]]:
+        """Adds one to each counter of `below`, unless one has reached its number already; sets `change` with it.
+
+        One atomic write, however many callers race for the last place: whether it counted, and the counters as
+        they then are.
+        """
+        names = {f"#c{i}": name for i, name in enumerate(below)} | {f"#s{i}": name for i, name in enumerate(change)}
+        values = {f":c{i}": number for i, number in enumerate(below.values())}
+        values |= {f":s{i}": value for i, value in enumerate(writable(change).values())}
+        try:
+            answer = aws.client("dynamodb").update_item(
+                TableName=self.name,
+                Key=self.key(partition),
+                ConditionExpression=" AND ".join(
+                    f"(attribute_not_exists(#c{i}) OR #c{i} < :c{i})" for i in range(len(below))
+                ),
+                UpdateExpression=f"SET {', '.join(f'#s{i} = :s{i}' for i in range(len(change)))}"
+                f" ADD {', '.join(f'#c{i} :one' for i in range(len(below)))}",
+                ExpressionAttributeNames=names,
+                ExpressionAttributeValues={**values, ":one": 1},
+                ReturnValues="UPDATED_NEW",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except aws.ClientError as error:
+            if aws.error_code(error) != "ConditionalCheckFailedException":
+                raise
+            # What comes with a refusal is in DynamoDB's typed form, whatever the client.
+            item = error.response.get("Item", {})
+            return False, {name: int(item.get(name, {}).get("N", 0)) for name in below}
+        return True, {name: int(answer["Attributes"][name]) for name in below}
+
     def delete(self, partition: str, sort: str | None = None) -> None:
         aws.client("dynamodb").delete_item(TableName=self.name, Key=self.key(partition, sort))
 

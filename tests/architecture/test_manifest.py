@@ -11,6 +11,7 @@ import pytest
 import app as manifest
 from chalicelib.core import grants
 from chalicelib.core.access import APIAccessType, Operation, validated
+from chalicelib.core.limits import STRANGERS, Limit, Strangers, Window
 from chalicelib.permissions import public, signed_in
 from infra import delivery, template
 from infra import manifest as reading
@@ -54,6 +55,18 @@ def test_only_these_routes_are_public() -> None:
     }
 
 
+def test_strangers_are_limited_on_all_that_is_public_but_health() -> None:
+    limited = {route for route, view in ROUTES.items() if isinstance(view.operation.limit, Strangers)}
+    assert limited == {route for route, view in ROUTES.items() if view.operation.permission is public} - {"GET /health"}
+
+
+def test_a_limit_that_counts_the_wrong_callers_cannot_be_imported() -> None:
+    with pytest.raises(TypeError, match="Strangers"):
+        validated(permission=public, limit=Limit(20, Window.MINUTE))
+    with pytest.raises(TypeError, match="Strangers"):
+        validated(permission=signed_in, api_schema=None, limit=STRANGERS)
+
+
 def test_a_permission_cannot_be_left_out() -> None:
     with pytest.raises(TypeError, match="permission"):
         validated({"type": "object"})(lambda data: data)  # type: ignore[call-arg]
@@ -79,6 +92,7 @@ def test_everything_declares_its_grants_and_its_usage_record(name: str) -> None:
     assert grants.DynamoDBOperation.PUT_ITEM in declared["USAGE_METRICS_DYNAMO_TABLE"]
     if name in ROUTES and ROUTES[name].operation.permission is not public:
         assert grants.DynamoDBOperation.GET_ITEM in declared["USERS_TABLE"], "authentication reads the user's row"
+        assert grants.DynamoDBOperation.UPDATE_ITEM in declared["LIMITS_TABLE"], "callers are counted"
 
 
 @pytest.mark.parametrize("enum", grants.SERVICES, ids=lambda enum: enum.__name__)

@@ -15,22 +15,6 @@ from tests.journeys.receiver import Receiver
 
 
 @pytest.fixture
-def function(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    """This process as one of the machine's functions; its environment can be changed through what is given."""
-    for name, value in machine.environment.items():
-        monkeypatch.setenv(name, value)
-    _forget_containers()
-    yield monkeypatch
-    _forget_containers()
-
-
-def _forget_containers() -> None:
-    aws._clients.clear()
-    config._provider.cache_clear()
-    config._absent.clear()
-
-
-@pytest.fixture
 def receiver() -> Iterator[Receiver]:
     with Receiver() as started:
         yield started

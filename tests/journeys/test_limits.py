@@ -1,0 +1,328 @@
+"""Request limits: exactly so many in each window, for a user, a key, an operation, an address and a source."""
+
+import json
+import re
+import secrets
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import pytest
+import requests
+
+import app as manifest
+from chalicelib.core import aws, limits
+from chalicelib.core.access import Caller
+from chalicelib.core.errors import UnavailableError
+from chalicelib.core.limits import STRANGERS, Limit, Rule, Standing, Window
+from local.machine import Machine
+from tests.journeys.user import User
+
+# A moment at which both windows begin.
+NOON = 1_780_315_200.0
+
+
+@pytest.fixture
+def caller(function: pytest.MonkeyPatch) -> Caller:
+    return Caller(id=secrets.token_hex(8), email="a@example.com")
+
+
+@pytest.fixture
+def ann(machine: Machine) -> User:
+    return User.new(machine.api_url)
+
+
+def grant(machine: Machine, user: User, **numbers: int) -> None:
+    """Writes limits into the user's row, as an operator would."""
+    machine.client("dynamodb").update_item(
+        TableName=machine.environment["USERS_TABLE"],
+        Key={"userId": {"S": user.id}},
+        UpdateExpression="SET limits = :limits",
+        ExpressionAttributeValues={":limits": aws.marshal(numbers)},
+    )
+
+
+def allowed(standings: list[Standing]) -> int:
+    return sum(standing.allowed for standing in standings)
+
+
+# -------------------------------------------------------------- the counters
+
+
+def test_a_hundred_at_once_get_exactly_as_many_places_as_there_are(caller: Caller) -> None:
+    own = Limit(20, Window.MINUTE)
+    with ThreadPoolExecutor(100) as pool:
+        standings = list(pool.map(lambda _: limits.of_caller(caller, "op", own, NOON), range(100)))
+    assert allowed(standings) == 20
+    assert sorted(s.remaining for s in standings if s.allowed) == list(range(20)), "each was told another place"
+    assert {(s.limit, s.remaining, s.reset) for s in standings if not s.allowed} == {(20, 0, 60)}
+
+
+def test_one_request_is_one_call(caller: Caller) -> None:
+    made: list[str] = []
+    limited = replace(caller, api_key_id="key_1", key_limits={"requestsPerMinute": 5, "requestsPerHour": 5})
+    aws.client("dynamodb").meta.events.register("before-call", lambda model, **_: made.append(model.name))
+    limits.of_caller(limited, "op", Limit(5, Window.HOUR), NOON)
+    assert made == ["UpdateItem"]
+
+
+def test_the_strictest_wins_and_what_is_refused_is_not_counted(caller: Caller) -> None:
+    both = replace(caller, limits={"requestsPerMinute": 3, "requestsPerHour": 5})
+    first = [limits.of_caller(both, "op", now=NOON + 1) for _ in range(6)]
+    assert allowed(first) == 3
+    assert (first[-1].limit, first[-1].reset) == (3, 59)
+    second = [limits.of_caller(both, "op", now=NOON + 60) for _ in range(6)]
+    assert allowed(second) == 2, "three of five were spent in the minute before"
+    assert (second[-1].limit, second[-1].reset) == (5, 3540)
+
+
+def test_a_new_window_begins_anew(caller: Caller) -> None:
+    few = replace(caller, limits={"requestsPerMinute": 2, "requestsPerHour": 3})
+    moments = [0, 30, 59.999, 60, 61, 3599, 3600, 3601, 3602]
+    passed = [limits.of_caller(few, "op", now=NOON + moment).allowed for moment in moments]
+    assert passed == [True, True, False, True, False, False, True, True, False]
+
+
+def test_a_key_has_its_own_number_within_its_users(caller: Caller) -> None:
+    user = replace(caller, limits={"requestsPerMinute": 5})
+    one = replace(user, api_key_id="key_1", key_limits={"requestsPerMinute": 2})
+    other = replace(user, api_key_id="key_2", key_limits={"requestsPerMinute": 100})
+    assert allowed([limits.of_caller(one, "op", now=NOON) for _ in range(4)]) == 2
+    assert allowed([limits.of_caller(other, "op", now=NOON) for _ in range(4)]) == 3
+    assert not limits.of_caller(user, "op", now=NOON).allowed
+
+
+def test_an_operations_number_holds_for_each_caller_and_for_it_alone(caller: Caller) -> None:
+    own = Limit(1, Window.HOUR)
+    assert [limits.of_caller(caller, "dear", own, NOON + 60 * i).allowed for i in range(2)] == [True, False]
+    assert limits.of_caller(caller, "cheap", now=NOON).allowed
+    assert limits.of_caller(replace(caller, id=f"{caller.id}-other"), "dear", own, NOON).allowed
+
+
+def test_without_a_row_or_a_setting_the_default_holds(caller: Caller, function: pytest.MonkeyPatch) -> None:
+    function.delenv("REQUESTS_PER_MINUTE")
+    function.delenv("REQUESTS_PER_HOUR")
+    standing = limits.of_caller(caller, "op", now=NOON)
+    assert (standing.limit, standing.remaining) == (600, 599)
+    function.setenv("REQUESTS_PER_MINUTE", "7")
+    assert limits.of_caller(caller, "op", now=NOON).limit == 7
+
+
+def test_a_number_of_none_lets_nobody_through(caller: Caller) -> None:
+    standing = limits.of_caller(replace(caller, limits={"requestsPerMinute": 0}), "op", now=NOON)
+    assert (standing.allowed, standing.limit, standing.reset) == (False, 0, 60)
+
+
+def test_counters_expire(machine: Machine, caller: Caller) -> None:
+    limits.of_caller(caller, "op", now=NOON + 5)
+    stored = machine.client("dynamodb").get_item(
+        TableName=machine.environment["LIMITS_TABLE"], Key={"key": {"S": f"user#{caller.id}#{int(NOON)}"}}
+    )["Item"]
+    assert int(stored["ttl"]["N"]) == NOON + 7200
+
+
+@pytest.mark.parametrize("broken", ["AWS_ENDPOINT_URL", "LIMITS_TABLE"])
+def test_a_limiter_that_is_out_lets_nothing_through(function: pytest.MonkeyPatch, broken: str) -> None:
+    function.setenv(broken, {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "LIMITS_TABLE": "no-such-table"}[broken])
+    aws._clients.clear()
+    with pytest.raises(UnavailableError) as out:
+        limits.count("user#a", [Rule("user", Window.MINUTE, 5)], NOON)
+    assert out.value.status == 503
+    assert out.value.headers()["Retry-After"] == "5"
+
+
+def test_addresses_are_counted_whatever_their_case_and_stored_by_their_hash_alone(
+    machine: Machine, function: pytest.MonkeyPatch
+) -> None:
+    function.setenv("AUTH_PER_ADDRESS_PER_MINUTE", "3")
+    function.setenv("AUTH_PER_SOURCE_PER_MINUTE", "4")
+    name = f"Eve.{secrets.token_hex(4)}"
+    spellings = [f"{name}@example.com", f"{name.lower()}@EXAMPLE.com"] * 3
+    assert allowed([limits.of_address(each, STRANGERS, NOON) for each in spellings]) == 3
+    source = f"2001:db8:{secrets.token_hex(2)}"
+    assert allowed([limits.of_source(f"{source}::{i:x}", STRANGERS, NOON) for i in range(6)]) == 4
+    table = machine.environment["LIMITS_TABLE"]
+    stored = json.dumps(machine.client("dynamodb").scan(TableName=table)["Items"]).lower()
+    assert name.lower() not in stored
+    assert source not in stored
+
+
+# ----------------------------------------------------------------- over HTTP
+
+
+def test_every_answer_says_how_much_is_left_and_a_refusal_when_to_come_back(machine: Machine, ann: User) -> None:
+    # One is spent on asking for the id.
+    grant(machine, ann, requestsPerHour=6)
+    answers = [ann.get(path) for path in ("/images", "/images/img_none", "/images?odd=1", "/keys", "/images")]
+    assert [answer.status_code for answer in answers] == [200, 404, 400, 200, 200]
+    assert [answer.headers["RateLimit-Limit"] for answer in answers] == ["6"] * 5
+    assert [answer.headers["RateLimit-Remaining"] for answer in answers] == ["4", "3", "2", "1", "0"]
+    answer = ann.get("/images")
+    refused(answer.status_code, answer.json(), answer.headers)
+    assert "RateLimit-Remaining" in answer.headers["Access-Control-Expose-Headers"]
+
+
+def refused(status: int, body: dict[str, Any], headers: Mapping[str, str]) -> None:
+    """Holds an answer to the shape of a 429."""
+    assert status == 429, body
+    assert body["success"] is False
+    assert body["error"] == {"type": "TooManyRequestsError", "code": "TOO_MANY_REQUESTS"}
+    assert body["message"]
+    assert headers["RateLimit-Remaining"] == "0"
+    assert 1 <= int(headers["Retry-After"]) <= 3600
+    assert headers["Retry-After"] == headers["RateLimit-Reset"]
+
+
+def test_a_keys_limits_are_set_with_it_shown_and_kept_through_a_rotation(machine: Machine, ann: User) -> None:
+    made = ann.post("/keys", name="a", accessTypes=["full_access"], limits={"requestsPerHour": 3}).json()
+    assert made["apiKey"]["limits"] == {"requestsPerHour": 3}
+    assert ann.get("/keys").json()["items"][0]["limits"] == {"requestsPerHour": 3}
+    robot = User(ann.url, tokens={"accessToken": made["key"]})
+    assert [robot.get("/images").status_code for _ in range(2)] == [200, 200]
+    rotated = ann.post(f"/keys/{made['keyId']}/rotate").json()
+    assert rotated["apiKey"]["limits"] == {"requestsPerHour": 3}
+    fresh = User(ann.url, tokens={"accessToken": rotated["key"]})
+    assert [fresh.get("/images").status_code for _ in range(2)] == [200, 429], "a rotation wins no new requests"
+    assert robot.get("/images").status_code == 429
+    assert ann.get("/images").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [{"requestsPerMinute": 0}, {"requestsPerMinute": 1.5}, {"requestsPerDay": 1}, {"requestsPerHour": "9"}, 5],
+)
+def test_a_keys_limits_are_whole_numbers_of_known_windows(ann: User, numbers: Any) -> None:
+    answer = ann.post("/keys", name="a", accessTypes=["full_access"], limits=numbers)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["details"][0]["field"].startswith("limits")
+
+
+def test_health_is_not_counted_and_a_bad_token_counts_for_nobody(ann: User) -> None:
+    assert "RateLimit-Limit" not in requests.get(f"{ann.url}/health", timeout=30).headers
+    junk = requests.get(f"{ann.url}/images", headers={"Authorization": "Bearer junk"}, timeout=30)
+    assert junk.status_code == 401
+    assert "RateLimit-Limit" not in junk.headers
+
+
+# -------------------------------------------------------- the API in process
+
+
+def test_the_whole_request_is_503_when_the_limiter_is_out(ann: User, function: pytest.MonkeyPatch) -> None:
+    function.setenv("LIMITS_TABLE", "no-such-table")
+    handled: list[str] = []
+    function.setattr("chalicelib.images.listed", lambda user_id, data: handled.append(user_id))
+    answer = call("GET", "/images", ann.headers)
+    assert answer.status == 503
+    assert answer.headers["Retry-After"] == "5"
+    assert answer.body["error"]["code"] == "UNAVAILABLE"
+    assert handled == []
+
+
+def test_an_address_can_be_tried_only_so_often_and_nobody_learns_whether_it_exists(
+    ann: User, function: pytest.MonkeyPatch
+) -> None:
+    clock = at(function, NOON + 20)
+    function.setenv("AUTH_PER_ADDRESS_PER_MINUTE", "3")
+    refusals = []
+    for address in (ann.email, f"none{secrets.token_hex(4)}@example.com"):
+
+        def sign_in(email: str = address) -> Answer:
+            return call("POST", "/auth/signin", email=email, password="wrong")
+
+        answers = [sign_in() for _ in range(5)]
+        assert [answer.status for answer in answers] == [401, 401, 401, 429, 429]
+        assert {answer.headers["RateLimit-Limit"] for answer in answers[:3]} == {"100000"}, "the source's alone"
+        refused(*answers[-1])
+        assert answers[-1].headers["Retry-After"] == "40"
+        refusals.append({**answers[-1].body, "requestId": ""})
+        assert call("POST", "/auth/forgot-password", email=address.upper()).status == 429, "in any way"
+        clock.now = NOON + 60
+        assert sign_in().status == 401, "a minute later there is another chance"
+        clock.now = NOON + 20
+    assert refusals[0] == refusals[1]
+
+
+def test_a_source_can_try_only_so_many_addresses(function: pytest.MonkeyPatch) -> None:
+    at(function, NOON)
+    function.setenv("AUTH_PER_SOURCE_PER_MINUTE", "2")
+    source = f"2001:db8:0:{secrets.token_hex(2)}::1"
+
+    def sign_in(source: str) -> Answer:
+        address = f"none{secrets.token_hex(4)}@example.com"
+        return call("POST", "/auth/signin", source=source, email=address, password="wrong")
+
+    answers = [sign_in(source) for _ in range(3)]
+    assert [answer.status for answer in answers] == [401, 401, 429]
+    refused(*answers[-1])
+    assert sign_in("203.0.113.1").status == 401
+    assert call("POST", "/auth/refresh", source=source, refreshToken="junk").status == 429
+    assert call("POST", "/auth/challenge", source=source, odd=1).status == 429, "before the body is looked at"
+
+
+def test_an_operations_own_limit_leaves_the_others_open(ann: User, function: pytest.MonkeyPatch) -> None:
+    clock = at(function, NOON)
+    view: Any = manifest.reprocess_image
+    own: Limit = view.operation.limit
+
+    def reprocess() -> Answer:
+        return call("POST", "/images/{imageId}/reprocess", ann.headers, imageId="img_none")
+
+    assert {reprocess().status for _ in range(own.number)} == {404}
+    answer = reprocess()
+    refused(*answer)
+    assert answer.headers["RateLimit-Limit"] == str(own.number)
+    assert call("GET", "/images", ann.headers).status == 200
+    clock.now += own.window.seconds
+    assert reprocess().status == 404
+
+
+def test_a_request_costs_one_call_for_its_limits_and_a_bad_token_none(ann: User, function: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    aws.client("dynamodb").meta.events.register("before-call", lambda model, **_: made.append(model.name))
+    assert call("GET", "/auth/validate", ann.headers).status == 200
+    assert made == ["GetItem", "UpdateItem", "PutItem"], "who calls, the limits, the usage record"
+    made.clear()
+    assert call("GET", "/auth/validate", {"Authorization": "Bearer junk"}).status == 401
+    assert made == ["PutItem"]
+
+
+class Answer(NamedTuple):
+    status: int
+    body: dict[str, Any]
+    headers: dict[str, str]
+
+
+def at(function: pytest.MonkeyPatch, now: float) -> SimpleNamespace:
+    """Puts the limits on a clock of their own, which reads `.now`."""
+    clock = SimpleNamespace(now=now)
+    clock.time = lambda: clock.now
+    function.setattr(limits, "time", clock)
+    return clock
+
+
+def call(
+    method: str, path: str, headers: dict[str, str] | None = None, source: str = "192.0.2.1", **body: Any
+) -> Answer:
+    """The API's answer to what API Gateway would send; what the path names is taken from the body's values."""
+    path_parameters = {name: body.pop(name) for name in re.findall(r"{(\w+)}", path)}
+    answer = manifest.app(
+        {
+            "httpMethod": method,
+            "headers": {"Content-Type": "application/json", **(headers or {})},
+            "multiValueQueryStringParameters": None,
+            "pathParameters": path_parameters,
+            "body": json.dumps(body) if body else None,
+            "stageVariables": None,
+            "isBase64Encoded": False,
+            "requestContext": {
+                "httpMethod": method,
+                "resourcePath": path,
+                "path": path,
+                "identity": {"sourceIp": source},
+            },
+        },
+        None,
+    )
+    return Answer(answer["statusCode"], json.loads(answer["body"]), answer["headers"])
