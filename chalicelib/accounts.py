@@ -8,6 +8,7 @@ import re
 import time
 import uuid
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import jwt
@@ -112,17 +113,7 @@ def authenticate(token: str) -> Caller:
     user = users.find(claims["sub"])
     if user is None or claims["iat"] <= user.tokens_valid_from:
         raise NotAuthenticatedError
-    if not user.is_active:
-        raise PermissionDeniedError("This account is not active.")
-    return Caller(
-        id=user.id,
-        email=user.email,
-        name=user.name,
-        role=user.role,
-        can_export_data=user.can_export_data,
-        claims=claims,
-        limits=user.limits,
-    )
+    return replace(user.as_caller(), claims=claims)
 
 
 def sign_up(email: str, password: str, name: str | None) -> dict[str, Any]:

@@ -156,20 +156,9 @@ def authenticate(secret: str) -> Caller:
     user = users.find(key.user_id) if key.is_good(records.now()) else None
     if user is None:
         raise NotAuthenticatedError
-    if not user.is_active:
-        raise PermissionDeniedError("This account is not active.")
+    caller = user.as_caller()
     _note_use(key)
-    return Caller(
-        id=user.id,
-        email=user.email,
-        name=user.name,
-        role=user.role,
-        can_export_data=user.can_export_data,
-        limits=user.limits,
-        api_key_id=key.key_id,
-        access_types=key.access_types,
-        key_limits=key.limits,
-    )
+    return replace(caller, api_key_id=key.key_id, access_types=key.access_types, key_limits=key.limits)
 
 
 def _note_use(key: ApiKey) -> None:

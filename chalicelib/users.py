@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import Any, Self
 
 from chalicelib.core import limits, records
+from chalicelib.core.access import Caller
+from chalicelib.core.errors import PermissionDeniedError
 from chalicelib.core.table import Attr, ConditionFailedError, Table
 
 USERS = Table("USERS_TABLE", "userId")
@@ -66,6 +68,23 @@ class User:
             "tokensValidFrom": self.tokens_valid_from,
             "createdAt": self.created_at,
         }
+
+    def as_caller(self) -> Caller:
+        """The user as whoever calls with a proof of being them.
+
+        Raises:
+            PermissionDeniedError: the account has been switched off.
+        """
+        if not self.is_active:
+            raise PermissionDeniedError("This account is not active.")
+        return Caller(
+            id=self.id,
+            email=self.email,
+            name=self.name,
+            role=self.role,
+            can_export_data=self.can_export_data,
+            limits=self.limits,
+        )
 
     def profile(self) -> dict[str, Any]:
         """What its owner sees. The webhook's secret is theirs: it proves our deliveries to them."""
