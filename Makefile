@@ -6,7 +6,7 @@ PHOTOS ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-all check manifest bench requirements clean
+.PHONY: help demo run test test-all check manifest policies iam-report bench requirements clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,14 @@ check: $(VENV)/ready ## ruff and mypy on everything, cfn-lint on the template
 
 manifest: $(VENV)/ready ## one line a trigger: who may call it, and what it may touch
 	@$(BIN)/python -m infra.manifest
+
+policies: $(VENV)/ready ## each function's IAM policy, made of what it declares
+	@$(BIN)/python -m infra policies
+
+iam-report: $(VENV)/ready ## declared rights beside those that the journey tests use
+	@mkdir -p .darkroom && rm -f .darkroom/rights.jsonl
+	RIGHTS_COLLECTED=.darkroom/rights.jsonl $(BIN)/python -m pytest tests/journeys -n 2 --dist loadgroup $(ARGS)
+	@$(BIN)/python -m infra iam-report .darkroom/rights.jsonl
 
 bench: $(VENV)/ready ## side-by-side benchmarks
 	$(BIN)/python -m bench $(ARGS)

@@ -1,38 +1,77 @@
 """The manifest of Darkroom: what fires, what it may touch, who may call it. What happens then is chalicelib's."""
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from chalice.app import Chalice, CORSConfig, LambdaFunctionEvent, Response
 
-from chalicelib import accounts, api_keys, images, operators, pipeline, uploads, usage, webhooks
-from chalicelib.core import config, limits
-from chalicelib.core.access import APIAccessType, Caller, setup_validated, validated
+from chalicelib import (
+    accounts,
+    actions,
+    api_keys,
+    audit,
+    delegation,
+    exporting,
+    health,
+    images,
+    jobs,
+    leases,
+    operators,
+    pipeline,
+    processing,
+    queued_actions,
+    reporting,
+    retention,
+    schedules,
+    sweeping,
+    sync,
+    uploads,
+    usage,
+    users,
+    webhooks,
+)
+from chalicelib.accounts import schemas
+from chalicelib.core import answers, config, idempotency, limits, signatures, tools
+from chalicelib.core import mcp as protocol
+from chalicelib.core.access import setup_validated, validated
 from chalicelib.core.grants import (
     CognitoOperation,
     DynamoDBOperation,
     S3Operation,
+    SESOperation,
     SNSOperation,
     SQSOperation,
     StepFunctionsOperation,
     required_env_vars,
 )
-from chalicelib.core.tracking import track_execution
+from chalicelib.core.operations import ANY_ACCESS, APIAccessType, Caller
+from chalicelib.core.payload import MESSAGE, parse_body
+from chalicelib.core.tools import api_tool
+from chalicelib.core.tracking import Account, Execution, track_execution
 from chalicelib.imaging import ImageRejectedError
-from chalicelib.permissions import public, signed_in
+from chalicelib.permissions import can_export, is_admin, public, signed_in
 
 Event = Mapping[str, Any]
+Headers = Mapping[str, str]
 Payload = Mapping[str, Any]
 Answer = dict[str, Any]
 
 # Our own lines go through core.log; the logger that Chalice would set up has the same name and would write them twice.
 app = Chalice(app_name="darkroom", configure_logs=False)
-setup_validated(app, authenticate=accounts.authenticate)
+setup_validated(app, authenticate=accounts.authenticate, audit=audit.note)
 
 CORS = CORSConfig(
     allow_origin=config.cors_origin(),
-    allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
-    expose_headers=["Retry-After", *limits.HEADERS],
+    allow_headers=[
+        "Authorization",
+        "Content-Type",
+        idempotency.HEADER,
+        "Mcp-Protocol-Version",
+        "Mcp-Method",
+        "Mcp-Name",
+    ],
+    expose_headers=["Retry-After", idempotency.REPLAYED, *limits.HEADERS],
     max_age=3600,
 )
 
@@ -41,21 +80,21 @@ CORS = CORSConfig(
 
 @app.route("/auth/signup", methods=["POST"], cors=CORS)
 @required_env_vars({"COGNITO_CLIENT_ID": [CognitoOperation.SIGN_UP]})
-@validated(accounts.SIGN_UP, permission=public, limit=limits.STRANGERS)
+@validated(schemas.SIGN_UP, permission=public, limit=limits.STRANGERS, returns=schemas.SIGNED_UP)
 def sign_up(data: Payload) -> Answer:
     return accounts.sign_up(data["email"], data["password"], data.get("name"))
 
 
 @app.route("/auth/verify", methods=["POST"], cors=CORS)
 @required_env_vars({"COGNITO_CLIENT_ID": [CognitoOperation.CONFIRM_SIGN_UP]})
-@validated(accounts.VERIFY, permission=public, limit=limits.STRANGERS)
+@validated(schemas.VERIFY, permission=public, limit=limits.STRANGERS, returns=MESSAGE)
 def verify(data: Payload) -> Answer:
     return accounts.verify(data["email"], data["code"])
 
 
 @app.route("/auth/resend", methods=["POST"], cors=CORS)
 @required_env_vars({"COGNITO_CLIENT_ID": [CognitoOperation.RESEND_CONFIRMATION_CODE]})
-@validated(accounts.EMAIL_ONLY, permission=public, limit=limits.STRANGERS)
+@validated(schemas.EMAIL_ONLY, permission=public, limit=limits.STRANGERS, returns=MESSAGE)
 def resend(data: Payload) -> Answer:
     return accounts.resend(data["email"])
 
@@ -67,9 +106,11 @@ def resend(data: Payload) -> Answer:
         "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.PUT_ITEM],
     }
 )
-@validated(accounts.SIGN_IN, permission=public, limit=limits.STRANGERS)
-def sign_in(data: Payload) -> Answer:
-    return accounts.sign_in(data["email"], data["password"])
+@validated(
+    schemas.SIGN_IN, permission=public, limit=limits.STRANGERS, returns=schemas.TOKENS_OR_CHALLENGE, audited=True
+)
+def sign_in(data: Payload, execution: Execution) -> Answer:
+    return accounts.sign_in(data["email"], data["password"], known=execution.caller_is)
 
 
 @app.route("/auth/challenge", methods=["POST"], cors=CORS)
@@ -79,21 +120,23 @@ def sign_in(data: Payload) -> Answer:
         "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.PUT_ITEM],
     }
 )
-@validated(accounts.CHALLENGE, permission=public, limit=limits.STRANGERS)
-def answer_challenge(data: Payload) -> Answer:
-    return accounts.answer_challenge(data["challenge"], data["session"], data["answer"])
+@validated(
+    schemas.CHALLENGE, permission=public, limit=limits.STRANGERS, returns=schemas.TOKENS_OR_CHALLENGE, audited=True
+)
+def answer_challenge(data: Payload, execution: Execution) -> Answer:
+    return accounts.answer_challenge(data["challenge"], data["session"], data["answer"], known=execution.caller_is)
 
 
 @app.route("/auth/refresh", methods=["POST"], cors=CORS)
 @required_env_vars({"COGNITO_CLIENT_ID": [CognitoOperation.INITIATE_AUTH]})
-@validated(accounts.REFRESH, permission=public, limit=limits.STRANGERS)
+@validated(schemas.REFRESH, permission=public, limit=limits.STRANGERS, returns=schemas.ISSUED)
 def refresh(data: Payload) -> Answer:
     return accounts.refresh(data["refreshToken"])
 
 
 @app.route("/auth/forgot-password", methods=["POST"], cors=CORS)
 @required_env_vars({"COGNITO_CLIENT_ID": [CognitoOperation.FORGOT_PASSWORD]})
-@validated(accounts.EMAIL_ONLY, permission=public, limit=limits.STRANGERS)
+@validated(schemas.EMAIL_ONLY, permission=public, limit=limits.STRANGERS, returns=MESSAGE)
 def forgot_password(data: Payload) -> Answer:
     return accounts.forgot_password(data["email"])
 
@@ -106,9 +149,9 @@ def forgot_password(data: Payload) -> Answer:
         "USERS_TABLE": [DynamoDBOperation.UPDATE_ITEM],
     }
 )
-@validated(accounts.RESET_PASSWORD, permission=public, limit=limits.STRANGERS)
-def reset_password(data: Payload) -> Answer:
-    return accounts.reset_password(data["email"], data["code"], data["password"])
+@validated(schemas.RESET_PASSWORD, permission=public, limit=limits.STRANGERS, returns=MESSAGE, audited=True)
+def reset_password(data: Payload, execution: Execution) -> Answer:
+    return accounts.reset_password(data["email"], data["code"], data["password"], known=execution.caller_is)
 
 
 @app.route("/auth/signout", methods=["POST"], cors=CORS)
@@ -118,27 +161,27 @@ def reset_password(data: Payload) -> Answer:
         "USERS_TABLE": [DynamoDBOperation.UPDATE_ITEM],
     }
 )
-@validated(permission=signed_in, api_schema=None)
+@validated(permission=signed_in, api_schema=None, returns=MESSAGE, audited=True, opens_to_overspent=True)
 def sign_out(user: Caller) -> Answer:
     return accounts.sign_out(user)
 
 
 @app.route("/auth/validate", methods=["GET"], cors=CORS)
-@validated(permission=signed_in, access=APIAccessType.FULL_ACCESS)
+@validated(permission=signed_in, access=APIAccessType.FULL_ACCESS, returns=schemas.CALLER)
 def validate_token(user: Caller) -> Answer:
     return accounts.describe(user)
 
 
 @app.route("/auth/profile", methods=["GET"], cors=CORS)
 @required_env_vars({"USERS_TABLE": [DynamoDBOperation.GET_ITEM]})
-@validated(permission=signed_in, api_schema=None)
+@validated(permission=signed_in, api_schema=None, returns=schemas.PROFILE)
 def get_profile(user: Caller) -> Answer:
     return accounts.profile(user)
 
 
 @app.route("/auth/profile", methods=["PATCH"], cors=CORS)
 @required_env_vars({"USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM]})
-@validated(accounts.CHANGE_PROFILE, permission=signed_in, api_schema=None)
+@validated(schemas.CHANGE_PROFILE, permission=signed_in, api_schema=None, returns=schemas.PROFILE, audited=True)
 def change_profile(user: Caller, data: Payload) -> Answer:
     return accounts.change_profile(user, data)
 
@@ -150,13 +193,16 @@ def change_profile(user: Caller, data: Payload) -> Answer:
         "API_KEYS_TABLE": [DynamoDBOperation.QUERY, DynamoDBOperation.GET_ITEM, DynamoDBOperation.DELETE_ITEM],
         "COGNITO_USER_POOL_ID": [CognitoOperation.ADMIN_DELETE_USER],
         "IMAGES_TABLE": [DynamoDBOperation.QUERY, DynamoDBOperation.UPDATE_ITEM],
+        "ACTIONS_TABLE": [DynamoDBOperation.QUERY, DynamoDBOperation.DELETE_ITEM],
+        "USAGE_METRICS_DYNAMO_TABLE": [DynamoDBOperation.QUERY, DynamoDBOperation.BATCH_WRITE_ITEM],
+        "DAILY_TABLE": [DynamoDBOperation.QUERY, DynamoDBOperation.BATCH_WRITE_ITEM],
         "S3_INPUT_BUCKET": [S3Operation.LIST_OBJECT_VERSIONS, S3Operation.DELETE_OBJECTS],
         "S3_OUTPUT_BUCKET": [S3Operation.LIST_OBJECT_VERSIONS, S3Operation.DELETE_OBJECTS],
     }
 )
-@validated(permission=signed_in, api_schema=None)
-def erase_account(user: Caller) -> Answer:
-    return accounts.erase(user)
+@validated(permission=signed_in, api_schema=None, returns=MESSAGE, audited=True, opens_to_overspent=True)
+def erase_account(user: Caller, execution: Execution) -> Answer:
+    return accounts.erase(user, execution)
 
 
 # ============================================================================ uploads
@@ -172,7 +218,14 @@ def erase_account(user: Caller) -> Answer:
         "LINK_EXPIRY_SECONDS": [],
     }
 )
-@validated(uploads.CREATE, permission=signed_in, access=APIAccessType.FILE_UPLOAD)
+@api_tool(description="Announce a photo; the answer holds the presigned request to send it by.", tags=["images"])
+@validated(
+    uploads.CREATE,
+    permission=signed_in,
+    access=APIAccessType.FILE_UPLOAD,
+    returns=uploads.CREATED,
+    repeatable=True,
+)
 def create_upload(user: Caller, data: Payload) -> Answer:
     return uploads.create(user, data)
 
@@ -188,7 +241,8 @@ def create_upload(user: Caller, data: Payload) -> Answer:
         "LINK_EXPIRY_SECONDS": [],
     }
 )
-@validated(images.LIST, permission=signed_in, access=APIAccessType.FILE_UPLOAD)
+@api_tool(description="Your images, newest first, in pages.", tags=["images"], reads_only=True)
+@validated(images.LIST, permission=signed_in, access=APIAccessType.FILE_UPLOAD, returns=images.PAGE)
 def list_images(user: Caller, data: Payload) -> Answer:
     return images.listed(user.id, data)
 
@@ -201,7 +255,8 @@ def list_images(user: Caller, data: Payload) -> Answer:
         "LINK_EXPIRY_SECONDS": [],
     }
 )
-@validated(images.GET, permission=signed_in, access=APIAccessType.FILE_UPLOAD)
+@api_tool(description="One image: its status, metadata, and variants with links.", tags=["images"], reads_only=True)
+@validated(images.GET, permission=signed_in, access=APIAccessType.FILE_UPLOAD, returns=images.ONE)
 def get_image(user: Caller, data: Payload) -> Answer:
     return {"image": images.get(user.id, data["imageId"]).shown()}
 
@@ -214,7 +269,8 @@ def get_image(user: Caller, data: Payload) -> Answer:
         "S3_OUTPUT_BUCKET": [S3Operation.LIST_OBJECT_VERSIONS, S3Operation.DELETE_OBJECTS],
     }
 )
-@validated(images.DELETE, permission=signed_in, access=APIAccessType.FULL_ACCESS)
+@api_tool(description="Remove an image with every version of every file.", tags=["images"])
+@validated(images.DELETE, permission=signed_in, access=APIAccessType.FULL_ACCESS, returns=MESSAGE, audited=True)
 def delete_image(user: Caller, data: Payload) -> Answer:
     images.delete(user.id, data["imageId"])
     return {"message": "The image and its variants are deleted."}
@@ -229,11 +285,14 @@ def delete_image(user: Caller, data: Payload) -> Answer:
         "LINK_EXPIRY_SECONDS": [],
     }
 )
+@api_tool(description="Make a finished image's variants again.", tags=["images"])
 @validated(
     images.REPROCESS,
     permission=signed_in,
     access=APIAccessType.FILE_UPLOAD,
     limit=limits.Limit(60, limits.Window.MINUTE),
+    returns=images.ONE,
+    repeatable=True,
 )
 def reprocess_image(user: Caller, data: Payload) -> Answer:
     return pipeline.reprocess(user, data["imageId"])
@@ -248,9 +307,188 @@ def reprocess_image(user: Caller, data: Payload) -> Answer:
     }
 )
 @validated(images.GET_VARIANT, permission=signed_in, access=APIAccessType.FILE_UPLOAD)
-def get_variant(user: Caller, data: Payload, headers: Mapping[str, str]) -> Response:
+def get_variant(user: Caller, data: Payload, headers: Headers) -> Response:
     found = images.variant(user.id, data["imageId"], data["name"], headers.get("accept", "*/*"))
     return Response(status_code=302, body="", headers={"Location": images.link_to(found), "Vary": "Accept"})
+
+
+# ============================================================================ actions
+
+# Whoever may begin an action may see how it ends, and no action of another kind.
+ANY_ACTION = frozenset({APIAccessType.ACTIONS, APIAccessType.REPORTS, APIAccessType.EXPORTS})
+
+
+@app.route("/actions/process", methods=["POST"], cors=CORS)
+@required_env_vars(
+    {
+        "ACTIONS_TABLE": [DynamoDBOperation.PUT_ITEM, DynamoDBOperation.UPDATE_ITEM],
+        "IMAGES_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
+        "USERS_TABLE": [DynamoDBOperation.UPDATE_ITEM],
+        "DAILY_TABLE": [DynamoDBOperation.GET_ITEM],
+        "ACTIONS_QUEUE_URL": [SQSOperation.SEND_MESSAGE],
+        "S3_INPUT_BUCKET": [S3Operation.GET_OBJECT, S3Operation.GET_OBJECT_VERSION],
+        "S3_OUTPUT_BUCKET": [S3Operation.GET_OBJECT, S3Operation.PUT_OBJECT, S3Operation.DELETE_OBJECTS],
+        **delegation.NEEDS,
+        "MAX_FILE_SIZE": [],
+        "MAX_PIXELS": [],
+        "ALLOWED_TYPES": [],
+        "LINK_EXPIRY_SECONDS": [],
+    }
+)
+@api_tool(description="Resize, convert or analyze one of your COMPLETED images.", tags=["actions"])
+@validated(
+    processing.PROCESS,
+    permission=signed_in,
+    access=APIAccessType.ACTIONS,
+    limit=limits.Limit(60, limits.Window.MINUTE),
+    returns=processing.PROCESSED,
+    repeatable=True,
+    audited=True,
+)
+def process_file(user: Caller, data: Payload) -> Answer:
+    return processing.process_file(user, data)
+
+
+@app.route("/actions/report", methods=["POST"], cors=CORS)
+@required_env_vars(
+    {
+        "ACTIONS_TABLE": [DynamoDBOperation.PUT_ITEM, DynamoDBOperation.UPDATE_ITEM],
+        "USERS_TABLE": [DynamoDBOperation.UPDATE_ITEM],
+        "DAILY_TABLE": [DynamoDBOperation.QUERY],
+        "ACTIONS_QUEUE_URL": [SQSOperation.SEND_MESSAGE],
+        "S3_OUTPUT_BUCKET": [S3Operation.GET_OBJECT, S3Operation.PUT_OBJECT, S3Operation.DELETE_OBJECTS],
+        **delegation.NEEDS,
+        "LINK_EXPIRY_SECONDS": [],
+    }
+)
+@api_tool(
+    description="Make a report on usage and cost, on images and users, or a summary of both, over up to 366 days.",
+    tags=["actions", "reports"],
+)
+@validated(
+    reporting.REPORT,
+    permission=is_admin,
+    access=APIAccessType.REPORTS,
+    limit=limits.Limit(60, limits.Window.MINUTE),
+    returns=reporting.REPORTED,
+    repeatable=True,
+    audited=True,
+)
+def generate_report(user: Caller, data: Payload) -> Answer:
+    return reporting.generate_report(user, data)
+
+
+@app.route("/actions/export", methods=["POST"], cors=CORS)
+@required_env_vars(
+    {
+        "ACTIONS_TABLE": [
+            DynamoDBOperation.PUT_ITEM,
+            DynamoDBOperation.UPDATE_ITEM,
+            DynamoDBOperation.GET_ITEM,
+            DynamoDBOperation.QUERY,
+        ],
+        "IMAGES_TABLE": [DynamoDBOperation.QUERY],
+        "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
+        "API_KEYS_TABLE": [DynamoDBOperation.QUERY],
+        "DAILY_TABLE": [DynamoDBOperation.QUERY],
+        "ACTIONS_QUEUE_URL": [SQSOperation.SEND_MESSAGE],
+        "S3_OUTPUT_BUCKET": [
+            S3Operation.GET_OBJECT,
+            S3Operation.CREATE_MULTIPART_UPLOAD,
+            S3Operation.UPLOAD_PART,
+            S3Operation.COMPLETE_MULTIPART_UPLOAD,
+            S3Operation.ABORT_MULTIPART_UPLOAD,
+            S3Operation.LIST_OBJECT_VERSIONS,
+            S3Operation.DELETE_OBJECTS,
+        ],
+        "SENDER_EMAIL": [SESOperation.SEND_RAW_EMAIL],
+        **delegation.NEEDS,
+        "LINK_EXPIRY_SECONDS": [],
+    }
+)
+@api_tool(
+    description="Export your profile, activities and files as JSON, CSV or PDF, to download or as a link by e-mail.",
+    tags=["actions"],
+)
+@validated(
+    exporting.EXPORT,
+    permission=can_export,
+    access=APIAccessType.EXPORTS,
+    limit=limits.Limit(10, limits.Window.MINUTE),
+    returns=exporting.EXPORTED,
+    repeatable=True,
+    audited=True,
+)
+def export_data(user: Caller, data: Payload) -> Answer:
+    return exporting.export_data(user, data)
+
+
+@app.route("/actions/custom", methods=["POST"], cors=CORS)
+@required_env_vars(
+    {
+        "ACTIONS_TABLE": [DynamoDBOperation.PUT_ITEM, DynamoDBOperation.UPDATE_ITEM],
+        "USERS_TABLE": [DynamoDBOperation.UPDATE_ITEM],
+        **delegation.NEEDS,
+        "CUSTOM_ACTION_TYPES": [],
+    }
+)
+@validated(
+    delegation.CUSTOM,
+    permission=signed_in,
+    access=APIAccessType.ACTIONS,
+    limit=limits.Limit(60, limits.Window.MINUTE),
+    returns=delegation.ACCEPTED,
+    repeatable=True,
+    audited=True,
+)
+def run_custom_action(user: Caller, data: Payload) -> Answer:
+    return delegation.run_custom(user, data)
+
+
+@app.route("/actions", methods=["GET"], cors=CORS)
+@required_env_vars(
+    {
+        "ACTIONS_TABLE": [DynamoDBOperation.QUERY],
+        "S3_OUTPUT_BUCKET": [S3Operation.GET_OBJECT],
+        "LINK_EXPIRY_SECONDS": [],
+    }
+)
+@validated(actions.LIST, permission=signed_in, access=ANY_ACTION, returns=actions.PAGE)
+def list_actions(user: Caller, data: Payload) -> Answer:
+    return actions.listed(user, data)
+
+
+@app.route("/actions/{actionId}", methods=["GET"], cors=CORS)
+@required_env_vars(
+    {
+        "ACTIONS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
+        "USERS_TABLE": [DynamoDBOperation.UPDATE_ITEM],
+        "S3_OUTPUT_BUCKET": [S3Operation.GET_OBJECT],
+        **delegation.NEEDS,
+        "LINK_EXPIRY_SECONDS": [],
+    }
+)
+@api_tool(
+    description="How one of your actions stands, with links to the files that it made.",
+    tags=["actions"],
+    reads_only=True,
+)
+@validated(actions.GET, permission=signed_in, access=ANY_ACTION, returns=actions.ONE)
+def get_action(user: Caller, data: Payload) -> Answer:
+    return {"action": delegation.up_to_date(actions.seen_by(user, data["actionId"])).shown()}
+
+
+@app.route("/actions/{actionId}/callback", methods=["POST"], cors=CORS)
+@required_env_vars(
+    {
+        "ACTIONS_TABLE": [DynamoDBOperation.QUERY, DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
+        "USERS_TABLE": [DynamoDBOperation.UPDATE_ITEM],
+        **delegation.NEEDS,
+    }
+)
+@validated(delegation.CALLBACK, permission=public, limit=limits.STRANGERS, returns=MESSAGE)
+def take_callback(data: Payload, headers: Headers, body: bytes) -> Answer:
+    return delegation.take_callback(data, headers.get(signatures.HEADER.lower(), ""), body)
 
 
 # =============================================================================== keys
@@ -258,14 +496,14 @@ def get_variant(user: Caller, data: Payload, headers: Mapping[str, str]) -> Resp
 
 @app.route("/keys", methods=["POST"], cors=CORS)
 @required_env_vars({"API_KEYS_TABLE": [DynamoDBOperation.PUT_ITEM, DynamoDBOperation.QUERY]})
-@validated(api_keys.CREATE, permission=signed_in, api_schema=None)
+@validated(api_keys.CREATE, permission=signed_in, api_schema=None, returns=api_keys.ISSUED, audited=True)
 def create_key(user: Caller, data: Payload) -> Answer:
     return api_keys.create(user, data)
 
 
 @app.route("/keys", methods=["GET"], cors=CORS)
 @required_env_vars({"API_KEYS_TABLE": [DynamoDBOperation.QUERY]})
-@validated(permission=signed_in, api_schema=None)
+@validated(permission=signed_in, api_schema=None, returns=api_keys.PAGE, opens_to_overspent=True)
 def list_keys(user: Caller) -> Answer:
     return api_keys.listed(user)
 
@@ -281,33 +519,117 @@ def list_keys(user: Caller) -> Answer:
         ]
     }
 )
-@validated(api_keys.ROTATE, permission=signed_in, api_schema=None)
+@validated(api_keys.ROTATE, permission=signed_in, api_schema=None, returns=api_keys.ISSUED, audited=True)
 def rotate_key(user: Caller, data: Payload) -> Answer:
     return api_keys.rotate(user, data)
 
 
 @app.route("/keys/{keyId}", methods=["DELETE"], cors=CORS)
 @required_env_vars({"API_KEYS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.DELETE_ITEM]})
-@validated(api_keys.ONE, permission=signed_in, api_schema=None)
+@validated(api_keys.ONE, permission=signed_in, api_schema=None, returns=MESSAGE, audited=True, opens_to_overspent=True)
 def revoke_key(user: Caller, data: Payload) -> Answer:
     return api_keys.revoke(user, data["keyId"])
+
+
+# ============================================================================== usage
+
+
+@app.route("/usage", methods=["GET"], cors=CORS)
+@required_env_vars({"DAILY_TABLE": [DynamoDBOperation.QUERY]})
+@api_tool(
+    description="Your requests, their cost in dollars, and what became of your images, by day.",
+    tags=["usage"],
+    reads_only=True,
+)
+@validated(usage.GET, permission=signed_in, access=ANY_ACCESS, returns=usage.SUMMARY, opens_to_overspent=True)
+def get_usage(user: Caller, data: Payload) -> Answer:
+    return usage.own(user, data)
+
+
+# ============================================================================== agent
+
+
+@app.route("/agent/tools", methods=["GET"], cors=CORS)
+@validated(permission=signed_in, access=ANY_ACCESS, returns=tools.LIST)
+def list_tools(user: Caller) -> Answer:
+    return tools.listed(user)
+
+
+@app.route("/agent/{tool}", methods=["POST"], cors=CORS)
+@validated(tools.CALL, validate_body=False, permission=signed_in, access=ANY_ACCESS)
+def call_tool(data: Payload, body: bytes, offered: Payload) -> Answer:
+    return tools.call(data["tool"], parse_body(body), offered)
+
+
+@app.route("/mcp", methods=["POST"], cors=CORS)
+@validated(validate_body=False, permission=signed_in, access=ANY_ACCESS)
+def mcp(headers: Headers, body: bytes, offered: Payload) -> Response:
+    reply = protocol.reply(body, headers, offered)
+    return answers.json(reply.status, reply.body)
+
+
+# ============================================================================== admin
+
+
+@app.route("/admin/users", methods=["GET"], cors=CORS)
+@required_env_vars({"USERS_TABLE": [DynamoDBOperation.QUERY]})
+@validated(users.LIST, permission=is_admin, access=APIAccessType.ADMIN, returns=users.PAGE)
+def list_users(data: Payload) -> Answer:
+    return users.listed(data)
+
+
+@app.route("/admin/users/{userId}", methods=["PATCH"], cors=CORS)
+@required_env_vars(
+    {
+        "USERS_TABLE": [
+            DynamoDBOperation.GET_ITEM,
+            DynamoDBOperation.UPDATE_ITEM,
+            DynamoDBOperation.CONDITION_CHECK_ITEM,
+        ]
+    }
+)
+@validated(users.CHANGE_RIGHTS, permission=is_admin, access=APIAccessType.ADMIN, returns=users.ONE, audited=True)
+def change_rights(user: Caller, data: Payload) -> Answer:
+    return users.change_rights(user, data)
+
+
+@app.route("/admin/usage", methods=["GET"], cors=CORS)
+@required_env_vars({"DAILY_TABLE": [DynamoDBOperation.QUERY]})
+@validated(usage.GET_ALL, permission=is_admin, access=APIAccessType.ADMIN, returns=usage.EITHER)
+def get_all_usage(data: Payload) -> Answer:
+    return usage.of_all(data)
+
+
+@app.route("/admin/syncs", methods=["GET"], cors=CORS)
+@required_env_vars({"SYNCS_TABLE": [DynamoDBOperation.QUERY]})
+@validated(sync.LIST, permission=is_admin, access=APIAccessType.ADMIN, returns=sync.PAGE)
+def list_syncs(data: Payload) -> Answer:
+    return sync.listed(data)
+
+
+@app.route("/admin/audit", methods=["GET"], cors=CORS)
+@required_env_vars({"AUDIT_TABLE": [DynamoDBOperation.QUERY]})
+@validated(audit.LIST, permission=is_admin, access=APIAccessType.ADMIN, returns=audit.PAGE)
+def list_audit(data: Payload) -> Answer:
+    return audit.listed(data)
 
 
 # ================================================================================ web
 
 
 @app.route("/health", methods=["GET"], cors=CORS)
-@validated(permission=public)
-def health() -> Answer:
-    return {"status": "ok", "version": config.VERSION, "stage": config.stage()}
+@required_env_vars(health.SHOWN_NEEDS)
+@validated(permission=public, returns=health.HEALTH)
+def get_health() -> Answer:
+    return health.current()
 
 
 # =========================================================================== pipeline
 
 
-def owner(event: Event) -> str | None:
-    """Whose picture a step works on: the account that its cost is written down for."""
-    return event.get("userId")
+def owner(event: Event) -> Account:
+    """Whose picture a step works on, and the API key that it was announced with: its cost is written down for both."""
+    return event.get("userId"), event.get("apiKeyId")
 
 
 @app.on_s3_event(
@@ -345,7 +667,7 @@ def orchestrator(event: Event, context: Any) -> None:
 @app.lambda_function(name="validation")
 @required_env_vars(
     {
-        "S3_INPUT_BUCKET": [S3Operation.GET_OBJECT],
+        "S3_INPUT_BUCKET": [S3Operation.GET_OBJECT_VERSION],
         "MAX_FILE_SIZE": [],
         "MAX_PIXELS": [],
         "ALLOWED_TYPES": [],
@@ -360,7 +682,7 @@ def validation(event: Event, context: Any) -> Answer:
 @app.lambda_function(name="resize")
 @required_env_vars(
     {
-        "S3_INPUT_BUCKET": [S3Operation.GET_OBJECT],
+        "S3_INPUT_BUCKET": [S3Operation.GET_OBJECT_VERSION],
         "S3_OUTPUT_BUCKET": [S3Operation.PUT_OBJECT, S3Operation.DELETE_OBJECTS],
         "MAX_FILE_SIZE": [],
         "MAX_PIXELS": [],
@@ -395,6 +717,77 @@ def watermark(event: Event, context: Any) -> Answer:
     return pipeline.watermark(event)
 
 
+# ========================================================================== schedules
+
+
+def scheduled(function: Callable[..., Any]) -> Any:
+    """Fired by the clock as the table of schedules says; where the stage has switched that off, by hand alone."""
+    name = function.__name__
+    expression = schedules.expression(name)
+    if expression is None:
+        return app.lambda_function(name=name)(function)
+    handler = app.schedule(expression, name=name)(function)
+    # What is called by hand is no event of EventBridge, and Chalice's CloudWatchEvent cannot be built from it.
+    handler.event_class = LambdaFunctionEvent
+    return handler
+
+
+@scheduled
+@required_env_vars(sync.NEEDS)
+@track_execution
+def nightly_sync(event: Event, context: Any) -> Answer:
+    return jobs.run("nightly_sync", event, functools.partial(sync.run, "nightly", context=context))
+
+
+@scheduled
+@required_env_vars(sync.NEEDS)
+@track_execution
+def business_hours_sync(event: Event, context: Any) -> Answer:
+    return jobs.run("business_hours_sync", event, functools.partial(sync.run, "business_hours", context=context))
+
+
+@scheduled
+@required_env_vars(retention.CLEAN_UP_NEEDS)
+@track_execution
+def weekly_cleanup(event: Event, context: Any) -> Answer:
+    return jobs.run("weekly_cleanup", event, retention.clean_up)
+
+
+@scheduled
+@required_env_vars(
+    {
+        **leases.ASKING,
+        "DAILY_TABLE": [DynamoDBOperation.QUERY],
+        "S3_OUTPUT_BUCKET": [S3Operation.PUT_OBJECT],
+        "OPERATORS_TOPIC_ARN": [SNSOperation.PUBLISH],
+    }
+)
+@track_execution
+def monthly_report(event: Event, context: Any) -> Answer:
+    return jobs.run("monthly_report", event, reporting.make_monthly)
+
+
+@scheduled
+@required_env_vars(retention.ARCHIVE_NEEDS)
+@track_execution
+def quarterly_archive(event: Event, context: Any) -> Answer:
+    return jobs.run("quarterly_archive", event, retention.archive_quarter)
+
+
+@scheduled
+@required_env_vars(health.NEEDS)
+@track_execution
+def health_check(event: Event, context: Any) -> Answer:
+    return jobs.run("health_check", event, health.check)
+
+
+@scheduled
+@required_env_vars(sweeping.NEEDS)
+@track_execution
+def sweeper(event: Event, context: Any) -> Answer:
+    return jobs.run("sweeper", event, sweeping.sweep)
+
+
 # ========================================================= streams, topics and alerts
 
 
@@ -407,7 +800,43 @@ def watermark(event: Event, context: Any) -> Answer:
 @required_env_vars({"DAILY_TABLE": [DynamoDBOperation.PUT_ITEM, DynamoDBOperation.UPDATE_ITEM]})
 @track_execution
 def image_changes(event: Event, context: Any) -> None:
-    usage.count_changes(event)
+    images.count_changes(event)
+
+
+@app.on_dynamodb_record(
+    stream_arn=config.trigger_name("USAGE_STREAM_ARN"),
+    batch_size=100,
+    starting_position="TRIM_HORIZON",
+    maximum_batching_window_in_seconds=1,
+    name="usage_records",
+)
+@required_env_vars(
+    {
+        "DAILY_TABLE": [DynamoDBOperation.PUT_ITEM, DynamoDBOperation.UPDATE_ITEM],
+        "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
+    }
+)
+@track_execution(recorded=False)
+def usage_records(event: Event, context: Any) -> None:
+    usage.count_records(event)
+
+
+@app.on_dynamodb_record(
+    stream_arn=config.trigger_name("AUDIT_STREAM_ARN"),
+    batch_size=40,
+    starting_position="TRIM_HORIZON",
+    maximum_batching_window_in_seconds=1,
+    name="audit_entries",
+)
+@required_env_vars(
+    {
+        "AUDIT_INBOX_TABLE": [DynamoDBOperation.DELETE_ITEM],
+        "AUDIT_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.PUT_ITEM, DynamoDBOperation.UPDATE_ITEM],
+    }
+)
+@track_execution
+def audit_entries(event: Event, context: Any) -> None:
+    audit.append(event)
 
 
 @app.on_sns_message(topic=config.trigger_name("SNS_TOPIC_ARN"), name="notifications")
@@ -415,6 +844,37 @@ def image_changes(event: Event, context: Any) -> None:
 @track_execution
 def notifications(event: Event, context: Any) -> None:
     webhooks.deliver(event)
+
+
+@app.on_sqs_message(queue=config.trigger_name("ACTIONS_QUEUE_URL"), batch_size=1, name="action_worker")
+@required_env_vars(
+    {
+        "ACTIONS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM, DynamoDBOperation.QUERY],
+        "IMAGES_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM, DynamoDBOperation.QUERY],
+        "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
+        "API_KEYS_TABLE": [DynamoDBOperation.QUERY],
+        "DAILY_TABLE": [DynamoDBOperation.QUERY],
+        "S3_INPUT_BUCKET": [S3Operation.GET_OBJECT_VERSION],
+        "S3_OUTPUT_BUCKET": [
+            S3Operation.GET_OBJECT,
+            S3Operation.PUT_OBJECT,
+            S3Operation.DELETE_OBJECTS,
+            S3Operation.CREATE_MULTIPART_UPLOAD,
+            S3Operation.UPLOAD_PART,
+            S3Operation.COMPLETE_MULTIPART_UPLOAD,
+            S3Operation.ABORT_MULTIPART_UPLOAD,
+            S3Operation.LIST_OBJECT_VERSIONS,
+        ],
+        "SENDER_EMAIL": [SESOperation.SEND_RAW_EMAIL],
+        "MAX_FILE_SIZE": [],
+        "MAX_PIXELS": [],
+        "ALLOWED_TYPES": [],
+        "LINK_EXPIRY_SECONDS": [],
+    }
+)
+@track_execution
+def action_worker(event: Event, context: Any) -> None:
+    queued_actions.work(event)
 
 
 @app.on_sqs_message(queue=config.trigger_name("CRITICAL_ERRORS_SQS_QUEUE_NAME"), batch_size=10, name="critical_errors")

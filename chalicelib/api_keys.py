@@ -5,9 +5,13 @@ consistent read decides; and an anchor under "userId#keyId" that names the hashe
 reaches all of them, in one transaction and with the next request.
 """
 
+import base64
+import contextlib
 import hashlib
 import hmac
+import re
 import secrets
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -15,7 +19,6 @@ from typing import Any, Self
 
 from chalicelib import users
 from chalicelib.core import limits, log, records
-from chalicelib.core.access import APIAccessType, Caller
 from chalicelib.core.errors import (
     ConflictError,
     InvalidRequestError,
@@ -24,14 +27,18 @@ from chalicelib.core.errors import (
     PermissionDeniedError,
 )
 from chalicelib.core.grants import DynamoDBOperation, required_env_vars
+from chalicelib.core.operations import APIAccessType, Caller
+from chalicelib.core.payload import TEXT, page_of, shape
 from chalicelib.core.table import Attr, ConditionFailedError, Table, transact
 
 KEYS = Table("API_KEYS_TABLE", "keyHash")
 BY_USER = Table("API_KEYS_TABLE", "userId", "keyId", index="by-user")
 
 PREFIX = "drk_"
-# 256 bits: what SHA-256 can hold, and more than anyone can guess.
+# 256 bits: what SHA-256 can hold, and more than anyone can guess. In base 64 they have 43 characters; a checksum of
+# six follows, so that junk is told apart without a look at the table, and scanners for leaked keys see no others.
 _SECRET_BYTES = 32
+_SECRET_FORM = re.compile(re.escape(PREFIX) + r"[A-Za-z0-9_-]{43}[A-Za-z0-9_-]{6}")
 DEFAULT_GRACE_SECONDS = 86_400
 _LONGEST_GRACE_SECONDS = 30 * 86_400
 _LAST_USED_EVERY = timedelta(minutes=1)
@@ -66,6 +73,21 @@ ROTATE = {
 }
 
 
+_SHOWN = shape(
+    {
+        "keyId": TEXT,
+        "name": TEXT,
+        "accessTypes": {"type": "array", "items": TEXT},
+        "createdAt": TEXT,
+        "expiresAt": {"type": ["string", "null"]},
+        "lastUsedAt": {"type": ["string", "null"]},
+        "limits": {"type": "object"},
+    }
+)
+ISSUED = shape({"keyId": TEXT, "key": TEXT, "apiKey": _SHOWN}, {"graceEnd": TEXT})
+PAGE = page_of(_SHOWN)
+
+
 class ApiKeyNotFoundError(NotFoundError):
     code, message = "API_KEY_NOT_FOUND", "There is no such API key."
 
@@ -83,7 +105,7 @@ class ApiKey:
     expires_at: str | None = None
     grace_end: str | None = None
     last_used_at: str | None = None
-    limits: Mapping[str, int] = field(default_factory=dict)
+    limits: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> Self:
@@ -144,9 +166,11 @@ def authenticate(secret: str) -> Caller:
     """The caller behind a key.
 
     Raises:
-        NotAuthenticatedError: no such key, or it has expired, was revoked, or was rotated too long ago.
-        PermissionDeniedError: its user has been switched off.
+        NotAuthenticatedError: no such key, or it has expired, was revoked, or was rotated too long ago. What cannot
+            be a key of ours is refused unread.
     """
+    if not _is_well_formed(secret):
+        raise NotAuthenticatedError
     key_hash = _hash(secret)
     item = KEYS.get(key_hash)
     # An anchor is no key, although it stands in the same table.
@@ -268,7 +292,9 @@ def revoke(user: Caller, key_id: str) -> dict[str, Any]:
 def erase_all(user_id: str) -> None:
     """Ends all keys of a user."""
     for key in _current(user_id):
-        _revoke(_own(user_id, key.key_id))
+        # The index is a moment behind the table: a key that is gone already may still be in it.
+        with contextlib.suppress(ApiKeyNotFoundError):
+            _revoke(_own(user_id, key.key_id))
 
 
 def _revoke(anchor: Mapping[str, Any]) -> None:
@@ -289,7 +315,17 @@ def _anchor(user_id: str, key_id: str) -> str:
 
 
 def _new_secret() -> str:
-    return PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
+    start = PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
+    return start + _checksum(start)
+
+
+def _is_well_formed(secret: str) -> bool:
+    return _SECRET_FORM.fullmatch(secret) is not None and _checksum(secret[:-6]) == secret[-6:]
+
+
+def _checksum(start: str) -> str:
+    """CRC-32 of all that stands before it, in base 64: six characters."""
+    return base64.urlsafe_b64encode(zlib.crc32(start.encode()).to_bytes(4, "big")).decode().rstrip("=")
 
 
 def _normal(expires_at: str) -> str:

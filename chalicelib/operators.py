@@ -12,10 +12,15 @@ def notify_of_errors(event: Mapping[str, Any]) -> None:
     for entry in event["Records"]:
         record = json.loads(entry["body"])
         subject = f"{record['stage']}: {record['errorType']} in {record['operation']}"
-        aws.client("sns").publish(
-            TopicArn=config.get("OPERATORS_TOPIC_ARN"),
-            # Amazon SNS takes subjects of up to 100 characters.
-            Subject=subject[:100],
-            Message=json.dumps(record, indent=2),
-        )
+        tell(subject, record)
         log.info("OPERATORS_NOTIFIED", fingerprint=record["fingerprint"])
+
+
+def tell(subject: str, record: Mapping[str, Any]) -> None:
+    """One notification."""
+    aws.client("sns").publish(
+        TopicArn=config.get("OPERATORS_TOPIC_ARN"),
+        # Amazon SNS takes subjects of up to 100 characters.
+        Subject=subject[:100],
+        Message=json.dumps(record, indent=2),
+    )

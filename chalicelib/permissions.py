@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.core.access import Caller, public
+from chalicelib.core.operations import Caller, public
 
-__all__ = ["is_admin", "public", "signed_in"]
+__all__ = ["can_export", "is_admin", "public", "signed_in"]
 
 
 def signed_in(user: Caller, data: Mapping[str, Any]) -> bool:
@@ -15,3 +15,8 @@ def signed_in(user: Caller, data: Mapping[str, Any]) -> bool:
 
 def is_admin(user: Caller, data: Mapping[str, Any]) -> bool:
     return user.role == "ADMIN"
+
+
+def can_export(user: Caller, data: Mapping[str, Any]) -> bool:
+    """Whoever an administrator has given the right to export what they own."""
+    return user.can_export_data

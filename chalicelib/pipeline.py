@@ -12,16 +12,14 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from chalicelib import external, images, imaging
-from chalicelib.core import aws, config, log
-from chalicelib.core.access import Caller
-from chalicelib.images import Variant
-from chalicelib.imaging import ImageInfo, ImageRejectedError, Limits, Mark, Recipe, Rendition, Size
+from chalicelib.core import aws, config, log, objects
+from chalicelib.core.operations import Caller
+from chalicelib.images import Image, Variant
+from chalicelib.imaging import ImageInfo, ImageRejectedError, Mark, Recipe, Rendition, Size
 from chalicelib.imaging.values import OUTPUTS
 
 Step = Mapping[str, Any]
 
-# What Python, boto3 and the bytes of a picture take of a function's memory.
-_OWN_MEMORY_MB = 256
 # So small that it goes into the image's row, as a data URI to show while the real one loads.
 _PLACEHOLDER = Size("placeholder", 24, 24)
 
@@ -34,15 +32,50 @@ def enqueue_uploads(event: Mapping[str, Any]) -> None:
     for record in event.get("Records", ()):
         found = record["s3"]["object"]
         # Keys come URL-encoded, exactly once (Amazon S3, "Event message structure").
-        key = unquote_plus(found["key"])
-        image = images.uploaded(key, int(found.get("size", 0)), found.get("versionId"))
-        if image is not None:
-            _enqueue(image.message())
-            continue
-        log.info("UPLOAD_IGNORED", s3Key=key)
-        version = found.get("versionId")
-        if images.is_left_over(key, version):
-            _discard(config.get("S3_INPUT_BUCKET"), [{"Key": key, "VersionId": version}])
+        take_upload(unquote_plus(found["key"]), int(found.get("size", 0)), found.get("versionId"))
+
+
+def take_upload(key: str, size: int, version: str | None) -> bool:
+    """Queues an object that was uploaded, of `size` bytes; False where nothing is to be done with it.
+
+    What no image will ever use is removed.
+    """
+    image = images.uploaded(key, size, version)
+    if image is not None:
+        _enqueue(image.message())
+        return True
+    log.info("UPLOAD_IGNORED", s3Key=key)
+    if version is not None and images.is_left_over(key, version):
+        objects.discard(config.get("S3_INPUT_BUCKET"), [{"Key": key, "VersionId": version}])
+    return False
+
+
+def send_on(image: Image) -> None:
+    """Queues the message that leads an unfinished image on: to the execution that its row names, or to its first."""
+    before = None if image.execution is None else images.previous_execution(image.execution)
+    _enqueue(image.message() if before is None else {**image.message(), "retryOf": before})
+
+
+def send_again(image: Image) -> None:
+    """Queues a finished image for one more execution, as its owner's `reprocess` would."""
+    _enqueue({**image.message(), "retryOf": image.execution})
+
+
+def announce_failure(image: Image) -> None:
+    """Tells those who listen of an image that FAILED beside the state machine, in the state machine's words."""
+    told = {
+        "imageId": image.image_id,
+        "userId": image.user_id,
+        "fileName": image.file_name,
+        "status": str(image.status),
+        "execution": image.execution,
+        "reason": image.reason,
+    }
+    aws.client("sns").publish(
+        TopicArn=config.get("SNS_TOPIC_ARN"),
+        Message=json.dumps(told),
+        MessageAttributes={"status": {"DataType": "String", "StringValue": str(image.status)}},
+    )
 
 
 def _enqueue(message: Mapping[str, Any]) -> None:
@@ -62,7 +95,7 @@ def reprocess(user: Caller, image_id: str) -> dict[str, Any]:
     image = images.get(user.id, image_id)
     if not image.is_finished:
         raise images.ImageBusyError
-    _enqueue({**image.message(), "retryOf": image.execution})
+    send_again(image)
     return {"image": images.run_again(image).shown()}
 
 
@@ -95,6 +128,7 @@ def _start(message: Mapping[str, Any]) -> None:
         **image.message(),
         "objectVersion": image.object_version or "null",
         "execution": image.execution,
+        "apiKeyId": image.api_key_id,
         "correlationId": message.get("correlationId") or image.execution,
     }
     aws.client("stepfunctions").start_execution(
@@ -120,7 +154,7 @@ def validate(step: Step) -> dict[str, Any]:
     """
     data = _original(step)
     _scan(data)
-    info = imaging.check(data, step["fileType"], _limits())
+    info = imaging.check(data, step["fileType"], images.decoding_limits())
     return {**step, "validationResult": "valid", "imageMetadata": _metadata(info)}
 
 
@@ -146,7 +180,7 @@ def _scan(data: bytes) -> None:
 
 def resize(step: Step) -> dict[str, Any]:
     """Adds `resizedImages`: the original, decoded once, in every size and format; and the placeholder."""
-    renditions = imaging.render(_original(step), _recipe(), _limits())
+    renditions = imaging.render(_original(step), _recipe(), images.decoding_limits())
     tiny = next(each for each in renditions if each.name == _PLACEHOLDER.name)
     stored = _store_all(step, (each for each in renditions if each.name != _PLACEHOLDER.name))
     return {
@@ -178,7 +212,7 @@ def watermark(step: Step) -> dict[str, Any]:
 
 
 def _marked(resized: Mapping[str, Any], mark: Mark) -> Rendition:
-    stored = aws.client("s3").get_object(Bucket=config.get("S3_OUTPUT_BUCKET"), Key=resized["s3Key"])
+    data = objects.read(config.get("S3_OUTPUT_BUCKET"), resized["s3Key"])
     width, _, height = resized["dimensions"].partition("x")
     media_type, extension = OUTPUTS[resized["format"]]
     return Rendition(
@@ -189,24 +223,12 @@ def _marked(resized: Mapping[str, Any], mark: Mark) -> Rendition:
         width=int(width),
         height=int(height),
         watermarked=True,
-        data=imaging.mark(stored["Body"].read(), mark),
+        data=imaging.mark(data, mark),
     )
 
 
 def _original(step: Step) -> bytes:
-    """The bytes of the version that was uploaded; what is too large is refused before it is read."""
-    request = {"Bucket": config.get("S3_INPUT_BUCKET"), "Key": step["s3Key"]}
-    if step["objectVersion"] != "null":
-        request["VersionId"] = step["objectVersion"]
-    answer = aws.client("s3").get_object(**request)
-    largest = config.integer("MAX_FILE_SIZE")
-    if answer["ContentLength"] > largest:
-        answer["Body"].close()
-        raise ImageRejectedError(
-            "too_large", f"The file has {answer['ContentLength']:,} bytes; at most {largest:,} are accepted."
-        )
-    data: bytes = answer["Body"].read()
-    return data
+    return images.original(step["s3Key"], step["objectVersion"])
 
 
 def _store_all(step: Step, made: Iterable[Rendition]) -> list[tuple[dict[str, Any], dict[str, str]]]:
@@ -216,24 +238,16 @@ def _store_all(step: Step, made: Iterable[Rendition]) -> list[tuple[dict[str, An
         for each in made:
             stored.append(_store(step, each))
     except Exception:
-        _discard(config.get("S3_OUTPUT_BUCKET"), [written for _, written in stored])
+        objects.discard(config.get("S3_OUTPUT_BUCKET"), [written for _, written in stored])
         raise
     return stored
 
 
-def _discard(bucket: str, versions: list[dict[str, str]]) -> None:
-    if versions:
-        aws.client("s3").delete_objects(Bucket=bucket, Delete={"Objects": versions, "Quiet": True})
-
-
 def _store(step: Step, made: Rendition) -> tuple[dict[str, Any], dict[str, str]]:
     """Writes a finished file; gives the variant as the steps hand it on, and the object version it became."""
-    bucket = config.get("S3_OUTPUT_BUCKET")
     suffix = "-watermarked" if made.watermarked else ""
     key = f"processed/{step['userId']}/{step['imageId']}-{made.name}{suffix}.{made.extension}"
-    answer = aws.client("s3").put_object(
-        Bucket=bucket, Key=key, Body=made.data, ContentType=made.media_type, CacheControl="private, max-age=3600"
-    )
+    written = objects.write(config.get("S3_OUTPUT_BUCKET"), key, made.data, made.media_type)
     variant = Variant(
         size=made.name,
         dimensions=f"{made.width}x{made.height}",
@@ -242,20 +256,10 @@ def _store(step: Step, made: Rendition) -> tuple[dict[str, Any], dict[str, str]]
         file_size=len(made.data),
         watermarked=made.watermarked,
     )
-    return variant.to_item(), {"Key": key, "VersionId": answer.get("VersionId", "null")}
+    return variant.to_item(), written
 
 
 # -------------------------------------------------------------- settings as values
-
-
-def _limits() -> Limits:
-    return Limits(
-        max_bytes=config.integer("MAX_FILE_SIZE"),
-        max_pixels=config.integer("MAX_PIXELS"),
-        allowed_types=frozenset(config.words("ALLOWED_TYPES")),
-        # A function over its memory is killed without a word; its decoding child is stopped before that, with a reason.
-        memory_bytes=(config.function_memory_mb() - _OWN_MEMORY_MB) * 1024 * 1024,
-    )
 
 
 def _recipe(mark: Mark | None = None) -> Recipe:
@@ -294,11 +298,5 @@ def _mark() -> Mark:
         color=config.get("WATERMARK_COLOR"),
         position=config.get("WATERMARK_POSITION"),
         opacity=config.number("WATERMARK_OPACITY"),
-        image=_mark_image(key) if key else None,
+        image=objects.read(config.get("S3_OUTPUT_BUCKET"), key) if key else None,
     )
-
-
-def _mark_image(key: str) -> bytes:
-    answer = aws.client("s3").get_object(Bucket=config.get("S3_OUTPUT_BUCKET"), Key=key)
-    image: bytes = answer["Body"].read()
-    return image

@@ -5,21 +5,23 @@ from typing import Any
 
 from chalicelib import images
 from chalicelib.core import aws, config, log, records
-from chalicelib.core.access import Caller
 from chalicelib.core.errors import TooLargeError, UnsupportedTypeError
+from chalicelib.core.operations import Caller
+from chalicelib.core.payload import TEXT, shape
 from chalicelib.images import EXTENSIONS, Image, Status
 
-CREATE = {
-    "type": "object",
-    "properties": {
+CREATE = shape(
+    {
         "fileName": {"type": "string", "minLength": 1, "maxLength": 1024},
         "fileType": {"type": "string", "minLength": 1, "maxLength": 100},
-        "fileSize": {"type": "integer", "minimum": 0},
-        "method": {"enum": ["PUT", "POST"]},
     },
-    "required": ["fileName", "fileType"],
-    "additionalProperties": False,
-}
+    {"fileSize": {"type": "integer", "minimum": 0}, "method": {"enum": ["PUT", "POST"]}},
+)
+_FIELDS = {"type": "object", "additionalProperties": TEXT}
+CREATED = shape(
+    {"imageId": TEXT, "fileKey": TEXT, "expiresIn": {"type": "integer"}, "method": TEXT, "uploadUrl": TEXT},
+    {"headers": _FIELDS, "fields": _FIELDS},
+)
 # Whoever holds a link may use it: an hour is the longest that we give, whatever is configured.
 _LONGEST_EXPIRY_SECONDS = 3600
 
@@ -50,6 +52,7 @@ def create(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
         status=Status.PENDING,
         created_at=records.now(),
         file_size=file_size,
+        api_key_id=user.api_key_id,
     )
     images.create(image)
     log.info("UPLOAD_CREATED", imageId=image_id, userId=user.id, fileType=file_type, fileSize=file_size)

@@ -1,61 +1,225 @@
-"""The day's sums, for a user and for all: images, bytes, formats, failures by reason. Owns DAILY_TABLE."""
+"""What tracking wrote, summed by day: for the user's own eyes, for administrators, and against limits of spending."""
 
-import time
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from chalicelib.core import log
-from chalicelib.core.table import ConditionFailedError, Table, transact
+from chalicelib import daily, users
+from chalicelib.core import aws, records, spending
+from chalicelib.core.errors import InvalidRequestError
+from chalicelib.core.operations import Caller
+from chalicelib.core.payload import TEXT, page_of, shape
+from chalicelib.core.tracking import SYSTEM_ACCOUNT
+from chalicelib.daily import EVERY_USER, EVERYONE, Entry
 
-DAILY = Table("DAILY_TABLE", "scope", "day#what")
-EVERYONE = "all"
-# A stream keeps its records for a day: after two, none can come a second time.
-_MARK_SECONDS = 2 * 86_400
+DEFAULT_DAYS = 30
+MAX_DAYS = 366
+MAX_PAGE = 1000
+DEFAULT_PAGE = 100
 
+_DATE = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\d$"}
+_PERIOD = {"start": _DATE, "end": _DATE}
+GET = shape({}, _PERIOD)
+GET_ALL = shape(
+    {},
+    {
+        **_PERIOD,
+        "userId": {"type": "string", "minLength": 1, "maxLength": 100},
+        "by": {"enum": ["operation", "user"]},
+        "limit": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE},
+        "cursor": {"type": "string", "maxLength": 400},
+    },
+)
 
-def count_changes(event: Mapping[str, Any]) -> None:
-    """Adds what a stream's records say happened to images; a record that comes twice counts once."""
-    for record in event["Records"]:
-        change = record["dynamodb"]
-        sums = _sums(change.get("OldImage"), change.get("NewImage"))
-        if sums:
-            _add(record["eventID"], change["NewImage"]["userId"]["S"], _day(change["NewImage"]), sums)
-
-
-def _sums(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> Counter[str]:
-    """What a change of an image's row adds to the day, by name."""
-    before, after = _text(old, "status"), _text(new, "status")
-    if new is None or before == after:
-        return Counter()
-    if after == "UPLOADED":
-        size = int(new.get("fileSize", {}).get("N", "0"))
-        return Counter({"images": 1, "bytes": size, f"format:{_text(new, 'fileType')}": 1})
-    if after == "COMPLETED":
-        return Counter({"completed": 1})
-    if after == "FAILED":
-        return Counter({"failed": 1, f"failed:{_text(new, 'reason').partition(':')[0]}": 1})
-    return Counter({"deleted": 1}) if after == "DELETED" else Counter()
-
-
-def _text(image: Mapping[str, Any] | None, name: str) -> str:
-    return "" if image is None else str(image.get(name, {}).get("S", ""))
+_SUMS = {
+    "requests": {"type": "integer"},
+    "failures": {"type": "integer"},
+    "dollars": {"type": "number"},
+    "milliseconds": {"type": "number"},
+}
 
 
-def _day(image: Mapping[str, Any]) -> str:
-    moment = _text(image, "processedAt") or _text(image, "uploadedAt") or _text(image, "createdAt")
-    return moment[:10]
+def _sums_by(name: str) -> dict[str, Any]:
+    """A list of sums, each under what `name` says."""
+    shown = {name: {"type": "string"}, **_SUMS}
+    return {
+        "type": "array",
+        "items": shape(shown),
+    }
 
 
-def _add(event_id: str, user_id: str, day: str, sums: Mapping[str, int]) -> None:
-    """Adds the sums to both scopes and leaves the record's mark, all or nothing."""
-    mark = DAILY.creating({**DAILY.key(f"seen#{event_id}", "seen"), "ttl": int(time.time()) + _MARK_SECONDS})
-    additions = [
-        DAILY.adding(DAILY.key(scope, f"{day}#{what}"), "sum", by)
-        for scope in (user_id, EVERYONE)
-        for what, by in sums.items()
-    ]
+SUMMARY = shape(
+    {
+        "period": shape(_PERIOD),
+        "totals": shape(_SUMS),
+        "images": {"type": "object", "additionalProperties": {"type": "integer"}},
+        "byDay": _sums_by("day"),
+        "byOperation": _sums_by("operation"),
+        "byKey": _sums_by("keyId"),
+    }
+)
+USERS_DAYS = page_of(shape({"day": _DATE, "userId": TEXT, **_SUMS}))
+EITHER = {"type": "object", "anyOf": [SUMMARY, USERS_DAYS]}
+
+
+# -------------------------------------------------------------- from the stream of usage records
+
+
+def count_records(event: Mapping[str, Any]) -> None:
+    """Adds each usage record of a stream's batch to the day's sums and to what its user spent, exactly once."""
+    written = {
+        record["eventID"]: aws.unmarshal(record["dynamodb"]["NewImage"])
+        for record in event["Records"]
+        if record["eventName"] == "INSERT"
+    }
+
+    def spent(entries: list[Entry]) -> list[dict[str, Any]]:
+        return _spending([written[entry.event_id] for entry in entries])
+
+    accounts = {usage["account"] for usage in written.values()} - {SYSTEM_ACCOUNT}
+    # What an erased account did last is read here after the erasure: it counts for all, and for nobody in particular.
+    gone = {account for account in accounts if users.find(account) is None}
+    entries = [Entry(event_id, _sums(usage, gone)) for event_id, usage in written.items()]
+    daily.add_once(entries, also=spent)
+
+
+def _sums(usage: Mapping[str, Any], gone: Container[str]) -> dict[daily.Row, dict[str, Any]]:
+    account, day = usage["account"], usage["timestamp"][:10]
+    rows = [(EVERYONE, day, f"operation:{usage['operation']}")]
+    if account not in gone:
+        rows.append((account, day, f"operation:{usage['operation']}"))
+        if account != SYSTEM_ACCOUNT:
+            rows.append((EVERY_USER, day, f"user:{account}"))
+        if usage.get("api_key_id"):
+            rows.append((account, day, f"key:{usage['api_key_id']}"))
+    by = {
+        "requests": 1,
+        "failures": 0 if usage["success"] else 1,
+        "dollars": usage["lambda_cost"],
+        "milliseconds": usage["duration_ms"],
+    }
+    return dict.fromkeys(rows, by)
+
+
+def _spending(usages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The writes that add the runs' dollars to each user's row."""
+    runs: dict[str, list[users.Run]] = {}
+    for usage in usages:
+        if usage["account"] != SYSTEM_ACCOUNT:
+            whose = filter(None, (spending.USER, usage.get("api_key_id")))
+            run = usage["timestamp"], dict.fromkeys(whose, usage["lambda_cost"])
+            runs.setdefault(usage["account"], []).append(run)
+    return [write for account, its in runs.items() for write in users.spending_more(account, its)]
+
+
+# ------------------------------------------------------------------------------------- reading
+
+
+def own(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
+    """The caller's usage and cost of a period, by day, operation and API key; and what became of their images."""
+    return summary(user.id, *period(data))
+
+
+def of_all(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Everyone's usage by day and operation, or one user's; or, `by` user, a page of users' days, newest first."""
+    start, end = period(data)
+    if data.get("by") == "user" and "userId" not in data:
+        return _by_user(start, end, data)
+    return summary(data.get("userId", EVERYONE), start, end)
+
+
+def _by_user(start: str, end: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    after = _after(data, start, end)
+    items, next_after = daily.page(EVERY_USER, start, end, data.get("limit", DEFAULT_PAGE), after)
+    return {
+        "items": [
+            {"day": day, "userId": what.partition(":")[2], **_whole(item)}
+            for item in items
+            for day, _, what in [item["day#what"].partition("#")]
+        ],
+        "nextCursor": None if next_after is None else records.to_cursor(next_after),
+    }
+
+
+def _after(data: Mapping[str, Any], start: str, end: str) -> str | None:
+    """Where the page begins; DynamoDB takes no place outside of the days that are asked for."""
+    if "cursor" not in data:
+        return None
+    after = records.from_cursor(data["cursor"])
+    if not f"{start}#" <= after <= f"{end}#~":
+        raise InvalidRequestError(details=[{"field": "cursor", "message": "is not a cursor of this list"}])
+    return after
+
+
+def summary(scope: str, start: str, end: str) -> dict[str, Any]:
+    """The sums of a scope from day to day. Reads days and not records: a row an operation, key and day."""
+    totals: dict[str, dict[str, dict[str, Any]]] = {"day": {}, "operation": {}, "key": {}}
+    images: dict[str, int] = {}
+    for day, what, numbers in daily.rows(scope, start, end):
+        kind, _, name = what.partition(":")
+        if kind == "operation":
+            _add(totals["day"].setdefault(day, {}), numbers)
+        if kind in ("operation", "key"):
+            _add(totals[kind].setdefault(name, {}), numbers)
+        elif "sum" in numbers:
+            images[what] = images.get(what, 0) + int(numbers["sum"])
+    total: dict[str, Any] = {}
+    for numbers in totals["day"].values():
+        _add(total, numbers)
+    return {
+        "period": {"start": start, "end": end},
+        "totals": _whole(total),
+        "images": images,
+        "byDay": [{"day": day, **_whole(numbers)} for day, numbers in sorted(totals["day"].items())],
+        "byOperation": [{"operation": name, **_whole(numbers)} for name, numbers in _dearest(totals["operation"])],
+        "byKey": [{"keyId": name, **_whole(numbers)} for name, numbers in _dearest(totals["key"])],
+    }
+
+
+def typical_time(operation: str) -> str | None:
+    """How long an operation took on average today, in words; None where it has not run."""
+    row = daily.DAILY.get(EVERYONE, f"{datetime.now(UTC).date().isoformat()}#operation:{operation}")
+    if row is None or not row.get("requests"):
+        return None
+    seconds = max(1, round(float(row["milliseconds"] / row["requests"]) / 1000))
+    return f"{seconds} second{'' if seconds == 1 else 's'}"
+
+
+def _add(total: dict[str, Any], numbers: Mapping[str, Any]) -> None:
+    for name in _SUMS:
+        total[name] = total.get(name, 0) + numbers.get(name, 0)
+
+
+def _whole(numbers: Mapping[str, Any]) -> dict[str, Any]:
+    sums = {name: numbers.get(name, 0) for name in _SUMS}
+    return sums | {name: int(sums[name]) for name in ("requests", "failures")}
+
+
+def _dearest(sums: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any]]]:
+    return sorted(sums.items(), key=lambda each: (-each[1]["dollars"], each[0]))
+
+
+def period(data: Mapping[str, Any]) -> tuple[str, str]:
+    """The days from `start` to `end`, both included; the last DEFAULT_DAYS where they are not named.
+
+    Raises:
+        InvalidRequestError: no such day, the end before the start, or more than MAX_DAYS.
+    """
+    end = _day(data, "end") or datetime.now(UTC).date()
+    # The calendar has a first day.
+    days_before = min(DEFAULT_DAYS - 1, (end - date.min).days)
+    start = _day(data, "start") or end - timedelta(days=days_before)
+    if start > end:
+        raise InvalidRequestError(details=[{"field": "end", "message": "must not be before start"}])
+    if (end - start).days >= MAX_DAYS:
+        raise InvalidRequestError(details=[{"field": "start", "message": f"must be within {MAX_DAYS} days of end"}])
+    return start.isoformat(), end.isoformat()
+
+
+def _day(data: Mapping[str, Any], name: str) -> date | None:
+    if name not in data:
+        return None
     try:
-        transact(mark, *additions)
-    except ConditionFailedError:
-        log.info("CHANGE_COUNTED_BEFORE", eventId=event_id)
+        return date.fromisoformat(data[name])
+    except ValueError:
+        raise InvalidRequestError(details=[{"field": name, "message": "is no day of the calendar"}]) from None

@@ -1,17 +1,28 @@
 """The users' rows: who may act, in which role, and what they prefer. Owns USERS_TABLE."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Self
 
-from chalicelib.core import limits, records
-from chalicelib.core.access import Caller
-from chalicelib.core.errors import PermissionDeniedError
-from chalicelib.core.table import Attr, ConditionFailedError, Table
+from chalicelib.core import limits, log, records, spending
+from chalicelib.core.errors import ConflictError, NotFoundError, PermissionDeniedError
+from chalicelib.core.operations import Caller
+from chalicelib.core.payload import TEXT, page_of, shape
+from chalicelib.core.spending import Spent
+from chalicelib.core.table import Attr, ConditionFailedError, Table, transact
 
 USERS = Table("USERS_TABLE", "userId")
+BY_ROLE = Table("USERS_TABLE", "role", "userId", index="by-role")
+BY_EMAIL = Table("USERS_TABLE", "email", "userId", index="by-email")
+
+# When a run began, and its dollars: the user's (`user`) and, by its id, the API key's.
+Run = tuple[str, Mapping[str, Decimal]]
+
+MAX_PAGE = 100
+DEFAULT_PAGE = 20
 
 
 class Role(StrEnum):
@@ -19,11 +30,50 @@ class Role(StrEnum):
     ADMIN = "ADMIN"
 
 
+_ROLE = {"enum": [str(role) for role in Role]}
+_FLAG = {"type": "boolean"}
+LIST = shape(
+    {},
+    {
+        "role": _ROLE,
+        "email": {"type": "string", "minLength": 3, "maxLength": 254},
+        "limit": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE},
+        "cursor": {"type": "string", "minLength": 1, "maxLength": 200},
+    },
+)
+CHANGE_RIGHTS = {
+    **shape(
+        {"userId": {"type": "string", "minLength": 1, "maxLength": 100}},
+        {"role": _ROLE, "isActive": _FLAG, "canExportData": _FLAG, "limits": limits.SCHEMA},
+    ),
+    "minProperties": 2,
+}
+_SEEN = shape(
+    {
+        "userId": TEXT,
+        "email": TEXT,
+        "name": TEXT,
+        "role": TEXT,
+        "isActive": _FLAG,
+        "canExportData": _FLAG,
+        "limits": {"type": "object"},
+        "createdAt": TEXT,
+    }
+)
+ONE = shape({"user": _SEEN})
+PAGE = page_of(_SEEN)
+
+
+class UserNotFoundError(NotFoundError):
+    code, message = "USER_NOT_FOUND", "There is no such user."
+
+
 @dataclass(frozen=True)
 class User:
     """One person's row. Times are ISO 8601 UTC; `tokens_valid_from` is in epoch seconds, as tokens' `iat` is.
 
-    `limits` holds the user's own numbers of requests; what it does not name is the stage's.
+    `limits` holds the user's own numbers of requests and dollars; what it does not name is the stage's.
+    `spent` holds the dollars that the user's and their keys' runs cost, by window.
     """
 
     id: str
@@ -32,7 +82,8 @@ class User:
     role: str = Role.USER
     is_active: bool = True
     can_export_data: bool = False
-    limits: Mapping[str, int] = field(default_factory=dict)
+    limits: Mapping[str, float] = field(default_factory=dict)
+    spent: Spent = field(default_factory=dict)
     preferences: Mapping[str, Any] = field(default_factory=dict)
     webhook_secret: str | None = None
     tokens_valid_from: int = 0
@@ -48,6 +99,7 @@ class User:
             is_active=item["isActive"] is True,
             can_export_data=item.get("canExportData") is True,
             limits=limits.read(item.get("limits")),
+            spent=item.get("spent", {}),
             preferences=item.get("preferences", {}),
             webhook_secret=item.get("webhookSecret"),
             tokens_valid_from=int(item.get("tokensValidFrom", 0)),
@@ -70,20 +122,16 @@ class User:
         }
 
     def as_caller(self) -> Caller:
-        """The user as whoever calls with a proof of being them.
-
-        Raises:
-            PermissionDeniedError: the account has been switched off.
-        """
-        if not self.is_active:
-            raise PermissionDeniedError("This account is not active.")
+        """The user as whoever calls with a proof of being them."""
         return Caller(
             id=self.id,
             email=self.email,
             name=self.name,
             role=self.role,
+            is_active=self.is_active,
             can_export_data=self.can_export_data,
             limits=self.limits,
+            spent=self.spent,
         )
 
     def profile(self) -> dict[str, Any]:
@@ -98,6 +146,19 @@ class User:
             "createdAt": self.created_at,
         }
         return seen if self.webhook_secret is None else {**seen, "webhookSecret": self.webhook_secret}
+
+    def seen(self) -> dict[str, Any]:
+        """The user as an administrator sees them."""
+        return {
+            "userId": self.id,
+            "email": self.email,
+            "name": self.name,
+            "role": self.role,
+            "isActive": self.is_active,
+            "canExportData": self.can_export_data,
+            "limits": self.limits,
+            "createdAt": self.created_at,
+        }
 
 
 def find(user_id: str) -> User | None:
@@ -131,6 +192,64 @@ def change(user: User, *, name: str | None, preferences: Mapping[str, Any] | Non
         secret = (user.webhook_secret or secrets.token_urlsafe(32)) if "webhook" in kept else None
         changed |= {"preferences": kept, "webhookSecret": secret}
     return User.from_item(USERS.update(user.id, when=Attr("userId").exists(), change=changed))
+
+
+def listed(data: Mapping[str, Any]) -> dict[str, Any]:
+    """A page of users: all of a role (USER where none is named), or whoever has that address."""
+    after = records.from_cursor(data["cursor"]) if "cursor" in data else None
+    limit = data.get("limit", DEFAULT_PAGE)
+    if "email" in data:
+        page = BY_EMAIL.page(data["email"].lower(), limit=limit, after=after)
+    else:
+        page = BY_ROLE.page(data.get("role", Role.USER), limit=limit, after=after)
+    return {
+        "items": [User.from_item(item).seen() for item in page.items],
+        "nextCursor": None if page.next_after is None else records.to_cursor(page.next_after),
+    }
+
+
+def change_rights(by: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Changes a user's role, activity, right to export, and limits (as a whole); holds from their next request on.
+
+    Raises:
+        ConflictError: administrators would shut themselves out.
+        PermissionDeniedError: whoever changes them has just ceased to be an administrator.
+        UserNotFoundError: there is none of that id.
+    """
+    user_id = data["userId"]
+    change = {name: value for name, value in data.items() if name != "userId"}
+    if user_id == by.id and (change.get("role", Role.ADMIN) != Role.ADMIN or change.get("isActive") is False):
+        raise ConflictError("You cannot take your own rights; another administrator can.")
+    # In the same transaction, or two who demote each other at once would both succeed and leave nobody.
+    still = {"role": str(Role.ADMIN), "isActive": True}
+    is_own = user_id == by.id
+    there = {"userId": user_id, **(still if is_own else {})}
+    proofs = [] if is_own else [USERS.checking(USERS.key(by.id), where=still)]
+    try:
+        transact(USERS.setting(USERS.key(user_id), change, where=there), *proofs)
+    except ConditionFailedError as refused:
+        raise (UserNotFoundError if refused.writes == {0} and not is_own else PermissionDeniedError) from None
+    changed = find(user_id)
+    if changed is None:
+        raise UserNotFoundError
+    log.info("USER_RIGHTS_CHANGED", userId=user_id, changedBy=by.id, **change)
+    return {"user": changed.seen()}
+
+
+def spending_more(user_id: str, runs: Iterable[Run]) -> list[dict[str, Any]]:
+    """The write, for a transaction, that adds what runs cost the user; none where the user is gone."""
+    item = USERS.get(user_id)
+    if item is None:
+        return []
+    before = after = item.get("spent")
+    for timestamp, dollars in sorted(runs, key=lambda run: run[0]):
+        after = spending.added(after or {}, timestamp, dollars)
+    return [USERS.setting(USERS.key(user_id), {"spent": after}, where={"userId": user_id, "spent": before})]
+
+
+def acted(user_id: str, moment: str) -> dict[str, Any]:
+    """The write, for a transaction, that notes when the user last did something."""
+    return USERS.setting(USERS.key(user_id), {"lastActionAt": moment}, where={"userId": user_id})
 
 
 def refuse_tokens_before(user_id: str, moment: int) -> None:

@@ -1,14 +1,12 @@
 """Signed webhooks: what happened to an image, told to those of its owners who asked for it."""
 
-import hashlib
-import hmac
 import json
 import time
 from collections.abc import Mapping
 from typing import Any
 
 from chalicelib import external, users
-from chalicelib.core import log, records
+from chalicelib.core import log, records, signatures
 
 
 def deliver(event: Mapping[str, Any]) -> None:
@@ -29,7 +27,7 @@ def _deliver(notification: Mapping[str, Any]) -> None:
     body = records.to_json({key: value for key, value in notification.items() if key != "userId"}).encode()
     headers = {
         "Content-Type": "application/json",
-        "X-Darkroom-Signature": signature(user.webhook_secret, int(time.time()), body),
+        signatures.HEADER: signatures.sign(user.webhook_secret, int(time.time()), body),
     }
     try:
         answer = external.post(webhook["url"], body, headers)
@@ -39,9 +37,3 @@ def _deliver(notification: Mapping[str, Any]) -> None:
     if answer.status >= 500 or answer.status in (408, 429):
         raise external.ExternalServiceError(f"the webhook answered {answer.status}")
     log.info("WEBHOOK_DELIVERED", userId=user.id, imageId=notification["imageId"], status=answer.status)
-
-
-def signature(secret: str, sent_at: int, body: bytes) -> str:
-    """`t=<epoch seconds>,v1=<hex HMAC-SHA256 of "t.body">`: the receiver computes it again with their secret."""
-    digest = hmac.new(secret.encode(), f"{sent_at}.".encode() + body, hashlib.sha256).hexdigest()
-    return f"t={sent_at},v1={digest}"

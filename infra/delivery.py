@@ -2,10 +2,13 @@
 
 Chalice has no setting for these (it sets the triggers themselves). The queue names are resources of
 resources.yaml. Limits: an asynchronous invocation is retried at most twice and waits at most six hours
-(AWS Lambda, "How Lambda handles errors and retries with asynchronous invocation").
+(AWS Lambda, "How Lambda handles errors and retries with asynchronous invocation"). A schedule has two layers of
+retries: its rule tries again to hand the event to Lambda, and Lambda runs the function again that failed with it.
 """
 
 from dataclasses import dataclass
+
+from chalicelib.schedules import SCHEDULES
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,18 @@ class AsyncDelivery:
 
 
 @dataclass(frozen=True)
+class RuleDelivery:
+    """A scheduled rule's target: further tries to reach Lambda, seconds that it may take, last resort.
+
+    EventBridge takes 0 to 185 tries and 60 to 86,400 seconds (EventBridge, "Retry policies").
+    """
+
+    retries: int
+    max_age_seconds: int
+    dead_letters: str
+
+
+@dataclass(frozen=True)
 class StreamDelivery:
     """A stream's batch: further tries, whether a failing batch is halved, last resort."""
 
@@ -26,10 +41,22 @@ class StreamDelivery:
     on_failure: str
 
 
+# One for all schedules: they are few, each message names its rule or its function, and none is sent on by machine.
+_SCHEDULES_LAST_RESORT = "SchedulesDeadLetterQueue"
+# These run again within the quarter of an hour, before a retry would be of use.
+_FREQUENT = {"health_check", "sweeper"}
+
 ASYNC = {
     "s3_event": AsyncDelivery(retries=2, max_age_seconds=3600, on_failure="S3EventDeadLetterQueue"),
     "notifications": AsyncDelivery(retries=2, max_age_seconds=3600, on_failure="NotificationsDeadLetterQueue"),
+    **{
+        name: AsyncDelivery(0 if name in _FREQUENT else 2, max_age_seconds=3600, on_failure=_SCHEDULES_LAST_RESORT)
+        for name in SCHEDULES
+    },
 }
+RULES = {name: RuleDelivery(retries=1, max_age_seconds=3600, dead_letters=_SCHEDULES_LAST_RESORT) for name in SCHEDULES}
 STREAMS = {
     "image_changes": StreamDelivery(retries=5, bisect=True, on_failure="ImageChangesDeadLetterQueue"),
+    "usage_records": StreamDelivery(retries=5, bisect=True, on_failure="UsageRecordsDeadLetterQueue"),
+    "audit_entries": StreamDelivery(retries=5, bisect=True, on_failure="AuditEntriesDeadLetterQueue"),
 }

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from chalicelib.core import grants
-from chalicelib.core.access import Operation
+from chalicelib.core.operations import ANY_ACCESS, Operation
+from chalicelib.schedules import SCHEDULES
 
 Schemas = dict[str, dict[str, Any]]
 
@@ -20,7 +21,10 @@ def routes(app: Any) -> Iterator[tuple[str, str, Any]]:
 def functions(app: Any) -> Iterator[tuple[str, str, Any]]:
     """What fires each function that is no route, the function's name, and the function as it was decorated."""
     fired_by = {source.name: type(source).__name__.removesuffix("EventConfig") for source in app.event_sources}
-    fired_by |= {pure.name: "Step Functions" for pure in app.pure_lambda_functions}
+    # A schedule that the stage has switched off is a function to be called by hand.
+    fired_by |= {
+        pure.name: "Direct" if pure.name in SCHEDULES else "Step Functions" for pure in app.pure_lambda_functions
+    }
     for name, source in fired_by.items():
         handler = app.handler_map[name].func
         yield source, name, getattr(handler, "_original_func", handler)
@@ -32,7 +36,7 @@ def rules(app: Any) -> dict[str, Schemas]:
     for _, path, view in routes(app):
         operation: Operation = view.operation
         found["validators"].setdefault(path, {})[operation.name] = operation.schema
-        if operation.api_schema is not None and operation.access is not None:
+        if operation.opens_to_keys and operation.api_schema is not None:
             found["api_validators"].setdefault(path, {})[operation.name] = operation.api_schema
     return found
 
@@ -49,15 +53,21 @@ def lines(app: Any) -> Iterator[str]:
     """One line a trigger: what fires it, the operation, who may, with which key, and what it may touch."""
     for method, path, view in routes(app):
         operation: Operation = view.operation
-        keys = operation.access if operation.api_schema is not None and operation.access is not None else "-"
-        trigger = f"{method:<6} {path}"
-        yield f"{trigger:<42} {operation.name:<18} {operation.permission.__name__:<10} {keys:<12} {_touches(view)}"
+        trigger, who = f"{method:<6} {path}", operation.permission.__name__
+        yield f"{trigger:<42} {operation.name:<18} {who:<10} {_keys(operation):<12} {_touches(view)}"
     for source, name, function in functions(app):
         yield f"{source:<42} {name:<18} {'':<10} {'':<12} {_touches(function)}"
 
 
+def _keys(operation: Operation) -> str:
+    """What an API key must carry: "-" where none is let in."""
+    if not operation.opens_to_keys:
+        return "-"
+    return "any" if operation.access == ANY_ACCESS else "|".join(sorted(operation.access))
+
+
 def _touches(function: Any) -> str:
-    declared: Mapping[str, frozenset[grants.Operation]] = grants.of(function)
+    declared: Mapping[str, frozenset[grants.AwsOperation]] = grants.of(function)
     return "  ".join(f"{name}:{','.join(sorted(declared[name]))}" for name in sorted(declared) if declared[name])
 
 

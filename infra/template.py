@@ -1,5 +1,7 @@
 """resources.yaml as one plain CloudFormation document: short tags spelled out, the state machine's text put in."""
 
+import copy
+import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,12 @@ def load(source: Path = SOURCE) -> Template:
 
     A state machine's DefinitionString names a file beside the template; the file's JSON takes its place.
     """
+    return copy.deepcopy(_read(source))
+
+
+# YAML takes its time: a tenth of a second and more.
+@functools.cache
+def _read(source: Path) -> Template:
     # The loader is a SafeLoader: it builds plain values only.
     template: Template = yaml.load(source.read_text(), Loader=_Loader)  # noqa: S506
     for resource in template["Resources"].values():

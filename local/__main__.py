@@ -73,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="command")
     run = commands.add_parser("run", help="everything: embedded AWS, resources, workers, API, two accounts")
     run.add_argument("--port", type=_port, default=API_PORT, help="the API's port; 0 for any free one")
+    run.add_argument("--no-partner", action="store_true", help="without the stand-in for the external API")
     _embedded(run)
     run.set_defaults(command=_run)
     aws = commands.add_parser("aws", help="the embedded AWS with resources and workers, for `chalice local` by hand")
@@ -102,7 +103,12 @@ def _embedded(parser: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> int:
     with _stop_asked_for() as asked:
         try:
-            with Machine(port=options.port, aws_port=options.aws_port, logs=_logs(options)) as machine:
+            with Machine(
+                port=options.port,
+                aws_port=options.aws_port,
+                partner=not options.no_partner,
+                logs=_logs(options),
+            ) as machine:
                 print(f"Embedded AWS: {machine.aws_url}")
                 print(f"Darkroom is ready: {machine.api_url}")
                 print(f"Accounts: {USER} and {ADMIN}, password {PASSWORD}")

@@ -23,7 +23,7 @@ from chalice.local import (
     create_local_server,
 )
 
-from local import wire
+from local import rights, wire
 
 # API Gateway takes no larger request.
 LARGEST_BODY = 10 * 1024 * 1024
@@ -153,6 +153,8 @@ class _Server(ThreadedHTTPServer):
 
 def run(application: ModuleType, order: wire.Message, listening: socket.socket, lifeline: socket.socket) -> None:
     """Serve on a socket that listens already, until the machine hangs up its end of the lifeline."""
+    if order["rights"] is not None:
+        rights.enforce(order["rights"])
     server = _server(application.app, order, listening)
     threading.Thread(target=_watch, args=[lifeline, server.server], daemon=True).start()
     server.server.serve_forever()

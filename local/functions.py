@@ -142,6 +142,7 @@ class Function:
             "function": self.name,
             "log": log,
             "environment": _environment(spec, region),
+            "rights": spec["rights"],
         }
         self._all: set[Worker] = set()
         self._stopped = False

@@ -13,17 +13,20 @@ import boto3
 from botocore.config import Config
 
 from infra import delivery, template
-from infra.delivery import AsyncDelivery, StreamDelivery
+from infra.delivery import AsyncDelivery, RuleDelivery, StreamDelivery
 from local.accounts import make_accounts
 from local.clock import CLOCK, Clock
 from local.errors import MachineError, PortTakenError
 from local.front import Front
 from local.functions import FunctionHost, Zygote, plain_environment
+from local.partner import Partner
 from local.worker import API_HANDLER
 
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / ".darkroom" / "logs"
 HOST = "127.0.0.1"
+# Beside the logs: which rights the functions used, and which they lacked.
+RIGHTS = "rights.jsonl"
 
 # Not in the stage's environment: what is new in every run, and some settings beside it, so that the whole
 # chain from environment to Parameter Store is gone through every day.
@@ -48,9 +51,12 @@ class Machine:
         aws_port: int = 0,
         api: bool = True,
         accounts: bool = True,
+        partner: bool = False,
         resources: Path = template.SOURCE,
         asynchronous: Mapping[str, AsyncDelivery] = delivery.ASYNC,
         streams: Mapping[str, StreamDelivery] = delivery.STREAMS,
+        rules: Mapping[str, RuleDelivery] = delivery.RULES,
+        schedules: bool = True,
         logs: Path | None = None,
     ) -> None:
         self._project = project.resolve()
@@ -58,14 +64,20 @@ class Machine:
         self._ports = (port, aws_port)
         self._with_api = api
         self._with_accounts = accounts
+        self._with_partner = partner
         self._resources = resources
-        self._delivery = (asynchronous, streams)
+        self._delivery = (asynchronous, streams, rules)
+        # Where they are off their rules are there, disabled, to be switched on one by one.
+        self._schedules = schedules
         self._logs = logs
+        # What infra.iam_report reads.
+        self.rights: Path | None = None if logs is None else logs / RIGHTS
         self._clients: dict[str, Any] = {}
         self._undo: list[Any] = []
         self.clock: Clock = CLOCK
         self.api_url = ""
         self.aws_url = ""
+        self.partner_url = ""
         self.environment: dict[str, str] = {}
         self.manifest: dict[str, Any] = {}
 
@@ -98,6 +110,7 @@ class Machine:
         self.environment = self._settings()
         self._provision()
         self.manifest = self._zygote.told()
+        self._give_rights()
         self._start_functions()
         if api_socket is not None:
             self._start_api(api_socket)
@@ -166,9 +179,25 @@ class Machine:
         pseudo = {"AWS::Region": REGION, "AWS::AccountId": ACCOUNT, "AWS::Partition": "aws"}
         self.made = provision(template.load(self._resources), parameters, self.client, pseudo)
         self._store_settings()
+        if self._with_partner:
+            self._start_partner()
+
+    def _start_partner(self) -> None:
+        """The stand-in for the external API that the sync jobs read.
+
+        Its secret names no base URL: with one, users' actions would go to the partner and not be done here.
+        """
+        partner = Partner()
+        partner.__enter__()
+        self._undo.append(partner.close)
+        self.partner_url = partner.url
+        secret = json.dumps({"source_api_key": partner.api_key})
+        self.client("secretsmanager").create_secret(
+            Name=f"darkroom/{self._stage}/external-services", SecretString=secret
+        )
+        self._put_setting("EXTERNAL_API_URL", "String", partner.url)
 
     def _store_settings(self) -> None:
-        service = self.environment.get("SERVICE_NAME", "darkroom")
         settings = {name: ("String", value) for name, value in STORED_SETTINGS.items()}
         if "UserPool" in self.made:
             pool = self.made["UserPool"].ref
@@ -177,8 +206,27 @@ class Machine:
             settings["JWKS_URL"] = ("SecureString", f"{self.aws_url}/{pool}/.well-known/jwks.json")
         for name, (kind, value) in settings.items():
             if name not in self.environment:
-                path = f"/darkroom/{self._stage}/{service}/{name}"
-                self.client("ssm").put_parameter(Name=path, Type=kind, Value=value)
+                self._put_setting(name, kind, value)
+
+    def _put_setting(self, name: str, kind: str, value: str) -> None:
+        service = self.environment.get("SERVICE_NAME", "darkroom")
+        self.client("ssm").put_parameter(Name=f"/darkroom/{self._stage}/{service}/{name}", Type=kind, Value=value)
+
+    def _give_rights(self) -> None:
+        """Each function gets the role that deploy would give it: nothing runs here that would be refused in AWS."""
+        from infra import policies
+        from local.cloud import ACCOUNT, REGION
+
+        record = None if self.rights is None else str(self.rights)
+        for spec in self.manifest["functions"]:
+            declared = self.manifest["declared"].get(spec["name"])
+            if declared is None:
+                spec["rights"] = None
+                continue
+            pool = self.made["UserPool"].ref
+            policy = policies.document(spec["name"], declared, spec["environment"], {}, pool)
+            place = {"region": REGION, "account": ACCOUNT}
+            spec["rights"] = {"function": spec["name"], "policy": policy, "record": record, **place}
 
     def _start_functions(self) -> None:
         from local.cloud import ACCOUNT, REGION
@@ -187,7 +235,9 @@ class Machine:
         if self._logs is not None:
             _empty(self._logs)
         self._host = FunctionHost(self._zygote, self.manifest["functions"], ACCOUNT, REGION, self._logs)
-        self._triggers = Triggers(self.client, self.clock, self._host, self.made, *self._delivery)
+        self._triggers = Triggers(
+            self.client, self.clock, self._host, self.made, *self._delivery, schedules=self._schedules
+        )
         # From the last to the first: nothing new begins, what runs is ended, and then there is nothing to wait for.
         self._undo += [self._triggers.join, self._host.stop, self._triggers.stop]
         self._triggers.connect(self.manifest["functions"])
@@ -202,6 +252,7 @@ class Machine:
             "stage": self._stage,
             "log": str(self._logs / "api.log") if self._logs else None,
             "environment": plain_environment() | spec["environment"],
+            "rights": spec["rights"],
         }
         self._front = Front(self._zygote, order, listening)
         self._undo.append(self._front.stop)
@@ -243,6 +294,10 @@ class Machine:
         """Asynchronous events that wait for a run or a retry."""
         return self._triggers.events.waiting()
 
+    def due(self, name: str) -> float | None:
+        """When a scheduled function is fired next, in seconds since the epoch, on the machine's clock."""
+        return self._triggers.scheduler.due(name)
+
     def records_waiting(self, name: str) -> int:
         """Stream records that a function has not been given yet."""
         from local.pollers import StreamPoller
@@ -259,7 +314,7 @@ _S3 = Config(signature_version="s3v4", s3={"addressing_style": "path"})
 def _empty(logs: Path) -> None:
     """Each run has logs of its own."""
     logs.mkdir(parents=True, exist_ok=True)
-    for log in logs.glob("*.log"):
+    for log in [*logs.glob("*.log"), logs / RIGHTS]:
         log.unlink(missing_ok=True)
 
 

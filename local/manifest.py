@@ -75,6 +75,7 @@ def _trigger(source: BaseEventSourceConfig) -> Description:
             "stream_arn": source.stream_arn,
             "batch_size": source.batch_size,
             "starting_position": source.starting_position,
+            "window": source.maximum_batching_window_in_seconds,
         }
     if isinstance(source, SNSEventConfig):
         return {"kind": "sns", "topic": source.topic}

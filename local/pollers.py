@@ -10,7 +10,7 @@ from typing import Any
 
 from moto.awslambda.models import lambda_backends
 from moto.dynamodb.models import dynamodb_backends
-from moto.sqs.exceptions import ReceiptHandleIsInvalid
+from moto.sqs.exceptions import QueueDoesNotExist, ReceiptHandleIsInvalid
 from moto.sqs.models import sqs_backends
 
 from local.asynchronous import context, send_to_queue
@@ -68,9 +68,11 @@ class QueuePoller:
         self._runs.shutdown(cancel_futures=True)
 
     def _wake(self) -> None:
-        queue = self._queue
-        with queue._messages_lock:
-            queue._messages_lock.notify_all()
+        # Of a queue that is gone nobody need be woken: its poller looks again by itself.
+        with contextlib.suppress(QueueDoesNotExist):
+            queue = self._queue
+            with queue._messages_lock:
+                queue._messages_lock.notify_all()
 
     def _poll(self) -> None:
         while True:
@@ -164,10 +166,12 @@ def _message_attribute(value: dict[str, Any]) -> dict[str, Any]:
 class StreamPoller:
     """One table stream's event source mapping: in order, one batch at a time."""
 
-    def __init__(self, clock: Clock, function: Function, table: str, mapping: str) -> None:
+    def __init__(self, clock: Clock, function: Function, table: str, mapping: str, window: float = 0) -> None:
+        """`window` is how long a batch waits for more records, in seconds."""
         self._clock = clock
         self._function = function
         self._table = table
+        self._window = window
         self._mapping = mapping
         self._position = 0
         self._stopping = threading.Event()
@@ -200,7 +204,10 @@ class StreamPoller:
         while not self._stopping.wait(STREAM_INTERVAL):
             mapping = _mapping(self._mapping)
             while mapping is not None and self.behind() > 0 and not self._stopping.is_set():
-                records = self._shard.items[self._position : self._position + (mapping.batch_size or 100)]
+                most = mapping.batch_size or 100
+                if self.behind() < most:
+                    self._stopping.wait(self._window)
+                records = self._shard.items[self._position : self._position + most]
                 self._deliver(records, mapping)
                 self._position += len(records)
 

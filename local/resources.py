@@ -88,6 +88,11 @@ def _lifecycle_rule(rule: dict[str, Any]) -> dict[str, Any]:
     if "NoncurrentVersionExpiration" in rule:
         days = int(rule["NoncurrentVersionExpiration"]["NoncurrentDays"])
         made["NoncurrentVersionExpiration"] = {"NoncurrentDays": days}
+    if "Transitions" in rule:
+        made["Transitions"] = [
+            {"StorageClass": each["StorageClass"], "Days": int(each["TransitionInDays"])}
+            for each in rule["Transitions"]
+        ]
     return made
 
 

@@ -1,9 +1,10 @@
-"""Where moto's DynamoDB is not AWS's: what two requests at once do to an item, and what a transaction undoes."""
+"""Where moto's DynamoDB is not AWS's: what two requests at once do to an item, what a transaction undoes, and sums."""
 
 import copy
 import threading
 import types
 from collections.abc import Mapping
+from decimal import Context
 from typing import Any
 
 from local.models import patch
@@ -13,6 +14,7 @@ def close_gaps_of_tables() -> None:
     """Close them."""
     _answer_one_request_at_a_time()
     _undo_only_what_was_touched()
+    _add_all_numbers()
 
 
 def _answer_one_request_at_a_time() -> None:
@@ -55,6 +57,20 @@ def _undo_only_what_was_touched() -> None:
             raise
 
     patch(models.DynamoDBBackend, "transact_write_items", transact_write_items)
+
+
+def _add_all_numbers() -> None:
+    # Stock moto takes a number without a point for an integer, and cannot read "2E-7", as boto3 writes small ones.
+    from moto.dynamodb.models.dynamo_type import DynamoType
+
+    stock, exact = DynamoType.__add__, Context(prec=38)
+
+    def add(self: Any, other: Any) -> Any:
+        if not (self.is_number() and other.is_number()):
+            return stock(self, other)
+        return DynamoType({"N": format(exact.add(self.cast_value, other.cast_value), "f")})
+
+    patch(DynamoType, "__add__", add)
 
 
 def _item(backend: Any, operation: Mapping[str, Any]) -> tuple[Any, tuple[Any, Any], Any]:

@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Mapping
 from typing import Any
 
-from infra.delivery import AsyncDelivery, StreamDelivery
+from infra.delivery import AsyncDelivery, RuleDelivery, StreamDelivery
 from local.asynchronous import AsyncInvocations
 from local.clock import Clock
 from local.cloud import ACCOUNT, REGION
@@ -14,6 +14,7 @@ from local.functions import Function, FunctionHost
 from local.gaps import RUNNERS
 from local.pollers import Poller, QueuePoller, StreamPoller
 from local.resources import Client, Made
+from local.scheduler import Scheduler
 
 # Lambda sets these itself and refuses them in a function's configuration.
 RESERVED = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION", "AWS_REGION"}
@@ -34,6 +35,9 @@ class Triggers:
         made: Mapping[str, Made],
         asynchronous: Mapping[str, AsyncDelivery],
         streams: Mapping[str, StreamDelivery],
+        rules: Mapping[str, RuleDelivery],
+        *,
+        schedules: bool,
     ) -> None:
         self._client = client
         self._clock = clock
@@ -41,8 +45,11 @@ class Triggers:
         self._made = made
         self._asynchronous = asynchronous
         self._streams = streams
+        self._rules = rules
+        self._rules_state = "ENABLED" if schedules else "DISABLED"
         self._notifications: dict[str, list[dict[str, Any]]] = {}
         self.events = AsyncInvocations(clock)
+        self.scheduler = Scheduler(clock, self.events)
         self.pollers: dict[str, Poller] = {}
 
     def connect(self, specs: list[dict[str, Any]]) -> None:
@@ -62,6 +69,7 @@ class Triggers:
     def start(self) -> None:
         """Deliver from now on."""
         self.events.start()
+        self.scheduler.start()
         for poller in self.pollers.values():
             poller.start()
 
@@ -69,12 +77,14 @@ class Triggers:
         """Begin nothing more; what runs goes on until its worker ends."""
         for name in self._host.by_lambda_name:
             RUNNERS.pop(name, None)
-        self.events.stop()
         for poller in self.pollers.values():
             poller.stop()
+        self.scheduler.stop()
+        self.events.stop()
 
     def join(self) -> None:
         """Wait until nothing runs."""
+        self.scheduler.join()
         self.events.join()
         for poller in self.pollers.values():
             poller.join()
@@ -105,10 +115,14 @@ class Triggers:
             )
 
     def _fire(self, function: Function, spec: dict[str, Any]) -> None:
-        connect = {"s3": self._by_bucket, "sqs": self._by_queue, "stream": self._by_stream, "sns": self._by_topic}
-        kind = spec["trigger"]["kind"]
-        if kind in connect:
-            connect[kind](function, spec)
+        connect = {
+            "s3": self._by_bucket,
+            "sqs": self._by_queue,
+            "stream": self._by_stream,
+            "sns": self._by_topic,
+            "schedule": self._by_schedule,
+        }
+        connect[spec["trigger"]["kind"]](function, spec)
 
     def _by_bucket(self, function: Function, spec: dict[str, Any]) -> None:
         trigger = spec["trigger"]
@@ -131,8 +145,8 @@ class Triggers:
         )
 
     def _by_stream(self, function: Function, spec: dict[str, Any]) -> None:
-        # The stream's own name is not known before the table is made: it is found by the table.
-        table = spec["environment"]["IMAGES_TABLE"]
+        # arn:aws:dynamodb:region:account:table/NAME/stream/LABEL; the label is not known before the table is made.
+        table = spec["trigger"]["stream_arn"].split("/")[1]
         stream = self._client("dynamodb").describe_table(TableName=table)["Table"]["LatestStreamArn"]
         arguments: dict[str, Any] = {}
         delivery = self._streams.get(function.name)
@@ -148,15 +162,35 @@ class Triggers:
             FunctionName=function.lambda_name,
             BatchSize=spec["trigger"]["batch_size"],
             StartingPosition=spec["trigger"]["starting_position"],
+            MaximumBatchingWindowInSeconds=spec["trigger"]["window"],
             **arguments,
         )
-        self.pollers[function.name] = StreamPoller(self._clock, function, table, mapping["UUID"])
+        self.pollers[function.name] = StreamPoller(
+            self._clock, function, table, mapping["UUID"], spec["trigger"]["window"]
+        )
 
     def _by_topic(self, function: Function, spec: dict[str, Any]) -> None:
         topic = spec["trigger"]["topic"]
         arn = topic if topic.startswith("arn:") else f"arn:aws:sns:{REGION}:{ACCOUNT}:{topic}"
         self._permit(function, "sns.amazonaws.com", arn)
         self._client("sns").subscribe(TopicArn=arn, Protocol="lambda", Endpoint=function.arn)
+
+    def _by_schedule(self, function: Function, spec: dict[str, Any]) -> None:
+        # The name that Chalice gives it.
+        rule, expression = f"{function.lambda_name}-event", spec["trigger"]["expression"]
+        self.scheduler.add(rule, function, expression)
+        events = self._client("events")
+        arn = events.put_rule(Name=rule, ScheduleExpression=expression, State=self._rules_state)["RuleArn"]
+        self._permit(function, "events.amazonaws.com", arn)
+        target: dict[str, Any] = {"Id": "1", "Arn": function.arn}
+        delivery = self._rules.get(function.name)
+        if delivery is not None:
+            target["RetryPolicy"] = {
+                "MaximumRetryAttempts": delivery.retries,
+                "MaximumEventAgeInSeconds": delivery.max_age_seconds,
+            }
+            target["DeadLetterConfig"] = {"Arn": self._arn(delivery.dead_letters)}
+        events.put_targets(Rule=rule, Targets=[target])
 
     def _permit(self, function: Function, service: str, source: str) -> None:
         self._client("lambda").add_permission(

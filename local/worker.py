@@ -8,7 +8,7 @@ import traceback
 from types import ModuleType
 from typing import Any
 
-from local import wire
+from local import rights, wire
 
 # Chalice's name for the function that serves all routes.
 API_HANDLER = "api_handler"
@@ -37,6 +37,8 @@ class Context:
 
 def run(application: ModuleType, order: wire.Message, channel: socket.socket) -> None:
     """Serve invocations, one at a time, until the machine hangs up."""
+    if order["rights"] is not None:
+        rights.enforce(order["rights"])
     # The API's own function is the Chalice object; every other is a name in app.py.
     handler = application.app if order["function"] == API_HANDLER else getattr(application, order["function"])
     while True:

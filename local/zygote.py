@@ -17,7 +17,9 @@ import sys
 import traceback
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
+from infra import rights
 from local import wire
 from local.manifest import describe
 from local.models import share_parsed_models
@@ -64,9 +66,15 @@ def _load(control: socket.socket, order: wire.Message) -> ModuleType:
     sys.path.insert(0, str(project))
     application = importlib.import_module("app")
     routes = {path: list(methods) for path, methods in application.app.routes.items()}
-    wire.send(control, {"functions": functions(application.app), "routes": routes})
+    declared = rights.declared(application.app) if _declares(application.app) else {}
+    wire.send(control, {"functions": functions(application.app), "routes": routes, "declared": declared})
     _import_the_rest(project)
     return application
+
+
+def _declares(app: Any) -> bool:
+    """Whether its functions say what they may touch: those of the machine's own tests do not."""
+    return any("grants" in vars(entry.view_function) for each in app.routes.values() for entry in each.values())
 
 
 def _preload() -> None:

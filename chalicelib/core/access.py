@@ -1,176 +1,124 @@
 """Who may call an operation, with what: one decorator between every route and its function.
 
-The order is fixed: authenticate → limit → settings present → API key's access → schema → permission → handler →
-error mapping → tracking. Who is unknown is counted by the source of the request first, and by the address that it
-names once the schema has found one.
+The order is fixed: authenticate → limit → account active → settings present → API key's access → schema → permission →
+Idempotency-Key → handler → error mapping → audit → tracking. Who is unknown is counted by the source of the request
+first, and by the address that it names once the schema has found one.
 Access fails closed: no permission named cannot be imported; anything but True, or an exception, means no.
 """
 
 import functools
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any, TypeVar
 
 from chalice.app import Chalice, Request, Response
 
-from chalicelib.core import alerts, aws, config, grants, limits, log, payload, records, tracking
+from chalicelib.core import alerts, answers, grants, idempotency, limits, log, payload, spending, tracking
 from chalicelib.core.errors import (
-    BY_STATUS,
-    DarkroomError,
+    InvalidRequestError,
     NotAuthenticatedError,
     PermissionDeniedError,
     TooManyRequestsError,
-    UnavailableError,
-    UnexpectedError,
 )
 from chalicelib.core.limits import Limit, Standing, Strangers
-from chalicelib.core.payload import Schema
+from chalicelib.core.operations import Access, Caller, Operation, Permission, checks_answers, kinds, public
+from chalicelib.core.payload import NO_PAYLOAD, Schema
 from chalicelib.core.tracking import Execution
 
-
-class APIAccessType(StrEnum):
-    """What an API key may carry: the kinds of operation that it opens."""
-
-    FULL_ACCESS = "full_access"
-    FILE_UPLOAD = "file_upload"
-    ACTIONS = "actions"
-    REPORTS = "reports"
-    EXPORTS = "exports"
-    ADMIN = "admin"
-
-
-@dataclass(frozen=True)
-class Caller:
-    """Who calls, as `authenticate` found them: the user's id, and what decides about rights and limits.
-
-    `limits` are the user's own, `key_limits` those of the API key.
-    """
-
-    id: str
-    email: str
-    name: str = ""
-    role: str = "USER"
-    can_export_data: bool = False
-    claims: Mapping[str, Any] = field(default_factory=dict)
-    limits: Mapping[str, int] = field(default_factory=dict)
-    api_key_id: str | None = None
-    access_types: frozenset[APIAccessType] = frozenset()
-    key_limits: Mapping[str, int] = field(default_factory=dict)
-
-    def carries(self, access: APIAccessType) -> bool:
-        """Whether the caller's key opens that kind of operation: full access opens all but an administrator's."""
-        full = APIAccessType.FULL_ACCESS in self.access_types and access is not APIAccessType.ADMIN
-        return full or access in self.access_types
-
-
-Permission = Callable[[Caller, Mapping[str, Any]], bool]
 Authenticate = Callable[[str], Caller]
+# Takes what was run, the source's address, and the request's id.
+Audit = Callable[[Execution, str, str], None]
 View = TypeVar("View", bound=Callable[..., Any])
 
-
-def public(user: Caller, data: Mapping[str, Any]) -> bool:
-    """The permission of an operation that needs no caller."""
-    return True
+SAME_SCHEMA: Schema = {}
 
 
 @dataclass
 class _Setup:
     app: Chalice | None = None
     authenticate: Authenticate | None = None
+    audit: Audit | None = None
 
 
 _setup = _Setup()
 
 
-def setup_validated(app: Chalice, *, authenticate: Authenticate) -> None:
-    """Tells the decorator, once, the application and who can tell a caller by their bearer token.
+def setup_validated(app: Chalice, *, authenticate: Authenticate, audit: Audit | None = None) -> None:
+    """Tells the decorator, once, the application, who can tell a caller by their bearer token, and who keeps the trail.
 
-    `authenticate` raises NotAuthenticatedError for a token that it does not accept.
+    `authenticate` raises NotAuthenticatedError for a token that it does not accept. `audit` never raises.
     """
     _setup.app = app
     _setup.authenticate = authenticate
-    app.register_middleware(_in_our_shape, "http")
-
-
-@dataclass(frozen=True)
-class Operation:
-    """What `@validated` knows of an operation, readable on the function as `.operation`."""
-
-    name: str
-    schema: Schema
-    permission: Permission
-    access: APIAccessType | None
-    api_schema: Schema | None
-    returns: Schema | None
-    validate_body: bool
-    limit: Limit | Strangers | None
-
-    def schema_for(self, user: Caller | None) -> Schema:
-        """The schema for that kind of caller.
-
-        Raises:
-            PermissionDeniedError: the caller's API key does not open this operation.
-        """
-        if user is None or user.api_key_id is None:
-            return self.schema
-        if self.api_schema is None or self.access is None:
-            raise PermissionDeniedError("This cannot be done with an API key.")
-        if not user.carries(self.access):
-            raise PermissionDeniedError(f"This API key does not carry {self.access}.")
-        return self.api_schema
-
-
-NO_PAYLOAD: Schema = {"type": "object", "properties": {}, "additionalProperties": False}
-
-
-SAME_SCHEMA: Schema = {}
+    _setup.audit = audit
+    app.register_middleware(answers.in_our_shape, "http")
 
 
 def validated(
     schema: Schema = NO_PAYLOAD,
     *,
     permission: Permission,
-    access: APIAccessType | None = None,
+    access: Access | None = None,
     api_schema: Schema | None = SAME_SCHEMA,
     returns: Schema | None = None,
     validate_body: bool = True,
     limit: Limit | Strangers | None = None,
+    repeatable: bool = False,
+    audited: bool = False,
+    opens_to_overspent: bool = False,
 ) -> Callable[[View], View]:
     """Puts a function behind authentication, schema and permission, and turns its failures into clear answers.
 
     The function receives what it asks for by name: `user` (Caller), `data` (the validated payload), `name`
-    (the operation's), `headers` (whatever their case), `event` and `context` (as API Gateway sent them).
+    (the operation's), `headers` (whatever their case), `body` (bytes), `event` and `context` (as API Gateway sent
+    them), `execution` (what tracking will write down of this run), `rate` (what the answer will say of the limits),
+    and `offered`: all of this, for a router to hand on.
     It gives a dict, which is answered as `{"success": true, …}`, or a Chalice Response.
 
     Args:
         schema: what `data` must be: path, query and body together. Nothing at all where it is left out.
         permission: `public`, or a predicate on `(user, data)`; only True allows.
-        access: what an API key must carry; named wherever keys are let in.
+        access: what an API key must carry (one of a set where there are several); named wherever keys are let in.
         api_schema: what `data` must be for callers with an API key, where that differs; None shuts keys out.
-        returns: what the answer looks like, for the documentation and for tests.
-        validate_body: False leaves the payload unchecked, for a router whose targets bring their own schemas.
+        returns: what the answer looks like, apart from `success`: held to where CHECK_ANSWERS is on.
+        validate_body: False leaves the body unread, for a router whose targets bring their own schemas.
         limit: the operation's own number of requests for each caller, beside what holds for all that they do;
             of a public operation, how strangers are counted. A public one without it is not limited.
+        repeatable: honours the header Idempotency-Key; for what gives a dict that may be stored for a day.
+        audited: notes each run that limit and schema let pass. What is refused to a caller (403) is noted anyway.
+        opens_to_overspent: goes on where the caller's dollars are used up: to see why, and to end what spends them.
 
     Raises:
         TypeError: a key is let in, and `access` does not say which; the limit counts callers where there are
-            none, or strangers where there are callers.
+            none, or strangers where there are callers; what may be repeated is public, or does not say what it gives.
     """
     if limit is not None and isinstance(limit, Strangers) is not (permission is public):
         raise TypeError("a public operation is limited by Strangers, any other by a Limit")
     if permission is not public and api_schema is not None and access is None:
         raise TypeError("name the access that an API key must carry, or shut keys out with api_schema=None")
+    if repeatable and (permission is public or returns is None):
+        raise TypeError("what may be repeated has a caller, and says what it gives")
     for_keys = schema if api_schema is SAME_SCHEMA else api_schema
 
     def decorate(view: View) -> View:
-        operation = Operation(view.__name__, schema, permission, access, for_keys, returns, validate_body, limit)
-        wanted = frozenset(inspect.signature(view).parameters)
+        operation = Operation(
+            name=view.__name__,
+            view=view,
+            schema=schema,
+            permission=permission,
+            access=kinds(access),
+            api_schema=for_keys,
+            returns=returns,
+            validate_body=validate_body,
+            limit=limit,
+            repeatable=repeatable,
+            audited=audited,
+            opens_to_overspent=opens_to_overspent,
+        )
 
         @functools.wraps(view)
         def run(**path: str) -> Response:
-            return _run(operation, view, wanted, grants.of(run), path)
+            return _run(operation, grants.of(run), path)
 
         run.__dict__["operation"] = operation
         grants.add(run, grants.merge(tracking.NEEDS, alerts.NEEDS))
@@ -181,61 +129,36 @@ def validated(
                 grants.add(run, grants.of(_setup.authenticate))
         elif limit is not None:
             grants.add(run, limits.STRANGER_NEEDS)
+        if _setup.audit is not None and (audited or permission is not public):
+            grants.add(run, grants.of(_setup.audit))
+        if repeatable:
+            grants.add(run, idempotency.NEEDS)
         return run  # type: ignore[return-value]
 
     return decorate
 
 
-def _run(
-    operation: Operation, view: Callable[..., Any], wanted: frozenset[str], needs: grants.Grants, path: dict[str, str]
-) -> Response:
+def _run(operation: Operation, needs: grants.Grants, path: dict[str, str]) -> Response:
     request = _request()
     lambda_context = request.lambda_context
     request_id = str(getattr(lambda_context, "aws_request_id", ""))
     endpoint = f"{request.method} {request.context.get('resourcePath', request.path)}"
     memory_mb = int(getattr(lambda_context, "memory_limit_in_mb", 0)) or None
-    rate: dict[str, str] = {}
     with log.context(request_id), tracking.track(operation.name, endpoint, "HTTP", memory_mb) as execution:
+        call = _Call(operation, needs, path, request, execution)
         try:
-            answer = _answered(_handle(operation, view, wanted, needs, path, request, execution, rate))
+            answer = answers.of(call.result())
         except Exception as error:
-            answer = _refused(error, execution, request_id)
-        answer.headers.update(rate)
+            answer = answers.of_failure(error, execution, request_id)
+        answer.headers.update({**call.rate, **call.replayed})
+        _audit(operation, execution, call.source, request_id)
         return answer
 
 
-def _handle(
-    operation: Operation,
-    view: Callable[..., Any],
-    wanted: frozenset[str],
-    needs: grants.Grants,
-    path: dict[str, str],
-    request: Request,
-    execution: Execution,
-    rate: dict[str, str],
-) -> Any:
-    user = None
-    if operation.permission is not public:
-        user = _authenticated(request)
-        execution.caller_is(user.id, user.api_key_id)
-    _limit(operation, user, request, rate)
-    config.resolve(needs)
-    schema = operation.schema_for(user)
-    data = _data(schema, path, request)
-    if operation.validate_body:
-        payload.check(schema, data)
-    _limit_address(operation, data, rate)
-    if user is not None:
-        _permit(operation.permission, user, data)
-    offered = {
-        "user": user,
-        "data": data,
-        "name": operation.name,
-        "headers": request.headers,
-        "event": request.to_original_event(),
-        "context": request.lambda_context,
-    }
-    return view(**{name: value for name, value in offered.items() if name in wanted})
+def _audit(operation: Operation, execution: Execution, source: str, request_id: str) -> None:
+    refused = execution.told is not None and execution.told.status == PermissionDeniedError.status
+    if _setup.audit is not None and (execution.audited or (refused and operation.permission is not public)):
+        _setup.audit(execution, source, request_id)
 
 
 def _request() -> Request:
@@ -245,112 +168,132 @@ def _request() -> Request:
     return request
 
 
-def _authenticated(request: Request) -> Caller:
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token.strip() or _setup.authenticate is None:
-        raise NotAuthenticatedError
-    return _setup.authenticate(token.strip())
+@dataclass
+class _Call:
+    """One request on its way through the steps. `rate` and `replayed` are what its answer says in headers of both."""
 
+    operation: Operation
+    needs: grants.Grants
+    path: dict[str, str]
+    request: Request
+    execution: Execution
+    rate: dict[str, str] = field(default_factory=dict)
+    replayed: dict[str, str] = field(default_factory=dict)
 
-def _limit(operation: Operation, user: Caller | None, request: Request, rate: dict[str, str]) -> None:
-    """Counts the request, and puts into `rate` what every answer to it says of the limits."""
-    if user is not None:
-        own = operation.limit if isinstance(operation.limit, Limit) else None
-        standing = limits.of_caller(user, operation.name, own)
-    elif isinstance(operation.limit, Strangers):
-        source = request.context.get("identity", {}).get("sourceIp")
-        standing = limits.of_source(str(source), operation.limit)
-    else:
-        return
-    rate.update(standing.headers())
-    _go_on(standing)
+    @property
+    def source(self) -> str:
+        """The address that the request comes from."""
+        return str(self.request.context.get("identity", {}).get("sourceIp"))
 
+    def result(self) -> Any:
+        operation = self.operation
+        user = None if operation.permission is public else self._authenticated()
+        if user is None:
+            self._limit_source()
+        else:
+            self._limit(user)
+            # Only now: uncounted, who is switched off could fill the trail for nothing.
+            if not user.is_active:
+                raise PermissionDeniedError("This account is not active.")
+        tracking.settings_present(operation.name, self.needs)
+        data = self._data(operation.schema_for(user))
+        self._limit_address(data)
+        self.execution.begins(data, audited=operation.audited)
+        if user is not None:
+            operation.permit(user, data)
+        answer = self._once(user, data)
+        if isinstance(answer, Mapping):
+            self.execution.answer = answer
+        return answer
 
-def _limit_address(operation: Operation, data: Mapping[str, Any], rate: dict[str, str]) -> None:
-    """Counts the request by the address that it names; told only to who is refused.
-
-    Others would learn how busy a stranger's address is.
-    """
-    limit = operation.limit
-    if isinstance(limit, Strangers) and isinstance(data.get(limit.field), str):
-        standing = limits.of_address(data[limit.field], limit)
-        if not standing.allowed:
-            rate.update(standing.headers())
-        _go_on(standing)
-
-
-def _go_on(standing: Standing) -> None:
-    if not standing.allowed:
-        raise TooManyRequestsError(retry_after=standing.reset)
-
-
-def _data(schema: Schema, path: dict[str, str], request: Request) -> dict[str, Any]:
-    asked = request.query_params
-    query = {} if asked is None else {name: asked.getlist(name) for name in asked}
-    raw = request.raw_body
-    body = payload.parse_body(raw if isinstance(raw, bytes) else raw.encode())
-    return payload.merge(schema, path, query, body)
-
-
-def _permit(permission: Permission, user: Caller, data: Mapping[str, Any]) -> None:
-    try:
-        allowed = permission(user, data)
-    except Exception as error:
-        if isinstance(error, UnavailableError) or aws.is_passing_fault(error):
-            raise
-        log.error("PERMISSION_CHECK_FAILED", error, permission=getattr(permission, "__name__", "?"))
-        raise PermissionDeniedError from error
-    if allowed is not True:
-        raise PermissionDeniedError
-
-
-def _answered(result: Any) -> Response:
-    if isinstance(result, Response):
-        return result
-    return _json(200, {"success": True, **(result or {})})
-
-
-def _refused(error: Exception, execution: Execution, request_id: str) -> Response:
-    execution.failed(error)
-    public_error = _public(error)
-    if alerts.is_unforeseen(error):
-        alerts.report(error, execution.operation)
-    if public_error.status >= 500:
-        log.error("REQUEST_FAILED", error, operation=execution.operation, status=public_error.status)
-    else:
-        log.info(
-            "REQUEST_REFUSED", operation=execution.operation, status=public_error.status, errorCode=public_error.code
+    def _once(self, user: Caller | None, data: Mapping[str, Any]) -> Any:
+        """The function's answer; of a request that came before under its Idempotency-Key, the answer that it got."""
+        key = self.request.headers.get(idempotency.HEADER) if self.operation.repeatable else None
+        if key is None or user is None:
+            return self._run(user, data)
+        scope = user.id, self.operation.name, idempotency.checked(key)
+        answer, replayed = idempotency.once(
+            scope, data, lambda: self._run(user, data) or {}, self.request.lambda_context
         )
-    return error_response(public_error, request_id)
+        if replayed:
+            self.replayed[idempotency.REPLAYED] = "true"
+        return answer
+
+    def _run(self, user: Caller | None, data: Mapping[str, Any]) -> Any:
+        answer = self.operation.run(self._offered(user, data))
+        if checks_answers():
+            self.operation.check_answer(answer)
+        return answer
+
+    def _authenticated(self) -> Caller:
+        scheme, _, token = self.request.headers.get("authorization", "").partition(" ")
+        try:
+            if scheme.lower() != "bearer" or not token.strip() or _setup.authenticate is None:
+                raise NotAuthenticatedError
+            user = _setup.authenticate(token.strip())
+        except NotAuthenticatedError:
+            # What costs its sender nothing must cost us no write either.
+            self.execution.recorded = False
+            raise
+        self.execution.caller_is(user.id, user.api_key_id)
+        return user
+
+    def _limit(self, user: Caller) -> None:
+        if not self.operation.opens_to_overspent:
+            spending.refuse_overspent(user, self.rate)
+        own = self.operation.limit if isinstance(self.operation.limit, Limit) else None
+        self._stand(limits.of_caller(user, self.operation.name, own))
+
+    def _limit_source(self) -> None:
+        if isinstance(self.operation.limit, Strangers):
+            self._stand(limits.of_source(self.source, self.operation.limit))
+
+    def _stand(self, standing: Standing) -> None:
+        self.rate.update(standing.headers())
+        if not standing.allowed:
+            raise TooManyRequestsError(retry_after=standing.reset)
+
+    def _limit_address(self, data: Mapping[str, Any]) -> None:
+        """Counts the request by the address that it names; told only to who is refused.
+
+        Others would learn how busy a stranger's address is.
+        """
+        limit = self.operation.limit
+        if isinstance(limit, Strangers) and isinstance(data.get(limit.field), str):
+            standing = limits.of_address(data[limit.field], limit)
+            if not standing.allowed:
+                self._stand(standing)
+
+    def _data(self, schema: Schema) -> dict[str, Any]:
+        """The payload that the schema takes; of an operation that reads its own body, the path alone."""
+        if not self.operation.validate_body:
+            payload.check(schema, self.path)
+            return dict(self.path)
+        asked = self.request.query_params
+        if asked and self.request.method != "GET":
+            # URLs end up in logs: what a body may hold (a password) has no place in one.
+            raise InvalidRequestError("This route takes no query.")
+        query = {} if asked is None else {name: asked.getlist(name) for name in asked}
+        data = payload.merge(schema, self.path, query, payload.parse_body(_bytes(self.request.raw_body)))
+        payload.check(schema, data)
+        return data
+
+    def _offered(self, user: Caller | None, data: Mapping[str, Any]) -> dict[str, Any]:
+        wanted = self.operation.wanted
+        offered = {
+            "user": user,
+            "data": data,
+            "name": self.operation.name,
+            "headers": self.request.headers,
+            "body": _bytes(self.request.raw_body),
+            # Made only where it is asked for: it copies the whole request.
+            "event": self.request.to_original_event() if {"event", "offered"} & wanted else None,
+            "context": self.request.lambda_context,
+            "execution": self.execution,
+            "rate": self.rate,
+        }
+        return {**offered, "offered": offered}
 
 
-def _public(error: Exception) -> DarkroomError:
-    """The failure that a caller is told of: our own as it is, a dependency that is out as 503, the rest as 500."""
-    if isinstance(error, DarkroomError):
-        return error
-    return UnavailableError() if aws.is_passing_fault(error) else UnexpectedError()
-
-
-def error_response(error: DarkroomError, request_id: str) -> Response:
-    return _json(error.status, error.body(request_id), error.headers())
-
-
-def _json(status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
-    return Response(
-        status_code=status,
-        body=records.to_json(body),
-        headers={"Content-Type": "application/json", "Cache-Control": "no-store", **(headers or {})},
-    )
-
-
-def _in_our_shape(event: Any, get_response: Callable[[Any], Response]) -> Response:
-    """Gives what Chalice itself refuses (another method, another content type) the shape of our errors."""
-    response = get_response(event)
-    if isinstance(response.body, dict) and set(response.body) == {"Code", "Message"}:
-        error = BY_STATUS.get(response.status_code, UnexpectedError)()
-        request_id = str(getattr(getattr(event, "lambda_context", None), "aws_request_id", ""))
-        shaped = error_response(error, request_id)
-        cors = {"Access-Control-Allow-Origin": config.cors_origin()}
-        shaped.headers.update({**cors, **response.headers})
-        return shaped
-    return response
+def _bytes(body: bytes | str) -> bytes:
+    return body if isinstance(body, bytes) else body.encode()

@@ -1,16 +1,17 @@
 """The only maker of boto3 clients: one session, one cached client a service, one retry policy."""
 
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 import boto3
 from boto3.dynamodb.conditions import Attr, Key
-from boto3.dynamodb.types import TypeSerializer
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore import exceptions
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-__all__ = ["Attr", "ClientError", "Key", "client", "error_code", "is_passing_fault", "marshal"]
+__all__ = ["Attr", "ClientError", "Key", "client", "error_code", "is_passing_fault", "marshal", "unmarshal"]
 
 # Three attempts in all, one second at first and doubling, is what every caller of AWS here lives with;
 # a function that waited longer would outlast the API's own 29 seconds.
@@ -48,23 +49,26 @@ _PASSING_CODES = frozenset(
 _clients: dict[str, Any] = {}
 _making = threading.Lock()
 _serializer = TypeSerializer()
+_deserializer = TypeDeserializer()
 
 
-def client(service: str) -> Any:
+def client(service: str, *, plain: bool = True) -> Any:
     """The client of a service, made on first use and kept for the life of the process.
 
-    DynamoDB's takes and gives plain Python values (str, Decimal, list, dict) instead of typed attributes.
+    DynamoDB's takes and gives plain Python values (str, Decimal, list, dict) instead of typed attributes, unless
+    `plain` is False.
     """
-    made = _clients.get(service)
+    name = service if plain else f"{service}, typed"
+    made = _clients.get(name)
     if made is None:
         # A boto3 session is not safe to use from two threads; the clients that it makes are.
         with _making:
-            made = _clients.get(service) or _clients.setdefault(service, _make(service))
+            made = _clients.get(name) or _clients.setdefault(name, _make(service, plain))
     return made
 
 
-def _make(service: str) -> Any:
-    if service == "dynamodb":
+def _make(service: str, plain: bool) -> Any:
+    if service == "dynamodb" and plain:
         return _session().resource("dynamodb", config=_CONFIG).meta.client
     return _session().client(service, config=_S3_CONFIG if service == "s3" else _CONFIG)
 
@@ -80,6 +84,11 @@ def marshal(value: Any) -> dict[str, Any]:
     """A plain value in DynamoDB's typed form, e.g. `{"S": "x"}`: for those who write without boto3."""
     typed: dict[str, Any] = _serializer.serialize(value)
     return typed
+
+
+def unmarshal(item: Mapping[str, Any]) -> dict[str, Any]:
+    """An item in DynamoDB's typed form, as streams carry it, in plain values."""
+    return {name: _deserializer.deserialize(value) for name, value in item.items()}
 
 
 def error_code(error: BaseException) -> str | None:

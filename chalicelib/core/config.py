@@ -31,11 +31,25 @@ DEFAULTS = {
     "SCAN_COMMAND_URL": "",
     "ALLOW_PRIVATE_ADDRESSES": "false",
     "LINK_EXPIRY_SECONDS": "3600",
+    "SENDER_EMAIL": "",
     "USAGE_KEEP_DAYS": "90",
+    "KEEP_RECORDS_DAYS": "30",
+    "ARCHIVE_BUCKET": "",
     "REQUESTS_PER_MINUTE": "600",
     "REQUESTS_PER_HOUR": "20000",
     "AUTH_PER_ADDRESS_PER_MINUTE": "10",
     "AUTH_PER_SOURCE_PER_MINUTE": "60",
+    "DOLLARS_PER_HOUR": "1",
+    "DOLLARS_PER_DAY": "10",
+    "DOLLARS_PER_MONTH": "100",
+    "CHECK_ANSWERS": "false",
+    "CUSTOM_ACTION_TYPES": "",
+    "EXTERNAL_SERVICES_SECRET": "darkroom/{stage}/external-services",
+    "API_BASE_URL": "",
+    "EXTERNAL_API_URL": "",
+    "ENABLE_BATCH_PROCESSING": "true",
+    "BATCH_SIZE": "10",
+    "BATCH_PAUSE_MS": "0",
     "LOG_LEVEL": "INFO",
 }
 
@@ -88,7 +102,11 @@ def resolve(names: Iterable[str]) -> dict[str, str]:
     missing = {name: parameter_path(name) for name in wanting if name not in stored and name not in DEFAULTS}
     if missing:
         raise MissingConfigError(missing)
-    return found | {name: stored[name] if name in stored else DEFAULTS[name] for name in wanting}
+    return found | {name: stored[name] if name in stored else _default(name) for name in wanting}
+
+
+def _default(name: str) -> str:
+    return DEFAULTS[name].replace("{stage}", stage())
 
 
 def _stored(names: Iterable[str]) -> dict[str, str]:
@@ -140,6 +158,12 @@ def cors_origin() -> str:
     return os.environ.get("CORS_ORIGIN", DEFAULTS["CORS_ORIGIN"])
 
 
+def schedules_off() -> frozenset[str]:
+    """The schedules that this stage does without. Named when app.py is imported, so from the environment only."""
+    named = os.environ.get("SCHEDULES_OFF", "").split(",")
+    return frozenset(name.strip() for name in named if name.strip())
+
+
 def function_name() -> str:
     """The running function's name at AWS; the API under `chalice local` has none."""
     return os.environ.get("AWS_LAMBDA_FUNCTION_NAME", f"{service()}-{stage()}")
@@ -149,7 +173,13 @@ def function_memory_mb() -> int:
     return int(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512"))
 
 
-def trigger_name(variable: str) -> str:
+class TriggerName(str):
+    """A trigger's name that also knows its variable, which is how its right to what fires it is found."""
+
+    variable: str
+
+
+def trigger_name(variable: str) -> TriggerName:
     """What a trigger's decorator names when app.py is imported: a bucket, a queue, a topic or a stream.
 
     From the environment only: every function imports app.py, so a look-up elsewhere would cost each cold start.
@@ -163,5 +193,7 @@ def trigger_name(variable: str) -> str:
     if value is None:
         if os.environ.get("AWS_CHALICE_CLI_MODE") and stage() != "local":
             raise MissingConfigError({variable: "(not consulted for a trigger)"})
-        return f"unset-{variable.lower().replace('_', '-')}"
-    return value.rsplit("/", 1)[-1] if value.startswith(("http://", "https://")) else value
+        value = f"unset-{variable.lower().replace('_', '-')}"
+    name = TriggerName(value.rsplit("/", 1)[-1] if value.startswith(("http://", "https://")) else value)
+    name.variable = variable
+    return name

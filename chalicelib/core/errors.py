@@ -22,6 +22,8 @@ class DarkroomError(Exception):
         self.message = message or type(self).message
         self.details = list(details)
         self.retry_after = retry_after
+        # Whoever ends an action with this failure sets it.
+        self.action_id: str | None = None
         super().__init__(self.message)
 
     def body(self, request_id: str) -> dict[str, Any]:
@@ -29,7 +31,8 @@ class DarkroomError(Exception):
         error: dict[str, Any] = {"type": type(self).__name__, "code": self.code}
         if self.details:
             error["details"] = self.details
-        return {"success": False, "message": self.message, "error": error, "requestId": request_id}
+        action = {} if self.action_id is None else {"actionId": self.action_id}
+        return {"success": False, "message": self.message, **action, "error": error, "requestId": request_id}
 
     def headers(self) -> dict[str, str]:
         return {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
@@ -86,8 +89,10 @@ class UnavailableError(DarkroomError):
 
     status, code, message = 503, "UNAVAILABLE", "Something we depend on is out; try again shortly."
 
-    def __init__(self, message: str | None = None, *, retry_after: int = 5) -> None:
-        super().__init__(message, retry_after=retry_after)
+    def __init__(
+        self, message: str | None = None, *, details: Sequence[Mapping[str, str]] = (), retry_after: int = 5
+    ) -> None:
+        super().__init__(message, details=details, retry_after=retry_after)
 
 
 class MissingConfigError(DarkroomError):

@@ -8,33 +8,42 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 
-class Operation(StrEnum):
+class AwsOperation(StrEnum):
     """An operation of an AWS service."""
 
 
-class DynamoDBOperation(Operation):
+class DynamoDBOperation(AwsOperation):
     GET_ITEM = "GetItem"
     PUT_ITEM = "PutItem"
     UPDATE_ITEM = "UpdateItem"
     DELETE_ITEM = "DeleteItem"
+    DESCRIBE_TABLE = "DescribeTable"
     QUERY = "Query"
     SCAN = "Scan"
     BATCH_GET_ITEM = "BatchGetItem"
     BATCH_WRITE_ITEM = "BatchWriteItem"
     TRANSACT_WRITE_ITEMS = "TransactWriteItems"
+    # No call of its own: what IAM asks for a transaction that checks an item which it does not write.
+    CONDITION_CHECK_ITEM = "ConditionCheckItem"
 
 
-class S3Operation(Operation):
+class S3Operation(AwsOperation):
     GET_OBJECT = "GetObject"
+    # No call of its own: what IAM asks for where a call names the object's version.
+    GET_OBJECT_VERSION = "GetObjectVersion"
     HEAD_OBJECT = "HeadObject"
     PUT_OBJECT = "PutObject"
     DELETE_OBJECT = "DeleteObject"
     DELETE_OBJECTS = "DeleteObjects"
+    CREATE_MULTIPART_UPLOAD = "CreateMultipartUpload"
+    UPLOAD_PART = "UploadPart"
+    COMPLETE_MULTIPART_UPLOAD = "CompleteMultipartUpload"
+    ABORT_MULTIPART_UPLOAD = "AbortMultipartUpload"
     LIST_BUCKET = "ListObjectsV2"
     LIST_OBJECT_VERSIONS = "ListObjectVersions"
 
 
-class SQSOperation(Operation):
+class SQSOperation(AwsOperation):
     GET_QUEUE_URL = "GetQueueUrl"
     SEND_MESSAGE = "SendMessage"
     RECEIVE_MESSAGE = "ReceiveMessage"
@@ -44,34 +53,38 @@ class SQSOperation(Operation):
     CHANGE_MESSAGE_VISIBILITY = "ChangeMessageVisibility"
 
 
-class SNSOperation(Operation):
+class SNSOperation(AwsOperation):
     PUBLISH = "Publish"
 
 
-class StepFunctionsOperation(Operation):
+class SESOperation(AwsOperation):
+    SEND_RAW_EMAIL = "SendRawEmail"
+
+
+class StepFunctionsOperation(AwsOperation):
     START_EXECUTION = "StartExecution"
     START_SYNC_EXECUTION = "StartSyncExecution"
     DESCRIBE_STATE_MACHINE = "DescribeStateMachine"
 
 
-class SecretsManagerOperation(Operation):
+class SecretsManagerOperation(AwsOperation):
     GET_SECRET_VALUE = "GetSecretValue"
     PUT_SECRET_VALUE = "PutSecretValue"
 
 
-class SSMOperation(Operation):
+class SSMOperation(AwsOperation):
     GET_PARAMETER = "GetParameter"
     GET_PARAMETERS = "GetParameters"
     PUT_PARAMETER = "PutParameter"
     DELETE_PARAMETER = "DeleteParameter"
 
 
-class LambdaOperation(Operation):
+class LambdaOperation(AwsOperation):
     INVOKE_FUNCTION = "Invoke"
     GET_FUNCTION = "GetFunction"
 
 
-class CognitoOperation(Operation):
+class CognitoOperation(AwsOperation):
     SIGN_UP = "SignUp"
     CONFIRM_SIGN_UP = "ConfirmSignUp"
     RESEND_CONFIRMATION_CODE = "ResendConfirmationCode"
@@ -84,25 +97,27 @@ class CognitoOperation(Operation):
     ADMIN_UPDATE_USER = "AdminUpdateUserAttributes"
     ADMIN_DELETE_USER = "AdminDeleteUser"
     ADMIN_USER_GLOBAL_SIGN_OUT = "AdminUserGlobalSignOut"
+    DESCRIBE_USER_POOL = "DescribeUserPool"
 
 
-class BedrockOperation(Operation):
+class BedrockOperation(AwsOperation):
     INVOKE_MODEL = "InvokeModel"
     INVOKE_MODEL_WITH_RESPONSE_STREAM = "InvokeModelWithResponseStream"
     INVOKE_GUARDRAIL = "ApplyGuardrail"
 
 
-class CloudWatchOperation(Operation):
+class CloudWatchOperation(AwsOperation):
     PUT_METRIC_DATA = "PutMetricData"
     GET_METRIC_DATA = "GetMetricData"
 
 
 # The service's name in boto3.
-SERVICES: dict[type[Operation], str] = {
+SERVICES: dict[type[AwsOperation], str] = {
     DynamoDBOperation: "dynamodb",
     S3Operation: "s3",
     SQSOperation: "sqs",
     SNSOperation: "sns",
+    SESOperation: "ses",
     StepFunctionsOperation: "stepfunctions",
     SecretsManagerOperation: "secretsmanager",
     SSMOperation: "ssm",
@@ -112,7 +127,7 @@ SERVICES: dict[type[Operation], str] = {
     CloudWatchOperation: "cloudwatch",
 }
 
-Grants = Mapping[str, Iterable[Operation]]
+Grants = Mapping[str, Iterable[AwsOperation]]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -127,7 +142,7 @@ def required_env_vars(grants: Grants) -> Callable[[Function], Function]:
     """
     for variable, operations in grants.items():
         for operation in operations:
-            if not isinstance(operation, Operation):
+            if not isinstance(operation, AwsOperation):
                 raise TypeError(f"{variable}: {operation!r} is not an operation of an AWS service")
 
     def declare(function: Function) -> Function:
@@ -142,14 +157,14 @@ def add(function: Callable[..., Any], grants: Grants) -> None:
     function.__dict__["grants"] = merge(of(function), grants)
 
 
-def of(function: Callable[..., Any]) -> dict[str, frozenset[Operation]]:
+def of(function: Callable[..., Any]) -> dict[str, frozenset[AwsOperation]]:
     """All that is declared of a function: variable → operations."""
-    declared: dict[str, frozenset[Operation]] = getattr(function, "grants", {})
+    declared: dict[str, frozenset[AwsOperation]] = getattr(function, "grants", {})
     return declared
 
 
-def merge(*many: Grants) -> dict[str, frozenset[Operation]]:
-    merged: dict[str, frozenset[Operation]] = {}
+def merge(*many: Grants) -> dict[str, frozenset[AwsOperation]]:
+    merged: dict[str, frozenset[AwsOperation]] = {}
     for grants in many:
         for variable, operations in grants.items():
             merged[variable] = merged.get(variable, frozenset()) | frozenset(operations)

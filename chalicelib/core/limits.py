@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
-from chalicelib.core import config, grants
+from chalicelib.core import config, grants, spending
 from chalicelib.core.errors import UnavailableError
 from chalicelib.core.grants import DynamoDBOperation, required_env_vars
 from chalicelib.core.table import Table
@@ -71,14 +71,21 @@ _OWN = {
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
-    "properties": {name: {"type": "integer", "minimum": 1, "maximum": 1_000_000_000} for name in _OWN},
+    "properties": {
+        **{name: {"type": "integer", "minimum": 1, "maximum": 1_000_000_000} for name in _OWN},
+        **{name: {"type": "number", "minimum": 0, "maximum": 1_000_000_000} for name in spending.OWN},
+    },
     "additionalProperties": False,
 }
 
 
-def read(stored: Mapping[str, Any] | None) -> dict[str, int]:
+def read(stored: Mapping[str, Any] | None) -> dict[str, float]:
     """The `limits` of a user's row or a key's record as plain numbers; empty where there are none."""
-    return {name: int(stored[name]) for name in _OWN if name in stored} if stored else {}
+    return {name: _plain(stored[name]) for name in SCHEMA["properties"] if name in stored} if stored else {}
+
+
+def _plain(number: Any) -> float:
+    return int(number) if number == int(number) else float(number)
 
 
 class Limited(Protocol):
@@ -87,11 +94,11 @@ class Limited(Protocol):
     @property
     def id(self) -> str: ...
     @property
-    def limits(self) -> Mapping[str, int]: ...
+    def limits(self) -> Mapping[str, float]: ...
     @property
     def api_key_id(self) -> str | None: ...
     @property
-    def key_limits(self) -> Mapping[str, int]: ...
+    def key_limits(self) -> Mapping[str, float]: ...
 
 
 @dataclass(frozen=True)
@@ -120,7 +127,13 @@ class Standing:
         return dict(zip(HEADERS, (str(self.limit), str(self.remaining), str(self.reset)), strict=True))
 
 
-@required_env_vars({"LIMITS_TABLE": [DynamoDBOperation.UPDATE_ITEM], **{setting: [] for _, setting in _OWN.values()}})
+@required_env_vars(
+    {
+        "LIMITS_TABLE": [DynamoDBOperation.UPDATE_ITEM],
+        **{setting: [] for _, setting in _OWN.values()},
+        **spending.SETTINGS,
+    }
+)
 def of_caller(caller: Limited, operation: str, own: Limit | None = None, now: float | None = None) -> Standing:
     """Counts a request of that caller, if all limits let it pass: the user's, the key's and the operation's own.
 
@@ -129,19 +142,27 @@ def of_caller(caller: Limited, operation: str, own: Limit | None = None, now: fl
     Raises:
         UnavailableError: the counters cannot be reached; nobody goes on uncounted.
     """
-    settings = config.resolve(CALLER_NEEDS)
     rules = [
-        Rule("user", window, caller.limits.get(name, int(settings[setting])))
+        Rule("user", window, int(caller.limits[name]) if name in caller.limits else config.integer(setting))
         for name, (window, setting) in _OWN.items()
     ]
     rules += [
-        Rule(str(caller.api_key_id), window, caller.key_limits[name])
+        Rule(str(caller.api_key_id), window, int(caller.key_limits[name]))
         for name, (window, _) in _OWN.items()
         if name in caller.key_limits
     ]
     if own is not None:
-        rules.append(Rule(f"operation:{operation}", own.window, own.number))
+        rules.append(_of_operation(operation, own))
     return count(f"user#{caller.id}", rules, now)
+
+
+def of_operation(caller: Limited, operation: str, own: Limit, now: float | None = None) -> Standing:
+    """Counts a call that the caller's own limits have let pass against the operation's. Raises as `of_caller` does."""
+    return count(f"user#{caller.id}", [_of_operation(operation, own)], now)
+
+
+def _of_operation(operation: str, own: Limit) -> Rule:
+    return Rule(f"operation:{operation}", own.window, own.number)
 
 
 @required_env_vars(
@@ -153,13 +174,13 @@ def of_caller(caller: Limited, operation: str, own: Limit | None = None, now: fl
 )
 def of_source(source: str, limit: Strangers, now: float | None = None) -> Standing:
     """Counts a request of somebody unknown by where it comes from. Raises as `of_caller` does."""
-    number = int(config.resolve(STRANGER_NEEDS)[limit.per_source])
+    number = config.integer(limit.per_source)
     return count(f"source#{_hashed(_network(source))}", [Rule("all", Window.MINUTE, number)], now)
 
 
 def of_address(address: str, limit: Strangers, now: float | None = None) -> Standing:
     """Counts a request by the address that it names, be it registered or not. Raises as `of_caller` does."""
-    number = int(config.resolve(STRANGER_NEEDS)[limit.per_address])
+    number = config.integer(limit.per_address)
     return count(f"address#{_hashed(address.lower())}", [Rule("all", Window.MINUTE, number)], now)
 
 

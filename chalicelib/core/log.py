@@ -5,6 +5,7 @@ import contextvars
 import functools
 import json
 import logging
+import re
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,9 @@ _SECRET_WORDS = (
     "uploadurl",
 )
 _SECRET_KEYS = frozenset({"code", "session", "answer", "key", "signature", "policy"})
+# What can be told by its form wherever it stands, as in an exception's message: our API keys, JSON Web Tokens, and
+# whatever follows the name of a scheme.
+_SECRET_FORMS = re.compile(r"drk_[\w-]{16,}|eyJ[\w-]{8,}(?:\.[\w-]*){1,4}|\b(?i:bearer|basic)\s+[\w.~+/=-]{12,}")
 _SIGNED_URL_MARKS = ("X-Amz-Signature=", "X-Amz-Credential=", "Signature=")
 
 
@@ -57,6 +61,11 @@ def context(request_id: str, correlation_id: str | None = None) -> Iterator[None
 
 def correlation_id() -> str:
     return _context.get().correlation_id
+
+
+def request_id() -> str:
+    """The run's own identity, which Lambda keeps when it tries the same event again; "" outside of any run."""
+    return _context.get().request_id
 
 
 def info(event: str, **metadata: Any) -> None:
@@ -111,14 +120,17 @@ def _logger() -> Logger:
 
 
 def redact(value: Any, key: str = "") -> Any:
-    """The value with secrets gone: whatever stands under a telling key, and any URL that carries a signature."""
+    """The value with secrets gone: whatever stands under a telling key, any URL that carries a signature, and what
+    has a secret's form.
+    """
     plain = key.lower()
     if plain in _SECRET_KEYS or any(word in plain for word in _SECRET_WORDS):
         return REDACTED
     if isinstance(value, Mapping):
         return {name: redact(inner, str(name)) for name, inner in value.items()}
     if isinstance(value, str):
-        return REDACTED if any(mark in value for mark in _SIGNED_URL_MARKS) else value
+        is_signed = any(mark in value for mark in _SIGNED_URL_MARKS)
+        return REDACTED if is_signed else _SECRET_FORMS.sub(REDACTED, value)
     if isinstance(value, Sequence) and not isinstance(value, bytes):
         return [redact(inner) for inner in value]
     return value

@@ -3,47 +3,86 @@
 import functools
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError
 
 from chalicelib.core.errors import InvalidRequestError, TooLargeError
 
 Schema = Mapping[str, Any]
 
+
+def shape(required: Mapping[str, Any], optional: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The schema of an object that has all the required fields, perhaps the optional ones, and no others."""
+    return {
+        "type": "object",
+        "properties": {**required, **(optional or {})},
+        "required": list(required),
+        "additionalProperties": False,
+    }
+
+
+def page_of(item: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema of a list's page."""
+    return shape({"items": {"type": "array", "items": item}, "nextCursor": {"type": ["string", "null"]}})
+
+
+NO_PAYLOAD: Schema = shape({})
+TEXT: Schema = {"type": "string"}
+MESSAGE: Schema = shape({"message": TEXT})
+
 # Our largest honest body is a few kilobytes; API Gateway itself would pass 10 MB on.
 MAX_BODY_BYTES = 256 * 1024
 MAX_DEPTH = 32
 MAX_DETAILS = 10
+_INTEGER = re.compile(r"-?[0-9]{1,18}")
+# What a number may be to be stored (DynamoDB, "Data types": 38 digits, 1E-130 to 9.9…E+125).
+_MOST_OF_AN_INTEGER = 10**38
+_LEAST_OF_A_FRACTION, _MOST_OF_A_FRACTION = 1e-130, 1e126
+
+
+class NotJsonError(InvalidRequestError):
+    message = "The body is not valid JSON."
 
 
 def parse_body(raw: bytes) -> dict[str, Any]:
     """The object in a request's body; an empty body is an empty object, `{"data": {…}}` alone is unwrapped.
 
     Raises:
+        TooLargeError, NotJsonError: as `parse` does.
+        InvalidRequestError: it is not an object.
+    """
+    body = parse(raw) if raw.strip() or len(raw) > MAX_BODY_BYTES else {}
+    if not isinstance(body, dict):
+        raise InvalidRequestError(details=_about("body", "must be an object"))
+    inner = body.get("data")
+    return inner if len(body) == 1 and isinstance(inner, dict) else body
+
+
+def parse(raw: bytes) -> Any:
+    """The value of a body in strict JSON: no NaN, no name twice, no text that is not Unicode, MAX_DEPTH deep at most.
+
+    Raises:
         TooLargeError: over MAX_BODY_BYTES.
-        InvalidRequestError: not an object of strict JSON (no NaN, no name twice, no text that is not Unicode).
+        NotJsonError: it is not strict JSON.
+        InvalidRequestError: it is too deep, or holds half a surrogate pair or a number that no table takes.
     """
     if len(raw) > MAX_BODY_BYTES:
         raise TooLargeError(f"A request's body may have at most {MAX_BODY_BYTES} bytes.")
-    if not raw.strip():
-        return {}
     try:
-        body = json.loads(
+        value = json.loads(
             raw.decode("utf-8"),
             parse_constant=_refuse_constant,
             parse_float=_finite,
             object_pairs_hook=_without_twins,
         )
     except (ValueError, RecursionError):
-        raise InvalidRequestError("The body is not valid JSON.", details=_about("body", "is not valid JSON")) from None
-    if not isinstance(body, dict):
-        raise InvalidRequestError(details=_about("body", "must be an object"))
-    _refuse_strange(body)
-    inner = body.get("data")
-    return inner if len(body) == 1 and isinstance(inner, dict) else body
+        raise NotJsonError(details=_about("body", "is not valid JSON")) from None
+    _refuse_strange(value)
+    return value
 
 
 def _refuse_constant(name: str) -> None:
@@ -65,8 +104,8 @@ def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return made
 
 
-def _refuse_strange(body: dict[str, Any]) -> None:
-    """Refuses what JSON allows and a table does not: deep nesting, and half a surrogate pair in a text."""
+def _refuse_strange(body: Any) -> None:
+    """Refuses what JSON allows and a table does not: deep nesting, half a surrogate pair in a text, vast numbers."""
     level: list[Any] = [body]
     for _ in range(MAX_DEPTH):
         for text in (part for part in level if isinstance(part, str)):
@@ -74,10 +113,18 @@ def _refuse_strange(body: dict[str, Any]) -> None:
                 text.encode()
             except UnicodeEncodeError:
                 raise InvalidRequestError(details=_about("body", "holds text that is not Unicode")) from None
+        if not all(map(_can_be_stored, level)):
+            raise InvalidRequestError(details=_about("body", "holds a number that is too large or too small"))
         level = [inner for part in level for inner in _inside(part)]
         if not level:
             return
     raise InvalidRequestError(details=_about("body", f"is nested more than {MAX_DEPTH} deep"))
+
+
+def _can_be_stored(part: Any) -> bool:
+    if isinstance(part, float):
+        return part == 0 or _LEAST_OF_A_FRACTION <= abs(part) < _MOST_OF_A_FRACTION
+    return not isinstance(part, int) or abs(part) < _MOST_OF_AN_INTEGER
 
 
 def _inside(part: Any) -> Iterator[Any]:
@@ -107,7 +154,7 @@ def merge(
 def _coerced(text: str, schema: Schema) -> Any:
     """A query's text as the type that its schema names; what does not fit stays text, for the schema to refuse."""
     kind = schema.get("type")
-    if kind == "integer" and text.lstrip("-").isdecimal() and len(text) < 20:
+    if kind == "integer" and _INTEGER.fullmatch(text):
         return int(text)
     if kind == "boolean" and text in {"true", "false"}:
         return text == "true"
@@ -116,14 +163,20 @@ def _coerced(text: str, schema: Schema) -> Any:
 
 def check(schema: Schema, data: Mapping[str, Any]) -> None:
     """Raises InvalidRequestError, naming each field that does not fit the schema (MAX_DETAILS at most)."""
-    faults = sorted(_validator(_Frozen(schema)).iter_errors(data), key=lambda fault: [str(step) for step in fault.path])
+    details = faults(schema, data)
+    if details:
+        raise InvalidRequestError(details=details[:MAX_DETAILS])
+
+
+def faults(schema: Schema, data: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Each field that does not fit the schema, with the rule that it breaks; never the value."""
+    found = sorted(_validator(_Frozen(schema)).iter_errors(data), key=lambda fault: [str(step) for step in fault.path])
     details: list[dict[str, str]] = []
-    for detail in (each for fault in faults for each in _explain(fault)):
+    for detail in (each for fault in found for each in _explain(fault)):
         # jsonschema reports each field that is missing, and each time all of them.
         if detail not in details:
             details.append(detail)
-    if details:
-        raise InvalidRequestError(details=details[:MAX_DETAILS])
+    return details
 
 
 class _Frozen:
@@ -142,7 +195,17 @@ class _Frozen:
 @functools.cache
 def _validator(frozen: _Frozen) -> Draft202012Validator:
     Draft202012Validator.check_schema(dict(frozen.schema))
-    return Draft202012Validator(dict(frozen.schema))
+    return _Validator(dict(frozen.schema))
+
+
+def _pattern(validator: Draft202012Validator, pattern: str, instance: Any, schema: Schema) -> Iterator[ValidationError]:
+    """JSON Schema's `$` is the text's very end (ECMA-262); Python's would let a newline stand behind it."""
+    strict = pattern[:-1] + r"\Z" if pattern.endswith("$") and not pattern.endswith("\\$") else pattern
+    if isinstance(instance, str) and not re.search(strict, instance):
+        yield ValidationError("does not match")
+
+
+_Validator: Any = validators.extend(Draft202012Validator, {"pattern": _pattern})
 
 
 # jsonschema's own sentences quote the value, which may be a password: ours name the rule alone.

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -19,7 +19,14 @@ _LONGEST_PAUSE_SECONDS = 0.2
 
 
 class ConditionFailedError(Exception):
-    """A conditional write found the item in another state; nothing was written."""
+    """A conditional write found the item in another state; nothing was written.
+
+    Of a transaction, `writes` are the places of those that did.
+    """
+
+    def __init__(self, writes: Iterable[int] = ()) -> None:
+        super().__init__("an item was in another state")
+        self.writes = frozenset(writes)
 
 
 @dataclass(frozen=True)
@@ -34,7 +41,7 @@ class Page:
 class Table:
     """The table whose name the environment variable `variable` carries; `partition` and `sort` name its keys.
 
-    With `index`, that index of the table: to be paged through only, and a moment behind the table.
+    With `index`, that index of the table: to be read only, by `page` and `between`, and a moment behind the table.
     """
 
     variable: str
@@ -73,11 +80,14 @@ class Table:
         partition: str,
         sort: str | None = None,
         *,
-        when: Any,
         change: Mapping[str, Any],
+        when: Any = None,
         remove: Iterable[str] = (),
+        add: Mapping[str, int] | None = None,
     ) -> Item:
-        """Sets attributes (None removes one) where the condition `when` holds; gives the item as it then is.
+        """Sets attributes (None removes one) where the condition `when` holds, if there is one; the item as it then is.
+
+        `add` adds to numbers, which start from nothing.
 
         Raises:
             ConditionFailedError: the condition does not hold.
@@ -89,10 +99,15 @@ class Table:
         expression = "SET " + ", ".join(f"#u{i} = :u{i}" for i in range(len(kept)))
         if removed:
             expression += " REMOVE " + ", ".join(f"#u{i}" for i in range(len(kept), len(names)))
+        if add:
+            names |= {f"#a{i}": name for i, name in enumerate(add)}
+            values |= {f":a{i}": value for i, value in enumerate(add.values())}
+            expression += " ADD " + ", ".join(f"#a{i} :a{i}" for i in range(len(add)))
+        condition = {} if when is None else {"ConditionExpression": when}
         answer = self._conditional(
             "update_item",
             Key=self.key(partition, sort),
-            ConditionExpression=when,
+            **condition,
             UpdateExpression=expression,
             ExpressionAttributeNames=names,
             ExpressionAttributeValues=values,
@@ -132,18 +147,48 @@ class Table:
             return False, {name: int(item.get(name, {}).get("N", 0)) for name in below}
         return True, {name: int(answer["Attributes"][name]) for name in below}
 
-    def delete(self, partition: str, sort: str | None = None) -> None:
-        aws.client("dynamodb").delete_item(TableName=self.name, Key=self.key(partition, sort))
+    def delete(self, partition: str, sort: str | None = None, *, when: Any = None) -> None:
+        """Deletes the item, if `when` holds.
+
+        Raises:
+            ConditionFailedError: it does not.
+        """
+        condition = {} if when is None else {"ConditionExpression": when}
+        self._conditional("delete_item", Key=self.key(partition, sort), **condition)
+
+    def get_many(self, keys: Iterable[Item]) -> list[Item]:
+        """Those of up to 100 items that are there, read consistently, in no order."""
+        found: list[Item] = []
+        asked = list(keys)
+        while asked:
+            request = {self.name: {"Keys": asked, "ConsistentRead": True}}
+            answer = aws.client("dynamodb").batch_get_item(RequestItems=request)
+            found += answer["Responses"].get(self.name, ())
+            # What was too much for one answer (16 MB) or for the table just now.
+            asked = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
+            if asked:
+                time.sleep(random.uniform(0, _LONGEST_PAUSE_SECONDS))  # noqa: S311
+        return found
 
     def page(
-        self, partition: str, *, limit: int, after: str | None = None, keep: Any = None, newest_first: bool = True
+        self,
+        partition: str,
+        *,
+        limit: int,
+        after: str | None = None,
+        keep: Any = None,
+        between: tuple[str, str] | None = None,
+        newest_first: bool = True,
     ) -> Page:
-        """Up to `limit` items of one partition that satisfy the filter `keep`, in the order of their sort key."""
+        """Up to `limit` items of one partition that satisfy the filter `keep`, in the order of their sort key.
+
+        `between` bounds the sort key, both ends included.
+        """
         items: list[Item] = []
         while True:
             query: Item = {
                 "TableName": self.name,
-                "KeyConditionExpression": Key(self.partition).eq(partition),
+                "KeyConditionExpression": self._where(partition, between),
                 "ScanIndexForward": not newest_first,
                 # One more than wanted tells whether there is a next page without a further query.
                 "Limit": limit + 1,
@@ -164,6 +209,41 @@ class Table:
                 return Page(items, None)
             after = str(last[str(self.sort)])
 
+    def between(self, partition: str, first: str, last: str) -> Iterator[Item]:
+        """Every item of one partition whose sort key is between these two, both included; oldest first."""
+        query: Item = {
+            "TableName": self.name,
+            "KeyConditionExpression": self._where(partition, (first, last)),
+            "ConsistentRead": self.index is None,
+        }
+        if self.index is not None:
+            query["IndexName"] = self.index
+        while True:
+            answer = aws.client("dynamodb").query(**query)
+            yield from answer["Items"]
+            if "LastEvaluatedKey" not in answer:
+                return
+            query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    def scanned(self, at_once: int, after: Item | None = None) -> Iterator[tuple[list[Item], Item | None]]:
+        """The whole table, some items at once, partition by partition: for jobs that nobody waits for.
+
+        With each lot comes the key after which the next begins (None: there is none); `after` is such a key.
+        """
+        query: Item = {"TableName": self.name, "Limit": at_once}
+        while True:
+            if after is not None:
+                query["ExclusiveStartKey"] = after
+            answer = aws.client("dynamodb").scan(**query)
+            after = answer.get("LastEvaluatedKey")
+            yield answer["Items"], after
+            if after is None:
+                return
+
+    def _where(self, partition: str, between: tuple[str, str] | None) -> Any:
+        condition = Key(self.partition).eq(partition)
+        return condition if between is None else condition & Key(str(self.sort)).between(*between)
+
     # What follows describes writes for `transact`.
 
     def creating(self, item: Mapping[str, Any]) -> Item:
@@ -174,31 +254,53 @@ class Table:
         }
         return {"Put": {"TableName": self.name, "Item": writable(item), **absent}}
 
-    def setting(self, key: Item, change: Mapping[str, Any], *, where: Mapping[str, Any]) -> Item:
-        """Sets attributes of an item whose attributes are, so far, those of `where`."""
-        names = {f"#{name}": name for name in (*change, *where)}
+    def setting(
+        self, key: Item, change: Mapping[str, Any], *, where: Mapping[str, Any], remove: Iterable[str] = ()
+    ) -> Item:
+        """Sets attributes of an item whose attributes are, so far, those of `where` (None: it has no such one)."""
+        removed = list(remove)
+        names = {f"#{name}": name for name in (*change, *where, *removed)}
         values = {f":{name}": value for name, value in writable(change).items()}
         values |= {f":was_{name}": value for name, value in writable(where).items()}
+        conditions = [
+            f"attribute_not_exists(#{name})" if value is None else f"#{name} = :was_{name}"
+            for name, value in where.items()
+        ]
         return {
             "Update": {
                 "TableName": self.name,
                 "Key": key,
-                "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in change),
-                "ConditionExpression": " AND ".join(f"#{name} = :was_{name}" for name in where),
+                "UpdateExpression": "SET "
+                + ", ".join(f"#{name} = :{name}" for name in change)
+                + (" REMOVE " + ", ".join(f"#{name}" for name in removed) if removed else ""),
+                "ConditionExpression": " AND ".join(conditions),
                 "ExpressionAttributeNames": names,
                 "ExpressionAttributeValues": values,
             }
         }
 
-    def adding(self, key: Item, attribute: str, by: int) -> Item:
-        """Adds to a number, which starts from nothing."""
+    def checking(self, key: Item, *, where: Mapping[str, Any]) -> Item:
+        """Writes nothing: the transaction's other writes are made where the item's attributes are those of `where`."""
+        return {
+            "ConditionCheck": {
+                "TableName": self.name,
+                "Key": key,
+                "ConditionExpression": " AND ".join(f"#{name} = :{name}" for name in where),
+                "ExpressionAttributeNames": {f"#{name}": name for name in where},
+                "ExpressionAttributeValues": {f":{name}": value for name, value in writable(where).items()},
+            }
+        }
+
+    def adding(self, key: Item, by: Mapping[str, float]) -> Item:
+        """Adds to numbers, which start from nothing."""
+        names = {f"#a{i}": name for i, name in enumerate(by)}
         return {
             "Update": {
                 "TableName": self.name,
                 "Key": key,
-                "UpdateExpression": "ADD #sum :by",
-                "ExpressionAttributeNames": {"#sum": attribute},
-                "ExpressionAttributeValues": {":by": by},
+                "UpdateExpression": "ADD " + ", ".join(f"#a{i} :a{i}" for i in range(len(by))),
+                "ExpressionAttributeNames": names,
+                "ExpressionAttributeValues": {f":a{i}": _writable(value) for i, value in enumerate(by.values())},
             }
         }
 
@@ -226,9 +328,10 @@ def transact(*writes: Item) -> None:
             aws.client("dynamodb").transact_write_items(TransactItems=list(writes))
             return
         except aws.ClientError as error:
-            reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", ())}
-            if "ConditionalCheckFailed" in reasons:
-                raise ConditionFailedError from error
+            reasons = [reason.get("Code") for reason in error.response.get("CancellationReasons", ())]
+            failed = [place for place, reason in enumerate(reasons) if reason == "ConditionalCheckFailed"]
+            if failed:
+                raise ConditionFailedError(failed) from error
             if "TransactionConflict" not in reasons or attempt == _TRIES:
                 raise
             # Somebody else is writing one of these items just now.
@@ -237,7 +340,13 @@ def transact(*writes: Item) -> None:
 
 def writable(item: Mapping[str, Any]) -> Item:
     """The item as DynamoDB takes it: floats as exact decimals, what is None left out."""
-    return {name: _writable(value) for name, value in item.items() if value is not None}
+    # Most values are what they are: every request writes some twenty of them.
+    return {
+        name: value if type(value) in _PLAIN else _writable(value) for name, value in item.items() if value is not None
+    }
+
+
+_PLAIN = frozenset({str, int, bool})
 
 
 def _writable(value: Any) -> Any:

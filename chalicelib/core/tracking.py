@@ -1,6 +1,7 @@
 """The one clock: how long each operation and function ran, what it cost, and how it ended, as usage records."""
 
 import functools
+import platform
 import resource
 import secrets
 import sys
@@ -12,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar, overload
 
 from chalicelib.core import alerts, config, grants, log, records
+from chalicelib.core.errors import DarkroomError
 from chalicelib.core.grants import DynamoDBOperation, required_env_vars
 from chalicelib.core.table import Table
 
@@ -21,10 +23,11 @@ SYSTEM_ACCOUNT = "system"
 # Dollars a GB-second and a request, us-east-1, first tier: aws.amazon.com/lambda/pricing, read 2026-11.
 PRICE_PER_GB_SECOND = {"x86_64": 0.0000166667, "arm64": 0.0000133334}
 PRICE_PER_REQUEST = 0.0000002
-# The architecture that config.json deploys to.
-ARCHITECTURE = "arm64"
+ARCHITECTURE = "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
+# A user's id and, where one was used, an API key's.
+Account = tuple[str | None, str | None]
 
 
 @dataclass
@@ -39,12 +42,32 @@ class Execution:
     user: str | None = None
     api_key_id: str | None = None
     error_type: str | None = None
+    recorded: bool = True
+    # For an audit trail: who acts, whether this is for one, what was asked for and given, what was told of a failure.
+    actor: str | None = None
+    audited: bool = False
+    payload: Mapping[str, Any] = field(default_factory=dict)
+    answer: Mapping[str, Any] = field(default_factory=dict)
+    told: DarkroomError | None = None
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     started: float = field(default_factory=time.perf_counter)
 
     def caller_is(self, user: str, api_key_id: str | None = None) -> None:
-        self.account = self.user = user
+        self.account = self.user = self.actor = user
         self.api_key_id = api_key_id
+
+    def becomes(self, operation: str, endpoint: str) -> None:
+        """What runs turns out to be another operation than the door that it came through."""
+        self.operation, self.endpoint = operation, endpoint
+
+    def begins(self, payload: Mapping[str, Any], *, audited: bool) -> None:
+        """Limit and schema are passed: what follows is somebody's deed, allowed or not."""
+        self.payload, self.audited = payload, audited
+
+    @property
+    def outcome(self) -> str:
+        """`ok`, or the code of the failure that the caller was told of."""
+        return (self.error_type or "ok") if self.told is None else self.told.code
 
     def failed(self, error: BaseException | str) -> None:
         self.error_type = error if isinstance(error, str) else type(error).__name__
@@ -88,7 +111,8 @@ def _memory_used_mb() -> int:
 def track(operation: str, endpoint: str, event_source: str, memory_mb: int | None = None) -> Iterator[Execution]:
     """Times what runs inside and writes its usage record, whether it ends well or raises.
 
-    A record that cannot be written is logged and costs nobody anything else.
+    A record that cannot be written is logged and costs nobody anything else. Nothing is written of what
+    sets `recorded` to False.
     """
     execution = Execution(operation, endpoint, event_source, memory_mb or config.function_memory_mb())
     try:
@@ -97,7 +121,8 @@ def track(operation: str, endpoint: str, event_source: str, memory_mb: int | Non
         execution.failed(error)
         raise
     finally:
-        _write(execution)
+        if execution.recorded:
+            _write(execution)
 
 
 @required_env_vars({"USAGE_METRICS_DYNAMO_TABLE": [DynamoDBOperation.PUT_ITEM], "USAGE_KEEP_DAYS": []})
@@ -111,39 +136,64 @@ def _write(execution: Execution) -> None:
 NEEDS = grants.of(_write)
 
 
+def settings_present(operation: str, needs: grants.Grants) -> None:
+    """Resolves all that an operation declares, on its first run in a container, and says how long that took.
+
+    Raises:
+        MissingConfigError: one of them stands nowhere; the next run looks again.
+    """
+    if operation in _resolved:
+        return
+    started = time.perf_counter()
+    config.resolve(needs)
+    _resolved.add(operation)
+    milliseconds = round((time.perf_counter() - started) * 1000, 3)
+    log.info("SETTINGS_RESOLVED", operation=operation, variables=len(needs), durationMs=milliseconds)
+
+
+# The operations whose variables this container has found: neither environment nor parameters leave it while it lives.
+_resolved: set[str] = set()
+
+
 @overload
 def track_execution(function: Handler) -> Handler: ...
 @overload
 def track_execution(
     *,
-    account: Callable[[Mapping[str, Any]], str | None],
+    account: Callable[[Mapping[str, Any]], Account] | None = None,
     refusals: tuple[type[Exception], ...] = (),
+    recorded: bool = True,
 ) -> Callable[[Handler], Handler]: ...
 
 
 def track_execution(
     function: Handler | None = None,
     *,
-    account: Callable[[Mapping[str, Any]], str | None] | None = None,
+    account: Callable[[Mapping[str, Any]], Account] | None = None,
     refusals: tuple[type[Exception], ...] = (),
+    recorded: bool = True,
 ) -> Handler | Callable[[Handler], Handler]:
     """Runs an event handler `(event, context)`: its settings resolved, its lines identified, its run recorded.
 
     `account` finds in the event whose run it is; without it the run is the system's own. `refusals` are
-    errors that say something about the event and not about us: no operator is told. What the handler
+    errors that say something about the event and not about us: no operator is told. `recorded=False` is for
+    the function that reads usage records: a record of its run would make it run again. What the handler
     raises goes on to AWS, which retries: an error that were swallowed here would lose the event.
     """
     if function is None:
-        return functools.partial(_tracked, account=account or _nobody, refusals=refusals)
-    return _tracked(function, account=_nobody, refusals=())
+        return functools.partial(_tracked, account=account or _nobody, refusals=refusals, recorded=recorded)
+    return _tracked(function, account=_nobody, refusals=(), recorded=True)
 
 
-def _nobody(event: Mapping[str, Any]) -> None:
-    return None
+def _nobody(event: Mapping[str, Any]) -> Account:
+    return None, None
 
 
 def _tracked(
-    function: Handler, account: Callable[[Mapping[str, Any]], str | None], refusals: tuple[type[Exception], ...]
+    function: Handler,
+    account: Callable[[Mapping[str, Any]], Account],
+    refusals: tuple[type[Exception], ...],
+    recorded: bool,
 ) -> Handler:
     @functools.wraps(function)
     def run(event: Any, context: Any = None) -> Any:
@@ -155,11 +205,12 @@ def _tracked(
             log.context(request_id, correlation_of(raw)),
             track(function.__name__, function.__name__, event_source(raw)) as execution,
         ):
-            owner = account(raw)
+            execution.recorded = recorded
+            owner, api_key_id = account(raw)
             if owner is not None:
-                execution.caller_is(owner)
+                execution.caller_is(owner, api_key_id)
             try:
-                config.resolve(grants.of(run))
+                settings_present(function.__name__, grants.of(run))
                 return function(raw, context)
             except refusals as refusal:
                 log.info("FUNCTION_REFUSED", operation=function.__name__, reason=str(refusal))
@@ -170,7 +221,7 @@ def _tracked(
                     alerts.report(error, function.__name__)
                 raise
 
-    grants.add(run, grants.merge(NEEDS, alerts.NEEDS))
+    grants.add(run, grants.merge(NEEDS if recorded else {}, alerts.NEEDS))
     return run  # type: ignore[return-value]
 
 
@@ -182,6 +233,9 @@ def event_source(event: Mapping[str, Any]) -> str:
     entries = event.get("Records")
     if isinstance(entries, list) and entries and isinstance(entries[0], Mapping):
         return _RECORD_SOURCES.get(str(entries[0].get("eventSource") or entries[0].get("EventSource")), "Direct")
+    if event.get("Service") == "Amazon S3":
+        # The test event, which comes when the trigger is made, has no records.
+        return "S3"
     if "httpMethod" in event or "requestContext" in event:
         return "HTTP"
     if event.get("source") == "aws.events" or event.get("detail-type") == "Scheduled Event":

@@ -1,6 +1,7 @@
 """Images: one row each, their states, who sees them, and how they go."""
 
-from chalicelib.images.erasing import delete, erase_all
+from chalicelib.images.changes import count_changes
+from chalicelib.images.erasing import delete, erase_all, expire
 from chalicelib.images.lifecycle import (
     ImageBusyError,
     claim,
@@ -8,14 +9,19 @@ from chalicelib.images.lifecycle import (
     first_execution,
     is_left_over,
     next_execution,
+    noting_action,
+    previous_execution,
     run_again,
     uploaded,
 )
+from chalicelib.images.originals import decoding_limits, original
 from chalicelib.images.reading import (
     DELETE,
     GET,
     GET_VARIANT,
     LIST,
+    ONE,
+    PAGE,
     REPROCESS,
     ImageNotFoundError,
     VariantNotFoundError,
@@ -25,6 +31,7 @@ from chalicelib.images.reading import (
     variant,
 )
 from chalicelib.images.record import EXTENSIONS, IMAGES, Image, Status, Variant, link_to
+from chalicelib.images.stuck import give_up, lead_on, make_again, oldest_since, unfinished_since
 
 __all__ = [
     "DELETE",
@@ -33,6 +40,8 @@ __all__ = [
     "GET_VARIANT",
     "IMAGES",
     "LIST",
+    "ONE",
+    "PAGE",
     "REPROCESS",
     "Image",
     "ImageBusyError",
@@ -41,17 +50,28 @@ __all__ = [
     "Variant",
     "VariantNotFoundError",
     "claim",
+    "count_changes",
     "create",
+    "decoding_limits",
     "delete",
     "erase_all",
+    "expire",
     "find",
     "first_execution",
     "get",
+    "give_up",
     "is_left_over",
+    "lead_on",
     "link_to",
     "listed",
+    "make_again",
     "next_execution",
+    "noting_action",
+    "oldest_since",
+    "original",
+    "previous_execution",
     "run_again",
+    "unfinished_since",
     "uploaded",
     "variant",
 ]

@@ -1,17 +1,17 @@
 """Erasing images: every version of their files, and all that their rows say of them."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+from typing import Any
 
-from chalicelib.core import aws, config
+from chalicelib.core import config, objects
 from chalicelib.core.table import Attr, ConditionFailedError, Page
 from chalicelib.images.reading import MAX_PAGE, ImageNotFoundError
-from chalicelib.images.record import IMAGES, Status
+from chalicelib.images.record import FINISHED, IMAGES, Image, Status
 
 # What is deleted leaves a stone for this long, so that a late event does not bring it back.
 _TOMBSTONE_DAYS = 30
-# S3 takes at most this many keys in one deletion.
-_KEYS_A_DELETION = 1000
 
 
 def delete(user_id: str, image_id: str) -> None:
@@ -41,21 +41,33 @@ def erase_all(user_id: str) -> None:
             keep=Attr("status").ne(Status.DELETED),
         )
         for item in page.items:
-            _bury(user_id, item["imageId"])
+            # The day's sums of a user who is gone are gone as well.
+            _bury(user_id, item["imageId"], note={"erased": True})
     _delete_files(user_id, "", "")
 
 
-def _bury(user_id: str, image_id: str) -> bool:
+def expire(image: Image) -> bool:
+    """Ends a PENDING image whose upload never came, as a deletion that counts as none. False: it came after all."""
+    return _bury(image.user_id, image.image_id, when=Attr("status").eq(Status.PENDING), note={"expired": True})
+
+
+_THERE = Attr("status").exists() & Attr("status").ne(Status.DELETED)
+
+
+def _bury(user_id: str, image_id: str, when: Any = _THERE, note: Mapping[str, Any] = MappingProxyType({})) -> bool:
     """Leaves of the row only that it is deleted; what it said of the picture and its owner goes. False: it had gone."""
     expires = datetime.now(UTC) + timedelta(days=_TOMBSTONE_DAYS)
-    told = ("fileName", "metadata", "placeholder", "variants", "reason", "objectVersion", "startedAt")
+    told = (
+        *("fileName", "fileType", "fileSize", "s3Key", "objectVersion", "apiKeyId", "metadata", "placeholder"),
+        *("variants", "reason", "recipe", "startedAt", "uploadedAt", "processedAt", "lastActionAt", "redriven"),
+    )
     try:
         IMAGES.update(
             user_id,
             image_id,
-            when=Attr("status").exists() & Attr("status").ne(Status.DELETED),
-            change={"status": Status.DELETED, "ttl": int(expires.timestamp())},
-            remove=told,
+            when=when,
+            change={"status": Status.DELETED, "ttl": int(expires.timestamp()), **note},
+            remove=[*told, *FINISHED],
         )
     except ConditionFailedError:
         return False
@@ -63,18 +75,5 @@ def _bury(user_id: str, image_id: str) -> bool:
 
 
 def _delete_files(user_id: str, upload_prefix: str, variant_prefix: str) -> None:
-    _delete_versions(config.get("S3_INPUT_BUCKET"), f"uploads/{user_id}/{upload_prefix}")
-    _delete_versions(config.get("S3_OUTPUT_BUCKET"), f"processed/{user_id}/{variant_prefix}")
-
-
-def _delete_versions(bucket: str, prefix: str) -> None:
-    # A plain deletion in a versioned bucket hides the bytes; deleting versions removes them.
-    pages = aws.client("s3").get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix)
-    for page in pages:
-        found = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
-        for some in _in_chunks([{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found]):
-            aws.client("s3").delete_objects(Bucket=bucket, Delete={"Objects": some, "Quiet": True})
-
-
-def _in_chunks(objects: list[dict[str, str]]) -> Iterable[list[dict[str, str]]]:
-    return (objects[start : start + _KEYS_A_DELETION] for start in range(0, len(objects), _KEYS_A_DELETION))
+    objects.discard_all(config.get("S3_INPUT_BUCKET"), f"uploads/{user_id}/{upload_prefix}")
+    objects.discard_all(config.get("S3_OUTPUT_BUCKET"), f"processed/{user_id}/{variant_prefix}")

@@ -14,7 +14,7 @@ from chalicelib.core import records
 from chalicelib.core.errors import ConflictError
 from chalicelib.core.table import Attr, ConditionFailedError
 from chalicelib.images.reading import find, get
-from chalicelib.images.record import EXTENSIONS, IMAGES, Image, Status
+from chalicelib.images.record import EXTENSIONS, IMAGES, Image, Status, unfinished
 
 _UPLOAD_KEY = re.compile(
     r"uploads/(?P<user_id>[\w-]{1,64})/(?P<image_id>\w{1,64})\.(?P<extension>[a-z]{3,4})", re.ASCII
@@ -40,13 +40,14 @@ def uploaded(key: str, size: int, version: str | None) -> Image | None:
     if parts is None:
         return None
     user_id, image_id = parts["user_id"], parts["image_id"]
-    arrived = {"fileSize": size, "objectVersion": version, "uploadedAt": records.now()}
+    now = records.now()
+    arrived = {"fileSize": size, "objectVersion": version, "uploadedAt": now}
     try:
         item = IMAGES.update(
             user_id,
             image_id,
             when=Attr("status").eq(Status.PENDING) & Attr("s3Key").eq(key),
-            change={"status": Status.UPLOADED, **arrived},
+            change={"status": Status.UPLOADED, **arrived, **unfinished(Status.UPLOADED, now)},
         )
         return Image.from_item(item)
     except ConditionFailedError:
@@ -98,6 +99,12 @@ def next_execution(execution: str) -> str:
     return f"{image_id}-{int(attempt) + 1}"
 
 
+def previous_execution(execution: str) -> str | None:
+    """The name of the attempt before that one; None before the first."""
+    image_id, _, attempt = execution.rpartition("-")
+    return None if int(attempt) <= 1 else f"{image_id}-{int(attempt) - 1}"
+
+
 def claim(user_id: str, image_id: str, retry_of: str | None) -> Image | None:
     """Takes the image for one execution, and records its name: the gate against events that come twice.
 
@@ -116,14 +123,26 @@ def claim(user_id: str, image_id: str, retry_of: str | None) -> Image | None:
         return None
 
 
-def _to_processing(user_id: str, image_id: str, execution: str, when: Any) -> dict[str, Any]:
+def _to_processing(
+    user_id: str, image_id: str, execution: str, when: Any, remove: tuple[str, ...] = ()
+) -> dict[str, Any]:
     return IMAGES.update(
         user_id,
         image_id,
         when=when,
-        change={"status": Status.PROCESSING, "execution": execution},
-        remove=["startedAt", "reason"],
+        change={
+            "status": Status.PROCESSING,
+            "execution": execution,
+            **unfinished(Status.PROCESSING, records.now()),
+        },
+        remove=["startedAt", "reason", *remove],
     )
+
+
+def noting_action(image: Image) -> dict[str, Any]:
+    """The write, for a transaction, that notes when an action last used the image."""
+    key = IMAGES.key(image.user_id, image.image_id)
+    return IMAGES.setting(key, {"lastActionAt": records.now()}, where={"status": str(image.status)})
 
 
 def run_again(image: Image) -> Image:
@@ -136,7 +155,8 @@ def run_again(image: Image) -> Image:
         raise ImageBusyError
     unchanged = Attr("status").eq(image.status) & Attr("execution").eq(image.execution)
     try:
-        again = _to_processing(image.user_id, image.image_id, next_execution(image.execution), unchanged)
+        following = next_execution(image.execution)
+        again = _to_processing(image.user_id, image.image_id, following, unchanged, remove=("redriven",))
     except ConditionFailedError:
         # That execution was quicker.
         return get(image.user_id, image.image_id)

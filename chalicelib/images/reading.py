@@ -5,6 +5,7 @@ from typing import Any
 
 from chalicelib.core import records
 from chalicelib.core.errors import NotFoundError
+from chalicelib.core.payload import TEXT, page_of, shape
 from chalicelib.core.table import Attr
 from chalicelib.images.record import IMAGES, Image, Status, Variant
 
@@ -13,23 +14,48 @@ DEFAULT_PAGE = 20
 
 # No hyphen: in the key of a variant it ends the id, so that no image's keys begin with another's.
 _IMAGE_ID = {"type": "string", "pattern": r"^[A-Za-z0-9_]{1,64}$"}
-_ONE = {"type": "object", "properties": {"imageId": _IMAGE_ID}, "required": ["imageId"], "additionalProperties": False}
-GET = DELETE = REPROCESS = _ONE
-GET_VARIANT = {
-    "type": "object",
-    "properties": {"imageId": _IMAGE_ID, "name": {"type": "string", "pattern": r"^[A-Za-z0-9_-]{1,80}$"}},
-    "required": ["imageId", "name"],
-    "additionalProperties": False,
-}
-LIST = {
-    "type": "object",
-    "properties": {
-        "status": {"enum": [str(status) for status in Status if status is not Status.DELETED]},
+GET = DELETE = REPROCESS = shape({"imageId": _IMAGE_ID})
+GET_VARIANT = shape({"imageId": _IMAGE_ID, "name": {"type": "string", "pattern": r"^[A-Za-z0-9_-]{1,80}$"}})
+_STATUS = {"enum": [str(status) for status in Status if status is not Status.DELETED]}
+LIST = shape(
+    {},
+    {
+        "status": _STATUS,
         "limit": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE},
         "cursor": {"type": "string", "maxLength": 200},
     },
-    "additionalProperties": False,
-}
+)
+_TEXT_OR_NONE = {"type": ["string", "null"]}
+_VARIANT = shape(
+    {
+        "name": TEXT,
+        "size": TEXT,
+        "dimensions": TEXT,
+        "format": TEXT,
+        "s3Key": TEXT,
+        "fileSize": {"type": "integer"},
+        "watermarked": {"type": "boolean"},
+        "url": TEXT,
+    }
+)
+_SHOWN = shape(
+    {
+        "imageId": TEXT,
+        "fileName": TEXT,
+        "fileType": TEXT,
+        "fileSize": {"type": ["integer", "null"]},
+        "status": _STATUS,
+        "reason": {"anyOf": [{"type": "null"}, shape({"code": TEXT, "message": TEXT})]},
+        "metadata": {"type": "object"},
+        "placeholder": _TEXT_OR_NONE,
+        "createdAt": TEXT,
+        "uploadedAt": _TEXT_OR_NONE,
+        "processedAt": _TEXT_OR_NONE,
+        "variants": {"type": "array", "items": _VARIANT},
+    }
+)
+ONE = shape({"image": _SHOWN})
+PAGE = page_of(_SHOWN)
 
 
 class ImageNotFoundError(NotFoundError):

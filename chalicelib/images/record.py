@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self
 
-from chalicelib.core import aws, config
+from chalicelib.core import config, objects
 from chalicelib.core.table import Table
 
 IMAGES = Table("IMAGES_TABLE", "userId", "imageId")
+# What is not finished, by its status and since when it has it: the rest of the table is not in there.
+UNFINISHED = Table("IMAGES_TABLE", "unfinished", "unfinishedSince", index="by-unfinished")
 
 EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/gif": "gif", "image/webp": "webp"}
 
@@ -20,6 +22,15 @@ class Status(StrEnum):
     COMPLETED = "COMPLETED"
     FAILED = "FAILED"
     DELETED = "DELETED"
+
+
+def unfinished(status: Status, since: str) -> dict[str, str]:
+    """What puts a row into the index of what is not finished."""
+    return {"unfinished": str(status), "unfinishedSince": since}
+
+
+# What leaves the index goes by; the state machine (infra/image_pipeline.asl.json) removes the same.
+FINISHED = ("unfinished", "unfinishedSince")
 
 
 @dataclass(frozen=True)
@@ -61,7 +72,10 @@ class Variant:
 
 @dataclass(frozen=True)
 class Image:
-    """One picture of one user. `reason` is "code: sentence" where the image failed; times are ISO 8601 UTC."""
+    """One picture of one user. `reason` is "code: sentence" where the image failed; times are ISO 8601 UTC.
+
+    `redriven` says that the sweeper has led the image on once, since its owner last had it processed.
+    """
 
     user_id: str
     image_id: str
@@ -80,6 +94,10 @@ class Image:
     placeholder: str | None = None
     recipe: str | None = None
     variants: tuple[Variant, ...] = ()
+    api_key_id: str | None = None
+    started_at: str | None = None
+    unfinished_since: str | None = None
+    redriven: bool = False
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> Self:
@@ -102,6 +120,10 @@ class Image:
             placeholder=item.get("placeholder"),
             recipe=item.get("recipe"),
             variants=tuple(Variant.from_item(variant) for variant in item.get("variants", ())),
+            api_key_id=item.get("apiKeyId"),
+            started_at=item.get("startedAt"),
+            unfinished_since=item.get("unfinishedSince"),
+            redriven=item.get("redriven") is True,
         )
 
     @property
@@ -109,6 +131,7 @@ class Image:
         return self.status in (Status.COMPLETED, Status.FAILED)
 
     def to_item(self) -> dict[str, Any]:
+        """The row of an image that is new."""
         return {
             "userId": self.user_id,
             "imageId": self.image_id,
@@ -120,6 +143,8 @@ class Image:
             "fileSize": self.file_size,
             "objectVersion": self.object_version,
             "uploadedAt": self.uploaded_at,
+            "apiKeyId": self.api_key_id,
+            **unfinished(self.status, self.uploaded_at or self.created_at),
         }
 
     def message(self) -> dict[str, Any]:
@@ -156,9 +181,4 @@ class Image:
 
 def link_to(variant: Variant) -> str:
     """A URL that lets anyone who has it read the file, for LINK_EXPIRY_SECONDS."""
-    url: str = aws.client("s3").generate_presigned_url(
-        "get_object",
-        Params={"Bucket": config.get("S3_OUTPUT_BUCKET"), "Key": variant.s3_key},
-        ExpiresIn=config.integer("LINK_EXPIRY_SECONDS"),
-    )
-    return url
+    return objects.link(config.get("S3_OUTPUT_BUCKET"), variant.s3_key)

@@ -6,11 +6,32 @@ this package costs next to nothing.
 
 from __future__ import annotations
 
+from chalicelib.imaging.findings import Analysis
 from chalicelib.imaging.rejection import REASONS, ImageRejectedError, describe
-from chalicelib.imaging.values import ImageInfo, Limits, Mark, Recipe, Rendition, Size
+from chalicelib.imaging.values import (
+    FITS,
+    FORMATS,
+    MAX_QUALITY,
+    MAX_SIDE,
+    Fit,
+    ImageInfo,
+    Limits,
+    Mark,
+    Recipe,
+    Rendition,
+    Size,
+    Transform,
+    Transformed,
+)
 
 __all__ = [
+    "FITS",
+    "FORMATS",
+    "MAX_QUALITY",
+    "MAX_SIDE",
     "REASONS",
+    "Analysis",
+    "Fit",
     "ImageInfo",
     "ImageRejectedError",
     "Limits",
@@ -18,10 +39,14 @@ __all__ = [
     "Recipe",
     "Rendition",
     "Size",
+    "Transform",
+    "Transformed",
+    "analyze",
     "check",
     "describe",
     "mark",
     "render",
+    "transform",
 ]
 
 _DEFAULT_LIMITS = Limits()
@@ -69,3 +94,34 @@ def mark(data: bytes, mark: Mark) -> bytes:
     from chalicelib.imaging import watermark
 
     return watermark.mark(data, mark)
+
+
+def transform(data: bytes, declared_type: str, wish: Transform, limits: Limits = _DEFAULT_LIMITS) -> Transformed:
+    """One picture, in the box and the format that `wish` names.
+
+    It stands upright, is in sRGB and carries no metadata; what was clear stays so, but turns
+    white in a JPEG. Of an animation it is the first frame. The same input gives the same bytes.
+
+    A result never has more than `limits.max_pixels`, nor a side above MAX_SIDE that the original
+    does not have; a WebP has at most 16,383 a side, an AVIF 24,000,000 pixels. AVIF takes by far
+    the most CPU time: some five seconds for 8 megapixels, and no more for what is larger.
+
+    `declared_type` is as for `check`. Needs no `check` before it. Raises ImageRejectedError, with
+    the reason too_many_pixels also where the result would have too many; OSError and RuntimeError
+    are passing faults of this machine.
+    """
+    from chalicelib.imaging import shaping
+
+    return shaping.transform(data, declared_type, wish, limits)
+
+
+def analyze(data: bytes, declared_type: str, limits: Limits = _DEFAULT_LIMITS) -> Analysis:
+    """What there is to say of a picture: its header, its colors, how it was taken.
+
+    Pixels that are more clear than opaque count neither among its colors nor in its histogram.
+    The same input gives the same answer. Arguments and errors are those of `check`, which it
+    does not need before it.
+    """
+    from chalicelib.imaging import analysis
+
+    return analysis.analyze(data, declared_type, limits)

@@ -47,7 +47,7 @@ _INFLATE_STEP = 1 << 20
 _NO_ROOM = (errno.EFBIG, errno.ENOMEM)
 
 # Measured: a WebP with transparency, whose decoder keeps two canvases beside the result.
-_MOST_BYTES_PER_PIXEL = 20
+MOST_BYTES_PER_PIXEL = 20
 
 
 def guarded(work: Work, limits: Limits) -> list[bytes]:
@@ -108,7 +108,7 @@ def decoding(*, is_vast: bool = False) -> Iterator[None]:
 
 def is_vast(header: Header, limits: Limits) -> bool:
     """Whether the worst kind of picture of these dimensions could exceed the memory."""
-    return header.width * header.height * _MOST_BYTES_PER_PIXEL > limits.memory_bytes
+    return header.width * header.height * MOST_BYTES_PER_PIXEL > limits.memory_bytes
 
 
 def opened(picture: bytes, *formats: str) -> Image.Image:

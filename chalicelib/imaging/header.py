@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from chalicelib.imaging.rejection import ImageRejectedError
 from chalicelib.imaging.values import Limits
@@ -27,6 +27,9 @@ class Header:
     orientation: int = 1
     profile: bytes | None = None
     """The embedded ICC profile, unpacked."""
+
+    exif: bytes = field(default=b"", repr=False)
+    """The EXIF block as it stands in the file; empty where there is none."""
 
     is_ycc: bool = False
     """A JPEG that stores YCbCr, so that the decoder may hand it over as such."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 
-from chalicelib.imaging import metadata, probe_gif, probe_jpeg, probe_png, probe_webp
+from chalicelib.imaging import probe_gif, probe_jpeg, probe_png, probe_webp, profiles
 from chalicelib.imaging.header import Budget, Header, truncated
 from chalicelib.imaging.rejection import ImageRejectedError
 from chalicelib.imaging.values import MEDIA_TYPES, ImageInfo, Limits
@@ -83,9 +83,9 @@ def color_space(header: Header) -> str:
     if header.space != "RGB":
         return header.space
     profile = header.profile
-    if profile is None or metadata.profile_space(profile) != "RGB":
+    if profile is None or profiles.space(profile) != "RGB":
         return "sRGB"
-    return metadata.profile_name(profile)
+    return profiles.name(profile)
 
 
 def media_type(data: bytes) -> str | None:

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from chalicelib.imaging import metadata
+from chalicelib.imaging.exif import orientation
 from chalicelib.imaging.header import Budget, Header, corrupt, joined, truncated
 
 _START, _END, _SCAN, _ADOBE, _JFIF, _COMMENT = 0xD8, 0xD9, 0xDA, 0xEE, 0xE0, 0xFE
@@ -44,7 +44,7 @@ class _Findings:
     """Width, height, and the identifiers of the components."""
 
     spans: list[tuple[int, int]] = field(default_factory=lambda: [(0, 2)])
-    exif: bytes | None = None
+    exif: bytes = b""
     adobe_transform: int | None = None
     has_jfif: bool = False
     profile: dict[int, bytes] = field(default_factory=dict)
@@ -132,7 +132,7 @@ def _read_frame(data: bytes, segment: _Segment, findings: _Findings, budget: Bud
 
 def _read_application(data: bytes, segment: _Segment, findings: _Findings) -> None:
     body = data[segment.body : segment.stop]
-    if segment.marker == 0xE1 and body.startswith(b"Exif\0\0") and findings.exif is None:
+    if segment.marker == 0xE1 and body.startswith(b"Exif\0\0") and not findings.exif:
         findings.exif = body
     elif segment.marker == 0xE2 and body.startswith(b"ICC_PROFILE\0") and len(body) > 14:
         findings.profile.setdefault(body[12], body[14:])
@@ -162,7 +162,8 @@ def _header(findings: _Findings) -> Header:
         height=height,
         space={1: "Gray", 3: "RGB", 4: "CMYK"}[len(ids)],
         spans=joined(findings.spans),
-        orientation=metadata.orientation(findings.exif or b""),
+        orientation=orientation(findings.exif),
+        exif=findings.exif,
         profile=_profile(findings),
         is_ycc=_is_ycc(ids, findings),
     )

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from chalicelib.imaging import metadata
+from chalicelib.imaging.exif import orientation
 from chalicelib.imaging.header import Budget, Header, corrupt, joined, truncated
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -42,7 +42,7 @@ class _Findings:
     spans: list[tuple[int, int]] = field(default_factory=lambda: [(0, len(SIGNATURE))])
     packed_bytes: int = 0
     frames: int = 1
-    orientation: int = 1
+    exif: bytes = b""
     profile: bytes | None = None
 
 
@@ -135,7 +135,7 @@ def _inflated_bytes(width: int, height: int, bits: int, interlaced: bool) -> int
 
 def _read_metadata(kind: bytes, body: bytes, findings: _Findings, most: int) -> None:
     if kind == b"eXIf":
-        findings.orientation = metadata.orientation(body)
+        findings.exif = body
     elif kind == b"iCCP" and findings.profile is None:
         _name, _, packed = body.partition(b"\0")
         findings.profile = _inflated(packed[1:], most)
@@ -166,7 +166,8 @@ def _header(findings: _Findings) -> Header:
         spans=joined(findings.spans),
         has_alpha=findings.color in _WITH_ALPHA or b"tRNS" in findings.kinds,
         frames=findings.frames,
-        orientation=findings.orientation,
+        orientation=orientation(findings.exif),
+        exif=findings.exif,
         profile=findings.profile,
         inflated_bytes=findings.inflated_bytes,
     )

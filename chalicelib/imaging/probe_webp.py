@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from chalicelib.imaging import metadata
+from chalicelib.imaging.exif import orientation
 from chalicelib.imaging.header import Budget, Header, corrupt, truncated
 
 _ALPHA_FLAG, _ANIMATION_FLAG = 0x10, 0x02
@@ -25,7 +25,7 @@ class _Findings:
     has_alpha: bool = False
     animated: bool = False
     frames: int = 0
-    orientation: int = 1
+    exif: bytes = b""
     profile: bytes | None = None
 
 
@@ -97,7 +97,7 @@ def _read_frame(data: bytes, start: int, findings: _Findings, budget: Budget) ->
 
 def _read_metadata(kind: bytes, body: bytes, findings: _Findings) -> None:
     if kind == b"EXIF":
-        findings.orientation = metadata.orientation(body)
+        findings.exif = body
     elif kind == b"ICCP":
         findings.profile = body
 
@@ -116,7 +116,8 @@ def _header(findings: _Findings, end: int) -> Header:
         spans=((0, end),),
         has_alpha=findings.has_alpha,
         frames=max(1, findings.frames),
-        orientation=findings.orientation,
+        orientation=orientation(findings.exif),
+        exif=findings.exif,
         profile=findings.profile,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 
 MEDIA_TYPES = {
     "JPEG": "image/jpeg",
@@ -189,6 +190,73 @@ class Rendition:
     height: int
     watermarked: bool
     data: bytes = field(repr=False)
+
+
+class Fit(StrEnum):
+    """How a picture goes into a box, in the words of CSS's `object-fit`."""
+
+    CONTAIN = "contain"
+    """All of it, in its proportions, inside the box; never enlarged, and no bars are added."""
+
+    COVER = "cover"
+    """In its proportions, all over the box; what overhangs on both sides is cut off."""
+
+    FILL = "fill"
+    """All of it, all over the box, and distorted where the proportions differ."""
+
+
+MAX_SIDE = 8_000
+"""Pixels of a side that may be asked for."""
+
+MAX_QUALITY = 95
+FORMATS = tuple(OUTPUTS)
+FITS = tuple(fit.value for fit in Fit)
+
+
+@dataclass(frozen=True)
+class Transform:
+    """What one picture is to become. Without a box it keeps its dimensions."""
+
+    width: int | None = None
+    """Pixels, 1 to MAX_SIDE. With only one side given, the other follows in proportion."""
+
+    height: int | None = None
+    fit: Fit = Fit.CONTAIN
+    """COVER and FILL enlarge a picture that is smaller than its box."""
+
+    format: str | None = None
+    """One of FORMATS; None for the original's own, which for a GIF is PNG."""
+
+    quality: int = 85
+    """1 to MAX_QUALITY, each format on a scale of its own; PNG loses nothing."""
+
+    def __post_init__(self) -> None:
+        if not all(1 <= side <= MAX_SIDE for side in (self.width, self.height) if side is not None):
+            raise ValueError(f"a side must lie between 1 and {MAX_SIDE} pixels")
+        if self.fit not in FITS:
+            raise ValueError(f"fit must be one of {', '.join(FITS)}")
+        if self.format is not None and self.format not in FORMATS:
+            raise ValueError(f"format must be one of {', '.join(FORMATS)}")
+        if not 1 <= self.quality <= MAX_QUALITY:
+            raise ValueError(f"quality must lie between 1 and {MAX_QUALITY}")
+
+
+@dataclass(frozen=True)
+class Transformed:
+    """What became of a picture."""
+
+    data: bytes = field(repr=False)
+    format: str
+    """One of FORMATS."""
+
+    media_type: str
+    width: int
+    height: int
+    extension: str
+    """Without a dot."""
+
+    is_first_frame: bool
+    """Whether the original moves: this is then its first frame, and stands still."""
 
 
 def _is_hex(digits: str) -> bool:

@@ -1,17 +1,23 @@
 """What every entry of the manifest must carry."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import botocore.session
 import pytest
+from chalice.app import ScheduledEventConfig
 
 import app as manifest
+from chalicelib import jobs, schedules
 from chalicelib.core import grants
-from chalicelib.core.access import APIAccessType, Operation, validated
+from chalicelib.core.access import validated
 from chalicelib.core.limits import STRANGERS, Limit, Strangers, Window
+from chalicelib.core.operations import APIAccessType, Operation
 from chalicelib.permissions import public, signed_in
 from infra import delivery, template
 from infra import manifest as reading
@@ -21,6 +27,8 @@ CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text())
 
 ROUTES: dict[str, Any] = {f"{method} {path}": view for method, path, view in reading.routes(manifest.app)}
 HANDLERS: dict[str, Any] = manifest.app.handler_map
+# What feeds each function that a queue fires.
+QUEUES = {"orchestrator": "UploadsQueue", "critical_errors": "CriticalErrorsQueue", "action_worker": "ActionsQueue"}
 FUNCTIONS: dict[str, Any] = {name: function for _, name, function in reading.functions(manifest.app)}
 
 
@@ -30,6 +38,11 @@ def test_every_route_is_validated_with_a_schema_and_a_permission(route: str) -> 
     assert isinstance(operation, Operation)
     assert operation.schema["type"] == "object"
     assert operation.schema["additionalProperties"] is False
+    assert operation.returns is not None or route in {
+        "GET /images/{imageId}/variants/{name}",
+        "POST /agent/{tool}",
+        "POST /mcp",
+    }, "what it answers is said, but of a redirect and of those that hand on others' answers"
     for name in re.findall(r"{(\w+)}", route):
         assert name in operation.schema["required"]
 
@@ -37,7 +50,8 @@ def test_every_route_is_validated_with_a_schema_and_a_permission(route: str) -> 
 @pytest.mark.parametrize("route", ROUTES)
 def test_every_route_names_the_access_of_api_keys_or_shuts_them_out(route: str) -> None:
     operation = ROUTES[route].operation
-    assert operation.permission is public or operation.api_schema is None or operation.access in APIAccessType
+    assert operation.permission is public or operation.api_schema is None or operation.access <= set(APIAccessType)
+    assert not operation.opens_to_keys or operation.access
 
 
 def test_only_these_routes_are_public() -> None:
@@ -51,6 +65,7 @@ def test_only_these_routes_are_public() -> None:
         "POST /auth/refresh",
         "POST /auth/forgot-password",
         "POST /auth/reset-password",
+        "POST /actions/{actionId}/callback",
         "GET /health",
     }
 
@@ -89,16 +104,18 @@ def test_one_word_is_the_operation_the_function_and_the_handler() -> None:
 @pytest.mark.parametrize("name", [*ROUTES, *FUNCTIONS])
 def test_everything_declares_its_grants_and_its_usage_record(name: str) -> None:
     declared = grants.of({**ROUTES, **FUNCTIONS}[name])
-    assert grants.DynamoDBOperation.PUT_ITEM in declared["USAGE_METRICS_DYNAMO_TABLE"]
+    # What reads the usage records writes none: it would run itself again and again.
+    assert ("USAGE_METRICS_DYNAMO_TABLE" in declared) is (name != "usage_records")
     if name in ROUTES and ROUTES[name].operation.permission is not public:
         assert grants.DynamoDBOperation.GET_ITEM in declared["USERS_TABLE"], "authentication reads the user's row"
         assert grants.DynamoDBOperation.UPDATE_ITEM in declared["LIMITS_TABLE"], "callers are counted"
 
 
 @pytest.mark.parametrize("enum", grants.SERVICES, ids=lambda enum: enum.__name__)
-def test_every_operation_is_one_of_the_services_api(enum: type[grants.Operation]) -> None:
+def test_every_operation_is_one_of_the_services_api(enum: type[grants.AwsOperation]) -> None:
     known = botocore.session.get_session().get_service_model(grants.SERVICES[enum]).operation_names
-    assert {member.value for member in enum} <= set(known)
+    # Rights alone: their calls are TransactWriteItems and, naming a version, GetObject.
+    assert {member.value for member in enum} - {"ConditionCheckItem", "GetObjectVersion"} <= set(known)
 
 
 def test_every_function_has_its_memory_and_timeout() -> None:
@@ -115,19 +132,55 @@ def test_every_asynchronous_path_ends_in_a_dead_letter_queue() -> None:
             queue = delivery.ASYNC[name].on_failure
         elif kind == "DynamoDBEventConfig":
             queue = delivery.STREAMS[name].on_failure
+        elif kind == "ScheduledEventConfig":
+            queue = delivery.RULES[name].dead_letters
+            assert resources[delivery.ASYNC[name].on_failure]["Type"] == "AWS::SQS::Queue"
         else:
             assert kind == "SQSEventConfig"
-            fed = {"orchestrator": "UploadsQueue", "critical_errors": "CriticalErrorsQueue"}[name]
+            fed = QUEUES[name]
             redrive = resources[fed]["Properties"]["RedrivePolicy"]
             assert redrive["maxReceiveCount"] >= 5
             queue = redrive["deadLetterTargetArn"]["Fn::GetAtt"][0]
         assert resources[queue]["Type"] == "AWS::SQS::Queue"
 
 
-@pytest.mark.parametrize(
-    ("name", "function"), [("UploadsQueue", "orchestrator"), ("CriticalErrorsQueue", "critical_errors")]
-)
-def test_a_queue_hides_a_message_for_six_times_its_functions_timeout(name: str, function: str) -> None:
+def test_every_schedule_is_a_function_and_has_both_layers_of_retries() -> None:
+    scheduled = {source.name for source in manifest.app.event_sources if isinstance(source, ScheduledEventConfig)}
+    assert scheduled == set(schedules.SCHEDULES) == set(delivery.RULES)
+    assert set(jobs.PAYLOADS) == scheduled
+    for name in scheduled:
+        rule, function = delivery.RULES[name], delivery.ASYNC[name]
+        assert (rule.retries, rule.max_age_seconds) == (1, 3600)
+        # What AWS Lambda takes for an asynchronous invocation.
+        assert 0 <= function.retries <= 2
+        assert 60 <= function.max_age_seconds <= 21_600
+
+
+def test_a_schedule_that_a_stage_switches_off_is_deployed_and_not_fired() -> None:
+    environment = os.environ | {"STAGE": "local", "SCHEDULES_OFF": "sweeper"}
+    command = [sys.executable, "-m", "infra.manifest"]
+    printed = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
+    fired_by = {words[1]: words[0] for words in map(str.split, printed.splitlines())}
+    assert fired_by["sweeper"] == "Direct"
+    assert fired_by["health_check"] == "Scheduled"
+
+
+def test_rules_may_write_to_the_queue_of_what_they_could_not_deliver() -> None:
+    resources = template.load()["Resources"]
+    for queue in {rule.dead_letters for rule in delivery.RULES.values()}:
+        (policy,) = (
+            each["Properties"]["PolicyDocument"]
+            for each in resources.values()
+            if each["Type"] == "AWS::SQS::QueuePolicy" and {"Ref": queue} in each["Properties"]["Queues"]
+        )
+        (allowed,) = (each for each in policy["Statement"] if each["Effect"] == "Allow")
+        assert allowed["Principal"] == {"Service": "events.amazonaws.com"}
+        assert allowed["Resource"] == {"Fn::GetAtt": [queue, "Arn"]}
+        assert "rule/darkroom-${Stage}-" in allowed["Condition"]["ArnLike"]["aws:SourceArn"]["Fn::Sub"]
+
+
+@pytest.mark.parametrize(("function", "name"), QUEUES.items())
+def test_a_queue_hides_a_message_for_six_times_its_functions_timeout(function: str, name: str) -> None:
     queue = template.load()["Resources"][name]["Properties"]
     assert queue["VisibilityTimeout"] >= 6 * CONFIG["lambda_functions"][function]["lambda_timeout"]
 

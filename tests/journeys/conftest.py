@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from chalicelib.core import aws, config
+from chalicelib.core import aws, config, tracking
+from chalicelib.external import breaker, secret
 from local.machine import Machine
 
 
@@ -22,3 +23,6 @@ def _forget_containers() -> None:
     aws._clients.clear()
     config._provider.cache_clear()
     config._absent.clear()
+    tracking._resolved.clear()
+    secret._store.cache_clear()
+    breaker._breakers.clear()

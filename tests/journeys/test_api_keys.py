@@ -1,16 +1,24 @@
 """API keys: what they open, how they change, and how they end."""
 
+import base64
+import hashlib
 import json
+import re
+import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from chalicelib import api_keys
 from chalicelib.api_keys import ApiKey
-from chalicelib.core import records
-from chalicelib.core.access import APIAccessType
+from chalicelib.core import aws, records
+from chalicelib.core.errors import NotAuthenticatedError
+from chalicelib.core.operations import APIAccessType
 from local.machine import Machine
 from tests import pictures
 from tests.journeys.user import PASSWORD, User
@@ -30,6 +38,11 @@ def issue(owner: User, *kinds: str, **more: Any) -> tuple[str, User]:
 
 def holder(owner: User, secret: str) -> User:
     return User(owner.url, email=owner.email, tokens={"accessToken": secret})
+
+
+def checked(start: str) -> str:
+    """A secret of the right form, as anybody can make one who reads the source."""
+    return start + base64.urlsafe_b64encode(zlib.crc32(start.encode()).to_bytes(4, "big")).decode().rstrip("=")
 
 
 def rows(machine: Machine) -> list[dict[str, Any]]:
@@ -89,11 +102,12 @@ def test_only_an_administrators_key_may_carry_admin(ann: User) -> None:
 def test_the_secret_is_shown_once_and_stored_nowhere(machine: Machine, ann: User) -> None:
     answer = ann.post("/keys", name="secret one", accessTypes=["full_access"])
     secret = answer.json()["key"]
-    assert secret.startswith("drk_")
-    assert len(secret) >= 4 + 43, "32 bytes and more in base 64"
+    assert re.fullmatch("drk_[A-Za-z0-9_-]{49}", secret), "32 bytes in base 64, and a checksum"
     stored = json.dumps(rows(machine))
     assert secret not in stored
     assert secret.removeprefix("drk_") not in stored
+    assert secret[4:47] not in stored
+    assert hashlib.sha256(secret.encode()).hexdigest() in stored
     listed = ann.get("/keys")
     assert secret not in listed.text
     assert "Hash" not in listed.text
@@ -109,6 +123,12 @@ def test_the_secret_is_shown_once_and_stored_nowhere(machine: Machine, ann: User
         lambda secret: "drk_",
         lambda secret: "drk_ü",
         lambda secret: "drk_" + "A" * 43,
+        lambda secret: "drk_" + "A" * 49,
+        lambda secret: checked("drk_" + "A" * 43),
+        lambda secret: checked(secret[:-7] + ("A" if secret[-7] != "A" else "Q")),
+        lambda secret: "DRK_" + secret[4:],
+        lambda secret: secret[4:],
+        lambda secret: secret + "\u00a0",
     ],
 )
 def test_a_key_that_is_not_exactly_ours_opens_nothing(ann: User, spoil: Callable[[str], str]) -> None:
@@ -116,6 +136,35 @@ def test_a_key_that_is_not_exactly_ours_opens_nothing(ann: User, spoil: Callable
     wrong = spoil(robot.tokens["accessToken"])
     answer = robot.request("GET", "/images", headers={"Authorization": f"Bearer {wrong}".encode()})
     assert answer.status_code == 401
+
+
+@pytest.mark.usefixtures("function")
+def test_junk_is_refused_without_a_look_at_the_table(ann: User) -> None:
+    _, robot = issue(ann, "full_access")
+    secret = robot.tokens["accessToken"]
+    calls: list[str] = []
+    aws.client("dynamodb").meta.events.register("before-call", lambda model, **_: calls.append(model.name))
+
+    junk = ["drk_", secret[:-1], secret + "A", secret.swapcase(), secret + "\n", "drk_" + "A" * 49, "drk_\x00", "drk_ü"]
+    wrong_everywhere = [
+        secret[:at] + ("A" if secret[at] != "A" else "B") + secret[at + 1 :] for at in range(len(secret))
+    ]
+    for each in junk + wrong_everywhere:
+        with pytest.raises(NotAuthenticatedError):
+            api_keys.authenticate(each)
+    assert calls == []
+
+    with pytest.raises(NotAuthenticatedError):
+        api_keys.authenticate(checked("drk_" + "A" * 43))
+    assert calls == ["GetItem"], "what has the right form and is unknown costs one read"
+    assert api_keys.authenticate(secret).id == ann.id
+
+
+@given(junk=st.text() | st.from_regex(r"drk_[A-Za-z0-9_-]{47,51}", fullmatch=True))
+def test_no_junk_breaks_the_check(junk: str) -> None:
+    # No table is set here: whatever got past the form would be another error.
+    with pytest.raises(NotAuthenticatedError):
+        api_keys.authenticate(junk)
 
 
 def test_a_stored_hash_is_no_key(machine: Machine, ann: User) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from infra.delivery import AsyncDelivery, StreamDelivery
+from infra.delivery import AsyncDelivery, RuleDelivery, StreamDelivery
 from local.machine import Machine
 
 APP = Path(__file__).parent / "app"
@@ -64,8 +64,14 @@ class Tiny:
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tiny]:
     """The little application, up and running."""
-    asynchronous = {"uploaded": AsyncDelivery(retries=2, max_age_seconds=3600, on_failure="S3EventDeadLetterQueue")}
+    asynchronous = {
+        "uploaded": AsyncDelivery(retries=2, max_age_seconds=3600, on_failure="S3EventDeadLetterQueue"),
+        "ticked": AsyncDelivery(retries=1, max_age_seconds=3600, on_failure="SchedulesDeadLetterQueue"),
+    }
+    rules = {"ticked": RuleDelivery(retries=1, max_age_seconds=3600, dead_letters="SchedulesDeadLetterQueue")}
     streams = {"changed": StreamDelivery(retries=2, bisect=True, on_failure="ImageChangesDeadLetterQueue")}
     logs = tmp_path_factory.mktemp("tiny-logs")
-    with Machine(APP, stage="tiny", asynchronous=asynchronous, streams=streams, logs=logs) as machine:
+    with Machine(
+        APP, stage="tiny", asynchronous=asynchronous, streams=streams, rules=rules, schedules=False, logs=logs
+    ) as machine:
         yield Tiny(machine)

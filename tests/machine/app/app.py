@@ -18,7 +18,7 @@ app = Chalice(app_name="tiny")
 BUCKET = os.environ.get("S3_INPUT_BUCKET", "placeholder")
 TOPIC = os.environ.get("SNS_TOPIC_ARN", "placeholder")
 QUEUE = os.environ.get("SQS_QUEUE_URL", "placeholder").rsplit("/", 1)[-1]
-STREAM = "arn:aws:dynamodb:us-east-1:123456789012:table/placeholder/stream/placeholder"
+STREAM = os.environ.get("IMAGES_STREAM_ARN", "arn:aws:dynamodb:us-east-1:123456789012:table/none/stream/none")
 
 
 def _note(name, event):
@@ -63,6 +63,17 @@ def changed(event):
 @app.on_sns_message(topic=TOPIC)
 def announced(event):
     _note("announced", event.to_dict())
+
+
+@app.schedule("rate(10 minutes)")
+def ticked(event):
+    # A rule's event holds no word of a test's.
+    _note("ticked", event.to_dict() | {"word": "fail-ticked"})
+
+
+@app.schedule("cron(30 4 ? * MON-FRI *)")
+def rang(event):
+    _note("rang", event.to_dict())
 
 
 @app.lambda_function()

@@ -23,6 +23,10 @@ from chalicelib.core import log
         {"uploadUrl": "https://bucket/key?hunter2-hunter2"},
         {"link": "https://bucket/key?X-Amz-Signature=hunter2-hunter2"},
         {"deep": [{"headers": {"cookie": "hunter2-hunter2"}}]},
+        {"message": "Invalid value: drk_hunter2-hunter2-hunter2"},
+        {"message": "Invalid value: eyJhbGciOiJSUzI1NiJ9.hunter2-hunter2.hunter2"},
+        {"message": "the header was Bearer hunter2-hunter2"},
+        {"message": "the header was basic hunter2/hunter2=="},
     ],
 )
 def test_secrets_are_never_written(secret: dict[str, object]) -> None:
@@ -30,7 +34,13 @@ def test_secrets_are_never_written(secret: dict[str, object]) -> None:
 
 
 def test_what_is_no_secret_is_written_as_it_is() -> None:
-    plain = {"imageId": "img_1", "fileSize": 3, "tags": ["a", None, 1.5], "ok": True}
+    plain = {
+        "imageId": "img_1",
+        "fileSize": 3,
+        "tags": ["a", None, 1.5],
+        "ok": True,
+        "reason": "The basic idea of a bearer: drk_ and eyJ are only beginnings.",
+    }
     assert log.redact(plain) == plain
 
 

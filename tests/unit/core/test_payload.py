@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.core import payload
+from chalicelib.core import aws, payload
 from chalicelib.core.errors import InvalidRequestError, TooLargeError
+from chalicelib.core.table import writable
 
 SCHEMA = {
     "type": "object",
@@ -46,6 +47,11 @@ def fields(refusal: pytest.ExceptionInfo[InvalidRequestError]) -> dict[str, str]
         b'{"a": ' + b"[" * 5_000 + b"]" * 5_000 + b"}",
         b'{"a":' * 40 + b"1" + b"}" * 40,
         b'{"a": ' + b"9" * 6_000 + b"}",
+        b'{"a": ' + b"9" * 39 + b"}",
+        b'{"a": -' + b"9" * 39 + b"}",
+        b'{"a": [1e126]}',
+        b'{"a": {"b": -1e-131}}',
+        b'{"a": 5e-324}',
     ],
 )
 def test_what_is_not_strict_json_is_refused(raw: bytes) -> None:
@@ -85,6 +91,20 @@ def test_no_body_brings_anything_but_an_object_or_a_clear_refusal(raw: bytes) ->
 def test_query_values_take_their_schemas_types_and_paths_win() -> None:
     merged = payload.merge(SCHEMA, {"name": "path"}, {"limit": ["5"]}, {"name": "body"})
     assert merged == {"name": "path", "limit": 5}
+
+
+@pytest.mark.parametrize("text", ["--5", "-", "5-", "５", "9" * 19, "1e2", " 5"])
+def test_a_query_that_is_no_integer_is_left_for_the_schema_to_refuse(text: str) -> None:
+    merged = payload.merge(SCHEMA, {}, {"limit": [text]}, {"name": "ok"})
+    with pytest.raises(InvalidRequestError) as refusal:
+        payload.check(SCHEMA, merged)
+    assert fields(refusal) == {"limit": "must be of type integer"}
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**45), 10**45))
+def test_a_number_that_is_let_in_can_be_stored(number: float) -> None:
+    with contextlib.suppress(InvalidRequestError):
+        aws.marshal(writable(payload.parse_body(json.dumps({"n": number}).encode())))
 
 
 @pytest.mark.parametrize(
@@ -140,3 +160,11 @@ def test_at_most_ten_faults_are_told() -> None:
     with pytest.raises(InvalidRequestError) as refusal:
         payload.check(SCHEMA, {"name": "ok", **{f"odd{i}": 1 for i in range(50)}})
     assert len(refusal.value.details) == payload.MAX_DETAILS
+
+
+def test_a_pattern_ends_where_the_text_does() -> None:
+    schema = {"type": "object", "properties": {"id": {"type": "string", "pattern": "^[a-z]+$"}}}
+    payload.check(schema, {"id": "abc"})
+    for almost in ("abc\n", "abc\r", "abc\n\n"):
+        with pytest.raises(InvalidRequestError):
+            payload.check(schema, {"id": almost})

@@ -1,0 +1,135 @@
+"""Exports of many records, in one run: time that grows with them, memory that does not.
+
+    python -m bench.exports [RECORDS …]
+
+Half of the records are files with their variants, half are actions, as the tables' pages give them.
+Each export is written in a process of its own, to nowhere. CPU seconds are this machine's; trust how
+they grow, and the memory, which is the most that the whole process held.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import sys
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from multiprocessing.connection import Connection
+from typing import Any
+
+from chalicelib.actions import Action
+from chalicelib.documents import Table
+from chalicelib.exporting import contents, running
+from chalicelib.images import Image
+
+CREATED = "2026-04-01T06:00:00.000Z"
+ABOUT = {"exportId": "act_0", "createdAt": CREATED, "dataTypes": ["activities", "files"]}
+# What DynamoDB gives at once is 1 MB: about so many of these items.
+PAGE = 1000
+VARIANTS = ("small", "medium", "large")
+
+Item = dict[str, Any]
+
+
+class Counted:
+    """A sink that keeps nothing but the number of bytes."""
+
+    size = 0
+
+    def write(self, data: bytes, /) -> None:
+        self.size += len(data)
+
+
+def main() -> None:
+    counts = [int(given) for given in sys.argv[1:] if given.isdigit()] or [10_000, 100_000]
+    print(f"{'':<8}{'records':>10}{'CPU':>10}{'a record':>12}{'file':>11}{'process':>10}")
+    for name in running.FORMATS:
+        for count in counts:
+            seconds, size, peak = in_its_own_process(name, count)
+            print(
+                f"{name:<8}{count:>10,}{seconds:>8.2f} s{seconds / count * 1e6:>9.1f} µs"
+                f"{size / 1e6:>8.1f} MB{peak / 1e6:>7.0f} MB"
+            )
+
+
+def in_its_own_process(name: str, count: int) -> tuple[float, int, int]:
+    """CPU seconds, bytes written, and bytes of memory at their peak."""
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe(duplex=False)
+    process = context.Process(target=measure, args=(name, count, there))
+    process.start()
+    there.close()
+    measured: tuple[float, int, int] = here.recv()
+    process.join()
+    return measured
+
+
+def measure(name: str, count: int, answer: Connection) -> None:
+    out = Counted()
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    running.write(out, name, tables(count), ABOUT)
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    answer.send((seconds, out.size, after.ru_maxrss * 1024))
+
+
+def tables(count: int) -> list[Table]:
+    half = count // 2
+    return [
+        contents.activities(Action.from_item(item) for item in paged(action, half)),
+        contents.files(Image.from_item(item) for item in paged(image, count - half)),
+    ]
+
+
+def paged(make: Callable[[int], Item], count: int) -> Iterator[Item]:
+    """Items as a Query brings them: a page of them is in memory at a time."""
+    for start in range(0, count, PAGE):
+        yield from [make(place) for place in range(start, min(start + PAGE, count))]
+
+
+def image(place: int) -> Item:
+    image_id = f"img_{place:026}"
+    return {
+        "userId": "u",
+        "imageId": image_id,
+        "fileName": f"Holiday at the sea, évening {place}.jpeg",
+        "fileType": "image/jpeg",
+        "fileSize": Decimal(1_000_000 + 7919 * place),
+        "s3Key": f"uploads/u/{image_id}.jpg",
+        "status": "COMPLETED",
+        "metadata": {"width": Decimal(4000), "height": Decimal(3000), "format": "JPEG", "colorSpace": "RGB"},
+        "placeholder": "data:image/png;base64," + "A" * 120,
+        "variants": [variant(image_id, size, marked) for size in VARIANTS for marked in (False, True)],
+        "createdAt": CREATED,
+        "uploadedAt": CREATED,
+        "processedAt": CREATED,
+    }
+
+
+def variant(image_id: str, size: str, marked: bool) -> Item:
+    return {
+        "size": size,
+        "dimensions": "1200x900",
+        "format": "jpeg",
+        "s3Key": f"processed/u/{image_id}-{size}{'-watermarked' if marked else ''}.jpg",
+        "fileSize": Decimal(123_456),
+        "watermarked": marked,
+    }
+
+
+def action(place: int) -> Item:
+    return {
+        "userId": "u",
+        "actionId": f"act_{place:026}",
+        "actionType": "PROCESS_FILE",
+        "status": "COMPLETED",
+        "metadata": {"fileId": f"img_{place:026}", "processingType": "resize", "options": {"width": Decimal(640)}},
+        "result": {"format": "jpeg", "width": Decimal(640), "height": Decimal(480), "fileSize": Decimal(54_321)},
+        "files": [{"name": "a.jpg", "format": "jpg", "fileKey": "processed/u/a.jpg", "fileSize": Decimal(54_321)}],
+        "createdAt": CREATED,
+        "completedAt": CREATED,
+    }
+
+
+if __name__ == "__main__":
+    main()

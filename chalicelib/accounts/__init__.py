@@ -1,0 +1,23 @@
+"""Accounts: sign-up to erasure on Cognito, and telling a caller by their bearer token."""
+
+from chalicelib.accounts.erasing import erase
+from chalicelib.accounts.profiles import change_profile, profile
+from chalicelib.accounts.registration import forgot_password, resend, reset_password, sign_up, verify
+from chalicelib.accounts.sessions import answer_challenge, authenticate, describe, refresh, sign_in, sign_out
+
+__all__ = [
+    "answer_challenge",
+    "authenticate",
+    "change_profile",
+    "describe",
+    "erase",
+    "forgot_password",
+    "profile",
+    "refresh",
+    "resend",
+    "reset_password",
+    "sign_in",
+    "sign_out",
+    "sign_up",
+    "verify",
+]

@@ -1,0 +1,132 @@
+"""Quantities as people read them: numbers with their units, and the round ticks of an axis."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from chalicelib.documents.plain import to_json
+from chalicelib.documents.values import Kind, Number, Unit
+
+MISSING = "–"
+
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z")
+
+# Beyond it no axis helps, and the arithmetic of ticks would overflow.
+_GREATEST = 1e100
+
+# About as many steps from one end of an axis to the other.
+_STEPS = 4
+
+
+class _Scale(NamedTuple):
+    size: float
+    suffix: str
+
+
+_SCALES: dict[Unit, tuple[_Scale, ...]] = {
+    "number": (_Scale(1e9, " bn"), _Scale(1e6, " M"), _Scale(1, "")),
+    "bytes": (_Scale(1e12, " TB"), _Scale(1e9, " GB"), _Scale(1e6, " MB"), _Scale(1e3, " KB"), _Scale(1, " B")),
+    "dollars": (_Scale(1e9, " bn"), _Scale(1e6, " M"), _Scale(1, "")),
+    "milliseconds": (_Scale(3_600_000, " h"), _Scale(60_000, " min"), _Scale(1000, " s"), _Scale(1, " ms")),
+    "percent": (_Scale(1, "%"),),
+}
+
+
+class Tick(NamedTuple):
+    value: float
+    text: str
+
+
+def shown(value: Any, kind: Kind) -> str:
+    """A value of a record as text: `1.2 MB`, `$0.0012`, `2026-03-01 12:00:00`, lists and objects as JSON."""
+    if isinstance(value, str):
+        return _TIME.sub(r"\1 \2", value) if kind == "time" else value
+    if value is None or value == "":
+        return MISSING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float | Decimal):
+        return quantity(value, "number" if kind == "text" or kind == "time" else kind)
+    text = to_json(value)
+    return text[1:-1] if text.startswith('"') else text
+
+
+def quantity(value: Number | str | None, unit: Unit) -> str:
+    """A number with its unit; text as it is, and a dash where there is no number."""
+    if isinstance(value, str):
+        return value
+    known = drawable(value)
+    if known is None or value is None:
+        return MISSING
+    if unit == "number":
+        return f"{int(value):,}" if value == int(value) else _decimals(known)
+    if unit == "dollars":
+        return ("-$" if known < 0 else "$") + _money(abs(known))
+    scale = _scale(abs(known), unit)
+    return _decimals(known / scale.size) + scale.suffix
+
+
+def drawable(value: Number | None) -> float | None:
+    """The number that a chart can show, if it is one."""
+    if value is None or (isinstance(value, Decimal) and value.is_nan()):
+        return None
+    if not -_GREATEST < value < _GREATEST:
+        return None
+    return float(value)
+
+
+def ticks(values: Iterable[float], unit: Unit) -> list[Tick]:
+    """From below the least to above the greatest of `values` and zero, in steps of 1, 2 or 5 times a power of ten."""
+    values = list(values)
+    low, high = min(0.0, *values, 0.0), max(0.0, *values, 0.0)
+    # Less than this differs from zero by an error of rounding at most.
+    if high - low < 1e-9:
+        low, high = 0.0, 1.0
+    scale = _scale(max(high, -low), unit)
+    step = _round_step((high - low) / scale.size / _STEPS)
+    if scale.size == 1 and unit in ("number", "bytes") and all(value == int(value) for value in values):
+        step = max(step, 1.0)
+    first, last = math.floor(low / scale.size / step), math.ceil(high / scale.size / step)
+    return [Tick(place * step * scale.size, _tick(place * step, step, unit, scale)) for place in range(first, last + 1)]
+
+
+def _tick(value: float, step: float, unit: Unit, scale: _Scale) -> str:
+    if value == 0 and unit != "percent":
+        return "$0" if unit == "dollars" else "0"
+    places = max(0, -math.floor(math.log10(step) + 1e-9))
+    text = f"{abs(value):,.{places}f}" if abs(value) < 1e9 else f"{abs(value):.3g}"
+    return ("-" if value < 0 else "") + ("$" if unit == "dollars" else "") + text + scale.suffix
+
+
+def _round_step(least: float) -> float:
+    power = 10.0 ** math.floor(math.log10(least))
+    return next((power * part for part in (1, 2, 5) if power * part >= least * (1 - 1e-9)), power * 10)
+
+
+def _scale(value: float, unit: Unit) -> _Scale:
+    scales = _SCALES[unit]
+    return next((scale for scale in scales if value >= scale.size), scales[-1])
+
+
+def _decimals(value: float) -> str:
+    """Three digits that count, or all before the point: 0.0123, 1.23, 12.3, 1,230."""
+    if value == 0:
+        return "0"
+    if not 1e-6 <= abs(value) < 1e15:
+        return f"{value:.3g}"
+    places = max(0, 2 - math.floor(math.log10(abs(value))))
+    text = f"{value:,.{places}f}"
+    return text.rstrip("0").rstrip(".") if places else text
+
+
+def _money(value: float) -> str:
+    """Cents; below one cent, two digits that count."""
+    if value == 0 or 0.01 <= value < 1e15:
+        return f"{value:,.2f}"
+    if value >= 1e15:
+        return f"{value:.3g}"
+    return f"{value:.{min(12, 1 - math.floor(math.log10(value)))}f}"

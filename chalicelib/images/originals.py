@@ -1,0 +1,32 @@
+"""The file that was uploaded: its bytes, and the limits that hold wherever it is decoded."""
+
+from chalicelib.core import config, objects
+from chalicelib.imaging import ImageRejectedError, Limits
+
+# What Python, boto3 and the bytes of a picture take of a function's memory.
+_OWN_MEMORY_MB = 256
+
+
+def original(s3_key: str, version: str | None) -> bytes:
+    """The bytes of the version that was uploaded; what is too large is refused before it is read.
+
+    Raises:
+        ImageRejectedError: it is larger than MAX_FILE_SIZE.
+    """
+    largest = config.integer("MAX_FILE_SIZE")
+    try:
+        return objects.read(config.get("S3_INPUT_BUCKET"), s3_key, version=version, at_most=largest)
+    except objects.ObjectTooLargeError as error:
+        raise ImageRejectedError(
+            "too_large", f"The file has {error.size:,} bytes; at most {largest:,} are accepted."
+        ) from None
+
+
+def decoding_limits() -> Limits:
+    return Limits(
+        max_bytes=config.integer("MAX_FILE_SIZE"),
+        max_pixels=config.integer("MAX_PIXELS"),
+        allowed_types=frozenset(config.words("ALLOWED_TYPES")),
+        # A function over its memory is killed without a word; its decoding child is stopped before that, with a reason.
+        memory_bytes=(config.function_memory_mb() - _OWN_MEMORY_MB) * 1024 * 1024,
+    )

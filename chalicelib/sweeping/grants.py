@@ -1,0 +1,34 @@
+"""What the sweeper may touch."""
+
+from chalicelib import delegation, rounds
+from chalicelib.core import grants
+from chalicelib.core.grants import DynamoDBOperation, S3Operation, SNSOperation, SQSOperation
+
+_FILES = [S3Operation.LIST_OBJECT_VERSIONS, S3Operation.DELETE_OBJECTS]
+
+NEEDS: grants.Grants = grants.merge(
+    delegation.NEEDS,
+    rounds.NEEDS,
+    {
+        "IMAGES_TABLE": [
+            DynamoDBOperation.QUERY,
+            DynamoDBOperation.SCAN,
+            DynamoDBOperation.GET_ITEM,
+            DynamoDBOperation.BATCH_GET_ITEM,
+            DynamoDBOperation.PUT_ITEM,
+            DynamoDBOperation.UPDATE_ITEM,
+        ],
+        "ACTIONS_TABLE": [
+            DynamoDBOperation.QUERY,
+            DynamoDBOperation.GET_ITEM,
+            DynamoDBOperation.BATCH_GET_ITEM,
+            DynamoDBOperation.UPDATE_ITEM,
+        ],
+        "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
+        "JOBS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.PUT_ITEM],
+        "S3_INPUT_BUCKET": _FILES,
+        "S3_OUTPUT_BUCKET": [*_FILES, S3Operation.LIST_BUCKET],
+        "SQS_QUEUE_URL": [SQSOperation.SEND_MESSAGE, SQSOperation.GET_QUEUE_ATTRIBUTES],
+        "SNS_TOPIC_ARN": [SNSOperation.PUBLISH],
+    },
+)

@@ -1,0 +1,267 @@
+"""Each function's policy: what the committed files allow, held against declarations, template and IAM's rules."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import parliament
+import pytest
+from chalice.cli.factory import CLIFactory
+
+import app as manifest
+from infra import policies, rights, stages, template
+from infra.rights import Declared
+from infra.settings import CONFIG as CONFIG_FILE
+
+ROOT = Path(__file__).parents[2]
+CONFIG = stages.read()
+DECLARED = rights.declared(manifest.app)
+STAGES = list(stages.deployed(CONFIG))
+PROD = policies.documents(DECLARED, CONFIG, "prod")
+FILES = policies.files(DECLARED, CONFIG)
+LOCAL_QUEUES = "http://127.0.0.1:4566/123456789012/"
+
+
+def statements(document: Any) -> Iterator[tuple[str, str, str]]:
+    """Each statement's name, action and resource."""
+    for each in document["Statement"]:
+        for action in each["Action"]:
+            for resource in each["Resource"]:
+                yield each["Sid"], action, resource
+
+
+def allowed(document: Any) -> set[tuple[str, str]]:
+    return {(action, resource) for _, action, resource in statements(document)}
+
+
+def test_the_committed_files_are_what_is_declared() -> None:
+    committed = {path.name: path.read_text() for path in policies.FOLDER.glob("*.json")}
+    assert committed == FILES, "run `make policies`"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_chalice_gives_every_function_its_own_policy(stage: str) -> None:
+    config = CLIFactory(str(ROOT), environ=os.environ).create_config_obj(stage)
+    assert STAGES == ["dev", "staging", "prod"]
+    for function in DECLARED:
+        scope = config.scope(stage, function)
+        assert scope.autogen_policy is False
+        assert (policies.FOLDER.parent / scope.iam_policy_file).name == f"{stage}-{function}.json"
+        assert scope.environment_variables["STAGE"] == stage
+        assert scope.lambda_timeout is not None
+
+
+@pytest.mark.parametrize("stage", [*STAGES, "local"])
+def test_settings_name_what_the_template_makes(stage: str) -> None:
+    settings = CONFIG["stages"][stage]["environment_variables"]
+    named = stages.environment(stages.Place.of(stage, settings), LOCAL_QUEUES if stage == "local" else None)
+    assert named == {name: settings[name] for name in named}
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name.startswith("prod-")])
+def test_iam_knows_every_action_and_what_it_is_on(name: str) -> None:
+    findings = parliament.analyze_policy_string(FILES[name]).findings
+    assert not [(each.issue, each.detail, each.location) for each in findings]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_iam_takes_its_length(name: str) -> None:
+    # 10,240 characters without white space for all inline policies of a role (IAM and AWS STS quotas).
+    assert len("".join(FILES[name].split())) <= 10_240
+
+
+@pytest.mark.parametrize("function", PROD)
+def test_no_wildcard_but_where_aws_has_no_name(function: str) -> None:
+    names = [each["Sid"] for each in PROD[function]["Statement"]]
+    assert len(names) == len(set(names))
+    for sid, action, resource in statements(PROD[function]):
+        assert "*" not in action
+        if resource == "*":
+            assert action in policies.NAMELESS
+        elif "*" in resource:
+            # The files under a prefix, the indexes and streams of one table, the streams of one log group.
+            assert (
+                resource.endswith(("/index/*", "/stream/*"))
+                or sid == "Logs"
+                or sid.endswith("BucketObjects")
+                or (sid == "ArchiveBucketObjects")
+            )
+            assert resource.count("*") == 1
+            assert resource.endswith(":*" if sid == "Logs" else "/*")
+
+
+@pytest.mark.parametrize("function", PROD)
+def test_every_resource_is_one_of_the_template(function: str) -> None:
+    place = stages.Place.of("prod", CONFIG["stages"]["prod"]["environment_variables"])
+    known = stages.arns(place)
+    for _, _, resource in statements(PROD[function]):
+        service = resource.split(":")[2] if resource != "*" else ""
+        if service in ("s3", "dynamodb", "sqs", "sns", "states"):
+            whole = resource if service != "s3" else resource.partition("/")[0]
+            assert whole in known or whole.partition("/index/")[0].partition("/stream/")[0] in known
+
+
+def test_only_the_chain_writes_the_audit_trail_and_nothing_deletes_from_it() -> None:
+    trail = "table/darkroom-prod-audit"
+    may = {
+        (function, action.partition(":")[2])
+        for function, document in PROD.items()
+        for action, resource in allowed(document)
+        if resource.endswith(trail) and action.partition(":")[2] not in {"GetItem", "Query", "DescribeTable"}
+    }
+    assert may == {("audit_entries", "PutItem"), ("audit_entries", "UpdateItem")}
+
+
+@pytest.mark.parametrize("function", ["validation", "resize", "watermark"])
+def test_what_decodes_strangers_files_reaches_no_table_but_to_note_its_run(function: str) -> None:
+    tables = {each for each in allowed(PROD[function]) if each[0].startswith("dynamodb:")}
+    assert {action for action, _ in tables} == {"dynamodb:PutItem"}
+    assert all(resource.endswith("table/darkroom-prod-usage") for _, resource in tables)
+
+
+def test_lambda_may_do_what_each_trigger_needs() -> None:
+    def of(function: str, sid: str) -> set[tuple[str, str]]:
+        return {
+            (action, resource.rpartition(":")[2])
+            for name, action, resource in statements(PROD[function])
+            if name == sid
+        }
+
+    assert of("orchestrator", "Polled") == {
+        ("sqs:DeleteMessage", "darkroom-prod-uploads"),
+        ("sqs:GetQueueAttributes", "darkroom-prod-uploads"),
+        ("sqs:ReceiveMessage", "darkroom-prod-uploads"),
+    }
+    assert ("dynamodb:GetRecords", "table/darkroom-prod-audit-inbox/stream/*") in of("audit_entries", "PolledStream")
+    assert of("s3_event", "Undelivered") == {("sqs:SendMessage", "darkroom-prod-s3-event-dead")}
+    polled = {
+        name for name, document in PROD.items() if {"Polled", "PolledStream"} & {s for s, _, _ in statements(document)}
+    }
+    assert polled == {name for name, each in DECLARED.items() if each["queue"] or each["stream"]}
+
+
+def test_the_state_machines_role_is_what_its_definition_does() -> None:
+    resources = template.load()["Resources"]
+    states = json.loads(resources["ImagePipeline"]["Properties"]["DefinitionString"])["States"]
+    tasks = {state["Resource"].rpartition(":::")[2] for state in _tasks(states)}
+    called = {
+        "lambda:invoke": "lambda:InvokeFunction",
+        "dynamodb:updateItem": "dynamodb:UpdateItem",
+        "aws-sdk:s3:deleteObjects": "s3:DeleteObjectVersion",
+        "sqs:sendMessage": "sqs:SendMessage",
+        "sns:publish": "sns:Publish",
+    }
+    (policy,) = resources["ImagePipelineRole"]["Properties"]["Policies"]
+    granted = [each for each in policy["PolicyDocument"]["Statement"] if each["Resource"] != "*"]
+    assert {called[each] for each in tasks} == {each["Action"] for each in granted}
+
+
+def _tasks(states: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for state in states.values():
+        if state["Type"] == "Task":
+            yield state
+        for inner in [*state.get("Branches", ()), *([state["ItemProcessor"]] if "ItemProcessor" in state else ())]:
+            yield from _tasks(inner["States"])
+
+
+# ------------------------------------------------------------------- the generator
+
+
+def made(operations: dict[str, list[str]], **settings: str) -> set[tuple[str, str]]:
+    declared: Declared = {"operations": operations, "queue": None, "stream": None}
+    environment = {**CONFIG["stages"]["prod"]["environment_variables"], **settings}
+    document = policies.document("resize", declared, environment, {})
+    return {(action, resource.split(":", 5)[-1]) for sid, action, resource in statements(document) if sid != "Logs"}
+
+
+def test_what_iam_calls_otherwise_is_called_so() -> None:
+    assert made({"ARCHIVE_BUCKET": ["s3:UploadPart", "s3:AbortMultipartUpload", "s3:ListObjectVersions"]}) == {
+        ("s3:PutObject", "darkroom-prod-archive-000000000000/records/*"),
+        ("s3:AbortMultipartUpload", "darkroom-prod-archive-000000000000/records/*"),
+        ("s3:ListBucketVersions", "darkroom-prod-archive-000000000000"),
+    }
+    assert made({"STEP_FUNCTIONS_ARN": ["stepfunctions:StartExecution"]}) == {
+        ("states:StartExecution", "stateMachine:darkroom-prod-image-pipeline")
+    }
+    assert made({"EXTERNAL_SERVICES_SECRET": ["secretsmanager:GetSecretValue"]}, EXTERNAL_SERVICES_SECRET="a/b") == {
+        ("secretsmanager:GetSecretValue", "secret:a/b-??????")
+    }
+
+
+def test_a_query_reaches_the_indexes_of_tables_that_have_some() -> None:
+    assert ("dynamodb:Query", "table/darkroom-prod-users/index/*") in made({"USERS_TABLE": ["dynamodb:Query"]})
+    assert made({"DAILY_TABLE": ["dynamodb:Query"]}) == {("dynamodb:Query", "table/darkroom-prod-daily")}
+
+
+def test_calls_that_anybody_may_make_need_no_right() -> None:
+    signing_in = made({"COGNITO_CLIENT_ID": ["cognito-idp:InitiateAuth"]}, COGNITO_CLIENT_ID="known")
+    assert signing_in == set()
+
+
+def test_mail_is_sent_only_where_somebody_sends_it() -> None:
+    sending = {"SENDER_EMAIL": ["ses:SendRawEmail"]}
+    assert made(sending, SENDER_EMAIL="") == set()
+    assert made(sending, SENDER_EMAIL="a@example.com") == {
+        ("ses:SendRawEmail", "identity/a@example.com"),
+        ("ses:SendRawEmail", "identity/example.com"),
+    }
+
+
+def test_settings_are_looked_for_where_the_environment_lacks_them_and_nowhere_else() -> None:
+    wanted = {"QUALITY_SETTING": list[str](), "USERS_TABLE": list[str]()}
+    assert made(wanted) == {("ssm:GetParameters", "parameter/darkroom/prod/darkroom/QUALITY_SETTING")}
+    assert made(wanted, QUALITY_SETTING="70") == set()
+
+
+def test_operations_on_what_nothing_names_are_an_error() -> None:
+    with pytest.raises(ValueError, match="NOWHERE_TABLE"):
+        made({"NOWHERE_TABLE": ["dynamodb:GetItem"]})
+    with pytest.raises(ValueError, match="writes that it consists of"):
+        made({"USERS_TABLE": ["dynamodb:TransactWriteItems"]})
+
+
+def test_a_network_and_a_key_of_ones_own_bring_their_rights() -> None:
+    declared: Declared = {"operations": {}, "queue": None, "stream": None}
+    key = "arn:aws:kms:us-east-1:000000000000:key/1"
+    settings = CONFIG["stages"]["prod"]["environment_variables"]
+    config = {"subnet_ids": ["subnet-1"], "kms_key_arn": key}
+    found = allowed(policies.document("resize", declared, settings, config))
+    assert ("ec2:DescribeNetworkInterfaces", "*") in found
+    assert ("kms:Decrypt", key) in found
+
+
+# ---------------------------------------------------------------------- the stages
+
+
+def test_a_stage_that_moves_forgets_what_aws_named_elsewhere() -> None:
+    here = stages.place("prod", "eu-west-1", "111122223333")
+    config = stages.configured(CONFIG, here)
+    settings = config["stages"]["prod"]["environment_variables"]
+    settings["COGNITO_USER_POOL_ID"] = "eu-west-1_abc"
+    assert stages.configured(config, here) == config
+    pool = "arn:aws:cognito-idp:eu-west-1:111122223333:userpool/eu-west-1_abc"
+    assert pool in {resource for _, resource in allowed(policies.documents(DECLARED, config, "prod")["api_handler"])}
+    moved = stages.configured(config, stages.place("prod", "eu-west-1", "444455556666"))
+    assert "COGNITO_USER_POOL_ID" not in moved["stages"]["prod"]["environment_variables"]
+    assert "111122223333" not in json.dumps(policies.documents(DECLARED, moved, "prod"))
+
+
+@pytest.mark.parametrize(
+    ("stage", "region", "account", "suffix"),
+    [
+        ("local", "us-east-1", "111122223333", None),
+        ("Prod", "us-east-1", "111122223333", None),
+        ("prod", "us-east", "111122223333", None),
+        ("prod", "us-east-1", "1111-2222", None),
+        ("prod", "us-east-1", "111122223333", "Mine"),
+    ],
+)
+def test_a_place_that_cannot_be_is_refused(stage: str, region: str, account: str, suffix: str | None) -> None:
+    with pytest.raises(ValueError, match=r"digits|looks like|named|suffix"):
+        stages.place(stage, region, account, suffix)
+
+
+def test_the_configuration_stays_as_people_write_it() -> None:
+    assert stages.written(CONFIG) + "\n" == CONFIG_FILE.read_text()

@@ -1,0 +1,49 @@
+"""This process as the API's function: what API Gateway would hand it, and which AWS calls it makes for that."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import app as manifest
+from chalicelib.core import aws
+
+
+class Answer(NamedTuple):
+    status: int
+    body: dict[str, Any]
+    headers: dict[str, str]
+
+
+def call(
+    route: str, headers: Mapping[str, str], body: Any = None, *, query: Mapping[str, str] | None = None, **path: str
+) -> Answer:
+    """The API's answer on a route such as `POST /agent/{tool}`; `path` holds what its braces name."""
+    method, _, resource = route.partition(" ")
+    assert set(re.findall(r"{(\w+)}", resource)) == set(path)
+    answer = manifest.app(
+        {
+            "httpMethod": method,
+            "headers": {"Content-Type": "application/json", **headers},
+            "multiValueQueryStringParameters": {name: [value] for name, value in (query or {}).items()} or None,
+            "pathParameters": path,
+            "body": None if body is None else json.dumps(body),
+            "stageVariables": None,
+            "isBase64Encoded": False,
+            "requestContext": {
+                "httpMethod": method,
+                "resourcePath": resource,
+                "path": resource.format(**path),
+                "identity": {"sourceIp": "192.0.2.1"},
+            },
+        },
+        None,
+    )
+    return Answer(answer["statusCode"], json.loads(answer["body"]), answer["headers"])
+
+
+def calls_made() -> list[str]:
+    """A list that grows with each call to DynamoDB from now on, until the clients are forgotten."""
+    made: list[str] = []
+    aws.client("dynamodb").meta.events.register("before-call", lambda model, **_: made.append(model.name))
+    return made

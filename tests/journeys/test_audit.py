@@ -1,0 +1,224 @@
+"""The audit trail: what is written down of whom, and that nothing of it can be changed without being found."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import app as manifest
+from chalicelib.core import aws, grants, log
+from chalicelib.core.grants import DynamoDBOperation
+from infra import manifest as registry
+from local.machine import Machine
+from tests.journeys.gateway import call, calls_made
+from tests.journeys.test_api_keys import issue
+from tests.journeys.user import PASSWORD, User
+from tests.waiting import wait_for
+
+
+@pytest.fixture(scope="module")
+def admin(machine: Machine) -> User:
+    user = User(machine.api_url, email="admin@example.com", password="Darkroom-2026!")
+    user.sign_in()
+    return user
+
+
+@pytest.fixture
+def ann(machine: Machine) -> User:
+    return User.new(machine.api_url)
+
+
+def appended(machine: Machine) -> list[dict[str, Any]]:
+    """Every entry of the machine's trail, oldest first, once the inbox has been read."""
+    wait_for(
+        lambda: machine.records_waiting("audit_entries") == 0 and not everything(machine, "AUDIT_INBOX_TABLE"),
+        "the inbox",
+    )
+    entries = [item for item in everything(machine, "AUDIT_TABLE") if item["day"] != "head"]
+    return sorted(entries, key=lambda entry: str(entry["sequence"]))
+
+
+def everything(machine: Machine, table: str) -> list[dict[str, Any]]:
+    name = os.environ.get(table) or machine.environment[table]
+    pages = machine.client("dynamodb").get_paginator("scan").paginate(TableName=name, ConsistentRead=True)
+    return [aws.unmarshal(item) for page in pages for item in page["Items"]]
+
+
+def of_user(machine: Machine, user_id: str) -> list[dict[str, Any]]:
+    return [entry for entry in appended(machine) if entry.get("userId") == user_id]
+
+
+# ------------------------------------------------------------------- what is written down
+
+
+def test_what_a_user_does_stands_in_the_trail(machine: Machine, ann: User, admin: User) -> None:
+    user_id = ann.id
+    key_id, _ = issue(ann, "file_upload")
+    assert ann.post(f"/keys/{key_id}/rotate").status_code == 200
+    assert ann.request("DELETE", f"/keys/{key_id}").status_code == 200
+    assert ann.request("PATCH", "/auth/profile", json={"name": "Ann"}).status_code == 200
+    missing = ann.request("DELETE", "/images/img_none")
+    rights = {"role": "USER", "canExportData": True, "limits": {"requestsPerHour": 500, "dollarsPerDay": 2.5}}
+    assert admin.request("PATCH", f"/admin/users/{user_id}", json=rights).status_code == 200
+    assert ann.post("/auth/signout").status_code == 200
+
+    entries = of_user(machine, user_id)
+    assert [(entry["operation"], entry["outcome"], entry["target"]) for entry in entries] == [
+        ("sign_in", "ok", {}),
+        ("create_key", "ok", {"keyId": key_id, "accessTypes": "file_upload"}),
+        ("rotate_key", "ok", {"keyId": key_id}),
+        ("revoke_key", "ok", {"keyId": key_id}),
+        ("change_profile", "ok", {}),
+        ("delete_image", "IMAGE_NOT_FOUND", {"imageId": "img_none"}),
+        ("sign_out", "ok", {}),
+    ]
+    assert entries[5]["requestId"] == missing.json()["requestId"]
+    assert {entry["source"] for entry in entries} == {"127.0.0.1"}
+    assert [entry["timestamp"] for entry in entries] == sorted(entry["timestamp"] for entry in entries)
+    (granted,) = [entry for entry in appended(machine) if entry["target"].get("userId") == user_id]
+    assert (granted["operation"], granted["userId"]) == ("change_rights", admin.id)
+    assert granted["target"] == {
+        "userId": user_id,
+        "role": "USER",
+        "canExportData": True,
+        "limits": "dollarsPerDay=2.5 requestsPerHour=500",
+    }
+
+
+def test_a_stranger_is_noted_by_the_hash_of_the_address_and_a_user_by_their_id(machine: Machine, ann: User) -> None:
+    user_id, email = ann.id, ann.email.upper()
+    assert ann.post("/auth/signin", email=email, password="Wrong-One-2026!").status_code == 401
+    assert ann.post("/auth/reset-password", email=email, code="1", password="weak").status_code == 400
+    assert ann.post("/auth/reset-password", email=email, code="1", password=PASSWORD).status_code == 200
+    known = hashlib.sha256(ann.email.encode()).hexdigest()
+    failed = [entry for entry in appended(machine) if entry["target"].get("addressHash") == known]
+    assert [(entry["operation"], entry["outcome"]) for entry in failed] == [
+        ("sign_in", "NOT_AUTHENTICATED"),
+        ("reset_password", "INVALID_REQUEST"),
+    ]
+    assert not any("userId" in entry for entry in failed)
+    assert [(entry["operation"], entry["target"]) for entry in of_user(machine, user_id)] == [
+        ("sign_in", {}),
+        ("reset_password", {}),
+    ], "of who is known no address is kept"
+
+
+def test_an_erased_account_has_an_entry_of_its_own_erasure(machine: Machine, ann: User) -> None:
+    user_id = ann.id
+    assert ann.request("DELETE", "/auth/profile").status_code == 200
+    assert [entry["operation"] for entry in of_user(machine, user_id)] == ["sign_in", "erase_account"]
+
+
+def test_every_refusal_of_a_caller_is_noted_by_whatever_door(machine: Machine, ann: User) -> None:
+    user_id = ann.id
+    key_id, robot = issue(ann, "file_upload")
+    assert ann.get("/admin/users").status_code == 403
+    assert robot.get("/keys").status_code == 403
+    assert robot.post("/agent/delete_image", data={"imageId": "img_none"}).status_code == 403
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call"}
+    params = {"name": "delete_image", "arguments": {"imageId": "img_none"}}
+    assert robot.post("/mcp", **message, params=params).json()["result"]["isError"] is True
+    assert ann.post("/mcp", **message, params=params).json()["result"]["isError"] is True
+    assert robot.get("/images").status_code == 200
+    assert robot.post("/agent/list_images").status_code == 200
+
+    noted = of_user(machine, user_id)[2:]
+    assert [(entry["operation"], entry["outcome"], entry.get("keyId")) for entry in noted] == [
+        ("list_users", "PERMISSION_DENIED", None),
+        ("list_keys", "PERMISSION_DENIED", key_id),
+        ("delete_image", "PERMISSION_DENIED", key_id),
+        ("delete_image", "PERMISSION_DENIED", key_id),
+        ("delete_image", "IMAGE_NOT_FOUND", None),
+    ]
+    assert noted[4]["target"] == {"imageId": "img_none"}
+
+
+def test_what_is_turned_away_at_the_door_costs_no_write(function: pytest.MonkeyPatch, ann: User) -> None:
+    made = calls_made()
+    assert call("DELETE /images/{imageId}", {"Authorization": "Bearer x.y.z"}, imageId="img_a").status == 401
+    assert made == []
+    assert call("POST /keys", ann.headers, {"odd": 1}).status == 400
+    assert made.count("PutItem") == 1, "its usage record"
+    function.setenv("AUTH_PER_ADDRESS_PER_MINUTE", "0")
+    made.clear()
+    assert call("POST /auth/signin", {}, {"email": ann.email, "password": PASSWORD}).status == 429
+    assert made.count("PutItem") == 1
+
+
+def test_nothing_in_the_trail_is_an_address_or_a_secret(machine: Machine, ann: User) -> None:
+    answer = ann.post("/keys", name=f"of {ann.email}", accessTypes=["full_access"])
+    ann.request("DELETE", f"/images/{ann.email}")
+    ann.post("/auth/signin", email=ann.email, password=PASSWORD + "!")
+    trail = json.dumps(appended(machine))
+    for secret in (ann.email, "@", PASSWORD, answer.json()["key"], "drk_", ann.tokens["accessToken"][:20], "eyJ"):
+        assert secret not in trail
+
+
+def test_what_cannot_be_noted_is_told_and_fails_nobody(
+    machine: Machine, function: pytest.MonkeyPatch, ann: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    user_id = ann.id
+    url = machine.client("sqs").create_queue(
+        QueueName="aside.fifo", Attributes={"FifoQueue": "true", "ContentBasedDeduplication": "true"}
+    )["QueueUrl"]
+    function.setenv("CRITICAL_ERRORS_SQS_QUEUE_NAME", "aside.fifo")
+    function.setenv("AUDIT_INBOX_TABLE", "no-such-table")
+    function.setattr("chalicelib.core.alerts._queue_url", lambda name: url)
+    answer = call("PATCH /auth/profile", ann.headers, {"name": "Somebody"})
+    assert (answer.status, answer.body["profile"]["name"]) == (200, "Somebody")
+    (line,) = [record for record in caplog.records if record.message == "AUDIT_NOT_WRITTEN"]
+    kept = log.redact(line.__dict__["metadata"])["entry"]
+    assert (kept["userId"], kept["keyId"], kept["outcome"]) == (user_id, None, "ok"), "the entry is not lost"
+    (message,) = machine.client("sqs").receive_message(QueueUrl=url)["Messages"]
+    assert json.loads(message["Body"])["operation"] == "audit"
+
+
+def test_only_one_function_writes_the_trail_and_none_can_delete_from_it() -> None:
+    declared = {view.operation.name: grants.of(view) for _, _, view in registry.routes(manifest.app)}
+    declared |= {name: grants.of(function) for _, name, function in registry.functions(manifest.app)}
+    touching = {name: needs["AUDIT_TABLE"] for name, needs in declared.items() if "AUDIT_TABLE" in needs}
+    assert touching.pop("health_check") == {DynamoDBOperation.DESCRIBE_TABLE}
+    assert set(touching) == {"list_audit", "audit_entries"}
+    assert touching["list_audit"] == {DynamoDBOperation.QUERY}
+    assert DynamoDBOperation.DELETE_ITEM not in touching["audit_entries"]
+    inbox = {name: needs["AUDIT_INBOX_TABLE"] for name, needs in declared.items() if "AUDIT_INBOX_TABLE" in needs}
+    assert inbox.pop("audit_entries") == {DynamoDBOperation.DELETE_ITEM}
+    assert inbox.pop("health_check") == {DynamoDBOperation.DESCRIBE_TABLE}
+    assert set(inbox.values()) == {frozenset({DynamoDBOperation.PUT_ITEM})}
+    assert {"sign_in", "call_tool", "get_image"} <= set(inbox)
+
+
+# --------------------------------------------------------------------------- an operator reads
+
+
+def test_an_administrator_reads_a_day_in_pages_newest_first(machine: Machine, ann: User, admin: User) -> None:
+    user_id = ann.id
+    for _ in range(5):
+        ann.request("DELETE", "/images/img_none")
+    assert ann.get("/admin/audit").status_code == 403
+    entries = of_user(machine, user_id)
+    day = entries[-1]["day"]
+    every = list(pages(admin, day=day, limit=50))
+    numbers = [entry["sequence"] for entry in every]
+    assert numbers == sorted(numbers, reverse=True)
+    mine = list(pages(admin, day=day, userId=user_id, limit=2))
+    assert [entry["sequence"] for entry in mine] == [int(entry["sequence"]) for entry in reversed(entries)]
+    assert [entry for entry in every if entry["userId"] == user_id] == mine
+    assert mine[0]["hash"] == entries[-1]["hash"]
+    assert list(pages(admin, day="2020-01-01")) == []
+    for wrong in ({"day": "2026-02-30"}, {"cursor": "%"}, {"cursor": "aGVhZA"}, {"limit": 0}):
+        assert admin.get("/admin/audit", **wrong).status_code == 400, wrong
+
+
+def pages(admin: User, **asked: Any) -> Iterator[dict[str, Any]]:
+    cursor: dict[str, str] = {}
+    while True:
+        answer = admin.get("/admin/audit", **asked, **cursor)
+        assert answer.status_code == 200, answer.text
+        yield from answer.json()["items"]
+        if answer.json()["nextCursor"] is None:
+            return
+        cursor = {"cursor": answer.json()["nextCursor"]}

@@ -1,0 +1,316 @@
+"""The audit trail's chain: each entry once, in one unbroken line, and every kind of tampering found."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib import audit
+from chalicelib.core import aws
+from chalicelib.core.table import ConditionFailedError
+from chalicelib.core.tracking import Execution
+from infra import audit as reading
+from infra.audit import Verification
+from local.machine import Machine
+from tests.journeys.test_audit import appended, everything
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def chain(machine: Machine, function: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> pytest.MonkeyPatch:
+    """Tables of the test's own for this process, with nothing in them and no function behind."""
+    dynamodb = machine.client("dynamodb")
+    mark = str(abs(hash(request.node.nodeid)))
+    for variable, keys in (("AUDIT_INBOX_TABLE", ["id"]), ("AUDIT_TABLE", ["day", "sequence"])):
+        name = f"{variable.lower()}-{mark}"
+        dynamodb.create_table(
+            TableName=name,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+            KeySchema=[
+                {"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)
+            ],
+        )
+        function.setenv(variable, name)
+    return function
+
+
+_made = iter(range(1, 1_000_000))
+
+
+def entry(at: str = "2026-11-21T12:00:00.000Z", who: str = "ann") -> dict[str, Any]:
+    """An entry in the inbox."""
+    made: dict[str, Any] = {
+        "id": f"aud_{next(_made):06d}",
+        "timestamp": at,
+        "userId": who,
+        "operation": "delete_image",
+        "target": {"imageId": "img_a", "isActive": True},
+        "outcome": "ok",
+        "source": "192.0.2.1",
+        "requestId": "r",
+    }
+    audit.INBOX.put(made)
+    return made
+
+
+def batch(entries: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """What the stream would bring of them."""
+    return {
+        "Records": [
+            {
+                "eventName": "INSERT",
+                "dynamodb": {"NewImage": {name: aws.marshal(value) for name, value in made.items()}},
+            }
+            for made in entries
+        ]
+    }
+
+
+def change(machine: Machine, number: int, day: str = "2026-11-21", **changed: str | None) -> None:
+    """Changes an entry behind everybody's back (None takes an attribute away)."""
+    key = audit.TRAIL.key(day, f"{number:016d}")
+    item = audit.TRAIL.get(key["day"], key["sequence"])
+    assert item is not None
+    audit.TRAIL.put({**item, **changed})
+
+
+def remove(*numbers: int) -> None:
+    for number in numbers:
+        audit.TRAIL.delete("2026-11-21", f"{number:016d}")
+
+
+def insert(sequence: str, day: str = "2026-11-21", **more: str) -> None:
+    like = audit.TRAIL.get("2026-11-21", f"{2:016d}")
+    assert like is not None
+    forged = {**like, **more, "day": day, "sequence": sequence}
+    audit.TRAIL.put({**forged, "hash": audit.hash_of(forged)})
+
+
+def rehash(number: int) -> None:
+    """Changes an entry, and its hash with it."""
+    item = audit.TRAIL.get("2026-11-21", f"{number:016d}")
+    assert item is not None
+    forged = {**item, "outcome": "FORGED"}
+    audit.TRAIL.put({**forged, "hash": audit.hash_of(forged)})
+
+
+def exchange(one: int, other: int) -> None:
+    items = [audit.TRAIL.get("2026-11-21", f"{number:016d}") for number in (one, other)]
+    for item, number in zip(reversed(items), (one, other), strict=True):
+        assert item is not None
+        audit.TRAIL.put({**item, "sequence": f"{number:016d}"})
+
+
+def change_head(**changed: Any) -> None:
+    head = audit.TRAIL.get("head", "head")
+    assert head is not None
+    audit.TRAIL.put({**head, **changed})
+
+
+def cut_off(number: int) -> None:
+    """Takes away all from that number on and moves the head back, as if it had never been."""
+    last = audit.TRAIL.get("2026-11-21", f"{number - 1:016d}")
+    assert last is not None
+    remove(*range(number, 9))
+    change_head(number=number - 1, hash=last["hash"])
+
+
+def test_a_hundred_at_once_make_one_chain(machine: Machine, function: pytest.MonkeyPatch) -> None:
+    marks = [f"at-once-{place}" for place in range(100)]
+
+    def one(mark: str) -> None:
+        audit.note(Execution("delete_image", "DELETE /images/{imageId}", "HTTP", 512, actor="ann"), "192.0.2.1", mark)
+
+    with ThreadPoolExecutor(100) as crowd:
+        list(crowd.map(one, marks))
+    found = [made["requestId"] for made in appended(machine) if made["requestId"] in marks]
+    assert sorted(found) == sorted(marks)
+    verification = Verification()
+    assert list(verification.breaks()) == []
+    assert verification.number == verification.entries == len(appended(machine))
+
+
+def test_what_comes_again_or_twice_at_once_is_appended_once(chain: pytest.MonkeyPatch, machine: Machine) -> None:
+    made = [entry() for _ in range(60)]
+    batches = [batch(made[start : start + 25]) for start in (0, 10, 20, 35, 0, 35)]
+    with ThreadPoolExecutor(6) as crowd:
+        list(crowd.map(again_until_done, batches))
+    audit.append(batches[0])
+    verification = Verification()
+    assert list(verification.breaks()) == []
+    assert verification.entries == 60
+    stand = [item["id"] for item in everything(machine, "AUDIT_TABLE") if item["day"] != "head"]
+    assert sorted(stand) == [each["id"] for each in made]
+    assert everything(machine, "AUDIT_INBOX_TABLE") == []
+
+
+def again_until_done(event: dict[str, Any]) -> None:
+    """As Lambda does: a batch that fails comes again."""
+    for _ in range(20):
+        try:
+            audit.append(event)
+            return
+        except (ConditionFailedError, aws.ClientError):
+            continue
+    raise AssertionError("never appended")
+
+
+def test_numbers_run_on_across_days_however_late_an_entry_comes(chain: pytest.MonkeyPatch, machine: Machine) -> None:
+    days = ["2026-11-20T23:59:59.999Z", "2026-11-21T00:00:00.001Z", "2026-11-20T23:59:59.998Z"]
+    audit.append(batch(entry(at) for at in days))
+    audit.append(batch([entry("2026-11-19T10:00:00.000Z"), entry("2026-11-24T10:00:00.000Z")]))
+    stand = sorted(everything(machine, "AUDIT_TABLE"), key=lambda item: str(item["sequence"]))[:-1]
+    assert [item["day"][-2:] for item in stand] == ["20", "21", "21", "21", "24"]
+    verification = Verification()
+    assert list(verification.breaks()) == []
+    assert (verification.entries, verification.days) == (5, 3)
+
+
+def test_a_removed_record_of_the_inbox_is_no_entry(chain: pytest.MonkeyPatch, machine: Machine) -> None:
+    event = batch([entry()])
+    event["Records"].append({"eventName": "REMOVE", "dynamodb": {"Keys": {"id": {"S": "aud_x"}}}})
+    audit.append(event)
+    assert [item["day"] for item in everything(machine, "AUDIT_TABLE") if item["day"] != "head"] == ["2026-11-21"]
+
+
+def test_an_empty_trail_is_whole(chain: pytest.MonkeyPatch) -> None:
+    assert list(Verification().breaks()) == []
+
+
+def test_who_forges_the_next_entry_stops_the_chain_and_loses_none(chain: pytest.MonkeyPatch, machine: Machine) -> None:
+    audit.append(batch(entry() for _ in range(3)))
+    insert(f"{4:016d}")
+    waiting = entry()
+    with pytest.raises(ConditionFailedError):
+        audit.append(batch([waiting]))
+    assert [item["id"] for item in everything(machine, "AUDIT_INBOX_TABLE")] == [waiting["id"]]
+
+
+TAMPERING: dict[str, tuple[Callable[[Machine], None], str]] = {
+    "a field": (lambda m: change(m, 3, userId="bob"), "2026-11-21 0000000000000003 was altered"),
+    "a field taken away": (lambda m: change(m, 3, userId=None), "2026-11-21 0000000000000003 was altered"),
+    "a field more": (lambda m: change(m, 8, note="x"), "2026-11-21 0000000000000008 was altered"),
+    "a hash": (lambda m: change(m, 3, hash="0" * 64), "2026-11-21 0000000000000003 was altered"),
+    "a field and its hash": (lambda m: rehash(3), "2026-11-21 0000000000000004 does not follow"),
+    "the last one and its hash": (lambda m: rehash(8), "entry 8 is not the one of the head"),
+    "two exchanged": (lambda m: exchange(3, 5), "2026-11-21 0000000000000003 was altered"),
+    "the first missing": (lambda m: remove(1), "entry 1 is missing"),
+    "one missing": (lambda m: remove(4), "entry 4 is missing"),
+    "several missing": (lambda m: remove(*(4, 5, 6)), "entries 4 to 6 are missing"),
+    "the tail missing": (
+        lambda m: remove(*(7, 8)),
+        "entries 7 to 8 are missing from the end",
+    ),
+    "the tail cut off": (lambda m: cut_off(7), "entry 8 is known, and not there"),
+    "one more behind": (lambda m: insert(f"{9:016d}"), "entry 9 is there beyond the head, which is at 8"),
+    "one more between": (lambda m: insert(f"{3:016d}x"), "2026-11-21 0000000000000003x was inserted"),
+    "one more before": (lambda m: insert(f"{0:016d}"), "2026-11-21 0000000000000000 was inserted"),
+    "one more after all": (lambda m: insert("é"), "2026-11-21 é was inserted"),
+    "a day before": (lambda m: insert(f"{9:016d}", day="2020-01-01"), "2020-01-01 0000000000000009 was inserted"),
+    "a day after": (lambda m: insert(f"{9:016d}", day="2030-01-01"), "2030-01-01 0000000000000009 was inserted"),
+    "no day": (lambda m: insert(f"{9:016d}", day="2026-11-21 "), "2026-11-21  0000000000000009 was inserted"),
+    "the head's hash": (lambda m: change_head(hash="0" * 64), "entry 8 is not the one of the head"),
+    "the head's number": (lambda m: change_head(number=5), "entries 6 to 8 are there beyond the head"),
+    "the head's day": (lambda m: change_head(since="x"), "the head was altered"),
+    "no head": (lambda m: audit.TRAIL.delete("head", "head"), "there is no head, and there are entries"),
+}
+
+
+@pytest.mark.parametrize(("tamper", "found"), TAMPERING.values(), ids=TAMPERING)
+def test_every_kind_of_tampering_is_named(
+    chain: pytest.MonkeyPatch, machine: Machine, tamper: Callable[[Machine], None], found: str
+) -> None:
+    audit.append(batch(entry() for _ in range(5)))
+    audit.append(batch(entry() for _ in range(3)))
+    whole = Verification()
+    assert list(whole.breaks()) == []
+    known = {whole.number: whole.hash}
+    assert list(Verification(known).breaks()) == []
+    tamper(machine)
+    named = list(Verification(known).breaks())
+    assert any(found in each for each in named), named
+    assert reading.verify(known) == 1
+
+
+def test_a_chain_made_anew_differs_from_what_was_known(chain: pytest.MonkeyPatch, machine: Machine) -> None:
+    audit.append(batch(entry() for _ in range(8)))
+    head = audit.Head.read()
+    assert head is not None
+    stand = [audit.TRAIL.get("2026-11-21", f"{number:016d}") for number in range(1, 9)]
+    plain = [{k: v for k, v in (e or {}).items() if k not in ("day", "sequence", "previous", "hash")} for e in stand]
+    plain[2]["userId"] = "bob"
+    for forged in audit.chained(None, plain):
+        audit.TRAIL.put(forged)
+        change_head(hash=forged["hash"])
+    assert list(Verification().breaks()) == [], "nothing within it tells"
+    assert list(Verification({head.number: head.hash}).breaks()) == [
+        "entry 8 is not the one of what was known: its hash differs"
+    ]
+
+
+TEXT = st.text(max_size=20)
+FIELDS = st.dictionaries(
+    TEXT, TEXT | st.booleans() | st.dictionaries(TEXT, TEXT | st.booleans(), max_size=3), max_size=5
+)
+
+
+@given(FIELDS, FIELDS)
+def test_different_entries_have_different_hashes(one: dict[str, Any], other: dict[str, Any]) -> None:
+    one.pop("hash", None)
+    other.pop("hash", None)
+    assert (audit.hash_of(one) == audit.hash_of(other)) is (one == other)
+    assert audit.hash_of(one) == audit.hash_of({**dict(reversed(one.items())), "hash": "x"})
+
+
+# ------------------------------------------------------------------------------ reading it
+
+
+def test_one_users_page_reads_so_much_and_leads_on(chain: pytest.MonkeyPatch, machine: Machine) -> None:
+    audit.append(batch(entry(who="ann" if place % 7 == 0 else "bob") for place in range(30)))
+    chain.setattr(audit, "_READ_AT_ONCE", 4)
+    chain.setattr(audit, "_READS", 2)
+    asked: dict[str, Any] = {"day": "2026-11-21", "userId": "ann", "limit": 3}
+    first = audit.listed(asked)
+    assert [item["sequence"] for item in first["items"]] == [29]
+    found, cursor = first["items"], first["nextCursor"]
+    while cursor is not None:
+        page = audit.listed({**asked, "cursor": cursor})
+        found, cursor = found + page["items"], page["nextCursor"]
+    assert [item["sequence"] for item in found] == [29, 22, 15, 8, 1]
+
+
+def test_the_command_reads_the_whole_trail(machine: Machine, chain: pytest.MonkeyPatch) -> None:
+    def verify(table: str, *more: str) -> tuple[int, str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "infra", "audit", "verify", "--stage", "local", *more],
+            cwd=ROOT,
+            env={**os.environ, "AWS_ENDPOINT_URL": machine.aws_url, "AUDIT_TABLE": table},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    code, said = verify(machine.environment["AUDIT_TABLE"])
+    assert (code, "The audit trail is whole" in said) == (0, True), said
+    audit.append(batch(entry() for _ in range(5)))
+    code, said = verify(os.environ["AUDIT_TABLE"])
+    assert code == 0
+    assert "entries: 5, days: 1; it ends with 5:" in said
+    end = said.rsplit(maxsplit=1)[1].rstrip(".")
+    change(machine, 3, source="elsewhere")
+    code, said = verify(os.environ["AUDIT_TABLE"], "--known", end)
+    assert code == 1
+    assert "2026-11-21 0000000000000003 was altered" in said
+    code, said = verify("x", "--stage", "nowhere")
+    assert (code, said.startswith("config.json has no stage 'nowhere'; it has local")) == (2, True)

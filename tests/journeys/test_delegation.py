@@ -1,0 +1,186 @@
+"""Actions that an external service does, with all that such a service may do wrong."""
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from chalicelib.core import signatures
+from local.faults import Fault
+from local.machine import Machine
+from local.partner import Partner
+from tests import pictures
+from tests.journeys.gateway import call
+from tests.journeys.user import User
+
+SECRET = "darkroom/local/external-services"
+
+
+@pytest.fixture(scope="module")
+def ann(machine: Machine) -> User:
+    return User.new(machine.api_url)
+
+
+@pytest.fixture(scope="module")
+def photo(ann: User) -> str:
+    image_id = ann.upload(pictures.jpeg(800, 600))
+    ann.finished(image_id)
+    return image_id
+
+
+@pytest.fixture
+def partner(machine: Machine, function: pytest.MonkeyPatch) -> Iterator[Partner]:
+    """An external service that this process, as the API's function, hands actions to."""
+    with Partner() as started:
+        # The tests send the callbacks themselves.
+        started.callback_delay = 600
+        secrets = machine.client("secretsmanager")
+        secrets.create_secret(Name=SECRET, SecretString=started.secret)
+        function.setenv("CUSTOM_ACTION_TYPES", "TRANSLATE,SCAN")
+        function.setenv("API_BASE_URL", "https://api.example.com")
+        yield started
+        secrets.delete_secret(SecretId=SECRET, ForceDeleteWithoutRecovery=True)
+
+
+def process(user: User, photo: str) -> Any:
+    return call("POST /actions/process", user.headers, {"fileId": photo, "processingType": "analyze"})
+
+
+def action(user: User, action_id: str) -> dict[str, Any]:
+    answer = call("GET /actions/{actionId}", user.headers, actionId=action_id)
+    assert answer.status == 200, answer
+    found: dict[str, Any] = answer.body["action"]
+    return found
+
+
+def test_the_service_gets_the_work_with_its_key_and_a_link_to_the_file(ann: User, photo: str, partner: Partner) -> None:
+    answer = process(ann, photo)
+    assert (answer.status, answer.body["status"]) == (200, "PENDING")
+    taken = partner.received[-1]
+    assert (taken.method, taken.path) == ("POST", "/file-processor/upload")
+    assert taken.headers["Authorization"] == f"Bearer {partner.api_key}"
+    assert taken.json()["actionId"] == answer.body["jobId"]
+    assert taken.json()["callbackUrl"] == f"https://api.example.com/actions/{answer.body['jobId']}/callback"
+    assert f"/uploads/{ann.id}/{photo}" in taken.json()["sourceUrl"]
+
+
+def test_polling_brings_an_action_to_its_end(ann: User, photo: str, partner: Partner) -> None:
+    job = process(ann, photo).body["jobId"]
+    stand = [(each["status"], each["externalStatus"]) for each in (action(ann, job) for _ in range(4))]
+    assert stand[0] == ("PENDING", "queued")
+    assert stand[-1] == ("COMPLETED", "completed")
+    assert action(ann, job)["externalId"] == "work-000001"
+
+
+def test_what_the_service_does_at_once_is_completed_at_once(ann: User, photo: str, partner: Partner) -> None:
+    partner.done_at_once = True
+    assert process(ann, photo).body["status"] == "COMPLETED"
+
+
+def test_a_service_that_fails_the_work_fails_the_action(ann: User, photo: str, partner: Partner) -> None:
+    partner.done_at_once, partner.outcome = True, "failed"
+    answer = process(ann, photo)
+    assert answer.body["status"] == "FAILED"
+    assert action(ann, answer.body["jobId"])["reason"]["code"] == "EXTERNAL_SERVICE_FAILED"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [Fault.ERROR, Fault.JUNK, Fault.HUGE, Fault.CUT_OFF, Fault.HANG_UP, Fault.REDIRECT_LOOP, Fault.WRONG_KEY],
+)
+def test_a_service_that_misbehaves_ends_the_action_with_a_reason(
+    ann: User, photo: str, partner: Partner, fault: Fault
+) -> None:
+    partner.fail("/file-processor/upload", fault, times=None)
+    answer = process(ann, photo)
+    assert (answer.status, answer.body["error"]["code"]) == (503, "EXTERNAL_SERVICE_FAILED")
+    ended = action(ann, answer.body["actionId"])
+    assert ended["status"] == "FAILED"
+    assert ended["reason"]["code"] == "EXTERNAL_SERVICE_FAILED"
+    assert partner.api_key not in json.dumps(ended)
+    assert ann.image(photo)["status"] == "COMPLETED", "the file is unharmed"
+
+
+def test_a_fault_that_passes_is_overcome_and_the_work_is_done_once(ann: User, photo: str, partner: Partner) -> None:
+    partner.fail("/file-processor/upload", Fault.CUT_OFF)
+    assert process(ann, photo).status == 200
+    assert len(partner.work) == 1
+    assert len(partner.received) == 2
+
+
+def test_a_key_that_was_changed_is_read_anew(ann: User, photo: str, partner: Partner, machine: Machine) -> None:
+    assert process(ann, photo).status == 200
+    partner.rotate_key()
+    machine.client("secretsmanager").put_secret_value(SecretId=SECRET, SecretString=partner.secret)
+    assert process(ann, photo).status == 200
+
+
+def test_custom_actions_go_to_the_generic_processor_if_the_stage_allows_their_type(ann: User, partner: Partner) -> None:
+    asked = {"actionType": "TRANSLATE", "payload": {"text": "hello"}, "metadata": {"to": "de"}}
+    answer = call("POST /actions/custom", ann.headers, asked)
+    assert answer.status == 200
+    assert partner.received[-1].path == "/generic-processor"
+    assert partner.received[-1].json()["payload"] == {"text": "hello"}
+    assert action(ann, answer.body["actionId"])["actionType"] == "TRANSLATE"
+    refused = call("POST /actions/custom", ann.headers, {**asked, "actionType": "LAUNCH"})
+    assert (refused.status, refused.body["error"]["details"][0]["field"]) == (400, "actionType")
+
+
+def test_without_an_external_service_custom_actions_are_told_so(ann: User, function: pytest.MonkeyPatch) -> None:
+    function.setenv("CUSTOM_ACTION_TYPES", "TRANSLATE")
+    answer = call("POST /actions/custom", ann.headers, {"actionType": "TRANSLATE", "payload": {}})
+    assert (answer.status, answer.body["error"]["code"]) == (503, "NO_EXTERNAL_SERVICE")
+
+
+# ---------------------------------------------------------------------- callbacks
+
+
+def report(partner: Partner, action_id: str, told: dict[str, Any], sent_at: int | None = None) -> Any:
+    body = json.dumps(told).encode()
+    header = signatures.sign(partner.callback_secret, int(time.time()) if sent_at is None else sent_at, body)
+    return call("POST /actions/{actionId}/callback", {signatures.HEADER: header}, told, actionId=action_id)
+
+
+def test_a_signed_callback_ends_the_action_once(ann: User, photo: str, partner: Partner) -> None:
+    job = process(ann, photo).body["jobId"]
+    told = {"id": "work-000001", "status": "completed", "resultUrl": "https://results.example.com/1"}
+    assert report(partner, job, told).status == 200
+    ended = action(ann, job)
+    assert (ended["status"], ended["resultUrl"]) == ("COMPLETED", "https://results.example.com/1")
+    again = report(partner, job, {**told, "status": "failed"})
+    assert (again.status, again.body["error"]["code"]) == (409, "ACTION_FINISHED")
+    assert action(ann, job) == ended
+
+
+def test_a_callback_that_the_service_did_not_sign_now_for_its_own_work_changes_nothing(
+    ann: User, photo: str, partner: Partner
+) -> None:
+    job = process(ann, photo).body["jobId"]
+    told = {"id": "work-000001", "status": "completed"}
+    assert report(partner, job, told, sent_at=int(time.time()) - 3600).status == 401
+    assert call("POST /actions/{actionId}/callback", {}, told, actionId=job).status == 401
+    forged = call(
+        "POST /actions/{actionId}/callback",
+        {signatures.HEADER: signatures.sign("guessed", int(time.time()), json.dumps(told).encode())},
+        told,
+        actionId=job,
+    )
+    assert forged.status == 401
+    bare = {"id": "work-000001"}
+    header = {signatures.HEADER: signatures.sign(partner.callback_secret, int(time.time()), json.dumps(bare).encode())}
+    grafted = call(
+        "POST /actions/{actionId}/callback", header, bare, query={"status": "failed", "message": "No."}, actionId=job
+    )
+    assert grafted.status == 400, "a query is not signed"
+    assert report(partner, job, {**told, "id": "work-999999"}).status == 404
+    assert report(partner, "act_" + "0" * 26, told).status == 404
+    assert report(partner, job, {**told, "status": "exploded"}).status == 400
+    partner.fail("/file-processor/upload/*", Fault.ERROR, times=None)
+    assert action(ann, job)["status"] == "PENDING"
+
+
+def test_without_an_external_service_nobody_can_report(ann: User) -> None:
+    told = {"id": "work-000001", "status": "completed"}
+    assert ann.post(f"/actions/act_{'0' * 26}/callback", **told).status_code == 401

@@ -1,0 +1,85 @@
+"""Whoever erases their account leaves nothing of what an export shows, in no table and in no bucket."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from moto.backends import get_backend
+
+from chalicelib import actions, exporting
+from local.cloud import ACCOUNT, REGION
+from local.machine import Machine
+from tests import pictures
+from tests.journeys.exporter import begun, downloaded, export, exporter, files_kept
+from tests.journeys.ledger import settled
+
+
+def every_item() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every item of every table: the table's name, and the item as it is stored."""
+    for table in get_backend("dynamodb")[ACCOUNT][REGION].tables.values():
+        yield from ((table.name, item.to_json()["Attributes"]) for item in table.all_items())
+
+
+def every_key(machine: Machine) -> Iterator[str]:
+    """The key of every version of every object, and of every upload that was never finished, in every bucket."""
+    s3 = machine.client("s3")
+    for bucket in s3.list_buckets()["Buckets"]:
+        for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket["Name"]):
+            yield from (each["Key"] for kind in ("Versions", "DeleteMarkers") for each in page.get(kind, ()))
+        yield from (each["Key"] for each in s3.list_multipart_uploads(Bucket=bucket["Name"]).get("Uploads", ()))
+
+
+def is_excepted(machine: Machine, name: str, item: dict[str, Any]) -> bool:
+    """What stays after an erasure for a documented while, or a reason: see docs and `accounts.erasing`."""
+    tables = {machine.environment[each]: each for each in ("IMAGES_TABLE", "LIMITS_TABLE", "DAILY_TABLE")}
+    kind = tables.get(name, name)
+    if kind == "IMAGES_TABLE":
+        # A stone, so that a late event brings nothing back: no name, no metadata, and an end.
+        return item["status"] == {"S": "DELETED"} and "ttl" in item and not {"fileName", "metadata"} & set(item)
+    if kind == "DAILY_TABLE":
+        # The stream may tell of the images' deletion after everything else.
+        return str(item["day#what"]["S"]).endswith("#deleted")
+    return (kind == "LIMITS_TABLE" and "ttl" in item) or name.endswith(("-audit", "-audit-inbox", "-idempotency"))
+
+
+def test_erasing_removes_all_that_an_export_shows(machine: Machine) -> None:
+    user = exporter(machine, "Ann Unlike-Anybody")
+    user_id = user.id
+    image_id = user.upload(pictures.jpeg(320, 240), name="only-ann-has-this.jpg")
+    assert user.finished(image_id)["status"] == "COMPLETED"
+    assert user.post("/keys", name="only-ann-has-this", accessTypes=["exports"]).status_code == 200
+    assert user.post("/actions/process", fileId=image_id, processingType="analyze").status_code == 200
+    settled(machine)
+    told = json.loads(downloaded(export(user, "json")["downloadUrl"]))
+    assert all(told[table] for table in ("profile", "apiKeys", "actions", "usage", "files"))
+    settled(machine)
+
+    marks = {user_id, user.email, "Ann Unlike-Anybody", "only-ann-has-this"}
+    marks |= {row["keyId"] for row in told["apiKeys"]} | {row["actionId"] for row in told["actions"]}
+    kept = {name for name, item in every_item() for mark in marks if mark in json.dumps(item)}
+    wanted = ("USERS", "IMAGES", "ACTIONS", "API_KEYS", "USAGE_METRICS_DYNAMO", "DAILY")
+    assert {machine.environment[f"{each}_TABLE"] for each in wanted} <= kept
+    assert any(user_id in key for key in every_key(machine))
+
+    assert user.request("DELETE", "/auth/profile").status_code == 200
+    settled(machine)
+    left = [
+        (name, item)
+        for name, item in every_item()
+        if any(mark in json.dumps(item) for mark in marks) and not is_excepted(machine, name, item)
+    ]
+    assert left == []
+    assert [key for key in every_key(machine) if user_id in key] == []
+    pool = machine.client("cognito-idp")
+    pool_id = pool.list_user_pools(MaxResults=1)["UserPools"][0]["Id"]
+    assert user.email not in json.dumps(pool.list_users(UserPoolId=pool_id), default=str)
+
+
+def test_an_export_that_outlives_its_user_leaves_nothing(machine: Machine, function: pytest.MonkeyPatch) -> None:
+    user = exporter(machine)
+    action = begun(user)
+    actions.erase_all(action.user_id)
+    with pytest.raises(actions.ActionFinishedError):
+        exporting.run(action)
+    assert files_kept(machine, action.user_id) == []

@@ -1,0 +1,383 @@
+"""A user takes along what Darkroom holds of them: exact, safe to open, whole or not at all."""
+
+import csv
+import io
+import json
+import os
+import signal
+import zipfile
+from collections.abc import Callable, Iterator
+from email import message_from_string, policy
+from email.message import EmailMessage
+from typing import Any
+
+import pypdf
+import pytest
+import requests
+from moto.backends import get_backend
+
+from chalicelib import exporting
+from chalicelib.core.errors import PermissionDeniedError
+from chalicelib.exporting import running
+from local.cloud import ACCOUNT, REGION
+from local.machine import Machine
+from tests.journeys import gateway
+from tests.journeys.exporter import action_of, begun, downloaded, ended, export, exporter, files_kept
+from tests.journeys.ledger import runs, settled
+from tests.journeys.test_api_keys import issue
+from tests.journeys.user import User
+from tests.waiting import wait_for
+
+SENDER = "darkroom@example.com"
+NASTY = [
+    "été 😀 👩‍👩‍👧.jpg",
+    "photo\u202egpj.exe",
+    "תמונה.jpg",
+    "a\x00b\x07c\r\nd\te.jpg",
+    '=HYPERLINK("https://example.com","x").jpg',
+    "+1.jpg",
+    "-1+1|cmd.jpg",
+    "@SUM(A1).jpg",
+    "\t=1.jpg",
+    "\"a\",'b';</script>\u2028.jpg",
+]
+
+
+@pytest.fixture
+def ann(machine: Machine) -> User:
+    """A user with nasty names, an API key and a webhook."""
+    user = exporter(machine)
+    webhook = {"webhook": {"url": "https://example.com/hook"}}
+    assert user.request("PATCH", "/auth/profile", json={"name": NASTY[4], "preferences": webhook}).status_code == 200
+    assert user.post("/keys", name="=1+1", accessTypes=["exports"]).status_code == 200
+    for name in NASTY:
+        user.announce(b"", name=name)
+    return user
+
+
+def image_row(user_id: str, number: int) -> dict[str, Any]:
+    image_id = f"img_{number:026}"
+    return {
+        "userId": {"S": user_id},
+        "imageId": {"S": image_id},
+        "fileName": {"S": f"photo {number}.jpg"},
+        "fileType": {"S": "image/jpeg"},
+        "fileSize": {"N": str(number)},
+        "s3Key": {"S": f"uploads/{user_id}/{image_id}.jpg"},
+        "status": {"S": "PENDING"},
+        "createdAt": {"S": "2026-03-01T08:00:00.000Z"},
+    }
+
+
+def action_row(user_id: str, number: int) -> dict[str, Any]:
+    return {
+        "userId": {"S": user_id},
+        "actionId": {"S": f"act_{number:026}"},
+        "actionType": {"S": "PROCESS_FILE"},
+        "status": {"S": "COMPLETED"},
+        "createdAt": {"S": "2026-03-01T08:00:00.000Z"},
+    }
+
+
+def sums_row(user_id: str, number: int) -> dict[str, Any]:
+    return {"scope": {"S": user_id}, "day#what": {"S": f"2026-03-01#operation:o{number:05}"}, "requests": {"N": "1"}}
+
+
+ROWS = {"IMAGES_TABLE": image_row, "ACTIONS_TABLE": action_row, "DAILY_TABLE": sums_row}
+
+
+def put(machine: Machine, table: str, user_id: str, count: int) -> None:
+    """Rows as a user of some years has them."""
+    name, dynamodb = machine.environment[table], machine.client("dynamodb")
+    rows = [{"PutRequest": {"Item": ROWS[table](user_id, number)}} for number in range(count)]
+    for start in range(0, count, 25):
+        dynamodb.batch_write_item(RequestItems={name: rows[start : start + 25]})
+
+
+def set_status(machine: Machine, user_id: str, image_id: str, status: str) -> None:
+    machine.client("dynamodb").update_item(
+        TableName=machine.environment["IMAGES_TABLE"],
+        Key={"userId": {"S": user_id}, "imageId": {"S": image_id}},
+        UpdateExpression="SET #s = :s",
+        ExpressionAttributeNames={"#s": "status"},
+        ExpressionAttributeValues={":s": {"S": status}},
+    )
+
+
+# ------------------------------------------------------------------------------ what it says
+
+
+def test_json_says_what_was_stored_to_the_letter_and_holds_no_secret(machine: Machine, ann: User) -> None:
+    settled(machine)
+    told = export(ann, "json")
+    assert (told["status"], told["deliveryMethod"]) == ("COMPLETED", "download")
+    text = downloaded(told["downloadUrl"]).decode()
+    said = json.loads(text)
+    profile, shown = said["profile"][0], ann.get("/auth/profile").json()["profile"]
+    secret = shown.pop("webhookSecret")
+    assert {name: profile[name] for name in shown} == shown
+    assert [row["fileName"] for row in said["files"]] == NASTY
+    of_api = {image["imageId"]: image for image in ann.get("/images").json()["items"]}
+    for row in said["files"]:
+        image = of_api[row["imageId"]]
+        assert all(row[name] == image[name] for name in ("fileType", "status", "createdAt", "metadata", "variants"))
+    assert [key["name"] for key in said["apiKeys"]] == ["=1+1"]
+    assert said["exportId"] == told["exportId"]
+    assert told["exportId"] in {row["actionId"] for row in said["actions"]}
+    uploads = [row["requests"] for row in said["usage"] if row["what"] == "operation:create_upload"]
+    assert sum(uploads) == len(NASTY)
+    assert not any(word in text for word in (secret, "webhookSecret", "keyHash", "drk_", "Signature="))
+
+
+def test_only_what_was_asked_for_is_in_it(ann: User) -> None:
+    told = export(ann, "json", "files")
+    assert set(json.loads(downloaded(told["downloadUrl"]))) == {"exportId", "createdAt", "dataTypes", "files"}
+    action = action_of(ann, told)
+    assert action["metadata"] == {"dataTypes": ["files"], "format": "json"}
+    assert action["result"] == {"records": {"files": len(NASTY)}}
+    assert action["files"][0]["name"] == f"export-{told['exportId']}.json"
+
+
+def test_no_cell_of_the_csv_is_a_formula(ann: User) -> None:
+    archive = zipfile.ZipFile(io.BytesIO(downloaded(export(ann, "csv")["downloadUrl"])))
+    assert set(archive.namelist()) == {"profile.csv", "apiKeys.csv", "actions.csv", "usage.csv", "files.csv"}
+    tables = {
+        name: list(csv.DictReader(io.StringIO(archive.read(name).decode("utf-8-sig"), newline="")))
+        for name in archive.namelist()
+    }
+    cells = [cell for rows in tables.values() for row in rows for cell in row.values()]
+    assert len(cells) > 100
+    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n"))]
+    names = [row["File name"] for row in tables["files.csv"]]
+    assert len(names) == len(NASTY)
+    assert {f"'{NASTY[4]}", f"'{NASTY[5]}", f"'{NASTY[7]}", NASTY[0], NASTY[2]} <= set(names)
+    assert tables["profile.csv"][0]["Name"] == f"'{NASTY[4]}"
+
+
+def test_the_pdf_can_be_read(ann: User) -> None:
+    reader = pypdf.PdfReader(io.BytesIO(downloaded(export(ann, "pdf")["downloadUrl"])), strict=True)
+    text = "\n".join(page.extract_text() for page in reader.pages)
+    image_ids = [image["imageId"] for image in ann.get("/images").json()["items"]]
+    for said in ("Data export", ann.email, "Usage by day", "API keys", *image_ids, "+1.jpg", "@SUM(A1).jpg"):
+        assert said in text, said
+
+
+# ------------------------------------------------------------------------------- who may ask
+
+
+@pytest.mark.parametrize(("kind", "is_open"), [("exports", True), ("actions", False), ("reports", False)])
+def test_a_key_sees_no_action_that_it_could_not_have_begun(machine: Machine, kind: str, is_open: bool) -> None:
+    user = exporter(machine)
+    robot = issue(user, kind)[1]
+    told = export(user, "json", "profile")
+    shown = robot.get(f"/actions/{told['exportId']}")
+    assert shown.status_code == (200 if is_open else 404)
+    listed = [each["actionId"] for each in robot.get("/actions").json()["items"]]
+    assert listed == ([told["exportId"]] if is_open else [])
+    assert robot.get("/actions", status="COMPLETED").json()["items"] == robot.get("/actions").json()["items"]
+    by_agent = robot.post("/agent/get_action", data={"actionId": told["exportId"]})
+    assert by_agent.status_code == shown.status_code
+    everything = issue(user, "full_access")[1].get("/actions").json()["items"]
+    assert [each["actionId"] for each in everything] == [told["exportId"]]
+
+
+def test_without_the_right_nothing_is_begun(machine: Machine) -> None:
+    user = User.new(machine.api_url)
+    answer = user.post("/actions/export", dataTypes=["profile"], format="json")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "PERMISSION_DENIED")
+    assert user.get("/actions").json()["items"] == []
+
+
+def test_a_key_opens_exports_only_where_it_carries_them(machine: Machine, ann: User) -> None:
+    asked = {"dataTypes": ["profile"], "format": "json"}
+    for kind, status in (("exports", 200), ("actions", 403)):
+        key = ann.post("/keys", name=kind, accessTypes=[kind]).json()["key"]
+        headers = {"Authorization": f"Bearer {key}"}
+        assert ann.request("POST", "/actions/export", json=asked, headers=headers).status_code == status
+
+
+def test_nobody_else_sees_the_export(machine: Machine, ann: User) -> None:
+    told = export(ann, "json", "profile")
+    other = exporter(machine)
+    assert other.get(f"/actions/{told['exportId']}").status_code == 404
+    assert other.get("/actions").json()["items"] == []
+    unsigned = told["downloadUrl"].partition("?")[0]
+    assert requests.get(unsigned, timeout=10).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"dataTypes": ["secrets"]}, "dataTypes.0"),
+        ({"dataTypes": []}, "dataTypes"),
+        ({"dataTypes": ["files", "files"]}, "dataTypes"),
+        ({"dataTypes": "files"}, "dataTypes"),
+        ({"format": "exe"}, "format"),
+        ({"userId": "somebody"}, "userId"),
+        ({"email": "a@b.example\r\nBcc: c@d.example"}, "email"),
+        ({"email": "a@b.example\n"}, "email"),
+        ({"email": "a@b.example, c@d.example"}, "email"),
+        ({"email": "Ann <a@b.example>"}, "email"),
+        ({"email": "nobody"}, "email"),
+    ],
+)
+def test_what_cannot_be_exported_is_refused(machine: Machine, change: dict[str, Any], field: str) -> None:
+    user = exporter(machine)
+    answer = user.request("POST", "/actions/export", json={"dataTypes": ["files"], "format": "json", **change})
+    assert answer.status_code == 400, answer.text
+    assert [each["field"] for each in answer.json()["error"]["details"]] == [field]
+    assert user.get("/actions").json()["items"] == []
+
+
+def test_a_right_that_was_taken_since_counts(machine: Machine, function: pytest.MonkeyPatch) -> None:
+    action = begun(User.new(machine.api_url))
+    with pytest.raises(PermissionDeniedError):
+        exporting.run(action)
+    assert files_kept(machine, action.user_id) == []
+
+
+# -------------------------------------------------------------------------- more than a page
+
+
+@pytest.mark.parametrize(
+    ("table", "count", "status"),
+    [
+        ("IMAGES_TABLE", 100, "COMPLETED"),
+        ("IMAGES_TABLE", 101, "PENDING"),
+        # The export is an action as well.
+        ("ACTIONS_TABLE", 99, "COMPLETED"),
+        ("ACTIONS_TABLE", 100, "PENDING"),
+        ("DAILY_TABLE", 1050, "PENDING"),
+    ],
+)
+def test_a_page_is_written_while_its_owner_waits(machine: Machine, table: str, count: int, status: str) -> None:
+    user = exporter(machine)
+    put(machine, table, user.id, count)
+    told = export(user, "json", "files" if table == "IMAGES_TABLE" else "activities")
+    assert told["status"] == status
+    name = {"IMAGES_TABLE": "files", "ACTIONS_TABLE": "actions", "DAILY_TABLE": "usage"}[table]
+    assert ended(user, told)["result"]["records"][name] >= count
+
+
+def test_more_than_a_page_goes_through_the_queue(machine: Machine) -> None:
+    user = exporter(machine)
+    put(machine, "IMAGES_TABLE", user.id, 1200)
+    told = export(user, "json", "profile", "files")
+    assert (told["status"], told["downloadUrl"]) == ("PENDING", None)
+    action = ended(user, told)
+    assert action["progress"] == 1201
+    assert action["result"]["records"] == {"profile": 1, "apiKeys": 0, "files": 1200}
+    assert action["files"][0]["format"] == "jsonl"
+    lines = [json.loads(line) for line in downloaded(action["resultUrl"]).splitlines()]
+    files = [line["data"] for line in lines if line["type"] == "files"]
+    assert [(row["fileName"], row["fileSize"]) for row in files] == [(f"photo {n}.jpg", n) for n in range(1200)]
+
+
+def test_what_fails_in_the_middle_leaves_no_file_and_is_tried_again(machine: Machine) -> None:
+    user = exporter(machine)
+    user_id = user.id
+    put(machine, "IMAGES_TABLE", user_id, 150)
+    broken = f"img_{149:026}"
+    set_status(machine, user_id, broken, "NONSENSE")
+
+    def failures() -> int:
+        return sum(run["operation"] == "action_worker" and not run["success"] for run in runs(machine, "system"))
+
+    before = failures()
+    told = export(user, "json", "files")
+    wait_for(lambda: failures() > before, "the worker to fail")
+    assert action_of(user, told)["status"] == "PENDING"
+    assert files_kept(machine, user_id) == []
+
+    set_status(machine, user_id, broken, "FAILED")
+    # The message comes back after half an hour: the clock is ours.
+    machine.clock.advance(1801)
+    rows = json.loads(downloaded(ended(user, told)["resultUrl"]))["files"]
+    assert len(rows) == 150
+    assert len(files_kept(machine, user_id)) == 1
+
+
+def test_a_worker_killed_in_the_middle_costs_no_export(machine: Machine) -> None:
+    user = exporter(machine)
+    user_id = user.id
+    put(machine, "IMAGES_TABLE", user_id, 3000)
+    victims = machine.workers("action_worker")
+    told = export(user, "pdf", "files")
+    wait_for(lambda: action_of(user, told)["progress"], "the first records")
+    for victim in victims:
+        os.kill(victim, signal.SIGKILL)
+    wait_for(lambda: set(machine.workers("action_worker")).isdisjoint(victims), "the worker to be gone")
+    assert action_of(user, told)["status"] == "PENDING"
+    found = machine.client("s3").list_objects_v2(
+        Bucket=machine.environment["S3_OUTPUT_BUCKET"], Prefix=f"exports/{user_id}/"
+    )
+    assert found["KeyCount"] == 0
+
+    machine.clock.advance(1801)
+    action = ended(user, told)
+    assert action["result"]["records"] == {"files": 3000}
+    assert downloaded(action["resultUrl"]).endswith(b"%%EOF\n")
+
+
+def test_what_takes_too_long_says_so(machine: Machine, ann: User, function: pytest.MonkeyPatch) -> None:
+    kept = len(files_kept(machine, ann.id))
+    function.setattr(running, "MOST_SECONDS", 0.0)
+    answer = gateway.call("POST /actions/export", ann.headers, {"dataTypes": ["files"], "format": "csv"})
+    assert (answer.status, answer.body["error"]["code"]) == (413, "EXPORT_TOO_LARGE")
+    action = ann.get(f"/actions/{answer.body['actionId']}").json()["action"]
+    assert (action["status"], action["reason"]["code"]) == ("FAILED", "EXPORT_TOO_LARGE")
+    assert len(files_kept(machine, ann.id)) == kept
+
+
+# ------------------------------------------------------------------------------------ e-mail
+
+
+Mailed = Callable[[], list[EmailMessage]]
+
+
+@pytest.fixture
+def mailed(function: pytest.MonkeyPatch, machine: Machine) -> Iterator[Mailed]:
+    """What SES has been handed since, in a stage that sends e-mail."""
+    function.setenv("SENDER_EMAIL", SENDER)
+    machine.client("ses").verify_email_identity(EmailAddress=SENDER)
+    sent = get_backend("ses")[ACCOUNT][REGION].sent_messages
+    before = len(sent)
+    yield lambda: [message_from_string(each.raw_data, EmailMessage, policy=policy.default) for each in sent[before:]]
+    machine.client("ses").delete_identity(Identity=SENDER)
+
+
+def asked_by_mail(user: User, email: str) -> gateway.Answer:
+    return gateway.call(
+        "POST /actions/export", user.headers, {"dataTypes": ["files"], "format": "json", "email": email}
+    )
+
+
+def test_the_link_comes_by_e_mail_to_that_address_alone(ann: User, mailed: Mailed) -> None:
+    answer = asked_by_mail(ann, "ann@example.com")
+    assert answer.status == 200, answer.body
+    assert (answer.body["deliveryMethod"], answer.body["status"]) == ("email", "COMPLETED")
+    (message,) = mailed()
+    assert (message["To"], message["From"]) == ("ann@example.com", SENDER)
+    assert (message["Cc"], message["Bcc"]) == (None, None)
+    link = next(line for line in message.get_content().splitlines() if line.startswith("http"))
+    assert len(json.loads(downloaded(link))["files"]) == len(NASTY)
+    assert action_of(ann, answer.body)["result"]["emailSent"] is True
+
+
+def test_a_mail_that_fails_costs_no_export(machine: Machine, ann: User, mailed: Mailed) -> None:
+    machine.client("ses").delete_identity(Identity=SENDER)
+    answer = asked_by_mail(ann, "ann@example.com")
+    assert (answer.status, answer.body["status"]) == (200, "COMPLETED")
+    assert "could not be sent" in answer.body["message"]
+    action = action_of(ann, answer.body)
+    assert action["result"]["emailSent"] is False
+    assert len(json.loads(downloaded(action["resultUrl"]))["files"]) == len(NASTY)
+    assert mailed() == []
+
+
+def test_a_stage_without_a_sender_says_so_at_the_start(ann: User, function: pytest.MonkeyPatch) -> None:
+    function.setenv("SENDER_EMAIL", "")
+    before = len(ann.get("/actions", limit=100).json()["items"])
+    answer = asked_by_mail(ann, "ann@example.com")
+    assert (answer.status, answer.body["error"]["code"]) == (409, "EMAIL_NOT_OFFERED")
+    assert len(ann.get("/actions", limit=100).json()["items"]) == before

@@ -1,0 +1,231 @@
+"""How the whole is doing: each dependency asked, the result kept and served, and a change told once."""
+
+import json
+import secrets
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import requests
+
+from chalicelib import health, leases
+from chalicelib.core import records
+from chalicelib.health import serving
+from chalicelib.health.checking import ask, overall
+from chalicelib.health.dependencies import Dependency, Finding, State
+from infra import template
+from local.machine import Machine
+from tests.waiting import wait_for
+
+Told = Callable[[], list[dict[str, Any]]]
+
+
+@pytest.fixture(autouse=True)
+def dead_letters(machine: Machine, function: pytest.MonkeyPatch) -> Iterator[str]:
+    """No check has run, and the dead-letter queue whose URL this is is empty: other tests leave messages in others."""
+    leases.JOBS.delete("health")
+    serving._kept.clear()
+    url = machine.client("sqs").create_queue(QueueName=f"dead-{secrets.token_hex(4)}")["QueueUrl"]
+    function.setenv("DEAD_LETTER_QUEUE_URLS", url)
+    yield str(url)
+    leases.JOBS.delete("health")
+    serving._kept.clear()
+
+
+@pytest.fixture
+def told(machine: Machine) -> Told:
+    """What operators have been told of health since, oldest first."""
+    sqs, sns = machine.client("sqs"), machine.client("sns")
+    queue = sqs.create_queue(QueueName=f"operator-{secrets.token_hex(4)}")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sns.subscribe(TopicArn=machine.environment["OPERATORS_TOPIC_ARN"], Protocol="sqs", Endpoint=arn)
+    heard: list[dict[str, Any]] = []
+
+    def listen() -> list[dict[str, Any]]:
+        for message in sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", ()):
+            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+            heard.append(json.loads(json.loads(message["Body"])["Message"]))
+        return [each for each in heard if "unwell" in each]
+
+    return listen
+
+
+def states(result: dict[str, Any]) -> dict[str, str]:
+    return {each["name"]: each["status"] for each in result["dependencies"]}
+
+
+def test_a_whole_machine_is_well_and_every_part_of_it_was_asked(machine: Machine, told: Told) -> None:
+    result = health.check()
+    assert result["status"] == "ok", result
+    assert set(states(result).values()) == {"ok"}
+    assert {"users-table", "input-bucket", "uploads-queue", "dead-letters", "user-pool", "image-pipeline"} <= set(
+        states(result)
+    )
+    assert told() == [], "nobody is told that all is as it was"
+
+
+def test_every_table_and_dead_letter_queue_of_the_template_is_asked(machine: Machine) -> None:
+    resources = template.load()["Resources"]
+    tables = {name for name, each in resources.items() if each["Type"] == "AWS::DynamoDB::Table"}
+    # It is written by deploy, and read by people.
+    assert len(health.TABLES) + 2 == len(tables), "but the declarations, and the jobs, which hold the result itself"
+    urls = {made.ref for name, made in machine.made.items() if name.endswith("DeadLetterQueue")}
+    assert set(machine.environment["DEAD_LETTER_QUEUE_URLS"].split(",")) == urls
+
+
+def test_a_change_is_told_once_and_so_is_its_end(machine: Machine, told: Told, dead_letters: str) -> None:
+    machine.client("sqs").send_message(QueueUrl=dead_letters, MessageBody="{}")
+    for _ in range(3):
+        assert health.check()["status"] == "degraded"
+    assert [each["status"] for each in told()] == ["degraded"]
+    assert told()[0]["unwell"]["dead-letters"].endswith(f"{dead_letters.rpartition('/')[2]}: 1")
+    machine.client("sqs").purge_queue(QueueUrl=dead_letters)
+    for _ in range(2):
+        assert health.check()["status"] == "ok"
+    assert [(each["before"], each["status"]) for each in told()] == [("unknown", "degraded"), ("degraded", "ok")]
+
+
+def test_what_could_not_be_told_is_told_by_the_next_check(
+    machine: Machine, told: Told, function: pytest.MonkeyPatch, dead_letters: str
+) -> None:
+    machine.client("sqs").send_message(QueueUrl=dead_letters, MessageBody="{}")
+    topic = machine.environment["OPERATORS_TOPIC_ARN"]
+    function.setenv("OPERATORS_TOPIC_ARN", f"{topic}-gone")
+    with pytest.raises(Exception, match="NotFound"):
+        health.check()
+    function.setenv("OPERATORS_TOPIC_ARN", topic)
+    health.check()
+    assert [each["status"] for each in told()] == ["degraded"]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "name", "whole"),
+    [
+        ("USERS_TABLE", "no-such-table", "users-table", "down"),
+        ("S3_INPUT_BUCKET", "no-such-bucket", "input-bucket", "down"),
+        ("COGNITO_USER_POOL_ID", "us-east-1_nothing00", "user-pool", "down"),
+        ("STEP_FUNCTIONS_ARN", "arn:aws:states:us-east-1:123456789012:stateMachine:none", "image-pipeline", "down"),
+        ("AUDIT_TABLE", "no-such-table", "audit-table", "degraded"),
+        ("EXTERNAL_API_URL", "http://127.0.0.1:9", "external-api", "degraded"),
+        ("CRITICAL_ERRORS_SQS_QUEUE_NAME", "none.fifo", "errors-queue", "degraded"),
+    ],
+)
+def test_what_is_out_is_found_and_takes_down_only_what_hangs_on_it(
+    function: pytest.MonkeyPatch, variable: str, value: str, name: str, whole: str
+) -> None:
+    function.setenv(variable, value)
+    result = health.check()
+    assert result["status"] == whole
+    assert {each for each, state in states(result).items() if state != "ok"} == {name}
+
+
+def test_what_never_answers_costs_its_deadline_and_no_more() -> None:
+    hanging = threading.Event()
+
+    def hangs() -> str:
+        hanging.wait(30)
+        return ""
+
+    asked = [Dependency("slow", hangs, essential=True), Dependency("quick", lambda: "")]
+    try:
+        found = ask(asked, seconds=0.2)
+        assert not hanging.is_set()
+    finally:
+        hanging.set()
+    assert [(each.name, each.state) for each in found] == [("slow", State.DOWN), ("quick", State.OK)]
+    assert "0.2" in found[0].detail
+
+
+def test_the_worst_state_is_the_whole_s() -> None:
+    ok, degraded, down = (Finding("x", state) for state in State)
+    assert overall([]) is overall([ok]) is State.OK
+    assert overall([ok, degraded]) is State.DEGRADED
+    assert overall([degraded, down, ok]) is State.DOWN
+
+
+def test_an_overdue_schedule_is_part_of_the_result(machine: Machine) -> None:
+    now = datetime.now(UTC)
+    health.check(now=now)
+    result = health.check(now=now + timedelta(days=8))
+    detail = next(each["detail"] for each in result["dependencies"] if each["name"] == "schedules")
+    assert "weekly_cleanup missed" in detail
+
+
+def test_messages_that_wait_too_long_are_a_backlog(machine: Machine, function: pytest.MonkeyPatch) -> None:
+    url = machine.client("sqs").create_queue(QueueName=f"slow-{secrets.token_hex(4)}")["QueueUrl"]
+    function.setenv("ACTIONS_QUEUE_URL", url)
+    machine.client("sqs").send_message(QueueUrl=url, MessageBody="{}")
+    key = {"userId": f"u{secrets.token_hex(4)}", "actionId": "act_waits"}
+    since = records.timestamp(datetime.now(UTC) - timedelta(minutes=16))
+    table = machine.environment["ACTIONS_TABLE"]
+    item = {**key, "status": "PENDING", "unfinished": "PENDING", "unfinishedSince": since, "createdAt": since}
+    machine.client("dynamodb").put_item(TableName=table, Item={name: {"S": text} for name, text in item.items()})
+    try:
+        assert states(health.check())["actions-queue"] == "degraded"
+        machine.client("sqs").purge_queue(QueueUrl=url)
+        assert states(health.check())["actions-queue"] == "ok"
+    finally:
+        machine.client("dynamodb").delete_item(TableName=table, Key={name: {"S": text} for name, text in key.items()})
+
+
+# --------------------------------------------------------------------------- GET /health
+
+
+def test_strangers_see_what_is_well_and_nothing_of_how_it_is_built(machine: Machine) -> None:
+    url = machine.environment["DEAD_LETTER_QUEUE_URLS"].split(",")[0]
+    sqs = machine.client("sqs")
+    sqs.send_message(QueueUrl=url, MessageBody="{}")
+    answer, errored = machine.invoke("health_check")
+    sqs.delete_message(QueueUrl=url, ReceiptHandle=sqs.receive_message(QueueUrl=url)["Messages"][0]["ReceiptHandle"])
+    assert not errored, answer
+
+    def served() -> dict[str, Any] | None:
+        shown: dict[str, Any] = requests.get(f"{machine.api_url}/health", timeout=30).json()
+        return shown if shown.get("checkedAt") == answer["checkedAt"] else None
+
+    shown = wait_for(served, "the result to be served")
+    assert shown["success"] is True
+    assert {"name": "dead-letters", "status": "degraded"} in shown["dependencies"]
+    assert shown["status"] == "degraded"
+    text = json.dumps(shown)
+    for telling in ("arn:", "123456789012", "darkroom-local", "http://", "uploads-dead"):
+        assert telling not in text
+
+
+def test_without_a_result_nothing_is_known(function: pytest.MonkeyPatch) -> None:
+    assert health.current()["status"] == "unknown"
+    assert health.current()["dependencies"] == []
+    assert health.current()["checkedAt"] is None
+
+
+def test_an_old_result_says_nothing_of_now() -> None:
+    now = datetime.now(UTC)
+    health.check(now=now)
+    assert health.current(now + timedelta(minutes=44))["status"] == "ok"
+    assert health.current(now + timedelta(minutes=46))["status"] == "unknown"
+
+
+def test_what_is_down_is_answered_as_such(function: pytest.MonkeyPatch) -> None:
+    function.setenv("USERS_TABLE", "no-such-table")
+    health.check()
+    with pytest.raises(serving.DownError) as caught:
+        health.current()
+    assert caught.value.status == 503
+    assert caught.value.details == [{"field": "users-table", "message": "down"}]
+    assert caught.value.headers() == {"Retry-After": "60"}
+
+
+def test_the_table_is_read_once_in_ten_seconds_however_many_ask(function: pytest.MonkeyPatch) -> None:
+    reads: list[str] = []
+    get = type(leases.JOBS).get
+
+    def counted(table: Any, *key: Any) -> Any:
+        reads.append(key[0])
+        return get(table, *key)
+
+    function.setattr(type(leases.JOBS), "get", counted)
+    for _ in range(50):
+        health.current()
+    assert reads == ["health"]

@@ -1,0 +1,115 @@
+"""One run at a time: whoever holds the lease may write, whoever lost it may not."""
+
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from chalicelib import leases
+from chalicelib.core import log
+from chalicelib.core.table import ConditionFailedError
+from chalicelib.leases import JOBS, LeaseLostError
+
+HOUR = 3600.0
+
+
+@pytest.fixture
+def name(function: pytest.MonkeyPatch) -> str:
+    """A job of the test's own."""
+    return f"job-{uuid.uuid4().hex}"
+
+
+def held(name: str, seconds: float = HOUR) -> leases.Lease:
+    lease = leases.acquire(name, seconds)
+    assert lease is not None
+    return lease
+
+
+def test_of_many_who_want_it_at_once_one_gets_it(name: str) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        got = list(pool.map(lambda _: leases.acquire(name, HOUR), range(24)))
+    assert len([lease for lease in got if lease is not None]) == 1
+
+
+def test_it_is_free_again_once_released_and_each_token_is_higher(name: str) -> None:
+    tokens = []
+    for _ in range(3):
+        lease = held(name)
+        assert leases.acquire(name, HOUR) is None
+        tokens.append(lease.token)
+        lease.release()
+    assert tokens == sorted(set(tokens))
+
+
+def test_the_lease_of_one_who_died_runs_out(name: str) -> None:
+    dead = held(name, 0.0)
+    assert held(name).token > dead.token
+
+
+def test_a_run_that_was_killed_gets_back_what_it_held_when_it_is_tried_again(name: str) -> None:
+    with log.context("one-event"):
+        killed = held(name)
+    with log.context("another-event"):
+        assert leases.acquire(name, HOUR) is None
+    with log.context("one-event"):
+        again = held(name)
+    with pytest.raises(LeaseLostError):
+        killed.renew(HOUR)
+    again.release()
+
+
+def test_a_late_holder_can_neither_write_nor_renew_nor_release(name: str) -> None:
+    late = held(name, 0.0)
+    holder = held(name)
+    written = JOBS.setting(JOBS.key(f"{name}-state"), {"by": "the late one"}, where={"by": None})
+    with pytest.raises(LeaseLostError):
+        late.write(written)
+    with pytest.raises(LeaseLostError):
+        late.renew(HOUR)
+    late.release()
+    assert JOBS.get(f"{name}-state") is None
+    assert leases.acquire(name, HOUR) is None
+    holder.write(JOBS.setting(JOBS.key(f"{name}-state"), {"by": "the holder"}, where={"by": None}))
+    assert (JOBS.get(f"{name}-state") or {})["by"] == "the holder"
+
+
+def test_who_lost_it_cannot_write_after_the_next_one_is_done_either(name: str) -> None:
+    late = held(name, 0.0)
+    held(name).release()
+    with pytest.raises(LeaseLostError):
+        late.write(JOBS.setting(JOBS.key(f"{name}-state"), {"by": "the late one"}, where={"by": None}))
+
+
+def test_a_holder_who_is_late_but_alone_goes_on(name: str) -> None:
+    lease = held(name, 0.0).renew(HOUR)
+    assert leases.acquire(name, HOUR) is None
+    lease.write(JOBS.setting(JOBS.key(f"{name}-state"), {"done": 1}, where={"done": None}))
+
+
+def test_what_was_released_cannot_be_renewed(name: str) -> None:
+    lease = held(name)
+    lease.release()
+    with pytest.raises(LeaseLostError):
+        lease.renew(HOUR)
+
+
+def test_a_condition_of_the_writes_own_is_told_apart_from_a_lost_lease(name: str) -> None:
+    lease = held(name)
+    fine = JOBS.setting(JOBS.key(f"{name}-one"), {"done": 1}, where={"done": None})
+    failing = JOBS.setting(JOBS.key(f"{name}-two"), {"done": 2}, where={"done": 1})
+    with pytest.raises(ConditionFailedError) as failed:
+        lease.write(fine, failing)
+    assert failed.value.writes == {1}
+    assert JOBS.get(f"{name}-one") is None
+
+
+def test_the_block_releases_it_however_it_ends(name: str) -> None:
+    def fail() -> None:
+        with leases.holding(name, HOUR) as lease, leases.holding(name, HOUR) as second:
+            assert lease is not None
+            assert second is None
+            raise ValueError
+
+    with pytest.raises(ValueError):  # noqa: PT011
+        fail()
+    assert held(name)

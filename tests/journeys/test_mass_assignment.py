@@ -1,0 +1,201 @@
+"""Nobody gives themselves what is not theirs to give: every route's payload is held to its schema, field by field."""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from infra import manifest
+from local.machine import Machine
+from tests.journeys.user import PASSWORD, User
+
+# What stands in our rows, or decides about rights, and the names that other systems have for such.
+FORBIDDEN: dict[str, Any] = {
+    "role": "ADMIN",
+    "isAdmin": True,
+    "isActive": True,
+    "active": True,
+    "limits": {"requestsPerMinute": 1_000_000},
+    "spent": {},
+    "owner": "another",
+    "user": "another",
+    "userId": "another",
+    "user_id": "another",
+    "account": "another",
+    "canExportData": True,
+    "tokensValidFrom": 0,
+    "webhookSecret": "chosen-by-me",
+    "keyHash": "0" * 64,
+    "apiKeyId": "key_another",
+    "api_key_id": "key_another",
+    "status": "COMPLETED",
+    "reason": "none",
+    "s3Key": "uploads/another/img_1.jpg",
+    "fileKey": "uploads/another/img_1.jpg",
+    "execution": "another",
+    "createdAt": "1970-01-01T00:00:00.000Z",
+    "ttl": 0,
+    "custom:role": "ADMIN",
+    "__proto__": {"role": "ADMIN"},
+    "constructor": {"role": "ADMIN"},
+}
+# What each route would take from an honest client, so that nothing but the field is wrong with the request.
+HONEST: dict[str, dict[str, Any]] = {
+    "sign_up": {"email": "victim@example.org", "password": PASSWORD},
+    "verify": {"email": "victim@example.org", "code": "123456"},
+    "resend": {"email": "victim@example.org"},
+    "sign_in": {"email": "user@example.com", "password": "Darkroom-2026!"},
+    "answer_challenge": {"challenge": "NEW_PASSWORD_REQUIRED", "session": "x", "answer": PASSWORD},
+    "refresh": {"refreshToken": "x"},
+    "forgot_password": {"email": "victim@example.org"},
+    "reset_password": {"email": "victim@example.org", "code": "123456", "password": PASSWORD},
+    "change_profile": {"name": "Mallory"},
+    "create_upload": {"fileName": "a.jpg", "fileType": "image/jpeg"},
+    "create_key": {"name": "a key", "accessTypes": ["file_upload"]},
+    "change_rights": {"isActive": True},
+}
+# These two read their own bodies and hold them to the tools' schemas: test_no_tool_takes_it below.
+ROUTERS = {"call_tool", "mcp"}
+
+
+def operations() -> dict[str, tuple[str, str, Any]]:
+    """`{operation: (method, path, declaration)}` of every route."""
+    from app import app
+
+    return {view.operation.name: (method, path, view.operation) for method, path, view in manifest.routes(app)}
+
+
+@pytest.fixture(scope="module")
+def mallory(machine: Machine) -> User:
+    return User.new(machine.api_url, name="Mallory Before")
+
+
+@pytest.fixture(scope="module")
+def crowd(machine: Machine) -> list[User]:
+    """Three to share the requests among: a route may have a limit of its own."""
+    return [User.new(machine.api_url) for _ in range(3)]
+
+
+@pytest.fixture(scope="module")
+def places(mallory: User) -> dict[str, str]:
+    """What stands in the paths: things that are Mallory's own."""
+    return {
+        "imageId": mallory.announce(b"")["imageId"],
+        "keyId": mallory.post("/keys", name="her key", accessTypes=["file_upload"]).json()["keyId"],
+        "userId": mallory.id,
+        "name": "small",
+    }
+
+
+def state(machine: Machine, users: list[User]) -> str:
+    """All of these users' that a request may change, but for what each leaves of itself (usage, cost, last use)."""
+    found: list[Any] = []
+    for user in users:
+        for table, index in (("USERS_TABLE", {}), ("IMAGES_TABLE", {}), ("API_KEYS_TABLE", {"IndexName": "by-user"})):
+            found += machine.client("dynamodb").query(
+                TableName=machine.environment[table],
+                KeyConditionExpression="userId = :user",
+                ExpressionAttributeValues={":user": {"S": user.id}},
+                **index,
+            )["Items"]
+        pool = machine.made["UserPool"].ref
+        known = machine.client("cognito-idp").admin_get_user(UserPoolId=pool, Username=user.email)
+        found.append({"is": known["UserAttributes"], "in": known["UserStatus"], "enabled": known["Enabled"]})
+    for item in found:
+        for noise in ("spent", "lastUsedAt"):
+            item.pop(noise, None)
+    return json.dumps(found, sort_keys=True, default=str)
+
+
+def handfuls(own: Collection[str]) -> Iterator[dict[str, Any]]:
+    """What is not a route's own, in parts: an answer names ten faults at most, and each field is to be named."""
+    left = [(field, value) for field, value in FORBIDDEN.items() if field not in own]
+    for at in range(0, len(left), 5):
+        yield dict(left[at : at + 5])
+
+
+def assert_refused(answer: requests.Response, wrong: Collection[str]) -> None:
+    """The answer is 400, and says of each of these fields that it is not known."""
+    assert answer.status_code == 400, f"{wrong}: {answer.text}"
+    assert answer.json()["error"]["code"] == "INVALID_REQUEST"
+    unknown = {
+        each["field"] for each in answer.json()["error"].get("details", ()) if each["message"] == "is not known here"
+    }
+    assert set(wrong) <= unknown
+
+
+@pytest.mark.parametrize("operation", sorted(operations().keys() - ROUTERS))
+def test_no_route_takes_a_field_that_is_not_its_own(
+    machine: Machine, mallory: User, crowd: list[User], places: dict[str, str], operation: str
+) -> None:
+    method, path, declared = operations()[operation]
+    honest = HONEST.get(operation, {})
+    own = declared.schema.get("properties", {})
+    before = state(machine, [mallory, *crowd])
+    where = path.format_map(defaultdict(lambda: "unknown", places))
+    for wrong in handfuls(own):
+        query = {field: str(value) for field, value in wrong.items()}
+        assert_refused(crowd[0].request(method, where, json={**honest, **wrong}), wrong)
+        assert_refused(crowd[1].request(method, where, json={"data": {**honest, **wrong}}), wrong)
+        # Only what is read by GET takes a query at all.
+        asked = crowd[2].request(method, where, json=honest, params=query)
+        assert_refused(asked, wrong if method == "GET" else ())
+    assert state(machine, [mallory, *crowd]) == before
+
+
+def test_what_a_route_takes_by_right_still_needs_the_right(machine: Machine, mallory: User) -> None:
+    before = state(machine, [mallory])
+    for field in ("role", "isActive", "canExportData", "limits"):
+        for user_id in (mallory.id, "another"):
+            answer = mallory.request("PATCH", f"/admin/users/{user_id}", json={field: FORBIDDEN[field]})
+            assert answer.status_code in (400, 403), answer.text
+    assert mallory.request("PATCH", f"/admin/users/{mallory.id}", json={"role": "ADMIN"}).status_code == 403
+    assert state(machine, [mallory]) == before
+
+
+def test_what_the_path_says_the_body_cannot_say_otherwise(
+    machine: Machine, mallory: User, places: dict[str, str]
+) -> None:
+    victim = User.new(machine.api_url)
+    theirs = victim.announce(b"")["imageId"]
+    before = state(machine, [mallory, victim])
+    for body in ({"imageId": theirs}, {"data": {"imageId": theirs}}):
+        answer = mallory.request("GET", f"/images/{places['imageId']}", json=body)
+        assert theirs not in answer.text
+    answer = mallory.request("GET", f"/images/{places['imageId']}", params={"imageId": theirs})
+    assert theirs not in answer.text
+    assert state(machine, [mallory, victim]) == before
+
+
+@pytest.mark.parametrize(
+    "nested",
+    [
+        lambda field, value: {"preferences": {field: value}},
+        lambda f, v: {"preferences": {"webhook": {"url": "https://example.com", f: v}}},
+    ],
+)
+def test_nothing_hides_inside_an_object(
+    machine: Machine, mallory: User, nested: Callable[[str, Any], dict[str, Any]]
+) -> None:
+    before = state(machine, [mallory])
+    for field, value in FORBIDDEN.items():
+        assert mallory.request("PATCH", "/auth/profile", json=nested(field, value)).status_code == 400
+    assert state(machine, [mallory]) == before
+
+
+def test_no_tool_takes_it(machine: Machine, mallory: User, places: dict[str, str]) -> None:
+    offered = mallory.get("/agent/tools").json()["tools"]
+    assert offered
+    before = state(machine, [mallory])
+    for tool in offered:
+        name, schema = tool["name"], tool["inputSchema"]
+        honest = HONEST.get(name) or {field: places.get(field, "unknown") for field in schema.get("required", ())}
+        for wrong in handfuls(schema.get("properties", {})):
+            assert_refused(mallory.post(f"/agent/{name}", **{**honest, **wrong}), wrong)
+            call = {"name": name, "arguments": {**honest, **wrong}}
+            told = mallory.post("/mcp", jsonrpc="2.0", id=1, method="tools/call", params=call).json()
+            assert "error" in told or told["result"]["isError"] is True, told
+    assert state(machine, [mallory]) == before

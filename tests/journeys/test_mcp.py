@@ -1,0 +1,397 @@
+"""The Model Context Protocol as its own official client speaks it, and what no client of theirs would send."""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import anyio
+import httpx2
+import mcp.client.session
+import pytest
+import requests
+from mcp import Client, MCPDeprecationWarning, MCPError
+from mcp.client.streamable_http import streamable_http_client
+from mcp.types import CallToolResult, TextContent
+
+from chalicelib.core import mcp as protocol
+from chalicelib.core import tools
+from chalicelib.core.operations import APIAccessType
+from chalicelib.permissions import signed_in
+from local.machine import Machine
+from tests import pictures
+from tests.journeys.gateway import call
+from tests.journeys.ledger import runs
+from tests.journeys.test_api_keys import issue
+from tests.journeys.user import User
+
+# What is published to a key that carries file_upload.
+FILE_UPLOAD = [
+    tool.operation.name
+    for tool in tools.published()
+    if APIAccessType.FILE_UPLOAD in tool.operation.access and tool.operation.permission is signed_in
+]
+META = "io.modelcontextprotocol/"
+
+
+@pytest.fixture(scope="module")
+def ann(machine: Machine) -> User:
+    return User.new(machine.api_url)
+
+
+@pytest.fixture(scope="module")
+def robot(ann: User) -> User:
+    """Who holds a key that may send and read images."""
+    return issue(ann, "file_upload")[1]
+
+
+@dataclass
+class Line:
+    """An HTTP client of `user`, and what went over it: each method with the status of its answer."""
+
+    user: User
+    heard: list[tuple[str, int]] = field(default_factory=list)
+
+    async def _note(self, response: httpx2.Response) -> None:
+        message = json.loads(response.request.content or b"{}")
+        self.heard.append((message.get("method", response.request.method), response.status_code))
+
+    @asynccontextmanager
+    async def connected(self, mode: str) -> AsyncIterator[Client]:
+        hooks = {"response": [self._note]}
+        http = httpx2.AsyncClient(headers=self.user.headers, timeout=30, trust_env=False, event_hooks=hooks)
+        async with http, Client(streamable_http_client(f"{self.user.url}/mcp", http_client=http), mode=mode) as client:
+            yield client
+
+
+def talk(user: User, mode: str, said: Callable[[Client], Awaitable[Any]]) -> Any:
+    """What comes of a conversation in that mode."""
+
+    async def run() -> Any:
+        async with Line(user).connected(mode) as client:
+            return await said(client)
+
+    return anyio.run(run)
+
+
+@pytest.fixture(params=["2026-07-28", "2025-11-25", "2025-06-18"])
+def mode(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The client's mode that leads to each version; the last is the client of somebody who has not updated."""
+    version = request.param
+    monkeypatch.setattr(mcp.client.session, "LATEST_HANDSHAKE_VERSION", version)
+    return "auto" if version == "2026-07-28" else "legacy"
+
+
+# ------------------------------------------------------------------------- the official client
+
+
+def test_a_picture_is_sent_and_its_variants_are_read(robot: User, mode: str, request: pytest.FixtureRequest) -> None:
+    data = pictures.jpeg(320, 240)
+
+    async def said(client: Client) -> dict[str, Any]:
+        assert client.protocol_version == request.node.callspec.params["mode"]
+        assert client.server_info is not None
+        assert (client.server_info.name, client.server_info.version) == ("darkroom", "0.1.0")
+        assert client.server_capabilities.tools is not None
+        assert "create_upload" in str(client.instructions)
+        listed = await client.list_tools()
+        assert [tool.name for tool in listed.tools] == FILE_UPLOAD
+        reading = {tool.name for tool in listed.tools if tool.annotations and tool.annotations.read_only_hint}
+        assert {"get_image", "get_usage", "list_images"} <= reading
+        assert not {"create_upload", "reprocess_image"} & reading
+        announced = await client.call_tool("create_upload", {"fileName": "a.jpg", "fileType": "image/jpeg"})
+        assert not announced.is_error
+        upload = announced.structured_content
+        put = requests.put(upload["uploadUrl"], data=data, headers=upload["headers"], timeout=30)
+        assert put.status_code == 200
+        with anyio.fail_after(30):
+            while True:
+                found = await client.call_tool("get_image", {"imageId": upload["imageId"]})
+                image: dict[str, Any] = found.structured_content["image"]
+                assert json.loads(text_of(found)) == found.structured_content
+                if image["status"] in ("COMPLETED", "FAILED"):
+                    return image
+                await anyio.sleep(0.02)
+
+    image = talk(robot, mode, said)
+    assert image["status"] == "COMPLETED"
+    assert len(image["variants"]) == 6
+    for variant in image["variants"]:
+        fetched = requests.get(variant["url"], timeout=30)
+        assert fetched.status_code == 200
+        width, height = pictures.decoded(fetched.content).size
+        assert f"{width}x{height}" == variant["dimensions"]
+
+
+def test_what_a_tool_refuses_is_for_the_model_to_read(robot: User, mode: str) -> None:
+    async def said(client: Client) -> list[Any]:
+        return [
+            await client.call_tool("get_image", {"imageId": "img_none"}),
+            await client.call_tool("create_upload", {"fileName": 5, "odd": True}),
+            await client.call_tool("delete_image", {"imageId": "img_none"}),
+            await client.call_tool("list_images"),
+        ]
+
+    unknown, bad, shut, good = talk(robot, mode, said)
+    assert [result.is_error for result in (unknown, bad, shut, good)] == [True, True, True, False]
+    assert text_of(unknown) == "IMAGE_NOT_FOUND: There is no such image."
+    code, *reasons = text_of(bad).splitlines()
+    assert code.startswith("INVALID_REQUEST: ")
+    assert {reason.partition(":")[0] for reason in reasons} == {"fileName", "fileType", "odd"}
+    assert text_of(shut) == "PERMISSION_DENIED: This API key does not carry full_access."
+    assert good.structured_content["nextCursor"] is None
+
+
+def test_an_unknown_tool_is_a_protocol_error_that_names_the_nearest(robot: User, mode: str) -> None:
+    async def said(client: Client) -> MCPError:
+        with pytest.raises(MCPError) as refused:
+            await client.call_tool("get_imge", {})
+        return refused.value
+
+    error = talk(robot, mode, said)
+    assert error.code == protocol.INVALID_PARAMS
+    assert error.data is not None
+    assert error.data["nearest"][0] == "get_image"
+    assert "delete_image" not in error.data["nearest"], "what the key cannot use is not for it to find"
+
+
+def test_who_owns_everything_sees_everything(ann: User) -> None:
+    async def said(client: Client) -> list[str]:
+        return [tool.name for tool in (await client.list_tools()).tools]
+
+    every = [tool.operation.name for tool in tools.published() if tool.operation.permission is signed_in]
+    assert talk(ann, "auto", said) == every
+    assert "delete_image" in every
+    reporting = issue(ann, "reports")[1]
+    shown = talk(reporting, "auto", said)
+    assert "get_usage" in shown
+    assert not {"create_upload", "get_image", "delete_image"} & set(shown)
+
+
+def test_what_goes_over_the_wire(ann: User, robot: User) -> None:
+    async def run(mode: str) -> list[tuple[str, int]]:
+        line = Line(robot)
+        async with line.connected(mode) as client:
+            await client.list_tools()
+            await client.call_tool("list_images", {"limit": 1})
+            with pytest.raises(MCPError):
+                await client.call_tool("no_such_tool", {})
+            if mode == "legacy":
+                with pytest.warns(MCPDeprecationWarning):
+                    await client.send_ping()
+        return line.heard
+
+    assert anyio.run(run, "auto") == [
+        ("server/discover", 200),
+        ("tools/list", 200),
+        ("tools/call", 200),
+        ("tools/call", 400),
+    ]
+    assert anyio.run(run, "legacy") == [
+        ("initialize", 200),
+        ("notifications/initialized", 202),
+        ("tools/list", 200),
+        ("tools/call", 200),
+        ("tools/call", 200),
+        ("ping", 200),
+    ]
+
+
+def test_a_long_list_comes_in_pages(robot: User, function: pytest.MonkeyPatch) -> None:
+    function.setattr(protocol, "TOOLS_A_PAGE", 2)
+    names: list[str] = []
+    pages, cursor = 0, None
+    while pages == 0 or cursor:
+        message = older("tools/list") if cursor is None else older("tools/list", cursor=cursor)
+        answer = call("POST /mcp", robot.headers, message)
+        names += [tool["name"] for tool in answer.body["result"]["tools"]]
+        cursor, pages = answer.body["result"].get("nextCursor"), pages + 1
+    assert names == FILE_UPLOAD
+    assert pages == (len(names) + 1) // 2 > 1
+
+
+def text_of(result: CallToolResult) -> str:
+    """The one text of a tool's answer."""
+    (content,) = result.content
+    assert isinstance(content, TextContent)
+    return content.text
+
+
+# ---------------------------------------------------------------- by hand, message by message
+
+
+def post(user: User, message: Any, **headers: str) -> requests.Response:
+    """The answer to a message as it is; headers are named with underscores."""
+    told = {name.replace("_", "-"): value for name, value in headers.items()}
+    raw = message if isinstance(message, bytes) else json.dumps(message).encode()
+    return user.request("POST", "/mcp", data=raw, headers={"Content-Type": "application/json", **told})
+
+
+def older(method: str, **params: Any) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": 7, "method": method, "params": params}
+
+
+def modern(method: str, **params: Any) -> dict[str, Any]:
+    meta = {f"{META}protocolVersion": "2026-07-28", f"{META}clientCapabilities": {}}
+    return older(method, **{"_meta": meta, **params})
+
+
+def error_of(answer: requests.Response, status: int, code: int) -> dict[str, Any]:
+    """The protocol's error in an answer of that status."""
+    assert answer.status_code == status, answer.text
+    body = answer.json()
+    assert set(body) == {"jsonrpc", "id", "error"}
+    assert body["error"]["code"] == code, body
+    return dict(body)
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        (b"{", protocol.PARSE_ERROR),
+        (b"", protocol.PARSE_ERROR),
+        (b'{"jsonrpc": "2.0", "id": NaN, "method": "ping"}', protocol.PARSE_ERROR),
+        (b'"ping"', protocol.INVALID_REQUEST),
+        ([older("ping"), older("tools/list")], protocol.INVALID_REQUEST),
+        ([], protocol.INVALID_REQUEST),
+        ({"id": 1, "method": "ping"}, protocol.INVALID_REQUEST),
+        ({"jsonrpc": "1.0", "id": 1, "method": "ping"}, protocol.INVALID_REQUEST),
+        ({"jsonrpc": "2.0", "id": 1}, protocol.INVALID_REQUEST),
+        ({"jsonrpc": "2.0", "id": 1, "method": 5}, protocol.INVALID_REQUEST),
+        ({"jsonrpc": "2.0", "id": None, "method": "ping"}, protocol.INVALID_REQUEST),
+        ({"jsonrpc": "2.0", "id": True, "method": "ping"}, protocol.INVALID_REQUEST),
+        ({"jsonrpc": "2.0", "id": 1, "method": "ping", "params": [1]}, protocol.INVALID_REQUEST),
+    ],
+)
+def test_what_is_no_message_is_refused(robot: User, message: Any, code: int) -> None:
+    assert error_of(post(robot, message), 400, code)["id"] is None
+
+
+def test_a_message_that_is_too_large_is_told_so(robot: User) -> None:
+    error_of(post(robot, older("ping", padding="x" * 300_000)), 413, protocol.INVALID_REQUEST)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"jsonrpc": "2.0", "method": "notifications/initialized"},
+        {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}},
+        {"jsonrpc": "2.0", "id": 1, "result": {}},
+        {"jsonrpc": "2.0", "id": 1, "error": {"code": -1, "message": "no"}},
+    ],
+)
+def test_what_wants_no_answer_gets_none(robot: User, message: dict[str, Any]) -> None:
+    answer = post(robot, message)
+    assert (answer.status_code, answer.content) == (202, b"")
+
+
+def test_a_request_is_answered_under_its_own_id(robot: User) -> None:
+    for asked in (0, -5, "a-1", ""):
+        answer = post(robot, {**older("ping"), "id": asked})
+        assert answer.json() == {"jsonrpc": "2.0", "id": asked, "result": {}}
+
+
+@pytest.mark.parametrize(("wanted", "given"), [("2025-06-18", "2025-06-18"), ("2024-11-05", "2025-11-25")])
+def test_a_handshake_settles_on_a_version_that_both_speak(robot: User, wanted: str, given: str) -> None:
+    assert post(robot, older("initialize", protocolVersion=wanted)).json()["result"]["protocolVersion"] == given
+
+
+def test_a_version_that_is_not_spoken_is_refused_with_those_that_are(robot: User) -> None:
+    spoken = ["2025-06-18", "2025-11-25", "2026-07-28"]
+    by_header = error_of(
+        post(robot, older("tools/list"), mcp_protocol_version="1999-01-01"), 400, protocol.UNSUPPORTED_VERSION
+    )
+    assert by_header["error"]["data"] == {"supported": spoken, "requested": "1999-01-01"}
+    meta = {f"{META}protocolVersion": "2030-01-01", f"{META}clientCapabilities": {}}
+    by_body = post(robot, older("tools/list", _meta=meta), mcp_protocol_version="2030-01-01", mcp_method="tools/list")
+    assert error_of(by_body, 400, protocol.UNSUPPORTED_VERSION)["error"]["data"]["supported"] == spoken
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"mcp_protocol_version": "2026-07-28"},
+        {"mcp_protocol_version": "2025-11-25", "mcp_method": "tools/call", "mcp_name": "list_images"},
+        {"mcp_protocol_version": "2026-07-28", "mcp_method": "tools/list", "mcp_name": "list_images"},
+        {"mcp_protocol_version": "2026-07-28", "mcp_method": "tools/call"},
+        {"mcp_protocol_version": "2026-07-28", "mcp_method": "tools/call", "mcp_name": "delete_image"},
+    ],
+)
+def test_headers_that_say_something_else_than_the_body_are_refused(robot: User, headers: dict[str, str]) -> None:
+    answer = post(robot, modern("tools/call", name="list_images", arguments={}), **headers)
+    assert error_of(answer, 400, protocol.HEADER_MISMATCH)["id"] == 7
+
+
+def test_headers_that_say_what_the_body_says_pass(robot: User) -> None:
+    told = {"mcp_protocol_version": "2026-07-28", "mcp_method": "tools/call", "mcp_name": "list_images"}
+    result = post(robot, modern("tools/call", name="list_images", arguments={}), **told).json()["result"]
+    assert result["resultType"] == "complete"
+    assert result["_meta"][f"{META}serverInfo"]["name"] == "darkroom"
+
+
+def test_the_newest_version_brings_itself_with_every_request(robot: User) -> None:
+    answer = post(robot, older("tools/list"), mcp_protocol_version="2026-07-28", mcp_method="tools/list")
+    error_of(answer, 400, protocol.INVALID_PARAMS)
+
+
+def test_an_unknown_method_is_404_since_there_are_statuses_and_200_before(robot: User) -> None:
+    headers = {"mcp_protocol_version": "2026-07-28", "mcp_method": "resources/list"}
+    error_of(post(robot, modern("resources/list"), **headers), 404, protocol.METHOD_NOT_FOUND)
+    error_of(post(robot, older("resources/list")), 200, protocol.METHOD_NOT_FOUND)
+    ping = {"mcp_protocol_version": "2026-07-28", "mcp_method": "ping"}
+    error_of(post(robot, modern("ping"), **ping), 404, protocol.METHOD_NOT_FOUND)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [{}, {"name": 5}, {"name": "list_images", "arguments": None}, {"name": "list_images", "arguments": [1]}],
+)
+def test_a_call_names_its_tool_and_brings_an_object(robot: User, params: dict[str, Any]) -> None:
+    error_of(post(robot, older("tools/call", **params)), 200, protocol.INVALID_PARAMS)
+
+
+@pytest.mark.parametrize("cursor", ["%%", 5, {}])
+def test_what_is_no_cursor_is_refused(robot: User, cursor: Any) -> None:
+    error_of(post(robot, older("tools/list", cursor=cursor)), 200, protocol.INVALID_PARAMS)
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE", "PUT"])
+def test_there_is_no_stream_to_open_and_no_session_to_end(robot: User, method: str) -> None:
+    answer = robot.request(method, "/mcp", headers={"Accept": "text/event-stream"})
+    assert answer.status_code == 405
+
+
+def test_without_a_key_nobody_is_spoken_to(ann: User) -> None:
+    for headers in ({}, {"Authorization": "Bearer drk_unknown"}):
+        answer = requests.post(f"{ann.url}/mcp", json=older("tools/list"), headers=headers, timeout=30)
+        assert answer.status_code == 401
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
+        assert "result" not in answer.json()
+
+
+def test_a_page_of_a_foreign_origin_is_kept_out(robot: User, function: pytest.MonkeyPatch) -> None:
+    def status(origin: str) -> int:
+        return call("POST /mcp", {**robot.headers, "Origin": origin}, older("ping")).status
+
+    assert status("https://anywhere.example") == 200, "as open as CORS is"
+    function.setenv("CORS_ORIGIN", "https://app.example.com")
+    assert status("https://app.example.com") == 200
+    assert status("https://anywhere.example") == 403
+
+
+def test_each_message_is_one_usage_record_under_the_tools_name(machine: Machine) -> None:
+    user = User.new(machine.api_url)
+    account = user.id
+    post(user, older("ping"))
+    post(user, older("tools/call", name="list_images", arguments={}))
+    post(user, older("tools/call", name="get_image", arguments={"imageId": "img_none"}))
+    post(user, older("tools/call", name="no_such_tool"))
+    written = runs(machine, account)[-4:]
+    assert [(run["operation"], run["endpoint"], run["success"], run.get("error_type")) for run in written] == [
+        ("mcp", "POST /mcp", True, None),
+        ("list_images", "agent_operation", True, None),
+        ("get_image", "agent_operation", False, "ImageNotFoundError"),
+        ("mcp", "POST /mcp", False, "ProtocolError"),
+    ]

@@ -1,0 +1,181 @@
+"""What runs by itself: fired by the clock, called by hand, missed."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from chalicelib import leases
+from local.__main__ import main
+from local.machine import Machine
+from tests.waiting import wait_for
+
+
+@contextmanager
+def enabled(machine: Machine, name: str) -> Iterator[None]:
+    """The schedule's rule, switched on."""
+    rule = f"darkroom-local-{name}-event"
+    machine.client("events").enable_rule(Name=rule)
+    try:
+        yield
+    finally:
+        machine.client("events").disable_rule(Name=rule)
+
+
+def heartbeat(name: str) -> dict[str, Any]:
+    return leases.beats()[name]
+
+
+def forget(name: str) -> None:
+    """As in a stage where the schedule never ran and nobody asked for it."""
+    leases.JOBS.delete(f"beat#{name}")
+
+
+def overdue(now: datetime) -> dict[str, leases.Overdue]:
+    return {each.name: each for each in leases.overdue(now)}
+
+
+# -------------------------------------------------------------------------------- fired
+
+
+def test_the_clock_fires_a_schedule_which_leaves_its_heartbeat_and_its_usage_record(
+    machine: Machine, function: pytest.MonkeyPatch
+) -> None:
+    forget("sweeper")
+    due = machine.due("sweeper")
+    assert due is not None
+    with enabled(machine, "sweeper"):
+        machine.clock.advance(due - machine.clock.now() + 1)
+        wait_for(lambda: "endedAt" in heartbeat("sweeper"), "the sweeper to have run")
+    seen = heartbeat("sweeper")
+    assert seen["startedAt"] <= seen["endedAt"]
+    assert seen["outcome"] in {"success", "partial", "skipped"}
+    page = machine.client("dynamodb").query(
+        TableName=machine.environment["USAGE_METRICS_DYNAMO_TABLE"],
+        KeyConditionExpression="account = :system",
+        FilterExpression="operation = :sweeper",
+        ExpressionAttributeValues={":system": {"S": "system"}, ":sweeper": {"S": "sweeper"}},
+    )
+    assert "Scheduled" in {item["event_source"]["S"] for item in page["Items"]}
+
+
+# ------------------------------------------------------------------------------ by hand
+
+
+def test_a_schedule_is_called_by_hand_without_any_payload(
+    machine: Machine, function: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["invoke", "sweeper"]) == 0
+    assert isinstance(json.loads(capsys.readouterr().out), dict)
+
+
+@pytest.mark.parametrize("payload", [{"dryrun": True}, {"operation": "sync"}, {"since": "2026-02-30"}])
+def test_a_payload_that_cannot_be_meant_is_refused_and_nothing_runs(
+    machine: Machine, function: pytest.MonkeyPatch, payload: dict[str, Any]
+) -> None:
+    before = heartbeat("weekly_cleanup")
+    answer, errored = machine.invoke("weekly_cleanup", payload)
+    assert errored
+    assert answer["errorType"] == "InvalidRequestError"
+    assert heartbeat("weekly_cleanup") == before
+
+
+# ------------------------------------------------------------------------------- missed
+
+
+def test_a_schedule_is_overdue_when_its_next_time_has_passed_without_a_run(function: pytest.MonkeyPatch) -> None:
+    for name in ("sweeper", "weekly_cleanup"):
+        forget(name)
+    now = datetime.now(UTC)
+    assert not {"sweeper", "weekly_cleanup"} & set(overdue(now))
+    leases.beat("sweeper", leases.RUNNING)
+    leases.beat("sweeper", "success")
+    started = datetime.fromisoformat(heartbeat("sweeper")["startedAt"])
+    assert "sweeper" not in overdue(started + timedelta(minutes=24))
+    late = overdue(started + timedelta(minutes=26))["sweeper"]
+    assert (late.why, late.last_outcome) == ("missed", "success")
+    assert datetime.fromisoformat(late.expected_at) == started + timedelta(minutes=15)
+    assert "weekly_cleanup" not in overdue(started + timedelta(minutes=26))
+    never = overdue(now + timedelta(days=8))["weekly_cleanup"]
+    assert never.last_start is None
+    assert datetime.fromisoformat(never.expected_at).strftime("%a %H:%M") == "Sun 03:00"
+
+
+def test_a_run_that_never_ended_is_told(function: pytest.MonkeyPatch) -> None:
+    forget("sweeper")
+    now = datetime.now(UTC)
+    overdue(now)
+    leases.beat("sweeper", leases.RUNNING)
+    assert "sweeper" not in overdue(now + timedelta(minutes=9))
+    assert overdue(now + timedelta(minutes=11))["sweeper"].why == "unfinished"
+    leases.beat("sweeper", "failed")
+    assert "sweeper" not in overdue(now + timedelta(minutes=11))
+
+
+def test_what_is_switched_off_is_never_overdue_and_counts_anew_from_when_it_is_on(function: pytest.MonkeyPatch) -> None:
+    forget("sweeper")
+    now = datetime.now(UTC)
+    overdue(now)
+    function.setenv("SCHEDULES_OFF", "sweeper")
+    assert "sweeper" not in overdue(now + timedelta(days=1))
+    assert "sweeper" not in overdue(now + timedelta(days=2))
+    function.delenv("SCHEDULES_OFF")
+    assert "sweeper" not in overdue(now + timedelta(days=3))
+    assert "sweeper" in overdue(now + timedelta(days=3, minutes=26))
+    forget("sweeper")
+
+
+# ------------------------------------------------------------------- the month's report
+
+
+@pytest.fixture
+def told(machine: Machine) -> Callable[[], list[str]]:
+    """The subjects that the operators' topic has sent to somebody who subscribed."""
+    sqs, sns = machine.client("sqs"), machine.client("sns")
+    queue = sqs.create_queue(QueueName="an-operator-of-reports")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sns.subscribe(TopicArn=machine.environment["OPERATORS_TOPIC_ARN"], Protocol="sqs", Endpoint=arn)
+    heard: list[str] = []
+
+    def listen() -> list[str]:
+        for message in sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", ()):
+            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+            heard.append(json.loads(message["Body"])["Subject"])
+        return heard
+
+    return listen
+
+
+def files(machine: Machine, month: str) -> set[str]:
+    listed = machine.client("s3").list_objects_v2(
+        Bucket=machine.environment["S3_OUTPUT_BUCKET"], Prefix=f"reports/system/{month}"
+    )
+    return {each["Key"] for each in listed.get("Contents", ())}
+
+
+def test_a_months_report_is_kept_and_announced_once_however_often_it_is_made(
+    machine: Machine, told: Callable[[], list[str]]
+) -> None:
+    tried, errored = machine.invoke("monthly_report", {"since": "2024-02-10", "dryRun": True})
+    assert not errored
+    assert tried["figures"]["requests"] == 0
+    assert files(machine, "2024-02") == set()
+    for _ in range(2):
+        answer, errored = machine.invoke("monthly_report", {"since": "2024-02-10"})
+        assert not errored
+        assert answer["period"] == {"start": "2024-02-01", "end": "2024-02-29"}
+    assert files(machine, "2024-02") == {f"reports/system/2024-02.{each}" for each in ("html", "pdf", "json")}
+    # What comes behind it: by then a second word on February would have come.
+    machine.invoke("monthly_report", {"since": "2024-03-31T23:59:59Z"})
+    wait_for(lambda: [each for each in told() if "2024-03" in each], "the operators to be told of March")
+    assert len([each for each in told() if "2024-02" in each]) == 1
+
+
+def test_without_a_month_it_is_the_last_one(machine: Machine) -> None:
+    answer, errored = machine.invoke("monthly_report", {"dryRun": True})
+    assert not errored
+    end = datetime.now(UTC).date().replace(day=1) - timedelta(days=1)
+    assert answer["period"] == {"start": end.replace(day=1).isoformat(), "end": end.isoformat()}

@@ -1,0 +1,310 @@
+"""What got stuck is led on or ended with a reason; what lost its other half is brought together or removed."""
+
+import json
+import secrets
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from chalicelib import actions, images, leases
+from chalicelib.actions import ActionType
+from chalicelib.core import records
+from chalicelib.images import IMAGES, Status
+from chalicelib.sweeping import sweep
+from chalicelib.users import USERS
+from chalicelib.users import User as Row
+from local.machine import Machine
+from tests import pictures
+from tests.journeys.user import User
+from tests.waiting import wait_for
+
+pytestmark = pytest.mark.usefixtures("function")
+
+PHOTO = pictures.jpeg(320, 240)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def emptied(machine: Machine) -> None:
+    """Nothing of other journeys is left: the sweeper walks all there is, and they leave thousands of files."""
+    s3, dynamodb = machine.client("s3"), machine.client("dynamodb")
+    for bucket in ("S3_INPUT_BUCKET", "S3_OUTPUT_BUCKET"):
+        name = machine.environment[bucket]
+        for page in s3.get_paginator("list_object_versions").paginate(Bucket=name):
+            found = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
+            kept = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found]
+            if kept:
+                s3.delete_objects(Bucket=name, Delete={"Objects": kept, "Quiet": True})
+    table = machine.environment["IMAGES_TABLE"]
+    for page in dynamodb.get_paginator("scan").paginate(TableName=table, ProjectionExpression="userId, imageId"):
+        for key in page["Items"]:
+            dynamodb.delete_item(TableName=table, Key=key)
+
+
+@pytest.fixture(scope="module")
+def ann(machine: Machine) -> User:
+    return User.new(machine.api_url)
+
+
+@pytest.fixture
+def photo(ann: User) -> str:
+    """A finished image."""
+    image_id = ann.upload(PHOTO)
+    assert ann.finished(image_id)["status"] == "COMPLETED"
+    return image_id
+
+
+@pytest.fixture(autouse=True)
+def fresh_passes(machine: Machine, function: Any) -> None:
+    """No pass over files or rows is under way or resting."""
+    for place in ("uploads", "processed", "reports", "exports", "rows"):
+        leases.JOBS.delete(f"sweeper#{place}")
+
+
+def later(**span: float) -> datetime:
+    return datetime.now(UTC) + timedelta(**span)
+
+
+def row(user: User, image_id: str) -> dict[str, Any]:
+    found = IMAGES.get(user.id, image_id)
+    assert found is not None
+    return found
+
+
+def found(answer: dict[str, Any], what: str) -> list[str]:
+    """The ids or keys of what a round came across, by kind: others' images may be among them."""
+    return [each.get("imageId") or each["key"] for each in answer["findings"] if each["what"] == what]
+
+
+def becomes(user: User, image_id: str, status: Status, *, remove: tuple[str, ...] = (), **more: Any) -> None:
+    """Puts the image's row into a state that something which broke off would have left."""
+    change = {"status": str(status), "unfinished": str(status), "unfinishedSince": records.now(), **more}
+    IMAGES.update(user.id, image_id, change=change, remove=remove)
+
+
+def test_what_is_finished_or_fresh_is_left_alone(ann: User, photo: str) -> None:
+    before = row(ann, photo)
+    assert "unfinished" not in before, "what is finished has left the index"
+    becomes(ann, other := ann.upload(PHOTO), Status.PROCESSING, execution=f"{other}-9", startedAt=records.now())
+    assert other not in found(sweep({}, later(minutes=14)), "imagesLedOn")
+    assert row(ann, photo) == before
+    assert other in found(sweep({}, later(minutes=16)), "imagesLedOn")
+    ann.finished(other)
+
+
+def test_an_upload_whose_message_was_lost_is_processed_after_all(ann: User, photo: str) -> None:
+    becomes(ann, photo, Status.UPLOADED, remove=("execution", "variants", "processedAt"))
+    answer = sweep({}, later(minutes=16))
+    assert {"what": "imagesLedOn", "imageId": photo, "userId": ann.id} in answer["findings"]
+    assert ann.finished(photo)["status"] == "COMPLETED"
+
+
+def test_an_execution_that_never_ended_is_followed_by_the_next(ann: User, photo: str) -> None:
+    becomes(ann, photo, Status.PROCESSING, startedAt=records.now())
+    sweep({}, later(minutes=16))
+    assert ann.finished(photo)["status"] == "COMPLETED"
+    assert row(ann, photo)["execution"] == f"{photo}-2"
+
+
+def test_an_execution_that_was_claimed_and_never_begun_is_begun(ann: User, photo: str) -> None:
+    becomes(ann, photo, Status.PROCESSING)
+    sweep({}, later(minutes=16))
+    assert ann.finished(photo)["status"] == "COMPLETED"
+    assert row(ann, photo)["execution"] == f"{photo}-1"
+
+
+def test_what_is_stuck_again_fails_once_with_a_reason_and_can_be_run_again(
+    machine: Machine, ann: User, photo: str
+) -> None:
+    sqs, sns = machine.client("sqs"), machine.client("sns")
+    queue = sqs.create_queue(QueueName=f"listener-{secrets.token_hex(4)}")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sns.subscribe(TopicArn=machine.environment["SNS_TOPIC_ARN"], Protocol="sqs", Endpoint=arn)
+    becomes(ann, photo, Status.PROCESSING, startedAt=records.now(), redriven=True)
+
+    answers = [sweep({}, later(minutes=16)) for _ in range(2)]
+
+    assert [found(answer, "imagesFailed").count(photo) for answer in answers] == [1, 0]
+    shown = ann.image(photo)
+    assert (shown["status"], shown["reason"]["code"]) == ("FAILED", "stuck")
+    told = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)["Messages"]
+    heard = [json.loads(json.loads(message["Body"])["Message"]) for message in told]
+    assert [(each["imageId"], each["status"]) for each in heard if each["imageId"] == photo] == [(photo, "FAILED")]
+    assert ann.post(f"/images/{photo}/reprocess").status_code == 200
+    assert ann.finished(photo)["status"] == "COMPLETED"
+    assert "redriven" not in row(ann, photo), "its owner's own wish is a new beginning"
+
+
+def test_an_upload_that_never_got_an_execution_can_be_run_again_once_it_failed(ann: User, photo: str) -> None:
+    becomes(ann, photo, Status.UPLOADED, remove=("execution",), redriven=True)
+    assert sweep({}, later(minutes=30))["counts"]["imagesWaiting"] >= 1
+    assert ann.image(photo)["status"] == "UPLOADED"
+    assert photo in found(sweep({}, later(minutes=61)), "imagesFailed")
+    assert ann.post(f"/images/{photo}/reprocess").status_code == 200
+    assert ann.finished(photo)["status"] == "COMPLETED"
+
+
+def test_a_dry_run_counts_the_same_and_changes_nothing(ann: User, photo: str) -> None:
+    becomes(ann, photo, Status.PROCESSING, startedAt=records.now())
+    before = row(ann, photo)
+    dry = sweep({"dryRun": True}, later(minutes=16))
+    assert row(ann, photo) == before
+    wet = sweep({}, later(minutes=16))
+    assert (dry["dryRun"], wet["dryRun"]) == (True, False)
+    assert dry["counts"] == wet["counts"]
+    assert dry["findings"] == wet["findings"]
+    ann.finished(photo)
+
+
+def test_an_action_that_nobody_does_fails_with_a_reason(ann: User) -> None:
+    caller = USERS.get(ann.id)
+    assert caller is not None
+    action = actions.begin(Row.from_item(caller).as_caller(), ActionType.PROCESS_FILE, {})
+    assert "actionsFailed" not in sweep({}, later(hours=2.9))["counts"]
+    answer = sweep({}, later(hours=3.1))
+    assert {"what": "actionsFailed", "actionId": action.action_id, "userId": ann.id} in answer["findings"]
+    shown = ann.get(f"/actions/{action.action_id}").json()["action"]
+    assert (shown["status"], shown["reason"]["code"]) == ("FAILED", "ACTION_STUCK")
+    assert "actionsFailed" not in sweep({}, later(hours=3.1))["counts"]
+    # Sent on from the dead-letter queue it begins anew, and its time with it.
+    assert actions.try_again(ann.id, action.action_id) is not None
+    assert [each.action_id for each in actions.pending_since("0", records.timestamp(later(seconds=1)))].count(
+        action.action_id
+    )
+
+
+# ---------------------------------------------------------------------------- orphans
+
+
+def put(machine: Machine, bucket: str, key: str) -> str:
+    version = machine.client("s3").put_object(Bucket=machine.environment[bucket], Key=key, Body=PHOTO)["VersionId"]
+    return str(version)
+
+
+def versions(machine: Machine, bucket: str, prefix: str) -> list[str]:
+    listed = machine.client("s3").list_object_versions(Bucket=machine.environment[bucket], Prefix=prefix)
+    return [each["VersionId"] for each in listed.get("Versions", ())]
+
+
+def test_an_upload_whose_event_was_lost_is_taken(machine: Machine, ann: User) -> None:
+    image_id = ann.upload(PHOTO)
+    ann.finished(image_id)
+    becomes(ann, image_id, Status.PENDING, remove=("objectVersion", "uploadedAt", "execution", "variants"))
+    assert "uploadsTaken" not in sweep({}, later(minutes=14))["counts"]
+    fresh = leases.JOBS.get("sweeper#uploads")
+    assert fresh is not None
+    assert fresh["endedAt"], "the pass came to its end, and rests"
+    assert sweep({}, later(hours=25))["counts"]["uploadsTaken"] == 1
+    assert ann.finished(image_id)["status"] == "COMPLETED"
+
+
+@pytest.mark.parametrize(
+    ("bucket", "form", "what"),
+    [
+        ("S3_OUTPUT_BUCKET", "processed/{user}/img_gone-small.jpg", "filesRemoved"),
+        ("S3_OUTPUT_BUCKET", "reports/{user}/act_01jd0000000000000000000000.pdf", "resultsRemoved"),
+        ("S3_OUTPUT_BUCKET", "exports/{user}/act_01jd0000000000000000000000.zip", "resultsRemoved"),
+    ],
+)
+def test_a_file_of_nothing_is_removed_with_all_its_versions_after_a_day(
+    machine: Machine, ann: User, bucket: str, form: str, what: str
+) -> None:
+    key = form.format(user=ann.id)
+    for _ in range(2):
+        put(machine, bucket, key)
+    assert what not in sweep({}, later(hours=23))["counts"]
+    assert sweep({"dryRun": True}, later(hours=49))["counts"][what] == 2
+    assert len(versions(machine, bucket, key)) == 2
+    answer = sweep({}, later(hours=49))
+    assert answer["counts"][what] == 2
+    assert {each["key"] for each in answer["findings"] if each["what"] == what} == {key}
+    assert versions(machine, bucket, key) == []
+
+
+def test_files_that_belong_to_something_or_are_not_ours_stay(machine: Machine, ann: User, photo: str) -> None:
+    strange = f"reports/monthly/{secrets.token_hex(4)}.pdf"
+    put(machine, "S3_OUTPUT_BUCKET", strange)
+    files = len(versions(machine, "S3_OUTPUT_BUCKET", f"processed/{ann.id}/{photo}-"))
+    sweep({}, later(days=3))
+    assert len(versions(machine, "S3_OUTPUT_BUCKET", f"processed/{ann.id}/{photo}-")) == files == 6
+    assert len(versions(machine, "S3_INPUT_BUCKET", f"uploads/{ann.id}/{photo}.")) == 1
+    assert len(versions(machine, "S3_OUTPUT_BUCKET", strange)) == 1
+
+
+def test_what_a_cut_off_deletion_left_is_removed(machine: Machine, ann: User, photo: str) -> None:
+    IMAGES.update(ann.id, photo, change={"status": str(Status.DELETED)})
+    answer = sweep({}, later(days=2))
+    assert answer["counts"]["uploadsRemoved"] == 1
+    assert answer["counts"]["filesRemoved"] == 6
+    assert versions(machine, "S3_OUTPUT_BUCKET", f"processed/{ann.id}/{photo}") == []
+    assert versions(machine, "S3_INPUT_BUCKET", f"uploads/{ann.id}/{photo}") == []
+
+
+def test_an_image_whose_files_are_gone_is_made_again_and_fails_the_second_time(
+    machine: Machine, ann: User, photo: str
+) -> None:
+    output = machine.environment["S3_OUTPUT_BUCKET"]
+    lost = ann.image(photo)["variants"][0]["s3Key"]
+
+    def lose() -> None:
+        machine.client("s3").delete_object(Bucket=output, Key=lost)
+
+    lose()
+    answer = sweep({}, later(minutes=1))
+    assert {"what": "imagesMadeAgain", "imageId": photo, "userId": ann.id} in answer["findings"]
+
+    def made_again() -> bool:
+        found = row(ann, photo)
+        return bool(found["execution"] == f"{photo}-2" and found["status"] == "COMPLETED")
+
+    wait_for(made_again, "the files to be made again")
+    machine.client("s3").head_object(Bucket=output, Key=lost)
+    lose()
+    assert photo in found(sweep({}, later(hours=25)), "imagesFailed")
+    assert ann.image(photo)["reason"]["code"] == "files_missing"
+
+
+def test_a_pass_that_is_cut_off_goes_on_where_it_stopped(
+    machine: Machine, ann: User, function: pytest.MonkeyPatch
+) -> None:
+    keys = sorted(f"processed/{ann.id}/img_cut{place}-small.jpg" for place in range(5))
+    for key in keys:
+        put(machine, "S3_OUTPUT_BUCKET", key)
+    leases.JOBS.put({"name": "sweeper#processed", "after": keys[2], "endedAt": None})
+    sweep({}, later(days=2))
+    left = [key for key in keys if versions(machine, "S3_OUTPUT_BUCKET", key)]
+    assert left == keys[:3], "what lies before the place where it stopped was done by the round before"
+    sweep({}, later(days=4))
+    assert not [key for key in keys if versions(machine, "S3_OUTPUT_BUCKET", key)]
+
+
+def test_two_rounds_never_overlap(machine: Machine) -> None:
+    with leases.holding("sweeper", 60) as lease:
+        assert lease is not None
+        assert sweep({}) == {"status": "skipped"}
+    assert sweep({})["status"] == "success"
+
+
+def test_one_thing_that_cannot_be_dealt_with_does_not_keep_the_round_from_the_others(
+    ann: User, photo: str, function: pytest.MonkeyPatch
+) -> None:
+    broken = f"img_{secrets.token_hex(13)}"
+    images.create(
+        images.Image(
+            user_id=ann.id,
+            image_id=broken,
+            file_name="x.jpg",
+            file_type="image/jpeg",
+            s3_key=f"uploads/{ann.id}/{broken}.jpg",
+            status=Status.PROCESSING,
+            created_at=records.timestamp(later(minutes=-60)),
+        )
+    )
+    # No name that an attempt could follow: whoever wrote that was not us.
+    IMAGES.update(ann.id, broken, change={"execution": "nonsense", "startedAt": records.now()})
+    becomes(ann, photo, Status.PROCESSING, startedAt=records.now())
+    answer = sweep({}, later(minutes=16))
+    assert answer["status"] == "partial"
+    assert answer["counts"]["failed"] == 1
+    assert ann.finished(photo)["status"] == "COMPLETED"
+    IMAGES.delete(ann.id, broken)

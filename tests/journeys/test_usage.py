@@ -1,0 +1,376 @@
+"""What a user used and what it cost, summed by day: exactly what was written down, however often it is told."""
+
+import json
+import random
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from chalicelib import daily, usage
+from chalicelib.core import aws, records
+from chalicelib.daily import Entry
+from local.machine import Machine
+from tests import pictures
+from tests.journeys.gateway import call, calls_made
+from tests.journeys.ledger import runs, settled
+from tests.journeys.test_api_keys import issue
+from tests.journeys.test_contract import error_of
+from tests.journeys.user import User
+
+SUMS = ("requests", "failures", "dollars", "milliseconds")
+TODAY = datetime.now(UTC).date()
+
+
+@pytest.fixture
+def ann(machine: Machine) -> User:
+    return User.new(machine.api_url)
+
+
+@pytest.fixture(scope="module")
+def admin(machine: Machine) -> User:
+    user = User(machine.api_url, email="admin@example.com", password="Darkroom-2026!")
+    user.sign_in()
+    return user
+
+
+def summed(written: list[dict[str, Any]]) -> dict[str, Any]:
+    """What those usage records come to."""
+    return {
+        "requests": len(written),
+        "failures": sum(not run["success"] for run in written),
+        "dollars": float(sum(run["lambda_cost"] for run in written)),
+        "milliseconds": float(sum(run["duration_ms"] for run in written)),
+    }
+
+
+def by(written: list[dict[str, Any]], attribute: str) -> dict[str, dict[str, Any]]:
+    """The records' sums by an attribute's values; what has none of it is left out."""
+    names = {run[attribute] for run in written if run.get(attribute)}
+    return {name: summed([run for run in written if run.get(attribute) == name]) for name in names}
+
+
+def shown(found: list[dict[str, Any]], name: str) -> dict[str, dict[str, Any]]:
+    return {row[name]: {sum_: row[sum_] for sum_ in SUMS} for row in found}
+
+
+def usage_of(user: User, **query: str) -> dict[str, Any]:
+    answer = user.get("/usage", **query)
+    assert answer.status_code == 200, answer.text
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+# ------------------------------------------------------------------- sums and their parts
+
+
+def test_the_sums_are_those_of_the_records_that_were_written(machine: Machine, ann: User) -> None:
+    account = ann.id
+    key_id, robot = issue(ann, "file_upload")
+    for _ in range(3):
+        robot.get("/images")
+    robot.get("/images/img_none")
+    ann.post("/agent/list_images")
+    ann.get("/images", odd=1)
+    settled(machine)
+    written = runs(machine, account)
+    found = usage_of(ann)
+    assert found["totals"] == summed(written)
+    operations = shown(found["byOperation"], "operation")
+    assert operations == by(written, "operation")
+    assert (operations["list_images"]["requests"], operations["list_images"]["failures"]) == (5, 1)
+    assert (operations["get_image"]["requests"], operations["get_image"]["failures"]) == (1, 1)
+    assert shown(found["byKey"], "keyId") == by(written, "api_key_id")
+    assert found["byKey"][0]["keyId"] == key_id
+    days = by([{**run, "day": run["timestamp"][:10]} for run in written], "day")
+    assert shown(found["byDay"], "day") == days
+    dollars = [row["dollars"] for row in found["byOperation"]]
+    assert dollars == sorted(dollars, reverse=True), "the dearest first"
+    assert found["period"] == {"start": str(TODAY - timedelta(days=29)), "end": str(TODAY)}
+
+
+def test_the_work_on_a_picture_is_on_its_owners_account_and_on_the_keys(machine: Machine, ann: User) -> None:
+    key_id, robot = issue(ann, "file_upload")
+    data = pictures.jpeg(320, 240)
+    robot.finished(robot.upload(data), every=1.0)
+    ann.finished(ann.upload(b"no picture"), every=1.0)
+    account = ann.id
+    settled(machine)
+    found = usage_of(ann)
+    steps = shown(found["byOperation"], "operation")
+    assert {"validation", "resize", "watermark"} <= set(steps)
+    assert (steps["validation"]["requests"], steps["validation"]["failures"]) == (2, 1)
+    assert (steps["resize"]["requests"], steps["watermark"]["requests"]) == (1, 1)
+    written = runs(machine, account)
+    with_key = [run for run in written if run.get("api_key_id") == key_id]
+    assert {"create_upload", "validation", "resize", "watermark"} <= {run["operation"] for run in with_key}
+    assert {run["event_source"] for run in with_key if run["operation"] == "resize"} == {"Step Functions"}
+    assert shown(found["byKey"], "keyId") == {key_id: summed(with_key)}
+    assert found["images"] == {
+        "images": 2,
+        "bytes": len(data) + 10,
+        "format:image/jpeg": 2,
+        "completed": 1,
+        "failed": 1,
+        "failed:not_an_image": 1,
+    }
+
+
+def test_a_user_sees_their_own_and_a_key_its_users(machine: Machine, ann: User) -> None:
+    bob = User.new(machine.api_url)
+    accounts = ann.id, bob.id
+    robot = issue(ann, "exports")[1]
+    for asking, account in ((robot, accounts[0]), (bob, accounts[1]), (ann, accounts[0])):
+        settled(machine)
+        written = runs(machine, account)
+        assert usage_of(asking)["totals"] == summed(written)
+    assert error_of(ann.get("/usage", userId=accounts[1]), 400)["details"][0]["field"] == "userId"
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ({"start": "2026-02-30"}, "start"),
+        ({"end": "2026-13-01"}, "end"),
+        ({"start": "yesterday"}, "start"),
+        ({"start": "2026-1-1"}, "start"),
+        ({"start": "2026-01-02", "end": "2026-01-01"}, "end"),
+        ({"start": "2024-01-01", "end": "2025-01-01"}, "start"),
+        ({"start": "2026-01-01\n"}, "start"),
+        ({"day": "2026-01-01"}, "day"),
+    ],
+)
+def test_a_period_that_is_none_is_400_and_names_the_field(ann: User, query: dict[str, str], field: str) -> None:
+    assert error_of(ann.get("/usage", **query), 400)["details"][0]["field"] == field
+
+
+def test_the_calendars_first_days_are_a_period_like_any(ann: User) -> None:
+    assert usage_of(ann, end="0001-01-05")["period"] == {"start": "0001-01-01", "end": "0001-01-05"}
+
+
+def test_a_period_holds_both_of_its_days_and_no_others(function: pytest.MonkeyPatch) -> None:
+    scope = secrets.token_hex(8)
+    days = ["2024-02-28", "2024-02-29", "2024-03-01", "2024-03-02"]
+    daily.add_once(
+        Entry(f"{scope}-{day}", {(scope, day, "operation:op"): {"requests": 1, "dollars": Decimal("0.1")}})
+        for day in days
+    )
+    found = usage.summary(scope, "2024-02-29", "2024-03-01")
+    assert [row["day"] for row in found["byDay"]] == days[1:3]
+    assert found["totals"]["requests"] == 2
+    assert usage.summary(scope, "2024-01-01", "2024-12-31")["totals"]["requests"] == 4
+    assert usage.period({"start": "2024-01-01", "end": "2024-12-31"}), "a leap year fits"
+
+
+# -------------------------------------------------------------------- told more than once
+
+
+def batch(account: str, count: int, key_id: str | None = None) -> list[dict[str, Any]]:
+    """Stream records of as many runs, as Lambda hands them over."""
+    now = records.now()
+    made = []
+    for place in range(count):
+        run = {
+            "account": account,
+            "timestamp": f"{now}#{place:08x}",
+            "operation": f"op{place % 3}",
+            "lambda_cost": round(0.0000002 + place * 0.000000031, 12),
+            "duration_ms": round(place * 1.001, 3),
+            "success": place % 5 != 0,
+            **({} if key_id is None else {"api_key_id": key_id}),
+        }
+        image = {name: aws.marshal(Decimal(str(v)) if isinstance(v, float) else v) for name, v in run.items()}
+        made.append(
+            {
+                "eventID": secrets.token_hex(16),
+                "eventName": "INSERT",
+                "eventSource": "aws:dynamodb",
+                "dynamodb": {"NewImage": image, "StreamViewType": "NEW_IMAGE"},
+            }
+        )
+    return made
+
+
+def written_in(told: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [aws.unmarshal(record["dynamodb"]["NewImage"]) for record in told]
+
+
+def spent_by(machine: Machine, account: str) -> dict[str, Any]:
+    item = machine.client("dynamodb").get_item(
+        TableName=machine.environment["USERS_TABLE"], Key={"userId": {"S": account}}, ConsistentRead=True
+    )["Item"]
+    return dict(aws.unmarshal(item).get("spent", {}))
+
+
+def test_batches_that_come_twice_overlap_or_come_at_once_count_once(machine: Machine, ann: User) -> None:
+    account = ann.id
+    settled(machine)
+    own_runs = runs(machine, account)
+    told = batch(account, 60, "key_1")
+    overlapping = [told[:40], told[:40], told[25:60], [told[3]], told[::-1]]
+    with ThreadPoolExecutor(len(overlapping)) as pool:
+        results = list(pool.map(lambda part: machine.invoke("usage_records", {"Records": part}), overlapping))
+    # Whoever lost the race too often is told again, as Lambda does.
+    for part, (_, errored) in zip(overlapping, results, strict=True):
+        if errored:
+            assert not machine.invoke("usage_records", {"Records": part})[1]
+    day = spent_by(machine, account)[records.now()[:10]]
+    found = usage_of(ann)
+    assert found["totals"] == summed([*written_in(told), *own_runs])
+    assert shown(found["byKey"], "keyId")["key_1"] == summed(written_in(told))
+    own = {name: sums for name, sums in shown(found["byOperation"], "operation").items() if name.startswith("op")}
+    assert own == by(written_in(told), "operation")
+    assert day["key_1"] == sum(run["lambda_cost"] for run in written_in(told))
+    assert day["user"] == sum(run["lambda_cost"] for run in [*written_in(told), *own_runs])
+
+
+def test_what_expires_is_not_counted_again(machine: Machine, ann: User) -> None:
+    account = ann.id
+    told = batch(account, 2, "key_1")
+    gone = [
+        {**record, "eventName": "REMOVE", "dynamodb": {"OldImage": record["dynamodb"]["NewImage"]}} for record in told
+    ]
+    answer, errored = machine.invoke("usage_records", {"Records": gone})
+    assert not errored, answer
+    assert "key_1" not in shown(usage_of(ann)["byKey"], "keyId")
+
+
+def test_a_user_who_is_gone_stops_no_batch(machine: Machine, ann: User) -> None:
+    nobody = f"gone-{secrets.token_hex(4)}"
+    mixed = batch(nobody, 3) + batch(ann.id, 3, "key_1")
+    answer, errored = machine.invoke("usage_records", {"Records": mixed})
+    assert not errored, answer
+    assert shown(usage_of(ann)["byKey"], "keyId")["key_1"]["requests"] == 3
+
+
+def test_runs_before_and_after_the_hour_are_each_spent_in_their_own(machine: Machine, ann: User) -> None:
+    account = ann.id
+    settled(machine)
+    told = batch(account, 2, "key_1")
+    # Later than anything that this account's own requests bring.
+    for record, moment in zip(told, ("2099-12-31T22:59:59.999Z#1", "2099-12-31T23:00:00.000Z#1"), strict=True):
+        record["dynamodb"]["NewImage"]["timestamp"] = {"S": moment}
+    _, errored = machine.invoke("usage_records", {"Records": told[::-1]})
+    assert not errored
+    early, late = (run["lambda_cost"] for run in written_in(told))
+    spent = spent_by(machine, account)
+    assert spent["2099-12-31T23"]["key_1"] == late
+    assert spent["2099-12-31"]["key_1"] == early + late
+    assert "2099-12-31T22" not in spent
+
+
+SHARED = settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+
+
+@SHARED
+@given(data=st.data())
+def test_any_redelivery_of_any_events_comes_to_the_same_sums(function: pytest.MonkeyPatch, data: st.DataObject) -> None:
+    scope = secrets.token_hex(8)
+    numbers = data.draw(st.lists(st.integers(1, 1000), min_size=1, max_size=20))
+    entries = [
+        Entry(f"{scope}-{place}", {(scope, "2026-11-21", f"operation:op{place % 2}"): {"requests": 1, "dollars": n}})
+        for place, n in enumerate(numbers)
+    ]
+    deliveries = data.draw(st.lists(st.lists(st.sampled_from(entries), max_size=30), max_size=4))
+    for delivery in [*deliveries, random.Random(0).sample(entries, len(entries)), *deliveries]:
+        daily.add_once(delivery)
+    totals = usage.summary(scope, "2026-11-21", "2026-11-21")["totals"]
+    assert (totals["requests"], totals["dollars"]) == (len(numbers), sum(numbers))
+
+
+# -------------------------------------------------------------------------- administrators
+
+
+def test_an_administrator_sees_everyones_and_one_users(machine: Machine, ann: User, admin: User) -> None:
+    account = ann.id
+    settled(machine)
+    one = admin.get("/admin/usage", userId=account).json()
+    assert one["totals"] == summed(runs(machine, account))
+    assert one["totals"]["requests"] >= 1
+    everyone = admin.get("/admin/usage").json()
+    assert everyone["totals"]["requests"] > one["totals"]["requests"]
+    assert {"sign_up", "validate_token"} <= set(shown(everyone["byOperation"], "operation"))
+    assert admin.get("/admin/usage", userId="nobody").json()["totals"]["requests"] == 0
+
+
+def test_users_days_come_in_pages(machine: Machine, ann: User, admin: User) -> None:
+    account = ann.id
+    accounts = {account, *(User.new(machine.api_url).id for _ in range(4))}
+    settled(machine)
+    rows: list[dict[str, Any]] = []
+    pages, cursor = 0, None
+    while pages == 0 or cursor:
+        query = {"by": "user", "limit": 2} | ({"cursor": cursor} if cursor else {})
+        page = admin.get("/admin/usage", **query).json()
+        assert len(page["items"]) <= 2
+        rows += page["items"]
+        cursor, pages = page["nextCursor"], pages + 1
+    assert pages == (len(rows) + 1) // 2 >= 3
+    assert accounts <= {row["userId"] for row in rows}
+    assert len({(row["day"], row["userId"]) for row in rows}) == len(rows)
+    assert [row["day"] for row in rows] == sorted((row["day"] for row in rows), reverse=True)
+    assert shown(rows, "userId")[account] == summed(runs(machine, account))
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ({"by": "day"}, "by"),
+        ({"by": "user", "limit": "0"}, "limit"),
+        ({"by": "user", "limit": "1001"}, "limit"),
+        ({"by": "user", "cursor": "%%"}, "cursor"),
+        ({"by": "user", "cursor": ""}, "cursor"),
+        ({"by": "user", "cursor": records.to_cursor("odd")}, "cursor"),
+        (
+            {
+                "by": "user",
+                "start": "2020-01-01",
+                "end": "2020-01-02",
+                "cursor": records.to_cursor("2026-01-01#user:x"),
+            },
+            "cursor",
+        ),
+        ({"userId": ""}, "userId"),
+        ({"start": "2026-02-30"}, "start"),
+    ],
+)
+def test_an_administrators_bad_question_is_400(admin: User, query: dict[str, str], field: str) -> None:
+    assert error_of(admin.get("/admin/usage", **query), 400)["details"][0]["field"] == field
+
+
+def test_only_administrators_see_what_others_use(ann: User, admin: User) -> None:
+    assert error_of(ann.get("/admin/usage"), 403)["code"] == "PERMISSION_DENIED"
+    assert error_of(ann.get("/admin/usage", by="user"), 403)["code"] == "PERMISSION_DENIED"
+    assert error_of(issue(ann, "full_access")[1].get("/admin/usage"), 403)["code"] == "PERMISSION_DENIED"
+    assert error_of(issue(admin, "full_access")[1].get("/admin/usage"), 403)["code"] == "PERMISSION_DENIED"
+    assert issue(admin, "admin")[1].get("/admin/usage").status_code == 200
+    assert error_of(User(ann.url).get("/admin/usage"), 401)["code"] == "NOT_AUTHENTICATED"
+
+
+# -------------------------------------------------------------------------------- its price
+
+
+def test_a_question_is_one_query_and_a_batch_a_few_transactions(
+    machine: Machine, ann: User, admin: User, function: pytest.MonkeyPatch
+) -> None:
+    account = ann.id
+    made = calls_made()
+    for route, user, query in [
+        ("GET /usage", ann, {}),
+        ("GET /admin/usage", admin, {}),
+        ("GET /admin/usage", admin, {"by": "user"}),
+        ("GET /admin/users", admin, {}),
+    ]:
+        assert call(route, user.headers, query=query).status == 200
+        assert made == ["GetItem", "UpdateItem", "Query", "PutItem"], f"{route} {json.dumps(query)}"
+        made.clear()
+    usage.count_records({"Records": batch(account, 100)})
+    assert len(made) <= 20, "a hundred records by fourteens, each with the user's row"
+    assert set(made) == {"GetItem", "TransactWriteItems"}

@@ -1,0 +1,62 @@
+"""Whose signature passes, for which body, and for how long."""
+
+import hashlib
+import hmac
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.core import signatures
+
+SENT = 1_800_000_000
+BODY = b'{"id": "work-1"}'
+
+
+def test_it_is_what_the_documentation_says() -> None:
+    digest = hmac.new(b"secret", b"1800000000." + BODY, hashlib.sha256).hexdigest()
+    assert signatures.sign("secret", SENT, BODY) == f"t=1800000000,v1={digest}"
+
+
+@given(st.text(min_size=1), st.integers(0, 10**12 - 1), st.binary(), st.integers(-300, 300))
+def test_what_was_signed_is_verified_for_five_minutes(secret: str, sent: int, body: bytes, later: int) -> None:
+    secret = secret.encode("utf-8", "replace").decode()
+    header = signatures.sign(secret, sent, body)
+    assert signatures.verify(secret, header, body, sent + later)
+
+
+@given(st.text(), st.binary())
+def test_nothing_else_is(header: str, body: bytes) -> None:
+    assert not signatures.verify("secret", header, body, SENT)
+
+
+@pytest.mark.parametrize("now", [SENT + 301, SENT - 301, 0])
+def test_an_old_signature_and_one_from_the_future_are_refused(now: float) -> None:
+    assert not signatures.verify("secret", signatures.sign("secret", SENT, BODY), BODY, now)
+
+
+def test_every_part_is_signed() -> None:
+    header = signatures.sign("secret", SENT, BODY)
+    assert signatures.verify("secret", header, BODY, SENT)
+    assert not signatures.verify("another", header, BODY, SENT)
+    assert not signatures.verify("secret", header, BODY + b" ", SENT)
+    assert not signatures.verify("secret", header.replace(str(SENT), str(SENT + 1)), BODY, SENT)
+    assert not signatures.verify("", signatures.sign("", SENT, BODY), BODY, SENT)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        str.upper,
+        lambda header: header + "\n",
+        lambda header: " " + header,
+        lambda header: header.replace("t=", "t=+"),
+        lambda header: header.replace("t=1", "t=١"),
+        lambda header: header + ",v1=" + "0" * 64,
+        lambda header: header.partition(",")[2],
+    ],
+)
+def test_another_form_is_refused(change: object) -> None:
+    assert callable(change)
+    header = signatures.sign("secret", SENT, BODY)
+    assert not signatures.verify("secret", change(header), BODY, SENT)

@@ -1,0 +1,134 @@
+"""Publishing a tool, and holding what it answers to what it says."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from chalicelib.core import answers, tools
+from chalicelib.core.errors import PermissionDeniedError
+from chalicelib.core.operations import AnswerError, APIAccessType, Caller
+from chalicelib.core.payload import TEXT, shape
+from chalicelib.core.tools import ToolNotFoundError, api_tool
+from chalicelib.core.tracking import Execution
+
+ANN = Caller(id="u1", email="ann@example.com")
+WORD = shape({"word": TEXT})
+
+
+@pytest.fixture(autouse=True)
+def shelf(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shelf of tools of the test's own; and operators who are told nothing."""
+    monkeypatch.setattr(tools, "_published", {})
+    for name in ("USAGE_METRICS_DYNAMO_TABLE", "USAGE_KEEP_DAYS", "CRITICAL_ERRORS_SQS_QUEUE_NAME"):
+        monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+
+
+def allowed(user: Caller, data: Any) -> bool:
+    return bool(data.get("word") != "secret")
+
+
+def publish(function: Callable[..., Any]) -> Callable[..., Any]:
+    made: Callable[..., Any] = api_tool(
+        description="Says it back.",
+        parameters=WORD,
+        output=WORD,
+        permission=allowed,
+        access=APIAccessType.ACTIONS,
+    )(function)
+    return made
+
+
+def call(name: str, user: Caller = ANN, **data: Any) -> tuple[dict[str, Any], Execution]:
+    """What the tool answers, and what would be written down of the run."""
+    execution = Execution("call_tool", "POST /agent/{tool}", "HTTP", 512)
+    return tools.call(name, data, {"user": user, "execution": execution, "rate": {}}), execution
+
+
+def test_a_function_without_a_route_is_a_tool_too() -> None:
+    @publish
+    def echo(data: Any, name: str) -> Any:
+        return {"word": f"{name}: {data['word']}"}
+
+    answer, execution = call("echo", word="hello")
+    assert answer == {"word": "echo: hello"}
+    assert (execution.operation, execution.endpoint) == ("echo", "agent_operation")
+    assert execution.error_type is None
+    assert [tool["name"] for tool in tools.listed(ANN)["tools"]] == ["echo"]
+
+
+@pytest.mark.parametrize("wrong", [{}, None, {"word": 5}, {"word": "a", "more": 1}])
+def test_an_answer_that_its_schema_does_not_allow_is_a_defect(wrong: Any) -> None:
+    @publish
+    def liar(data: Any) -> Any:
+        return wrong
+
+    execution = Execution("call_tool", "POST /agent/{tool}", "HTTP", 512)
+    with pytest.raises(AnswerError, match="liar") as defect:
+        tools.call("liar", {"word": "a"}, {"user": ANN, "execution": execution, "rate": {}})
+    answered = answers.of_failure(defect.value, execution, "r1")
+    assert answered.status_code == 500
+    assert "liar" not in answered.body, "what is wrong with us is for the log"
+    assert (execution.error_type, execution.operation) == ("AnswerError", "liar")
+
+
+def test_a_tool_that_says_it_failed_counts_as_failed() -> None:
+    @publish
+    def shrug(data: Any) -> Any:
+        return {"success": False, "word": "no"}
+
+    answer, execution = call("shrug", word="a")
+    assert answers.of(answer).body == '{"success":false,"word":"no"}'
+    assert execution.error_type == "OperationFailure"
+
+
+def test_bad_input_and_a_permissions_no_keep_the_tool_from_running() -> None:
+    ran: list[str] = []
+
+    @publish
+    def echo(data: Any) -> Any:
+        ran.append(data["word"])
+        return data
+
+    with pytest.raises(Exception, match="not valid"):
+        call("echo")
+    with pytest.raises(PermissionDeniedError):
+        call("echo", word="secret")
+    shut_out = Caller(id="u1", email="", api_key_id="key_1", access_types=frozenset({APIAccessType.EXPORTS}))
+    with pytest.raises(PermissionDeniedError, match="actions"):
+        call("echo", shut_out, word="a")
+    assert tools.listed(shut_out) == {"tools": []}
+    assert ran == []
+
+
+def test_a_name_that_is_near_nothing_gets_no_suggestion() -> None:
+    @publish
+    def echo(data: Any) -> Any:
+        return data
+
+    with pytest.raises(ToolNotFoundError, match=r"There is no tool 'zzzzzz'\.$"):
+        call("zzzzzz")
+    with pytest.raises(ToolNotFoundError, match="did you mean echo") as near:
+        call("ecko")
+    assert near.value.nearest == ["echo"]
+
+
+def test_what_cannot_be_published_fails_on_import() -> None:
+    with pytest.raises(TypeError, match="permission and access"):
+        api_tool(description="a", output=WORD)(lambda data: data)
+    with pytest.raises(TypeError, match="says what it gives"):
+        api_tool(description="a", permission=allowed, access=APIAccessType.ACTIONS)(lambda data: data)
+
+    def echo(data: Any) -> Any:
+        return data
+
+    publish(echo)
+    publish(echo)
+
+    def other(data: Any) -> Any:
+        return data
+
+    other.__name__, other.__module__ = "echo", "elsewhere"
+    with pytest.raises(TypeError, match="there is such a tool"):
+        publish(other)

@@ -1,0 +1,400 @@
+"""What `transform` makes of one picture, and what it refuses to make."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageDraw
+
+from chalicelib.imaging import (
+    FITS,
+    FORMATS,
+    MAX_SIDE,
+    REASONS,
+    Fit,
+    ImageRejectedError,
+    Limits,
+    Transform,
+    Transformed,
+    transform,
+)
+from chalicelib.imaging.probe import probe
+from chalicelib.imaging.shaping import planned
+from tests import pictures
+from tests.unit.imaging.test_any_bytes import damaged, outcome
+
+MEDIA_TYPES = {"jpeg": "image/jpeg", "png": "image/png", "webp": "image/webp", "avif": "image/avif"}
+SMALL_PICTURES = Limits(max_pixels=100_000)
+
+sides = st.integers(1, MAX_SIDE)
+
+
+def image_of(made: Transformed) -> Image.Image:
+    image = pictures.decoded(made.data)
+    assert image.size == (made.width, made.height)
+    assert (image.format or "").lower() == made.format
+    return image
+
+
+def only(data: bytes, wish: Transform) -> Image.Image:
+    return image_of(transform(data, "", wish))
+
+
+def pixel(image: Image.Image, across: float, down: float) -> tuple[int, ...]:
+    value = image.convert("RGBA").getpixel((int(across * image.width), int(down * image.height)))
+    assert isinstance(value, tuple)
+    return tuple(int(channel) for channel in value)
+
+
+def is_near(found: tuple[int, ...], wanted: tuple[int, ...], tolerance: int = 14) -> bool:
+    return all(abs(a - b) <= tolerance for a, b in zip(found, wanted, strict=False))
+
+
+def shows_the_corners(image: Image.Image) -> bool:
+    found = [pixel(image, x, y) for y in (0.2, 0.8) for x in (0.2, 0.8)]
+    return all(map(is_near, found, pictures.CORNERS))
+
+
+def flat_png(width: int, height: int) -> bytes:
+    return pictures.encoded(Image.new("1", (width, height)), "PNG")
+
+
+def refusal(data: bytes, wish: Transform, limits: Limits = Limits(), declared: str = "") -> ImageRejectedError:  # noqa: B008
+    with pytest.raises(ImageRejectedError) as caught:
+        transform(data, declared, wish, limits)
+    return caught.value
+
+
+# --- every kind ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("name", pictures.GOOD)
+def test_every_kind_of_picture_becomes_every_format_in_its_box(name: str, form: str) -> None:
+    made = transform(pictures.GOOD[name](), "", Transform(30, 20, Fit.COVER, form))
+    assert (made.width, made.height, made.format, made.media_type) == (30, 20, form, MEDIA_TYPES[form])
+    image = image_of(made)
+    assert made.is_first_frame == ("animated" in name)
+    assert image.mode == ("RGBA" if "alpha" in name and form != "jpeg" else "RGB")
+    assert not {"exif", "icc_profile", "comment", "xmp"} & image.info.keys()
+
+
+@pytest.mark.parametrize(
+    ("make", "form"),
+    [(pictures.jpeg, "jpeg"), (pictures.png, "png"), (pictures.gif, "png"), (pictures.webp, "webp")],
+)
+def test_without_a_format_it_keeps_its_own_and_a_gif_becomes_a_png(make: Callable[[], bytes], form: str) -> None:
+    assert transform(make(), "", Transform(50)).format == form
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_mere_conversion_keeps_the_dimensions_and_drops_the_metadata(form: str) -> None:
+    made = transform(pictures.laden_jpeg(), "image/jpeg", Transform(format=form))
+    assert image_of(made).size == (640, 480)
+    for trace in (b"SECRET", b"Adobe", b"http://ns.adobe.com", b"ICC_PROFILE", b"iCCP"):
+        assert trace not in made.data
+    assert not pictures.decoded(made.data).getexif()
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_the_same_input_gives_the_same_bytes(form: str) -> None:
+    wish = Transform(200, 200, Fit.COVER, form)
+    assert transform(pictures.jpeg(), "", wish) == transform(pictures.jpeg(), "", wish)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="processors can be assigned on Linux only")
+def test_the_bytes_do_not_depend_on_how_many_processors_there_are() -> None:
+    data, wish = pictures.jpeg(1200, 900), Transform(format="avif")
+    many, all_of_them = transform(data, "", wish), os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(all_of_them)})
+    try:
+        assert transform(data, "", wish) == many
+    finally:
+        os.sched_setaffinity(0, all_of_them)
+
+
+def test_quality_decides_the_bytes() -> None:
+    for form in ("jpeg", "webp", "avif"):
+        lengths = [
+            len(transform(pictures.jpeg(), "", Transform(200, format=form, quality=q)).data) for q in (30, 60, 90)
+        ]
+        assert lengths == sorted(set(lengths))
+
+
+# --- boxes ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("wish", "expected"),
+    [
+        (Transform(), (640, 480)),
+        (Transform(320), (320, 240)),
+        (Transform(height=120), (160, 120)),
+        (Transform(200, 200), (200, 150)),
+        (Transform(2000, 2000), (640, 480)),
+        (Transform(2000), (640, 480)),
+        (Transform(200, 200, Fit.COVER), (200, 200)),
+        (Transform(1000, 1000, Fit.COVER), (1000, 1000)),
+        (Transform(1280, fit=Fit.COVER), (1280, 960)),
+        (Transform(height=960, fit=Fit.FILL), (1280, 960)),
+        (Transform(10, 700, Fit.FILL), (10, 700)),
+        (Transform(fit=Fit.FILL, format="png"), (640, 480)),
+    ],
+)
+@pytest.mark.parametrize("make", [pictures.jpeg, pictures.png])
+def test_dimensions(make: Callable[[], bytes], wish: Transform, expected: tuple[int, int]) -> None:
+    assert only(make(), wish).size == expected
+
+
+@settings(max_examples=300, deadline=None)
+@given(sides, sides, st.one_of(st.none(), sides), st.one_of(st.none(), sides))
+@example(MAX_SIDE, 1, 1, MAX_SIDE)
+def test_contain_stays_inside_in_proportion(width: int, height: int, wide: int | None, high: int | None) -> None:
+    vast = Limits(max_pixels=MAX_SIDE**2, small_pixels=MAX_SIDE**2)
+    found = planned(probe(bare_gif(width, height), "", vast), Transform(wide, high), vast).dimensions
+    assert 1 <= found[0] <= min(width, wide or width)
+    assert 1 <= found[1] <= min(height, high or height)
+    # As large as the box lets it be, and each side within half a pixel of its proportion.
+    assert found[0] == min(width, wide or width) or found[1] == min(height, high or height)
+    if min(found) > 1:
+        assert abs(found[0] * height - found[1] * width) <= (width + height) / 2 + 1
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 300), st.integers(1, 300), st.integers(1, 300), st.integers(1, 300), st.sampled_from(Fit),
+       st.sampled_from(["JPEG", "PNG"]))  # fmt: skip
+@example(300, 1, 1, 300, Fit.COVER, "PNG")
+@example(300, 1, 1, 300, Fit.COVER, "JPEG")
+@example(1, 300, 300, 1, Fit.CONTAIN, "JPEG")
+def test_what_is_planned_is_made(width: int, height: int, wide: int, high: int, fit: Fit, form: str) -> None:
+    picture = pictures.encoded(pictures.corners(300, 300).crop((0, 0, width, height)), form)
+    made = transform(picture, "", Transform(wide, high, fit, "png"))
+    image_of(made)
+    if fit == Fit.CONTAIN:
+        assert made.width <= min(wide, width)
+        assert made.height <= min(high, height)
+    else:
+        assert (made.width, made.height) == (wide, high)
+
+
+@pytest.mark.parametrize("wish", [Transform(90, 90, Fit.COVER), Transform(500, 500, Fit.COVER)])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_cover_keeps_the_middle_of_what_is_seen(orientation: int, wish: Transform) -> None:
+    # 320 x 200 in quarters: a square out of the middle has a quarter in each of its corners.
+    image = only(pictures.oriented_jpeg(orientation), wish)
+    assert shows_the_corners(image)
+    middle = [is_near(pixel(image, across, 0.25), pictures.RED, 30) for across in (0.42, 0.58)]
+    assert middle == [True, False]
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_cover_cuts_only_what_overhangs(orientation: int) -> None:
+    # Over a box of half the width, what is left of 320 is the 160 in the middle.
+    image = only(pictures.oriented_jpeg(orientation), Transform(160, 200, Fit.COVER, "png"))
+    for across in (0.05, 0.45):
+        assert is_near(pixel(image, across, 0.1), pictures.RED)
+    for across in (0.55, 0.95):
+        assert is_near(pixel(image, across, 0.9), pictures.YELLOW)
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_cover_does_not_distort_and_fill_does(orientation: int) -> None:
+    size = (240, 100)
+    disc = Image.new("RGB", size, "white")
+    ImageDraw.Draw(disc).circle((120, 50), 40, fill="black")
+    turned = disc.transpose(Image.Transpose.ROTATE_90) if orientation == 6 else disc
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = pictures.encoded(turned, "PNG", exif=exif)
+    covered, filled = (only(data, Transform(100, 100, fit)).convert("L") for fit in (Fit.COVER, Fit.FILL))
+    for image, proportion in ((covered, 1.0), (filled, 100 / 240)):
+        box = image.point(lambda value: 255 * (value < 128)).getbbox()
+        assert box is not None
+        assert abs((box[2] - box[0]) / (box[3] - box[1]) - proportion) < 0.04
+
+
+@pytest.mark.parametrize("scale", [0.3, 0.6, 1.7])
+@pytest.mark.parametrize(("size", "middle"), [((800, 400), (200, 0, 600, 400)), ((400, 800), (0, 200, 400, 600))])
+def test_what_is_covered_equals_a_crop_of_the_whole(
+    size: tuple[int, int], middle: tuple[int, int, int, int], scale: float
+) -> None:
+    source = pictures.photo(*size)
+    side = round(400 * scale)
+    ours = only(pictures.encoded(source, "PNG"), Transform(side, side, Fit.COVER))
+    whole = source.crop(middle).resize((side, side), Image.Resampling.LANCZOS)
+    # Inside, since a crop that comes first has no neighbors at its edges.
+    inside = (8, 8, side - 8, side - 8)
+    differences = zip(ours.crop(inside).tobytes(), whole.crop(inside).tobytes(), strict=True)
+    assert max(abs(a - b) for a, b in differences) <= 12
+
+
+# --- pixels --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation_comes_out_upright(orientation: int) -> None:
+    for wish in (Transform(), Transform(100), Transform(640, 400, Fit.FILL), Transform(format="webp")):
+        image = only(pictures.oriented_jpeg(orientation), wish)
+        assert image.width > image.height
+        assert shows_the_corners(image)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_adobe_rgb_is_converted(form: str) -> None:
+    # AdobeRGB (115, 150, 100), by the published matrices, is about (97, 151, 97) in sRGB.
+    flat = pictures.with_profile(Image.new("RGB", (90, 60), (115, 150, 100)), pictures.adobe_rgb_profile(), "PNG")
+    assert is_near(pixel(only(flat, Transform(format=form)), 0.5, 0.5), (97, 151, 97), 4)
+
+
+def test_what_is_clear_turns_white_in_jpeg_and_stays_clear_elsewhere() -> None:
+    for data in (pictures.alpha_png(), pictures.alpha_webp()):
+        for wish in (Transform(), Transform(640, 400, Fit.FILL)):
+            white = only(data, Transform(wish.width, wish.height, wish.fit, "jpeg"))
+            assert is_near(pixel(white, 0.8, 0.5), (255, 255, 255), 3)
+            for form in ("png", "webp", "avif"):
+                image = only(data, Transform(wish.width, wish.height, wish.fit, form))
+                assert pixel(image, 0.8, 0.5)[3] == 0
+                assert is_near(pixel(image, 0.2, 0.2), (*pictures.RED, 255), 20)
+
+
+def test_the_color_beneath_what_is_clear_does_not_bleed() -> None:
+    image = only(pictures.alpha_png(333, 200), Transform(700, 300, Fit.FILL, "png"))
+    line = [pixel(image, across / image.width, 0.2) for across in range(image.width)]
+    assert all(red > 180 for red, _green, _blue, alpha in line if alpha > 100)
+
+
+def test_an_animation_gives_its_first_frame() -> None:
+    for data in (pictures.gif(5), pictures.animated_webp()):
+        made = transform(data, "", Transform(60))
+        assert made.is_first_frame
+        assert shows_the_corners(image_of(made))
+
+
+# --- refusals ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Transform(0),
+        lambda: Transform(MAX_SIDE + 1, 10),
+        lambda: Transform(10, MAX_SIDE + 1),
+        lambda: Transform(format="tiff"),
+        lambda: Transform(format="JPEG"),
+        lambda: Transform(quality=0),
+        lambda: Transform(quality=96),
+        lambda: Transform(fit="inside"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_wish_that_makes_no_sense_is_the_callers_fault(make: Callable[[], Transform]) -> None:
+    with pytest.raises(ValueError, match="must"):
+        make()
+
+
+def test_what_a_schema_needs_is_what_a_wish_takes() -> None:
+    for fit in FITS:
+        for form in FORMATS:
+            assert Transform(MAX_SIDE, MAX_SIDE, Fit(fit), form).format == form
+
+
+@pytest.mark.parametrize(
+    ("data", "wish"),
+    [
+        (pictures.jpeg(64, 48), Transform(MAX_SIDE, MAX_SIDE, Fit.COVER)),
+        (flat_png(10, 2000), Transform(1000, fit=Fit.COVER)),
+        (flat_png(17_000, 10), Transform(format="webp")),
+        (flat_png(17_000, 10), Transform(height=20, fit=Fit.FILL)),
+        (flat_png(66_000, 10), Transform(format="jpeg")),
+        (pictures.jpeg(64, 48), Transform(6000, 5000, Fit.COVER, "avif")),
+    ],
+)
+def test_a_result_of_too_many_pixels_is_refused_before_it_is_begun(data: bytes, wish: Transform) -> None:
+    # No child could do anything in no memory and no time.
+    rejection = refusal(data, wish, Limits(memory_bytes=0, wall_seconds=0.0))
+    assert rejection.reason == "too_many_pixels"
+    assert "result" in rejection.message
+
+
+def test_a_long_picture_is_accepted_as_long_as_it_is_not_enlarged() -> None:
+    for wish in (Transform(), Transform(height=5), Transform(MAX_SIDE, 2, Fit.FILL)):
+        image_of(transform(flat_png(17_000, 10), "", wish))
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda: b"", "empty"),
+        (pictures.png_bomb, "too_many_pixels"),
+        (pictures.huge_webp, "too_many_pixels"),
+        (pictures.hollow_jpeg, "too_complex"),
+        (pictures.many_scans_jpeg, "too_complex"),
+        (pictures.many_segments_jpeg, "too_complex"),
+        (pictures.many_frames_gif, "too_complex"),
+        (pictures.apng, "too_complex"),
+        (pictures.broken_checksum_png, "corrupt"),
+        (lambda: pictures.empty_png(200, 200), "truncated"),
+        (lambda: pictures.jpeg()[:5000], "truncated"),
+        (lambda: pictures.encoded(pictures.photo(), "AVIF"), "type_not_allowed"),
+    ],
+)
+def test_hostile_and_broken_files_are_refused(make: Callable[[], bytes], reason: str) -> None:
+    for wish in (Transform(10, 10, Fit.COVER), Transform(format="webp")):
+        assert refusal(make(), wish).reason == reason
+
+
+def test_the_limits_and_the_declared_type_are_held() -> None:
+    assert refusal(pictures.jpeg(), Transform(10), Limits(max_bytes=10)).reason == "too_large"
+    assert refusal(pictures.jpeg(), Transform(10), SMALL_PICTURES).reason == "too_many_pixels"
+    assert refusal(pictures.jpeg(), Transform(10), declared="image/png").reason == "type_mismatch"
+    small = pictures.jpeg(200, 150)
+    assert refusal(small, Transform(400, 300, Fit.COVER), SMALL_PICTURES).reason == "too_many_pixels"
+
+
+def test_memory_and_time_are_the_guards() -> None:
+    assert refusal(pictures.jpeg(), Transform(10), Limits(wall_seconds=0.0)).reason == "resource_limit"
+    enlarged = Transform(6000, 6000, Fit.FILL, "png")
+    assert refusal(pictures.alpha_png(), enlarged, Limits(memory_bytes=1 << 26)).reason == "resource_limit"
+
+
+# In a process of its own: the child may use again what its parent's heap holds free.
+ENLARGES_IN_LITTLE_MEMORY = """
+import sys
+from chalicelib.imaging import Fit, ImageRejectedError, Limits, Transform, transform
+form, memory = sys.argv[1], int(sys.argv[2])
+try:
+    transform(sys.stdin.buffer.read(), "", Transform(5000, 4000, Fit.FILL, form), Limits(memory_bytes=memory << 20))
+except ImageRejectedError as rejection:
+    print(rejection.reason)
+"""
+
+
+@pytest.mark.parametrize(("form", "memory"), [("jpeg", 110), ("webp", 110), ("avif", 150)])
+def test_an_encoder_without_memory_is_a_resource_limit(form: str, memory: int) -> None:
+    # A PNG takes hardly more than the picture itself, which shows that this much is there.
+    data = pictures.encoded(Image.new("RGB", (200, 200), "teal"), "PNG")
+    for wanted, expected in (("png", ""), (form, "resource_limit")):
+        command = [sys.executable, "-c", ENLARGES_IN_LITTLE_MEMORY, wanted, str(memory)]
+        done = subprocess.run(command, input=data, capture_output=True, check=True)
+        assert done.stdout.decode().strip() == expected
+
+
+@settings(max_examples=150, deadline=None)
+@given(damaged(), st.sampled_from(Fit), st.sampled_from(FORMATS[:3]))
+def test_whatever_the_bytes_there_is_a_file_or_a_refusal(data: bytes, fit: Fit, form: str) -> None:
+    found = outcome(lambda: transform(data, "", Transform(20, 30, fit, form)))
+    if isinstance(found, Transformed):
+        image_of(found)
+    else:
+        assert found in REASONS
+
+
+def bare_gif(width: int, height: int) -> bytes:
+    """A GIF that has dimensions and nothing to decode."""
+    size = width.to_bytes(2, "little") + height.to_bytes(2, "little")
+    return b"GIF89a" + size + b"\0\0\0" + b"\x2c\0\0\0\0" + size + b"\0\2\0;"
