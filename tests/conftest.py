@@ -1,7 +1,7 @@
-"""What all tests share: the machine itself, started once, and patience with a deadline."""
+"""What all tests share: the machine itself, started once, patience with a deadline, and what is said of a failure."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,6 +10,9 @@ import pytest
 from infra import iam_report
 from local.machine import Machine
 from tests.waiting import wait_for
+
+_LOGS = pytest.StashKey[Path]()
+_SIZES = pytest.StashKey[dict[Path, int]]()
 
 
 class Eventually(Protocol):
@@ -29,11 +32,12 @@ def eventually() -> Eventually:
 
 
 @pytest.fixture(scope="session")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+def machine(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Machine]:
     """Darkroom on its embedded AWS, with its two accounts. Its schedules are switched off: whoever wants one enables
     its rule, and no other test's moving of the clock fires it.
     """
-    with Machine(logs=tmp_path_factory.mktemp("logs"), schedules=False) as started:
+    logs = pytestconfig.stash[_LOGS] = tmp_path_factory.mktemp("logs")
+    with Machine(logs=logs, schedules=False) as started:
         yield started
     assert started.rights is not None
     if collected := os.environ.get("RIGHTS_COLLECTED"):
@@ -41,3 +45,30 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
             together.write(started.rights.read_text())
     refused = [each for each in iam_report.noted(started.rights) if each.how == "refused"]
     assert not refused, "a function used what it does not declare"
+
+
+@pytest.fixture(autouse=True)
+def _log_sizes(request: pytest.FixtureRequest) -> None:
+    """How long the functions' logs are when a test begins."""
+    if (logs := request.config.stash.get(_LOGS, None)) is not None:
+        request.node.stash[_SIZES] = {log: log.stat().st_size for log in logs.glob("*.log")}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failed test tells what the functions complained of while it ran: the cause is in their logs."""
+    report = yield
+    logs = item.config.stash.get(_LOGS, None)
+    if report.failed and logs is not None:
+        before = item.stash.get(_SIZES, {})
+        complaints = [line for log in sorted(logs.glob("*.log")) for line in _complaints(log, before.get(log, 0))]
+        report.sections.append(("functions' logs", "\n".join(complaints) or "no complaints"))
+    return report
+
+
+def _complaints(log: Path, start: int) -> list[str]:
+    with log.open("rb") as lines:
+        lines.seek(start)
+        return [f"{log.stem}: {line.decode().rstrip()}" for line in lines if b'"level": "INFO"' not in line]
