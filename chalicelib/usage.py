@@ -78,7 +78,7 @@ def count_records(event: Mapping[str, Any]) -> None:
 
     accounts = {usage["account"] for usage in written.values()} - {SYSTEM_ACCOUNT}
     # What an erased account did last is read here after the erasure: it counts for all, and for nobody in particular.
-    gone = {account for account in accounts if users.find(account) is None}
+    gone = {account for account in accounts if not users.exists(account)}
     entries = [Entry(event_id, _sums(usage, gone)) for event_id, usage in written.items()]
     daily.add_once(entries, also=spent)
 

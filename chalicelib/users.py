@@ -166,6 +166,11 @@ def find(user_id: str) -> User | None:
     return None if item is None else User.from_item(item)
 
 
+def exists(user_id: str) -> bool:
+    """Whether there is a row, whatever it says: to count what a user did needs nothing of it."""
+    return USERS.get(user_id) is not None
+
+
 def ensure(user_id: str, email: str, name: str) -> User:
     """The user's row, made on their first sign-in."""
     found = find(user_id)

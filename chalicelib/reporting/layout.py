@@ -76,9 +76,10 @@ def make(asked: Asked, created_at: str, deadline: Deadline) -> Made:
     return Made(report, about, key_figures)
 
 
-def _people(asked: Asked, period: Period, deadline: Deadline) -> People | None:
+def _people(asked: Asked, found: Sums, deadline: Deadline) -> People | None:
     """All users of the period; None where the report is about one of them."""
-    return None if asked.user_id else people.read(period.days, deadline)
+    # A day of which everyone has no sums has none of any user: they are written together.
+    return None if asked.user_id else people.read(found.busy_days, deadline)
 
 
 # --------------------------------------------------------------------------------- usage
@@ -179,7 +180,8 @@ def _failures_by_operation(found: Sums) -> Chart:
 
 
 def _analytics(asked: Asked, deadline: Deadline) -> _Parts:
-    found, users = sums.read(asked, asked.period, deadline), _people(asked, asked.period, deadline)
+    found = sums.read(asked, asked.period, deadline)
+    users = _people(asked, found, deadline)
     charts = [_images_by_day(found), _bytes_by_day(found), _formats(found), _reasons(found)]
     tables = [
         Table("byDay", "By day", [_DAY, *_COUNTS.values()], _images_rows(asked, found)),
@@ -304,7 +306,7 @@ _COMPARISON = (
 
 def _all_figures(asked: Asked, period: Period, deadline: Deadline) -> tuple[Sums, list[KeyFigure]]:
     found = sums.read(asked, period, deadline)
-    users = _people(asked, period, deadline)
+    users = _people(asked, found, deadline)
     return found, [*figures.of_runs(found), *figures.of_images(found), *figures.of_people(users)]
 
 

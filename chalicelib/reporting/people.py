@@ -84,7 +84,7 @@ def counted(days: Sequence[str], page: ReadPage) -> People:
 
 def _merged(days: Sequence[str], page: ReadPage) -> Iterator[Row]:
     """The rows of all days by user, last first."""
-    limit = min(_ROWS_A_PAGE, max(1, _ROWS_HELD // len(days)))
+    limit = min(_ROWS_A_PAGE, max(1, _ROWS_HELD // max(1, len(days))))
     return heapq.merge(*(_rows(day, page, limit) for day in days), key=itemgetter(0), reverse=True)
 
 

@@ -1,7 +1,7 @@
 """What the days' sums of one scope come to in a period: runs by day and operation, images by day, format and reason."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -54,9 +54,13 @@ def total(runs: Iterable[Runs]) -> Runs:
 
 @dataclass(frozen=True)
 class Sums:
-    """A period's sums. `images_by_day` counts, a day, `images`, `bytes`, `completed`, `failed` and `deleted`."""
+    """A period's sums. `images_by_day` counts, a day, `images`, `bytes`, `completed`, `failed` and `deleted`.
+
+    `busy_days` are those on which anything ran, whatever operation the report is about.
+    """
 
     period: Period
+    busy_days: Sequence[str]
     runs_by_day: Mapping[str, Runs]
     runs_by_operation: Mapping[str, Runs]
     images_by_day: Mapping[str, Counter[str]]
@@ -77,6 +81,7 @@ def read(asked: Asked, period: Period, deadline: Deadline) -> Sums:
 
     Keeps a number a day, operation, format and reason, however many rows there are.
     """
+    busy_days: set[str] = set()
     runs_by_day: dict[str, Runs] = {}
     runs_by_operation: dict[str, Runs] = {}
     images_by_day: dict[str, Counter[str]] = {}
@@ -85,6 +90,7 @@ def read(asked: Asked, period: Period, deadline: Deadline) -> Sums:
     for day, what, numbers in deadline.over(found):
         name = what.partition(":")[2]
         if what.startswith(_OPERATION):
+            busy_days.add(day)
             if asked.operation in (None, name):
                 runs = Runs.of(numbers)
                 runs_by_day[day] = runs.plus(runs_by_day.get(day, Runs()))
@@ -95,4 +101,4 @@ def read(asked: Asked, period: Period, deadline: Deadline) -> Sums:
             reasons[name] += int(numbers["sum"])
         elif "sum" in numbers:
             images_by_day.setdefault(day, Counter())[what] += int(numbers["sum"])
-    return Sums(period, runs_by_day, runs_by_operation, images_by_day, formats, reasons)
+    return Sums(period, sorted(busy_days), runs_by_day, runs_by_operation, images_by_day, formats, reasons)

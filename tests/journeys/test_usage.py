@@ -94,6 +94,24 @@ def test_the_sums_are_those_of_the_records_that_were_written(machine: Machine, a
     assert found["period"] == {"start": str(TODAY - timedelta(days=29)), "end": str(TODAY)}
 
 
+def test_a_users_damaged_row_keeps_nobodys_usage_from_being_counted(machine: Machine, ann: User, admin: User) -> None:
+    account = ann.id
+    settled(machine)
+    machine.client("dynamodb").update_item(
+        TableName=machine.environment["USERS_TABLE"],
+        Key={"userId": {"S": account}},
+        UpdateExpression="REMOVE createdAt, email",
+    )
+    late = runs(machine, account)[-1] | {"timestamp": records.now() + "#late"}
+    machine.client("dynamodb").put_item(
+        TableName=machine.environment["USAGE_METRICS_DYNAMO_TABLE"],
+        Item={name: aws.marshal(value) for name, value in late.items()},
+    )
+    settled(machine)
+    counted = admin.get("/admin/usage", userId=account).json()
+    assert counted["totals"]["requests"] == len(runs(machine, account))
+
+
 def test_the_work_on_a_picture_is_on_its_owners_account_and_on_the_keys(machine: Machine, ann: User) -> None:
     key_id, robot = issue(ann, "file_upload")
     data = pictures.jpeg(320, 240)
