@@ -8,7 +8,7 @@ import secrets
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -41,19 +41,6 @@ class Lease:
     name: str
     token: int
     expires: int
-
-    def renew(self, seconds: float) -> "Lease":
-        """The lease for so long from now; also where it ran out and nobody has taken it.
-
-        Raises:
-            LeaseLostError: somebody has, or it was released.
-        """
-        until = _milliseconds() + int(seconds * 1000)
-        try:
-            JOBS.update(_LEASE + self.name, when=self._mine(), change={"expires": until})
-        except ConditionFailedError:
-            raise LeaseLostError from None
-        return replace(self, expires=until)
 
     def release(self) -> None:
         """Lets the next one begin at once; nothing happens where the lease is lost."""
@@ -180,14 +167,6 @@ def beat(name: str, outcome: str) -> None:
         JOBS.update(_BEAT + name, change=change)
     except Exception as error:
         log.warning("HEARTBEAT_NOT_NOTED", error, schedule=name, outcome=outcome)
-
-
-def beats() -> dict[str, dict[str, Any]]:
-    """By schedule, what is known of its last run: `startedAt`, `endedAt`, `outcome`; without any, it never ran."""
-    known = ((name, JOBS.get(_BEAT + name) or {}) for name in schedules.SCHEDULES)
-    return {
-        name: {each: item[each] for each in ("startedAt", "endedAt", "outcome") if each in item} for name, item in known
-    }
 
 
 def overdue(now: datetime) -> list[Overdue]:

@@ -82,7 +82,7 @@ def process_file(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     action = actions.begin(user, ActionType.PROCESS_FILE, asked)
     with actions.failing(action):
         if delegation.configured():
-            source = objects.link(config.get("S3_INPUT_BUCKET"), image.s3_key)
+            source = objects.link(config.get("S3_INPUT_BUCKET"), image.s3_key, version=image.object_version)
             return _answer(delegation.hand_over(action, Service.FILE_PROCESSOR, {**asked, "sourceUrl": source}))
         if _is_small(image, asked):
             return _answer(_done(action, image))

@@ -19,6 +19,7 @@ from chalicelib.core.errors import (
     NotAuthenticatedError,
     PermissionDeniedError,
     TooManyRequestsError,
+    UnavailableError,
 )
 from chalicelib.core.limits import Limit, Standing, Strangers
 from chalicelib.core.operations import Access, Caller, Operation, Permission, checks_answers, kinds, public
@@ -231,8 +232,9 @@ class _Call:
             if scheme.lower() != "bearer" or not token.strip() or _setup.authenticate is None:
                 raise NotAuthenticatedError
             user = _setup.authenticate(token.strip())
-        except NotAuthenticatedError:
-            # What costs its sender nothing must cost us no write either.
+        except (NotAuthenticatedError, UnavailableError):
+            # What costs its sender nothing must cost us no write either; while nobody can be told from a stranger,
+            # everyone is one.
             self.execution.recorded = False
             raise
         self.execution.caller_is(user.id, user.api_key_id)

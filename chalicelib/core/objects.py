@@ -100,9 +100,12 @@ def keys(bucket: str, prefix: str, after: str) -> Iterator[str]:
         yield from (each["Key"] for each in page.get("Contents", ()))
 
 
-def link(bucket: str, key: str, file_name: str | None = None) -> str:
-    """A URL that lets anyone who has it read the file, for LINK_EXPIRY_SECONDS; saved under `file_name` where given."""
-    params = {"Bucket": bucket, "Key": key}
+def link(bucket: str, key: str, file_name: str | None = None, version: str | None = None) -> str:
+    """A URL that lets anyone who has it read the file, for LINK_EXPIRY_SECONDS; saved under `file_name` where given.
+
+    With `version` it is that one for good, whatever is put in its place.
+    """
+    params = {"Bucket": bucket, "Key": key} | ({} if version is None else {"VersionId": version})
     if file_name is not None:
         params["ResponseContentDisposition"] = f'attachment; filename="{file_name}"'
     url: str = aws.client("s3").generate_presigned_url(

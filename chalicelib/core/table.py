@@ -184,30 +184,29 @@ class Table:
 
         `between` bounds the sort key, both ends included.
         """
+        query: Item = {
+            "TableName": self.name,
+            "KeyConditionExpression": self._where(partition, between),
+            "ScanIndexForward": not newest_first,
+            # One more than wanted tells whether there is a next page without a further query.
+            "Limit": limit + 1,
+            "ConsistentRead": self.index is None,
+        }
+        if self.index is not None:
+            query["IndexName"] = self.index
+        if keep is not None:
+            query["FilterExpression"] = keep
+        if after is not None:
+            query["ExclusiveStartKey"] = self.key(partition, after)
         items: list[Item] = []
         while True:
-            query: Item = {
-                "TableName": self.name,
-                "KeyConditionExpression": self._where(partition, between),
-                "ScanIndexForward": not newest_first,
-                # One more than wanted tells whether there is a next page without a further query.
-                "Limit": limit + 1,
-                "ConsistentRead": self.index is None,
-            }
-            if self.index is not None:
-                query["IndexName"] = self.index
-            if keep is not None:
-                query["FilterExpression"] = keep
-            if after is not None:
-                query["ExclusiveStartKey"] = self.key(partition, after)
             answer = aws.client("dynamodb").query(**query)
             items += answer["Items"]
             if len(items) > limit:
                 return Page(items[:limit], str(items[limit - 1][str(self.sort)]))
-            last = answer.get("LastEvaluatedKey")
-            if last is None:
+            if "LastEvaluatedKey" not in answer:
                 return Page(items, None)
-            after = str(last[str(self.sort)])
+            query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     def between(self, partition: str, first: str, last: str) -> Iterator[Item]:
         """Every item of one partition whose sort key is between these two, both included; oldest first."""

@@ -64,6 +64,7 @@ def test_the_service_gets_the_work_with_its_key_and_a_link_to_the_file(ann: User
     assert taken.json()["actionId"] == answer.body["jobId"]
     assert taken.json()["callbackUrl"] == f"https://api.example.com/actions/{answer.body['jobId']}/callback"
     assert f"/uploads/{ann.id}/{photo}" in taken.json()["sourceUrl"]
+    assert "versionId=" in taken.json()["sourceUrl"], "whatever is put in its place, the service gets what was asked"
 
 
 def test_polling_brings_an_action_to_its_end(ann: User, photo: str, partner: Partner) -> None:
