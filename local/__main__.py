@@ -110,10 +110,10 @@ def _run(options: argparse.Namespace) -> int:
                 logs=_logs(options),
             ) as machine:
                 print(f"Embedded AWS: {machine.aws_url}")
-                if machine.partner_url:
-                    print(f"Stand-in partner: {machine.partner_url}")
                 print(f"Darkroom is ready: {machine.api_url}")
                 print(f"Accounts: {USER} and {ADMIN}, password {PASSWORD}")
+                if machine.partner_url:
+                    print(f"Stand-in partner: {machine.partner_url}")
                 print("Locally any verification code works. Ctrl-C stops everything.", flush=True)
                 asked.wait()
         except _AskedEarlyError:
