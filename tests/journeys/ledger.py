@@ -1,6 +1,8 @@
-"""What tracking wrote down, as an operator would look it up."""
+"""What is written down, as an operator would look it up; and a row that is not as it should be."""
 
 import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from chalicelib.core import aws
@@ -31,3 +33,17 @@ def settled(machine: Machine) -> None:
 
 def _is_read(machine: Machine, name: str) -> bool:
     return machine.records_waiting(name) == 0
+
+
+@contextmanager
+def damaged(machine: Machine, user_id: str) -> Iterator[None]:
+    """The user's row lacks what every one has; afterwards it is whole again, for whoever lists all users."""
+    table = {"TableName": machine.environment["USERS_TABLE"]}
+    key = {"userId": {"S": user_id}}
+    whole = machine.client("dynamodb").get_item(**table, Key=key)["Item"]
+    machine.client("dynamodb").update_item(**table, Key=key, UpdateExpression="REMOVE createdAt")
+    try:
+        yield
+    finally:
+        lost = {"UpdateExpression": "SET createdAt = :at", "ExpressionAttributeValues": {":at": whole["createdAt"]}}
+        machine.client("dynamodb").update_item(**table, Key=key, **lost)

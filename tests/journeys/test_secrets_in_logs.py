@@ -13,6 +13,7 @@ import requests
 
 from local.machine import Machine
 from tests import pictures
+from tests.journeys.ledger import damaged
 from tests.journeys.receiver import Receiver
 from tests.journeys.user import User
 from tests.waiting import wait_for
@@ -186,14 +187,10 @@ def be_challenged(machine: Machine, birds: Aviary) -> None:
 
 def break_on_our_side(machine: Machine, birds: Aviary, *holders: User) -> None:
     """A fault that nobody foresaw (a row that lacks what each has), met by whoever sends a token or a key."""
-    machine.client("dynamodb").update_item(
-        TableName=machine.environment["USERS_TABLE"],
-        Key={"userId": {"S": holders[0].id}},
-        UpdateExpression="REMOVE createdAt",
-    )
-    for holder in holders:
-        birds.refused(holder.get("/images"), 500)
-        birds.refused(holder.post("/upload", fileName="a.jpg", fileType="image/jpeg"), 500)
+    with damaged(machine, holders[0].id):
+        for holder in holders:
+            birds.refused(holder.get("/images"), 500)
+            birds.refused(holder.post("/upload", fileName="a.jpg", fileType="image/jpeg"), 500)
 
 
 def lines(machine: Machine) -> dict[str, str]:

@@ -18,7 +18,7 @@ from chalicelib.daily import Entry
 from local.machine import Machine
 from tests import pictures
 from tests.journeys.gateway import call, calls_made
-from tests.journeys.ledger import runs, settled
+from tests.journeys.ledger import damaged, runs, settled
 from tests.journeys.test_api_keys import issue
 from tests.journeys.test_contract import error_of
 from tests.journeys.user import User
@@ -97,17 +97,13 @@ def test_the_sums_are_those_of_the_records_that_were_written(machine: Machine, a
 def test_a_users_damaged_row_keeps_nobodys_usage_from_being_counted(machine: Machine, ann: User, admin: User) -> None:
     account = ann.id
     settled(machine)
-    machine.client("dynamodb").update_item(
-        TableName=machine.environment["USERS_TABLE"],
-        Key={"userId": {"S": account}},
-        UpdateExpression="REMOVE createdAt, email",
-    )
-    late = runs(machine, account)[-1] | {"timestamp": records.now() + "#late"}
-    machine.client("dynamodb").put_item(
-        TableName=machine.environment["USAGE_METRICS_DYNAMO_TABLE"],
-        Item={name: aws.marshal(value) for name, value in late.items()},
-    )
-    settled(machine)
+    with damaged(machine, account):
+        late = runs(machine, account)[-1] | {"timestamp": records.now() + "#late"}
+        machine.client("dynamodb").put_item(
+            TableName=machine.environment["USAGE_METRICS_DYNAMO_TABLE"],
+            Item={name: aws.marshal(value) for name, value in late.items()},
+        )
+        settled(machine)
     counted = admin.get("/admin/usage", userId=account).json()
     assert counted["totals"]["requests"] == len(runs(machine, account))
 
