@@ -73,7 +73,7 @@ def source_of(count: int) -> Iterator[dict[str, str]]:
     with Machine(api=False, accounts=False) as machine, Partner(customers=count) as partner:
         _watched(partner, count)
         secret = json.dumps({"api_key": partner.api_key})
-        machine.client("secretsmanager").create_secret(Name=SECRET, SecretString=secret)
+        machine.client("secretsmanager").put_secret_value(SecretId=SECRET, SecretString=secret)
         yield machine.environment | {"EXTERNAL_API_URL": partner.url}
 
 

@@ -1,16 +1,22 @@
-"""What a request says, as one validated object: strict JSON, path, query and body merged, checked by a schema."""
+"""What a request says, as one validated object: strict JSON, path, query and body merged, checked by a schema.
+
+jsonschema is imported with the first thing to check: every function imports app.py, and most check nothing.
+"""
+
+from __future__ import annotations
 
 import functools
 import json
 import math
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
-
-from jsonschema import Draft202012Validator, validators
-from jsonschema.exceptions import ValidationError
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.core.errors import InvalidRequestError, TooLargeError
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import ValidationError
 
 Schema = Mapping[str, Any]
 
@@ -194,18 +200,27 @@ class _Frozen:
 
 @functools.cache
 def _validator(frozen: _Frozen) -> Draft202012Validator:
-    Draft202012Validator.check_schema(dict(frozen.schema))
-    return _Validator(dict(frozen.schema))
+    strict = _strict()
+    strict.check_schema(dict(frozen.schema))
+    validator: Draft202012Validator = strict(dict(frozen.schema))
+    return validator
+
+
+@functools.cache
+def _strict() -> Any:
+    """jsonschema's class of validators, but for what `$` means in a pattern."""
+    from jsonschema import Draft202012Validator, validators
+
+    return validators.extend(Draft202012Validator, {"pattern": _pattern})
 
 
 def _pattern(validator: Draft202012Validator, pattern: str, instance: Any, schema: Schema) -> Iterator[ValidationError]:
     """JSON Schema's `$` is the text's very end (ECMA-262); Python's would let a newline stand behind it."""
+    from jsonschema.exceptions import ValidationError
+
     strict = pattern[:-1] + r"\Z" if pattern.endswith("$") and not pattern.endswith("\\$") else pattern
     if isinstance(instance, str) and not re.search(strict, instance):
         yield ValidationError("does not match")
-
-
-_Validator: Any = validators.extend(Draft202012Validator, {"pattern": _pattern})
 
 
 # jsonschema's own sentences quote the value, which may be a password: ours name the rule alone.

@@ -1,4 +1,10 @@
-"""Proof that an access token was issued by our user pool, from public keys that are kept through outages."""
+"""Proof that an access token was issued by our user pool, from public keys that are kept through outages.
+
+PyJWT, cryptography and requests are imported with the first token: every function imports app.py, and only the API
+ever sees one.
+"""
+
+from __future__ import annotations
 
 import base64
 import contextvars
@@ -8,14 +14,14 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
-
-import jwt
-import requests
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.core import config, log, payload
 from chalicelib.core.errors import DarkroomError, NotAuthenticatedError, UnavailableError
+
+if TYPE_CHECKING:
+    import jwt
+    import requests
 
 # Cognito's access tokens have 1 to 2 KB, and API Gateway takes 10,240 bytes of headers in all (its quotas page).
 MAX_TOKEN_BYTES = 8192
@@ -65,6 +71,8 @@ def verify(token: str) -> Mapping[str, Any]:
 # fetched anew are other objects, so that nothing is taken for proven by a key that the pool has withdrawn.
 @functools.lru_cache(maxsize=_PROOFS_KEPT)
 def _proven(token: str, key: jwt.PyJWK, issuer: str, client_id: str) -> Mapping[str, Any]:
+    import jwt
+
     try:
         claims: dict[str, Any] = jwt.decode(
             token,
@@ -205,6 +213,8 @@ class KeySet:
 
 def _fetched(url: str, timeout: float) -> Any:
     """What stands at the URL, as JSON."""
+    import requests
+
     deadline = time.monotonic() + timeout
     with requests.Session() as session:
         session.trust_env = False
@@ -234,6 +244,9 @@ def _usable(answer: Any) -> dict[str, jwt.PyJWK]:
 
 
 def _key(shown: Any) -> jwt.PyJWK | None:
+    import jwt
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
     if not isinstance(shown, dict) or not _is_key_id(shown.get("kid")):
         return None
     if (shown.get("kty"), shown.get("use", "sig"), shown.get("alg", "RS256")) != ("RSA", "sig", "RS256"):

@@ -7,9 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from aws_lambda_powertools.utilities.parameters import SecretsProvider
-from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
-
 from chalicelib.core import aws, config
 from chalicelib.core.grants import SecretsManagerOperation, of, required_env_vars
 from chalicelib.external.addresses import check_url
@@ -63,14 +60,21 @@ NEEDS = of(read)
 
 
 class _Store:
-    """Powertools' cache, and beside it the names that do not exist, which it would ask for every time."""
+    """Powertools' cache, and beside it the names that do not exist, which it would ask for every time.
+
+    Powertools' part is imported where it is used: every function imports this module, and few read a secret.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        from aws_lambda_powertools.utilities.parameters import SecretsProvider
+
         self._provider = SecretsProvider(boto3_client=aws.client("secretsmanager"))
         self._clock = clock
         self._absent_until: dict[str, float] = {}
 
     def text(self, name: str, anew: bool) -> str | None:
+        from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
+
         if not anew and self._clock() < self._absent_until.get(name, 0.0):
             return None
         try:

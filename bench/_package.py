@@ -1,0 +1,49 @@
+"""What Chalice would upload: the zip of the code, by its own packager, and the wheels of the layer."""
+
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+from chalice.deploy.packager import AppOnlyDeploymentPackager, DependencyBuilder
+from chalice.utils import UI, OSUtils
+
+from local.machine import ROOT
+
+# Pillow's wheels ask for glibc 2.27. Lambda has 2.34 from Python 3.12 on, and 2.26 before (Chalice's own table).
+_PYTHON = max(sys.version_info[:2], (3, 12))
+_PLATFORMS = ("manylinux2014_aarch64", *(f"manylinux_2_{minor}_aarch64" for minor in range(17, 35)))
+
+
+def code(folder: Path) -> Path:
+    """The zip of app.py and chalicelib, from sources alone."""
+    project = folder / "project"
+    shutil.copytree(ROOT / "chalicelib", project / "chalicelib", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "app.py", project)
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    system = OSUtils()
+    packager = AppOnlyDeploymentPackager(system, DependencyBuilder(system), _Silent())
+    return Path(packager.create_deployment_package(str(project), version))
+
+
+class _Silent(UI):
+    def write(self, msg: str) -> None:
+        """Nobody asked."""
+
+
+def wheels(folder: Path) -> list[Path] | None:
+    """The wheels of requirements.txt for arm64; None where no index of packages can be reached."""
+    target = folder / "wheels"
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    chosen = ["--only-binary=:all:", "--python-version={}.{}".format(*_PYTHON)]
+    places = [*(f"--platform={each}" for each in _PLATFORMS), f"--dest={target}"]
+    asked = f"--requirement={ROOT / 'requirements.txt'}"
+    ended = subprocess.run([*command, *chosen, *places, asked], capture_output=True, check=False)
+    return sorted(target.glob("*.whl")) if ended.returncode == 0 else None
+
+
+def unpacked(wheel: Path) -> int:
+    """Bytes of a wheel's files."""
+    with zipfile.ZipFile(wheel) as held:
+        return sum(each.file_size for each in held.infolist())

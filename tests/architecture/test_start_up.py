@@ -1,0 +1,26 @@
+"""What the first request of a cold container waits for."""
+
+import subprocess
+import sys
+
+from bench import cold_start
+from local.machine import ROOT
+
+# Pillow is for pictures; the others for tokens, bodies and keys, which most functions never see: each is imported by
+# whoever first needs it. Their import took half of the start.
+LATER = {"PIL", "cryptography", "jsonschema", "jwt", "requests"}
+
+
+def test_the_api_answers_its_first_request_without_what_only_some_need() -> None:
+    script = f"{cold_start.OURS}\nimport sys\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
+    ended = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env=cold_start.environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    imported = set(ended.stdout.splitlines()[-1].split())
+    assert {"boto3", "chalicelib"} <= imported
+    assert not imported & LATER

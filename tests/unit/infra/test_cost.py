@@ -1,0 +1,82 @@
+"""What a stage is said to cost a month."""
+
+from dataclasses import replace
+
+import pytest
+
+from chalicelib.core.tracking import lambda_cost
+from infra import cost
+from infra.options import Options
+from infra.prices import PRICES, SECONDS_A_MONTH, priced
+
+USUAL = Options.of("dev")
+
+
+def dollars(options: Options) -> float:
+    return sum(cost.monthly(options).values())
+
+
+def test_dollars_are_summed_by_service_the_dearest_first() -> None:
+    units = {"sqs.requests": 1_000_000, "s3.writes": 1_000, "s3.reads": 10_000, "cloudwatch.alarms": 1}
+    told = priced(units)
+    assert list(told) == ["SQS", "CloudWatch", "S3"]
+    assert told == pytest.approx({"SQS": 0.40, "CloudWatch": 0.10, "S3": 0.009})
+
+
+def test_a_unit_without_a_price_is_an_error_and_not_free() -> None:
+    with pytest.raises(KeyError, match=r"s3\.wishes"):
+        priced({"s3.wishes": 1})
+
+
+def test_all_that_was_measured_has_a_price() -> None:
+    load = cost.measured()
+    assert load["image"].keys() | load["request"].keys() <= PRICES.keys()
+
+
+def test_a_run_costs_here_what_tracking_writes_down_for_it() -> None:
+    # 512 MB for two seconds are a GB-second.
+    assert priced({"lambda.gb_seconds": 1, "lambda.requests": 1})["Lambda"] == pytest.approx(
+        lambda_cost(2000, 512, "arm64")
+    )
+
+
+def test_twice_the_images_cost_their_price_again() -> None:
+    none, some, twice = (dollars(replace(USUAL, images_a_month=number)) for number in (1, 50_000, 100_000))
+    assert twice - some == pytest.approx(some - none, rel=0.01)
+    assert 0 < some - none < 50_000 * 0.001
+
+
+def test_requests_are_paid_for_beside_images() -> None:
+    assert dollars(replace(USUAL, requests_a_month=5_000_000)) > dollars(USUAL) + 4 * 3.5
+
+
+def test_warm_containers_are_paid_for_by_the_hour_and_by_their_memory() -> None:
+    warm = replace(USUAL, provisioned_concurrency={"resize": 10})
+    gigabytes = 10 * 2048 / 1024
+    assert dollars(warm) - dollars(USUAL) == pytest.approx(
+        gigabytes * SECONDS_A_MONTH * PRICES["lambda.provisioned_gb_seconds"].dollars
+    )
+
+
+def test_a_key_of_the_customers_own_is_paid_for() -> None:
+    with_key, without = replace(USUAL, customer_key=True), replace(USUAL, customer_key=False)
+    assert dollars(with_key) > dollars(without)
+
+
+def test_endpoints_are_paid_for_in_each_subnet() -> None:
+    one, two = (
+        dollars(replace(USUAL, vpc_id="vpc-1", subnet_ids=subnets)) for subnets in (("subnet-1",), ("subnet-1", "s-2"))
+    )
+    assert two - one == pytest.approx(one - dollars(USUAL))
+    assert two > one
+
+
+def test_a_stage_that_nobody_calls_is_not_free() -> None:
+    idle = cost.monthly(replace(USUAL, images_a_month=0, requests_a_month=0))
+    assert idle["CloudWatch"] > 1
+    assert idle["Lambda"] == 0
+
+
+@pytest.mark.parametrize(("begun", "recorded"), [(0.0, 0.0), (0.4, 0.4), (1.0, 1.0), (21.0, 2.0)])
+def test_of_many_traces_x_ray_records_one_a_second_and_a_twentieth_of_the_rest(begun: float, recorded: float) -> None:
+    assert cost.recorded(begun) == pytest.approx(recorded)

@@ -1,0 +1,136 @@
+"""What a deploy decides without asking AWS."""
+
+import io
+import json
+
+import pytest
+from botocore.exceptions import ClientError, NoCredentialsError
+
+from infra import stages, template
+from infra.deploy import gateway, parameters
+from infra.deploy.errors import RefusedError, explained
+from infra.deploy.stack import hindered
+from infra.deploy.target import Target
+from infra.deploy.telling import Teller, counted
+from infra.options import Options
+
+PLACE = stages.place("prod", "eu-west-1", "111122223333")
+
+
+def target(stage: str = "prod") -> Target:
+    place = stages.place(stage, "eu-west-1", "111122223333")
+    config = stages.configured(stages.read(), place)
+    return Target(place, Options.of(stage), config, {}, None, placed_now=False, environment={})
+
+
+@pytest.mark.parametrize(
+    ("status", "next_step"),
+    [
+        ("CREATE_IN_PROGRESS", "Wait"),
+        ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "Wait"),
+        ("DELETE_IN_PROGRESS", "Wait"),
+        ("ROLLBACK_COMPLETE", "infra destroy --stage prod"),
+        ("ROLLBACK_FAILED", "infra destroy --stage prod"),
+        ("CREATE_FAILED", "infra destroy --stage prod"),
+        ("DELETE_FAILED", "infra destroy --stage prod"),
+        ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback --stack-name darkroom-prod-resources --region eu-west-1"),
+    ],
+)
+def test_a_stack_that_no_deploy_can_start_from_says_what_to_do(status: str, next_step: str) -> None:
+    message = hindered("darkroom-prod-resources", status, PLACE, lambda: ", because of InputBucket: taken")
+    assert status in message
+    assert next_step in message
+    assert ("InputBucket: taken" in message) is not status.endswith("_IN_PROGRESS")
+
+
+@pytest.mark.parametrize(
+    "status",
+    ["REVIEW_IN_PROGRESS", "CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"],
+)
+def test_a_stack_that_a_deploy_can_start_from(status: str) -> None:
+    assert hindered("darkroom-prod-resources", status, PLACE, str) == ""
+
+
+@pytest.mark.parametrize("stage", ["dev", "staging", "prod"])
+def test_every_parameter_of_the_template_is_the_stages_own_option_or_a_default_meant_for_all(stage: str) -> None:
+    known = template.whole(stage)["Parameters"]
+    given = {
+        each["ParameterKey"]: each["ParameterValue"] for each in parameters.of(target(stage), {"Parameters": known})
+    }
+    assert known.keys() - given.keys() == {"NoncurrentVersionDays"}
+    assert given["Stage"] == stage
+    assert given["BucketSuffix"] == "111122223333"
+    assert given["CustomerKey"] == ("true" if stage == "prod" else "false")
+    assert given["WarmResize"] == ("true" if stage == "prod" else "false")
+    assert given["LogRetentionDays"] == ("90" if stage == "prod" else "30")
+
+
+def test_a_template_without_a_parameter_is_not_given_it() -> None:
+    assert parameters.of(target(), {"Parameters": {"Stage": {}}}) == [
+        {"ParameterKey": "Stage", "ParameterValue": "prod"}
+    ]
+
+
+@pytest.mark.parametrize("kind", gateway.REFUSALS)
+def test_what_the_gateway_refuses_by_itself_is_told_as_we_tell_it(kind: str) -> None:
+    answer = gateway.response(kind, "https://example.com")
+    body = json.loads(answer["responseTemplates"]["application/json"])
+    assert body["success"] is False
+    assert set(body) == {"success", "message", "error", "requestId"}
+    assert set(body["error"]) == {"type", "code"}
+    assert body["requestId"] == "$context.requestId"
+    assert answer["responseParameters"]["gatewayresponse.header.Access-Control-Allow-Origin"] == "'https://example.com'"
+
+
+def test_an_unknown_path_is_not_there_and_who_comes_too_often_may_come_back() -> None:
+    unknown = gateway.response("MISSING_AUTHENTICATION_TOKEN", "*")
+    assert unknown["statusCode"] == "404"
+    assert json.loads(unknown["responseTemplates"]["application/json"])["error"]["code"] == "NOT_FOUND"
+    throttled = gateway.response("THROTTLED", "*")
+    assert throttled["statusCode"] == "429"
+    assert throttled["responseParameters"]["gatewayresponse.header.Retry-After"] == "'1'"
+    # These stand for many cases, each with a status of its own.
+    assert "statusCode" not in gateway.response("DEFAULT_4XX", "*")
+
+
+def test_what_was_recorded_is_forgotten_and_what_an_owner_said_is_not() -> None:
+    config = stages.read()
+    config["stages"]["prod"]["kms_key_arn"] = "arn:aws:kms:eu-west-1:111122223333:key/1"
+    settings = config["stages"]["prod"]["environment_variables"]
+    settings |= {"COGNITO_CLIENT_ID": "c", "API_BASE_URL": "https://a.execute-api.eu-west-1.amazonaws.com/api"}
+    left = stages.forgotten(config, "prod")["stages"]["prod"]
+    assert left["environment_variables"].keys() & {"COGNITO_CLIENT_ID", "API_BASE_URL"} == set()
+    assert "kms_key_arn" not in left
+    settings["API_BASE_URL"] = "https://photos.example.com"
+    left = stages.forgotten(config, "prod")["stages"]["prod"]
+    assert left["environment_variables"]["API_BASE_URL"] == "https://photos.example.com"
+
+
+def test_faults_of_aws_say_what_to_do() -> None:
+    def fault(code: str) -> ClientError:
+        return ClientError({"Error": {"Code": code, "Message": "no"}}, "DescribeStacks")
+
+    assert isinstance(explained(NoCredentialsError()), RefusedError)
+    assert isinstance(explained(fault("ExpiredToken")), RefusedError)
+    assert "sso login" in str(explained(fault("InvalidClientTokenId")))
+    assert "may not do" in str(explained(fault("AccessDenied")))
+    assert explained(fault("LimitExceeded")).code == 1
+    assert "DescribeStacks: no" in str(explained(fault("LimitExceeded")))
+
+
+def test_a_step_is_one_line_however_it_ends() -> None:
+    out = io.StringIO()
+    teller = Teller(out)
+    with teller.step("Functions") as step:
+        step.progress("3 of 19 functions")
+        step.did = counted(19, "function") + " updated"
+    with pytest.raises(ValueError, match="out"), teller.step("Record"):
+        raise ValueError("out")
+    lines = out.getvalue().splitlines()
+    assert len(lines) == 2
+    assert lines[0].startswith("Functions     19 functions updated  ")
+    assert lines[1].startswith("Record        did not end well  ")
+
+
+def test_numbers_and_what_they_count_agree() -> None:
+    assert [counted(1, "policy"), counted(0, "policy"), counted(2, "file")] == ["1 policy", "0 policies", "2 files"]
