@@ -15,7 +15,7 @@ from typing import Any
 import botocore.session
 
 from chalicelib.core import config as settings
-from infra import delivery, stages
+from infra import delivery, encryption, stages
 from infra.rights import API, Declared
 from infra.settings import CONFIG
 from infra.stages import Place
@@ -50,9 +50,8 @@ NAMELESS = {
     "cloudwatch:PutMetricData",
     "cloudwatch:GetMetricData",
     "dynamodb:ListStreams",
-    "ec2:CreateNetworkInterface",
-    "ec2:DeleteNetworkInterface",
     "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
     "xray:PutTelemetryRecords",
     "xray:PutTraceSegments",
 }
@@ -72,13 +71,23 @@ _KEPT_BY = {
 _MARK = "WATERMARK_IMAGE_KEY"
 
 # The statements that Lambda needs of a role, beside what the function's own code does.
-OF_LAMBDA = {"Logs", "Tracing", "Network", "Environment", "Polled", "PolledStream", "Streams", "Undelivered"}
+OF_LAMBDA = {
+    "Logs",
+    "Tracing",
+    "Network",
+    "NetworkSeen",
+    "Polled",
+    "PolledStream",
+    "Streams",
+    "Undelivered",
+    *encryption.SIDS,
+}
 
 
 def documents(declared: Mapping[str, Declared], config: Mapping[str, Any], stage: str) -> dict[str, Document]:
     """By function, its policy in a stage of the configuration."""
     return {
-        name: document(name, each, _environment(config, stage, name), config | config["stages"][stage])
+        name: document(name, each, environment(config, stage, name), config | config["stages"][stage])
         for name, each in declared.items()
     }
 
@@ -99,6 +108,8 @@ def document(
         *(each for name, operations in declared["operations"].items() for each in maker.on(name, operations)),
         *maker.parameters(name for name in declared["operations"] if name not in environment),
     ]
+    if key := config.get("kms_key_arn"):
+        statements += maker.on_key(str(key), statements)
     return {"Version": "2012-10-17", "Statement": statements}
 
 
@@ -200,16 +211,11 @@ class _Maker:
     def of_lambda(self, declared: Declared, config: Mapping[str, Any]) -> Iterator[Statement]:
         """What Lambda does in the function's name."""
         group = f"arn:aws:logs:{self._at}:log-group:/aws/lambda/{lambda_name(self._function, self._place.stage)}"
-        yield _statement("Logs", {"logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"}, [f"{group}:*"])
+        yield _statement("Logs", {"logs:CreateLogStream", "logs:PutLogEvents"}, [f"{group}:*"])
         if config.get("xray"):
             yield _statement("Tracing", {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}, ["*"])
-        if config.get("subnet_ids"):
-            verbs = ("Create", "Delete", "Describe")
-            yield _statement(
-                "Network", {f"ec2:{verb}NetworkInterface{'s' * (verb == 'Describe')}" for verb in verbs}, ["*"]
-            )
-        if key := config.get("kms_key_arn"):
-            yield _statement("Environment", {"kms:Decrypt"}, [str(key)])
+        if subnets := config.get("subnet_ids"):
+            yield from self._network(subnets, config.get("security_group_ids", []))
         if (queue := declared["queue"]) is not None:
             actions = {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}
             yield _statement("Polled", actions, self._arns("sqs", self._value(queue)))
@@ -221,6 +227,22 @@ class _Maker:
         if rest := [each[self._function].on_failure for each in (_ASYNC, _STREAMS) if self._function in each]:
             arns = [stages.arn_of(stages.resources()[each], self._place) for each in rest]
             yield _statement("Undelivered", {"sqs:SendMessage"}, arns)
+
+    def _network(self, subnets: Iterable[str], groups: Iterable[str]) -> Iterator[Statement]:
+        """Lambda ties a function to a network in the function's name; the function's own code may not."""
+        named = [f"subnet/{each}" for each in subnets] + [f"security-group/{each}" for each in groups]
+        changes = {f"ec2:{verb}NetworkInterface" for verb in ("Create", "Delete")}
+        changes |= {f"ec2:{verb}PrivateIpAddresses" for verb in ("Assign", "Unassign")}
+        arns = [f"arn:aws:ec2:{self._at}:{each}" for each in ["network-interface/*", *named]]
+        not_by_code = {"Condition": {"Null": {"lambda:SourceFunctionArn": "true"}}}
+        yield _statement("Network", changes, arns) | not_by_code
+        seen = {"ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"}
+        yield _statement("NetworkSeen", seen, ["*"]) | not_by_code
+
+    def on_key(self, key: str, made: Iterable[Statement]) -> Iterator[Statement]:
+        """What is encrypted under the customer's key asks for rights on that too, beside the statements `made`."""
+        function = f"arn:aws:lambda:{self._at}:function:{lambda_name(self._function, self._place.stage)}"
+        return encryption.statements(key, function, {action for each in made for action in each["Action"]})
 
 
 _ASYNC: Mapping[str, Any] = delivery.ASYNC
@@ -242,7 +264,7 @@ def lambda_name(function: str, stage: str) -> str:
     return f"darkroom-{stage}" + ("" if function == API else f"-{function}")
 
 
-def _environment(config: Mapping[str, Any], stage: str, function: str) -> dict[str, str]:
+def environment(config: Mapping[str, Any], stage: str, function: str) -> dict[str, str]:
     """What Chalice gives a function, the nearest last."""
     of_stage = config["stages"][stage]
     nearer = [config, config["lambda_functions"].get(function, {}), of_stage]

@@ -192,8 +192,8 @@ class Machine:
         self._undo.append(partner.close)
         self.partner_url = partner.url
         secret = json.dumps({"source_api_key": partner.api_key})
-        self.client("secretsmanager").create_secret(
-            Name=f"darkroom/{self._stage}/external-services", SecretString=secret
+        self.client("secretsmanager").put_secret_value(
+            SecretId=f"darkroom/{self._stage}/external-services", SecretString=secret
         )
         self._put_setting("EXTERNAL_API_URL", "String", partner.url)
 

@@ -5,8 +5,10 @@ from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
+from local.conditions import Conditions
 from local.errors import ProvisionError
-from local.resources import TYPES, Client, Made, Properties
+from local.properties import Client, Made, Properties
+from local.resources import TYPES
 
 _PLACEHOLDER = re.compile(r"\$\{([^!{}][^{}]*)\}")
 # What concerns CloudFormation's own dealings with a resource and means nothing to the resource.
@@ -17,17 +19,17 @@ def provision(
     template: Mapping[str, Any], parameters: Mapping[str, str], client: Client, pseudo: Mapping[str, str]
 ) -> dict[str, Made]:
     """Make all that the template describes; by logical id, what was made."""
-    resources = template["Resources"]
     values = _parameters(template.get("Parameters", {}), parameters) | dict(pseudo)
+    resources = Conditions(template.get("Conditions", {}), values).kept(template["Resources"])
     made: dict[str, Made] = {}
-    for logical_id in _in_order(resources):
+    for logical_id in in_order(resources):
         resource = resources[logical_id]
         kind = resource["Type"]
         if kind not in TYPES:
             raise ProvisionError(f"{logical_id}: the machine has no meaning for the resource type {kind}.")
         if unknown := set(resource) - _OF_CLOUDFORMATION:
             raise ProvisionError(f"{logical_id}: the machine has no meaning for {', '.join(sorted(unknown))}.")
-        properties = Properties(logical_id, kind, _resolve(resource.get("Properties", {}), values, made))
+        properties = Properties(logical_id, kind, resolve(resource.get("Properties", {}), values, made))
         made[logical_id] = _make(logical_id, kind, client, properties)
     return made
 
@@ -51,19 +53,19 @@ def _parameters(declared: Mapping[str, Any], given: Mapping[str, str]) -> dict[s
     return values
 
 
-def _in_order(resources: Mapping[str, Any]) -> list[str]:
-    graph = {name: set(_references(resource)) & set(resources) for name, resource in resources.items()}
+def in_order(resources: Mapping[str, Any]) -> list[str]:
+    graph = {name: set(references(resource)) & set(resources) for name, resource in resources.items()}
     try:
         return list(TopologicalSorter(graph).static_order())
     except CycleError as fault:
         raise ProvisionError(f"Resources that need each other: {' → '.join(fault.args[1])}.") from fault
 
 
-def _references(value: Any) -> Iterator[str]:
+def references(value: Any) -> Iterator[str]:
     """The names that a piece of template mentions; names of parameters among them."""
     if isinstance(value, list):
         for each in value:
-            yield from _references(each)
+            yield from references(each)
     if not isinstance(value, dict):
         return
     for key, each in value.items():
@@ -76,14 +78,14 @@ def _references(value: Any) -> Iterator[str]:
         elif key == "Fn::Sub":
             text = each if isinstance(each, str) else each[0]
             yield from (name.partition(".")[0] for name in _PLACEHOLDER.findall(text))
-            yield from _references([] if isinstance(each, str) else each[1])
+            yield from references([] if isinstance(each, str) else each[1])
         else:
-            yield from _references(each)
+            yield from references(each)
 
 
-def _resolve(value: Any, values: Mapping[str, Any], made: Mapping[str, Made]) -> Any:
+def resolve(value: Any, values: Mapping[str, Any], made: Mapping[str, Made]) -> Any:
     if isinstance(value, list):
-        return [_resolve(each, values, made) for each in value]
+        return [resolve(each, values, made) for each in value]
     if not isinstance(value, dict):
         return value
     if len(value) == 1:
@@ -94,9 +96,12 @@ def _resolve(value: Any, values: Mapping[str, Any], made: Mapping[str, Made]) ->
             return _attribute(argument[0], argument[1], made)
         if name == "Fn::Sub":
             return _substituted(argument, values, made)
+        if name == "Fn::Split":
+            separator, text = argument
+            return str(resolve(text, values, made)).split(separator)
         if name.startswith("Fn::"):
             raise ProvisionError(f"The machine has no meaning for the function {name}.")
-    return {key: _resolve(each, values, made) for key, each in value.items()}
+    return {key: resolve(each, values, made) for key, each in value.items()}
 
 
 def _ref(name: str, values: Mapping[str, Any], made: Mapping[str, Made]) -> Any:
@@ -115,7 +120,7 @@ def _attribute(name: str, attribute: str, made: Mapping[str, Made]) -> str:
 
 def _substituted(argument: Any, values: Mapping[str, Any], made: Mapping[str, Made]) -> str:
     text, own = (argument, {}) if isinstance(argument, str) else argument
-    known = dict(values) | {name: _resolve(value, values, made) for name, value in own.items()}
+    known = dict(values) | {name: resolve(value, values, made) for name, value in own.items()}
 
     def fill(match: re.Match[str]) -> str:
         name, _, attribute = match[1].partition(".")

@@ -2,47 +2,10 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
-from local.errors import ProvisionError
-
-Client = Callable[[str], Any]
-
-
-@dataclass(frozen=True)
-class Made:
-    """A resource that is there: what Ref stands for, and what GetAtt can ask."""
-
-    ref: str
-    attributes: dict[str, str] = field(default_factory=dict)
-
-
-class Properties:
-    """A resource's properties, taken one by one, so that none is left without a meaning."""
-
-    def __init__(self, logical_id: str, kind: str, values: dict[str, Any]) -> None:
-        self._label = f"{logical_id} ({kind})"
-        self._values = dict(values)
-
-    def take(self, name: str, default: Any = None) -> Any:
-        """A property that may be absent."""
-        return self._values.pop(name, default)
-
-    def need(self, name: str) -> Any:
-        """A property that has to be there."""
-        if name not in self._values:
-            raise ProvisionError(f"{self._label} lacks the property {name}.")
-        return self._values.pop(name)
-
-    def pick(self, *names: str) -> dict[str, Any]:
-        """Those of the named properties that are there, as arguments of a call that has the same names."""
-        return {name: self._values.pop(name) for name in names if name in self._values}
-
-    def done(self) -> None:
-        """Complain about whatever nobody took."""
-        if self._values:
-            raise ProvisionError(f"{self._label}: the machine has no meaning for {', '.join(sorted(self._values))}.")
+from local import protection
+from local.properties import Client, Made, Properties
 
 
 def bucket(client: Client, properties: Properties) -> Made:
@@ -137,7 +100,8 @@ def queue(client: Client, properties: Properties) -> Made:
     sqs, name = client("sqs"), properties.need("QueueName")
     names = ("VisibilityTimeout", "MessageRetentionPeriod", "DelaySeconds", "ReceiveMessageWaitTimeSeconds")
     attributes = {
-        key: _text(value) for key, value in properties.pick(*names, "SqsManagedSseEnabled", "FifoQueue").items()
+        key: _text(value)
+        for key, value in properties.pick(*names, "SqsManagedSseEnabled", "KmsMasterKeyId", "FifoQueue").items()
     }
     if (redrive := properties.take("RedrivePolicy")) is not None:
         attributes["RedrivePolicy"] = json.dumps(redrive)
@@ -164,6 +128,14 @@ def topic(client: Client, properties: Properties) -> Made:
     return Made(arn, {"TopicArn": arn, "TopicName": name})
 
 
+def topic_policy(client: Client, properties: Properties) -> Made:
+    """Who may do what with topics."""
+    policy, arns = json.dumps(properties.need("PolicyDocument")), properties.need("Topics")
+    for arn in arns:
+        client("sns").set_topic_attributes(TopicArn=arn, AttributeName="Policy", AttributeValue=policy)
+    return Made(arns[0])
+
+
 def user_pool(client: Client, properties: Properties) -> Made:
     """A user pool."""
     cognito = client("cognito-idp")
@@ -171,6 +143,7 @@ def user_pool(client: Client, properties: Properties) -> Made:
         "UsernameAttributes",
         "UsernameConfiguration",
         "AutoVerifiedAttributes",
+        "UserAttributeUpdateSettings",
         "AccountRecoverySetting",
         "MfaConfiguration",
         "Policies",
@@ -198,6 +171,8 @@ def user_pool_client(client: Client, properties: Properties) -> Made:
         "ExplicitAuthFlows",
         "PreventUserExistenceErrors",
         "EnableTokenRevocation",
+        "AllowedOAuthFlowsUserPoolClient",
+        "AuthSessionValidity",
         "AccessTokenValidity",
         "IdTokenValidity",
         "RefreshTokenValidity",
@@ -213,7 +188,8 @@ def log_group(client: Client, properties: Properties) -> Made:
     """A log group."""
     logs, name = client("logs"), properties.need("LogGroupName")
     tags = {tag["Key"]: tag["Value"] for tag in properties.take("Tags", [])}
-    logs.create_log_group(logGroupName=name, tags=tags)
+    arguments = {"kmsKeyId": key} if (key := properties.take("KmsKeyId")) is not None else {}
+    logs.create_log_group(logGroupName=name, tags=tags, **arguments)
     if (days := properties.take("RetentionInDays")) is not None:
         logs.put_retention_policy(logGroupName=name, retentionInDays=int(days))
     arn = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"][0]["arn"]
@@ -268,9 +244,15 @@ TYPES: dict[str, Callable[[Client, Properties], Made]] = {
     "AWS::SQS::Queue": queue,
     "AWS::SQS::QueuePolicy": queue_policy,
     "AWS::SNS::Topic": topic,
+    "AWS::SNS::TopicPolicy": topic_policy,
     "AWS::Cognito::UserPool": user_pool,
     "AWS::Cognito::UserPoolClient": user_pool_client,
     "AWS::Logs::LogGroup": log_group,
     "AWS::IAM::Role": role,
     "AWS::StepFunctions::StateMachine": state_machine,
+    "AWS::KMS::Key": protection.key,
+    "AWS::KMS::Alias": protection.key_alias,
+    "AWS::SecretsManager::Secret": protection.secret,
+    "AWS::EC2::SecurityGroup": protection.security_group,
+    "AWS::EC2::VPCEndpoint": protection.endpoint,
 }

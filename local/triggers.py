@@ -13,7 +13,7 @@ from local.cloud import ACCOUNT, REGION
 from local.functions import Function, FunctionHost
 from local.gaps import RUNNERS
 from local.pollers import Poller, QueuePoller, StreamPoller
-from local.resources import Client, Made
+from local.properties import Client, Made
 from local.scheduler import Scheduler
 
 # Lambda sets these itself and refuses them in a function's configuration.

@@ -7,7 +7,7 @@ from chalicelib.core.errors import InvalidRequestError
 # The user pool's own rules (infra/resources.yaml), held here first so that a weak password
 # is refused alike whether or not the address is taken.
 _PASSWORD_RULES = {
-    r".{10}": "at least 10 characters",
+    r".{12}": "at least 12 characters",
     r"[a-z]": "a small letter",
     r"[A-Z]": "a capital letter",
     r"[0-9]": "a digit",

@@ -153,7 +153,7 @@ def test_the_state_machines_role_is_what_its_definition_does() -> None:
         "sqs:sendMessage": "sqs:SendMessage",
         "sns:publish": "sns:Publish",
     }
-    (policy,) = resources["ImagePipelineRole"]["Properties"]["Policies"]
+    policy, _ = resources["ImagePipelineRole"]["Properties"]["Policies"]
     granted = [each for each in policy["PolicyDocument"]["Statement"] if each["Resource"] != "*"]
     assert {called[each] for each in tasks} == {each["Action"] for each in granted}
 
@@ -222,14 +222,104 @@ def test_operations_on_what_nothing_names_are_an_error() -> None:
         made({"USERS_TABLE": ["dynamodb:TransactWriteItems"]})
 
 
-def test_a_network_and_a_key_of_ones_own_bring_their_rights() -> None:
+def test_a_network_of_ones_own_brings_its_rights() -> None:
     declared: Declared = {"operations": {}, "queue": None, "stream": None}
-    key = "arn:aws:kms:us-east-1:000000000000:key/1"
     settings = CONFIG["stages"]["prod"]["environment_variables"]
-    config = {"subnet_ids": ["subnet-1"], "kms_key_arn": key}
-    found = allowed(policies.document("resize", declared, settings, config))
+    config = {"subnet_ids": ["subnet-1"], "security_group_ids": ["sg-1"]}
+    document = policies.document("resize", declared, settings, config)
+    found = allowed(document)
+    assert {action for action, resource in found if resource == "*"} <= policies.NAMELESS
     assert ("ec2:DescribeNetworkInterfaces", "*") in found
-    assert ("kms:Decrypt", key) in found
+    assert ("ec2:DeleteNetworkInterface", "arn:aws:ec2:us-east-1:000000000000:network-interface/*") in found
+    made_in = {resource.rpartition(":")[2] for action, resource in found if action == "ec2:CreateNetworkInterface"}
+    assert made_in == {"network-interface/*", "subnet/subnet-1", "security-group/sg-1"}
+    for each in document["Statement"]:
+        if each["Sid"].startswith("Network"):
+            assert each["Condition"] == {"Null": {"lambda:SourceFunctionArn": "true"}}, "not for the function's code"
+
+
+# ---------------------------------------------------------------- a customer's key
+
+KEY = "arn:aws:kms:eu-west-1:000000000000:key/00000000-0000-0000-0000-000000000000"
+UNDER_KEY = {
+    **CONFIG,
+    "stages": {
+        **CONFIG["stages"],
+        "prod": {**CONFIG["stages"]["prod"], "kms_key_arn": KEY},
+    },
+}
+UNDER_KEY_PROD = policies.documents(DECLARED, UNDER_KEY, "prod")
+
+
+def on_key(document: Any) -> dict[str, set[str]]:
+    """By action of KMS, the services that it may be done through."""
+    return {
+        each["Action"][0]: {
+            service.partition(".")[0] for service in each["Condition"]["StringEquals"]["kms:ViaService"]
+        }
+        for each in document["Statement"]
+        if each["Sid"] in {"KeyToRead", "KeyToWrite"}
+    }
+
+
+@pytest.mark.parametrize("function", UNDER_KEY_PROD)
+def test_the_key_is_used_through_services_and_for_nothing_but_what_they_encrypt(function: str) -> None:
+    document = UNDER_KEY_PROD[function]
+    findings = parliament.analyze_policy_string(json.dumps(document)).findings
+    assert not [(each.issue, each.detail, each.location) for each in findings]
+    assert len(json.dumps(document, separators=(",", ":"))) <= 10_240
+    added = [each for each in document["Statement"] if each not in PROD[function]["Statement"]]
+    assert {each["Sid"] for each in added} <= {"Environment", "KeyToRead", "KeyToWrite"}
+    for each in added:
+        assert each["Resource"] == [KEY]
+        assert each["Condition"]
+    lambda_arn = f"arn:aws:lambda:us-east-1:000000000000:function:{policies.lambda_name(function, 'prod')}"
+    (environment,) = (each for each in added if each["Sid"] == "Environment")
+    assert environment["Condition"] == {
+        "StringLike": {"kms:EncryptionContext:aws:lambda:FunctionArn": [lambda_arn, f"{lambda_arn}:*"]}
+    }
+    reached = {action.partition(":")[0] for action, resource in allowed(document) if resource != "*"}
+    assert set().union(*on_key(document).values()) <= reached
+
+
+def test_each_function_has_the_rights_on_the_key_that_its_own_work_asks_for() -> None:
+    # Bytes in and out, a usage record, and the queue of critical errors.
+    assert on_key(UNDER_KEY_PROD["resize"]) == {
+        "kms:Decrypt": {"s3", "dynamodb", "sqs", "ssm"},
+        "kms:GenerateDataKey": {"s3", "sqs"},
+    }
+    # Reads the original and writes no file.
+    assert "s3" not in on_key(UNDER_KEY_PROD["validation"])["kms:GenerateDataKey"]
+    assert "secretsmanager" in on_key(UNDER_KEY_PROD["nightly_sync"])["kms:Decrypt"]
+    assert "secretsmanager" not in on_key(UNDER_KEY_PROD["image_changes"])["kms:Decrypt"]
+    assert "sns" in on_key(UNDER_KEY_PROD["monthly_report"])["kms:GenerateDataKey"]
+    # Uploads in parts read the parts again.
+    assert "s3" in on_key(UNDER_KEY_PROD["quarterly_archive"])["kms:Decrypt"]
+    # Reads no object, and deletes some.
+    assert "s3" not in on_key(UNDER_KEY_PROD["s3_event"])["kms:Decrypt"]
+
+
+@pytest.mark.parametrize(
+    ("operations", "expected"),
+    [
+        ({"USERS_TABLE": ["dynamodb:PutItem"]}, {"kms:Decrypt": {"dynamodb"}}),
+        ({"USERS_TABLE": ["dynamodb:DescribeTable"]}, {}),
+        ({"S3_INPUT_BUCKET": ["s3:DeleteObjects", "s3:ListObjectsV2"]}, {}),
+        ({"S3_INPUT_BUCKET": ["s3:HeadObject"]}, {"kms:Decrypt": {"s3"}}),
+        ({"ACTIONS_QUEUE_URL": ["sqs:GetQueueAttributes", "sqs:DeleteMessageBatch"]}, {}),
+        ({"STEP_FUNCTIONS_ARN": ["stepfunctions:StartExecution"]}, {}),
+    ],
+)
+def test_a_call_asks_for_the_key_where_it_reaches_what_is_encrypted(
+    operations: dict[str, list[str]], expected: dict[str, set[str]]
+) -> None:
+    declared: Declared = {"operations": operations, "queue": None, "stream": None}
+    settings = CONFIG["stages"]["prod"]["environment_variables"]
+    assert on_key(policies.document("resize", declared, settings, {"kms_key_arn": KEY})) == expected
+
+
+def test_without_a_key_nobody_speaks_of_one() -> None:
+    assert "kms:" not in json.dumps(PROD)
 
 
 # ---------------------------------------------------------------------- the stages

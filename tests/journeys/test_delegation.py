@@ -37,11 +37,11 @@ def partner(machine: Machine, function: pytest.MonkeyPatch) -> Iterator[Partner]
         # The tests send the callbacks themselves.
         started.callback_delay = 600
         secrets = machine.client("secretsmanager")
-        secrets.create_secret(Name=SECRET, SecretString=started.secret)
+        secrets.put_secret_value(SecretId=SECRET, SecretString=started.secret)
         function.setenv("CUSTOM_ACTION_TYPES", "TRANSLATE,SCAN")
         function.setenv("API_BASE_URL", "https://api.example.com")
         yield started
-        secrets.delete_secret(SecretId=SECRET, ForceDeleteWithoutRecovery=True)
+        secrets.put_secret_value(SecretId=SECRET, SecretString="{}")
 
 
 def process(user: User, photo: str) -> Any:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from infra import template
 from local.errors import ProvisionError
 from local.provision import provision
 from tests.machine.conftest import BUCKET, Tiny
@@ -39,6 +40,74 @@ def test_a_table_has_all_that_the_template_says(tiny: Tiny) -> None:
     assert backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED"
 
 
+@pytest.fixture(scope="module")
+def under_key(tiny: Tiny) -> Any:
+    """All that the template makes where the customer has a key of their own."""
+    given = {"Stage": "locked", "BucketSuffix": "machine", "CustomerKey": "true", "LogRetentionDays": "90"}
+    return provision(template.load(), given, tiny.client, PSEUDO)
+
+
+def test_a_customers_key_encrypts_what_rests(tiny: Tiny, under_key: Any) -> None:
+    key = under_key["EncryptionKey"].attributes["Arn"]
+    kms = tiny.client("kms")
+    assert kms.describe_key(KeyId="alias/darkroom-locked")["KeyMetadata"]["Arn"] == key
+    assert kms.get_key_rotation_status(KeyId=key)["KeyRotationEnabled"]
+    rules = tiny.client("s3").get_bucket_encryption(Bucket="darkroom-locked-input-machine")
+    by_default = rules["ServerSideEncryptionConfiguration"]["Rules"][0]["ApplyServerSideEncryptionByDefault"]
+    assert by_default == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
+    table = tiny.client("dynamodb").describe_table(TableName="darkroom-locked-users")["Table"]
+    assert table["SSEDescription"]["KMSMasterKeyArn"] == key
+    queue = under_key["UploadsQueue"].ref
+    told = tiny.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
+    assert told["KmsMasterKeyId"] == key
+    topic = tiny.client("sns").get_topic_attributes(TopicArn=under_key["OperatorsTopic"].ref)["Attributes"]
+    assert topic["KmsMasterKeyId"] == key
+    secret = tiny.client("secretsmanager").describe_secret(SecretId="darkroom/locked/external-services")
+    assert secret["KmsKeyId"] == key
+    groups = tiny.client("logs").describe_log_groups(logGroupNamePrefix="/aws/apigateway/darkroom-locked")["logGroups"]
+    assert [(each["kmsKeyId"], each["retentionInDays"]) for each in groups] == [(key, 90)]
+
+
+def test_without_one_each_service_encrypts_by_its_own(tiny: Tiny) -> None:
+    assert "EncryptionKey" not in tiny.machine.made
+    queue = tiny.resource("UploadsQueue")
+    told = tiny.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
+    assert told["SqsManagedSseEnabled"] == "true"
+    assert "KmsMasterKeyId" not in told
+
+
+def test_topics_take_what_comes_over_tls(tiny: Tiny) -> None:
+    topic = tiny.client("sns").get_topic_attributes(TopicArn=tiny.resource("NotificationsTopic"))["Attributes"]
+    assert "aws:SecureTransport" in topic["Policy"]
+
+
+def test_the_secret_of_the_external_services_is_there_and_names_none(tiny: Tiny) -> None:
+    held = tiny.client("secretsmanager").get_secret_value(SecretId="darkroom/tiny/external-services")
+    assert held["SecretString"] == "{}"
+
+
+def test_a_network_has_a_group_that_calls_over_tls_alone_and_ways_to_what_is_called(tiny: Tiny) -> None:
+    ec2 = tiny.client("ec2")
+    vpc = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
+    subnets = ",".join(each["SubnetId"] for each in ec2.describe_subnets()["Subnets"][:2])
+    tables = ec2.describe_route_tables()["RouteTables"][0]["RouteTableId"]
+    whole = template.load()
+    of_network = {
+        name: each
+        for name, each in whole["Resources"].items()
+        if each.get("Condition") in ("WithNetwork", "WithRoutes")
+    }
+    given = {"Stage": "walled", "BucketSuffix": "machine", "VpcId": vpc, "SubnetIds": subnets, "RouteTableIds": tables}
+    made = provision({**whole, "Resources": of_network}, given, tiny.client, PSEUDO)
+    groups = ec2.describe_security_groups(GroupIds=[made["FunctionsSecurityGroup"].ref])["SecurityGroups"]
+    (outward,) = groups[0]["IpPermissionsEgress"]
+    assert (outward["FromPort"], outward["ToPort"], groups[0]["IpPermissions"]) == (443, 443, [])
+    endpoints = ec2.describe_vpc_endpoints()["VpcEndpoints"]
+    inside = {each["ServiceName"].rpartition(".")[2]: each for each in endpoints}
+    assert inside["sqs"]["SubnetIds"] == subnets.split(",")
+    assert inside["s3"]["RouteTableIds"] == [tables]
+
+
 def test_settings_that_are_not_in_the_environment_are_stored(tiny: Tiny) -> None:
     stored = tiny.client("ssm").get_parameters_by_path(Path="/darkroom/tiny", Recursive=True, WithDecryption=True)
     values = {each["Name"].rsplit("/", 1)[1]: (each["Type"], each["Value"]) for each in stored["Parameters"]}
@@ -66,9 +135,46 @@ def test_an_unknown_property_deep_inside_is_named(tiny: Tiny) -> None:
 
 
 def test_an_unknown_attribute_of_a_resource_is_named(tiny: Tiny) -> None:
-    odd = {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "odd"}, "Condition": "Never"}
-    with pytest.raises(ProvisionError, match="Condition"):
+    odd = {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "odd"}, "CreationPolicy": {}}
+    with pytest.raises(ProvisionError, match="CreationPolicy"):
         _provision(tiny, {"Odd": odd})
+
+
+def test_what_its_condition_rules_out_is_not_made(tiny: Tiny) -> None:
+    def topic(name: Any, **more: Any) -> dict[str, Any]:
+        return {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": name}, **more}
+
+    chosen = {"Fn::If": ["Big", "big-one", "small-one"]}
+    nameless = {"Fn::If": ["Big", {"Ref": "AWS::NoValue"}, "shown"]}
+    resources = {
+        "Chosen": topic(chosen),
+        "Never": topic("never", Condition="Small"),
+        "Plain": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "plain", "DisplayName": nameless}},
+    }
+    parameters = {"Size": {"Type": "String", "Default": "big"}, "Colour": {"Type": "String"}}
+    big = {"Fn::And": [{"Fn::Equals": [{"Ref": "Size"}, "big"]}, {"Fn::Not": [{"Condition": "Blue"}]}]}
+    conditions = {
+        "Big": big,
+        "Small": {"Fn::Not": [{"Condition": "Big"}]},
+        "Blue": {"Fn::Or": [{"Fn::Equals": [{"Ref": "Colour"}, "blue"]}, {"Fn::Equals": [{"Ref": "Colour"}, "navy"]}]},
+    }
+    whole = {"Parameters": parameters, "Conditions": conditions, "Resources": resources}
+    made = provision(whole, {"Colour": "red"}, tiny.client, PSEUDO)
+    assert sorted(made) == ["Chosen", "Plain"]
+    assert made["Chosen"].ref.endswith(":big-one")
+    assert tiny.client("sns").get_topic_attributes(TopicArn=made["Plain"].ref)["Attributes"]["DisplayName"] == ""
+    del resources["Chosen"], resources["Plain"]
+    assert sorted(provision(whole, {"Colour": "blue"}, tiny.client, PSEUDO)) == ["Never"]
+
+
+@pytest.mark.parametrize(
+    ("conditions", "message"),
+    [({}, "Big"), ({"Big": {"Fn::Odd": []}}, "Fn::Odd"), ({"Big": "true"}, "true")],
+)
+def test_a_condition_that_cannot_be_judged_is_named(tiny: Tiny, conditions: dict[str, Any], message: str) -> None:
+    odd = {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "odd"}, "Condition": "Big"}
+    with pytest.raises(ProvisionError, match=message):
+        provision({"Conditions": conditions, "Resources": {"Odd": odd}}, {}, tiny.client, PSEUDO)
 
 
 @pytest.mark.parametrize(
