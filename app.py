@@ -32,7 +32,7 @@ from chalicelib import (
     webhooks,
 )
 from chalicelib.accounts import schemas
-from chalicelib.core import answers, config, idempotency, limits, signatures, tools
+from chalicelib.core import answers, config, idempotency, limits, log, signatures, tools
 from chalicelib.core import mcp as protocol
 from chalicelib.core.access import setup_validated, validated
 from chalicelib.core.grants import (
@@ -67,11 +67,12 @@ CORS = CORSConfig(
         "Authorization",
         "Content-Type",
         idempotency.HEADER,
+        log.CORRELATION_HEADER,
         "Mcp-Protocol-Version",
         "Mcp-Method",
         "Mcp-Name",
     ],
-    expose_headers=["Retry-After", idempotency.REPLAYED, *limits.HEADERS],
+    expose_headers=["Retry-After", idempotency.REPLAYED, log.CORRELATION_HEADER, *limits.HEADERS],
     max_age=3600,
 )
 

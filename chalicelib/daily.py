@@ -37,8 +37,10 @@ def nothing_more(entries: list[Entry]) -> list[dict[str, Any]]:
     return []
 
 
-def add_once(entries: Iterable[Entry], also: Callable[[list[Entry]], list[dict[str, Any]]] = nothing_more) -> None:
-    """Adds what each entry says, unless its event was added before; all at once, or nothing.
+def add_once(
+    entries: Iterable[Entry], also: Callable[[list[Entry]], list[dict[str, Any]]] = nothing_more
+) -> list[Entry]:
+    """Adds what each entry says, unless its event was added before; all at once, or nothing. Gives those added now.
 
     `also` gives further writes that belong to the entries that it is handed: asked again for each try, as a
     condition of theirs may have failed.
@@ -47,20 +49,22 @@ def add_once(entries: Iterable[Entry], also: Callable[[list[Entry]], list[dict[s
         ConditionFailedError: others kept changing what `also` writes.
     """
     waiting = list({entry.event_id: entry for entry in entries}.values())
+    added: list[Entry] = []
     for start in range(0, len(waiting), _EVENTS_AT_ONCE):
-        _add_once(waiting[start : start + _EVENTS_AT_ONCE], also)
+        added += _add_once(waiting[start : start + _EVENTS_AT_ONCE], also)
+    return added
 
 
-def _add_once(entries: list[Entry], also: Callable[[list[Entry]], list[dict[str, Any]]]) -> None:
+def _add_once(entries: list[Entry], also: Callable[[list[Entry]], list[dict[str, Any]]]) -> list[Entry]:
     for tries_left in reversed(range(_TRIES)):
         expires = int(time.time()) + _MARK_SECONDS
         marks = [DAILY.creating({**DAILY.key(f"seen#{each.event_id}", "seen"), "ttl": expires}) for each in entries]
         sums = [DAILY.adding(DAILY.key(scope, f"{day}#{what}"), by) for (scope, day, what), by in _total(entries)]
         if not entries:
-            return
+            break
         try:
             transact(*marks, *sums, *also(entries))
-            return
+            break
         except ConditionFailedError as refused:
             before = [entry for place, entry in enumerate(entries) if place in refused.writes]
             if before:
@@ -68,6 +72,7 @@ def _add_once(entries: list[Entry], also: Callable[[list[Entry]], list[dict[str,
             entries = [entry for entry in entries if entry not in before]
             if entries and not tries_left:
                 raise
+    return entries
 
 
 def _total(entries: Iterable[Entry]) -> Iterator[tuple[Row, dict[str, Any]]]:

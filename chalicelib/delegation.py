@@ -73,13 +73,14 @@ def _callback_url(action: Action) -> dict[str, str]:
 
 
 def _settled(action: Action, told: Mapping[str, Any]) -> Action:
-    """The action as the service's words leave it."""
+    """The action as the service's words leave it. Its end is told of the work that began it, whoever asks."""
     said = str(told["status"])
     end = _ENDS.get(said.lower())
-    if end is Status.COMPLETED:
-        return actions.complete(action, result=_result(told), external_status=said)
-    if end is Status.FAILED:
-        return actions.fail(action, ExternalServiceError.code, _sentence(told), external_status=said)
+    with log.following(action.correlation_id):
+        if end is Status.COMPLETED:
+            return actions.complete(action, result=_result(told), external_status=said)
+        if end is Status.FAILED:
+            return actions.fail(action, ExternalServiceError.code, _sentence(told), external_status=said)
     return action
 
 

@@ -42,7 +42,8 @@ def take_upload(key: str, size: int, version: str | None) -> bool:
     """
     image = images.uploaded(key, size, version)
     if image is not None:
-        _enqueue(image.message())
+        with log.following(image.correlation_id):
+            _enqueue(image.message())
         return True
     log.info("UPLOAD_IGNORED", s3Key=key)
     if version is not None and images.is_left_over(key, version):
@@ -53,7 +54,8 @@ def take_upload(key: str, size: int, version: str | None) -> bool:
 def send_on(image: Image) -> None:
     """Queues the message that leads an unfinished image on: to the execution that its row names, or to its first."""
     before = None if image.execution is None else images.previous_execution(image.execution)
-    _enqueue(image.message() if before is None else {**image.message(), "retryOf": before})
+    with log.following(image.correlation_id):
+        _enqueue(image.message() if before is None else {**image.message(), "retryOf": before})
 
 
 def send_again(image: Image) -> None:
@@ -70,6 +72,7 @@ def announce_failure(image: Image) -> None:
         "status": str(image.status),
         "execution": image.execution,
         "reason": image.reason,
+        "correlationId": image.correlation_id or log.correlation_id(),
     }
     aws.client("sns").publish(
         TopicArn=config.get("SNS_TOPIC_ARN"),
@@ -109,7 +112,9 @@ def start_executions(event: Mapping[str, Any]) -> None:
     failures: list[Exception] = []
     for record in event["Records"]:
         try:
-            _start(json.loads(record["body"]))
+            message = json.loads(record["body"])
+            with log.following(message.get("correlationId")):
+                _start(message)
             done.append(record)
         except Exception as error:
             log.error("EXECUTION_NOT_STARTED", error, messageId=record.get("messageId"))
@@ -129,7 +134,7 @@ def _start(message: Mapping[str, Any]) -> None:
         "objectVersion": image.object_version or "null",
         "execution": image.execution,
         "apiKeyId": image.api_key_id,
-        "correlationId": message.get("correlationId") or image.execution,
+        "correlationId": log.correlation_id(),
     }
     aws.client("stepfunctions").start_execution(
         stateMachineArn=config.get("STEP_FUNCTIONS_ARN"), name=image.execution, input=json.dumps(step)

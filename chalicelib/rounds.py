@@ -87,7 +87,7 @@ class Round:
         if self.dry:
             return len(deals)
         with ThreadPoolExecutor(max_workers=_THREADS) as threads:
-            under_way = [threads.submit(deal) for deal in deals]
+            under_way = [threads.submit(log.carried(deal)) for deal in deals]
         return sum(self._done(done.result) for done in under_way)
 
     def _done(self, deal: Callable[[], bool]) -> bool:

@@ -53,6 +53,7 @@ def create(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
         created_at=records.now(),
         file_size=file_size,
         api_key_id=user.api_key_id,
+        correlation_id=log.correlation_id(),
     )
     images.create(image)
     log.info("UPLOAD_CREATED", imageId=image_id, userId=user.id, fileType=file_type, fileSize=file_size)

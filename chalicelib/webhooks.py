@@ -8,6 +8,9 @@ from typing import Any
 from chalicelib import external, users
 from chalicelib.core import log, records, signatures
 
+# For ourselves: whose it is, and the work that it belongs to.
+_OURS = {"userId", "correlationId"}
+
 
 def deliver(event: Mapping[str, Any]) -> None:
     """Delivers each of a topic's records to its user's webhook, if they named one.
@@ -24,7 +27,7 @@ def _deliver(notification: Mapping[str, Any]) -> None:
     webhook = None if user is None else user.preferences.get("webhook")
     if user is None or webhook is None or user.webhook_secret is None:
         return
-    body = records.to_json({key: value for key, value in notification.items() if key != "userId"}).encode()
+    body = records.to_json({key: value for key, value in notification.items() if key not in _OURS}).encode()
     headers = {
         "Content-Type": "application/json",
         signatures.HEADER: signatures.sign(user.webhook_secret, int(time.time()), body),

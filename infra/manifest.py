@@ -11,6 +11,14 @@ from chalicelib.schedules import SCHEDULES
 Schemas = dict[str, dict[str, Any]]
 
 
+def application() -> Any:
+    """The Chalice application; whoever has not said which stage it is imported for has it as the machine of one's."""
+    os.environ.setdefault("STAGE", "local")
+    from app import app
+
+    return app
+
+
 def routes(app: Any) -> Iterator[tuple[str, str, Any]]:
     """Each route's method, path and view."""
     for path, methods in app.routes.items():
@@ -72,10 +80,7 @@ def _touches(function: Any) -> str:
 
 
 def main() -> None:
-    os.environ.setdefault("STAGE", "local")
-    from app import app
-
-    for line in lines(app):
+    for line in lines(application()):
         print(line)
 
 

@@ -5,11 +5,10 @@ from typing import Any, TypedDict
 
 from chalice.app import DynamoDBEventConfig, SQSEventConfig
 
-from chalicelib.core import grants
+from chalicelib.core import grants, tracking
 from infra import manifest
 
-# Chalice's name for the function that serves all routes.
-API = "api_handler"
+API = tracking.API
 
 
 class Declared(TypedDict):

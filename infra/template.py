@@ -1,8 +1,15 @@
-"""resources.yaml as one plain CloudFormation document: short tags spelled out, the state machine's text put in."""
+"""resources.yaml as one plain CloudFormation document: short tags spelled out, the state machine's text put in.
 
+    python -m infra template --stage prod
+
+What stands in AWS of a stage is that and what watches its functions: log groups, alarms and a dashboard.
+"""
+
+import argparse
 import copy
 import functools
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +17,7 @@ import yaml
 
 HERE = Path(__file__).parent
 SOURCE = HERE / "resources.yaml"
+DEFAULT_STAGE = "prod"
 
 Template = dict[str, Any]
 
@@ -53,8 +61,44 @@ def _read(source: Path) -> Template:
     return template
 
 
+def whole(stage: str, config: Mapping[str, Any] | None = None) -> Template:
+    """All that CloudFormation makes for a stage: the resources, and what watches the functions as that stage has them.
+
+    It takes CloudFormation's parameters as `load` does, and those of the alarms beside them.
+
+    Raises:
+        KeyError: .chalice/config.json has no such stage.
+    """
+    # They know the application: the machine of one, which has no use for them, starts without.
+    from infra import alarms, dashboard, log_groups, manifest, settings
+
+    template = load()
+    config = config or json.loads(settings.CONFIG.read_text())
+    functions = alarms.functions(manifest.application(), config, stage)
+    api = alarms.api_of(config, stage)
+    watching = {
+        **log_groups.resources(each.name for each in functions),
+        **alarms.resources(functions, template["Resources"], api),
+        **dashboard.resources(functions, template["Resources"], api),
+    }
+    return {
+        **template,
+        "Parameters": {**template["Parameters"], **alarms.PARAMETERS},
+        "Conditions": {**template.get("Conditions", {}), **alarms.CONDITIONS},
+        "Resources": {**template["Resources"], **watching},
+    }
+
+
+def show(stage: str) -> None:
+    from infra import settings
+
+    print(json.dumps(whole(stage, settings.with_stage(stage)), indent=2))
+
+
 def main() -> None:
-    print(json.dumps(load(), indent=2))
+    parser = argparse.ArgumentParser(prog="python -m infra.template", description=__doc__)
+    parser.add_argument("--stage", default=DEFAULT_STAGE)
+    show(parser.parse_args().stage)
 
 
 if __name__ == "__main__":

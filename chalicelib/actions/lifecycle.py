@@ -20,7 +20,14 @@ class ActionFinishedError(ConflictError):
 
 def begin(user: Caller, action_type: str, metadata: Mapping[str, Any]) -> Action:
     """The action's row, PENDING: written before any of its work is done."""
-    action = Action(user.id, records.new_id("act"), action_type, records.now(), metadata=metadata)
+    action = Action(
+        user.id,
+        records.new_id("act"),
+        action_type,
+        records.now(),
+        metadata=metadata,
+        correlation_id=log.correlation_id(),
+    )
     ACTIONS.create(action.to_item())
     log.info("ACTION_STARTED", actionId=action.action_id, actionType=action_type, userId=user.id)
     return action
@@ -112,7 +119,7 @@ def _with_notes(end: dict[str, Any], notes: Sequence[dict[str, Any]]) -> None:
 
 def enqueue(action: Action) -> None:
     """Leaves the action's work to the queue."""
-    body = {"userId": action.user_id, "actionId": action.action_id, "correlationId": log.correlation_id()}
+    body = {"userId": action.user_id, "actionId": action.action_id, "correlationId": action.correlation_id}
     aws.client("sqs").send_message(QueueUrl=config.get("ACTIONS_QUEUE_URL"), MessageBody=records.to_json(body))
 
 

@@ -62,7 +62,8 @@ class File:
 class Action:
     """One action of one user. `reason` is "CODE: sentence" where it failed; times are ISO 8601 UTC.
 
-    `metadata` is what was asked for, `result` what came of it beside `files`; `progress` counts records.
+    `metadata` is what was asked for, `result` what came of it beside `files`; `progress` counts records;
+    `correlation_id` is of the request that began it.
     """
 
     user_id: str
@@ -79,6 +80,7 @@ class Action:
     external_status: str | None = None
     external_path: str | None = None
     completed_at: str | None = None
+    correlation_id: str | None = None
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> Self:
@@ -98,6 +100,7 @@ class Action:
             external_status=item.get("externalStatus"),
             external_path=item.get("externalPath"),
             completed_at=item.get("completedAt"),
+            correlation_id=item.get("correlationId"),
         )
 
     def to_item(self) -> dict[str, Any]:
@@ -109,6 +112,7 @@ class Action:
             "createdAt": self.created_at,
             "status": str(self.status),
             "metadata": self.metadata,
+            "correlationId": self.correlation_id,
             **unfinished(self.created_at),
         }
 

@@ -145,13 +145,17 @@ def _run(operation: Operation, needs: grants.Grants, path: dict[str, str]) -> Re
     request_id = str(getattr(lambda_context, "aws_request_id", ""))
     endpoint = f"{request.method} {request.context.get('resourcePath', request.path)}"
     memory_mb = int(getattr(lambda_context, "memory_limit_in_mb", 0)) or None
-    with log.context(request_id), tracking.track(operation.name, endpoint, "HTTP", memory_mb) as execution:
+    correlation_id = log.accepted(request.headers.get(log.CORRELATION_HEADER))
+    with (
+        log.context(request_id, correlation_id),
+        tracking.track(operation.name, endpoint, "HTTP", memory_mb) as execution,
+    ):
         call = _Call(operation, needs, path, request, execution)
         try:
             answer = answers.of(call.result())
         except Exception as error:
             answer = answers.of_failure(error, execution, request_id)
-        answer.headers.update({**call.rate, **call.replayed})
+        answer.headers.update({**call.rate, **call.replayed, log.CORRELATION_HEADER: log.correlation_id()})
         _audit(operation, execution, call.source, request_id)
         return answer
 

@@ -48,7 +48,7 @@ def _record(error: BaseException, operation: str) -> dict[str, Any]:
         "operation": operation,
         "functionName": config.function_name(),
         "stage": config.stage(),
-        "correlationId": log.correlation_id(),
+        "correlationId": log.correlation_id(error),
         "timestamp": records.now(),
         "trace": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
     }

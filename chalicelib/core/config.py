@@ -3,12 +3,13 @@
 import functools
 import os
 from collections.abc import Iterable
-from typing import Any
-
-from aws_lambda_powertools.utilities.parameters import SSMProvider
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.core import aws
 from chalicelib.core.errors import MissingConfigError
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.parameters import SSMProvider
 
 VERSION = "0.1.0"
 
@@ -129,7 +130,10 @@ _absent: set[str] = set()
 
 
 @functools.cache
-def _provider() -> SSMProvider:
+def _provider() -> "SSMProvider":
+    # Where the environment names all there is, nobody looks elsewhere.
+    from aws_lambda_powertools.utilities.parameters import SSMProvider
+
     return SSMProvider(boto3_client=aws.client("ssm"))
 
 
@@ -167,6 +171,11 @@ def schedules_off() -> frozenset[str]:
 def function_name() -> str:
     """The running function's name at AWS; the API under `chalice local` has none."""
     return os.environ.get("AWS_LAMBDA_FUNCTION_NAME", f"{service()}-{stage()}")
+
+
+def is_traced() -> bool:
+    """Whether X-Ray keeps the trace of what runs now: Lambda says so ("Defined runtime environment variables")."""
+    return "AWS_LAMBDA_FUNCTION_NAME" in os.environ and "Sampled=1" in os.environ.get("_X_AMZN_TRACE_ID", "")
 
 
 def function_memory_mb() -> int:

@@ -7,10 +7,10 @@ import json
 import logging
 import re
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging.formatter import BasePowertoolsFormatter
@@ -36,13 +36,25 @@ _SECRET_KEYS = frozenset({"code", "session", "answer", "key", "signature", "poli
 _SECRET_FORMS = re.compile(r"drk_[\w-]{16,}|eyJ[\w-]{8,}(?:\.[\w-]*){1,4}|\b(?i:bearer|basic)\s+[\w.~+/=-]{12,}")
 _SIGNED_URL_MARKS = ("X-Amz-Signature=", "X-Amz-Credential=", "Signature=")
 
+# By this name a caller gives the identity of the work that a request belongs to, and is told it.
+CORRELATION_HEADER = "X-Correlation-Id"
+# What can stand in a line, a message, a header and a query of the logs as it is; a UUID has 36 characters.
+_CORRELATION_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+Result = TypeVar("Result")
+
 
 @dataclass(frozen=True)
 class Context:
-    """Whose line it is: the request at hand, and the identity that follows the work from function to function."""
+    """Whose line it is: the request at hand, and the identity that follows the work from function to function.
+
+    `followed` are the identities of all work that the run came across.
+    """
 
     request_id: str = ""
     correlation_id: str = ""
+    followed: set[str] = field(default_factory=set)
 
 
 _NOBODY = Context()
@@ -59,8 +71,58 @@ def context(request_id: str, correlation_id: str | None = None) -> Iterator[None
         _context.reset(token)
 
 
-def correlation_id() -> str:
-    return _context.get().correlation_id
+@contextlib.contextmanager
+def following(correlation_id: str | None) -> Iterator[None]:
+    """Every line written inside belongs to the work of that identity, where it is known.
+
+    So does an error that is raised inside, wherever it is written down.
+    """
+    about = _context.get()
+    identity = accepted(correlation_id) or about.correlation_id
+    about.followed.add(identity)
+    token = _context.set(replace(about, correlation_id=identity))
+    try:
+        yield
+    except Exception as error:
+        error.__dict__.setdefault(_WORK, identity)
+        raise
+    finally:
+        _context.reset(token)
+
+
+# Where an error carries the identity of the work that it broke.
+_WORK = "correlation_id"
+
+
+def carried(work: Callable[..., Result]) -> Callable[..., Result]:
+    """The same work for another thread: its lines belong to what is at hand here and now."""
+    about = _context.get()
+
+    @functools.wraps(work)
+    def run(*arguments: Any) -> Result:
+        with context(about.request_id, about.correlation_id):
+            return work(*arguments)
+
+    return run
+
+
+def accepted(correlation_id: Any) -> str | None:
+    """An identity that came from elsewhere, if it is fit to stand in our lines: short, plain, and no secret."""
+    if not isinstance(correlation_id, str) or _CORRELATION_ID.fullmatch(correlation_id) is None:
+        return None
+    return None if _SECRET_FORMS.search(correlation_id) else correlation_id
+
+
+def correlation_id(of: BaseException | None = None) -> str:
+    """The identity of the work at hand, or of the work that an error broke."""
+    identity: str = getattr(of, _WORK, None) or _context.get().correlation_id
+    return identity
+
+
+def whole_run() -> str:
+    """The identity of what a run was for: of all that it came across, if that was one piece of work."""
+    followed = _context.get().followed
+    return next(iter(followed)) if len(followed) == 1 else correlation_id()
 
 
 def request_id() -> str:
@@ -89,23 +151,31 @@ def _write(level: int, event: str, metadata: Mapping[str, Any], cause: BaseExcep
             "trace": traceback.format_tb(cause.__traceback__)[-5:],
         }
     write = {logging.INFO: _logger().info, logging.WARNING: _logger().warning, logging.ERROR: _logger().error}[level]
-    write(event, extra={"metadata": described})
+    write(event, extra={"metadata": described, "correlation_id": correlation_id(cause)})
+
+
+def line(
+    level: str, event: str, metadata: Mapping[str, Any], at: datetime | None = None, correlation: str | None = None
+) -> dict[str, Any]:
+    """The eight fields of a line of the log, in their order; `at` is now, and `correlation` the work at hand's."""
+    return {
+        "timestamp": (at or datetime.now(UTC)).isoformat(timespec="milliseconds"),
+        "level": level,
+        "event": event,
+        "metadata": redact(metadata),
+        "environment": config.stage(),
+        "functionName": config.function_name(),
+        "requestId": request_id(),
+        "correlationId": correlation or correlation_id(),
+    }
 
 
 class _LineFormatter(BasePowertoolsFormatter):
     def format(self, record: logging.LogRecord) -> str:
-        about = _context.get()
-        line = {
-            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname,
-            "event": record.getMessage(),
-            "metadata": redact(getattr(record, "metadata", {})),
-            "environment": config.stage(),
-            "functionName": config.function_name(),
-            "requestId": about.request_id,
-            "correlationId": about.correlation_id,
-        }
-        return json.dumps(line, default=str, ensure_ascii=False)
+        at = datetime.fromtimestamp(record.created, UTC)
+        metadata, correlation = getattr(record, "metadata", {}), getattr(record, "correlation_id", None)
+        written = line(record.levelname, record.getMessage(), metadata, at, correlation)
+        return json.dumps(written, default=str, ensure_ascii=False)
 
     def append_keys(self, **additional_keys: Any) -> None:
         """Every line has the same fields; there is nothing to append to."""

@@ -1,6 +1,7 @@
 """The one clock: how long each operation and function ran, what it cost, and how it ended, as usage records."""
 
 import functools
+import json
 import platform
 import resource
 import secrets
@@ -12,13 +13,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar, overload
 
-from chalicelib.core import alerts, config, grants, log, records
+from chalicelib.core import alerts, config, grants, log, metrics, records, tracing
 from chalicelib.core.errors import DarkroomError
 from chalicelib.core.grants import DynamoDBOperation, required_env_vars
 from chalicelib.core.table import Table
 
 USAGE = Table("USAGE_METRICS_DYNAMO_TABLE", "account", "timestamp")
 SYSTEM_ACCOUNT = "system"
+# Chalice's name for the function that serves all routes.
+API = "api_handler"
 
 # Dollars a GB-second and a request, us-east-1, first tier: aws.amazon.com/lambda/pricing, read 2026-11.
 PRICE_PER_GB_SECOND = {"x86_64": 0.0000166667, "arm64": 0.0000133334}
@@ -43,6 +46,8 @@ class Execution:
     api_key_id: str | None = None
     error_type: str | None = None
     recorded: bool = True
+    # Whether it broke: not what a caller, or the file at hand, is refused for.
+    broke: bool = False
     # For an audit trail: who acts, whether this is for one, what was asked for and given, what was told of a failure.
     actor: str | None = None
     audited: bool = False
@@ -51,6 +56,7 @@ class Execution:
     told: DarkroomError | None = None
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     started: float = field(default_factory=time.perf_counter)
+    duration_ms: float = 0.0
 
     def caller_is(self, user: str, api_key_id: str | None = None) -> None:
         self.account = self.user = self.actor = user
@@ -69,12 +75,23 @@ class Execution:
         """`ok`, or the code of the failure that the caller was told of."""
         return (self.error_type or "ok") if self.told is None else self.told.code
 
+    @property
+    def function(self) -> str:
+        """The name of the Lambda function that this is a run of."""
+        return API if self.event_source == "HTTP" else self.operation
+
+    @property
+    def cost(self) -> float:
+        return lambda_cost(self.duration_ms, self.memory_allocated_mb)
+
     def failed(self, error: BaseException | str) -> None:
         self.error_type = error if isinstance(error, str) else type(error).__name__
 
+    def ended(self) -> None:
+        self.duration_ms = (time.perf_counter() - self.started) * 1000
+
     def record(self) -> dict[str, Any]:
         """The usage record: duration in ms, memory in MB, cost in dollars; it expires after USAGE_KEEP_DAYS."""
-        duration_ms = (time.perf_counter() - self.started) * 1000
         expires = self.started_at + timedelta(days=config.integer("USAGE_KEEP_DAYS"))
         return {
             "account": self.account,
@@ -85,10 +102,10 @@ class Execution:
             "operation": self.operation,
             "endpoint": self.endpoint,
             "event_source": self.event_source,
-            "duration_ms": round(duration_ms, 3),
+            "duration_ms": round(self.duration_ms, 3),
             "memory_used_mb": _memory_used_mb(),
             "memory_allocated_mb": self.memory_allocated_mb,
-            "lambda_cost": lambda_cost(duration_ms, self.memory_allocated_mb),
+            "lambda_cost": self.cost,
             "success": self.error_type is None,
             "error_type": self.error_type,
             "ttl": int(expires.timestamp()),
@@ -109,20 +126,45 @@ def _memory_used_mb() -> int:
 
 @contextmanager
 def track(operation: str, endpoint: str, event_source: str, memory_mb: int | None = None) -> Iterator[Execution]:
-    """Times what runs inside and writes its usage record, whether it ends well or raises.
+    """Times what runs inside, writes its usage record and its figures, and shows it in its trace, however it ends.
 
-    A record that cannot be written is logged and costs nobody anything else. Nothing is written of what
+    A record that cannot be written is logged and costs nobody anything else. There is none of what
     sets `recorded` to False.
     """
     execution = Execution(operation, endpoint, event_source, memory_mb or config.function_memory_mb())
     try:
-        yield execution
+        with tracing.subsegment(operation):
+            yield execution
     except BaseException as error:
         execution.failed(error)
         raise
     finally:
+        execution.ended()
+        _measure(execution)
         if execution.recorded:
             _write(execution)
+
+
+def _measure(execution: Execution) -> None:
+    """The run's figures by function; by operation they stand in the log and in the usage records."""
+    figures: dict[str, metrics.Figure] = {
+        "ProcessingTime": (round(execution.duration_ms / 1000, 6), metrics.SECONDS),
+        "Cost": (execution.cost, metrics.DOLLARS),
+    }
+    if execution.broke:
+        figures["FunctionErrors"] = (1, metrics.COUNT)
+    metrics.emit(
+        figures,
+        totals=["Cost"],
+        about={
+            "operation": execution.operation,
+            "eventSource": execution.event_source,
+            "outcome": execution.outcome,
+        },
+        # S3's event does not tell the work that it belongs to: the function finds that out on its way.
+        correlation=None if execution.function == API else log.whole_run(),
+        Operation=execution.function,
+    )
 
 
 @required_env_vars({"USAGE_METRICS_DYNAMO_TABLE": [DynamoDBOperation.PUT_ITEM], "USAGE_KEEP_DAYS": []})
@@ -216,12 +258,15 @@ def _tracked(
                 log.info("FUNCTION_REFUSED", operation=function.__name__, reason=str(refusal))
                 raise
             except Exception as error:
+                execution.broke = True
                 log.error("FUNCTION_FAILED", error, operation=function.__name__)
                 if alerts.is_unforeseen(error):
                     alerts.report(error, function.__name__)
                 raise
 
     grants.add(run, grants.merge(NEEDS if recorded else {}, alerts.NEEDS))
+    # Lambda counts a refusal as an error: whoever watches the function has to count without them.
+    run.__dict__["refuses"] = bool(refusals)
     return run  # type: ignore[return-value]
 
 
@@ -245,6 +290,20 @@ def event_source(event: Mapping[str, Any]) -> str:
 
 
 def correlation_of(event: Mapping[str, Any]) -> str | None:
-    """The identity that came with the event from whoever began the work."""
-    found = event.get("correlationId")
-    return str(found) if found else None
+    """The identity of the work that an event is about; None where it is about several, or tells none."""
+    entries = event.get("Records")
+    told = [_told(each) for each in entries] if isinstance(entries, list) else [event.get("correlationId")]
+    only = told[0] if told and told.count(told[0]) == len(told) else None
+    return log.accepted(only)
+
+
+def _told(record: Any) -> Any:
+    """The identity in a message of a queue or a topic, or in a row that a stream tells of."""
+    try:
+        if "Sns" in record:
+            return json.loads(record["Sns"]["Message"])["correlationId"]
+        if "body" in record:
+            return json.loads(record["body"])["correlationId"]
+        return record["dynamodb"]["NewImage"]["correlationId"]["S"]
+    except (KeyError, TypeError, ValueError):
+        return None

@@ -59,7 +59,7 @@ def call(
         ExternalServiceError: with the reason, and neither what was sent nor what came back.
     """
     key = idempotency_key or str(uuid.uuid4())
-    headers = {"Content-Type": "application/json", "Idempotency-Key": key}
+    headers = {"Content-Type": "application/json", "Idempotency-Key": key, log.CORRELATION_HEADER: log.correlation_id()}
     return _ask("POST", path, records.to_json(data).encode(), headers, deadline)
 
 

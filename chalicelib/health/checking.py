@@ -34,7 +34,7 @@ def ask(asked: list[Dependency], seconds: float = SECONDS) -> list[Finding]:
     """How each is doing; all are asked at once, and whoever has not answered in time is down."""
     pool = ThreadPoolExecutor(max_workers=max(1, len(asked)))
     try:
-        answers = [(each, pool.submit(each.trouble)) for each in asked]
+        answers = [(each, pool.submit(log.carried(each.trouble))) for each in asked]
         wait([answer for _, answer in answers], timeout=seconds)
         return [_finding(each, answer, seconds) for each, answer in answers]
     finally:

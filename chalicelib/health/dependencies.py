@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from chalicelib import actions, external, images, leases
-from chalicelib.core import aws, config, grants, records
+from chalicelib.core import aws, config, grants, metrics, records
 from chalicelib.core.grants import (
     CognitoOperation,
     DynamoDBOperation,
@@ -162,6 +162,8 @@ def _state_machine() -> str:
 
 def _schedules(now: datetime) -> str:
     late = leases.overdue(now)
+    # For the alarm: CloudWatch looks back a week at most, and some schedules fire less often.
+    metrics.emit({"SchedulesOverdue": (len(late), metrics.COUNT)}, about={"late": [each.name for each in late]})
     return ", ".join(f"{each.name} {each.why} (expected at {each.expected_at})" for each in late)
 
 

@@ -1,45 +1,92 @@
-"""What the stream of the images' rows says happened, as the day's sums: images, bytes, formats, failures by reason."""
+"""What the stream of the images' rows says happened, as the day's sums and as figures for CloudWatch: images, bytes,
+formats, failures by reason.
+"""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 from chalicelib import daily
-from chalicelib.core import aws
+from chalicelib.core import aws, metrics
 from chalicelib.daily import EVERYONE, Entry
 from chalicelib.images.record import Status
 
 
+@dataclass(frozen=True)
+class _Change:
+    """A row before and after, each empty where there was none; `day` is the one that the change counts for."""
+
+    event_id: str
+    day: str
+    old: Mapping[str, Any]
+    new: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> Self:
+        change = record["dynamodb"]
+        old, new = aws.unmarshal(change.get("OldImage", {})), aws.unmarshal(change.get("NewImage", {}))
+        return cls(record["eventID"], _day(change, new), old, new)
+
+    @property
+    def reason(self) -> str:
+        """Why the image failed, as a code."""
+        return str(self.new.get("reason", "")).partition(":")[0]
+
+    def seconds(self) -> float:
+        """How long its processing took: from the claim, which the row told of until then, to the end."""
+        claimed, ended = self.old.get("unfinishedSince"), self.new.get("processedAt")
+        if claimed is None or ended is None:
+            return 0.0
+        return max(0.0, (datetime.fromisoformat(ended) - datetime.fromisoformat(claimed)).total_seconds())
+
+    def sums(self) -> Counter[str]:
+        """What it adds to the day, by name."""
+        before, after = self.old.get("status"), self.new.get("status")
+        if before == after or "expired" in self.new:
+            return Counter()
+        if after == Status.UPLOADED:
+            size = int(self.new.get("fileSize", 0))
+            return Counter({"images": 1, "bytes": size, f"format:{self.new.get('fileType', '')}": 1})
+        if after == Status.COMPLETED:
+            return Counter({"completed": 1})
+        if after == Status.FAILED:
+            return Counter({"failed": 1, f"failed:{self.reason}": 1})
+        return Counter({"deleted": 1}) if after == Status.DELETED else Counter()
+
+
 def count_changes(event: Mapping[str, Any]) -> None:
     """Adds what a stream's records say to the user's and everyone's day; a record that comes twice counts once."""
-    daily.add_once([entry for entry in map(_entry, event["Records"]) if entry.sums])
+    changes = {change.event_id: change for change in map(_Change.of, event["Records"])}
+    added = daily.add_once([entry for entry in map(_entry, changes.values()) if entry.sums])
+    _measure([changes[entry.event_id] for entry in added])
 
 
-def _entry(record: Mapping[str, Any]) -> Entry:
-    change = record["dynamodb"]
-    old, new = aws.unmarshal(change.get("OldImage", {})), aws.unmarshal(change.get("NewImage", {}))
-    sums = {
-        (scope, _day(change, new), what): {"sum": number}
-        for scope in ((EVERYONE,) if "erased" in new else (new.get("userId", ""), EVERYONE))
-        for what, number in _sums(old, new).items()
-    }
-    return Entry(record["eventID"], sums)
+def _entry(change: _Change) -> Entry:
+    scopes = (EVERYONE,) if "erased" in change.new else (change.new.get("userId", ""), EVERYONE)
+    sums = {(scope, change.day, what): {"sum": number} for scope in scopes for what, number in change.sums().items()}
+    return Entry(change.event_id, sums)
 
 
-def _sums(old: Mapping[str, Any], new: Mapping[str, Any]) -> Counter[str]:
-    """What a change of an image's row adds to the day, by name."""
-    before, after = old.get("status"), new.get("status")
-    if before == after or "expired" in new:
-        return Counter()
-    if after == Status.UPLOADED:
-        size = int(new.get("fileSize", 0))
-        return Counter({"images": 1, "bytes": size, f"format:{new.get('fileType', '')}": 1})
-    if after == Status.COMPLETED:
-        return Counter({"completed": 1})
-    if after == Status.FAILED:
-        return Counter({"failed": 1, f"failed:{str(new.get('reason', '')).partition(':')[0]}": 1})
-    return Counter({"deleted": 1}) if after == Status.DELETED else Counter()
+def _measure(changes: Iterable[_Change]) -> None:
+    """Only of what was added to the day just now: a batch that is tried again would count twice."""
+    by_status: dict[Any, list[_Change]] = {}
+    for change in changes:
+        by_status.setdefault(change.new.get("status"), []).append(change)
+    if completed := by_status.get(Status.COMPLETED):
+        variants = [variant for change in completed for variant in change.new.get("variants", ())]
+        metrics.emit(
+            {
+                "ImagesProcessed": (len(completed), metrics.COUNT),
+                "BytesIn": (sum(int(change.new.get("fileSize", 0)) for change in completed), metrics.BYTES),
+                "BytesOut": (sum(int(variant["fileSize"]) for variant in variants), metrics.BYTES),
+                "ProcessingTime": ([change.seconds() for change in completed], metrics.SECONDS),
+            },
+            Operation="image_pipeline",
+        )
+    for reason, number in Counter(change.reason for change in by_status.get(Status.FAILED, ())).items():
+        metrics.emit({"ProcessingErrors": (number, metrics.COUNT)}, totals=["ProcessingErrors"], Reason=reason)
 
 
 def _day(change: Mapping[str, Any], image: Mapping[str, Any]) -> str:

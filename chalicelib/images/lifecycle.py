@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.core import records
+from chalicelib.core import log, records
 from chalicelib.core.errors import ConflictError
 from chalicelib.core.table import Attr, ConditionFailedError
 from chalicelib.images.reading import find, get
@@ -67,6 +67,7 @@ def _imported(parts: re.Match[str], key: str, arrived: Mapping[str, Any]) -> Ima
         file_size=arrived["fileSize"],
         object_version=arrived["objectVersion"],
         uploaded_at=arrived["uploadedAt"],
+        correlation_id=log.correlation_id(),
     )
     try:
         create(image)
@@ -133,6 +134,7 @@ def _to_processing(
         change={
             "status": Status.PROCESSING,
             "execution": execution,
+            "correlationId": log.correlation_id(),
             **unfinished(Status.PROCESSING, records.now()),
         },
         remove=["startedAt", "reason", *remove],

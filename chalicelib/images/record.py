@@ -74,7 +74,8 @@ class Variant:
 class Image:
     """One picture of one user. `reason` is "code: sentence" where the image failed; times are ISO 8601 UTC.
 
-    `redriven` says that the sweeper has led the image on once, since its owner last had it processed.
+    `redriven` says that the sweeper has led the image on once, since its owner last had it processed;
+    `correlation_id` is of the request that it was announced by, or last processed for.
     """
 
     user_id: str
@@ -98,6 +99,7 @@ class Image:
     started_at: str | None = None
     unfinished_since: str | None = None
     redriven: bool = False
+    correlation_id: str | None = None
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> Self:
@@ -124,6 +126,7 @@ class Image:
             started_at=item.get("startedAt"),
             unfinished_since=item.get("unfinishedSince"),
             redriven=item.get("redriven") is True,
+            correlation_id=item.get("correlationId"),
         )
 
     @property
@@ -144,6 +147,7 @@ class Image:
             "objectVersion": self.object_version,
             "uploadedAt": self.uploaded_at,
             "apiKeyId": self.api_key_id,
+            "correlationId": self.correlation_id,
             **unfinished(self.status, self.uploaded_at or self.created_at),
         }
 

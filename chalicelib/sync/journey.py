@@ -224,6 +224,8 @@ def _close(run: DailySync, seconds: float) -> DailySync:
             "SyncsPartial": (int(ended.status is Status.PARTIAL), metrics.COUNT),
             "SyncsFailed": (int(ended.status is Status.FAILED), metrics.COUNT),
         },
+        totals=["SyncsPartial", "SyncsFailed"],
+        about=about,
         Operation=f"sync-{ended.kind}",
     )
     return ended

@@ -53,7 +53,7 @@ class Lanes:
         starts = range(0, len(writes), self.batch_size)
         shares = [starts[lane :: len(self.leases)] for lane in range(len(self.leases))]
         with ThreadPoolExecutor(len(shares)) as threads:
-            done = list(threads.map(self._lane, self.leases, shares, [writes] * len(shares)))
+            done = list(threads.map(log.carried(self._lane), self.leases, shares, [writes] * len(shares)))
         return sorted(place for refused in done for place in refused)
 
     def progress(self, *writes: Write) -> None:

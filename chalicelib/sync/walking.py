@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from chalicelib.core import log
 from chalicelib.core.records import timestamp
 from chalicelib.external import ExternalServiceError, Reason
 from chalicelib.sync import customer as customers
@@ -82,12 +83,12 @@ class Walker:
         """Page after page, each asked for while the one before is dealt with."""
         since = self.walk.since
         with ThreadPoolExecutor(1) as ahead:
-            coming = ahead.submit(self._first_page)
+            coming = ahead.submit(log.carried(self._first_page))
             while True:
                 page = self._in_time(coming)
                 following = page.next_cursor
                 if following is not None:
-                    coming = ahead.submit(self.source.page, following, since)
+                    coming = ahead.submit(log.carried(self.source.page), following, since)
                 yield page
                 if following is None:
                     return

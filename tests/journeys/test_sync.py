@@ -60,9 +60,9 @@ def partner(machine: Machine, function: pytest.MonkeyPatch) -> Iterator[Partner]
     with Partner(customers=COUNT) as started:
         function.setenv("EXTERNAL_API_URL", started.url)
         secrets = machine.client("secretsmanager")
-        secrets.create_secret(Name=SECRET, SecretString=json.dumps({"api_key": started.api_key}))
+        secrets.put_secret_value(SecretId=SECRET, SecretString=json.dumps({"api_key": started.api_key}))
         yield started
-        secrets.delete_secret(SecretId=SECRET, ForceDeleteWithoutRecovery=True)
+        secrets.put_secret_value(SecretId=SECRET, SecretString="{}")
 
 
 def empty(table: Any, sort: str) -> None:
@@ -577,7 +577,7 @@ def test_runs_are_told_as_events_and_metrics(
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
     figures = [line for line in lines if "_aws" in line]
     assert [(each["RecordsProcessed"], each["SyncsFailed"]) for each in figures] == [([COUNT], [0]), ([0], [1])]
-    [defined] = figures[0]["_aws"]["CloudWatchMetrics"]
+    defined, _totals = figures[0]["_aws"]["CloudWatchMetrics"]
     assert defined["Namespace"] == "ImageProcessing"
     assert {"Name": "ProcessingTime", "Unit": "Seconds"} in defined["Metrics"]
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -45,9 +46,9 @@ def test_what_is_no_secret_is_written_as_it_is() -> None:
 
 
 @pytest.fixture
-def _new_logger(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _new_logger(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[None]:
     # Handlers write to the standard output of the moment in which they were made.
-    monkeypatch.setenv("SERVICE_NAME", "a-logger-for-this-test")
+    monkeypatch.setenv("SERVICE_NAME", request.node.name)
     log._logger.cache_clear()
     yield
     log._logger.cache_clear()
@@ -76,3 +77,49 @@ def test_a_line_has_the_same_eight_fields(capsys: pytest.CaptureFixture[str]) ->
     assert line["metadata"]["imageId"] == "img_1"
     assert line["metadata"]["password"] == log.REDACTED
     assert line["metadata"]["error"]["type"] == "ValueError"
+
+
+@pytest.mark.usefixtures("_new_logger")
+def test_lines_belong_to_the_work_that_is_followed_and_so_do_its_errors(capsys: pytest.CaptureFixture[str]) -> None:
+    with log.context("request-1"):
+        log.info("BEFORE")
+        try:
+            with log.following("journey-1"):
+                log.info("INSIDE")
+                raise ValueError("broken")
+        except ValueError as error:
+            log.error("BROKEN", error)
+        log.info("AFTER")
+        with log.following(None):
+            log.info("UNKNOWN")
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {line["requestId"] for line in lines} == {"request-1"}
+    assert {line["event"]: line["correlationId"] for line in lines} == {
+        "BEFORE": "request-1",
+        "INSIDE": "journey-1",
+        "BROKEN": "journey-1",
+        "AFTER": "request-1",
+        "UNKNOWN": "request-1",
+    }
+
+
+@pytest.mark.usefixtures("_new_logger")
+def test_work_that_is_carried_to_another_thread_stays_known(capsys: pytest.CaptureFixture[str]) -> None:
+    with ThreadPoolExecutor(1) as threads, log.context("request-1", "journey-1"):
+        threads.submit(log.carried(log.info), "CARRIED").result()
+        threads.submit(log.info, "STRANGE").result()
+    carried, strange = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert (carried["requestId"], carried["correlationId"]) == ("request-1", "journey-1")
+    assert (strange["requestId"], strange["correlationId"]) == ("", "")
+
+
+@pytest.mark.parametrize("identity", ["a", "x" * 64, "4bf92f35-77b3-4da6", "img_01-1", "Root_1"])
+def test_a_plain_short_identity_is_accepted(identity: str) -> None:
+    assert log.accepted(identity) == identity
+
+
+@pytest.mark.parametrize(
+    "identity", ["", "x" * 65, "a b", "a\nb", "a;b", "é", "drk_0123456789abcdef01", None, 7, ["a"]]
+)
+def test_any_other_identity_is_not(identity: object) -> None:
+    assert log.accepted(identity) is None

@@ -1,5 +1,6 @@
 """What fires a function, what a run costs, and what becomes of one that fails."""
 
+import json
 from typing import Any
 
 import pytest
@@ -25,6 +26,34 @@ from chalicelib.core.grants import DynamoDBOperation, S3Operation, SQSOperation,
 )
 def test_the_source_is_told_from_the_payload(event: dict[str, Any], source: str) -> None:
     assert tracking.event_source(event) == source
+
+
+def _of_queue(*identities: str | None) -> dict[str, Any]:
+    return {"Records": [{"body": json.dumps({"imageId": "img_1", "correlationId": each})} for each in identities]}
+
+
+@pytest.mark.parametrize(
+    ("event", "identity"),
+    [
+        ({"correlationId": "a", "execution": "img_1-1"}, "a"),
+        (_of_queue("a"), "a"),
+        (_of_queue("a", "a"), "a"),
+        (_of_queue("a", "b"), None),
+        (_of_queue("a", None), None),
+        ({"Records": [{"Sns": {"Message": '{"correlationId": "a"}'}}]}, "a"),
+        ({"Records": [{"dynamodb": {"NewImage": {"correlationId": {"S": "a"}}}}]}, "a"),
+        ({"Records": [{"dynamodb": {"OldImage": {"correlationId": {"S": "a"}}}}]}, None),
+        ({"Records": [{"s3": {"object": {"key": "uploads/a"}}}]}, None),
+        ({"Records": [{"body": "no JSON"}]}, None),
+        ({"Records": [{"body": "[]"}]}, None),
+        ({"Records": ["odd", 7]}, None),
+        ({"Records": []}, None),
+        ({"correlationId": "not fit for a line"}, None),
+        ({}, None),
+    ],
+)
+def test_the_work_is_told_from_the_payload(event: dict[str, Any], identity: str | None) -> None:
+    assert tracking.correlation_of(event) == identity
 
 
 def test_cost_is_gigabyte_seconds_and_a_fee_for_the_request() -> None:
