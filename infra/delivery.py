@@ -34,11 +34,26 @@ class RuleDelivery:
 
 @dataclass(frozen=True)
 class StreamDelivery:
-    """A stream's batch: further tries, whether a failing batch is halved, last resort."""
+    """A stream's batch: further tries, whether a failing batch is halved, last resort.
+
+    `inserts_only` keeps what was changed or removed from waking the function, where its code looks at neither.
+    """
 
     retries: int
     bisect: bool
     on_failure: str
+    inserts_only: bool = False
+
+
+@dataclass(frozen=True)
+class QueueDelivery:
+    """A queue's batch. `partial` is for code that returns `batchItemFailures`, and for no other.
+
+    Without the setting, what such code returned would be deleted with the rest; with it, code that returns nothing has
+    succeeded altogether. Code that deletes what succeeded by itself and raises for the rest is safe either way.
+    """
+
+    partial: bool = False
 
 
 # One for all schedules: they are few, each message names its rule or its function, and none is sent on by machine.
@@ -57,6 +72,8 @@ ASYNC = {
 RULES = {name: RuleDelivery(retries=1, max_age_seconds=3600, dead_letters=_SCHEDULES_LAST_RESORT) for name in SCHEDULES}
 STREAMS = {
     "image_changes": StreamDelivery(retries=5, bisect=True, on_failure="ImageChangesDeadLetterQueue"),
-    "usage_records": StreamDelivery(retries=5, bisect=True, on_failure="UsageRecordsDeadLetterQueue"),
-    "audit_entries": StreamDelivery(retries=5, bisect=True, on_failure="AuditEntriesDeadLetterQueue"),
+    "usage_records": StreamDelivery(5, bisect=True, on_failure="UsageRecordsDeadLetterQueue", inserts_only=True),
+    "audit_entries": StreamDelivery(5, bisect=True, on_failure="AuditEntriesDeadLetterQueue", inserts_only=True),
 }
+# The orchestrator deletes what it has started and raises for the rest; the others take a message as a whole.
+QUEUES = {name: QueueDelivery() for name in ("orchestrator", "action_worker", "critical_errors")}

@@ -40,9 +40,12 @@ class Options:
         """What that stage wants.
 
         Raises:
-            OptionsError: an unknown option, a value of another type, or one that AWS does not know.
+            OptionsError: no TOML, an unknown option, a value of another type, or one that AWS does not know.
         """
-        said = tomllib.loads(source.read_text())
+        try:
+            said = tomllib.loads(source.read_text())
+        except tomllib.TOMLDecodeError as error:
+            raise OptionsError(f"{source.name} is no TOML: {error}.") from None
         values = {**said["default"], **said.get(stage, {})}
         known = {each.name: each for each in dataclasses.fields(cls)}
         if strange := sorted(values.keys() - known.keys()):

@@ -123,12 +123,14 @@ def configured(config: dict[str, Any], place: Place) -> dict[str, Any]:
     functions = [API, *config["lambda_functions"]]
     stage = config["stages"].get(place.stage, {})
     settings = stage.get("environment_variables", {})
-    if settings and Place.of(place.stage, settings) != place:
+    if "STEP_FUNCTIONS_ARN" in settings and Place.of(place.stage, settings) != place:
         # What AWS named elsewhere is not here.
-        settings = {name: value for name, value in settings.items() if name not in RECORDED}
+        stage = forgotten(config, place.stage)["stages"][place.stage]
+        settings = stage["environment_variables"]
     own = stage.get("lambda_functions", {})
     made = {
         **stage,
+        "tags": {**config.get("tags", {}), "Environment": place.stage},
         "environment_variables": {**settings, "STAGE": place.stage, **environment(place)},
         "lambda_functions": {
             name: {**own.get(name, {}), "iam_policy_file": f"policies/{place.stage}-{name}.json"} for name in functions
@@ -137,7 +139,27 @@ def configured(config: dict[str, Any], place: Place) -> dict[str, Any]:
     return {**config, "stages": {**config["stages"], place.stage: made}}
 
 
+# What AWS names when it is made: deploy records it.
 RECORDED = {*STREAMS, "COGNITO_USER_POOL_ID", "COGNITO_CLIENT_ID", "JWKS_URL"}
+# The API's address is recorded too, where it is API Gateway's and none of the owner's.
+ADDRESS, GATEWAYS_OWN = "API_BASE_URL", ".execute-api."
+# The same, of what Chalice and the policies read beside the environment.
+_RECORDED_OF_STAGE = {"kms_key_arn", "subnet_ids", "security_group_ids"}
+
+# The template's key of the customer's own, and its condition.
+KEY, KEY_CONDITION = "EncryptionKey", "WithCustomerKey"
+
+
+def forgotten(config: dict[str, Any], stage: str) -> dict[str, Any]:
+    """The configuration without what deploy recorded of a stage."""
+    of_stage = {name: value for name, value in config["stages"][stage].items() if name not in _RECORDED_OF_STAGE}
+    settings = of_stage.get("environment_variables", {})
+    of_stage["environment_variables"] = {name: value for name, value in settings.items() if not _recorded(name, value)}
+    return {**config, "stages": {**config["stages"], stage: of_stage}}
+
+
+def _recorded(name: str, value: str) -> bool:
+    return name in RECORDED or (name == ADDRESS and GATEWAYS_OWN in value)
 
 
 def deployed(config: Mapping[str, Any]) -> Iterator[str]:

@@ -1,0 +1,31 @@
+"""The template's parameters, from the stage's options and settings: the one mapping between them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from infra.deploy.target import Target
+
+
+def of(target: Target, template: Mapping[str, Any]) -> list[dict[str, str]]:
+    """What CloudFormation is given for the parameters that the template has."""
+    options = target.options
+    values = {
+        "Stage": target.stage,
+        "BucketSuffix": target.place.suffix,
+        "CorsOrigin": target.config["stages"][target.stage]["environment_variables"].get(
+            "CORS_ORIGIN", target.config["environment_variables"]["CORS_ORIGIN"]
+        ),
+        "LogRetentionDays": str(options.log_retention_days),
+        "CustomerKey": _flag(options.customer_key),
+        "VpcId": options.vpc_id,
+        "SubnetIds": ",".join(options.subnet_ids),
+        "RouteTableIds": ",".join(options.route_table_ids),
+        "OperatorsEmail": options.operators_email,
+        "DailySpendDollars": f"{options.daily_spend_dollars:g}",
+        "WarmResize": _flag("resize" in options.provisioned_concurrency),
+    }
+    return [{"ParameterKey": name, "ParameterValue": values[name]} for name in template["Parameters"] if name in values]
+
+
+def _flag(on: bool) -> str:
+    return "true" if on else "false"

@@ -1,0 +1,99 @@
+"""What a deploy would change, and what the stage costs: what is shown before anything is done."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from infra import cost
+from infra.deploy import finish, functions
+from infra.deploy.change import Change
+from infra.deploy.functions import Differences
+from infra.deploy.stack import ChangeSet, ResourceChange, Stack
+from infra.deploy.target import Target
+from infra.deploy.telling import counted
+
+_SIGNS = {"Add": "+", "Modify": "~", "Remove": "-", "Import": "<"}
+_MOST_SETTINGS = 12
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What would change. `settings` are those of functions that there are already."""
+
+    target: Target
+    stack: str
+    resources: ChangeSet
+    functions: Differences
+    settings: list[Change]
+    dollars: Mapping[str, float]
+
+    @property
+    def is_first(self) -> bool:
+        return not (self.functions.same or self.functions.changed)
+
+
+def of(target: Target, stack: Stack, resources: ChangeSet) -> Plan:
+    different = functions.differences(target)
+    settings = [] if len(different.new) == len(target.declared) else finish.changes(target)
+    return Plan(target, stack.name, resources, different, settings, cost.monthly(target.options))
+
+
+def lines(plan: Plan) -> Iterator[str]:
+    """The plan as it is read."""
+    place = plan.target.place
+    yield f"Plan for {place.stage}: account {place.account}, {place.region}"
+    if plan.target.placed_now:
+        yield "  The stage had no account yet: it gets that of these credentials, in .chalice/config.json."
+    yield f"Resources ({plan.stack})"
+    yield from _resources(plan.resources)
+    yield "Functions"
+    yield from _functions(plan.functions)
+    yield "Settings beyond Chalice's"
+    yield from _settings(plan)
+    yield from _price(plan)
+
+
+def _resources(change_set: ChangeSet) -> Iterator[str]:
+    if not change_set.changes:
+        yield "  nothing changes"
+    by_kind: dict[tuple[str, str], list[ResourceChange]] = defaultdict(list)
+    for each in change_set.changes:
+        by_kind[each.action, each.kind].append(each)
+    for (action, kind), some in sorted(by_kind.items()):
+        names = ", ".join(sorted(each.logical_id for each in some))
+        # Ninety alarms are told by their number.
+        told = names if action != "Add" or len(some) <= 4 else counted(len(some), "resource")
+        yield f"  {_SIGNS.get(action, '?')} {kind}: {told}"
+    if change_set.imports:
+        yield "  + all else that the template has; those above are left of an earlier deploy and are taken over"
+    for each in change_set.changes:
+        if each.replaced:
+            yield f"  ! {each.logical_id} may be made anew: what the old one holds is not moved"
+
+
+def _functions(found: Differences) -> Iterator[str]:
+    for sign, names in (("+", found.new), ("~", found.changed), ("-", found.gone)):
+        if names:
+            yield f"  {sign} {', '.join(names)}"
+    if found.same:
+        yield f"  {counted(len(found.same), 'function')} as they are"
+
+
+def _settings(plan: Plan) -> Iterator[str]:
+    if plan.is_first:
+        yield f"  + all those of {counted(len(plan.functions.new), 'function')} and of the API"
+    elif not plan.settings:
+        yield "  nothing changes but what the functions' own deploy resets"
+    for each in plan.settings[:_MOST_SETTINGS]:
+        yield f"  ~ {each.what}"
+    if len(plan.settings) > _MOST_SETTINGS:
+        yield f"    and {len(plan.settings) - _MOST_SETTINGS} more"
+
+
+def _price(plan: Plan) -> Iterator[str]:
+    options = plan.target.options
+    yield (
+        f"Price: ${sum(plan.dollars.values()):,.2f} a month for {options.images_a_month:,} images and "
+        f"{options.requests_a_month:,} requests"
+    )
+    yield "  " + ", ".join(f"{service} ${dollars:,.2f}" for service, dollars in plan.dollars.items() if dollars >= 0.01)

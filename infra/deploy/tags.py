@@ -1,0 +1,70 @@
+"""The tags Environment and Service on what Chalice makes and does not tag: roles, rules, the API's stage."""
+
+import functools
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from infra.delivery import RULES
+from infra.deploy import restapi, triggers
+from infra.deploy.change import Change
+from infra.deploy.target import Target
+from infra.rights import API
+
+
+def changes(target: Target) -> Iterator[Change]:
+    """What is not tagged yet."""
+    wanted = target.config["stages"][target.stage]["tags"]
+    yield from _roles(target, wanted)
+    yield from _rules(target, wanted)
+    yield from _stage(target, wanted)
+
+
+def _roles(target: Target, wanted: Mapping[str, str]) -> Iterator[Change]:
+    iam = target.client("iam")
+    for name in target.declared:
+        role = f"{target.lambda_name(API)}-{name}"
+        try:
+            found = iam.list_role_tags(RoleName=role)["Tags"]
+        except iam.exceptions.NoSuchEntityException:
+            continue
+        if not wanted.items() <= _plain(found).items():
+            yield Change(
+                f"{name}: its role's tags", functools.partial(iam.tag_role, RoleName=role, Tags=_pairs(wanted))
+            )
+
+
+def _rules(target: Target, wanted: Mapping[str, str]) -> Iterator[Change]:
+    events = target.client("events")
+    for name in RULES:
+        arn = f"arn:aws:events:{target.place.region}:{target.place.account}:rule/{triggers.rule_name(target, name)}"
+        try:
+            found = events.list_tags_for_resource(ResourceARN=arn)["Tags"]
+        except events.exceptions.ResourceNotFoundException:
+            continue
+        if not wanted.items() <= _plain(found).items():
+            tag = functools.partial(events.tag_resource, ResourceARN=arn, Tags=_pairs(wanted))
+            yield Change(f"{name}: its rule's tags", tag)
+
+
+def _stage(target: Target, wanted: Mapping[str, str]) -> Iterator[Change]:
+    gateway = target.client("apigateway")
+    api = restapi.find(target)
+    if api is None:
+        return
+    try:
+        found = gateway.get_stage(restApiId=api, stageName=restapi.stage(target)).get("tags", {})
+    except gateway.exceptions.NotFoundException:
+        return
+    if not wanted.items() <= found.items():
+        arn = f"arn:aws:apigateway:{target.place.region}::/restapis/{api}/stages/{restapi.stage(target)}"
+        yield Change(
+            "API: its stage's tags", functools.partial(gateway.tag_resource, resourceArn=arn, tags=dict(wanted))
+        )
+
+
+def _pairs(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def _plain(pairs: list[dict[str, Any]]) -> dict[str, str]:
+    return {each["Key"]: each["Value"] for each in pairs}

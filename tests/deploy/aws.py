@@ -1,0 +1,124 @@
+"""The embedded AWS as tests see it: its clients, the book of what was asked of it, and failures to order."""
+
+import functools
+import json
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import boto3
+from botocore.config import Config
+
+from local.front import DIRECT
+from local.functions import plain_environment
+from tests.deploy.calls import Call
+from tests.deploy.embedded import ACCESS_KEY, SECRET_KEY
+
+ROOT = Path(__file__).parents[2]
+REGION = "us-east-1"
+ACCOUNT = "123456789012"
+_CONFIG = Config(retries={"max_attempts": 0}, proxies={}, signature_version="s3v4", s3={"addressing_style": "path"})
+_PLAIN = Config(retries={"max_attempts": 0}, proxies={})
+
+
+class Aws:
+    """An account 123456789012 in a process of its own; a context manager."""
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+        self._session = boto3.Session(ACCESS_KEY, SECRET_KEY, region_name=REGION)
+
+    def __enter__(self) -> Self:
+        listening = socket.socket()
+        listening.bind(("127.0.0.1", 0))
+        # Who asks before the other process answers waits in line.
+        listening.listen(128)
+        self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        with listening, self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.deploy.embedded", str(listening.fileno())],
+                pass_fds=[listening.fileno()],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                cwd=ROOT,
+                # With AWS's own policies, which moto leaves out unless told.
+                env={**plain_environment(), "MOTO_IAM_LOAD_MANAGED_POLICIES": "true"},
+            )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.communicate(timeout=30)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a command needs to find this AWS and no other."""
+        return {
+            **plain_environment(),
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+            "NO_PROXY": "127.0.0.1",
+        }
+
+    @functools.cache  # noqa: B019
+    def client(self, service: str) -> Any:
+        """A boto3 client of it."""
+        return self._session.client(service, endpoint_url=self.url, config=_CONFIG if service == "s3" else _PLAIN)
+
+    def of_another_account(self, service: str) -> Any:
+        """A client whose calls are somebody else's."""
+        made = self._session.client(service, endpoint_url=self.url, config=_CONFIG)
+        made.meta.events.register("before-sign.*.*", _as_another)
+        return made
+
+    # ------------------------------------------------------------ the book
+
+    def calls(self, since: int = 0) -> list[Call]:
+        """What was asked, from a number on."""
+        return [Call(**each) for each in self._page("calls", since=since)]
+
+    def refuse(
+        self, call: str, code: str, message: str = "Refused by the test.", status: int = 400, times: int = 1
+    ) -> None:
+        """Lets calls fail whose text ("lambda PUT /2015-…", "events PutTargets") the pattern finds."""
+        self._page("refuse", call=call, code=code, message=message, status=status, times=times)
+
+    def begin_anew(self) -> None:
+        """An empty account, and an empty book."""
+        self._page("begin")
+
+    def _page(self, name: str, **asked: Any) -> Any:
+        request = urllib.request.Request(f"{self.url}/_book/{name}", json.dumps(asked).encode(), method="POST")
+        with DIRECT.open(request, timeout=60) as answer:
+            return json.loads(answer.read())
+
+    # ------------------------------------------------------------ the public address
+
+    def ask(
+        self, api: str, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, Any, dict[str, str]]:
+        """A request at the API's public address: status, parsed answer, headers."""
+        host = {"Host": f"{api}.execute-api.{REGION}.amazonaws.com", "Content-Type": "application/json"}
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.url}{path}", data, {**host, **(headers or {})}, method=method)
+        try:
+            with DIRECT.open(request, timeout=60) as answer:
+                return answer.status, _parsed(answer.read()), dict(answer.headers)
+        except urllib.error.HTTPError as refused:
+            return refused.code, _parsed(refused.read()), dict(refused.headers)
+
+
+def _as_another(request: Any, **_: Any) -> None:
+    request.headers["x-moto-account-id"] = "999999999999"
+
+
+def _parsed(body: bytes) -> Any:
+    return json.loads(body) if body else None

@@ -1,0 +1,244 @@
+"""Where moto is not AWS in a way that a deployment alone notices: each gap closed by one small patch."""
+
+import copy
+import json
+from typing import Any
+
+from local.models import patch
+
+LARGEST_ENVIRONMENT = 4096
+
+
+def close() -> None:
+    """Close them all."""
+    _take_filter_names_with_capitals()
+    _import_what_chalice_writes()
+    _integrate_mocks_without_uri()
+    _keep_a_stages_settings()
+    _deploy_what_stands()
+    _update_all_of_a_functions_configuration()
+    _replace_event_invoke_configs()
+    _find_mappings_by_name_and_arn()
+    _find_layers_by_arn()
+    _number_versions_on()
+    _hold_lambdas_limits()
+    _know_awss_own_keys()
+
+
+# ------------------------------------------------------------- what `chalice deploy` runs into
+
+
+def _take_filter_names_with_capitals() -> None:
+    # Chalice writes "Prefix"; S3 takes either and answers so too; moto asserts lower case.
+    from moto.s3.responses import S3Response
+
+    stock = S3Response._notification_config_from_body
+
+    def notification_config_from_body(self: Any) -> Any:
+        for name in ("Prefix", "Suffix"):
+            self.body = self.body.replace(f"<Name>{name}</Name>".encode(), f"<Name>{name.lower()}</Name>".encode())
+        return stock(self)
+
+    patch(S3Response, "_notification_config_from_body", notification_config_from_body)
+
+
+def _import_what_chalice_writes() -> None:
+    # Chalice's document is Swagger 2.0 without a description: API Gateway takes it, moto wants OpenAPI 3 with one.
+    # In mode overwrite API Gateway also drops what the document does not say, its gateway responses for one.
+    from moto.apigateway.models import APIGatewayBackend
+
+    taken_in, put = APIGatewayBackend.import_rest_api, APIGatewayBackend.put_rest_api
+
+    def import_rest_api(self: Any, api_doc: dict[str, Any], fail_on_warnings: bool) -> Any:
+        api_doc["info"].setdefault("description", None)
+        return taken_in(self, api_doc, fail_on_warnings)
+
+    def put_rest_api(
+        self: Any, function_id: str, api_doc: dict[str, Any], fail_on_warnings: bool, mode: str = "merge"
+    ) -> Any:
+        plain = {name: value for name, value in api_doc.items() if name != "swagger"}
+        if mode == "overwrite":
+            self.get_rest_api(function_id).gateway_responses.clear()
+        return put(self, function_id, plain, fail_on_warnings, mode)
+
+    patch(APIGatewayBackend, "import_rest_api", import_rest_api)
+    patch(APIGatewayBackend, "put_rest_api", put_rest_api)
+
+
+def _integrate_mocks_without_uri() -> None:
+    # Chalice answers preflights by mock integrations, which have none; moto's parameter has no default. And it writes
+    # the types in lower case, which API Gateway reads and moto keeps as they are.
+    from moto.apigateway.models import APIGatewayBackend
+
+    stock = APIGatewayBackend.put_integration
+    defaults = {"uri": "", "integration_method": ""}
+    answers = {"selection_pattern": "", "response_templates": {}, "response_parameters": {}}
+    respond = APIGatewayBackend.put_integration_response
+
+    def put_integration(self: Any, function_id: str, **given: Any) -> Any:
+        given["integration_type"] = given["integration_type"].upper()
+        return stock(self, function_id, **{**defaults, **given})
+
+    def put_integration_response(self: Any, function_id: str, **given: Any) -> Any:
+        return respond(self, function_id, **{**answers, **given})
+
+    patch(APIGatewayBackend, "put_integration", put_integration)
+    patch(APIGatewayBackend, "put_integration_response", put_integration_response)
+
+
+# ----------------------------------------------------------- what `infra deploy` runs into
+
+
+def _keep_a_stages_settings() -> None:
+    # A further deployment to a stage leaves its throttling and its log as they are; moto makes a new stage.
+    from moto.apigateway.models import RestAPI
+
+    stock = RestAPI.create_deployment
+
+    def create_deployment(self: Any, name: str, description: str, stage_variables: Any = None) -> Any:
+        standing = self.stages.get(name)
+        deployment = stock(self, name, description, stage_variables)
+        if standing is not None:
+            standing.deployment_id = deployment.id
+            self.stages[name] = standing
+        return deployment
+
+    patch(RestAPI, "create_deployment", create_deployment)
+
+
+def _deploy_what_stands() -> None:
+    # A stage answers as its deployment was made; what was put later waits for the next one.
+    from moto.apigateway.models import RestAPI
+
+    stock = RestAPI.create_deployment
+
+    def create_deployment(self: Any, name: str, description: str, stage_variables: Any = None) -> Any:
+        deployment: Any = stock(self, name, description, stage_variables)
+        deployment.snapshot = {
+            "methods": {each.get_path(): copy.deepcopy(each.resource_methods) for each in self.resources.values()},
+            "responses": copy.deepcopy(self.gateway_responses),
+        }
+        return deployment
+
+    patch(RestAPI, "create_deployment", create_deployment)
+
+
+def _update_all_of_a_functions_configuration() -> None:
+    # moto passes over the key and the tracing.
+    from moto.awslambda.models import LambdaFunction
+
+    stock = LambdaFunction.update_configuration
+
+    def update_configuration(self: Any, config_updates: dict[str, Any]) -> Any:
+        self.kms_key_arn = config_updates.get("KMSKeyArn", self.kms_key_arn) or None
+        self.tracing_config = config_updates.get("TracingConfig", self.tracing_config)
+        return stock(self, config_updates)
+
+    patch(LambdaFunction, "update_configuration", update_configuration)
+
+
+def _replace_event_invoke_configs() -> None:
+    # moto appends a second one and goes on answering with the first.
+    from moto.awslambda.models import LambdaBackend
+
+    stock = LambdaBackend.put_function_event_invoke_config
+
+    def put_function_event_invoke_config(self: Any, function_name: str, config: dict[str, Any]) -> Any:
+        self.get_function(function_name).event_invoke_config.clear()
+        return stock(self, function_name, config)
+
+    patch(LambdaBackend, "put_function_event_invoke_config", put_function_event_invoke_config)
+
+
+def _find_mappings_by_name_and_arn() -> None:
+    # Chalice makes mappings by ARN; Lambda finds them by the function's name too, moto by what it was told.
+    from moto.awslambda.models import LambdaBackend
+
+    stock = LambdaBackend.list_event_source_mappings
+
+    def list_event_source_mappings(self: Any, event_source_arn: str, function_name: str) -> Any:
+        wanted = function_name and function_name.rpartition(":function:")[2]
+        return [
+            each
+            for each in stock(self, event_source_arn, "")
+            if not wanted or each.function_arn.rpartition(":function:")[2] == wanted
+        ]
+
+    patch(LambdaBackend, "list_event_source_mappings", list_event_source_mappings)
+
+
+def _find_layers_by_arn() -> None:
+    # Chalice looks for its layer so before it makes another; moto has no such call.
+    from moto.awslambda.exceptions import UnknownLayerVersionException
+    from moto.awslambda.responses import LambdaResponse
+
+    def get_layer_version_by_arn(self: Any) -> str:
+        arn = self.querystring["Arn"][0]
+        found = self.backend.layers_versions_by_arn(arn)
+        if found is None:
+            raise UnknownLayerVersionException([arn])
+        return json.dumps(found.get_layer_version())
+
+    patch(LambdaResponse, "get_layer_version_by_arn", get_layer_version_by_arn)
+
+
+def _number_versions_on() -> None:
+    # moto gives a new version the number of how many there are, which another may have when an older one was deleted.
+    from moto.awslambda.models import LambdaStorage
+
+    stock = LambdaStorage.publish_version
+
+    def publish_version(self: Any, name_or_arn: str, description: str = "") -> Any:
+        name = self.get_function_by_name_or_arn_forbid_qualifier(name_or_arn).function_name
+        group = self._functions[name]
+        standing = list(group["versions"])
+        version: Any = stock(self, name_or_arn, description)
+        if version not in standing:
+            group["numbered"] = group.get("numbered", 0) + 1
+            version.set_version(group["numbered"])
+        self._arns.update({each.function_arn: each for each in group["versions"]})
+        return version
+
+    patch(LambdaStorage, "publish_version", publish_version)
+
+
+def _hold_lambdas_limits() -> None:
+    # Of all variables together ("Lambda quotas"); moto takes any number.
+    from moto.awslambda.exceptions import InvalidParameterValueException
+    from moto.awslambda.models import LambdaBackend, LambdaFunction
+
+    create, update = LambdaBackend.create_function, LambdaFunction.update_configuration
+
+    def check(spec: dict[str, Any]) -> None:
+        variables = spec.get("Environment", {}).get("Variables", {})
+        if len(json.dumps(variables)) > LARGEST_ENVIRONMENT:
+            raise InvalidParameterValueException(
+                "Lambda was unable to configure your environment variables because the environment variables you have "
+                f"provided exceeded the {LARGEST_ENVIRONMENT} bytes limit."
+            )
+
+    def create_function(self: Any, spec: dict[str, Any]) -> Any:
+        check(spec)
+        return create(self, spec)
+
+    def update_configuration(self: Any, config_updates: dict[str, Any]) -> Any:
+        check(config_updates)
+        return update(self, config_updates)
+
+    patch(LambdaBackend, "create_function", create_function)
+    patch(LambdaFunction, "update_configuration", update_configuration)
+
+
+def _know_awss_own_keys() -> None:
+    # moto makes the services' own keys when they are first needed, and takes them for the customer's.
+    from moto.kms.models import Key
+
+    stock = Key.to_dict
+
+    def to_dict(self: Any) -> dict[str, Any]:
+        told: dict[str, Any] = stock(self)
+        if self.description.startswith("Default master key that protects my "):
+            told["KeyMetadata"]["KeyManager"] = "AWS"
+        return told
+
+    patch(Key, "to_dict", to_dict)

@@ -1,0 +1,104 @@
+"""A template as CloudFormation takes it in: parameters checked, conditions decided, compared with another."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from local.cloud import ACCOUNT, REGION
+from local.conditions import Conditions
+from local.errors import ProvisionError
+from local.properties import Made
+from local.provision import in_order, references, resolve
+
+PSEUDO = {
+    "AWS::Region": REGION,
+    "AWS::AccountId": ACCOUNT,
+    "AWS::Partition": "aws",
+    "AWS::URLSuffix": "amazonaws.com",
+}
+
+
+class InvalidError(Exception):
+    """What CloudFormation refuses before it does anything."""
+
+
+class Reading:
+    """A template under the values of its parameters."""
+
+    def __init__(self, template: Mapping[str, Any], given: Mapping[str, str]) -> None:
+        """Raises InvalidError: a parameter or a reference that cannot be."""
+        self.parameters = _parameters(template.get("Parameters", {}), given)
+        self.values = {**PSEUDO, **self.parameters}
+        try:
+            conditions = Conditions(template.get("Conditions", {}), self.values)
+            self.resources: dict[str, Any] = conditions.kept(template["Resources"])
+            self._outputs = conditions.kept(template.get("Outputs", {}))
+        except ProvisionError as fault:
+            raise InvalidError(f"Template error: {fault}") from None
+        known = {*self.resources, *self.values}
+        if strange := set(references([*self.resources.values(), *self._outputs.values()])) - known:
+            raise InvalidError(f"Unresolved resource dependencies [{', '.join(sorted(strange))}] in the template")
+
+    def order(self) -> list[str]:
+        """The resources' names, none before what it needs."""
+        return in_order(self.resources)
+
+    def described(self) -> dict[str, Any]:
+        """Each resource with its values filled in, and a mark for what only its making can tell: for comparison."""
+        marks = _Marks(self.resources)
+        return {name: resolve(each, self.values, marks) for name, each in self.resources.items()}
+
+    def properties(self, name: str, made: Mapping[str, Made]) -> dict[str, Any]:
+        """A resource's properties, now that what it refers to is made."""
+        found: dict[str, Any] = resolve(self.resources[name].get("Properties", {}), self.values, made)
+        return found
+
+    def outputs(self, made: Mapping[str, Made]) -> dict[str, str]:
+        """What the template tells of what was made."""
+        return {name: str(resolve(each["Value"], self.values, made)) for name, each in self._outputs.items()}
+
+
+def _parameters(declared: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, str]:
+    if unknown := given.keys() - declared.keys():
+        raise InvalidError(f"Parameters: [{', '.join(sorted(unknown))}] do not exist in the template")
+    values = {name: str(each["Default"]) for name, each in declared.items() if "Default" in each} | dict(given)
+    if missing := declared.keys() - values.keys():
+        raise InvalidError(f"Parameters: [{', '.join(sorted(missing))}] must have values")
+    for name, each in declared.items():
+        if "AllowedValues" in each and values[name] not in map(str, each["AllowedValues"]):
+            raise InvalidError(f"Parameter '{name}' must be one of AllowedValues")
+        if "AllowedPattern" in each and re.fullmatch(each["AllowedPattern"], values[name]) is None:
+            raise InvalidError(f"Parameter {name} failed to satisfy constraint: {each['AllowedPattern']}")
+        if each["Type"] == "Number" and re.fullmatch(r"-?\d+(\.\d+)?", values[name]) is None:
+            raise InvalidError(f"Parameter '{name}' must be a number")
+    return values
+
+
+class _Marks(Mapping[str, Made]):
+    """Resources that are all there, each called by a mark."""
+
+    def __init__(self, names: Mapping[str, Any]) -> None:
+        self._names = names
+
+    def __getitem__(self, name: str) -> Made:
+        if name not in self._names:
+            raise KeyError(name)
+        return Made(f"<{name}>", _Attributes(name))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+class _Attributes(dict[str, str]):
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+
+    def __contains__(self, attribute: object) -> bool:
+        return True
+
+    def __missing__(self, attribute: str) -> str:
+        return f"<{self._name}.{attribute}>"

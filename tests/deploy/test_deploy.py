@@ -1,0 +1,297 @@
+"""The stage prod as `python -m infra deploy` makes it, function by function and trigger by trigger; its API at work."""
+
+import json
+import zipfile
+from typing import Any
+
+import pytest
+
+import app as manifest
+import infra.manifest
+from tests.deploy.conftest import Deployment
+from tests.deploy.expected import (
+    ACCOUNT,
+    API,
+    APP,
+    AT,
+    KEPT,
+    QUEUES,
+    SCHEDULES,
+    SIZES,
+    STEPS,
+    STREAMS,
+    UNDELIVERED,
+    lambda_arn,
+    lambda_name,
+    queue_arn,
+    undelivered,
+)
+from tests.deploy.gaps import LARGEST_ENVIRONMENT
+
+# One deployment for all of them, on one worker.
+pytestmark = pytest.mark.xdist_group("deployment")
+
+FUNCTIONS = list(SIZES)
+
+
+def key_arn(deployment: Deployment) -> str:
+    """The one key of the account."""
+    (key,) = deployment.standing.others["key"]
+    return f"arn:aws:kms:{AT}:key/{key}"
+
+
+def mapping(deployment: Deployment, function: str) -> dict[str, Any]:
+    (found,) = [each for each in deployment.standing.mappings if each["FunctionArn"] == lambda_arn(function)]
+    return found
+
+
+# ----------------------------------------------------------------------------- functions
+
+
+def test_the_functions_are_those_of_the_manifest_and_no_others(deployment: Deployment) -> None:
+    assert set(deployment.standing.functions) == {lambda_name(each) for each in FUNCTIONS}
+    fired = {name for _, name, _ in infra.manifest.functions(manifest.app)}
+    assert fired == set(FUNCTIONS) - {API}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_is_as_the_design_has_it(deployment: Deployment, function: str) -> None:
+    found = deployment.standing.functions[lambda_name(function)]
+    assert (found["MemorySize"], found["Timeout"]) == SIZES[function]
+    assert found["Handler"] == ("app.app" if function == API else f"app.{function}")
+    assert found["Runtime"].startswith("python3.")
+    assert found["Architectures"] == ["arm64"]
+    assert found["TracingConfig"] == {"Mode": "Active"}
+    assert found["KMSKeyArn"] == key_arn(deployment)
+    assert found["Reserved"] is None
+    assert found["VpcConfig"] == {"SubnetIds": [], "SecurityGroupIds": []}
+    assert {"Service": "darkroom", "Environment": "prod"}.items() <= found["Tags"].items()
+    (layer,) = found["Layers"]
+    assert layer["Arn"].startswith(f"arn:aws:lambda:{AT}:layer:{APP}-managed-layer:")
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_may_do_what_its_generated_policy_says_and_no_more(deployment: Deployment, function: str) -> None:
+    found = deployment.standing.functions[lambda_name(function)]
+    name = found["Role"].removeprefix(f"arn:aws:iam::{ACCOUNT}:role/")
+    role = deployment.standing.roles[name]
+    assert list(role["inline"].values()) == [deployment.policies[function]]
+    assert role["attached"] == {}
+    (trusted,) = role["trust"]["Statement"]
+    assert trusted["Principal"] == {"Service": "lambda.amazonaws.com"}
+    others = [each["Role"] for each in deployment.standing.functions.values() if each is not found]
+    assert found["Role"] not in others
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_finds_its_settings(deployment: Deployment, function: str) -> None:
+    variables = deployment.standing.functions[lambda_name(function)]["Environment"]["Variables"]
+    assert variables == deployment.environment
+    assert len(json.dumps(variables)) <= LARGEST_ENVIRONMENT
+    assert not [name for name in variables if name.startswith("AWS_")]
+
+
+def test_settings_name_what_there_is(deployment: Deployment) -> None:
+    there, said = deployment.standing.others, deployment.environment
+    tables = {value for name, value in said.items() if name.endswith("_TABLE")}
+    assert tables == set(there["table"])
+    assert {value for name, value in said.items() if name.endswith("_BUCKET")} == KEPT["bucket"]
+    queues = {url.rpartition("/")[2] for url in there["queue"]}
+    named = f"{said['SQS_QUEUE_URL']},{said['ACTIONS_QUEUE_URL']},{said['DEAD_LETTER_QUEUE_URLS']}".split(",")
+    assert {url.rpartition("/")[2] for url in named} | {said["CRITICAL_ERRORS_SQS_QUEUE_NAME"]} == queues
+    assert all(url.startswith(f"https://sqs.us-east-1.amazonaws.com/{ACCOUNT}/") for url in named)
+    assert {said["SNS_TOPIC_ARN"], said["OPERATORS_TOPIC_ARN"]} == set(there["topic"])
+    assert said["STEP_FUNCTIONS_ARN"].rpartition(":")[2] in there["state machine"]
+    pool = said["COGNITO_USER_POOL_ID"]
+    assert said["JWKS_URL"] == f"https://cognito-idp.us-east-1.amazonaws.com/{pool}/.well-known/jwks.json"
+    assert said["API_BASE_URL"] == f"https://{deployment.api}.execute-api.us-east-1.amazonaws.com/api"
+
+
+def test_all_functions_run_one_package_of_the_application_alone(deployment: Deployment) -> None:
+    functions = deployment.standing.functions.values()
+    assert len({each["CodeSha256"] for each in functions}) == 1
+    (package,) = (deployment.checkout.folder / ".chalice" / "deployments").glob("appcode-*.zip")
+    with zipfile.ZipFile(package) as packed:
+        names = packed.namelist()
+    assert {name.partition("/")[0] for name in names} == {"app.py", "chalicelib", "chalice"}
+    assert not [name for name in names if "__pycache__" in name]
+
+
+# ------------------------------------------------------------------------------ triggers
+
+
+def test_queues_and_streams_feed_whom_they_are_to_feed(deployment: Deployment) -> None:
+    fed = {each["FunctionArn"] for each in deployment.standing.mappings}
+    assert fed == {lambda_arn(each) for each in (*QUEUES, *STREAMS)}
+    assert len(deployment.standing.mappings) == len(fed)
+
+
+@pytest.mark.parametrize("function", QUEUES)
+def test_a_queues_function(deployment: Deployment, function: str) -> None:
+    queue, batch = QUEUES[function]
+    found = mapping(deployment, function)
+    assert found["EventSourceArn"] == queue_arn(queue)
+    assert (found["State"], found["BatchSize"]) == ("Enabled", batch)
+    assert not found.get("FunctionResponseTypes")
+
+
+@pytest.mark.parametrize("function", STREAMS)
+def test_a_streams_function(deployment: Deployment, function: str) -> None:
+    table, batch, window, new_alone = STREAMS[function]
+    found = mapping(deployment, function)
+    assert found["EventSourceArn"].startswith(f"arn:aws:dynamodb:{AT}:table/{table}/stream/")
+    assert (found["State"], found["BatchSize"], found["StartingPosition"]) == ("Enabled", batch, "TRIM_HORIZON")
+    assert found.get("MaximumBatchingWindowInSeconds", 0) == window
+    assert (found["MaximumRetryAttempts"], found["BisectBatchOnFunctionError"]) == (5, True)
+    rest = f"{APP}-{function.replace('_', '-')}-dead"
+    assert found["DestinationConfig"]["OnFailure"] == {"Destination": queue_arn(rest)}
+    patterns = [json.loads(each["Pattern"]) for each in found.get("FilterCriteria", {}).get("Filters", [])]
+    assert patterns == ([{"eventName": ["INSERT"]}] if new_alone else [])
+
+
+def test_an_upload_is_noticed(deployment: Deployment) -> None:
+    ((bucket, found),) = deployment.standing.notifications.items()
+    assert bucket == f"darkroom-prod-input-{ACCOUNT}"
+    (rule,) = found["LambdaFunctionConfigurations"]
+    assert rule["LambdaFunctionArn"] == lambda_arn("s3_event")
+    assert rule["Events"] == ["s3:ObjectCreated:*"]
+    assert [(each["Name"].lower(), each["Value"]) for each in rule["Filter"]["Key"]["FilterRules"]] == [
+        ("prefix", "uploads/")
+    ]
+
+
+def test_the_topic_tells_the_notifications(deployment: Deployment) -> None:
+    told = [each for each in deployment.standing.subscriptions if each["Protocol"] == "lambda"]
+    (found,) = told
+    assert found["TopicArn"] == f"arn:aws:sns:{AT}:darkroom-prod-notifications"
+    assert found["Endpoint"] == lambda_arn("notifications")
+
+
+def test_the_clock_fires_what_prod_has_it_fire(deployment: Deployment) -> None:
+    fired = {each["Targets"][0]["Arn"]: each["ScheduleExpression"] for each in deployment.standing.rules.values()}
+    assert fired == {lambda_arn(name): expression for name, expression in SCHEDULES.items()}
+
+
+@pytest.mark.parametrize("function", SCHEDULES)
+def test_a_rule_tries_again_and_keeps_what_it_cannot_deliver(deployment: Deployment, function: str) -> None:
+    (rule,) = [each for each in deployment.standing.rules.values() if each["Targets"][0]["Arn"] == lambda_arn(function)]
+    (target,) = rule["Targets"]
+    assert rule["State"] == "ENABLED"
+    assert target["RetryPolicy"] == {"MaximumRetryAttempts": 1, "MaximumEventAgeInSeconds": 3600}
+    assert target["DeadLetterConfig"] == {"Arn": queue_arn("darkroom-prod-schedules-dead")}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_events_that_nobody_waits_for_are_tried_again_and_kept(deployment: Deployment, function: str) -> None:
+    found = deployment.standing.functions[lambda_name(function)]["EventInvokeConfig"]
+    assert found == (undelivered(function) if function in UNDELIVERED else None)
+
+
+def test_the_state_machine_calls_warm_containers(deployment: Deployment) -> None:
+    function = deployment.standing.functions[lambda_name("resize")]
+    live = function["Aliases"]["live"]
+    assert (live["warm"], live["code"]) == (10, function["CodeSha256"])
+    machine = deployment.environment["STEP_FUNCTIONS_ARN"]
+    definition = deployment.aws.client("stepfunctions").describe_state_machine(stateMachineArn=machine)["definition"]
+    called = {each for each in definition.replace('"', "\n").split("\n") if ":function:" in each}
+    assert called == {lambda_arn(each) + (":live" if each == "resize" else "") for each in STEPS}
+    assert [name for name, each in deployment.standing.functions.items() if each["Aliases"]] == [lambda_name("resize")]
+
+
+# ---------------------------------------------------------------------------------- logs
+
+
+def test_logs_are_kept_for_ninety_days_under_the_customers_key(deployment: Deployment) -> None:
+    groups = deployment.standing.log_groups
+    assert set(groups) == {
+        *(f"/aws/lambda/{lambda_name(each)}" for each in FUNCTIONS),
+        "/aws/apigateway/darkroom-prod",
+        "/aws/vendedlogs/states/darkroom-prod-image-pipeline",
+    }
+    assert {each["retentionInDays"] for each in groups.values()} == {90}
+    assert {each["kmsKeyId"] for each in groups.values()} == {key_arn(deployment)}
+
+
+# ----------------------------------------------------------------------------------- API
+
+
+def test_every_route_of_the_manifest_and_no_other_calls_the_application(deployment: Deployment) -> None:
+    (api,) = deployment.standing.apis.values()
+    routes = {(method, path) for path, methods in manifest.app.routes.items() for method in methods}
+    proxied = {route for route, each in api["methods"].items() if each["type"] == "AWS_PROXY"}
+    assert proxied == routes
+    assert {each["uri"] for route, each in api["methods"].items() if route in routes} == {
+        f"arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{lambda_arn(API)}/invocations"
+    }
+    preflights = {path for (method, path), each in api["methods"].items() if each["type"] == "MOCK"}
+    crossed = {path for path, methods in manifest.app.routes.items() if any(entry.cors for entry in methods.values())}
+    assert preflights == crossed
+
+
+def test_the_api_is_throttled_logged_and_traced(deployment: Deployment) -> None:
+    (api,) = deployment.standing.apis.values()
+    stage = api["stages"]["api"]
+    settings = stage["methodSettings"]["*/*"]
+    assert (settings["throttlingRateLimit"], settings["throttlingBurstLimit"]) == (500, 1000)
+    assert stage["tracingEnabled"] is True
+    assert stage["accessLogSettings"]["destinationArn"] == f"arn:aws:logs:{AT}:log-group:/aws/apigateway/darkroom-prod"
+    line = json.loads(stage["accessLogSettings"]["format"])
+    assert {"$context.requestId", "$context.status", "$context.identity.sourceIp"} <= set(line.values())
+    account = deployment.aws.client("apigateway").get_account()
+    assert account["cloudwatchRoleArn"].rpartition("/")[2] in deployment.standing.roles
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "code"),
+    [
+        ("THROTTLED", "429", "TOO_MANY_REQUESTS"),
+        ("REQUEST_TOO_LARGE", "413", "TOO_LARGE"),
+        ("MISSING_AUTHENTICATION_TOKEN", "404", "NOT_FOUND"),
+        ("INTEGRATION_TIMEOUT", "503", None),
+        ("DEFAULT_5XX", None, "UNKNOWN_ERROR"),
+    ],
+)
+def test_what_api_gateway_refuses_it_refuses_in_our_shape(
+    deployment: Deployment, kind: str, status: str | None, code: str | None
+) -> None:
+    (api,) = deployment.standing.apis.values()
+    response = api["responses"][kind]
+    assert response.get("statusCode") == status
+    assert response["responseParameters"]["gatewayresponse.header.Access-Control-Allow-Origin"] == "'*'"
+    body = json.loads(response["responseTemplates"]["application/json"])
+    assert (body["success"], body["requestId"]) == (False, "$context.requestId")
+    assert code in (None, body["error"]["code"])
+
+
+def test_the_api_answers_at_its_public_address(deployment: Deployment) -> None:
+    status, health, _ = deployment.aws.ask(deployment.api, "GET", "/api/health")
+    assert (status, health["stage"], health["success"]) == (200, "prod", True)
+    new = {"email": "somebody@example.com", "password": "A-long-Passw0rd!"}
+    status, _, headers = deployment.aws.ask(deployment.api, "POST", "/api/auth/signup", new)
+    assert (status, headers["Access-Control-Allow-Origin"]) == (200, "*")
+    pool = deployment.environment["COGNITO_USER_POOL_ID"]
+    users = deployment.aws.client("cognito-idp").list_users(UserPoolId=pool)["Users"]
+    assert new["email"] in [value["Value"] for user in users for value in user["Attributes"]]
+
+
+def test_the_api_refuses_strangers_unknown_paths_and_answers_preflights(deployment: Deployment) -> None:
+    status, body, _ = deployment.aws.ask(deployment.api, "GET", "/api/images")
+    assert (status, body["error"]["code"]) == (401, "NOT_AUTHENTICATED")
+    status, body, headers = deployment.aws.ask(deployment.api, "GET", "/api/no-such-path")
+    assert (status, body["error"]["code"]) == (404, "NOT_FOUND")
+    assert headers["Access-Control-Allow-Origin"] == "*"
+    status, _, headers = deployment.aws.ask(deployment.api, "OPTIONS", "/api/images")
+    assert (status, headers["Access-Control-Allow-Origin"]) == (200, "*")
+    assert "Authorization" in headers["Access-Control-Allow-Headers"]
+
+
+# ------------------------------------------------------------------------- what was said
+
+
+def test_the_command_says_what_it_did_and_no_secret(deployment: Deployment) -> None:
+    said = deployment.run.stdout
+    assert f"https://{deployment.api}.execute-api.us-east-1.amazonaws.com/api" in said
+    assert f"account {ACCOUNT}" in said
+    assert "Price:" in said
+    assert "Smoke test" in said
+    assert "darkroom-deploy" not in said + deployment.run.stderr

@@ -1,0 +1,259 @@
+"""Deploys that cannot begin, or are broken off: one message that says what to do next, and a second run that mends."""
+
+import json
+import re
+import subprocess
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.deploy.aws import ACCOUNT, Aws
+from tests.deploy.checkout import Checkout
+
+DEPLOY = ("-m", "infra", "deploy", "--stage", "prod")
+DESTROY = ("-m", "infra", "destroy", "--stage", "prod")
+OTHER = "999999999999"
+
+
+def refused(run: subprocess.CompletedProcess[str]) -> str:
+    """The message of a command that could not begin."""
+    assert run.returncode == 2, run.stdout + run.stderr
+    return one_message(run)
+
+
+def failed(run: subprocess.CompletedProcess[str]) -> str:
+    """The message of a command that failed on its way."""
+    assert run.returncode == 1, run.stdout + run.stderr
+    return one_message(run)
+
+
+def one_message(run: subprocess.CompletedProcess[str]) -> str:
+    assert "Traceback" not in run.stderr
+    assert run.stderr.strip()
+    return run.stderr
+
+
+def done(run: subprocess.CompletedProcess[str]) -> str:
+    assert run.returncode == 0, run.stdout + run.stderr
+    return run.stdout
+
+
+def nothing_stands(aws: Aws) -> bool:
+    """Whether the account is as empty as at first."""
+    return not any(
+        [
+            aws.client("cloudformation").describe_stacks()["Stacks"],
+            aws.client("s3").list_buckets()["Buckets"],
+            aws.client("dynamodb").list_tables()["TableNames"],
+            aws.client("lambda").list_functions()["Functions"],
+            aws.client("iam").list_roles()["Roles"],
+            aws.client("apigateway").get_rest_apis()["items"],
+        ]
+    )
+
+
+def change(path: Path, before: str, after: str) -> None:
+    text = path.read_text()
+    assert before in text
+    path.write_text(text.replace(before, after))
+
+
+# ----------------------------------------------------------------------- cannot begin
+
+
+@pytest.mark.parametrize(("stage", "why"), [("production", "is no stage"), ("local", "machine of one")])
+def test_a_stage_that_there_is_not(checkout: Checkout, stage: str, why: str) -> None:
+    message = refused(checkout.run("-m", "infra", "deploy", "--stage", stage))
+    assert why in message
+    assert "dev, staging, prod" in message
+    assert "infra configure" in message
+
+
+def test_no_credentials(checkout: Checkout, tmp_path: Path) -> None:
+    none = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_EC2_METADATA_DISABLED": "true"}
+    message = refused(checkout.run(*DEPLOY, stage_environment={**none, "HOME": str(tmp_path)}))
+    assert "no credentials" in message
+    assert "AWS_PROFILE" in message
+
+
+def test_credentials_that_have_run_out(checkout: Checkout, aws: Aws) -> None:
+    aws.refuse("sts GetCallerIdentity", "ExpiredToken", "The security token included in the request is expired", 403)
+    message = refused(checkout.run(*DEPLOY))
+    assert "expired" in message
+    assert "sso login" in message
+
+
+def test_nobody_answers(checkout: Checkout) -> None:
+    message = failed(checkout.run(*DEPLOY, stage_environment={"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}))
+    assert "cannot be reached" in message
+    assert "AWS_ENDPOINT_URL" in message
+
+
+def test_settings_that_are_no_json(checkout: Checkout) -> None:
+    (checkout.folder / ".chalice" / "config.json").write_text("{")
+    assert "config.json is no JSON" in refused(checkout.run(*DEPLOY))
+
+
+def test_another_accounts_credentials(checkout: Checkout) -> None:
+    done(checkout.run("-m", "infra", "configure", "--stage", "prod", "--account", OTHER))
+    message = refused(checkout.run(*DEPLOY))
+    assert OTHER in message
+    assert f"configure --stage prod --account {ACCOUNT}" in message
+
+
+def test_policies_that_do_not_say_what_the_code_declares(checkout: Checkout, aws: Aws) -> None:
+    change(checkout.folder / "app.py", "SQSOperation.DELETE_MESSAGE_BATCH", "SQSOperation.PURGE_QUEUE")
+    change(checkout.folder / "chalicelib" / "core" / "grants.py", "DELETE_MESSAGE_BATCH = ", "PURGE_QUEUE = ")
+    change(checkout.folder / "chalicelib" / "core" / "grants.py", '"DeleteMessageBatch"', '"PurgeQueue"')
+    message = refused(checkout.run(*DEPLOY))
+    assert "prod-orchestrator.json" in message
+    assert "make policies" in message
+    assert nothing_stands(aws)
+
+
+def test_functions_that_the_settings_do_not_know(checkout: Checkout) -> None:
+    change(checkout.folder / ".chalice" / "config.json", '"sweeper": {"lambda', '"sweepers": {"lambda')
+    message = refused(checkout.run(*DEPLOY))
+    assert "sweeper, sweepers" in message
+
+
+@pytest.mark.parametrize(
+    ("option", "why"),
+    [
+        ("provisioned_concurrency = { watermark = 2 }", "only resize can be"),
+        ("reserved_concurrency = { resizer = 2 }", "app.py has no such function"),
+        ("log_retention_days = 31", "log_retention_days is one of"),
+        ("log_retention_days = = 30", "stages.toml is no TOML"),
+    ],
+)
+def test_options_that_cannot_be(checkout: Checkout, option: str, why: str) -> None:
+    options = checkout.folder / "infra" / "stages.toml"
+    name = option.partition(" ")[0]
+    kept = [line for line in options.read_text().splitlines() if not line.startswith(name)]
+    kept.insert(kept.index("[default]") + 1, option)
+    options.write_text("\n".join(kept))
+    assert why in refused(checkout.run(*DEPLOY))
+
+
+def test_code_that_cannot_be_imported(checkout: Checkout) -> None:
+    change(checkout.folder / "app.py", "import functools", "import functools\nimport what_is_not_installed")
+    assert "what_is_not_installed" in refused(checkout.run(*DEPLOY))
+
+
+def test_a_layer_that_lacks_a_package_is_built_anew_or_nothing_is_deployed(checkout: Checkout, aws: Aws) -> None:
+    (layer,) = (checkout.folder / ".chalice" / "deployments").glob("managed-layer-*.zip")
+    with zipfile.ZipFile(layer, "w") as package:
+        package.writestr("python/lib/python3.11/site-packages/boto3-0.dist-info/METADATA", "")
+    nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "0", "PIP_CONFIG_FILE": "/dev/null"}
+    message = refused(checkout.run(*DEPLOY, "--yes", stage_environment=nowhere))
+    assert "layer of dependencies cannot be built" in message
+    assert nothing_stands(aws)
+    assert not layer.exists()
+
+
+def test_the_name_of_a_bucket_is_taken(checkout: Checkout, aws: Aws) -> None:
+    aws.of_another_account("s3").create_bucket(Bucket=f"darkroom-prod-output-{ACCOUNT}")
+    message = refused(checkout.run(*DEPLOY, "--yes"))
+    assert f"darkroom-prod-output-{ACCOUNT} is taken" in message
+    assert "--suffix" in message
+    assert nothing_stands(aws)
+
+
+def test_nobody_to_be_asked(checkout: Checkout, aws: Aws) -> None:
+    before = checkout.config
+    message = refused(checkout.run(*DEPLOY))
+    assert "--yes" in message
+    assert nothing_stands(aws)
+    assert checkout.config == before
+
+
+def test_a_dry_run_shows_the_plan_and_changes_nothing(checkout: Checkout, aws: Aws) -> None:
+    before = checkout.config
+    plan = done(checkout.run(*DEPLOY, "--dry-run"))
+    assert f"Plan for prod: account {ACCOUNT}, us-east-1" in plan
+    assert "+ AWS::StepFunctions::StateMachine: ImagePipeline" in plan
+    assert "+ api_handler, s3_event" in plan
+    assert re.search(r"Price: \$[\d,.]+ a month for 1,000,000 images and 10,000,000 requests", plan)
+    assert nothing_stands(aws)
+    assert checkout.config == before
+    assert not checkout.deployed("prod")
+
+
+# -------------------------------------------------------------------------- broken off
+
+# What refuses, and in which step, in their order. Each run comes as far as the next one.
+STEPS = [
+    ("cloudformation ExecuteChangeSet", "Resources"),
+    ("dynamodb BatchWriteItem", "Record"),
+    # The fifth function that is made.
+    (r"lambda POST /2015-03-31/functions$", "Functions"),
+    (r"events PutTargets", "Functions"),
+    (r"apigateway POST /restapis/\w+/deployments", "Functions"),
+    (r"lambda PUT .*/event-invoke-config", "Finish"),
+    (r"apigateway PUT /restapis/\w+/gatewayresponses/THROTTLED", "Finish"),
+    (r"apigateway PATCH /restapis/\w+/stages", "Finish"),
+    (r"lambda PUT .*/provisioned-concurrency", "Finish"),
+]
+
+
+@pytest.mark.slow
+def test_a_deploy_that_is_broken_off_at_any_step_goes_on_from_there(checkout: Checkout, aws: Aws) -> None:
+    for call, step in STEPS:
+        aws.refuse(call, "AccessDeniedException", "Not by you.", 403)
+        run = checkout.run(*DEPLOY, "--yes")
+        assert "Not by you." in failed(run).replace("\n", " ")
+        assert re.search(rf"^{step} +did not end well", run.stdout, re.MULTILINE), run.stdout
+    assert "health is" in done(checkout.run(*DEPLOY, "--yes"))
+    assert len(aws.client("apigateway").get_rest_apis()["items"]) == 1
+    mappings = aws.client("lambda").list_event_source_mappings()["EventSourceMappings"]
+    assert len({each["FunctionArn"] for each in mappings}) == len(mappings) == 6
+    assert "nothing changes" in done(checkout.run(*DEPLOY, "--dry-run"))
+
+
+@pytest.mark.slow
+def test_a_stack_that_could_not_be_made(checkout: Checkout, aws: Aws) -> None:
+    aws.refuse(f"s3 PUT /darkroom-prod-output-{ACCOUNT}", "BucketAlreadyExists", "It is somebody else's.", 409)
+    message = failed(checkout.run(*DEPLOY, "--yes"))
+    assert "is ROLLBACK_" in message
+    assert "OutputBucket" in message
+    message = refused(checkout.run(*DEPLOY, "--yes"))
+    assert "is ROLLBACK_" in message
+    assert "OutputBucket" in message
+    assert "infra destroy --stage prod" in message
+    done(checkout.run(*DESTROY, "--yes"))
+    assert "health is" in done(checkout.run(*DEPLOY, "--yes"))
+
+
+@pytest.mark.slow
+def test_another_machine_goes_on_where_the_first_one_ended(checkout: Checkout, aws: Aws) -> None:
+    done(checkout.run(*DEPLOY, "--yes"))
+    first = checkout.deployed("prod")
+    (checkout.folder / ".chalice" / "deployed" / "prod.json").unlink()
+    assert "19 functions updated" in done(checkout.run(*DEPLOY, "--yes"))
+    second = checkout.deployed("prod")
+    assert second.keys() == first.keys()
+    for name in first.keys() - {"managed-layer"}:
+        assert second[name] == first[name]
+
+
+@pytest.mark.slow
+def test_what_was_kept_is_taken_over_by_the_next_deploy(checkout: Checkout, aws: Aws) -> None:
+    done(checkout.run(*DEPLOY, "--yes"))
+    table = {"TableName": "darkroom-prod-users"}
+    user: dict[str, Any] = {"userId": {"S": "somebody"}}
+    aws.client("dynamodb").put_item(**table, Item=user)
+    assert "gone but for what holds data" in done(checkout.run(*DESTROY, "--yes"))
+    assert not aws.client("lambda").list_functions()["Functions"]
+    # Again, as somebody does who is not sure.
+    done(checkout.run(*DESTROY, "--yes"))
+    plan = done(checkout.run(*DEPLOY, "--yes"))
+    assert "< AWS::KMS::Key: EncryptionKey" in plan
+    assert aws.client("dynamodb").get_item(**table, Key=user)["Item"] == user
+    aws.client("s3").put_object(Bucket=f"darkroom-prod-input-{ACCOUNT}", Key="uploads/a/b.jpg", Body=b"once")
+    aws.client("s3").put_object(Bucket=f"darkroom-prod-input-{ACCOUNT}", Key="uploads/a/b.jpg", Body=b"twice")
+    done(checkout.run(*DESTROY, "--yes", "--with-data"))
+    assert not aws.client("dynamodb").list_tables()["TableNames"]
+    assert not aws.client("s3").list_buckets()["Buckets"]
+    assert "COGNITO_USER_POOL_ID" not in json.dumps(checkout.config["stages"]["prod"])
