@@ -129,6 +129,8 @@ def configured(config: dict[str, Any], place: Place) -> dict[str, Any]:
         settings = stage["environment_variables"]
     own = stage.get("lambda_functions", {})
     made = {
+        # API Gateway names its figures by it: stages that share an account have figures of their own.
+        "api_gateway_stage": place.stage,
         **stage,
         "tags": {**config.get("tags", {}), "Environment": place.stage},
         "environment_variables": {**settings, "STAGE": place.stage, **environment(place)},

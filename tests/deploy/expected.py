@@ -39,8 +39,8 @@ QUEUES = {
 }
 # By function: the table, records a run, seconds that are waited for more, whether only what is new counts.
 STREAMS = {
-    "image_changes": ("darkroom-prod-images", 25, 0, False),
-    "usage_records": ("darkroom-prod-usage", 100, 1, True),
+    "image_changes": ("darkroom-prod-images", 25, 5, False),
+    "usage_records": ("darkroom-prod-usage", 100, 5, True),
     "audit_entries": ("darkroom-prod-audit-inbox", 40, 1, True),
 }
 # UTC.

@@ -80,7 +80,7 @@ def by_route(deployment: Deployment) -> Iterator[str]:
             name = function_of(each["uri"].partition("/functions/")[2].removesuffix("/invocations"))
             # API Gateway puts a star for a part of the path that may be anything.
             at = re.sub(r"\{\w+\}", "*", path)
-            source = f"arn:aws:execute-api:{AT}:{api[0]}/api/{method}{at}"
+            source = f"arn:aws:execute-api:{AT}:{api[0]}/prod/{method}{at}"
             assert permitted(deployment, name, "apigateway.amazonaws.com", source), source
             yield name
 

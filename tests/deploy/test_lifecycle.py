@@ -101,7 +101,7 @@ def test_other_code_leaves_the_resources_alone(deployment: Deployment, changed: 
 
 @pytest.mark.usefixtures("changed")
 def test_other_code_is_at_work_and_the_data_where_it_was(deployment: Deployment) -> None:
-    status, health, _ = deployment.aws.ask(deployment.api, "GET", "/api/health")
+    status, health, _ = deployment.aws.ask(deployment.api, "GET", "/prod/health")
     assert (status, health["version"]) == (200, "0.1.1")
     assert data(deployment) == (True, True)
 
