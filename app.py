@@ -798,8 +798,8 @@ def sweeper(event: Event, context: Any) -> Answer:
     starting_position="TRIM_HORIZON",
     name="image_changes",
 )
-@required_env_vars({"DAILY_TABLE": [DynamoDBOperation.PUT_ITEM, DynamoDBOperation.UPDATE_ITEM]})
-@track_execution
+@required_env_vars({"DAILY_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM]})
+@track_execution(recorded=False)
 def image_changes(event: Event, context: Any) -> None:
     images.count_changes(event)
 
@@ -813,7 +813,7 @@ def image_changes(event: Event, context: Any) -> None:
 )
 @required_env_vars(
     {
-        "DAILY_TABLE": [DynamoDBOperation.PUT_ITEM, DynamoDBOperation.UPDATE_ITEM],
+        "DAILY_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
         "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
     }
 )

@@ -23,6 +23,11 @@ from tests.journeys.user import User
 
 # Who is called by what is traced already carries the caller's trace on.
 _JOIN_TRACES = {"orchestrator", "validation", "resize", "watermark", "notifications", "action_worker"}
+# What the steps read and write at once, each in a thread of its own (chalicelib/pipeline.py). Not their original.
+_SIDE_BY_SIDE = {
+    "resize": frozenset({"s3:PutObject"}),
+    "watermark": frozenset({"s3:GetObject", "s3:PutObject"}),
+}
 # Calls of this name are ours and not the platform's.
 _WATCHER = "bench"
 _QUIET_SECONDS = 0.3
@@ -93,7 +98,7 @@ class Ours:
             time.sleep(_QUIET_SECONDS)
             return not waiting and seen == len(self._recorder.calls)
 
-        # A batch window is a second.
+        # What a function has just begun may still write: records that wait for their window are counted as waiting.
         time.sleep(1.0)
         self._until(idle, "all is quiet")
 
@@ -133,6 +138,7 @@ class Ours:
                 cpu=cpu_seconds(self._machine.workers(name)) - before[name],
                 calls=Counter(f"{call.service}:{call.operation}" for call in calls if call.caller == name),
                 begins_traces=_begins_traces(name),
+                side_by_side=_SIDE_BY_SIDE.get(name, frozenset()),
             )
             for name, memory in self._memory.items()
         }

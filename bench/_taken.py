@@ -46,18 +46,25 @@ class Assumed:
 
 @dataclass
 class Function:
-    """What one function took, in all: MB, runs, CPU seconds, and calls as `service:Operation`."""
+    """What one function took, in all: MB, runs, CPU seconds, and calls as `service:Operation`.
+
+    A run waits for all its calls of those in `side_by_side` as long as for one.
+    """
 
     memory: int
     invocations: int = 0
     cpu: float = 0.0
     calls: Counter[str] = field(default_factory=Counter)
     begins_traces: bool = False
+    side_by_side: frozenset[str] = frozenset()
 
     def seconds(self, assumed: Assumed) -> float:
         """How long Lambda would run for it, in all."""
         share = min(1.0, self.memory / VCPU_MB) * assumed.vcpu
-        waits = sum(LATENCY.get(call, USUAL_LATENCY) * number for call, number in self.calls.items())
+        waits = sum(
+            LATENCY.get(call, USUAL_LATENCY) * (min(number, self.invocations) if call in self.side_by_side else number)
+            for call, number in self.calls.items()
+        )
         return self.cpu / share + waits * assumed.latency + RUNTIME_SECONDS * self.invocations
 
 

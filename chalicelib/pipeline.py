@@ -7,7 +7,8 @@ A step that fails raises: ImageRejectedError where the picture is at fault, anyt
 import base64
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -22,6 +23,11 @@ Step = Mapping[str, Any]
 
 # So small that it goes into the image's row, as a data URI to show while the real one loads.
 _PLACEHOLDER = Size("placeholder", 24, 24)
+# S3 takes tens of milliseconds for each, and Lambda bills for waiting: side by side, all sizes wait but once.
+_OBJECTS_AT_ONCE = 8
+
+# A variant as the steps hand it on, and the object version that it became.
+_Stored = tuple[dict[str, Any], dict[str, str]]
 
 
 # ------------------------------------------------- from the event to the execution
@@ -199,7 +205,7 @@ def resize(step: Step) -> dict[str, Any]:
 def watermark(step: Step) -> dict[str, Any]:
     """Marks every resized image; adds the `record` that the state machine writes to the image's row."""
     mark = _mark()
-    stored = _store_all(step, (_marked(resized, mark) for resized in step["resizedImages"]))
+    stored = _store_all(step, _all_marked(step["resizedImages"], mark))
     variants = [Variant.from_item(each) for each in [*step["resizedImages"], *(variant for variant, _ in stored)]]
     record = {
         "variants": [variant.to_item() for variant in variants],
@@ -216,8 +222,19 @@ def watermark(step: Step) -> dict[str, Any]:
     }
 
 
-def _marked(resized: Mapping[str, Any], mark: Mark) -> Rendition:
-    data = objects.read(config.get("S3_OUTPUT_BUCKET"), resized["s3Key"])
+def _all_marked(resized: Iterable[Mapping[str, Any]], mark: Mark) -> Iterator[Rendition]:
+    """Each of them marked, in their order, while the next ones are read."""
+    with ThreadPoolExecutor(_OBJECTS_AT_ONCE) as threads:
+        reading = [(each, threads.submit(log.carried(_read), each["s3Key"])) for each in resized]
+        for each, data in reading:
+            yield _marked(each, data.result(), mark)
+
+
+def _read(key: str) -> bytes:
+    return objects.read(config.get("S3_OUTPUT_BUCKET"), key)
+
+
+def _marked(resized: Mapping[str, Any], data: bytes, mark: Mark) -> Rendition:
     width, _, height = resized["dimensions"].partition("x")
     media_type, extension = OUTPUTS[resized["format"]]
     return Rendition(
@@ -236,20 +253,22 @@ def _original(step: Step) -> bytes:
     return images.original(step["s3Key"], step["objectVersion"])
 
 
-def _store_all(step: Step, made: Iterable[Rendition]) -> list[tuple[dict[str, Any], dict[str, str]]]:
+def _store_all(step: Step, made: Iterable[Rendition]) -> list[_Stored]:
     """Writes finished files, all or none: of a step that breaks off nobody would know what it wrote."""
-    stored: list[tuple[dict[str, Any], dict[str, str]]] = []
+    writing: list[Future[_Stored]] = []
     try:
-        for each in made:
-            stored.append(_store(step, each))
+        # The block ends, by an error too, when nothing is under way any more.
+        with ThreadPoolExecutor(_OBJECTS_AT_ONCE) as threads:
+            for each in made:
+                writing.append(threads.submit(log.carried(_store), step, each))
+        return [each.result() for each in writing]
     except Exception:
-        objects.discard(config.get("S3_OUTPUT_BUCKET"), [written for _, written in stored])
+        written = [each.result()[1] for each in writing if each.exception() is None]
+        objects.discard(config.get("S3_OUTPUT_BUCKET"), written)
         raise
-    return stored
 
 
-def _store(step: Step, made: Rendition) -> tuple[dict[str, Any], dict[str, str]]:
-    """Writes a finished file; gives the variant as the steps hand it on, and the object version it became."""
+def _store(step: Step, made: Rendition) -> _Stored:
     suffix = "-watermarked" if made.watermarked else ""
     key = f"processed/{step['userId']}/{step['imageId']}-{made.name}{suffix}.{made.extension}"
     written = objects.write(config.get("S3_OUTPUT_BUCKET"), key, made.data, made.media_type)

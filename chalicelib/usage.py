@@ -10,12 +10,15 @@ from chalicelib.core.errors import InvalidRequestError
 from chalicelib.core.operations import Caller
 from chalicelib.core.payload import TEXT, page_of, shape
 from chalicelib.core.tracking import SYSTEM_ACCOUNT
-from chalicelib.daily import EVERY_USER, EVERYONE, Entry
+from chalicelib.daily import EVERY_USER, EVERYONE, Entry, Row
 
 DEFAULT_DAYS = 30
 MAX_DAYS = 366
 MAX_PAGE = 1000
 DEFAULT_PAGE = 100
+
+# How the names of operations' sums begin.
+_OPERATION = "operation:"
 
 _DATE = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\d$"}
 _PERIOD = {"start": _DATE, "end": _DATE}
@@ -79,19 +82,25 @@ def count_records(event: Mapping[str, Any]) -> None:
     accounts = {usage["account"] for usage in written.values()} - {SYSTEM_ACCOUNT}
     # What an erased account did last is read here after the erasure: it counts for all, and for nobody in particular.
     gone = {account for account in accounts if not users.exists(account)}
-    entries = [Entry(event_id, _sums(usage, gone)) for event_id, usage in written.items()]
+    entries = [Entry(event_id, _sums(usage, gone), _origin(usage)) for event_id, usage in written.items()]
     daily.add_once(entries, also=spent)
 
 
-def _sums(usage: Mapping[str, Any], gone: Container[str]) -> dict[daily.Row, dict[str, Any]]:
-    account, day = usage["account"], usage["timestamp"][:10]
-    rows = [(EVERYONE, day, f"operation:{usage['operation']}")]
+def _origin(usage: Mapping[str, Any]) -> str:
+    """The account and the second in which the run began."""
+    return f"{usage['account']}#{usage['timestamp'][:19]}"
+
+
+def _sums(usage: Mapping[str, Any], gone: Container[str]) -> dict[Row, dict[str, Any]]:
+    account, day, what = usage["account"], usage["timestamp"][:10], f"{_OPERATION}{usage['operation']}"
+    # All do some of everything: only the functions behind the API are few, and run together.
+    rows = [Row(EVERYONE, day, what, None if usage.get("event_source") == "HTTP" else _OPERATION)]
     if account not in gone:
-        rows.append((account, day, f"operation:{usage['operation']}"))
+        rows.append(Row(account, day, what, _OPERATION))
         if account != SYSTEM_ACCOUNT:
-            rows.append((EVERY_USER, day, f"user:{account}"))
+            rows.append(Row(EVERY_USER, day, f"user:{account}"))
         if usage.get("api_key_id"):
-            rows.append((account, day, f"key:{usage['api_key_id']}"))
+            rows.append(Row(account, day, f"key:{usage['api_key_id']}"))
     by = {
         "requests": 1,
         "failures": 0 if usage["success"] else 1,
@@ -176,9 +185,10 @@ def summary(scope: str, start: str, end: str) -> dict[str, Any]:
     }
 
 
-def typical_time(operation: str) -> str | None:
-    """How long an operation took on average today, in words; None where it has not run."""
-    row = daily.DAILY.get(EVERYONE, f"{datetime.now(UTC).date().isoformat()}#operation:{operation}")
+def typical_time(function: str) -> str | None:
+    """How long a function behind the API took on average today, in words; None where it has not run."""
+    today = datetime.now(UTC).date().isoformat()
+    row = daily.row(Row(EVERYONE, today, f"{_OPERATION}{function}", _OPERATION))
     if row is None or not row.get("requests"):
         return None
     seconds = max(1, round(float(row["milliseconds"] / row["requests"]) / 1000))

@@ -36,12 +36,15 @@ class RuleDelivery:
 class StreamDelivery:
     """A stream's batch: further tries, whether a failing batch is halved, last resort.
 
-    `inserts_only` keeps what was changed or removed from waking the function, where its code looks at neither.
+    `window_seconds` is how long Lambda gathers a batch, in place of what the function's decorator says: so long does
+    the machine of one, where somebody waits. `inserts_only` keeps what was changed or removed from
+    waking the function, where its code looks at neither.
     """
 
     retries: int
     bisect: bool
     on_failure: str
+    window_seconds: int
     inserts_only: bool = False
 
 
@@ -70,10 +73,16 @@ ASYNC = {
     },
 }
 RULES = {name: RuleDelivery(retries=1, max_age_seconds=3600, dead_letters=_SCHEDULES_LAST_RESORT) for name in SCHEDULES}
+# Five seconds are how far limits of spending may lag behind; in them an image's runs come as one or two batches, and
+# each batch writes a row of sums once.
 STREAMS = {
-    "image_changes": StreamDelivery(retries=5, bisect=True, on_failure="ImageChangesDeadLetterQueue"),
-    "usage_records": StreamDelivery(5, bisect=True, on_failure="UsageRecordsDeadLetterQueue", inserts_only=True),
-    "audit_entries": StreamDelivery(5, bisect=True, on_failure="AuditEntriesDeadLetterQueue", inserts_only=True),
+    "image_changes": StreamDelivery(5, bisect=True, on_failure="ImageChangesDeadLetterQueue", window_seconds=5),
+    "usage_records": StreamDelivery(
+        5, bisect=True, on_failure="UsageRecordsDeadLetterQueue", window_seconds=5, inserts_only=True
+    ),
+    "audit_entries": StreamDelivery(
+        5, bisect=True, on_failure="AuditEntriesDeadLetterQueue", window_seconds=1, inserts_only=True
+    ),
 }
 # The orchestrator deletes what it has started and raises for the rest; the others take a message as a whole.
 QUEUES = {name: QueueDelivery() for name in ("orchestrator", "action_worker", "critical_errors")}

@@ -87,7 +87,7 @@ OF_LAMBDA = {
 def documents(declared: Mapping[str, Declared], config: Mapping[str, Any], stage: str) -> dict[str, Document]:
     """By function, its policy in a stage of the configuration."""
     return {
-        name: document(name, each, environment(config, stage, name), config | config["stages"][stage])
+        name: document(name, each, environment(config, stage, name), _of_function(config, stage, name))
         for name, each in declared.items()
     }
 
@@ -266,10 +266,24 @@ def lambda_name(function: str, stage: str) -> str:
 
 def environment(config: Mapping[str, Any], stage: str, function: str) -> dict[str, str]:
     """What Chalice gives a function, the nearest last."""
-    of_stage = config["stages"][stage]
-    nearer = [config, config["lambda_functions"].get(function, {}), of_stage]
-    nearer.append(of_stage.get("lambda_functions", {}).get(function, {}))
+    nearer = _nearer(config, stage, function)
     return {name: value for each in nearer for name, value in each.get("environment_variables", {}).items()}
+
+
+def _of_function(config: Mapping[str, Any], stage: str, function: str) -> dict[str, Any]:
+    """What else holds for a function."""
+    return {name: value for each in _nearer(config, stage, function) for name, value in each.items()}
+
+
+def _nearer(config: Mapping[str, Any], stage: str, function: str) -> list[Mapping[str, Any]]:
+    """Where Chalice looks for a function's settings, the nearest last."""
+    of_stage = config["stages"][stage]
+    return [
+        config,
+        config["lambda_functions"].get(function, {}),
+        of_stage,
+        of_stage.get("lambda_functions", {}).get(function, {}),
+    ]
 
 
 def files(declared: Mapping[str, Declared], config: Mapping[str, Any]) -> dict[str, str]:

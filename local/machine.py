@@ -57,6 +57,7 @@ class Machine:
         streams: Mapping[str, StreamDelivery] = delivery.STREAMS,
         rules: Mapping[str, RuleDelivery] = delivery.RULES,
         schedules: bool = True,
+        gathering: bool = False,
         logs: Path | None = None,
     ) -> None:
         self._project = project.resolve()
@@ -69,6 +70,8 @@ class Machine:
         self._delivery = (asynchronous, streams, rules)
         # Where they are off their rules are there, disabled, to be switched on one by one.
         self._schedules = schedules
+        # Batches of streams are gathered for as long as on AWS: for measuring, not for those who wait.
+        self._gathering = gathering
         self._logs = logs
         # What infra.iam_report reads.
         self.rights: Path | None = None if logs is None else logs / RIGHTS
@@ -236,7 +239,13 @@ class Machine:
             _empty(self._logs)
         self._host = FunctionHost(self._zygote, self.manifest["functions"], ACCOUNT, REGION, self._logs)
         self._triggers = Triggers(
-            self.client, self.clock, self._host, self.made, *self._delivery, schedules=self._schedules
+            self.client,
+            self.clock,
+            self._host,
+            self.made,
+            *self._delivery,
+            schedules=self._schedules,
+            gathering=self._gathering,
         )
         # From the last to the first: nothing new begins, what runs is ended, and then there is nothing to wait for.
         self._undo += [self._triggers.join, self._host.stop, self._triggers.stop]

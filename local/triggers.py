@@ -38,6 +38,7 @@ class Triggers:
         rules: Mapping[str, RuleDelivery],
         *,
         schedules: bool,
+        gathering: bool,
     ) -> None:
         self._client = client
         self._clock = clock
@@ -46,6 +47,7 @@ class Triggers:
         self._asynchronous = asynchronous
         self._streams = streams
         self._rules = rules
+        self._gathering = gathering
         self._rules_state = "ENABLED" if schedules else "DISABLED"
         self._notifications: dict[str, list[dict[str, Any]]] = {}
         self.events = AsyncInvocations(clock)
@@ -150,7 +152,9 @@ class Triggers:
         stream = self._client("dynamodb").describe_table(TableName=table)["Table"]["LatestStreamArn"]
         arguments: dict[str, Any] = {}
         delivery = self._streams.get(function.name)
+        window = spec["trigger"]["window"]
         if delivery is not None:
+            window = delivery.window_seconds if self._gathering else window
             destination = {"OnFailure": {"Destination": self._arn(delivery.on_failure)}}
             arguments = {
                 "MaximumRetryAttempts": delivery.retries,
@@ -162,12 +166,10 @@ class Triggers:
             FunctionName=function.lambda_name,
             BatchSize=spec["trigger"]["batch_size"],
             StartingPosition=spec["trigger"]["starting_position"],
-            MaximumBatchingWindowInSeconds=spec["trigger"]["window"],
+            MaximumBatchingWindowInSeconds=window,
             **arguments,
         )
-        self.pollers[function.name] = StreamPoller(
-            self._clock, function, table, mapping["UUID"], spec["trigger"]["window"]
-        )
+        self.pollers[function.name] = StreamPoller(self._clock, function, table, mapping["UUID"], window)
 
     def _by_topic(self, function: Function, spec: dict[str, Any]) -> None:
         topic = spec["trigger"]["topic"]

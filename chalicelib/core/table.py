@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -300,6 +300,22 @@ class Table:
                 "UpdateExpression": "ADD " + ", ".join(f"#a{i} :a{i}" for i in range(len(by))),
                 "ExpressionAttributeNames": names,
                 "ExpressionAttributeValues": {f":a{i}": _writable(value) for i, value in enumerate(by.values())},
+            }
+        }
+
+    def marking(self, key: Item, marks: Sequence[str], change: Mapping[str, Any]) -> Item:
+        """Gives an item these marks, none of which it may have yet, and sets `change` with them; up to 100 marks."""
+        names = {f"#m{i}": name for i, name in enumerate(marks)} | {f"#s{i}": name for i, name in enumerate(change)}
+        values = {f":s{i}": value for i, value in enumerate(writable(change).values())}
+        set_ = [f"#m{i}=:mark" for i in range(len(marks))] + [f"#s{i}=:s{i}" for i in range(len(change))]
+        return {
+            "Update": {
+                "TableName": self.name,
+                "Key": key,
+                "UpdateExpression": "SET " + ",".join(set_),
+                "ConditionExpression": " AND ".join(f"attribute_not_exists(#m{i})" for i in range(len(marks))),
+                "ExpressionAttributeNames": names,
+                "ExpressionAttributeValues": {**values, ":mark": True},
             }
         }
 

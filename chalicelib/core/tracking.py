@@ -219,7 +219,7 @@ def track_execution(
 
     `account` finds in the event whose run it is; without it the run is the system's own. `refusals` are
     errors that say something about the event and not about us: no operator is told. `recorded=False` is for
-    the function that reads usage records: a record of its run would make it run again. What the handler
+    a function that keeps the books: for the reader of usage records each run would make another. What the handler
     raises goes on to AWS, which retries: an error that were swallowed here would lose the event.
     """
     if function is None:

@@ -4,6 +4,7 @@ Nothing in it opens anything: no secret of a webhook or an API key, no link that
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from chalicelib import actions, api_keys, daily, images
@@ -33,7 +34,7 @@ def tables(user: User, data_types: Iterable[str]) -> list[Table]:
 
 def has_more_sums(user_id: str, number: int) -> bool:
     """Whether the user has more sums by day than that."""
-    return daily.page(user_id, _FIRST_DAY, _LAST_DAY, number, None)[1] is not None
+    return next(islice(daily.rows(user_id, _FIRST_DAY, _LAST_DAY), number, None), None) is not None
 
 
 def profile(user: User) -> Table:

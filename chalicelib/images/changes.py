@@ -10,8 +10,11 @@ from typing import Any, Self
 
 from chalicelib import daily
 from chalicelib.core import aws, metrics
-from chalicelib.daily import EVERYONE, Entry
+from chalicelib.daily import EVERYONE, Entry, Row
 from chalicelib.images.record import Status
+
+# All numbers of a day's images share one item, whatever they are called.
+_ALL_TOGETHER = ""
 
 
 @dataclass(frozen=True)
@@ -65,8 +68,12 @@ def count_changes(event: Mapping[str, Any]) -> None:
 
 def _entry(change: _Change) -> Entry:
     scopes = (EVERYONE,) if "erased" in change.new else (change.new.get("userId", ""), EVERYONE)
-    sums = {(scope, change.day, what): {"sum": number} for scope in scopes for what, number in change.sums().items()}
-    return Entry(change.event_id, sums)
+    sums = {
+        Row(scope, change.day, what, _ALL_TOGETHER): {"sum": number}
+        for scope in scopes
+        for what, number in change.sums().items()
+    }
+    return Entry(change.event_id, sums, origin=f"image#{change.new.get('imageId')}")
 
 
 def _measure(changes: Iterable[_Change]) -> None:

@@ -52,6 +52,7 @@ def _of_mapping(target: Target, name: str) -> dict[str, Any]:
     told = delivery.STREAMS[name]
     return {
         "MaximumRetryAttempts": told.retries,
+        "MaximumBatchingWindowInSeconds": told.window_seconds,
         "BisectBatchOnFunctionError": told.bisect,
         "DestinationConfig": {"OnFailure": {"Destination": target.queue_arn(told.on_failure)}},
         "FilterCriteria": _INSERTS if told.inserts_only else {},

@@ -39,7 +39,7 @@ def is_excepted(machine: Machine, name: str, item: dict[str, Any]) -> bool:
         return item["status"] == {"S": "DELETED"} and "ttl" in item and not {"fileName", "metadata"} & set(item)
     if kind == "DAILY_TABLE":
         # The stream may tell of the images' deletion after everything else.
-        return str(item["day#what"]["S"]).endswith("#deleted")
+        return set(item) == {"scope", "day#what", "deleted|sum"}
     return (kind == "LIMITS_TABLE" and "ttl" in item) or name.endswith(("-audit", "-audit-inbox", "-idempotency"))
 
 

@@ -13,6 +13,7 @@ import pytest
 import requests
 from PIL import Image
 
+from chalicelib.core import aws
 from local.machine import Machine
 from tests import pictures
 from tests.journeys.receiver import Receiver
@@ -389,6 +390,28 @@ def test_an_image_deleted_while_it_is_processed_leaves_no_files(machine: Machine
     assert user.get(f"/images/{image_id}").status_code == 404
 
 
+def test_a_step_that_breaks_off_leaves_none_of_its_files(machine: Machine) -> None:
+    user = User.new(machine.api_url)
+    image_id = user.upload(pictures.jpeg(640, 480))
+    user.finished(image_id)
+    variants = aws.unmarshal(row(machine, user, image_id))["variants"]
+    plain = sorted((each for each in variants if not each["watermarked"]), key=lambda each: int(each["fileSize"]))
+    machine.client("s3").put_object(
+        Bucket=machine.environment["S3_OUTPUT_BUCKET"], Key=plain[-1]["s3Key"], Body=b"no picture"
+    )
+    step = {
+        "execution": "broken",
+        "userId": user.id,
+        "imageId": "img_again",
+        "resizedImages": [{**each, "fileSize": int(each["fileSize"])} for each in plain],
+        "written": [],
+    }
+    answer, errored = machine.invoke("watermark", step)
+    assert errored, answer
+    assert answer["errorType"] == "ImageRejectedError"
+    assert outputs(machine, user, "img_again") == []
+
+
 def test_a_fault_of_ours_is_told_rests_as_a_dead_letter_and_can_be_sent_on(machine: Machine) -> None:
     user = User.new(machine.api_url)
     image_id = user.announce(b"")["imageId"]
@@ -467,13 +490,8 @@ def test_the_days_sums_count_each_change_once(machine: Machine) -> None:
     }
 
     def sums() -> dict[str, int]:
-        found = machine.client("dynamodb").query(
-            TableName=machine.environment["DAILY_TABLE"],
-            KeyConditionExpression="#scope = :user",
-            ExpressionAttributeNames={"#scope": "scope"},
-            ExpressionAttributeValues={":user": {"S": user.id}},
-        )["Items"]
-        return {each["day#what"]["S"].partition("#")[2]: int(each["sum"]["N"]) for each in found if "sum" in each}
+        counted: dict[str, int] = user.get("/usage").json()["images"]
+        return counted
 
     wait_for(lambda: sums() == expected, "the day's sums")
     change = {

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from chalicelib import daily, usage
 from chalicelib.core import aws, records
-from chalicelib.daily import Entry
+from chalicelib.daily import Entry, Row
 from local.machine import Machine
 from tests import pictures
 from tests.journeys.gateway import call, calls_made
@@ -171,7 +171,7 @@ def test_a_period_holds_both_of_its_days_and_no_others(function: pytest.MonkeyPa
     scope = secrets.token_hex(8)
     days = ["2024-02-28", "2024-02-29", "2024-03-01", "2024-03-02"]
     daily.add_once(
-        Entry(f"{scope}-{day}", {(scope, day, "operation:op"): {"requests": 1, "dollars": Decimal("0.1")}})
+        Entry(f"{scope}-{day}", {Row(scope, day, "operation:op"): {"requests": 1, "dollars": Decimal("0.1")}}, scope)
         for day in days
     )
     found = usage.summary(scope, "2024-02-29", "2024-03-01")
@@ -288,8 +288,13 @@ SHARED = settings(
 def test_any_redelivery_of_any_events_comes_to_the_same_sums(function: pytest.MonkeyPatch, data: st.DataObject) -> None:
     scope = secrets.token_hex(8)
     numbers = data.draw(st.lists(st.integers(1, 1000), min_size=1, max_size=20))
+    groups = data.draw(st.lists(st.sampled_from([None, "operation:"]), min_size=2, max_size=2))
     entries = [
-        Entry(f"{scope}-{place}", {(scope, "2026-11-21", f"operation:op{place % 2}"): {"requests": 1, "dollars": n}})
+        Entry(
+            f"{scope}-{place}",
+            {Row(scope, "2026-11-21", f"operation:op{place % 2}", groups[place % 2]): {"requests": 1, "dollars": n}},
+            origin=f"{scope}-{place % 3}",
+        )
         for place, n in enumerate(numbers)
     ]
     deliveries = data.draw(st.lists(st.lists(st.sampled_from(entries), max_size=30), max_size=4))
@@ -385,6 +390,35 @@ def test_a_question_is_one_query_and_a_batch_a_few_transactions(
         assert call(route, user.headers, query=query).status == 200
         assert made == ["GetItem", "UpdateItem", "Query", "PutItem"], f"{route} {json.dumps(query)}"
         made.clear()
-    usage.count_records({"Records": batch(account, 100)})
-    assert len(made) <= 20, "a hundred records by fourteens, each with the user's row"
-    assert set(made) == {"GetItem", "TransactWriteItems"}
+    told = {"Records": batch(account, 100)}
+    usage.count_records(told)
+    assert made == ["GetItem", "GetItem", "TransactWriteItems"], "whether there is such a user, and what was spent"
+    made.clear()
+    usage.count_records(told)
+    assert made == ["GetItem", "GetItem", "TransactWriteItems", "GetItem"], "refused, and the mark says of what"
+
+
+def test_a_day_of_more_operations_than_one_write_can_name_is_counted(function: pytest.MonkeyPatch) -> None:
+    scope, by = secrets.token_hex(8), {"requests": 1, "failures": 0, "dollars": Decimal("0.1"), "milliseconds": 2}
+    entries = [
+        Entry(f"{scope}-{place}", {Row(scope, "2026-11-21", f"operation:op{place}", "operation:"): by}, scope)
+        for place in range(100)
+    ]
+    made = calls_made()
+    assert len(daily.add_once(entries)) == 100
+    assert made == ["TransactWriteItems"] * 4, "of a hundred numbers each"
+    assert usage.summary(scope, "2026-11-21", "2026-11-21")["totals"]["requests"] == 100
+
+
+def test_a_batch_of_more_users_than_a_transaction_takes_is_counted_in_several(function: pytest.MonkeyPatch) -> None:
+    scopes = [secrets.token_hex(8) for _ in range(70)]
+    entries = [Entry(scope, {Row(scope, "2026-11-21", "operation:op"): {"requests": 1}}, scope) for scope in scopes]
+    made = calls_made()
+
+    def spent(some: list[Entry]) -> list[dict[str, Any]]:
+        whose = [f"spent-{entry.event_id}" for entry in some]
+        return [daily.DAILY.adding(daily.DAILY.key(each, "sum"), {"sum": 1}) for each in whose]
+
+    added = daily.add_once(entries, also=spent)
+    assert [entry.event_id for entry in added] == scopes
+    assert made == ["TransactWriteItems"] * 3, "33 users at once: each has a mark, a row and a write beside them"

@@ -69,7 +69,9 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tiny]:
         "ticked": AsyncDelivery(retries=1, max_age_seconds=3600, on_failure="SchedulesDeadLetterQueue"),
     }
     rules = {"ticked": RuleDelivery(retries=1, max_age_seconds=3600, dead_letters="SchedulesDeadLetterQueue")}
-    streams = {"changed": StreamDelivery(retries=2, bisect=True, on_failure="ImageChangesDeadLetterQueue")}
+    streams = {
+        "changed": StreamDelivery(retries=2, bisect=True, on_failure="ImageChangesDeadLetterQueue", window_seconds=0)
+    }
     logs = tmp_path_factory.mktemp("tiny-logs")
     with Machine(
         APP, stage="tiny", asynchronous=asynchronous, streams=streams, rules=rules, schedules=False, logs=logs
