@@ -37,7 +37,7 @@ policies: $(VENV)/ready ## each function's IAM policy, made of what it declares
 
 iam-report: $(VENV)/ready ## declared rights beside those that the journey tests use
 	@mkdir -p .darkroom && rm -f .darkroom/rights.jsonl
-	RIGHTS_COLLECTED=.darkroom/rights.jsonl $(BIN)/python -m pytest tests/journeys -n 2 --dist loadgroup $(ARGS)
+	RIGHTS_COLLECTED=.darkroom/rights.jsonl $(BIN)/python -m pytest tests/journeys -n 2 --dist loadgroup -m "not slow" $(ARGS)
 	@$(BIN)/python -m infra iam-report .darkroom/rights.jsonl
 
 bench: $(VENV)/ready ## side-by-side benchmarks

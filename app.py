@@ -191,7 +191,7 @@ def change_profile(user: Caller, data: Payload) -> Answer:
 @required_env_vars(
     {
         "USERS_TABLE": [DynamoDBOperation.DELETE_ITEM],
-        "API_KEYS_TABLE": [DynamoDBOperation.QUERY, DynamoDBOperation.GET_ITEM, DynamoDBOperation.DELETE_ITEM],
+        "API_KEYS_TABLE": [DynamoDBOperation.QUERY_INDEX, DynamoDBOperation.GET_ITEM, DynamoDBOperation.DELETE_ITEM],
         "COGNITO_USER_POOL_ID": [CognitoOperation.ADMIN_DELETE_USER],
         "IMAGES_TABLE": [DynamoDBOperation.QUERY, DynamoDBOperation.UPDATE_ITEM],
         "ACTIONS_TABLE": [DynamoDBOperation.QUERY, DynamoDBOperation.DELETE_ITEM],
@@ -327,7 +327,7 @@ ANY_ACTION = frozenset({APIAccessType.ACTIONS, APIAccessType.REPORTS, APIAccessT
         "USERS_TABLE": [DynamoDBOperation.UPDATE_ITEM],
         "DAILY_TABLE": [DynamoDBOperation.GET_ITEM],
         "ACTIONS_QUEUE_URL": [SQSOperation.SEND_MESSAGE],
-        "S3_INPUT_BUCKET": [S3Operation.GET_OBJECT, S3Operation.GET_OBJECT_VERSION],
+        "S3_INPUT_BUCKET": [S3Operation.GET_OBJECT_VERSION],
         "S3_OUTPUT_BUCKET": [S3Operation.GET_OBJECT, S3Operation.PUT_OBJECT, S3Operation.DELETE_OBJECTS],
         **delegation.NEEDS,
         "MAX_FILE_SIZE": [],
@@ -390,7 +390,7 @@ def generate_report(user: Caller, data: Payload) -> Answer:
         ],
         "IMAGES_TABLE": [DynamoDBOperation.QUERY],
         "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
-        "API_KEYS_TABLE": [DynamoDBOperation.QUERY],
+        "API_KEYS_TABLE": [DynamoDBOperation.QUERY_INDEX],
         "DAILY_TABLE": [DynamoDBOperation.QUERY],
         "ACTIONS_QUEUE_URL": [SQSOperation.SEND_MESSAGE],
         "S3_OUTPUT_BUCKET": [
@@ -482,7 +482,7 @@ def get_action(user: Caller, data: Payload) -> Answer:
 @app.route("/actions/{actionId}/callback", methods=["POST"], cors=CORS)
 @required_env_vars(
     {
-        "ACTIONS_TABLE": [DynamoDBOperation.QUERY, DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
+        "ACTIONS_TABLE": [DynamoDBOperation.QUERY_INDEX, DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
         "USERS_TABLE": [DynamoDBOperation.UPDATE_ITEM],
         **delegation.NEEDS,
     }
@@ -496,14 +496,14 @@ def take_callback(data: Payload, headers: Headers, body: bytes) -> Answer:
 
 
 @app.route("/keys", methods=["POST"], cors=CORS)
-@required_env_vars({"API_KEYS_TABLE": [DynamoDBOperation.PUT_ITEM, DynamoDBOperation.QUERY]})
+@required_env_vars({"API_KEYS_TABLE": [DynamoDBOperation.PUT_ITEM, DynamoDBOperation.QUERY_INDEX]})
 @validated(api_keys.CREATE, permission=signed_in, api_schema=None, returns=api_keys.ISSUED, audited=True)
 def create_key(user: Caller, data: Payload) -> Answer:
     return api_keys.create(user, data)
 
 
 @app.route("/keys", methods=["GET"], cors=CORS)
-@required_env_vars({"API_KEYS_TABLE": [DynamoDBOperation.QUERY]})
+@required_env_vars({"API_KEYS_TABLE": [DynamoDBOperation.QUERY_INDEX]})
 @validated(permission=signed_in, api_schema=None, returns=api_keys.PAGE, opens_to_overspent=True)
 def list_keys(user: Caller) -> Answer:
     return api_keys.listed(user)
@@ -573,7 +573,7 @@ def mcp(headers: Headers, body: bytes, offered: Payload) -> Response:
 
 
 @app.route("/admin/users", methods=["GET"], cors=CORS)
-@required_env_vars({"USERS_TABLE": [DynamoDBOperation.QUERY]})
+@required_env_vars({"USERS_TABLE": [DynamoDBOperation.QUERY_INDEX]})
 @validated(users.LIST, permission=is_admin, access=APIAccessType.ADMIN, returns=users.PAGE)
 def list_users(data: Payload) -> Answer:
     return users.listed(data)
@@ -853,7 +853,7 @@ def notifications(event: Event, context: Any) -> None:
         "ACTIONS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM, DynamoDBOperation.QUERY],
         "IMAGES_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM, DynamoDBOperation.QUERY],
         "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
-        "API_KEYS_TABLE": [DynamoDBOperation.QUERY],
+        "API_KEYS_TABLE": [DynamoDBOperation.QUERY_INDEX],
         "DAILY_TABLE": [DynamoDBOperation.QUERY],
         "S3_INPUT_BUCKET": [S3Operation.GET_OBJECT_VERSION],
         "S3_OUTPUT_BUCKET": [

@@ -24,9 +24,9 @@ from chalicelib.sync.records import ACTIVE, ARCHIVED, BY_LIFECYCLE, CUSTOMERS, E
 CLEAN_UP_NEEDS: grants.Grants = grants.merge(
     rounds.NEEDS,
     {
-        "RECORDS_TABLE": [DynamoDBOperation.QUERY, DynamoDBOperation.UPDATE_ITEM],
+        "RECORDS_TABLE": [DynamoDBOperation.QUERY_INDEX, DynamoDBOperation.UPDATE_ITEM],
         "IMAGES_TABLE": [
-            DynamoDBOperation.QUERY,
+            DynamoDBOperation.QUERY_INDEX,
             DynamoDBOperation.GET_ITEM,
             DynamoDBOperation.PUT_ITEM,
             DynamoDBOperation.UPDATE_ITEM,
@@ -40,7 +40,11 @@ CLEAN_UP_NEEDS: grants.Grants = grants.merge(
 ARCHIVE_NEEDS: grants.Grants = grants.merge(
     rounds.NEEDS,
     {
-        "RECORDS_TABLE": [DynamoDBOperation.QUERY, DynamoDBOperation.BATCH_GET_ITEM, DynamoDBOperation.DELETE_ITEM],
+        "RECORDS_TABLE": [
+            DynamoDBOperation.QUERY_INDEX,
+            DynamoDBOperation.BATCH_GET_ITEM,
+            DynamoDBOperation.DELETE_ITEM,
+        ],
         "ARCHIVE_BUCKET": [
             S3Operation.CREATE_MULTIPART_UPLOAD,
             S3Operation.UPLOAD_PART,

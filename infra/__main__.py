@@ -19,7 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
     elif asked.command == "policies":
         _write_policies()
     elif asked.command == "iam-report":
-        return iam_report.report(_declared(), stages.read(), asked.record)
+        return iam_report.report(iam_report.granted(_declared(), stages.read()), asked.record)
     elif asked.command in ("deploy", "destroy"):
         return _deploy(asked)
     else:

@@ -4,16 +4,27 @@ python -m infra iam-report [RECORD]
 """
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from infra import policies
+from infra import pipeline, policies
+from infra.pipeline import PIPELINE
 from infra.rights import Declared
+from infra.stages import Place
 
 # Where `make run` leaves its logs.
 RECORD = Path(__file__).parents[1] / ".darkroom" / "logs" / "rights.jsonl"
 STAGE = "local"
+
+
+class Right(NamedTuple):
+    """An action that one statement of a function's policy, or of the state machine's, allows."""
+
+    function: str
+    statement: str
+    action: str
 
 
 class Noted(NamedTuple):
@@ -25,47 +36,71 @@ class Noted(NamedTuple):
     resource: str
     statement: str = ""
 
+    @property
+    def right(self) -> Right:
+        return Right(self.function, self.statement, self.action)
 
-class Right(NamedTuple):
-    """An action that one statement of a function's policy allows."""
-
-    function: str
-    statement: str
-    action: str
+    @property
+    def pattern(self) -> str:
+        """The ARN by which it was allowed, as `granted` has it: there the user pool has no id yet."""
+        return re.sub(r"(?<=:userpool/).*", policies.NO_POOL, self.resource)
 
 
-def noted(record: Path) -> Iterator[Noted]:
-    """What stands in a file that the machine's functions wrote; nothing where there is none."""
+def noted(record: Path, after: int = 0) -> Iterator[Noted]:
+    """What stands in a file that the machine's functions wrote, behind so many bytes; nothing where there is none."""
     if record.exists():
-        for line in record.read_text().splitlines():
+        for line in record.read_bytes()[after:].splitlines():
             yield Noted(*json.loads(line))
 
 
 def granted(declared: Mapping[str, Declared], config: Mapping[str, Any]) -> dict[Right, list[str]]:
-    """The rights that a function's own code has, with the ARNs that each is on; Lambda's own are left out."""
+    """The rights of functions' own code and of the state machine's tasks, with the ARNs that each is on.
+
+    What the services themselves do in their names is left out.
+    """
+    place = Place.of(STAGE, config["stages"][STAGE]["environment_variables"])
+    documents = policies.documents(declared, config, STAGE) | {PIPELINE: pipeline.document(place)}
     return {
         Right(function, statement["Sid"], action): statement["Resource"]
-        for function, policy in policies.documents(declared, config, STAGE).items()
+        for function, policy in documents.items()
         for statement in policy["Statement"]
         for action in statement["Action"]
         if statement["Sid"] not in policies.OF_LAMBDA
     }
 
 
-def report(declared: Mapping[str, Declared], config: Mapping[str, Any], record: Path) -> int:
-    """Prints a line a right, then what differs; 0 where nothing does, else 1."""
+def report(rights: Mapping[Right, list[str]], record: Path) -> int:
+    """Prints a line a right, then what differs; 0 where nothing does, else 1.
+
+    A right differs also where one of its ARNs was never met: it could be narrower.
+    """
     found = set(noted(record))
-    used = {Right(each.function, each.statement, each.action) for each in found if each.how == "used"}
+    used = {(each.right, each.pattern) for each in found if each.how == "used"}
     refused = sorted(each for each in found if each.how == "refused")
-    rights = granted(declared, config)
+    left = unused(rights, used)
     for right, resources in rights.items():
-        how = "used" if right in used else "NOT USED"
-        print(f"{right.function:<20} {right.action:<34} {how:<9} {_short(resources)}")
+        never = left.get(right)
+        how = "used" if never is None else "NOT USED" if never == resources else "IN PART"
+        print(f"{right.function:<20} {right.action:<34} {how:<9} {_short(never or resources)}")
     for each in refused:
         print(f"{each.function:<20} {each.action:<34} REFUSED   {each.resource}")
-    unused = [each for each in rights if each not in used]
-    print(f"{len(rights)} rights declared, {len(unused)} of them not used; {len(refused)} used and not declared.")
-    return 1 if unused or refused else 0
+    print(
+        f"{len(rights)} rights declared, on {sum(map(len, rights.values()))} resources in all: "
+        f"{sum(map(len, left.values()))} not used; {len(refused)} used and not declared."
+    )
+    return 1 if left or refused else 0
+
+
+def unused(rights: Mapping[Right, list[str]], used: Set[tuple[Right, str]]) -> dict[Right, list[str]]:
+    """The rights that were not used on all of their ARNs, each with those that it was not used on."""
+    found = {right: _never(right, resources, used) for right, resources in rights.items()}
+    return {right: never for right, never in found.items() if never}
+
+
+def _never(right: Right, resources: list[str], used: Set[tuple[Right, str]]) -> list[str]:
+    """The ARNs of a right that it was not used on."""
+    never = [each for each in resources if (right, each) not in used]
+    return [] if right.action in policies.ONE_OF and never != resources else never
 
 
 def _short(resources: list[str]) -> str:

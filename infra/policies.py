@@ -43,8 +43,11 @@ _ACTIONS = {
 }
 # IAM has no such action: it asks for those of the writes within.
 _NO_ACTIONS = {"dynamodb:TransactWriteItems"}
+# SES asks for one of the identities that it may know a sender by, whichever is verified.
+ONE_OF = {"ses:SendRawEmail"}
 _OF_BUCKETS = {"s3:ListBucket", "s3:ListBucketVersions"}
-_OF_INDEXES = {"dynamodb:Query", "dynamodb:Scan"}
+# What is on a table's indexes, and not on itself.
+_OF_INDEXES = {"dynamodb:QueryIndex": "dynamodb:Query"}
 # What AWS lets nobody name a resource for.
 NAMELESS = {
     "cloudwatch:PutMetricData",
@@ -67,8 +70,15 @@ _KEPT_BY = {
     ("watermark", "S3_OUTPUT_BUCKET"): ("processed/",),
     ("monthly_report", "S3_OUTPUT_BUCKET"): ("reports/system/",),
 }
-# A setting that names one more object to be read.
+# By function ("" for any other) and action, where it is narrower: written in parts is what grows as it is read, and
+# the worker hands out links in e-mails alone.
+_ONLY = {
+    ("", "s3:AbortMultipartUpload"): ("exports/", "records/"),
+    ("action_worker", "s3:GetObject"): ("exports/",),
+}
+# A setting that names one more object to be read, and who reads it.
 _MARK = "WATERMARK_IMAGE_KEY"
+_READS_MARK = ("watermark", "S3_OUTPUT_BUCKET", "s3:GetObject")
 
 # The statements that Lambda needs of a role, beside what the function's own code does.
 OF_LAMBDA = {
@@ -103,11 +113,10 @@ def document(
         ValueError: a variable whose resource is used names none.
     """
     maker = _Maker(function, {"COGNITO_USER_POOL_ID": pool, **environment}, str(environment["STAGE"]))
-    statements = [
-        *maker.of_lambda(declared, config),
-        *(each for name, operations in declared["operations"].items() for each in maker.on(name, operations)),
-        *maker.parameters(name for name in declared["operations"] if name not in environment),
-    ]
+    needed = list(maker.of_lambda(declared, config))
+    own = (each for name, operations in declared["operations"].items() for each in maker.on(name, operations))
+    asked = maker.parameters(name for name in declared["operations"] if name not in environment)
+    statements = [*needed, *_beside(needed, own), *asked]
     if key := config.get("kms_key_arn"):
         statements += maker.on_key(str(key), statements)
     return {"Version": "2012-10-17", "Statement": statements}
@@ -156,7 +165,7 @@ class _Maker:
             return
         sid = "".join(part.capitalize() for part in variable.split("_"))
         for suffix, some, resources in self._split(variable, named, actions):
-            if some:
+            if some and resources:
                 yield _statement(sid + suffix, some, resources)
 
     def _split(self, variable: str, named: str, actions: set[str]) -> list[tuple[str, set[str], list[str]]]:
@@ -165,12 +174,21 @@ class _Maker:
         if service == "s3":
             own, objects = actions & _OF_BUCKETS, actions - _OF_BUCKETS
             bucket = f"arn:aws:s3:::{named}"
-            return [("", own, [bucket]), ("Objects", objects, [f"{bucket}/{each}" for each in self._keys(variable)])]
+            return [("", own, [bucket]), *self._objects(variable, bucket, objects)]
         if service == "dynamodb":
             table = f"arn:aws:dynamodb:{self._at}:table/{named}"
-            read = actions & _OF_INDEXES if named in _indexed(self._place) else set()
-            return [("", actions - read, [table]), ("AndIndexes", read, [table, f"{table}/index/*"])]
+            read = {_OF_INDEXES[each] for each in actions if each in _OF_INDEXES}
+            return [("", actions - _OF_INDEXES.keys(), [table]), ("Indexes", read, [f"{table}/index/*"])]
         return [("", actions, self._arns(service, named))]
+
+    def _objects(self, variable: str, bucket: str, actions: set[str]) -> Iterator[tuple[str, set[str], list[str]]]:
+        """What is on files: one statement for most actions, and one each for those that reach less, or more."""
+        keys = {action: self._keys(variable, action) for action in sorted(actions)}
+        usual = self._keys(variable)
+        yield "Objects", {each for each in keys if keys[each] == usual}, [f"{bucket}/{key}" for key in usual]
+        for action, own in keys.items():
+            if own != usual:
+                yield f"Objects{action.removeprefix('s3:')}", {action}, [f"{bucket}/{key}" for key in own]
 
     def _arns(self, service: str, named: str) -> list[str]:
         if named.startswith("arn:"):
@@ -188,10 +206,12 @@ class _Maker:
             return [f"arn:aws:ses:{self._at}:identity/{each}" for each in (named, named.rpartition("@")[2])]
         raise ValueError(f"{named!r} names no resource of {service} that a policy can be written for.")
 
-    def _keys(self, variable: str) -> list[str]:
+    def _keys(self, variable: str, action: str = "") -> list[str]:
+        """What the keys of the files begin with that the function, or one action of it, reaches."""
         under = _KEPT_BY.get((self._function, variable), _KEPT_UNDER[variable])
-        mark = self._environment.get(_MARK) if (self._function, variable) == ("watermark", "S3_OUTPUT_BUCKET") else None
-        return [*(f"{prefix}*" for prefix in under), *([mark] if mark else [])]
+        only = _ONLY.get((self._function, action), _ONLY.get(("", action), under))
+        mark = self._environment.get(_MARK) if (self._function, variable, action) == _READS_MARK else None
+        return [*(f"{prefix}*" for prefix in under if prefix in only), *([mark] if mark else [])]
 
     def _value(self, variable: str) -> str:
         value = self._environment.get(variable, settings.DEFAULTS.get(variable))
@@ -249,10 +269,13 @@ _ASYNC: Mapping[str, Any] = delivery.ASYNC
 _STREAMS: Mapping[str, Any] = delivery.STREAMS
 
 
-def _indexed(place: Place) -> set[str]:
-    """The tables that have indexes, by name."""
-    tables = (each for each in stages.resources().values() if "GlobalSecondaryIndexes" in each.get("Properties", {}))
-    return {stages.name_of(each, place) for each in tables}
+def _beside(needed: Iterable[Statement], own: Iterable[Statement]) -> Iterator[Statement]:
+    """The function's own statements without what Lambda needs anyway: who polls a queue may delete its messages."""
+    held = {(action, tuple(each["Resource"])) for each in needed for action in each["Action"]}
+    for each in own:
+        actions = [action for action in each["Action"] if (action, tuple(each["Resource"])) not in held]
+        if actions:
+            yield {**each, "Action": actions}
 
 
 def _statement(sid: str, actions: Iterable[str], resources: list[str]) -> Statement:

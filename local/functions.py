@@ -145,6 +145,7 @@ class Function:
             "rights": spec["rights"],
         }
         self._all: set[Worker] = set()
+        self._places = workers
         self._stopped = False
         # None stands for a worker that is not there yet, or no longer.
         self._idle: queue.LifoQueue[Worker | None] = queue.LifoQueue()
@@ -156,6 +157,14 @@ class Function:
         places = [self._idle.get() for _ in range(self._idle.qsize())]
         for place in places:
             self._idle.put(place or self._start())
+
+    def give(self, rights: wire.Message | None) -> None:
+        """Other rights from now on, in new workers; waits for whoever is at work."""
+        places = [self._idle.get() for _ in range(self._places)]
+        self._order["rights"] = rights
+        for worker in places:
+            self._end(worker)
+            self._idle.put(None)
 
     def pids(self) -> list[int]:
         """The processes that are there now."""

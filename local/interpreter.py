@@ -14,6 +14,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from local import rights
 from local.models import patch
 
 EXECUTIONS_AT_ONCE = 8
@@ -35,7 +36,7 @@ def _cache_clients() -> None:
     from moto.stepfunctions.parser.asl.utils import boto_client
 
     lock = threading.Lock()
-    made: dict[tuple[str, str, str], Any] = {}
+    made: dict[tuple[str, str, str, str], Any] = {}
     session = boto3.Session()
     settings = Config(
         parameter_validation=False,
@@ -47,10 +48,10 @@ def _cache_clients() -> None:
     )
 
     def boto_client_for(region: str, service: str, state_credentials: Any = None) -> Any:
-        port = os.environ["MOTO_PORT"]
+        port, role = os.environ["MOTO_PORT"], str(getattr(state_credentials, "role_arn", ""))
         with lock:
-            if (port, region, service) not in made:
-                made[port, region, service] = session.client(
+            if (port, region, service, role) not in made:
+                client = made[port, region, service, role] = session.client(
                     service,
                     region_name=region,
                     endpoint_url=f"http://127.0.0.1:{port}",
@@ -58,7 +59,8 @@ def _cache_clients() -> None:
                     aws_secret_access_key="step-functions",
                     config=settings,
                 )
-            return made[port, region, service]
+                rights.hold(client, role)
+            return made[port, region, service, role]
 
     patch(boto_client, "boto_client_for", boto_client_for)
 

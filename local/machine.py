@@ -4,7 +4,8 @@ import functools
 import json
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -14,6 +15,9 @@ from botocore.config import Config
 
 from infra import delivery, template
 from infra.delivery import AsyncDelivery, RuleDelivery, StreamDelivery
+from infra.pipeline import PIPELINE
+from infra.pipeline import ROLE as PIPELINE_ROLE
+from local import rights
 from local.accounts import make_accounts
 from local.clock import CLOCK, Clock
 from local.errors import MachineError, PortTakenError
@@ -75,6 +79,8 @@ class Machine:
         self._logs = logs
         # What infra.iam_report reads.
         self.rights: Path | None = None if logs is None else logs / RIGHTS
+        # By function, what its workers are held to.
+        self._orders: dict[str, dict[str, Any]] = {}
         self._clients: dict[str, Any] = {}
         self._undo: list[Any] = []
         self.clock: Clock = CLOCK
@@ -182,6 +188,8 @@ class Machine:
         pseudo = {"AWS::Region": REGION, "AWS::AccountId": ACCOUNT, "AWS::Partition": "aws"}
         self.made = provision(template.load(self._resources), parameters, self.client, pseudo)
         self._store_settings()
+        if sender := self.environment.get("SENDER_EMAIL"):
+            self.client("ses").verify_email_identity(EmailAddress=sender)
         if self._with_partner:
             self._start_partner()
 
@@ -218,18 +226,25 @@ class Machine:
     def _give_rights(self) -> None:
         """Each function gets the role that deploy would give it: nothing runs here that would be refused in AWS."""
         from infra import policies
+
+        pool = self.made["UserPool"].ref if "UserPool" in self.made else policies.NO_POOL
+        for spec in self.manifest["functions"]:
+            declared = self.manifest["declared"].get(spec["name"])
+            if declared is not None:
+                self._order(spec["name"], policies.document(spec["name"], declared, spec["environment"], {}, pool))
+            spec["rights"] = self._orders.get(spec["name"])
+        if (role := self.made.get(PIPELINE_ROLE)) is not None:
+            # As it stands in the embedded IAM, where the template put it.
+            self._order(PIPELINE, rights.attached(self.client("iam"), role.ref))
+            self._undo.append(functools.partial(rights.ROLES.pop, role.attributes["Arn"]))
+            self._give(PIPELINE, self._orders[PIPELINE])
+
+    def _order(self, function: str, policy: dict[str, Any]) -> None:
         from local.cloud import ACCOUNT, REGION
 
         record = None if self.rights is None else str(self.rights)
-        for spec in self.manifest["functions"]:
-            declared = self.manifest["declared"].get(spec["name"])
-            if declared is None:
-                spec["rights"] = None
-                continue
-            pool = self.made["UserPool"].ref
-            policy = policies.document(spec["name"], declared, spec["environment"], {}, pool)
-            place = {"region": REGION, "account": ACCOUNT}
-            spec["rights"] = {"function": spec["name"], "policy": policy, "record": record, **place}
+        place = {"region": REGION, "account": ACCOUNT}
+        self._orders[function] = {"function": function, "policy": policy, "record": record, **place}
 
     def _start_functions(self) -> None:
         from local.cloud import ACCOUNT, REGION
@@ -283,6 +298,34 @@ class Machine:
             FunctionName=self._host.functions[name].lambda_name, Payload=json.dumps(payload or {})
         )
         return json.loads(answer["Payload"].read() or b"null"), "FunctionError" in answer
+
+    @contextmanager
+    def without(self, function: str, statement: str, action: str) -> Iterator[Path]:
+        """A function, or the state machine, that lacks one action of one statement: the record of what it then does.
+
+        It begins and ends with new workers, which know nothing of what was read before; who is at work is waited for.
+        """
+        assert self._logs is not None
+        record = self._logs / "without.jsonl"
+        record.unlink(missing_ok=True)
+        whole = self._orders[function]
+        self._give(function, rights.without(whole, statement, action) | {"record": str(record)})
+        try:
+            yield record
+        finally:
+            self._give(function, whole)
+
+    def afresh(self, function: str) -> None:
+        """Gives a function new workers, as a deploy would: what they read from AWS they read anew."""
+        self._give(function, self._orders[function])
+
+    def _give(self, function: str, order: dict[str, Any]) -> None:
+        if function == PIPELINE:
+            rights.ROLES[self.made[PIPELINE_ROLE].attributes["Arn"]] = rights.Role.of(order)
+        else:
+            self._host.functions[function].give(order)
+        if function == API_HANDLER:
+            self._front.give(order)
 
     def workers(self, name: str) -> list[int]:
         """The processes of a function's workers."""

@@ -13,7 +13,7 @@ from typing import Any
 from botocore import handlers
 from botocore.exceptions import ClientError
 
-from infra import policies
+from infra import pipeline, policies
 
 Need = tuple[str, str]
 
@@ -27,12 +27,47 @@ def enforce(order: Mapping[str, Any]) -> None:
 
     `order`: `function`, `policy`, `region`, `account`, and `record`, the file for what is used (None: nowhere).
     """
-    role = Role(order["function"], order["policy"], order["region"], order["account"], order["record"])
-    handlers.BUILTIN_HANDLERS.append(("provide-client-params", role.check))
+    handlers.BUILTIN_HANDLERS.append(("provide-client-params", Role.of(order).check))
+
+
+# By ARN, the roles that state machines run under; their tasks' calls are made in the machine's own process.
+ROLES: dict[str, "Role"] = {}
+
+
+def hold(client: Any, role_arn: str) -> None:
+    """Holds a client to what that role may at the moment of each call."""
+
+    def check(**call: Any) -> None:
+        if (role := ROLES.get(role_arn)) is not None:
+            role.check(**call)
+
+    client.meta.events.register("provide-client-params", check)
+
+
+def without(order: Mapping[str, Any], statement: str, action: str) -> dict[str, Any]:
+    """An order whose policy lacks one action of one statement.
+
+    Raises:
+        ValueError: it has no such action there.
+    """
+    kept = [
+        {**each, "Action": [name for name in each["Action"] if (each["Sid"], name) != (statement, action)]}
+        for each in order["policy"]["Statement"]
+    ]
+    if kept == order["policy"]["Statement"]:
+        raise ValueError(f"{order['function']} has no right to {action} by a statement {statement}.")
+    return {**order, "policy": {**order["policy"], "Statement": kept}}
+
+
+def attached(iam: Any, role_name: str) -> dict[str, Any]:
+    """The policy of all that is written into a role in IAM."""
+    names = iam.list_role_policies(RoleName=role_name)["PolicyNames"]
+    written = [iam.get_role_policy(RoleName=role_name, PolicyName=each)["PolicyDocument"] for each in names]
+    return pipeline.plain({"Statement": [statement for document in written for statement in document["Statement"]]})
 
 
 class Role:
-    """One function's rights: `check` is botocore's handler."""
+    """The rights of a function or a state machine: `check` is botocore's handler."""
 
     def __init__(
         self, function: str, policy: Mapping[str, Any], region: str, account: str, record: str | None = None
@@ -43,6 +78,11 @@ class Role:
         self._record = record
         self._noted: set[tuple[str, ...]] = set()
         self._noting = threading.Lock()
+
+    @classmethod
+    def of(cls, order: Mapping[str, Any]) -> "Role":
+        """From an order as `enforce` takes it."""
+        return cls(order["function"], order["policy"], order["region"], order["account"], order["record"])
 
     def check(self, params: Mapping[str, Any], model: Any, **_: Any) -> None:
         """Raises ClientError for a call that the policy does not allow."""
@@ -130,6 +170,8 @@ def _resources(service: str, params: Mapping[str, Any], at: str) -> list[str]:
         return [f"arn:aws:sqs:{at}:{name}"]
     if service == "ssm":
         return [f"arn:aws:ssm:{at}:parameter{name}" for name in params.get("Names") or [params["Name"]]]
+    if service == "lambda":
+        return [params["FunctionName"]]
     if service == "cognito-idp":
         return [f"arn:aws:cognito-idp:{at}:userpool/{params.get('UserPoolId')}"]
     if service == "secretsmanager":

@@ -19,6 +19,8 @@ class DynamoDBOperation(AwsOperation):
     DELETE_ITEM = "DeleteItem"
     DESCRIBE_TABLE = "DescribeTable"
     QUERY = "Query"
+    # No call of its own: what IAM asks for where a query names an index.
+    QUERY_INDEX = "QueryIndex"
     SCAN = "Scan"
     BATCH_GET_ITEM = "BatchGetItem"
     BATCH_WRITE_ITEM = "BatchWriteItem"

@@ -74,8 +74,8 @@ NEEDS: grants.Grants = grants.merge(
     {variable: [S3Operation.LIST_BUCKET] for variable in BUCKETS.values()},
     leases.ASKING,
     {
-        "IMAGES_TABLE": [DynamoDBOperation.QUERY],
-        "ACTIONS_TABLE": [DynamoDBOperation.QUERY],
+        "IMAGES_TABLE": [DynamoDBOperation.QUERY_INDEX],
+        "ACTIONS_TABLE": [DynamoDBOperation.QUERY_INDEX],
         "SQS_QUEUE_URL": [SQSOperation.GET_QUEUE_ATTRIBUTES],
         "ACTIONS_QUEUE_URL": [SQSOperation.GET_QUEUE_ATTRIBUTES],
         "CRITICAL_ERRORS_SQS_QUEUE_NAME": [SQSOperation.GET_QUEUE_URL, SQSOperation.GET_QUEUE_ATTRIBUTES],

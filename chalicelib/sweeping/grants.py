@@ -11,7 +11,7 @@ NEEDS: grants.Grants = grants.merge(
     rounds.NEEDS,
     {
         "IMAGES_TABLE": [
-            DynamoDBOperation.QUERY,
+            DynamoDBOperation.QUERY_INDEX,
             DynamoDBOperation.SCAN,
             DynamoDBOperation.GET_ITEM,
             DynamoDBOperation.BATCH_GET_ITEM,
@@ -19,7 +19,7 @@ NEEDS: grants.Grants = grants.merge(
             DynamoDBOperation.UPDATE_ITEM,
         ],
         "ACTIONS_TABLE": [
-            DynamoDBOperation.QUERY,
+            DynamoDBOperation.QUERY_INDEX,
             DynamoDBOperation.GET_ITEM,
             DynamoDBOperation.BATCH_GET_ITEM,
             DynamoDBOperation.UPDATE_ITEM,

@@ -337,13 +337,11 @@ Mailed = Callable[[], list[EmailMessage]]
 
 @pytest.fixture
 def mailed(function: pytest.MonkeyPatch, machine: Machine) -> Iterator[Mailed]:
-    """What SES has been handed since, in a stage that sends e-mail."""
-    function.setenv("SENDER_EMAIL", SENDER)
-    machine.client("ses").verify_email_identity(EmailAddress=SENDER)
+    """What SES has been handed since."""
     sent = get_backend("ses")[ACCOUNT][REGION].sent_messages
     before = len(sent)
     yield lambda: [message_from_string(each.raw_data, EmailMessage, policy=policy.default) for each in sent[before:]]
-    machine.client("ses").delete_identity(Identity=SENDER)
+    machine.client("ses").verify_email_identity(EmailAddress=SENDER)
 
 
 def asked_by_mail(user: User, email: str) -> gateway.Answer:

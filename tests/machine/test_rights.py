@@ -1,6 +1,5 @@
 """A function's role on the machine of one: calls that its policy does not allow never leave the function."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -78,8 +77,11 @@ def test_an_operation_passes_where_it_is_declared_and_there_alone(client: Callab
     assert "index/by-role" in refused(dynamodb.query, TableName=TABLE, IndexName="by-role")
 
 
-def test_a_query_of_an_index_passes_with_the_right_to_query(client: Callable[..., Any]) -> None:
-    passes(client("dynamodb", USERS_TABLE=["dynamodb:Query"]).query, TableName=TABLE, IndexName="by-role")
+def test_a_query_of_an_index_passes_with_the_right_to_that(client: Callable[..., Any]) -> None:
+    passes(client("dynamodb", USERS_TABLE=["dynamodb:QueryIndex"]).query, TableName=TABLE, IndexName="by-role")
+    table = client("dynamodb", USERS_TABLE=["dynamodb:Query"])
+    passes(table.query, TableName=TABLE)
+    assert "index/by-role" in refused(table.query, TableName=TABLE, IndexName="by-role")
 
 
 def test_a_transaction_needs_the_right_to_each_of_its_writes(client: Callable[..., Any]) -> None:
@@ -119,6 +121,15 @@ def test_calls_to_what_nobody_foresaw_fail(client: Callable[..., Any]) -> None:
         client("ec2").describe_instances()
 
 
+def test_one_right_can_be_taken_away_if_it_is_there() -> None:
+    statement = {"Sid": "UsersTable", "Effect": "Allow", "Action": ["a:B", "a:C"], "Resource": ["*"]}
+    order = {"function": "resize", "policy": {"Statement": [statement]}, "record": None}
+    less = rights.without(order, "UsersTable", "a:B")["policy"]["Statement"]
+    assert less == [{**statement, "Action": ["a:C"]}]
+    with pytest.raises(ValueError, match="no right to a:D"):
+        rights.without(order, "UsersTable", "a:D")
+
+
 def test_what_was_used_and_refused_is_told(client: Callable[..., Any], tmp_path: Path, capsys: Any) -> None:
     sqs = client("sqs", SQS_QUEUE_URL=["sqs:SendMessage", "sqs:GetQueueAttributes"])
     for _ in range(2):
@@ -129,10 +140,13 @@ def test_what_was_used_and_refused_is_told(client: Callable[..., Any], tmp_path:
         ("used", "sqs:SendMessage"),
         ("refused", "sqs:ReceiveMessage"),
     ]
-    operations = {"SQS_QUEUE_URL": ["sqs:SendMessage", "sqs:GetQueueAttributes"]}
-    declared: dict[str, Declared] = {"resize": {"operations": operations, "queue": None, "stream": None}}
-    config = {"lambda_functions": {}, "stages": {"local": {"environment_variables": ENVIRONMENT}}}
-    assert iam_report.report(declared, json.loads(json.dumps(config)), tmp_path / "rights") == 1
+    queue = "arn:aws:sqs:us-east-1:123456789012:darkroom-local-uploads"
+    rights = {
+        iam_report.Right("resize", "SqsQueueUrl", "sqs:SendMessage"): [queue, f"{queue}-others"],
+        iam_report.Right("resize", "SqsQueueUrl", "sqs:GetQueueAttributes"): [queue],
+    }
+    assert iam_report.report(rights, tmp_path / "rights") == 1
     printed = capsys.readouterr().out
-    assert "sqs:GetQueueAttributes" in printed
-    assert "2 rights declared, 1 of them not used; 1 used and not declared." in printed
+    assert "IN PART   darkroom-local-uploads-others" in printed
+    assert "NOT USED  darkroom-local-uploads" in printed
+    assert "2 rights declared, on 3 resources in all: 2 not used; 1 used and not declared." in printed

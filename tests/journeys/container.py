@@ -1,0 +1,25 @@
+"""This process in a function's place: its environment, and the memory that a container of AWS Lambda has."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from chalicelib.core import aws, config, tracking
+from chalicelib.external import breaker, secret
+
+
+def play(environment: Mapping[str, str], patch: pytest.MonkeyPatch) -> None:
+    """Begins as a new container with that environment."""
+    for name, value in environment.items():
+        patch.setenv(name, value)
+    forget()
+
+
+def forget() -> None:
+    """What the container has read and made is gone, as with its end."""
+    aws._clients.clear()
+    config._provider.cache_clear()
+    config._absent.clear()
+    tracking._resolved.clear()
+    secret._store.cache_clear()
+    breaker._breakers.clear()

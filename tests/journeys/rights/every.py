@@ -1,0 +1,15 @@
+"""All small journeys: whoever imports this has them in `journey.JOURNEYS`."""
+
+from tests.journeys.rights import of_actions, of_api, of_every_function, of_schedules, of_streams, of_sync, of_uploads
+from tests.journeys.rights.journey import JOURNEYS
+
+__all__ = [
+    "JOURNEYS",
+    "of_actions",
+    "of_api",
+    "of_every_function",
+    "of_schedules",
+    "of_streams",
+    "of_sync",
+    "of_uploads",
+]

@@ -1,0 +1,123 @@
+"""Journeys that every function has: its run is recorded, and a defect of it is told to the operators."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+from chalicelib.core import records
+from chalicelib.daily import DAILY, EVERYONE
+from chalicelib.images import Status
+from chalicelib.sync.records import ARCHIVED
+from tests.journeys.rights.journey import of
+from tests.journeys.rights.of_schedules import record
+from tests.journeys.rights.of_streams import published
+from tests.journeys.rights.world import World, ago
+
+_NOTHING: Mapping[str, Any] = {"Records": []}
+_DRY: Mapping[str, Any] = {"dryRun": True}
+_STEP: Mapping[str, Any] = {"execution": "x-1"}
+_STEPS = ("validation", "resize", "watermark")
+# By function, an event that leaves everything as it is. The steps fail of theirs, which is recorded as well.
+_HARMLESS: Mapping[str, Any] = {
+    **dict.fromkeys(("s3_event", "orchestrator", "image_changes", "audit_entries"), _NOTHING),
+    **dict.fromkeys(("action_worker", "critical_errors"), _NOTHING),
+    "notifications": published(json.dumps({"userId": "nobody"})),
+    **dict.fromkeys(("nightly_sync", "business_hours_sync", "weekly_cleanup", "quarterly_archive", "sweeper"), _DRY),
+    "monthly_report": {"dryRun": True, "since": "2023-01-01"},
+    "health_check": {},
+    **dict.fromkeys(_STEPS, _STEP),
+}
+
+
+@of(*_HARMLESS)
+def a_run_is_recorded(world: World, name: str) -> None:
+    begun = records.now()
+    world.machine.invoke(name, _HARMLESS[name])
+    assert len(world.runs(name, begun)) == 1
+
+
+# ------------------------------------------------------------------------------- defects
+
+
+@contextmanager
+def _wrong_number(world: World) -> Iterator[None]:
+    for name, value in _WRONG.items():
+        world.put_setting(name, value)
+    try:
+        yield
+    finally:
+        for name in _WRONG:
+            world.remove_setting(name)
+
+
+_WRONG = {"EXTERNAL_API_URL": "http://127.0.0.1:9", "BATCH_SIZE": "many"}
+
+
+@contextmanager
+def _missing_setting(world: World) -> Iterator[None]:
+    value = world.remove_setting("COGNITO_USER_POOL_ID")
+    try:
+        yield
+    finally:
+        world.put_setting("COGNITO_USER_POOL_ID", value)
+
+
+@contextmanager
+def _broken_sum(world: World) -> Iterator[None]:
+    DAILY.put({"scope": EVERYONE, "day#what": "2023-02-01#format:odd"})
+    try:
+        yield
+    finally:
+        DAILY.delete(EVERYONE, "2023-02-01#format:odd")
+
+
+@contextmanager
+def _broken_image(world: World) -> Iterator[None]:
+    """One that the sweeper comes across, whose execution nobody could have named so."""
+    world.queue("uploads")
+    world.planted(Status.PROCESSING, execution="nonsense", startedAt=ago(hours=1), unfinishedSince=ago(hours=1))
+    world.forget_passes()
+    yield
+
+
+@contextmanager
+def _broken_upload(world: World) -> Iterator[None]:
+    """One that the clean-up comes across, whose row lacks what every row has."""
+    world.planted(Status.PENDING, unfinishedSince=ago(hours=26), remove=("fileName",))
+    yield
+
+
+@contextmanager
+def _broken_record(world: World) -> Iterator[None]:
+    record("broken", ARCHIVED, ago(days=31), data="no JSON")
+    yield
+
+
+_DEFECT: Mapping[str, Any] = {"Records": [{}]}
+_Around = Callable[[World], Any]
+# By function, an event that it cannot handle, or what it comes across, and the event.
+_DEFECTS: Mapping[str, tuple[_Around, Any]] = {
+    **dict.fromkeys(("s3_event", "orchestrator", "image_changes", "usage_records"), (nullcontext, _DEFECT)),
+    **dict.fromkeys(("audit_entries", "action_worker", "critical_errors"), (nullcontext, _DEFECT)),
+    "notifications": (nullcontext, published("no JSON")),
+    **dict.fromkeys(_STEPS, (nullcontext, _STEP)),
+    **dict.fromkeys(("nightly_sync", "business_hours_sync"), (_wrong_number, {})),
+    "health_check": (_missing_setting, {}),
+    "monthly_report": (_broken_sum, {"since": "2023-02-01", "dryRun": True}),
+    "sweeper": (_broken_image, {}),
+    "weekly_cleanup": (_broken_upload, {}),
+    "quarterly_archive": (_broken_record, {}),
+}
+
+
+@of(*_DEFECTS)
+def a_defect_is_told(world: World, name: str) -> None:
+    around, event = _DEFECTS[name]
+    errors = world.queue("critical-errors.fifo")
+    # What was told in the last five minutes is not told again.
+    world.machine.clock.advance(301)
+    with around(world):
+        world.machine.invoke(name, event)
+    told = [json.loads(each["Body"])["operation"] for each in world.received(errors)]
+    assert told == [name]

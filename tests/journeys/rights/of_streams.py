@@ -1,0 +1,83 @@
+"""Journeys of what streams, topics and the queue of errors bring."""
+
+import json
+import secrets
+from decimal import Decimal
+from typing import Any
+
+from chalicelib.core import aws, records
+from chalicelib.core.table import Table
+from chalicelib.daily import DAILY
+from tests.journeys.receiver import Receiver
+from tests.journeys.rights.journey import of
+from tests.journeys.rights.world import INBOX, USERS, World, item
+
+TRAIL = Table("AUDIT_TABLE", "day", "sequence")
+
+
+def inserted(row: dict[str, Any]) -> dict[str, Any]:
+    """The event of a row that has come, as a stream brings it."""
+    image = {name: aws.marshal(value) for name, value in row.items()}
+    record = {"eventID": secrets.token_hex(8), "eventName": "INSERT", "eventSource": "aws:dynamodb"}
+    return {"Records": [{**record, "dynamodb": {"NewImage": image}}]}
+
+
+def published(message: str) -> dict[str, Any]:
+    """The event of a message, as a topic brings it."""
+    return {
+        "Records": [{"EventSource": "aws:sns", "Sns": {"Subject": None, "Message": message, "MessageAttributes": {}}}]
+    }
+
+
+@of("image_changes")
+def a_finished_image_is_counted(world: World, name: str) -> None:
+    now = records.now()
+    change = inserted({"userId": world.user_id, "status": "COMPLETED", "processedAt": now})
+
+    def completed() -> int:
+        found = DAILY.get(world.user_id, f"{now[:10]}#completed")
+        return 0 if found is None else int(found["sum"])
+
+    before = completed()
+    for _ in range(2):
+        world.invoke(name, change)
+    assert completed() == before + 1
+
+
+@of("usage_records")
+def a_run_is_added_to_the_day_and_to_what_its_user_spent(world: World, name: str) -> None:
+    now, operation = records.now(), f"op{secrets.token_hex(4)}"
+    row = {"account": world.user_id, "timestamp": now, "operation": operation, "duration_ms": 1}
+    USERS.update(world.user_id, change={"spent": {}})
+    world.invoke(name, inserted({**row, "lambda_cost": Decimal("0.001"), "success": True}))
+    assert item(DAILY, world.user_id, f"{now[:10]}#operation:{operation}")["requests"] == 1
+    assert item(USERS, world.user_id)["spent"] != {}
+
+
+@of("audit_entries")
+def an_entry_goes_from_the_inbox_to_the_trail(world: World, name: str) -> None:
+    moment, entry_id = records.now(), records.new_id("aud")
+    by = {"userId": world.user_id, "keyId": None, "source": "192.0.2.1", "requestId": "r"}
+    did = {"operation": "op", "target": {}, "outcome": "ok"}
+    entry = {"id": entry_id, "timestamp": moment, **by, **did}
+    INBOX.put(entry)
+    world.invoke(name, inserted(item(INBOX, entry_id)))
+    assert INBOX.get(entry_id) is None
+    assert entry_id in [each.get("id") for each in TRAIL.between(moment[:10], "0", "~")]
+
+
+@of("notifications")
+def who_asked_for_it_is_told(world: World, name: str) -> None:
+    with Receiver() as hook:
+        USERS.update(world.user_id, change={"preferences": {"webhook": {"url": hook.url}}, "webhookSecret": "s"})
+        message = json.dumps({"userId": world.user_id, "imageId": "img_x", "status": "COMPLETED"})
+        world.invoke(name, published(message))
+        assert [each.json()["imageId"] for each in hook.received] == ["img_x"]
+
+
+@of("critical_errors")
+def an_error_reaches_the_operators(world: World, name: str) -> None:
+    told = {"stage": "local", "errorType": "KeyError", "operation": "op", "fingerprint": secrets.token_hex(8)}
+    with world.listening("OPERATORS_TOPIC_ARN") as heard:
+        world.invoke(name, {"Records": [{"eventSource": "aws:sqs", "body": json.dumps(told)}]})
+        assert [each["fingerprint"] for each in heard()] == [told["fingerprint"]]
