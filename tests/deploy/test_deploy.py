@@ -105,7 +105,7 @@ def test_settings_name_what_there_is(deployment: Deployment) -> None:
     assert said["STEP_FUNCTIONS_ARN"].rpartition(":")[2] in there["state machine"]
     pool = said["COGNITO_USER_POOL_ID"]
     assert said["JWKS_URL"] == f"https://cognito-idp.us-east-1.amazonaws.com/{pool}/.well-known/jwks.json"
-    assert said["API_BASE_URL"] == f"https://{deployment.api}.execute-api.us-east-1.amazonaws.com/api"
+    assert said["API_BASE_URL"] == f"https://{deployment.api}.execute-api.us-east-1.amazonaws.com/prod"
 
 
 def test_all_functions_run_one_package_of_the_application_alone(deployment: Deployment) -> None:
@@ -231,7 +231,7 @@ def test_every_route_of_the_manifest_and_no_other_calls_the_application(deployme
 
 def test_the_api_is_throttled_logged_and_traced(deployment: Deployment) -> None:
     (api,) = deployment.standing.apis.values()
-    stage = api["stages"]["api"]
+    stage = api["stages"]["prod"]
     settings = stage["methodSettings"]["*/*"]
     assert (settings["throttlingRateLimit"], settings["throttlingBurstLimit"]) == (500, 1000)
     assert stage["tracingEnabled"] is True
@@ -291,7 +291,7 @@ def test_the_api_refuses_strangers_unknown_paths_and_answers_preflights(deployme
 
 def test_the_command_says_what_it_did_and_no_secret(deployment: Deployment) -> None:
     said = deployment.run.stdout
-    assert f"https://{deployment.api}.execute-api.us-east-1.amazonaws.com/api" in said
+    assert f"https://{deployment.api}.execute-api.us-east-1.amazonaws.com/prod" in said
     assert f"account {ACCOUNT}" in said
     assert "Price:" in said
     assert "Smoke test" in said

@@ -114,7 +114,7 @@ def test_a_stage_without_what_prod_chooses(dev: Dev) -> None:
     assert not [each for each in found.functions.values() if each["KMSKeyArn"] or each["Aliases"]]
     assert {each["retentionInDays"] for each in found.log_groups.values()} == {30}
     (api,) = found.apis.values()
-    settings = api["stages"]["api"]["methodSettings"]["*/*"]
+    settings = api["stages"]["dev"]["methodSettings"]["*/*"]
     assert (settings["throttlingRateLimit"], settings["throttlingBurstLimit"]) == (50, 100)
     # More often than in prod, so that what is new in it shows.
     assert found.rules["darkroom-dev-nightly_sync-event"]["ScheduleExpression"] == "rate(15 minutes)"
