@@ -97,7 +97,7 @@ OF_LAMBDA = {
 def documents(declared: Mapping[str, Declared], config: Mapping[str, Any], stage: str) -> dict[str, Document]:
     """By function, its policy in a stage of the configuration."""
     return {
-        name: document(name, each, environment(config, stage, name), _of_function(config, stage, name))
+        name: document(name, each, environment(config, stage, name), of_function(config, stage, name))
         for name, each in declared.items()
     }
 
@@ -293,7 +293,7 @@ def environment(config: Mapping[str, Any], stage: str, function: str) -> dict[st
     return {name: value for each in nearer for name, value in each.get("environment_variables", {}).items()}
 
 
-def _of_function(config: Mapping[str, Any], stage: str, function: str) -> dict[str, Any]:
+def of_function(config: Mapping[str, Any], stage: str, function: str) -> dict[str, Any]:
     """What else holds for a function."""
     return {name: value for each in _nearer(config, stage, function) for name, value in each.items()}
 

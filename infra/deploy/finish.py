@@ -63,7 +63,7 @@ def _passes(error: ClientError) -> bool:
 
 
 def _functions(target: Target) -> Iterator[Change]:
-    """Environments and the key that encrypts them: Chalice knows of no key, nor of the address that it makes."""
+    """Environments, the key that encrypts them, traces: Chalice knows of no key, nor of the address that it makes."""
     lambda_ = target.client("lambda")
     key = target.config["stages"][target.stage].get(_KEY, "")
     found = functions.standing(target)
@@ -76,6 +76,10 @@ def _functions(target: Target) -> Iterator[Change]:
             wrong["KMSKeyArn"] = key
         if standing.get("Environment", {}).get("Variables", {}) != target.settings(name):
             wrong["Environment"] = {"Variables": target.settings(name)}
+        tracing = {"Mode": "Active" if target.is_traced(name) else "PassThrough"}
+        if standing.get("TracingConfig", {}) != tracing:
+            # Chalice switches it on and never off.
+            wrong["TracingConfig"] = tracing
         if wrong:
             yield Change(
                 f"{name}: {', '.join(sorted(wrong))}", functools.partial(_configure, lambda_, target, name, wrong)

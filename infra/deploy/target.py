@@ -63,6 +63,10 @@ class Target:
         """What a function's environment is to be."""
         return policies.environment(self.config, self.stage, function)
 
+    def is_traced(self, function: str) -> bool:
+        """Whether X-Ray is to be shown its runs."""
+        return bool(policies.of_function(self.config, self.stage, function).get("xray"))
+
 
 @functools.cache
 def client(service: str, region: str) -> Any:

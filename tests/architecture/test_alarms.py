@@ -150,12 +150,12 @@ def test_the_longest_gap_between_two_starts(expression: str, hours: float) -> No
 
 
 def test_each_looks_at_what_aws_publishes_of_what_there_is(
-    whole: dict[str, Any], made: dict[str, Alarm], functions: list[alarms.Function]
+    stage: str, whole: dict[str, Any], made: dict[str, Alarm], functions: list[alarms.Function]
 ) -> None:
     """Our own metrics are held against what the functions write in tests/journeys/test_observability.py."""
     things: list[Any] = [named(function.name) for function in functions]
     things += [{"Fn::GetAtt": [name, "QueueName"]} for name in whole["Resources"] if name.endswith("Queue")]
-    things += [{"Ref": "ImagePipeline"}, "darkroom", "api"]
+    things += [{"Ref": "ImagePipeline"}, "darkroom", stage]
     for name, alarm in made.items():
         if alarm["Namespace"] != "ImageProcessing":
             about = dimensions(alarm)

@@ -108,6 +108,22 @@ def test_a_stage_in_a_network_of_its_own(aws: Aws, checkout: Checkout) -> None:
 
 
 @_GROUP
+def test_traces_that_are_switched_off_are_off(dev: Dev) -> None:
+    file = dev.checkout.folder / ".chalice" / "config.json"
+    before = file.read_text()
+    assert dev.standing.functions["darkroom-dev-notifications"]["TracingConfig"] == {"Mode": "Active"}
+    config = json.loads(before)
+    config["lambda_functions"]["notifications"]["xray"] = False
+    file.write_text(json.dumps(config))
+    done(dev.checkout.run("-m", "infra", "policies"))
+    deploy(dev.checkout)
+    assert Standing.of(dev.aws).functions["darkroom-dev-notifications"]["TracingConfig"] == {"Mode": "PassThrough"}
+    file.write_text(before)
+    done(dev.checkout.run("-m", "infra", "policies"))
+    deploy(dev.checkout)
+
+
+@_GROUP
 def test_a_stage_without_what_prod_chooses(dev: Dev) -> None:
     found = dev.standing
     assert "key" not in found.others
