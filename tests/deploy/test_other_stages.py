@@ -182,12 +182,19 @@ def test_chalices_own_command_does_as_well_and_what_it_takes_away_comes_again(de
     done(dev.checkout.run("-c", CHALICE, "deploy", "--stage", "dev", stage_environment=mine))
     by_hand = Standing.of(dev.aws)
     assert settings_of(by_hand) == settings_of(before)
-    assert by_hand.mappings == before.mappings
+    assert without_windows(by_hand) == without_windows(before)
     deploy(dev.checkout)
     mended = Standing.of(dev.aws)
+    assert mended.mappings == before.mappings
     assert mended.rules == before.rules
     (api,), (api_before,) = mended.apis.values(), before.apis.values()
     assert api["responses"] == api_before["responses"]
+
+
+def without_windows(standing: Standing) -> list[dict[str, Any]]:
+    """The triggers but for how long batches gather: Chalice puts that back to what the decorators say."""
+    window = "MaximumBatchingWindowInSeconds"
+    return [{name: value for name, value in each.items() if name != window} for each in standing.mappings]
 
 
 def settings_of(standing: Standing) -> dict[str, tuple[Any, ...]]:
