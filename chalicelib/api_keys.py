@@ -43,6 +43,8 @@ DEFAULT_GRACE_SECONDS = 86_400
 _LONGEST_GRACE_SECONDS = 30 * 86_400
 _LAST_USED_EVERY = timedelta(minutes=1)
 MAX_KEYS = 100
+_TRIES = 10
+_CHANGED = "The key has just been rotated or revoked."
 
 _KEY_ID = {"type": "string", "pattern": "^key_[0-9a-z]{26}$"}
 CREATE = {
@@ -250,11 +252,12 @@ def rotate(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises:
         ApiKeyNotFoundError: the caller has no such key.
+        ConflictError: it was rotated or revoked meanwhile.
     """
     anchor = _own(user.id, data["keyId"])
     item = KEYS.get(anchor["current"])
     if item is None:
-        raise ApiKeyNotFoundError
+        raise ConflictError(_CHANGED)
     secret, key = _new_secret(), ApiKey.from_item(item)
     fresh = replace(key, key_hash=_hash(secret), last_used_at=None)
     grace = timedelta(seconds=data.get("graceSeconds", DEFAULT_GRACE_SECONDS))
@@ -273,7 +276,7 @@ def rotate(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     try:
         transact(*writes)
     except ConditionFailedError:
-        raise ConflictError("The key has just been rotated or revoked.") from None
+        raise ConflictError(_CHANGED) from None
     log.info("KEY_ROTATED", userId=user.id, keyId=key.key_id)
     return {"keyId": key.key_id, "key": secret, "apiKey": fresh.shown(), "graceEnd": grace_end}
 
@@ -283,8 +286,9 @@ def revoke(user: Caller, key_id: str) -> dict[str, Any]:
 
     Raises:
         ApiKeyNotFoundError: the caller has no such key.
+        ConflictError: it kept being rotated meanwhile.
     """
-    _revoke(_own(user.id, key_id))
+    _revoke(user.id, key_id)
     log.info("KEY_REVOKED", userId=user.id, keyId=key_id)
     return {"message": "The key is revoked."}
 
@@ -294,12 +298,19 @@ def erase_all(user_id: str) -> None:
     for key in _current(user_id):
         # The index is a moment behind the table: a key that is gone already may still be in it.
         with contextlib.suppress(ApiKeyNotFoundError):
-            _revoke(_own(user_id, key.key_id))
+            _revoke(user_id, key.key_id)
 
 
-def _revoke(anchor: Mapping[str, Any]) -> None:
-    gone = [anchor[name] for name in ("current", "previous", "keyHash") if name in anchor]
-    transact(*(KEYS.deleting(KEYS.key(key_hash)) for key_hash in gone))
+def _revoke(user_id: str, key_id: str) -> None:
+    for _ in range(_TRIES):
+        anchor = _own(user_id, key_id)
+        secrets_left = [KEYS.key(anchor[name]) for name in ("current", "previous") if name in anchor]
+        # A rotation in between would leave a secret that the anchor, as it was read, does not name.
+        whole = KEYS.deleting(KEYS.key(anchor["keyHash"]), where={"current": anchor["current"]})
+        with contextlib.suppress(ConditionFailedError):
+            transact(whole, *map(KEYS.deleting, secrets_left))
+            return
+    raise ConflictError(_CHANGED)
 
 
 def _own(user_id: str, key_id: str) -> dict[str, Any]:

@@ -319,8 +319,11 @@ class Table:
             }
         }
 
-    def deleting(self, key: Item) -> Item:
-        return {"Delete": {"TableName": self.name, "Key": key}}
+    def deleting(self, key: Item, *, where: Mapping[str, Any] | None = None) -> Item:
+        """Deletes an item; with `where`, only while its attributes are those."""
+        if where is None:
+            return {"Delete": {"TableName": self.name, "Key": key}}
+        return {"Delete": self.checking(key, where=where)["ConditionCheck"]}
 
     def _conditional(self, operation: str, **arguments: Any) -> Item:
         try:

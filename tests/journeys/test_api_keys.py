@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from chalicelib import api_keys
 from chalicelib.api_keys import ApiKey
 from chalicelib.core import aws, records
-from chalicelib.core.errors import NotAuthenticatedError
+from chalicelib.core.errors import ConflictError, NotAuthenticatedError
 from chalicelib.core.operations import APIAccessType
 from local.machine import Machine
 from tests import pictures
@@ -211,6 +211,44 @@ def test_two_rotations_at_once_leave_one_current_secret(machine: Machine, ann: U
     assert {answer.status_code for answer in answers} <= {200, 409}
     works = [holder(ann, a.json()["key"]).get("/images").status_code for a in answers if a.status_code == 200]
     assert works.count(200) == 1
+
+
+@pytest.mark.usefixtures("function")
+@pytest.mark.parametrize("rotations", [1, 2, 3])
+def test_a_revocation_reaches_secrets_that_came_while_it_went(machine: Machine, ann: User, rotations: int) -> None:
+    key_id, robot = issue(ann, "full_access")
+    caller = api_keys.authenticate(robot.tokens["accessToken"])
+    left = list(range(rotations))
+    secrets: list[str] = []
+
+    def before_it_is_written(**_: Any) -> None:
+        if left:
+            left.pop()
+            secrets.append(ann.post(f"/keys/{key_id}/rotate").json()["key"])
+
+    aws.client("dynamodb").meta.events.register("before-call.dynamodb.TransactWriteItems", before_it_is_written)
+    api_keys.revoke(caller, key_id)
+    assert len(secrets) == rotations
+    for secret in secrets:
+        assert holder(ann, secret).get("/images").status_code == 401
+    assert not [row for row in rows(machine) if key_id in json.dumps(row)]
+
+
+@pytest.mark.usefixtures("function")
+def test_a_rotation_that_others_overtook_is_a_conflict(ann: User) -> None:
+    key_id, robot = issue(ann, "full_access")
+    caller = api_keys.authenticate(robot.tokens["accessToken"])
+    reads: list[None] = []
+
+    def before_its_key_is_read(**_: Any) -> None:
+        reads.append(None)
+        if len(reads) == 2:
+            for _turn in range(2):
+                assert ann.post(f"/keys/{key_id}/rotate", graceSeconds=0).status_code == 200
+
+    aws.client("dynamodb").meta.events.register("before-call.dynamodb.GetItem", before_its_key_is_read)
+    with pytest.raises(ConflictError):
+        api_keys.rotate(caller, {"keyId": key_id})
 
 
 def test_a_key_expires_when_it_says(ann: User) -> None:

@@ -20,7 +20,7 @@ _STEP: Mapping[str, Any] = {"execution": "x-1"}
 _STEPS = ("validation", "resize", "watermark")
 # By function, an event that leaves everything as it is. The steps fail of theirs, which is recorded as well.
 _HARMLESS: Mapping[str, Any] = {
-    **dict.fromkeys(("s3_event", "orchestrator", "image_changes", "audit_entries"), _NOTHING),
+    **dict.fromkeys(("s3_event", "orchestrator", "audit_entries"), _NOTHING),
     **dict.fromkeys(("action_worker", "critical_errors"), _NOTHING),
     "notifications": published(json.dumps({"userId": "nobody"})),
     **dict.fromkeys(("nightly_sync", "business_hours_sync", "weekly_cleanup", "quarterly_archive", "sweeper"), _DRY),
@@ -65,7 +65,7 @@ def _missing_setting(world: World) -> Iterator[None]:
 
 @contextmanager
 def _broken_sum(world: World) -> Iterator[None]:
-    DAILY.put({"scope": EVERYONE, "day#what": "2023-02-01#format:odd"})
+    DAILY.put({"scope": EVERYONE, "day#what": "2023-02-01#format:odd", "sum": "many"})
     try:
         yield
     finally:
