@@ -2,10 +2,12 @@
 
 Where Chalice finds no wheel for that machine it leaves the package out, says so, goes on, and keeps the layer for the
 next time. So it is built before anything is changed, and looked into each time: it is complete, or there is none.
+What botocore knows of services that no function may use is taken out: it is a quarter of all that is in it.
 """
 
 import base64
 import hashlib
+import re
 import shutil
 import zipfile
 from pathlib import Path
@@ -24,11 +26,16 @@ from chalice.utils import UI, OSUtils
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from chalicelib.core import grants
 from infra.deploy.errors import RefusedError
 from infra.deploy.target import Target
 from infra.settings import CONFIG
 
 ROOT = CONFIG.parents[1]
+
+SERVICES = frozenset(grants.SERVICES.values())
+# python/lib/python3.12/site-packages/botocore/data/sqs/2012-11-05/service-2.json.gz
+_OF_A_SERVICE = re.compile(r"/boto(?:core|3)/data/([^/]+)/")
 
 
 # ----------------------------------------------------------------------------- code
@@ -59,12 +66,21 @@ def have_layer(target: Target) -> str:
     Raises:
         RefusedError: packages cannot be had for Lambda's machine.
     """
-    path = layer(ROOT, target.config["lambda_architecture"])
-    if path.exists() and not missing(path):
-        return f"as it was built before, {_megabytes(path)}"
-    path.unlink(missing_ok=True)
+    architecture = target.config["lambda_architecture"]
+    path = layer(ROOT, architecture)
+    if path.exists() and not missing(path) and services(path) >= SERVICES:
+        done = "as it was built before"
+    else:
+        path.unlink(missing_ok=True)
+        _build(path, architecture)
+        done = f"built for {architecture}"
+    lighten(path)
+    return f"{done}, {path.stat().st_size / 1e6:.0f} MB"
+
+
+def _build(path: Path, architecture: str) -> None:
     try:
-        _packager(target.config["lambda_architecture"]).create_deployment_package(str(ROOT), _runtime())
+        _packager(architecture).create_deployment_package(str(ROOT), _runtime())
     except (NoSuchPackageError, PackageDownloadError) as error:
         raise RefusedError(
             f"The layer of dependencies cannot be built: {error} Mend requirements.txt, or the way to PyPI, and run "
@@ -73,11 +89,10 @@ def have_layer(target: Target) -> str:
     if lacking := missing(path):
         path.unlink()
         raise RefusedError(
-            f"There is no wheel for Lambda's {_runtime()} on {target.config['lambda_architecture']} of "
+            f"There is no wheel for Lambda's {_runtime()} on {architecture} of "
             f"{', '.join(sorted(lacking))}. Lambda's machine has glibc 2.26 up to Python 3.11, and 2.34 from 3.12 on: "
             "run this with a newer Python, or pin versions that have such wheels. Nothing was changed."
         )
-    return f"built for {target.config['lambda_architecture']}, {_megabytes(path)}"
 
 
 def layer(project: Path, architecture: str) -> Path:
@@ -102,6 +117,26 @@ def missing(built: Path) -> set[str]:
     return pinned() - {canonicalize_name(each.split("-")[0]) for each in folders if each.endswith(".dist-info")}
 
 
+def services(built: Path) -> set[str]:
+    """The services of AWS that a layer's botocore knows."""
+    with zipfile.ZipFile(built) as package:
+        found = map(_OF_A_SERVICE.search, package.namelist())
+        return {each[1] for each in found if each}
+
+
+def lighten(built: Path) -> None:
+    """Takes out of a layer what it knows of all services but those that functions may use."""
+    if services(built) <= SERVICES:
+        return
+    lighter = built.with_suffix(".lighter")
+    with zipfile.ZipFile(built) as package, zipfile.ZipFile(lighter, "w") as kept:
+        for each in package.infolist():
+            found = _OF_A_SERVICE.search(each.filename)
+            if found is None or found[1] in SERVICES:
+                kept.writestr(each, package.read(each))
+    lighter.replace(built)
+
+
 def _packager(architecture: str) -> LayerDeploymentPackager:
     return LayerDeploymentPackager(OSUtils(), _builder(architecture), _Silent(), architecture)
 
@@ -119,7 +154,3 @@ class _Silent(UI):
 def _runtime() -> str:
     runtime: str = Config().lambda_python_version
     return runtime
-
-
-def _megabytes(path: Path) -> str:
-    return f"{path.stat().st_size / 1e6:.0f} MB"

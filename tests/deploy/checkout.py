@@ -13,7 +13,7 @@ from chalice.config import Config
 from chalice.deploy.packager import DependencyBuilder, LayerDeploymentPackager
 from chalice.utils import UI, OSUtils
 
-from infra.deploy.packages import pinned
+from infra.deploy import packages
 from tests.deploy.aws import ROOT, Aws
 
 # What a deployment reads.
@@ -56,12 +56,13 @@ class Checkout:
         name = packager.deployment_package_filename(str(self.folder), runtime)
         Path(name).parent.mkdir(parents=True)
         with zipfile.ZipFile(name, "w") as layer:
-            mark = f"python/lib/{runtime}/site-packages/stands_for_the_dependencies.py"
+            place = f"python/lib/{runtime}/site-packages"
+            mark = f"{place}/stands_for_the_dependencies.py"
             layer.writestr(mark, "# The functions of these tests find the installed dependencies instead.\n")
-            for package in sorted(pinned()):
-                layer.writestr(
-                    f"python/lib/{runtime}/site-packages/{package.replace('-', '_')}-0.dist-info/METADATA", ""
-                )
+            for package in sorted(packages.pinned()):
+                layer.writestr(f"{place}/{package.replace('-', '_')}-0.dist-info/METADATA", "")
+            for service in sorted(packages.SERVICES):
+                layer.writestr(f"{place}/botocore/data/{service}/1/service-2.json.gz", "")
 
     def run(self, *arguments: str, stage_environment: dict[str, str] | None = None) -> Run:
         """`python …` in the copy; standard input is empty."""

@@ -153,6 +153,19 @@ def test_a_layer_that_lacks_a_package_is_built_anew_or_nothing_is_deployed(check
     assert not layer.exists()
 
 
+def test_a_layer_without_a_service_that_functions_use_by_now_is_built_anew(checkout: Checkout, aws: Aws) -> None:
+    (layer,) = (checkout.folder / ".chalice" / "deployments").glob("managed-layer-*.zip")
+    with zipfile.ZipFile(layer) as package:
+        kept = {name: package.read(name) for name in package.namelist() if "/data/sqs/" not in name}
+    with zipfile.ZipFile(layer, "w") as package:
+        for name, content in kept.items():
+            package.writestr(name, content)
+    nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "0", "PIP_CONFIG_FILE": "/dev/null"}
+    message = refused(checkout.run(*DEPLOY, "--yes", stage_environment=nowhere))
+    assert "layer of dependencies cannot be built" in message
+    assert nothing_stands(aws)
+
+
 def test_the_name_of_a_bucket_is_taken(checkout: Checkout, aws: Aws) -> None:
     aws.of_another_account("s3").create_bucket(Bucket=f"darkroom-prod-output-{ACCOUNT}")
     message = refused(checkout.run(*DEPLOY, "--yes"))
