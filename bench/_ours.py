@@ -20,6 +20,7 @@ from bench._taken import Function, Taken, is_billed, taken
 from infra.settings import CONFIG
 from local.machine import ROOT, Machine
 from tests.journeys.user import User
+from tests.proxy_event import proxy_event
 
 # Who is called by what is traced already carries the caller's trace on.
 _JOIN_TRACES = {"orchestrator", "validation", "resize", "watermark", "notifications", "action_worker"}
@@ -61,21 +62,8 @@ class Ours:
 
     def request(self, method: str, resource: str, body: Any = None, **path: str) -> dict[str, Any]:
         """What the API's function answers to a request as API Gateway hands it over."""
-        event = {
-            "httpMethod": method,
-            "headers": {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
-            "multiValueQueryStringParameters": None,
-            "pathParameters": path or None,
-            "body": None if body is None else json.dumps(body),
-            "stageVariables": None,
-            "isBase64Encoded": False,
-            "requestContext": {
-                "httpMethod": method,
-                "resourcePath": resource,
-                "path": resource.format(**path),
-                "identity": {"sourceIp": "192.0.2.1"},
-            },
-        }
+        bearer = {"Authorization": f"Bearer {self._token}"}
+        event = proxy_event(method, resource, headers=bearer, body=body, path=path)
         answer, failed = self._machine.invoke("api_handler", event)
         if failed or answer["statusCode"] != 200:
             raise SystemExit(f"{method} {resource} was answered {answer}.")

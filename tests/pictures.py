@@ -329,6 +329,22 @@ def broken_checksum_png() -> bytes:
     return bytes(data)
 
 
+HOSTILE: list[tuple[Callable[[], bytes], str]] = [
+    (bytes, "empty"),
+    (png_bomb, "too_many_pixels"),
+    (huge_webp, "too_many_pixels"),
+    (hollow_jpeg, "too_complex"),
+    (many_scans_jpeg, "too_complex"),
+    (many_segments_jpeg, "too_complex"),
+    (many_frames_gif, "too_complex"),
+    (apng, "too_complex"),
+    (broken_checksum_png, "corrupt"),
+    (lambda: empty_png(200, 200), "truncated"),
+    (lambda: jpeg()[:5000], "truncated"),
+]
+"""What no operation takes, and the reason that each gives."""
+
+
 def _png(width: int, height: int, depth: int, color: int, rows: bytes, *, interlace: int = 0,
          packed: bytes | None = None) -> bytes:  # fmt: skip
     header = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, interlace)

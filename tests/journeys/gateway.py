@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import app as manifest
 from chalicelib.core import aws
+from tests.proxy_event import proxy_event
 
 
 class Answer(NamedTuple):
@@ -21,24 +22,7 @@ def call(
     """The API's answer on a route such as `POST /agent/{tool}`; `path` holds what its braces name."""
     method, _, resource = route.partition(" ")
     assert set(re.findall(r"{(\w+)}", resource)) == set(path)
-    answer = manifest.app(
-        {
-            "httpMethod": method,
-            "headers": {"Content-Type": "application/json", **headers},
-            "multiValueQueryStringParameters": {name: [value] for name, value in (query or {}).items()} or None,
-            "pathParameters": path,
-            "body": None if body is None else json.dumps(body),
-            "stageVariables": None,
-            "isBase64Encoded": False,
-            "requestContext": {
-                "httpMethod": method,
-                "resourcePath": resource,
-                "path": resource.format(**path),
-                "identity": {"sourceIp": "192.0.2.1"},
-            },
-        },
-        None,
-    )
+    answer = manifest.app(proxy_event(method, resource, headers=headers, body=body, query=query, path=path), None)
     return Answer(answer["statusCode"], json.loads(answer["body"]), answer["headers"])
 
 

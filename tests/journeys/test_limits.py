@@ -19,6 +19,7 @@ from chalicelib.core.limits import STRANGERS, Limit, Rule, Standing, Window
 from chalicelib.core.operations import Caller
 from local.machine import Machine
 from tests.journeys.user import User
+from tests.proxy_event import proxy_event
 
 # A moment at which both windows begin.
 NOON = 1_780_315_200.0
@@ -306,23 +307,7 @@ def call(
     method: str, path: str, headers: dict[str, str] | None = None, source: str = "192.0.2.1", **body: Any
 ) -> Answer:
     """The API's answer to what API Gateway would send; what the path names is taken from the body's values."""
-    path_parameters = {name: body.pop(name) for name in re.findall(r"{(\w+)}", path)}
-    answer = manifest.app(
-        {
-            "httpMethod": method,
-            "headers": {"Content-Type": "application/json", **(headers or {})},
-            "multiValueQueryStringParameters": None,
-            "pathParameters": path_parameters,
-            "body": json.dumps(body) if body else None,
-            "stageVariables": None,
-            "isBase64Encoded": False,
-            "requestContext": {
-                "httpMethod": method,
-                "resourcePath": path,
-                "path": path,
-                "identity": {"sourceIp": source},
-            },
-        },
-        None,
-    )
+    named = {name: body.pop(name) for name in re.findall(r"{(\w+)}", path)}
+    event = proxy_event(method, path, headers=headers, body=body or None, path=named, source=source)
+    answer = manifest.app(event, None)
     return Answer(answer["statusCode"], json.loads(answer["body"]), answer["headers"])

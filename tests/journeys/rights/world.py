@@ -91,11 +91,8 @@ class World:
 
     def queue(self, name: str) -> str:
         """The address of one of the stage's queues, emptied."""
-        # AWS would purge it once a minute only.
         stored = sqs_backends[ACCOUNT][REGION].get_queue(f"darkroom-local-{name}")
-        with stored._messages_lock:
-            stored._messages.clear()
-            stored._pending_messages.clear()
+        _empty(stored)
         return f"{self.machine.aws_url}/{ACCOUNT}/{stored.name}"
 
     def received(self, url: str) -> list[Item]:
@@ -194,7 +191,9 @@ class World:
             leases.JOBS.delete(f"sweeper#{place}")
 
     def tidy(self) -> None:
-        """Of what journeys left, Ann has but her photo."""
+        """Of what journeys left, Ann has but her photo, and no queue anything."""
+        for queue in list(sqs_backends[ACCOUNT][REGION].queues.values()):
+            _empty(queue)
         for each in list(IMAGES.between(self.user_id, "0", "~")):
             if each["imageId"] != self.photo:
                 IMAGES.delete(self.user_id, each["imageId"])
@@ -252,6 +251,13 @@ def item(table: Table, partition: str, sort: str | None = None) -> Item:
     found = table.get(partition, sort)
     assert found is not None, (table.variable, partition, sort)
     return found
+
+
+def _empty(queue: Any) -> None:
+    # AWS would purge it once a minute only.
+    with queue._messages_lock:
+        queue._messages.clear()
+        queue._pending_messages.clear()
 
 
 def _delivered(message: Mapping[str, Any]) -> Item:

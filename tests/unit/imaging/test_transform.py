@@ -329,17 +329,7 @@ def test_a_long_picture_is_accepted_as_long_as_it_is_not_enlarged() -> None:
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
-        (lambda: b"", "empty"),
-        (pictures.png_bomb, "too_many_pixels"),
-        (pictures.huge_webp, "too_many_pixels"),
-        (pictures.hollow_jpeg, "too_complex"),
-        (pictures.many_scans_jpeg, "too_complex"),
-        (pictures.many_segments_jpeg, "too_complex"),
-        (pictures.many_frames_gif, "too_complex"),
-        (pictures.apng, "too_complex"),
-        (pictures.broken_checksum_png, "corrupt"),
-        (lambda: pictures.empty_png(200, 200), "truncated"),
-        (lambda: pictures.jpeg()[:5000], "truncated"),
+        *pictures.HOSTILE,
         (lambda: pictures.encoded(pictures.photo(), "AVIF"), "type_not_allowed"),
     ],
 )
