@@ -71,8 +71,8 @@ def _types_seen_by(user: Caller) -> Any:
 
 def find_anyones(action_id: str) -> Action | None:
     """The action of that id, whoever's it is: for the service that does it."""
-    found = BY_ACTION.page(action_id, limit=1).items
-    return None if not found else get(found[0]["userId"], action_id)
+    found = BY_ACTION.any_of(action_id)
+    return None if found is None else get(found["userId"], action_id)
 
 
 def listed(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:

@@ -170,6 +170,11 @@ class Table:
                 time.sleep(random.uniform(0, _LONGEST_PAUSE_SECONDS))  # noqa: S311
         return found
 
+    def any_of(self, partition: str) -> Item | None:
+        """An item of one partition, whichever comes first; None where there is none."""
+        found: list[Item] = aws.client("dynamodb").query(**self._query(partition), Limit=1)["Items"]
+        return found[0] if found else None
+
     def page(
         self,
         partition: str,
@@ -184,16 +189,9 @@ class Table:
 
         `between` bounds the sort key, both ends included.
         """
-        query: Item = {
-            "TableName": self.name,
-            "KeyConditionExpression": self._where(partition, between),
-            "ScanIndexForward": not newest_first,
-            # One more than wanted tells whether there is a next page without a further query.
-            "Limit": limit + 1,
-            "ConsistentRead": self.index is None,
-        }
-        if self.index is not None:
-            query["IndexName"] = self.index
+        query = self._query(partition, between)
+        # One more than wanted tells whether there is a next page without a further query.
+        query |= {"ScanIndexForward": not newest_first, "Limit": limit + 1}
         if keep is not None:
             query["FilterExpression"] = keep
         if after is not None:
@@ -210,13 +208,7 @@ class Table:
 
     def between(self, partition: str, first: str, last: str) -> Iterator[Item]:
         """Every item of one partition whose sort key is between these two, both included; oldest first."""
-        query: Item = {
-            "TableName": self.name,
-            "KeyConditionExpression": self._where(partition, (first, last)),
-            "ConsistentRead": self.index is None,
-        }
-        if self.index is not None:
-            query["IndexName"] = self.index
+        query = self._query(partition, (first, last))
         while True:
             answer = aws.client("dynamodb").query(**query)
             yield from answer["Items"]
@@ -239,9 +231,13 @@ class Table:
             if after is None:
                 return
 
-    def _where(self, partition: str, between: tuple[str, str] | None) -> Any:
-        condition = Key(self.partition).eq(partition)
-        return condition if between is None else condition & Key(str(self.sort)).between(*between)
+    def _query(self, partition: str, between: tuple[str, str] | None = None) -> Item:
+        where = Key(self.partition).eq(partition)
+        if between is not None:
+            where &= Key(str(self.sort)).between(*between)
+        query = {"TableName": self.name, "KeyConditionExpression": where}
+        # An index knows no consistent reads.
+        return query | ({"ConsistentRead": True} if self.index is None else {"IndexName": self.index})
 
     # What follows describes writes for `transact`.
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.core import signatures
+from chalicelib.actions import ACTIONS, Action
+from chalicelib.core import records, signatures
 from local.faults import Fault
 from local.machine import Machine
 from local.partner import Partner
@@ -180,6 +181,15 @@ def test_a_callback_that_the_service_did_not_sign_now_for_its_own_work_changes_n
     assert report(partner, job, {**told, "status": "exploded"}).status == 400
     partner.fail("/file-processor/upload/*", Fault.ERROR, times=None)
     assert action(ann, job)["status"] == "PENDING"
+
+
+def test_rows_of_one_id_in_two_accounts_upset_no_callback(partner: Partner) -> None:
+    job = records.new_id("act")
+    for user_id in ("two-of-them", "have-it"):
+        ACTIONS.put(Action(user_id, job, "PROCESS_FILE", records.now()).to_item())
+    assert report(partner, job, {"id": "work-000001", "status": "completed"}).status == 404
+    for user_id in ("two-of-them", "have-it"):
+        ACTIONS.delete(user_id, job)
 
 
 def test_without_an_external_service_nobody_can_report(ann: User) -> None:
