@@ -9,6 +9,7 @@ from pathlib import Path
 from chalice.deploy.packager import AppOnlyDeploymentPackager, DependencyBuilder
 from chalice.utils import UI, OSUtils
 
+from infra.deploy import packages
 from local.machine import ROOT
 
 # Pillow's wheels ask for glibc 2.27. Lambda has 2.34 from Python 3.12 on, and 2.26 before (Chalice's own table).
@@ -44,6 +45,6 @@ def wheels(folder: Path) -> list[Path] | None:
 
 
 def unpacked(wheel: Path) -> int:
-    """Bytes of a wheel's files."""
+    """Bytes of those of a wheel's files that a deploy ships."""
     with zipfile.ZipFile(wheel) as held:
-        return sum(each.file_size for each in held.infolist())
+        return sum(each.file_size for each in held.infolist() if packages.is_shipped(each.filename))

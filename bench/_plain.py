@@ -1,9 +1,9 @@
-"""The plain architecture, as its own document draws it, to be run beside ours on the same embedded AWS.
+"""The plain architecture, as it is often drawn, to be run beside ours on the same embedded AWS.
 
 An upload handler, an S3 event handler, an orchestrator, and a Standard workflow of validation, resize and watermark,
-each of which opens, decodes and stores for itself and writes its own status. Memory is the document's; so are the two
-log lines a run and the two custom metrics that each function puts by an API call. Its functions are on x86-64, because
-it names no architecture. Where it is silent we chose what is cheaper for it: one decode in each function and no
+each of which opens, decodes and stores for itself and writes its own status. As drawn are its memory, the
+two log lines a run and the two custom metrics that each function puts by an API call. Its functions are on x86-64,
+Lambda's default. For all else we chose what is cheaper for it: one decode in each function and no
 thumbnail more than it needs, no network interfaces, no NAT gateway, no provisioned concurrency.
 """
 

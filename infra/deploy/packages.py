@@ -35,7 +35,7 @@ ROOT = CONFIG.parents[1]
 
 SERVICES = frozenset(grants.SERVICES.values())
 # python/lib/python3.12/site-packages/botocore/data/sqs/2012-11-05/service-2.json.gz
-_OF_A_SERVICE = re.compile(r"/boto(?:core|3)/data/([^/]+)/")
+_OF_A_SERVICE = re.compile(r"(?:^|/)boto(?:core|3)/data/([^/]+)/")
 
 
 # ----------------------------------------------------------------------------- code
@@ -131,10 +131,15 @@ def lighten(built: Path) -> None:
     lighter = built.with_suffix(".lighter")
     with zipfile.ZipFile(built) as package, zipfile.ZipFile(lighter, "w") as kept:
         for each in package.infolist():
-            found = _OF_A_SERVICE.search(each.filename)
-            if found is None or found[1] in SERVICES:
+            if is_shipped(each.filename):
                 kept.writestr(each, package.read(each))
     lighter.replace(built)
+
+
+def is_shipped(name: str) -> bool:
+    """Whether a file of the dependencies is anything to a function."""
+    found = _OF_A_SERVICE.search(name)
+    return found is None or found[1] in SERVICES
 
 
 def _packager(architecture: str) -> LayerDeploymentPackager:

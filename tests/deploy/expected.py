@@ -1,4 +1,4 @@
-"""What the stage prod is to be in AWS, told a second time: by people, from the design, and not by the code."""
+"""What the stage prod is to be in AWS, told a second time: by people, and not by the code."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ AT = f"us-east-1:{ACCOUNT}"
 APP = "darkroom-prod"
 API = "api_handler"
 
-# Megabytes and seconds (the design's part on functions).
+# Megabytes and seconds.
 SIZES = {
     API: (512, 30),
     "s3_event": (512, 60),

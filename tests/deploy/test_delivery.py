@@ -9,7 +9,7 @@ import pytest
 
 from infra import policies
 from tests.deploy.conftest import Deployment
-from tests.deploy.expected import ACCOUNT, API, AT, SCHEDULES, SIZES, lambda_arn, lambda_name
+from tests.deploy.expected import ACCOUNT, API, AT, QUEUES, SCHEDULES, SIZES, lambda_arn, lambda_name
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.xdist_group("deployment")
@@ -153,15 +153,16 @@ def test_rules_may_leave_what_they_cannot_deliver(deployment: Deployment) -> Non
     (lets_in,) = [each for each in policy["Statement"] if each["Effect"] == "Allow"]
     assert lets_in["Principal"] == {"Service": "events.amazonaws.com"}
     pattern = lets_in["Condition"]["ArnLike"]["aws:SourceArn"]
+    assert deployment.standing.rules
     for rule in deployment.standing.rules.values():
         assert re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), rule["Arn"])
 
 
 def test_queues_hand_over_what_fails_again_and_again(deployment: Deployment) -> None:
     sqs = deployment.aws.client("sqs")
-    for each in deployment.standing.mappings:
-        if ":sqs:" not in each["EventSourceArn"]:
-            continue
+    of_queues = [each for each in deployment.standing.mappings if ":sqs:" in each["EventSourceArn"]]
+    assert len(of_queues) == len(QUEUES)
+    for each in of_queues:
         url = sqs.get_queue_url(QueueName=each["EventSourceArn"].rpartition(":")[2])["QueueUrl"]
         told = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
         redrive = json.loads(told["RedrivePolicy"])

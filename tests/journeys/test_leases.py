@@ -82,6 +82,7 @@ def test_who_lost_it_cannot_write_after_the_next_one_is_done_either(name: str) -
 def test_a_holder_who_is_late_but_alone_goes_on(name: str) -> None:
     lease = held(name, 0.0)
     lease.write(JOBS.setting(JOBS.key(f"{name}-state"), {"done": 1}, where={"done": None}))
+    assert (JOBS.get(f"{name}-state") or {})["done"] == 1
 
 
 def test_a_condition_of_the_writes_own_is_told_apart_from_a_lost_lease(name: str) -> None:

@@ -101,6 +101,11 @@ def test_a_query_that_is_no_integer_is_left_for_the_schema_to_refuse(text: str) 
     assert fields(refusal) == {"limit": "must be of type integer"}
 
 
+@given(st.floats(-(2.0**53), 2.0**53).filter(lambda number: abs(number) > 1e-9) | st.integers(-(2**53), 2**53))
+def test_usual_numbers_are_let_in(number: float) -> None:
+    assert payload.parse_body(json.dumps({"n": number}).encode()) == {"n": number}
+
+
 @given(st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**45), 10**45))
 def test_a_number_that_is_let_in_can_be_stored(number: float) -> None:
     with contextlib.suppress(InvalidRequestError):
