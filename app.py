@@ -798,7 +798,12 @@ def sweeper(event: Event, context: Any) -> Answer:
     starting_position="TRIM_HORIZON",
     name="image_changes",
 )
-@required_env_vars({"DAILY_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM]})
+@required_env_vars(
+    {
+        "DAILY_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
+        "USERS_TABLE": [DynamoDBOperation.GET_ITEM],
+    }
+)
 @track_execution(recorded=False)
 def image_changes(event: Event, context: Any) -> None:
     images.count_changes(event)

@@ -52,7 +52,7 @@ class Lease:
                 remove=["expires", "holder"],
             )
         except ConditionFailedError:
-            log.warning("LEASE_WAS_LOST", lease=self.name, token=self.token)
+            log.warning("LEASE_WAS_LOST", lease=self.name, number=self.token)
 
     def guard(self) -> dict[str, Any]:
         """A part of a transaction, which then fails as a whole once somebody else has got the lease.

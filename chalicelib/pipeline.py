@@ -264,7 +264,7 @@ def _store_all(step: Step, made: Iterable[Rendition]) -> list[_Stored]:
         return [each.result() for each in writing]
     except Exception:
         written = [each.result()[1] for each in writing if each.exception() is None]
-        objects.discard(config.get("S3_OUTPUT_BUCKET"), written)
+        objects.discard_behind_failure(config.get("S3_OUTPUT_BUCKET"), written)
         raise
 
 

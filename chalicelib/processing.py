@@ -130,7 +130,7 @@ def _done(action: Action, image: Image) -> Action:
     written = objects.write(bucket, key, made.data, made.media_type)
     # A deletion first buries the row and then lists the files: what it did not see, we see here.
     if images.find(image.user_id, image.image_id) is None:
-        objects.discard(bucket, [written])
+        objects.discard_behind_failure(bucket, [written])
         raise images.ImageNotFoundError
     name = f"{image.image_id}-{action.metadata['processingType']}.{made.extension}"
     file = File(name, made.extension, key, len(made.data))

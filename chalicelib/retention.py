@@ -141,8 +141,8 @@ def _archive(a_round: Round, lot: list[Item]) -> None:
 
 
 def _key(a_round: Round, first: Item) -> str:
-    """Named by the first record: another round that begins with the same one writes the same file again."""
-    mark = hashlib.sha256(f"{first['recordId']} {first['since']}".encode()).hexdigest()[:16]
+    """Named by the first record and the round: what an earlier round wrote may be all that is left of some records."""
+    mark = hashlib.sha256(f"{first['recordId']} {first['since']} {a_round.at()}".encode()).hexdigest()[:16]
     return f"records/{CUSTOMERS}/{a_round.at()[:10]}/{mark}.jsonl.gz"
 
 

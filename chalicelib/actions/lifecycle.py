@@ -124,10 +124,17 @@ def enqueue(action: Action) -> None:
 
 
 def note_external(action: Action, path: str, external_id: str, external_status: str) -> Action:
-    """Notes which service took the action over, under which id."""
+    """Notes which service took the action over, under which id.
+
+    Raises:
+        ActionFinishedError: it has ended meanwhile, or its user has gone.
+    """
     change = {"externalId": external_id, "externalStatus": external_status, "externalPath": path}
     pending = Attr("status").eq(str(Status.PENDING))
-    return Action.from_item(ACTIONS.update(action.user_id, action.action_id, when=pending, change=change))
+    try:
+        return Action.from_item(ACTIONS.update(action.user_id, action.action_id, when=pending, change=change))
+    except ConditionFailedError:
+        raise ActionFinishedError from None
 
 
 def note_progress(action: Action, done: int) -> None:

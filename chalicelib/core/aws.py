@@ -46,6 +46,9 @@ _PASSING_CODES = frozenset(
     }
 )
 
+# Of the writes of a transaction that was cancelled, what DynamoDB says of each ("None": nothing against it).
+_PASSING_REASONS = frozenset({"None", "ThrottlingError", "ProvisionedThroughputExceeded", "TransactionConflict"})
+
 _clients: dict[str, Any] = {}
 _making = threading.Lock()
 _serializer = TypeSerializer()
@@ -100,5 +103,7 @@ def is_passing_fault(error: BaseException) -> bool:
     """Whether the same call may well succeed later: throttled, out, or out of reach."""
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return error_code(error) in _PASSING_CODES or status >= 500
+        reasons = {reason.get("Code", "None") for reason in error.response.get("CancellationReasons", ())}
+        cancelled_for_now = bool(reasons) and reasons <= _PASSING_REASONS
+        return cancelled_for_now or error_code(error) in _PASSING_CODES or status >= 500
     return isinstance(error, exceptions.HTTPClientError | exceptions.ConnectionError)

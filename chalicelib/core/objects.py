@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from chalicelib.core import aws, config
+from chalicelib.core import aws, config, log
 
+_DELETION = "DeleteObjects"
 # S3 takes at most this many keys in one deletion.
 _KEYS_A_DELETION = 1000
 # All parts but the last have 5 MiB or more (S3, "Multipart upload limits"): 8 holds a file of 80 GB in 10,000 of them.
@@ -50,11 +51,26 @@ def write(bucket: str, key: str, data: bytes, media_type: str) -> dict[str, str]
 
 
 def discard(bucket: str, versions: Iterable[Mapping[str, str]]) -> None:
-    """Removes these versions of objects."""
+    """Removes these versions of objects.
+
+    Raises:
+        ClientError: S3 let some of them stay.
+    """
     named = list(versions)
     for start in range(0, len(named), _KEYS_A_DELETION):
         some = named[start : start + _KEYS_A_DELETION]
-        aws.client("s3").delete_objects(Bucket=bucket, Delete={"Objects": some, "Quiet": True})
+        answer = aws.client("s3").delete_objects(Bucket=bucket, Delete={"Objects": some, "Quiet": True})
+        # S3 answers 200 whatever became of each.
+        for refused in answer.get("Errors", ())[:1]:
+            raise aws.ClientError({"Error": {name: refused.get(name, "") for name in ("Code", "Message")}}, _DELETION)
+
+
+def discard_behind_failure(bucket: str, versions: Iterable[Mapping[str, str]]) -> None:
+    """As `discard`, for those who fail already: what stays is left to the sweeper, and hides no cause."""
+    try:
+        discard(bucket, versions)
+    except Exception as error:
+        log.warning("OBJECTS_LEFT_OVER", error)
 
 
 def discard_all(bucket: str, prefix: str) -> None:

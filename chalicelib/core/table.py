@@ -16,6 +16,8 @@ Item = dict[str, Any]
 
 _TRIES = 5
 _LONGEST_PAUSE_SECONDS = 0.2
+# Of a page that is filtered: about a MB of our items, which is what one answer holds.
+_MOST_LOOKED_AT = 1000
 
 
 class ConditionFailedError(Exception):
@@ -205,6 +207,8 @@ class Table:
             if "LastEvaluatedKey" not in answer:
                 return Page(items, None)
             query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+            # The limit is of what is looked at: where the filter keeps little, each look is at more.
+            query["Limit"] = min(4 * query["Limit"], _MOST_LOOKED_AT)
 
     def between(self, partition: str, first: str, last: str) -> Iterator[Item]:
         """Every item of one partition whose sort key is between these two, both included; oldest first."""

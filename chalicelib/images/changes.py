@@ -3,12 +3,12 @@ formats, failures by reason.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from chalicelib import daily
+from chalicelib import daily, users
 from chalicelib.core import aws, metrics
 from chalicelib.daily import EVERYONE, Entry, Row
 from chalicelib.images.record import Status
@@ -31,6 +31,11 @@ class _Change:
         change = record["dynamodb"]
         old, new = aws.unmarshal(change.get("OldImage", {})), aws.unmarshal(change.get("NewImage", {}))
         return cls(record["eventID"], _day(change, new), old, new)
+
+    @property
+    def owner(self) -> str:
+        """The id of the image's user."""
+        return str(self.new.get("userId", ""))
 
     @property
     def reason(self) -> str:
@@ -62,12 +67,17 @@ class _Change:
 def count_changes(event: Mapping[str, Any]) -> None:
     """Adds what a stream's records say to the user's and everyone's day; a record that comes twice counts once."""
     changes = {change.event_id: change for change in map(_Change.of, event["Records"])}
-    added = daily.add_once([entry for entry in map(_entry, changes.values()) if entry.sums])
+    counted = [change for change in changes.values() if change.sums()]
+    # Of who is being erased, or was while the record waited here, it counts for all and for nobody in particular.
+    owners = {change.owner for change in counted if "erased" not in change.new}
+    present = {owner for owner in owners if users.exists(owner)}
+    added = daily.add_once([_entry(change, present) for change in counted])
     _measure([changes[entry.event_id] for entry in added])
 
 
-def _entry(change: _Change) -> Entry:
-    scopes = (EVERYONE,) if "erased" in change.new else (change.new.get("userId", ""), EVERYONE)
+def _entry(change: _Change, present: Container[str]) -> Entry:
+    is_owners = "erased" not in change.new and change.owner in present
+    scopes = (change.owner, EVERYONE) if is_owners else (EVERYONE,)
     sums = {
         Row(scope, change.day, what, _ALL_TOGETHER): {"sum": number}
         for scope in scopes

@@ -66,7 +66,7 @@ def _run(action: Action, deadline: Deadline) -> Action:
             written.append(version)
         return actions.complete(action, files=files, result=made.key_figures)
     except BaseException:
-        objects.discard(bucket, written)
+        objects.discard_behind_failure(bucket, written)
         raise
 
 

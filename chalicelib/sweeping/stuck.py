@@ -78,9 +78,17 @@ def _sweep_external(a_round: Round, action: Action) -> None:
     a_round.count("actionsAsked")
     if a_round.dry:
         return
-    if delegation.up_to_date(action).status is not actions.Status.PENDING:
+    pending: list[Action] = []
+
+    def settled() -> bool:
+        now = delegation.up_to_date(action)
+        if now.status is actions.Status.PENDING:
+            pending.append(now)
+        return not pending
+
+    if a_round.change(settled):
         a_round.count("actionsSettled")
-    elif action.created_at <= a_round.ago(hours=_EXTERNAL_HOURS):
+    elif pending and action.created_at <= a_round.ago(hours=_EXTERNAL_HOURS):
         _fail(a_round, action, _SERVICE_SILENT)
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib import leases
-from chalicelib.core import config, log, metrics, records
+from chalicelib.core import aws, config, log, metrics, records
 from chalicelib.core.errors import UnavailableError
 from chalicelib.core.grants import DynamoDBOperation, Grants
 from chalicelib.external import ExternalServiceError, Reason, secret
@@ -149,7 +149,7 @@ def _walked(walker: Walker) -> _Ended:
     except (ExternalServiceError, OutOfTimeError) as error:
         fault = error
     except Exception as error:
-        if not lanes.may_pass(error):
+        if not aws.is_passing_fault(error):
             raise
         fault = error
     if fault is not None:

@@ -23,7 +23,6 @@ LANES = 4
 MOST_IN_BATCH = 99
 _ATTEMPTS = 5
 _BASE_SECONDS = 0.2
-_PASSING = frozenset({"ThrottlingError", "ProvisionedThroughputExceeded", "TransactionConflict"})
 
 Write = dict[str, Any]
 
@@ -93,18 +92,10 @@ class Lanes:
                 return
             except Exception as error:
                 wait = random.uniform(0, _BASE_SECONDS * 2**attempt)  # noqa: S311
-                if not may_pass(error) or attempt + 1 == _ATTEMPTS or self.deadline.left() <= wait:
+                if not aws.is_passing_fault(error) or attempt + 1 == _ATTEMPTS or self.deadline.left() <= wait:
                     raise
                 log.warning("BATCH_DELAYED", error, writes=len(batch), attempt=attempt + 1)
                 self.deadline.sleep(wait)
-
-
-def may_pass(error: Exception) -> bool:
-    """Whether a transaction that failed so may well succeed later."""
-    if not isinstance(error, aws.ClientError):
-        return aws.is_passing_fault(error)
-    reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", ())}
-    return bool(reasons & _PASSING) or aws.is_passing_fault(error)
 
 
 @contextmanager

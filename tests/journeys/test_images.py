@@ -13,9 +13,11 @@ import pytest
 import requests
 from PIL import Image
 
-from chalicelib.core import aws
+from chalicelib import images
+from chalicelib.core import aws, records
 from local.machine import Machine
 from tests import pictures
+from tests.journeys.gateway import call, calls_made
 from tests.journeys.receiver import Receiver
 from tests.journeys.user import User
 from tests.waiting import wait_for
@@ -317,6 +319,34 @@ def test_deleting_removes_every_version_of_every_file(machine: Machine, ann: Use
     event = {"Records": [{"eventSource": "aws:s3", "s3": {"bucket": bucket, "object": described}}]}
     assert not machine.invoke("s3_event", event)[1]
     assert ann.get(f"/images/{image_id}").status_code == 404
+
+
+@pytest.mark.usefixtures("function")
+@pytest.mark.parametrize(("code", "status"), [("SlowDown", 503), ("AccessDenied", 500)])
+def test_files_that_stay_are_not_called_deleted(ann: User, code: str, status: int) -> None:
+    image_id = ann.upload(pictures.jpeg(320, 240))
+    ann.finished(image_id)
+
+    def refuse(parsed: dict[str, Any], **_: Any) -> None:
+        parsed["Errors"] = [{"Key": "a", "Code": code, "Message": "No."}]
+
+    aws.client("s3").meta.events.register("after-call.s3.DeleteObjects", refuse)
+    assert call("DELETE /images/{imageId}", ann.headers, imageId=image_id).status == status
+
+
+@pytest.mark.usefixtures("function")
+def test_a_list_of_what_few_are_looks_at_many_at_once(ann: User) -> None:
+    user = User.new(ann.url)
+    for number in range(300):
+        image_id, done = f"img_{number:026}", images.Status.COMPLETED
+        image = images.Image(user.id, image_id, "a.jpg", "image/jpeg", "k", done, records.now())
+        images.IMAGES.put(image.to_item())
+    made = calls_made()
+    answer = call("GET /images", user.headers, query={"status": "FAILED", "limit": "1"})
+    assert answer.body["items"] == []
+    assert made.count("Query") <= 5
+    page = call("GET /images", user.headers, query={"status": "COMPLETED", "limit": "7"}).body
+    assert [each["imageId"] for each in page["items"]] == [f"img_{number:026}" for number in range(299, 292, -1)]
 
 
 def test_deleting_an_image_leaves_one_whose_name_begins_alike(machine: Machine) -> None:

@@ -190,6 +190,30 @@ def test_what_is_killed_between_file_and_deletion_is_in_the_archive_whatever_com
 
 
 @pytest.mark.usefixtures("empty_archive")
+def test_what_a_round_deleted_in_part_stays_in_the_archive_when_the_next_one_moves_the_rest(
+    machine: Machine, function: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b", "c"):
+        plant(name, old(days=90))
+    clean_up({}, old(days=40))
+    deleted = retention._deleted
+
+    def all_but_the_first(entry: dict[str, Any]) -> bool:
+        if entry["recordId"] == "a":
+            raise ConnectionError
+        return deleted(entry)
+
+    with function.context() as broken:
+        broken.setattr(retention, "_deleted", all_but_the_first)
+        archive_quarter({}, NOW)
+    assert found("a") is not None
+    assert found("b") is found("c") is None
+    archive_quarter({}, NOW + timedelta(minutes=1))
+    assert found("a") is None
+    assert {line["recordId"] for line in in_archive(machine)} == {"a", "b", "c"}
+
+
+@pytest.mark.usefixtures("empty_archive")
 def test_a_file_that_cannot_be_written_deletes_nothing(machine: Machine, function: pytest.MonkeyPatch) -> None:
     plant("a", old(days=90))
     clean_up({}, old(days=40))

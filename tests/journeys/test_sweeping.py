@@ -10,6 +10,7 @@ import pytest
 from chalicelib import actions, images, leases
 from chalicelib.actions import ActionType
 from chalicelib.core import records
+from chalicelib.external import ExternalServiceError, services
 from chalicelib.images import IMAGES, Status
 from chalicelib.sweeping import sweep
 from chalicelib.users import USERS
@@ -171,6 +172,28 @@ def test_an_action_that_nobody_does_fails_with_a_reason(ann: User) -> None:
     assert [each.action_id for each in actions.pending_since("0", records.timestamp(later(seconds=1)))].count(
         action.action_id
     )
+
+
+def test_an_action_that_goes_while_its_service_is_asked_keeps_no_other_from_its_end(
+    ann: User, function: pytest.MonkeyPatch
+) -> None:
+    caller = USERS.get(ann.id)
+    assert caller is not None
+    gone, left = (
+        actions.begin(Row.from_item(caller).as_caller(), ActionType.PROCESS_FILE, {}).action_id for _ in range(2)
+    )
+    at_a_service = {"externalId": "work-1", "externalPath": "/file-processor/upload", "externalStatus": "queued"}
+    actions.ACTIONS.update(ann.id, gone, change=at_a_service)
+
+    def erased_meanwhile(*_: Any, **__: Any) -> Any:
+        actions.ACTIONS.delete(ann.id, gone)
+        raise ExternalServiceError("the service is out")
+
+    function.setattr(services, "status_of", erased_meanwhile)
+    answer = sweep({}, later(hours=3.1))
+    assert answer["status"] == "partial"
+    assert {"what": "actionsFailed", "actionId": left, "userId": ann.id} in answer["findings"]
+    assert ann.get(f"/actions/{left}").json()["action"]["status"] == "FAILED"
 
 
 # ---------------------------------------------------------------------------- orphans

@@ -49,6 +49,13 @@ def a_finished_image_is_counted(world: World, name: str) -> None:
     assert completed() == before + 1
 
 
+@of("image_changes")
+def an_image_of_who_has_gone_is_counted_for_all_alone(world: World, name: str) -> None:
+    now, nobody = records.now(), f"u{secrets.token_hex(8)}"
+    world.invoke(name, inserted({"userId": nobody, "status": "COMPLETED", "processedAt": now}))
+    assert list(daily.rows(nobody, now[:10], now[:10])) == []
+
+
 @of("usage_records")
 def a_run_is_added_to_the_day_and_to_what_its_user_spent(world: World, name: str) -> None:
     now, operation = records.now(), f"op{secrets.token_hex(4)}"

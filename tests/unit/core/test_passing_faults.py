@@ -1,0 +1,23 @@
+"""Which faults of AWS pass: the same call may well succeed later."""
+
+import pytest
+
+from chalicelib.core import alerts, aws
+
+
+def cancelled(*reasons: str) -> aws.ClientError:
+    """What DynamoDB answers to a transaction that it did not make, with what it says of each write."""
+    said = {"Error": {"Code": "TransactionCanceledException"}, "ResponseMetadata": {"HTTPStatusCode": 400}}
+    return aws.ClientError({**said, "CancellationReasons": [{"Code": each} for each in reasons]}, "TransactWriteItems")
+
+
+@pytest.mark.parametrize("reason", ["ThrottlingError", "ProvisionedThroughputExceeded", "TransactionConflict"])
+def test_a_transaction_that_was_in_the_way_may_be_made_later(reason: str) -> None:
+    assert aws.is_passing_fault(cancelled("None", reason))
+    assert not alerts.is_unforeseen(cancelled("None", reason))
+
+
+@pytest.mark.parametrize("reason", ["ConditionalCheckFailed", "ValidationError", "ItemCollectionSizeLimitExceeded"])
+def test_one_that_can_never_be_made_is_no_passing_fault(reason: str) -> None:
+    assert not aws.is_passing_fault(cancelled("ThrottlingError", reason))
+    assert not aws.is_passing_fault(cancelled(reason))
