@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from infra import delivery, template
+from infra import delivery, policies, template
 from infra.options import Options
 from infra.prices import HOURS_A_MONTH, SECONDS_A_MONTH, priced
-from infra.settings import CONFIG
 
 LOAD = Path(__file__).with_name("load.json")
 
@@ -26,10 +25,11 @@ _POLLERS, _POLL_SECONDS = 5, 20
 _TRACES_A_SECOND, _TRACES_BEYOND = 1.0, 0.05
 
 
-def monthly(options: Options) -> Mapping[str, float]:
+def monthly(options: Options, config: Mapping[str, Any], stage: str) -> Mapping[str, float]:
     """Dollars a month by service, the dearest first: the stage's load, its standing costs, and a month's images kept.
 
-    Left out: what the free tier gives, data that leaves AWS ($0.09 a GB), Cognito's users, and taxes.
+    `config` is .chalice/config.json. Left out: what the free tier gives, data that leaves AWS ($0.09 a GB), requests
+    to KMS and Secrets Manager, data through endpoints, Cognito's users, and taxes.
     """
     load = measured()
     begun = total(
@@ -39,7 +39,7 @@ def monthly(options: Options) -> Mapping[str, float]:
         total(
             times(load["image"], options.images_a_month),
             times(load["request"], options.requests_a_month),
-            standing(options, load["custom_metrics"]),
+            standing(options, config, stage, load["custom_metrics"]),
             {"x-ray.traces": sum(recorded(each / SECONDS_A_MONTH) for each in begun.values()) * SECONDS_A_MONTH},
         )
     )
@@ -67,25 +67,24 @@ def total(*parts: Mapping[str, float]) -> Units:
     return {name: sum(part.get(name, 0.0) for part in parts) for name in names}
 
 
-def standing(options: Options, custom_metrics: int) -> Units:
+def standing(options: Options, config: Mapping[str, Any], stage: str, custom_metrics: int) -> Units:
     """What a stage takes in a month in which nobody calls."""
     resources = template.whole(template.DEFAULT_STAGE)["Resources"].values()
     kinds = [each["Type"] for each in resources]
     endpoints = [each["Properties"].get("VpcEndpointType") for each in resources if each["Type"].endswith("Endpoint")]
-    warm = sum(_memory_gb(name) * number for name, number in options.provisioned_concurrency.items())
+    warm = sum(_memory_gb(config, stage, name) * number for name, number in options.provisioned_concurrency.items())
     return {
         "cloudwatch.alarms": kinds.count("AWS::CloudWatch::Alarm"),
         "cloudwatch.dashboards": kinds.count("AWS::CloudWatch::Dashboard"),
         "cloudwatch.metrics": custom_metrics,
         "sqs.requests": len(delivery.QUEUES) * _POLLERS * SECONDS_A_MONTH / _POLL_SECONDS,
         "kms.keys": kinds.count("AWS::KMS::Key") if options.customer_key else 0,
+        "secrets_manager.secrets": kinds.count("AWS::SecretsManager::Secret"),
         "lambda.provisioned_gb_seconds": warm * SECONDS_A_MONTH,
         # One in each subnet, which is in a zone of its own.
         "vpc_endpoints.hours": endpoints.count("Interface") * len(options.subnet_ids) * HOURS_A_MONTH,
     }
 
 
-def _memory_gb(function: str) -> float:
-    config = json.loads(CONFIG.read_text())
-    own = config["lambda_functions"].get(function, {})
-    return float(own.get("lambda_memory_size", config["lambda_memory_size"])) / 1024
+def _memory_gb(config: Mapping[str, Any], stage: str, function: str) -> float:
+    return float(policies.of_function(config, stage, function)["lambda_memory_size"]) / 1024

@@ -59,8 +59,8 @@ class Options:
     def _check(self, source: Path) -> None:
         if self.log_retention_days not in _RETENTIONS:
             raise OptionsError(f"{source.name}: log_retention_days is one of {sorted(_RETENTIONS)}.")
-        if self.subnet_ids and not self.vpc_id:
-            raise OptionsError(f"{source.name}: subnet_ids need the vpc_id that they are in.")
+        if bool(self.subnet_ids) != bool(self.vpc_id):
+            raise OptionsError(f"{source.name}: a network is named by vpc_id and subnet_ids, by both or by neither.")
 
 
 _INTEGERS = {"log_retention_days", "throttle_rate", "throttle_burst", "images_a_month", "requests_a_month"}

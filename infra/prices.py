@@ -80,8 +80,9 @@ PRICES: Mapping[str, Price] = {
         dashboards=(3.00, "dashboard a month"),
     ),
     **_of("X-Ray", "xray", traces=(5.00 / _MILLION, "trace recorded")),
-    **_of("KMS", "kms", keys=(1.00, "key a month"), requests=(0.03 / 10_000, "request")),
-    **_of("VPC endpoints", "privatelink", hours=(0.01, "interface endpoint, zone and hour"), gb=(0.01, "GB")),
+    **_of("KMS", "kms", keys=(1.00, "key a month")),
+    **_of("Secrets Manager", "secrets-manager", secrets=(0.40, "secret a month")),
+    **_of("VPC endpoints", "privatelink", hours=(0.01, "interface endpoint, zone and hour")),
 }
 
 

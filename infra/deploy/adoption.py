@@ -9,9 +9,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from chalice.app import DynamoDBEventConfig, S3EventConfig, ScheduledEventConfig, SNSEventConfig, SQSEventConfig
-
+from infra import stages
 from infra.deploy import chalice_command, functions, restapi, triggers
+from infra.deploy.body import is_ours
 from infra.deploy.target import Target
 from infra.rights import API
 
@@ -70,74 +70,79 @@ def _layer(target: Target) -> Iterator[Entry]:
 
 
 def _events(target: Target, names: dict[str, str]) -> Iterator[Entry]:
-    mappings = {
-        each["FunctionArn"]: each
-        for page in target.client("lambda").get_paginator("list_event_source_mappings").paginate()
-        for each in page["EventSourceMappings"]
-    }
-    for source in target.app.event_sources:
-        arn = names.get(source.name)
-        if arn is None:
+    """The triggers that there are, be they app.py's or not: Chalice removes what stands here and is not wanted."""
+    functions = {arn: name for name, arn in names.items()}
+    yield from _mappings(target, functions)
+    yield from _notifications(target, functions)
+    yield from _subscriptions(target, functions)
+    yield from _rules(target)
+
+
+def _mappings(target: Target, functions: dict[str, str]) -> Iterator[Entry]:
+    for page in target.client("lambda").get_paginator("list_event_source_mappings").paginate():
+        for found in page["EventSourceMappings"]:
+            name = functions.get(found["FunctionArn"])
+            if name is None:
+                continue
+            source = found.get("EventSourceArn", "")
+            made = {"lambda_arn": found["FunctionArn"], "event_uuid": found["UUID"]}
+            if ":sqs:" in source:
+                yield {
+                    "name": f"{name}-sqs-event-source",
+                    "resource_type": "sqs_event",
+                    "queue_arn": source,
+                    "queue": source.rpartition(":")[2],
+                    **made,
+                }
+            elif ":dynamodb:" in source:
+                yield {
+                    "name": f"{name}-dynamodb-event-source",
+                    "resource_type": "dynamodb_event",
+                    "stream_arn": source,
+                    **made,
+                }
+
+
+def _notifications(target: Target, functions: dict[str, str]) -> Iterator[Entry]:
+    """What the stage's buckets tell functions of."""
+    s3 = target.client("s3")
+    for resource in stages.resources().values():
+        if resource["Type"] != "AWS::S3::Bucket":
             continue
-        if isinstance(source, SQSEventConfig | DynamoDBEventConfig) and arn in mappings:
-            yield _mapping(source, arn, mappings[arn])
-        elif isinstance(source, S3EventConfig):
-            yield from _s3(target, source, arn)
-        elif isinstance(source, SNSEventConfig):
-            yield from _sns(target, source, arn)
-        elif isinstance(source, ScheduledEventConfig):
-            yield from _rule(target, source)
+        bucket = stages.name_of(resource, target.place)
+        if not is_ours(target, bucket):
+            continue
+        told = s3.get_bucket_notification_configuration(Bucket=bucket).get("LambdaFunctionConfigurations", ())
+        for arn in dict.fromkeys(each["LambdaFunctionArn"] for each in told):
+            if name := functions.get(arn):
+                yield {"name": f"{name}-s3event", "resource_type": "s3_event", "bucket": bucket, "lambda_arn": arn}
 
 
-def _mapping(source: Any, function: str, found: Entry) -> Entry:
-    made = {"lambda_arn": function, "event_uuid": found["UUID"]}
-    if isinstance(source, SQSEventConfig):
-        queue = found["EventSourceArn"]
-        return {
-            "name": f"{source.name}-sqs-event-source",
-            "resource_type": "sqs_event",
-            "queue_arn": queue,
-            "queue": queue.rpartition(":")[2],
-            **made,
-        }
-    return {
-        "name": f"{source.name}-dynamodb-event-source",
-        "resource_type": "dynamodb_event",
-        "stream_arn": found["EventSourceArn"],
-        **made,
-    }
+def _subscriptions(target: Target, functions: dict[str, str]) -> Iterator[Entry]:
+    for page in target.client("sns").get_paginator("list_subscriptions").paginate():
+        for found in page["Subscriptions"]:
+            if name := functions.get(found["Endpoint"]):
+                yield {
+                    "name": f"{name}-sns-subscription",
+                    "resource_type": "sns_event",
+                    "topic": found["TopicArn"],
+                    "topic_arn": found["TopicArn"],
+                    "lambda_arn": found["Endpoint"],
+                    "subscription_arn": found["SubscriptionArn"],
+                }
 
 
-def _s3(target: Target, source: Any, function: str) -> Iterator[Entry]:
-    told = target.client("s3").get_bucket_notification_configuration(Bucket=source.bucket)
-    if any(each["LambdaFunctionArn"] == function for each in told.get("LambdaFunctionConfigurations", ())):
-        yield {
-            "name": f"{source.name}-s3event",
-            "resource_type": "s3_event",
-            "bucket": str(source.bucket),
-            "lambda_arn": function,
-        }
-
-
-def _sns(target: Target, source: Any, function: str) -> Iterator[Entry]:
-    pages = target.client("sns").get_paginator("list_subscriptions_by_topic").paginate(TopicArn=source.topic)
-    for each in (subscription for page in pages for subscription in page["Subscriptions"]):
-        if each["Endpoint"] == function:
-            yield {
-                "name": f"{source.name}-sns-subscription",
-                "resource_type": "sns_event",
-                "topic": str(source.topic),
-                "topic_arn": str(source.topic),
-                "lambda_arn": function,
-                "subscription_arn": each["SubscriptionArn"],
-            }
-
-
-def _rule(target: Target, source: Any) -> Iterator[Entry]:
+def _rules(target: Target) -> Iterator[Entry]:
+    """By their names: a rule may be left without its function, or without a target."""
     events = target.client("events")
-    rule = triggers.rule_name(target, source.name)
-    try:
-        events.describe_rule(Name=rule)
-    except events.exceptions.ResourceNotFoundException:
-        return
-    yield {"name": f"{source.name}-event", "resource_type": "cloudwatch_event", "rule_name": rule}
+    prefix, suffix = triggers.rule_name(target, "|").split("|")
+    for page in events.get_paginator("list_rules").paginate(NamePrefix=prefix):
+        for rule in (each["Name"] for each in page["Rules"]):
+            name = rule.removeprefix(prefix).removesuffix(suffix)
+            if rule.endswith(suffix) and _fires_only(events, rule, target.lambda_arn(name)):
+                yield {"name": f"{name}-event", "resource_type": "cloudwatch_event", "rule_name": rule}
+
+
+def _fires_only(events: Any, rule: str, function: str) -> bool:
+    """Somebody else's rule may have a name like ours; its targets are others."""
+    return all(each["Arn"] == function for each in events.list_targets_by_rule(Rule=rule)["Targets"])

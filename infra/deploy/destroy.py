@@ -109,8 +109,9 @@ def _forget(target: Target) -> bool:
 
 def _remove_data(target: Target, held: Mapping[str, Mapping[str, str]], step: Step) -> int:
     resources = template.load()["Resources"]
-    # What is encrypted goes before what it is encrypted with.
-    ordered = sorted(held, key=lambda name: resources[name]["Type"] == "AWS::KMS::Key")
+    # What is encrypted goes before what it is encrypted with, and last of it the table that a second run finds the
+    # key by.
+    ordered = sorted(held, key=lambda name: (resources[name]["Type"] == "AWS::KMS::Key", name == retained.KEYS_TABLE))
     for logical_id in ordered:
         step.progress(logical_id)
         (identifier,) = held[logical_id].values()

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from infra import policies
 from infra.deploy import packages
 from infra.deploy.target import Target
 from infra.rights import API
@@ -60,15 +61,11 @@ def differences(target: Target) -> Differences:
 
 
 def _differs(target: Target, name: str, found: Mapping[str, Any], digest: str) -> bool:
-    config = target.config
-    own = {
-        **config["lambda_functions"].get(name, {}),
-        **config["stages"][target.stage].get("lambda_functions", {}).get(name, {}),
-    }
+    own = policies.of_function(target.config, target.stage, name)
     wanted = {
         "CodeSha256": digest,
-        "MemorySize": own.get("lambda_memory_size", config["lambda_memory_size"]),
-        "Timeout": own.get("lambda_timeout", config["lambda_timeout"]),
+        "MemorySize": own["lambda_memory_size"],
+        "Timeout": own["lambda_timeout"],
     }
     environment = found.get("Environment", {}).get("Variables", {})
     return any(found.get(key) != value for key, value in wanted.items()) or any(

@@ -35,7 +35,9 @@ class Plan:
 def of(target: Target, stack: Stack, resources: ChangeSet) -> Plan:
     different = functions.differences(target)
     settings = [] if len(different.new) == len(target.declared) else finish.changes(target)
-    return Plan(target, stack.name, resources, different, settings, cost.monthly(target.options))
+    return Plan(
+        target, stack.name, resources, different, settings, cost.monthly(target.options, target.config, target.stage)
+    )
 
 
 def lines(plan: Plan) -> Iterator[str]:

@@ -14,6 +14,9 @@ from infra.deploy.target import Target
 # By resource of the template, what CloudFormation identifies it by in an import.
 Kept = Mapping[str, Mapping[str, str]]
 
+# The table that tells which key is the stage's.
+KEYS_TABLE = "UsersTable"
+
 
 def found(target: Target, stack: Stack) -> Kept:
     """What there is already of a stage that has no stack; nothing where it has one.
@@ -85,7 +88,7 @@ def _secret(target: Target, resource: Mapping[str, Any]) -> dict[str, str] | Non
 
 def _key(target: Target, resource: Mapping[str, Any]) -> dict[str, str] | None:
     """The key that a table says it is encrypted with: its alias goes with the stack."""
-    table = stages.name_of(stages.resources()["UsersTable"], target.place)
+    table = stages.name_of(stages.resources()[KEYS_TABLE], target.place)
     try:
         arn = target.client("dynamodb").describe_table(TableName=table)["Table"]["SSEDescription"]["KMSMasterKeyArn"]
         found = target.client("kms").describe_key(KeyId=arn)["KeyMetadata"]

@@ -126,6 +126,8 @@ def test_functions_that_the_settings_do_not_know(checkout: Checkout) -> None:
         ("reserved_concurrency = { resizer = 2 }", "app.py has no such function"),
         ("log_retention_days = 31", "log_retention_days is one of"),
         ("log_retention_days = = 30", "stages.toml is no TOML"),
+        ('vpc_id = "vpc-1"', "by both or by neither"),
+        ('subnet_ids = ["subnet-1"]', "by both or by neither"),
     ],
 )
 def test_options_that_cannot_be(checkout: Checkout, option: str, why: str) -> None:

@@ -1,6 +1,9 @@
 """What becomes of a deployed stage: other code, the end, and the end of its data. Each follows the one before."""
 
 import copy
+import io
+import json
+import zipfile
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -9,13 +12,18 @@ import pytest
 from tests.deploy.calls import Call
 from tests.deploy.checkout import Run
 from tests.deploy.conftest import Deployment
-from tests.deploy.expected import ACCOUNT, ACCOUNTS_ROLE, KEPT, lambda_name
+from tests.deploy.expected import ACCOUNT, ACCOUNTS_ROLE, AT, KEPT, lambda_arn, lambda_name, queue_arn
 from tests.deploy.standing import Standing
 
 pytestmark = pytest.mark.xdist_group("deployment")
 
 USERS = "darkroom-prod-users"
 OUTPUT = f"darkroom-prod-output-{ACCOUNT}"
+
+# The schedule that is switched off, a function that an earlier code had, and a rule that no code of ours made.
+OFF = "weekly_cleanup"
+FORMER = "contact_sheet"
+STRANGERS_RULE = "darkroom-prod-somebody-event"
 
 
 @dataclass(frozen=True)
@@ -47,14 +55,66 @@ def changed(deployment: Deployment) -> Stage:
 
 
 @pytest.fixture(scope="module")
-def destroyed(deployment: Deployment, changed: Stage) -> Stage:
+def thinned(deployment: Deployment, changed: Stage) -> Stage:
+    """Deployed again without one schedule, and after a deploy of code that had a function more."""
+    put_a_function_that_the_code_has_no_more(deployment)
+    deployment.aws.client("events").put_rule(Name=STRANGERS_RULE, ScheduleExpression="rate(1 day)")
+    deployment.aws.client("events").put_targets(
+        Rule=STRANGERS_RULE, Targets=[{"Id": "1", "Arn": f"arn:aws:sqs:{AT}:a-strangers"}]
+    )
+    config = deployment.checkout.config
+    config["stages"]["prod"]["environment_variables"]["SCHEDULES_OFF"] = OFF
+    (deployment.checkout.folder / ".chalice" / "config.json").write_text(json.dumps(config))
+    return command(deployment, "deploy")
+
+
+def put_a_function_that_the_code_has_no_more(deployment: Deployment) -> None:
+    """As Chalice makes one, with a trigger of each kind."""
+    aws, name, arn = deployment.aws, lambda_name(FORMER), lambda_arn(FORMER)
+    role = aws.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as code:
+        code.writestr("app.py", "")
+    aws.client("lambda").create_function(
+        FunctionName=name,
+        Role=role,
+        Runtime="python3.12",
+        Handler=f"app.{FORMER}",
+        Code={"ZipFile": package.getvalue()},
+        Tags={"aws-chalice": "version=1:stage=prod:app=darkroom"},
+    )
+    aws.client("lambda").create_event_source_mapping(
+        FunctionName=name, EventSourceArn=queue_arn("darkroom-prod-schedules-dead")
+    )
+    stream = aws.client("dynamodb").describe_table(TableName="darkroom-prod-usage")["Table"]["LatestStreamArn"]
+    aws.client("lambda").create_event_source_mapping(
+        FunctionName=name, EventSourceArn=stream, StartingPosition="LATEST"
+    )
+    (topic, *_) = [each["TopicArn"] for each in deployment.standing.subscriptions if each["Protocol"] == "lambda"]
+    aws.client("sns").subscribe(TopicArn=topic, Protocol="lambda", Endpoint=arn)
+    bucket = f"darkroom-prod-archive-{ACCOUNT}"
+    told = {"LambdaFunctionArn": arn, "Events": ["s3:ObjectCreated:*"]}
+    aws.client("s3").put_bucket_notification_configuration(
+        Bucket=bucket, NotificationConfiguration={"LambdaFunctionConfigurations": [told]}
+    )
+    aws.client("events").put_rule(Name=f"{name}-event", ScheduleExpression="rate(1 day)")
+    aws.client("events").put_targets(Rule=f"{name}-event", Targets=[{"Id": "1", "Arn": arn}])
+
+
+@pytest.fixture(scope="module")
+def destroyed(deployment: Deployment, thinned: Stage) -> Stage:
     """Destroyed, as anybody would who does not say more."""
+    deployment.aws.client("events").remove_targets(Rule=STRANGERS_RULE, Ids=["1"])
+    deployment.aws.client("events").delete_rule(Name=STRANGERS_RULE)
     return command(deployment, "destroy")
 
 
 @pytest.fixture(scope="module")
 def gone(deployment: Deployment, destroyed: Stage) -> Stage:
-    """Destroyed once more, with all that it held."""
+    """Destroyed once more, with all that it held, and broken off at first."""
+    deployment.aws.refuse("secretsmanager DeleteSecret", "AccessDeniedException", "Not by you.", 403)
+    run = deployment.checkout.run("-m", "infra", "destroy", "--with-data", "--stage", "prod", "--yes")
+    assert run.returncode == 1, run.stdout + run.stderr
     return command(deployment, "destroy", "--with-data")
 
 
@@ -104,6 +164,34 @@ def test_other_code_is_at_work_and_the_data_where_it_was(deployment: Deployment)
     status, health, _ = deployment.aws.ask(deployment.api, "GET", "/prod/health")
     assert (status, health["version"]) == (200, "0.1.1")
     assert data(deployment) == (True, True)
+
+
+# ------------------------------------------------------------------------------ fewer triggers
+
+
+def test_a_schedule_that_is_switched_off_fires_no_more_and_all_others_stay(changed: Stage, thinned: Stage) -> None:
+    before = without_settings(changed.standing)
+    del before["rules"][f"{lambda_name(OFF)}-event"]
+    after = without_settings(thinned.standing)
+    del after["rules"][STRANGERS_RULE]
+    assert after == before
+
+
+def without_settings(standing: Standing) -> dict[str, Any]:
+    """What stands, but for the functions' settings, and the alarms, which follow them."""
+    plain = without_code(standing)
+    del plain["others"]["alarm"]
+    for function in plain["functions"].values():
+        del function["Environment"]
+    return plain
+
+
+def test_a_function_that_the_code_has_no_more_goes_with_its_triggers(thinned: Stage) -> None:
+    assert FORMER not in repr(thinned.standing)
+
+
+def test_a_strangers_rule_with_a_name_like_ours_stays(thinned: Stage) -> None:
+    assert STRANGERS_RULE in thinned.standing.rules
 
 
 # -------------------------------------------------------------------------------- the end

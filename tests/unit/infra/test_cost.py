@@ -5,15 +5,16 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.core.tracking import lambda_cost
-from infra import cost
+from infra import cost, stages
 from infra.options import Options
 from infra.prices import PRICES, SECONDS_A_MONTH, priced
 
 USUAL = Options.of("dev")
+CONFIG = stages.read()
 
 
 def dollars(options: Options) -> float:
-    return sum(cost.monthly(options).values())
+    return sum(cost.monthly(options, CONFIG, "dev").values())
 
 
 def test_dollars_are_summed_by_service_the_dearest_first() -> None:
@@ -58,6 +59,21 @@ def test_warm_containers_are_paid_for_by_the_hour_and_by_their_memory() -> None:
     )
 
 
+def test_warm_containers_have_the_memory_that_their_stage_gives_them() -> None:
+    # Chalice takes what a stage says before what is said of a function in all stages.
+    config = {**CONFIG, "stages": {"dev": {**CONFIG["stages"]["dev"], "lambda_memory_size": 4096}}}
+    warm = replace(USUAL, provisioned_concurrency={"resize": 10})
+    prices = [cost.monthly(warm, each, "dev")["Lambda"] for each in (CONFIG, config)]
+    more = 10 * (4096 - 2048) / 1024
+    assert prices[1] - prices[0] == pytest.approx(
+        more * SECONDS_A_MONTH * PRICES["lambda.provisioned_gb_seconds"].dollars
+    )
+
+
+def test_a_secret_is_paid_for() -> None:
+    assert cost.monthly(USUAL, CONFIG, "dev")["Secrets Manager"] == pytest.approx(0.40)
+
+
 def test_a_key_of_the_customers_own_is_paid_for() -> None:
     with_key, without = replace(USUAL, customer_key=True), replace(USUAL, customer_key=False)
     assert dollars(with_key) > dollars(without)
@@ -72,7 +88,7 @@ def test_endpoints_are_paid_for_in_each_subnet() -> None:
 
 
 def test_a_stage_that_nobody_calls_is_not_free() -> None:
-    idle = cost.monthly(replace(USUAL, images_a_month=0, requests_a_month=0))
+    idle = cost.monthly(replace(USUAL, images_a_month=0, requests_a_month=0), CONFIG, "dev")
     assert idle["CloudWatch"] > 1
     assert idle["Lambda"] == 0
 

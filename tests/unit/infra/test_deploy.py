@@ -2,18 +2,21 @@
 
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 
 from infra import stages, template
-from infra.deploy import gateway, parameters
+from infra.deploy import functions, gateway, packages, parameters
 from infra.deploy.errors import RefusedError, explained
 from infra.deploy.stack import hindered
 from infra.deploy.target import Target
 from infra.deploy.telling import Teller, counted
 from infra.options import Options
+from infra.rights import Declared
 
+NOTHING_DECLARED: Declared = {"operations": {}, "queue": None, "stream": None}
 PLACE = stages.place("prod", "eu-west-1", "111122223333")
 
 
@@ -104,6 +107,20 @@ def test_what_was_recorded_is_forgotten_and_what_an_owner_said_is_not() -> None:
     settings["API_BASE_URL"] = "https://photos.example.com"
     left = stages.forgotten(config, "prod")["stages"]["prod"]
     assert left["environment_variables"]["API_BASE_URL"] == "https://photos.example.com"
+
+
+def test_what_a_stage_says_of_all_functions_goes_before_what_is_said_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = replace(target(), declared={"resize": NOTHING_DECLARED})
+    there.config["stages"]["prod"] |= {"lambda_memory_size": 4096, "lambda_timeout": 90}
+    found = {"CodeSha256": "same", "Environment": {"Variables": there.settings("resize")}}
+    as_chalice_deploys = {**found, "MemorySize": 4096, "Timeout": 90}
+    monkeypatch.setattr(packages, "digest", lambda _: "same")
+    monkeypatch.setattr(functions, "standing", lambda _: {"darkroom-prod-resize": as_chalice_deploys})
+    assert functions.differences(there).same == ["resize"]
+    monkeypatch.setattr(
+        functions, "standing", lambda _: {"darkroom-prod-resize": {**found, "MemorySize": 2048, "Timeout": 120}}
+    )
+    assert functions.differences(there).changed == ["resize"]
 
 
 def test_faults_of_aws_say_what_to_do() -> None:
