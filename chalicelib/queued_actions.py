@@ -6,8 +6,8 @@ from typing import Any
 
 from chalicelib import actions, exporting, processing, reporting
 from chalicelib.actions import Action, ActionType
-from chalicelib.core import aws, log
-from chalicelib.core.errors import DarkroomError, UnavailableError
+from chalicelib.core import log
+from chalicelib.core.errors import DarkroomError
 
 # The queue's own number (infra/resources.yaml): after so many tries a message rests in the dead-letter queue.
 TRIES = 5
@@ -52,6 +52,4 @@ def _run(action: Action, *, is_last: bool) -> None:
 
 def _is_final(error: Exception) -> bool:
     """Whether the action itself is to blame, so that no try will mend it."""
-    return (
-        isinstance(error, DarkroomError) and not isinstance(error, UnavailableError) and not aws.is_passing_fault(error)
-    )
+    return isinstance(error, DarkroomError) and not error.may_pass

@@ -17,6 +17,7 @@ class Fault(StrEnum):
     RATE_LIMITED = "rate_limited"  # 429, with `retry_after` in Retry-After
     ERROR = "error"  # 500
     WRONG_KEY = "wrong_key"  # 401, whatever the key
+    REFUSED = "refused"  # 422
     JUNK = "junk"  # 200, and a page of HTML
     HUGE = "huge"  # 200, and over a megabyte
     REDIRECT_LOOP = "redirect_loop"  # 307 to itself

@@ -203,6 +203,8 @@ class Partner:
                 return _json(500, {"error": "out of order"})
             case Fault.WRONG_KEY:
                 return _json(401, {"error": "unknown key"})
+            case Fault.REFUSED:
+                return _json(422, {"error": "that is not taken"})
             case Fault.JUNK:
                 return _Reply(200, b"<html>It works!</html>", {"Content-Type": "text/html"})
             case Fault.HUGE:

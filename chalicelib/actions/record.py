@@ -8,6 +8,7 @@ from typing import Any, Self
 from chalicelib.core import config, objects
 from chalicelib.core.payload import TEXT, page_of, shape
 from chalicelib.core.table import Table
+from chalicelib.external import ExternalServiceError
 
 ACTIONS = Table("ACTIONS_TABLE", "userId", "actionId")
 BY_ACTION = Table("ACTIONS_TABLE", "actionId", index="by-action")
@@ -94,7 +95,7 @@ class Action:
             metadata=item.get("metadata", {}),
             result=item.get("result", {}),
             files=tuple(File.from_item(each) for each in item.get("files", ())),
-            reason=item.get("reason"),
+            reason=_public_reason(item),
             progress=None if progress is None else int(progress),
             external_id=item.get("externalId"),
             external_status=item.get("externalStatus"),
@@ -135,6 +136,15 @@ class Action:
             "createdAt": self.created_at,
             "completedAt": self.completed_at,
         }
+
+
+def _public_reason(item: Mapping[str, Any]) -> str | None:
+    """Why the action failed. Rows of version 0.1.0 name the host of a service that did not take the action over."""
+    reason: str | None = item.get("reason")
+    is_ours = item.get("externalId") is None
+    if reason is not None and is_ours and reason.startswith(f"{ExternalServiceError.code}: "):
+        return f"{ExternalServiceError.code}: {ExternalServiceError.message}"
+    return reason
 
 
 _TEXT_OR_NONE = {"type": ["string", "null"]}

@@ -10,6 +10,8 @@ class DarkroomError(Exception):
     status = 500
     code = "UNKNOWN_ERROR"
     message = "Something went wrong on our side."
+    # Whether the same request may succeed later, with nothing mended.
+    may_pass = False
 
     def __init__(
         self,
@@ -88,6 +90,7 @@ class UnavailableError(DarkroomError):
     """Something that we depend on is out; the same request may succeed later."""
 
     status, code, message = 503, "UNAVAILABLE", "Something we depend on is out; try again shortly."
+    may_pass = True
 
     def __init__(
         self, message: str | None = None, *, details: Sequence[Mapping[str, str]] = (), retry_after: int = 5

@@ -53,6 +53,14 @@ def check_url(url: str) -> None:
     target_of(url)
 
 
+def host_of(url: str) -> str:
+    """The host of a URL, for the log: a path may hold what must not be written down. "" where none can be called."""
+    try:
+        return target_of(url).host
+    except AddressNotAllowedError:
+        return ""
+
+
 def target_of(url: str) -> Target:
     """The parts of an http or https URL.
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 
 from chalicelib.core import log
+from chalicelib.external.addresses import host_of
 from chalicelib.external.connection import Answer
 from chalicelib.external.errors import ExternalServiceError, Reason
 
@@ -76,4 +77,4 @@ _making = threading.Lock()
 def of(base_url: str) -> Breaker:
     """This container's breaker for the service at that URL."""
     with _making:
-        return _breakers.setdefault(base_url, Breaker(base_url))
+        return _breakers.setdefault(base_url, Breaker(host_of(base_url)))

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from chalicelib.external.connection import Answer
-from chalicelib.external.errors import ExternalServiceError, Reason
+from chalicelib.external.errors import ExternalServiceError, Reason, may_pass
 
 ATTEMPTS = 3
 BASE_SECONDS = 1.0
@@ -25,7 +25,7 @@ def retrying(
 ) -> Answer:
     """The first answer that is worth having, or the last one of all, whatever its status.
 
-    Tried again are 429, 5xx and faults of the network, nothing else. The wait is anything between nothing and
+    Tried again are 408, 425, 429, 5xx and faults of the network, nothing else. The wait is anything between nothing and
     1 s, then 2 s: full jitter, so that those who failed together do not come back together (AWS Architecture
     Blog, "Exponential Backoff And Jitter"); and never less than what Retry-After asks for. A wait that would end
     after `deadline`, a moment of `clock`, is not begun.
@@ -56,7 +56,7 @@ def _try(attempt: Callable[[], Answer]) -> Answer | ExternalServiceError:
 def _may_pass(outcome: Answer | ExternalServiceError) -> bool:
     if isinstance(outcome, ExternalServiceError):
         return outcome.reason in _PASSING
-    return outcome.status == 429 or outcome.status >= 500
+    return may_pass(outcome.status)
 
 
 def _asked_wait(outcome: Answer | ExternalServiceError, now: float) -> float:

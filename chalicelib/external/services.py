@@ -10,9 +10,16 @@ from chalicelib.core import grants, log, payload, records
 from chalicelib.core.errors import DarkroomError
 from chalicelib.core.grants import required_env_vars
 from chalicelib.external import breaker, secret
+from chalicelib.external.addresses import host_of
 from chalicelib.external.calls import request
 from chalicelib.external.connection import Answer
-from chalicelib.external.errors import AddressNotAllowedError, ExternalServiceError, Reason
+from chalicelib.external.errors import (
+    CREDENTIALS_REFUSED,
+    AddressNotAllowedError,
+    ExternalServiceError,
+    Reason,
+    refusal,
+)
 from chalicelib.external.retries import retrying
 from chalicelib.external.secret import Secret
 
@@ -56,6 +63,7 @@ def call(
     time.monotonic(), CALL_SECONDS from now unless given.
 
     Raises:
+        ExternalServiceRefusedError: it answered with a 4xx that will stay.
         ExternalServiceError: with the reason, and neither what was sent nor what came back.
     """
     key = idempotency_key or str(uuid.uuid4())
@@ -69,37 +77,51 @@ def status_of(path: str, external_id: str, *, deadline: float | None = None) -> 
     Raises:
         ExternalServiceError: as `call` does.
     """
-    answer = _ask("GET", f"{path}/{quote(external_id, safe='')}", None, {}, deadline)
-    if answer["id"] != external_id:
-        raise _junk("speaks of other work")
-    return answer
+    return _ask("GET", f"{path}/{quote(external_id, safe='')}", None, {}, deadline, about=external_id)
 
 
 NEEDS = grants.of(call)
 
 
 def _ask(
-    method: str, path: str, body: bytes | None, headers: Mapping[str, str], deadline: float | None
+    method: str,
+    path: str,
+    body: bytes | None,
+    headers: Mapping[str, str],
+    deadline: float | None,
+    about: str | None = None,
 ) -> dict[str, Any]:
+    """The service's answer; where `about` is given, it must be about the work of that id."""
     began = time.monotonic()
     until = began + CALL_SECONDS if deadline is None else deadline
     try:
-        answer = _authorized(method, path, body, headers, until)
-        result = _result(answer)
+        host, answer = _authorized(method, path, body, headers, until)
+        result = _result(host, answer)
+        if about not in (None, result["id"]):
+            raise _junk(host, "speaks of other work")
     except ExternalServiceError as error:
-        log.warning("EXTERNAL_CALL_FAILED", error, method=method, path=path, reason=error.reason)
+        log.warning("EXTERNAL_CALL_FAILED", error, method=method, service=_service(path), reason=error.reason)
         raise
     took = round((time.monotonic() - began) * 1000)
-    log.info("EXTERNAL_CALL", method=method, path=path, status=answer.status, durationMs=took)
+    log.info("EXTERNAL_CALL", method=method, service=_service(path), status=answer.status, durationMs=took)
     return result
 
 
-def _authorized(method: str, path: str, body: bytes | None, headers: Mapping[str, str], deadline: float) -> Answer:
-    """The answer to the key that we know, and if that is refused to the one that Secrets Manager holds now."""
-    answer = _send(_known(secret.read()), method, path, body, headers, deadline)
-    if answer.status not in (401, 403):
-        return answer
-    return _send(_known(secret.read(anew=True)), method, path, body, headers, deadline)
+def _service(path: str) -> str:
+    """The service's name for the log, which takes no path: `file-processor` of `/file-processor/upload/work-1`."""
+    return path.split("/")[1]
+
+
+def _authorized(
+    method: str, path: str, body: bytes | None, headers: Mapping[str, str], deadline: float
+) -> tuple[str, Answer]:
+    """The host, and its answer to the key that we know, or if that is refused to the one in Secrets Manager now."""
+    known = _known(secret.read())
+    answer = _send(known, method, path, body, headers, deadline)
+    if answer.status in CREDENTIALS_REFUSED:
+        known = _known(secret.read(anew=True))
+        answer = _send(known, method, path, body, headers, deadline)
+    return host_of(known.base_url), answer
 
 
 def _known(found: Secret | None) -> Secret:
@@ -124,29 +146,19 @@ def _send(
         raise ExternalServiceError(str(error), Reason.ADDRESS_NOT_ALLOWED) from error
 
 
-def _result(answer: Answer) -> dict[str, Any]:
-    reason = _refusal(answer.status)
-    if reason is not None:
-        raise ExternalServiceError(f"the external service answered {answer.status}", reason)
+def _result(host: str, answer: Answer) -> dict[str, Any]:
+    refused = refusal(answer.status, f"{host} answered {answer.status}")
+    if refused is not None:
+        raise refused
     try:
         result = payload.parse(answer.body)
     except DarkroomError:
-        raise _junk("is not JSON as we take it") from None
+        raise _junk(host, "is not JSON as we take it") from None
     if not isinstance(result, dict):
-        raise _junk("is not an object")
+        raise _junk(host, "is not an object")
     if not _is_word(result.get("id"), MAX_ID_CHARACTERS) or not _is_word(result.get("status"), MAX_STATUS_CHARACTERS):
-        raise _junk("lacks an id or a status")
+        raise _junk(host, "lacks an id or a status")
     return result
-
-
-def _refusal(status: int) -> Reason | None:
-    if 200 <= status < 300:
-        return None
-    if status in (401, 403):
-        return Reason.CREDENTIALS_REFUSED
-    if status == 429:
-        return Reason.RATE_LIMITED
-    return Reason.SERVER_ERROR if status >= 500 else Reason.REJECTED
 
 
 def _is_word(value: Any, longest: int) -> bool:
@@ -154,5 +166,5 @@ def _is_word(value: Any, longest: int) -> bool:
     return isinstance(value, str) and 0 < len(value) <= longest and value.isprintable() and value.strip(". ") != ""
 
 
-def _junk(fault: str) -> ExternalServiceError:
-    return ExternalServiceError(f"the external service's answer {fault}", Reason.JUNK)
+def _junk(host: str, fault: str) -> ExternalServiceError:
+    return ExternalServiceError(f"the answer of {host} {fault}", Reason.JUNK)

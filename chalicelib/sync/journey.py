@@ -17,7 +17,7 @@ from chalicelib.sync.lanes import Lanes, OutOfTimeError
 from chalicelib.sync.runs import DailySync, Kind, Status, Walk
 from chalicelib.sync.seen import Seen
 from chalicelib.sync.source import Source
-from chalicelib.sync.walking import EndlessListError, TooManyVanishedError, Walker
+from chalicelib.sync.walking import UnbelievableListError, Walker
 
 NEEDS: Grants = {
     **leases.GUARDED,
@@ -70,7 +70,7 @@ class _Ended:
         Not where that leads nowhere, nor at a page that is bad in itself and the first of the run: it would stop
         every run from now on.
         """
-        if isinstance(self.fault, EndlessListError | TooManyVanishedError):
+        if isinstance(self.fault, UnbelievableListError):
             return False
         is_stuck = self.brought == 0 and getattr(self.fault, "reason", None) in _BAD_IN_ITSELF
         return self.fault is not None and self.walk.has_begun() and not is_stuck
@@ -187,10 +187,11 @@ def _judged(begun: DailySync, ended: _Ended) -> DailySync:
 
 
 def _told(error: Exception) -> str:
-    """What a record may say of an error: our own sentences, of others only what they are called."""
+    """What a record may say of an error: the sentence that callers read, of others only what they are called."""
+    if isinstance(error, ExternalServiceError):
+        return f"{error.message} ({error.reason})"
     if isinstance(error, UnavailableError | LeaseLostError):
-        reason = getattr(error, "reason", None)
-        return f"{error} ({reason})" if reason else str(error)
+        return str(error)
     return f"unforeseen: {type(error).__name__}"
 
 

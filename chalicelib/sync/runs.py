@@ -4,6 +4,7 @@ A row of the source `customers` is one run (DailySync). Beside them, under `cust
 each kind of sync has not finished and the moment up to which changes are known.
 """
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,7 @@ from typing import Any
 from chalicelib.core import records
 from chalicelib.core.payload import TEXT, page_of, shape
 from chalicelib.core.table import Attr, ConditionFailedError, Table, writable
+from chalicelib.external import ExternalServiceError, ExternalServiceRefusedError, Reason
 from chalicelib.sync.seen import Seen
 
 SYNCS = Table("SYNCS_TABLE", "source", "executedAt")
@@ -267,12 +269,26 @@ def _shown(item: Mapping[str, Any]) -> dict[str, Any]:
     took = item.get("processingTime")
     return {
         **{name: item[name] for name in ("syncId", "source", "date", "executedAt", "kind", "status", "dryRun")},
-        "reason": item.get("reason"),
+        "reason": _public(item.get("reason")),
         **{name: int(item[name]) for name in _COUNTS},
-        "errors": item["errors"],
+        "errors": [{**error, "reason": _public(error["reason"])} for error in item["errors"]],
         "processingTime": None if took is None else int(took),
         "cursor": item.get("cursor"),
     }
+
+
+_PUBLIC = (str(ExternalServiceError.message), str(ExternalServiceRefusedError.message))
+# The reasons beside which a row of version 0.1.0 may name the source's host: all but those that speak of its list.
+_BESIDE_A_HOST = "|".join(reason for reason in Reason if reason not in (Reason.JUNK, Reason.SERVER_ERROR))
+_NAMES_A_HOST = re.compile(rf".*(?: \(({_BESIDE_A_HOST})\)|does not speak HTTP \((junk)\))")
+
+
+def _public(reason: str | None) -> str | None:
+    """A stored reason without the host that it may name."""
+    if reason is None or reason.startswith(_PUBLIC):
+        return reason
+    found = _NAMES_A_HOST.fullmatch(reason)
+    return reason if found is None else f"{ExternalServiceError.message} ({found[1] or found[2]})"
 
 
 def now() -> datetime:

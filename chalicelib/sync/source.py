@@ -6,7 +6,19 @@ from typing import Any
 from urllib.parse import urlencode
 
 from chalicelib.core import log
-from chalicelib.external import AddressNotAllowedError, Answer, ExternalServiceError, Reason, request, retrying, secret
+from chalicelib.external import (
+    CREDENTIALS_REFUSED,
+    AddressNotAllowedError,
+    Answer,
+    ExternalServiceError,
+    ExternalServiceRefusedError,
+    Reason,
+    host_of,
+    refusal,
+    request,
+    retrying,
+    secret,
+)
 from chalicelib.sync.deadline import Deadline
 
 # What one call may take in all, whatever its answer drips.
@@ -25,7 +37,7 @@ class Page:
     next_cursor: str | None
 
 
-class CursorRefusedError(ExternalServiceError):
+class CursorRefusedError(ExternalServiceRefusedError):
     """The source does not know that cursor, or no longer."""
 
 
@@ -51,7 +63,7 @@ class Source:
                 page = self._asked(cursor, since)
             except ExternalServiceError as error:
                 if error.reason is not Reason.TOO_LARGE or self._limit == 1:
-                    log.warning("API_FAILURE", error, url=self._url, reason=error.reason, cursor=cursor)
+                    log.warning("API_FAILURE", error, host=host_of(self._url), reason=error.reason)
                     raise
                 self._limit //= 2
             else:
@@ -62,17 +74,18 @@ class Source:
         asked = {"limit": str(self._limit), "cursor": cursor, "updatedSince": since}
         query = urlencode({name: value for name, value in asked.items() if value is not None})
         answer = self._authorized(f"{self._url}/customers?{query}")
-        if 200 <= answer.status < 300:
-            return _page(answer.body)
-        fault = f"the source answered {answer.status}"
+        fault = f"{host_of(self._url)} answered {answer.status}"
         if cursor is not None and answer.status in (400, 404, 410, 422):
-            raise CursorRefusedError(fault, Reason.REJECTED)
-        raise ExternalServiceError(fault, _reason(answer.status))
+            raise CursorRefusedError(fault)
+        refused = refusal(answer.status, fault)
+        if refused is not None:
+            raise refused
+        return _page(answer.body)
 
     def _authorized(self, url: str) -> Answer:
         """The answer to the key that we know, and if that is refused to the one that Secrets Manager holds now."""
         answer = self._send(url, secret.source_key())
-        return self._send(url, secret.source_key(anew=True)) if answer.status in (401, 403) else answer
+        return self._send(url, secret.source_key(anew=True)) if answer.status in CREDENTIALS_REFUSED else answer
 
     def _send(self, url: str, key: str | None) -> Answer:
         deadline = self._deadline
@@ -87,14 +100,6 @@ class Source:
             return retrying(attempt, deadline=deadline.ends, sleep=deadline.sleep, clock=deadline.clock)
         except AddressNotAllowedError as error:
             raise ExternalServiceError(str(error), Reason.ADDRESS_NOT_ALLOWED) from error
-
-
-def _reason(status: int) -> Reason:
-    if status in (401, 403):
-        return Reason.CREDENTIALS_REFUSED
-    if status == 429:
-        return Reason.RATE_LIMITED
-    return Reason.SERVER_ERROR if status >= 500 else Reason.REJECTED
 
 
 def _page(body: bytes) -> Page:

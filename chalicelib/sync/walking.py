@@ -34,11 +34,19 @@ _FEW = 20
 _ARCHIVED_AT_ONCE = 400
 
 
-class EndlessListError(ExternalServiceError):
+class UnbelievableListError(ExternalServiceError):
+    """The source's list cannot be right. `message` says why: it is about the list and names no place."""
+
+    def __init__(self, cause: str, reason: Reason = Reason.SERVER_ERROR) -> None:
+        super().__init__(cause, reason)
+        self.message = cause
+
+
+class EndlessListError(UnbelievableListError):
     """The source's list goes in a circle or on for ever: going on where this walk ended leads nowhere."""
 
 
-class TooManyVanishedError(ExternalServiceError):
+class TooManyVanishedError(UnbelievableListError):
     """Most customers are missing at the source, which is likelier its fault than true; nothing was archived."""
 
 

@@ -88,21 +88,45 @@ def test_a_service_that_fails_the_work_fails_the_action(ann: User, photo: str, p
     assert action(ann, answer.body["jobId"])["reason"]["code"] == "EXTERNAL_SERVICE_FAILED"
 
 
+OUT = (503, "EXTERNAL_SERVICE_FAILED", "The external service is unavailable.")
+REFUSED = (502, "EXTERNAL_SERVICE_REFUSED", "The external service refused the request.")
+
+
 @pytest.mark.parametrize(
-    "fault",
-    [Fault.ERROR, Fault.JUNK, Fault.HUGE, Fault.CUT_OFF, Fault.HANG_UP, Fault.REDIRECT_LOOP, Fault.WRONG_KEY],
+    ("fault", "told"),
+    [
+        (Fault.ERROR, OUT),
+        (Fault.JUNK, OUT),
+        (Fault.HUGE, OUT),
+        (Fault.CUT_OFF, OUT),
+        (Fault.HANG_UP, OUT),
+        (Fault.REDIRECT_LOOP, OUT),
+        (Fault.REDIRECT_INSIDE, OUT),
+        (Fault.RATE_LIMITED, OUT),
+        (Fault.WRONG_KEY, REFUSED),
+        (Fault.REFUSED, REFUSED),
+    ],
 )
-def test_a_service_that_misbehaves_ends_the_action_with_a_reason(
-    ann: User, photo: str, partner: Partner, fault: Fault
+def test_a_service_that_misbehaves_ends_the_action_with_a_reason_that_names_no_place(
+    ann: User, photo: str, partner: Partner, fault: Fault, told: tuple[int, str, str]
 ) -> None:
-    partner.fail("/file-processor/upload", fault, times=None)
+    partner.fail("/file-processor/upload", fault, times=None, retry_after="60")
     answer = process(ann, photo)
-    assert (answer.status, answer.body["error"]["code"]) == (503, "EXTERNAL_SERVICE_FAILED")
+    assert (answer.status, answer.body["error"]["code"], answer.body["message"]) == told
     ended = action(ann, answer.body["actionId"])
-    assert ended["status"] == "FAILED"
-    assert ended["reason"]["code"] == "EXTERNAL_SERVICE_FAILED"
-    assert partner.api_key not in json.dumps(ended)
+    assert (ended["status"], ended["reason"]) == ("FAILED", {"code": told[1], "message": told[2]})
+    stored = ACTIONS.get(ann.id, answer.body["actionId"])
+    for hidden in (partner.api_key, "127.0.0.1", "169.254", "file-processor"):
+        assert hidden not in f"{json.dumps(answer.body)} {json.dumps(ended)} {stored}"
     assert ann.image(photo)["status"] == "COMPLETED", "the file is unharmed"
+
+
+def test_a_stored_reason_that_names_a_host_is_not_shown(ann: User, function: pytest.MonkeyPatch) -> None:
+    job = records.new_id("act")
+    row = Action(ann.id, job, "PROCESS_FILE", records.now()).to_item()
+    ACTIONS.put({**row, "status": "FAILED", "reason": "EXTERNAL_SERVICE_FAILED: inner.example did not answer"})
+    assert action(ann, job)["reason"] == {"code": OUT[1], "message": OUT[2]}
+    ACTIONS.delete(ann.id, job)
 
 
 def test_a_fault_that_passes_is_overcome_and_the_work_is_done_once(ann: User, photo: str, partner: Partner) -> None:

@@ -339,6 +339,7 @@ def test_a_bad_record_that_is_there_is_not_taken_for_vanished(partner: Partner, 
 # --------------------------------------------------------------------------------- bad sources
 
 
+OUT = "The external service is unavailable."
 FAULTS = {
     Fault.ERROR: "server_error",
     Fault.JUNK: "junk",
@@ -360,11 +361,32 @@ def test_a_source_that_fails_at_once_fails_the_run_and_harms_nothing(
     before = rows()
     partner.fail("/customers", fault, times=None)
     run = failed(clock)
-    assert f"({reason})" in run["reason"]
+    sentence = "The external service refused the request." if fault is Fault.WRONG_KEY else OUT
+    assert run["reason"] == f"{sentence} ({reason})", "no host and no path"
     assert (run["recordCount"], run["errors"]) == (0, [{"recordId": "", "reason": run["reason"]}])
     assert rows() == before
     partner.behave()
     assert nightly(clock)["status"] == "success"
+
+
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [
+        ("inner.example did not answer (unreachable)", f"{OUT} (unreachable)"),
+        ("inner.example does not speak HTTP (junk)", f"{OUT} (junk)"),
+        ("10 pages running brought nothing new (junk)", "10 pages running brought nothing new (junk)"),
+        ("The run's time was over.", "The run's time was over."),
+    ],
+)
+def test_a_record_of_the_time_when_hosts_were_named_is_shown_without_them(
+    partner: Partner, clock: Driven, stored: str, shown: str
+) -> None:
+    nightly(clock)
+    run = last_run()
+    errors = [{"recordId": "", "reason": stored}]
+    SYNCS.update(CUSTOMERS, run["executedAt"], change={"reason": stored, "errors": errors})
+    old = last_run()
+    assert (old["reason"], old["errors"]) == (shown, [{"recordId": "", "reason": shown}])
 
 
 def test_a_passing_fault_is_waited_out(partner: Partner, clock: Driven) -> None:

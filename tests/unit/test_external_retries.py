@@ -62,7 +62,9 @@ def fault(reason: Reason) -> ExternalServiceError:
     return ExternalServiceError("out", reason)
 
 
-@pytest.mark.parametrize("first", [Answer(429, b""), Answer(500, b""), DOWN, fault(Reason.UNREACHABLE)])
+@pytest.mark.parametrize(
+    "first", [*(Answer(status, b"") for status in (408, 425, 429, 500)), DOWN, fault(Reason.UNREACHABLE)]
+)
 def test_what_may_pass_is_tried_again(first: Answer | Exception) -> None:
     service = Service(first, OK)
     assert asked(service, Time()) is OK

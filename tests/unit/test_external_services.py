@@ -225,7 +225,8 @@ def test_what_more_an_answer_says_is_kept() -> None:
 def test_a_refusal_is_not_tried_again(status: int) -> None:
     with Scripted(answer(status, b'{"id": "x", "status": "queued"}')) as server:
         keep(json.dumps({"base_url": server.url, "api_key": "key"}))
-        assert failure().reason is Reason.REJECTED
+        fault = failure()
+        assert (fault.reason, fault.status) == (Reason.REJECTED, 503 if status == 302 else 502)
         assert len(server.asked) == 1
 
 
@@ -249,14 +250,25 @@ def test_nothing_secret_is_logged_or_told(partner: Partner, monkeypatch: pytest.
         for fault in (Fault.ERROR, Fault.JUNK, Fault.WRONG_KEY, Fault.REDIRECT_INSIDE, Fault.SLOW):
             partner.fail(UPLOAD, fault, times=None)
             error = failure(deadline=soon())
+            assert error.message in (
+                "The external service is unavailable.",
+                "The external service refused the request.",
+            )
             assert partner.api_key not in f"{error} {error.__cause__!r} {error.details}"
             assert "It works" not in str(error), "nor what was answered"
             partner.behave()
+        with Scripted(answer(500)) as server:
+            keep(json.dumps({"base_url": f"{server.url}/hidden-in-the-path", "api_key": "key"}))
+            secret._store.cache_clear()
+            faults = [failure(deadline=soon()) for _ in range(6)]
+            assert faults[-1].reason is Reason.CIRCUIT_OPEN
+            assert {fault.message for fault in faults} == {"The external service is unavailable."}
     finally:
         logger.removeHandler(listener)
     lines = written.getvalue()
     assert "EXTERNAL_CALL " in lines
     assert "EXTERNAL_CALL_FAILED" in lines
+    assert "127.0.0.1 answered 401" in lines
     assert "credentials_refused" in lines
-    for hidden in (partner.api_key, partner.callback_secret, "of the user's", "It works"):
+    for hidden in (partner.api_key, partner.callback_secret, "of the user's", "It works", "hidden-in", "/upload"):
         assert hidden not in lines
