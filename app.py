@@ -193,7 +193,7 @@ def change_profile(user: Caller, data: Payload) -> Answer:
         "USERS_TABLE": [DynamoDBOperation.DELETE_ITEM],
         "API_KEYS_TABLE": [DynamoDBOperation.QUERY_INDEX, DynamoDBOperation.GET_ITEM, DynamoDBOperation.DELETE_ITEM],
         "COGNITO_USER_POOL_ID": [CognitoOperation.ADMIN_DELETE_USER],
-        "IMAGES_TABLE": [DynamoDBOperation.QUERY, DynamoDBOperation.UPDATE_ITEM],
+        "IMAGES_TABLE": [DynamoDBOperation.QUERY, DynamoDBOperation.PUT_ITEM],
         "ACTIONS_TABLE": [DynamoDBOperation.QUERY, DynamoDBOperation.DELETE_ITEM],
         "USAGE_METRICS_DYNAMO_TABLE": [DynamoDBOperation.QUERY, DynamoDBOperation.BATCH_WRITE_ITEM],
         "DAILY_TABLE": [DynamoDBOperation.QUERY, DynamoDBOperation.BATCH_WRITE_ITEM],
@@ -265,7 +265,7 @@ def get_image(user: Caller, data: Payload) -> Answer:
 @app.route("/images/{imageId}", methods=["DELETE"], cors=CORS)
 @required_env_vars(
     {
-        "IMAGES_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
+        "IMAGES_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.PUT_ITEM],
         "S3_INPUT_BUCKET": [S3Operation.LIST_OBJECT_VERSIONS, S3Operation.DELETE_OBJECTS],
         "S3_OUTPUT_BUCKET": [S3Operation.LIST_OBJECT_VERSIONS, S3Operation.DELETE_OBJECTS],
     }

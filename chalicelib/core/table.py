@@ -66,8 +66,14 @@ class Table:
         item: Item | None = answer.get("Item")
         return item
 
-    def put(self, item: Mapping[str, Any]) -> None:
-        aws.client("dynamodb").put_item(TableName=self.name, Item=writable(item))
+    def put(self, item: Mapping[str, Any], *, when: Any = None) -> None:
+        """Puts an item in the place of whatever stands there: nothing of that is left. Only if `when` holds.
+
+        Raises:
+            ConditionFailedError: it does not.
+        """
+        condition = {} if when is None else {"ConditionExpression": when}
+        self._conditional("put_item", Item=writable(item), **condition)
 
     def create(self, item: Mapping[str, Any]) -> None:
         """Puts an item that must not be there yet.

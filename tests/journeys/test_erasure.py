@@ -1,6 +1,7 @@
 """Whoever erases their account leaves nothing of what an export shows, in no table and in no bucket."""
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,11 +9,16 @@ import pytest
 from moto.backends import get_backend
 
 from chalicelib import actions, exporting
+from chalicelib.core import log
+from chalicelib.images import IMAGES
 from local.cloud import ACCOUNT, REGION
 from local.machine import Machine
 from tests import pictures
 from tests.journeys.exporter import begun, downloaded, export, exporter, files_kept
 from tests.journeys.ledger import settled
+from tests.journeys.user import User
+
+CORRELATION_ID = "chosen-by-ann-alone"
 
 
 def every_item() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -35,8 +41,8 @@ def is_excepted(machine: Machine, name: str, item: dict[str, Any]) -> bool:
     tables = {machine.environment[each]: each for each in ("IMAGES_TABLE", "LIMITS_TABLE", "DAILY_TABLE")}
     kind = tables.get(name, name)
     if kind == "IMAGES_TABLE":
-        # A stone, so that a late event brings nothing back: no name, no metadata, and an end.
-        return item["status"] == {"S": "DELETED"} and "ttl" in item and not {"fileName", "metadata"} & set(item)
+        # A tombstone, so that a late event brings nothing back.
+        return set(item) - {"erased"} == {"userId", "imageId", "status", "ttl"}
     if kind == "DAILY_TABLE":
         # The stream may tell of the images' deletion after everything else.
         return set(item) == {"scope", "day#what", "deleted|sum"}
@@ -46,7 +52,10 @@ def is_excepted(machine: Machine, name: str, item: dict[str, Any]) -> bool:
 def test_erasing_removes_all_that_an_export_shows(machine: Machine) -> None:
     user = exporter(machine, "Ann Unlike-Anybody")
     user_id = user.id
+    user.more_headers[log.CORRELATION_HEADER] = CORRELATION_ID
     image_id = user.upload(pictures.jpeg(320, 240), name="only-ann-has-this.jpg")
+    deleted = user.upload(pictures.jpeg(320, 240), name="only-ann-has-this.jpg")
+    assert user.request("DELETE", f"/images/{deleted}").status_code == 200
     assert user.finished(image_id)["status"] == "COMPLETED"
     assert user.post("/keys", name="only-ann-has-this", accessTypes=["exports"]).status_code == 200
     assert user.post("/actions/process", fileId=image_id, processingType="analyze").status_code == 200
@@ -55,7 +64,9 @@ def test_erasing_removes_all_that_an_export_shows(machine: Machine) -> None:
     assert all(told[table] for table in ("profile", "apiKeys", "actions", "usage", "files"))
     settled(machine)
 
-    marks = {user_id, user.email, "Ann Unlike-Anybody", "only-ann-has-this"}
+    chosen = {user.email, "Ann Unlike-Anybody", "only-ann-has-this", CORRELATION_ID}
+    assert all(any(mark in json.dumps(item) for _, item in every_item()) for mark in chosen)
+    marks = {user_id, *chosen}
     marks |= {row["keyId"] for row in told["apiKeys"]} | {row["actionId"] for row in told["actions"]}
     kept = {name for name, item in every_item() for mark in marks if mark in json.dumps(item)}
     wanted = ("USERS", "IMAGES", "ACTIONS", "API_KEYS", "USAGE_METRICS_DYNAMO", "DAILY")
@@ -70,10 +81,26 @@ def test_erasing_removes_all_that_an_export_shows(machine: Machine) -> None:
         if any(mark in json.dumps(item) for mark in marks) and not is_excepted(machine, name, item)
     ]
     assert left == []
+    assert [(name, mark) for name, item in every_item() for mark in chosen if mark in json.dumps(item)] == []
     assert [key for key in every_key(machine) if user_id in key] == []
     pool = machine.client("cognito-idp")
     pool_id = pool.list_user_pools(MaxResults=1)["UserPools"][0]["Id"]
     assert user.email not in json.dumps(pool.list_users(UserPoolId=pool_id), default=str)
+
+
+def test_of_a_deleted_image_nothing_is_left_but_what_is_named(machine: Machine, function: pytest.MonkeyPatch) -> None:
+    user = User.new(machine.api_url)
+    user_id = user.id
+    ids = [user.announce(b"")["imageId"] for _ in range(3)]
+    for image_id in ids:
+        IMAGES.update(user_id, image_id, change={"later": "an attribute of another version", "correlationId": "x"})
+    assert user.request("DELETE", f"/images/{ids[0]}").status_code == 200
+    assert set(IMAGES.get(user_id, ids[0]) or {}) == {"userId", "imageId", "status", "ttl"}
+    # As version 0.1.0 left it.
+    IMAGES.update(user_id, ids[1], change={"status": "DELETED", "ttl": int(time.time()) + 3600}, remove=["fileName"])
+    assert user.request("DELETE", "/auth/profile").status_code == 200
+    for image_id in ids[1:]:
+        assert set(IMAGES.get(user_id, image_id) or {}) == {"userId", "imageId", "status", "ttl", "erased"}
 
 
 def test_an_export_that_outlives_its_user_leaves_nothing(machine: Machine, function: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ class User:
     email: str = field(default_factory=lambda: f"u{secrets.token_hex(6)}@example.com")
     password: str = PASSWORD
     tokens: dict[str, Any] = field(default_factory=dict)
+    more_headers: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def new(cls, url: str, name: str | None = None) -> "User":
@@ -44,7 +45,7 @@ class User:
         return {"Authorization": f"Bearer {self.tokens['accessToken']}"} if self.tokens else {}
 
     def request(self, method: str, path: str, **options: Any) -> requests.Response:
-        headers = {**self.headers, **options.pop("headers", {})}
+        headers = {**self.headers, **self.more_headers, **options.pop("headers", {})}
         return requests.request(method, self.url + path, headers=headers, timeout=30, allow_redirects=False, **options)
 
     def get(self, path: str, **query: Any) -> requests.Response:
