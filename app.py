@@ -573,7 +573,7 @@ def mcp(headers: Headers, body: bytes, offered: Payload) -> Response:
 
 
 @app.route("/admin/users", methods=["GET"], cors=CORS)
-@required_env_vars({"USERS_TABLE": [DynamoDBOperation.QUERY_INDEX]})
+@required_env_vars({"USERS_TABLE": [DynamoDBOperation.QUERY_INDEX, DynamoDBOperation.BATCH_GET_ITEM]})
 @validated(users.LIST, permission=is_admin, access=APIAccessType.ADMIN, returns=users.PAGE)
 def list_users(data: Payload) -> Answer:
     return users.listed(data)
@@ -668,7 +668,7 @@ def orchestrator(event: Event, context: Any) -> None:
 @app.lambda_function(name="validation")
 @required_env_vars(
     {
-        "S3_INPUT_BUCKET": [S3Operation.GET_OBJECT_VERSION],
+        "S3_INPUT_BUCKET": [S3Operation.GET_OBJECT, S3Operation.GET_OBJECT_VERSION],
         "MAX_FILE_SIZE": [],
         "MAX_PIXELS": [],
         "ALLOWED_TYPES": [],
@@ -683,7 +683,7 @@ def validation(event: Event, context: Any) -> Answer:
 @app.lambda_function(name="resize")
 @required_env_vars(
     {
-        "S3_INPUT_BUCKET": [S3Operation.GET_OBJECT_VERSION],
+        "S3_INPUT_BUCKET": [S3Operation.GET_OBJECT, S3Operation.GET_OBJECT_VERSION],
         "S3_OUTPUT_BUCKET": [S3Operation.PUT_OBJECT, S3Operation.DELETE_OBJECTS],
         "MAX_FILE_SIZE": [],
         "MAX_PIXELS": [],

@@ -155,6 +155,9 @@ def _delete_messages(taken: Iterable[Mapping[str, Any]]) -> None:
 
 
 # ----------------------------------------------------------------------- the steps
+#
+# A step can also be called by hand with no more than an image's ids and its key: what an execution hands on besides
+# (objectVersion, written, placeholder, …) may be missing. Without an objectVersion, the current version is read.
 
 
 def validate(step: Step) -> dict[str, Any]:
@@ -205,21 +208,28 @@ def resize(step: Step) -> dict[str, Any]:
 def watermark(step: Step) -> dict[str, Any]:
     """Marks every resized image; adds the `record` that the state machine writes to the image's row."""
     mark = _mark()
-    stored = _store_all(step, _all_marked(step["resizedImages"], mark))
-    variants = [Variant.from_item(each) for each in [*step["resizedImages"], *(variant for variant, _ in stored)]]
+    resized = [_whole(each) for each in step["resizedImages"]]
+    stored = _store_all(step, _all_marked(resized, mark))
     record = {
-        "variants": [variant.to_item() for variant in variants],
-        "metadata": step["imageMetadata"],
-        "placeholder": step["placeholder"],
+        "variants": [*resized, *(variant for variant, _ in stored)],
+        "metadata": step.get("imageMetadata"),
+        "placeholder": step.get("placeholder"),
         "recipe": _recipe(mark).fingerprint,
     }
     return {
         **step,
-        "written": [*step["written"], *(written for _, written in stored)],
+        "written": [*step.get("written", ()), *(written for _, written in stored)],
         "watermarkedImages": [variant for variant, _ in stored],
         # In DynamoDB's own form: so the state machine can write it, and the step needs no right on the table.
         "record": {name: aws.marshal(value) for name, value in record.items()},
     }
+
+
+def _whole(resized: Mapping[str, Any]) -> dict[str, Any]:
+    """A resized image in the form of Variant; its format is what its key ends in, where it is not named."""
+    extension = str(resized["s3Key"]).rpartition(".")[2]
+    named = next((format_ for format_, (_, each) in OUTPUTS.items() if each == extension), extension)
+    return Variant.from_item({"format": named, "watermarked": False, **resized}).to_item()
 
 
 def _all_marked(resized: Iterable[Mapping[str, Any]], mark: Mark) -> Iterator[Rendition]:
@@ -250,7 +260,7 @@ def _marked(resized: Mapping[str, Any], data: bytes, mark: Mark) -> Rendition:
 
 
 def _original(step: Step) -> bytes:
-    return images.original(step["s3Key"], step["objectVersion"])
+    return images.original(step["s3Key"], step.get("objectVersion"))
 
 
 def _store_all(step: Step, made: Iterable[Rendition]) -> list[_Stored]:

@@ -58,6 +58,7 @@ _SEEN = shape(
         "canExportData": _FLAG,
         "limits": {"type": "object"},
         "createdAt": TEXT,
+        "lastActionAt": {"type": ["string", "null"]},
     }
 )
 ONE = shape({"user": _SEEN})
@@ -88,6 +89,7 @@ class User:
     webhook_secret: str | None = None
     tokens_valid_from: int = 0
     created_at: str = ""
+    last_action_at: str | None = None
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> Self:
@@ -104,6 +106,7 @@ class User:
             webhook_secret=item.get("webhookSecret"),
             tokens_valid_from=int(item.get("tokensValidFrom", 0)),
             created_at=item["createdAt"],
+            last_action_at=item.get("lastActionAt"),
         )
 
     def to_item(self) -> dict[str, Any]:
@@ -144,6 +147,7 @@ class User:
             "canExportData": self.can_export_data,
             "preferences": self.preferences,
             "createdAt": self.created_at,
+            "lastActionAt": self.last_action_at,
         }
         return seen if self.webhook_secret is None else {**seen, "webhookSecret": self.webhook_secret}
 
@@ -158,6 +162,7 @@ class User:
             "canExportData": self.can_export_data,
             "limits": self.limits,
             "createdAt": self.created_at,
+            "lastActionAt": self.last_action_at,
         }
 
 
@@ -207,8 +212,10 @@ def listed(data: Mapping[str, Any]) -> dict[str, Any]:
         page = BY_EMAIL.page(data["email"].lower(), limit=limit, after=after)
     else:
         page = BY_ROLE.page(data.get("role", Role.USER), limit=limit, after=after)
+    # The indexes hold no moments that change with what users do; the rows do.
+    rows = {row["userId"]: row for row in USERS.get_many(USERS.key(item["userId"]) for item in page.items)}
     return {
-        "items": [User.from_item(item).seen() for item in page.items],
+        "items": [User.from_item(rows[item["userId"]]).seen() for item in page.items if item["userId"] in rows],
         "nextCursor": None if page.next_after is None else records.to_cursor(page.next_after),
     }
 

@@ -70,6 +70,7 @@ PROFILE = shape(
                 "canExportData": {"type": "boolean"},
                 "preferences": {"type": "object"},
                 "createdAt": TEXT,
+                "lastActionAt": {"type": ["string", "null"]},
             },
             {"webhookSecret": TEXT},
         )

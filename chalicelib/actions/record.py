@@ -17,6 +17,10 @@ UNFINISHED = Table("ACTIONS_TABLE", "unfinished", "unfinishedSince", index="by-u
 FINISHED = ("unfinished", "unfinishedSince")
 
 
+# What an action's `progress` counts.
+PROGRESS_UNIT = "records"
+
+
 class ActionType(StrEnum):
     """What Darkroom itself does; a stage may allow further types, which an external service does."""
 
@@ -131,6 +135,7 @@ class Action:
             "files": files,
             "reason": {"code": code, "message": sentence} if self.reason else None,
             "progress": self.progress,
+            "progressUnit": None if self.progress is None else PROGRESS_UNIT,
             "externalId": self.external_id,
             "externalStatus": self.external_status,
             "createdAt": self.created_at,
@@ -162,6 +167,7 @@ SHOWN = shape(
         },
         "reason": {"anyOf": [{"type": "null"}, shape({"code": TEXT, "message": TEXT})]},
         "progress": {"type": ["integer", "null"]},
+        "progressUnit": {"enum": [PROGRESS_UNIT, None]},
         "externalId": _TEXT_OR_NONE,
         "externalStatus": _TEXT_OR_NONE,
         "createdAt": TEXT,

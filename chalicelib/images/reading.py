@@ -51,6 +51,7 @@ _SHOWN = shape(
         "createdAt": TEXT,
         "uploadedAt": _TEXT_OR_NONE,
         "processedAt": _TEXT_OR_NONE,
+        "lastActionAt": _TEXT_OR_NONE,
         "variants": {"type": "array", "items": _VARIANT},
     }
 )

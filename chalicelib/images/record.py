@@ -74,6 +74,8 @@ class Variant:
 class Image:
     """One picture of one user. `reason` is "code: sentence" where the image failed; times are ISO 8601 UTC.
 
+    `processed_at` is when its variants were finished, `last_action_at` when an action of its owner last used it.
+
     `redriven` says that the sweeper has led the image on once, since its owner last had it processed;
     `correlation_id` is of the request that it was announced by, or last processed for.
     """
@@ -91,6 +93,7 @@ class Image:
     reason: str | None = None
     uploaded_at: str | None = None
     processed_at: str | None = None
+    last_action_at: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     placeholder: str | None = None
     recipe: str | None = None
@@ -118,6 +121,7 @@ class Image:
             reason=item.get("reason"),
             uploaded_at=item.get("uploadedAt"),
             processed_at=item.get("processedAt"),
+            last_action_at=item.get("lastActionAt"),
             metadata=item.get("metadata", {}),
             placeholder=item.get("placeholder"),
             recipe=item.get("recipe"),
@@ -177,6 +181,7 @@ class Image:
             "createdAt": self.created_at,
             "uploadedAt": self.uploaded_at,
             "processedAt": self.processed_at,
+            "lastActionAt": self.last_action_at,
             "variants": [
                 {**variant.to_item(), "name": variant.name, "url": link_to(variant)} for variant in self.variants
             ],

@@ -24,9 +24,12 @@ _PROGRESS = "customers#progress"
 _MARK = "mark"
 
 MOST_ERRORS = 100
+# A page of a hundred runs is one answer, which Lambda ends at 6 MB.
+MOST_NAMED = 20
 # A run that never began is of interest for a while alone.
 _SKIPPED_KEPT = timedelta(days=30)
 _COUNTS = ("recordCount", "created", "updated", "unchanged", "rejected", "archived", "contested")
+_CHANGES = ("created", "updated", "archived")
 
 
 class Kind(StrEnum):
@@ -48,13 +51,23 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Tally:
-    """What a run did so far, by the names of `_COUNTS`, and the first MOST_ERRORS things that went wrong."""
+    """What a run did so far, by the names of `_COUNTS`, and the first MOST_ERRORS things that went wrong.
+
+    `changed` holds the ids of the first MOST_NAMED customers that were created, updated and archived.
+    """
 
     counts: Counter[str] = field(default_factory=Counter)
     errors: list[dict[str, str]] = field(default_factory=list)
+    changed: dict[str, list[str]] = field(default_factory=lambda: {name: [] for name in _CHANGES})
 
     def count(self, what: str, number: int = 1) -> None:
         self.counts[what] += number
+
+    def change(self, what: str, record_id: str) -> None:
+        """Counts a customer that was created, updated or archived, and notes who it was."""
+        self.count(what)
+        if len(self.changed[what]) < MOST_NAMED:
+            self.changed[what].append(record_id)
 
     def error(self, reason: str, record_id: str = "") -> None:
         """Notes what went wrong, and with which record, if it was one."""
@@ -64,7 +77,11 @@ class Tally:
 
 @dataclass(frozen=True)
 class DailySync:
-    """One run. `executed_at` is when it began; `reason` says why it did not do all that it should have."""
+    """One run. `executed_at` is when it began; `reason` says why it did not do all that it should have.
+
+    The row's `data` is JSON: who changed, by what happened to them (Tally.changed). In rows of version 0.1.0 it holds
+    the counts, which stand beside it in every row.
+    """
 
     sync_id: str
     executed_at: str
@@ -88,7 +105,7 @@ class DailySync:
             "dryRun": self.dry_run,
             "reason": self.reason,
             **counts,
-            "data": records.to_json(counts),
+            "data": records.to_json(self.tally.changed),
             "errors": self.tally.errors,
             "processingTime": self.processing_ms,
             "cursor": self.cursor,
@@ -242,6 +259,7 @@ PAGE = page_of(
             "reason": _TEXT_OR_NONE,
             "dryRun": {"type": "boolean"},
             **dict.fromkeys(_COUNTS, _NUMBER),
+            "data": TEXT,
             "errors": {"type": "array", "items": shape({"recordId": TEXT, "reason": TEXT})},
             "processingTime": {"type": ["integer", "null"]},
             "cursor": _TEXT_OR_NONE,
@@ -271,6 +289,7 @@ def _shown(item: Mapping[str, Any]) -> dict[str, Any]:
         **{name: item[name] for name in ("syncId", "source", "date", "executedAt", "kind", "status", "dryRun")},
         "reason": _public(item.get("reason")),
         **{name: int(item[name]) for name in _COUNTS},
+        "data": item["data"],
         "errors": [{**error, "reason": _public(error["reason"])} for error in item["errors"]],
         "processingTime": None if took is None else int(took),
         "cursor": item.get("cursor"),

@@ -164,7 +164,7 @@ class Walker:
                 self.tally.count("contested")
                 self.tally.error("its row was changed while it was compared", record_id)
             else:
-                self.tally.count(change)
+                self.tally.change(change, record_id)
 
     # ------------------------------------------------------------- what has vanished
 
@@ -194,7 +194,9 @@ class Walker:
 
     def _write_archived(self, writes: list[dict[str, Any]]) -> None:
         refused = self.make_writes(writes)
-        self.tally.count("archived", len(writes) - len(refused))
+        for place, write in enumerate(writes):
+            if place not in refused:
+                self.tally.change("archived", write["Update"]["Key"]["recordId"])
 
     def _active(self) -> Iterator[tuple[dict[str, Any], bool]]:
         """Each active customer, and whether the walk missed it. What came since the walk began was never on its way."""

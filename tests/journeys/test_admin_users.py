@@ -71,7 +71,7 @@ def test_a_user_is_found_by_their_address_whatever_its_case(admin: User, ann: Us
     found = wait_for(lambda: admin.get("/admin/users", email=ann.email.upper()).json()["items"], "the user")
     assert [(row["userId"], row["email"], row["name"]) for row in found] == [(account, ann.email, "Ann")]
     assert set(found[0]) == {
-        "userId", "email", "name", "role", "isActive", "canExportData", "limits", "createdAt",
+        "userId", "email", "name", "role", "isActive", "canExportData", "limits", "createdAt", "lastActionAt",
     }, "what they prefer, and their webhook's secret, are theirs"  # fmt: skip
     assert admin.get("/admin/users", email="nobody@example.com").json()["items"] == []
 

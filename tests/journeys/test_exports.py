@@ -265,7 +265,7 @@ def test_more_than_a_page_goes_through_the_queue(machine: Machine) -> None:
     told = export(user, "json", "profile", "files")
     assert (told["status"], told["downloadUrl"]) == ("PENDING", None)
     action = ended(user, told)
-    assert action["progress"] == 1201
+    assert (action["progress"], action["progressUnit"]) == (1201, "records")
     assert action["result"]["records"] == {"profile": 1, "apiKeys": 0, "files": 1200}
     assert action["files"][0]["format"] == "jsonl"
     lines = [json.loads(line) for line in downloaded(action["resultUrl"]).splitlines()]

@@ -265,6 +265,28 @@ def test_the_event_that_s3_sends_when_a_trigger_is_made_is_no_failure(machine: M
     assert not machine.invoke("s3_event", event)[1]
 
 
+def test_the_steps_take_events_that_name_no_more_than_the_image(ann: User, machine: Machine) -> None:
+    image_id = ann.upload(pictures.jpeg(900, 600))
+    ann.finished(image_id)
+    image = {"imageId": image_id, "userId": ann.id, "s3Key": f"uploads/{ann.id}/{image_id}.jpg"}
+    file = {"fileName": "photo.jpg", "fileSize": 2048, "fileType": "image/jpeg"}
+    valid, errored = machine.invoke("validation", {**image, **file})
+    assert (valid["validationResult"], errored) == ("valid", False)
+    read = {"width": 900, "height": 600, "format": "JPEG"}
+    resized, errored = machine.invoke("resize", {**image, "validationResult": "valid", "imageMetadata": read})
+    assert not errored
+    told = [
+        {name: each[name] for name in ("size", "dimensions", "s3Key", "fileSize")} for each in resized["resizedImages"]
+    ]
+    assert len(told) == 3
+    marked, errored = machine.invoke("watermark", {"imageId": image_id, "userId": ann.id, "resizedImages": told})
+    assert not errored
+    assert [each["s3Key"] for each in marked["watermarkedImages"]] == [
+        each["s3Key"].replace(".jpg", "-watermarked.jpg") for each in told
+    ]
+    assert {each["M"]["format"]["S"] for each in marked["record"]["variants"]["L"]} == {"jpeg"}
+
+
 @pytest.mark.parametrize("name", ["orchestrator", "validation", "resize", "watermark"])
 def test_a_worker_killed_in_mid_image_costs_no_image(machine: Machine, name: str) -> None:
     user = User.new(machine.api_url)

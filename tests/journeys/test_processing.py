@@ -8,6 +8,7 @@ import pytest
 import requests
 from PIL import Image
 
+from local.accounts import ADMIN, PASSWORD
 from local.machine import Machine
 from tests import pictures
 from tests.journeys.user import User
@@ -187,9 +188,16 @@ def test_a_message_that_comes_again_does_nothing_twice(ann: User, machine: Machi
     assert after["completedAt"] == before["completedAt"]
 
 
-def test_when_its_user_last_did_something_is_noted(ann: User, machine: Machine, photo: str) -> None:
-    process(ann, photo, "analyze")
-    row = machine.client("dynamodb").get_item(
-        TableName=machine.environment["USERS_TABLE"], Key={"userId": {"S": ann.id}}
-    )["Item"]
-    assert row["lastActionAt"]["S"] > row["createdAt"]["S"]
+def test_when_its_user_last_did_something_is_shown(machine: Machine) -> None:
+    ann, admin = User.new(machine.api_url), User(machine.api_url, ADMIN, PASSWORD)
+    admin.sign_in()
+    image_id = ann.upload(pictures.jpeg(64, 48))
+    assert ann.finished(image_id)["lastActionAt"] is None
+    assert ann.get("/auth/profile").json()["profile"]["lastActionAt"] is None
+    done = ended(ann, process(ann, image_id, "analyze").json()["jobId"])
+    assert (done["progress"], done["progressUnit"]) == (None, None)
+    image, profile = ann.image(image_id), ann.get("/auth/profile").json()["profile"]
+    assert image["lastActionAt"] > image["processedAt"]
+    assert profile["lastActionAt"] == done["completedAt"] > profile["createdAt"]
+    (seen,) = admin.get("/admin/users", email=ann.email).json()["items"]
+    assert seen["lastActionAt"] == profile["lastActionAt"]

@@ -118,6 +118,10 @@ def counts(run: Row) -> dict[str, int]:
     return {name: run[name] for name in ("created", "updated", "unchanged", "rejected", "archived") if run[name]}
 
 
+def changed(run: Row) -> Any:
+    return json.loads(run["data"])
+
+
 def asked(partner: Partner) -> list[dict[str, str]]:
     return [each.query for each in partner.received]
 
@@ -132,6 +136,7 @@ def test_the_first_sync_brings_every_customer_and_answers_as_agreed(partner: Par
     run = last_run()
     assert (run["status"], run["kind"], run["recordCount"], run["cursor"]) == ("success", "comprehensive", COUNT, None)
     assert counts(run) == {"created": COUNT}
+    assert changed(run) == {"created": sorted(ids(*range(20))), "updated": [], "archived": []}, "the first of them"
     assert run["date"] == run["executedAt"][:10]
     assert body["message"] == "Daily sync completed successfully"
     assert (body["recordsProcessed"], body["syncId"], body["status"]) == (COUNT, run["syncId"], "success")
@@ -158,6 +163,7 @@ def test_what_changed_is_updated_and_what_is_older_is_not(partner: Partner, cloc
     partner.customers.altered[7] = {"name": "In the same second"}
     nightly(clock)
     assert counts(last_run()) == {"updated": 2, "unchanged": COUNT - 2}
+    assert changed(last_run()) == {"created": [], "updated": sorted(ids(5, 7)), "archived": []}
     stored = rows()
     assert json.loads(stored["customer-000005"]["data"])["name"] == "New Name"
     assert stored["customer-000005"]["updatedAt"] == "2026-10-01T10:00:00.000Z"
@@ -173,6 +179,7 @@ def test_only_a_comprehensive_sync_notices_what_vanished_and_it_may_come_back(pa
     nightly(clock)
     gone = ids(2, 100, 179)
     assert counts(last_run()) == {"unchanged": COUNT - 3, "archived": 3}
+    assert changed(last_run()) == {"created": [], "updated": [], "archived": sorted(gone)}
     assert active() == ids(*range(COUNT)) - gone
     row = rows()["customer-000100"]
     assert (row["isActive"], row["archivedBecause"], row["archivedAt"][:2]) == (False, "vanished", "20")

@@ -80,6 +80,11 @@ def a_picture_is_checked(world: World, name: str) -> None:
     assert world.invoke(name, step(world.planted()))["validationResult"] == "valid"
 
 
+@of("validation")
+def the_current_version_is_checked_where_none_is_named(world: World, name: str) -> None:
+    assert world.invoke(name, world.planted().message())["validationResult"] == "valid"
+
+
 def checked(world: World, image: Image) -> Item:
     answer: Item = world.invoke("validation", step(image))
     return answer
@@ -90,6 +95,11 @@ def a_picture_is_resized(world: World, name: str) -> None:
     image = world.planted()
     made = world.invoke(name, checked(world, image))["resizedImages"]
     assert len(made) == len(world.versions("S3_OUTPUT_BUCKET", f"processed/{world.user_id}/{image.image_id}-")) == 3
+
+
+@of("resize")
+def the_current_version_is_resized_where_none_is_named(world: World, name: str) -> None:
+    assert len(world.invoke(name, world.planted().message())["resizedImages"]) == 3
 
 
 @of("resize")
