@@ -3,9 +3,7 @@
 import functools
 import json
 import platform
-import resource
 import secrets
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar, overload
 
-from chalicelib.core import alerts, config, grants, log, metrics, records, tracing
+from chalicelib.core import alerts, config, grants, log, memory, metrics, records, tracing
 from chalicelib.core.errors import DarkroomError
 from chalicelib.core.grants import DynamoDBOperation, required_env_vars
 from chalicelib.core.table import Table
@@ -23,8 +21,11 @@ SYSTEM_ACCOUNT = "system"
 # Chalice's name for the function that serves all routes.
 API = "api_handler"
 
-# Dollars a GB-second and a request, us-east-1, first tier: aws.amazon.com/lambda/pricing, read 2026-11.
-PRICE_PER_GB_SECOND = {"x86_64": 0.0000166667, "arm64": 0.0000133334}
+# The formula is GB × seconds × BASE_PRICE, in dollars. What AWS's price list adds to it is said here alone: on arm64 a
+# GB-second costs a fifth less, and each request has a fee (us-east-1, first tier: aws.amazon.com/lambda/pricing, read
+# 2026-11).
+BASE_PRICE = 0.0000166667
+PRICE_PER_GB_SECOND = {"x86_64": BASE_PRICE, "arm64": 0.0000133334}
 PRICE_PER_REQUEST = 0.0000002
 ARCHITECTURE = "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
 
@@ -91,7 +92,10 @@ class Execution:
         self.duration_ms = (time.perf_counter() - self.started) * 1000
 
     def record(self) -> dict[str, Any]:
-        """The usage record: duration in ms, memory in MB, cost in dollars; it expires after USAGE_KEEP_DAYS."""
+        """The usage record: duration in ms, memory in MB, cost in dollars; it expires after USAGE_KEEP_DAYS.
+
+        Memory used is the most that the function and its decoding child had at one moment of the run.
+        """
         expires = self.started_at + timedelta(days=config.integer("USAGE_KEEP_DAYS"))
         return {
             "account": self.account,
@@ -113,15 +117,13 @@ class Execution:
 
 
 def lambda_cost(duration_ms: float, memory_mb: int, architecture: str = ARCHITECTURE) -> float:
-    """Dollars for one run: GB × seconds × price, and the request's own fee (AWS Lambda pricing)."""
+    """Dollars for one run, by the formula at BASE_PRICE and what is added to it there."""
     gigabyte_seconds = memory_mb / 1024 * duration_ms / 1000
     return round(gigabyte_seconds * PRICE_PER_GB_SECOND[architecture] + PRICE_PER_REQUEST, 12)
 
 
 def _memory_used_mb() -> int:
-    # The kernel's high-water mark is in KB on Linux and in bytes on macOS.
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak // (1024 * 1024 if sys.platform == "darwin" else 1024)
+    return memory.peak() // (1024 * 1024)
 
 
 @contextmanager
@@ -132,6 +134,7 @@ def track(operation: str, endpoint: str, event_source: str, memory_mb: int | Non
     sets `recorded` to False.
     """
     execution = Execution(operation, endpoint, event_source, memory_mb or config.function_memory_mb())
+    memory.begin()
     try:
         with tracing.subsegment(operation):
             yield execution

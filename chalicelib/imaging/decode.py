@@ -26,6 +26,7 @@ from typing import BinaryIO, NoReturn, cast
 
 from PIL import GifImagePlugin, Image, ImageFile, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
+from chalicelib.core import memory
 from chalicelib.imaging import probe_png
 from chalicelib.imaging.header import Header
 from chalicelib.imaging.rejection import REASONS, ImageRejectedError
@@ -143,6 +144,7 @@ def _scratch_file() -> BinaryIO:
 
 def _ask_child(work: Work, files: BinaryIO, limits: Limits) -> bytes:
     reader, writer = os.pipe()
+    apart = memory.apart_from_children()
     try:
         child = os.fork()
         if child == 0:
@@ -156,7 +158,7 @@ def _ask_child(work: Work, files: BinaryIO, limits: Limits) -> bytes:
         return _received(reader, limits.wall_seconds)
     finally:
         os.close(reader)
-        _end(child)
+        _end(child, apart)
 
 
 def _received(reader: int, seconds: float) -> bytes:
@@ -176,13 +178,14 @@ def _received(reader: int, seconds: float) -> bytes:
     return received
 
 
-def _end(child: int) -> None:
+def _end(child: int, apart: int) -> None:
     # A child that has answered may be killed as well: it has nothing left to do. Where the
     # parent ignores SIGCHLD the kernel has reaped it already, and both calls find nobody.
     with suppress(ProcessLookupError):
         os.kill(child, signal.SIGKILL)
     with suppress(ChildProcessError):
-        os.waitpid(child, 0)
+        _, _, used = os.wait4(child, 0)
+        memory.child_ended(used.ru_maxrss, apart)
 
 
 def _lengths(message: bytes) -> list[int]:

@@ -7,11 +7,15 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from chalicelib.core import memory
 from chalicelib.imaging import ImageRejectedError, Limits, Recipe, Size, check, render
+from chalicelib.imaging.decode import guarded
 from tests import pictures
 
 ONE = Recipe((Size("box", 160, 120),))
@@ -159,3 +163,39 @@ def test_it_works_where_children_are_not_to_be_waited_for() -> None:
 def test_importing_the_package_does_not_import_pillow() -> None:
     program = "import sys, chalicelib.imaging; sys.exit('PIL' in sys.modules)"
     assert os.spawnl(os.P_WAIT, sys.executable, sys.executable, "-c", program) == 0
+
+
+TAKING = 128 * MEBIBYTE
+
+
+def take_memory(files: object) -> list[int]:
+    """What the child does: it has so many bytes more than its parent had."""
+    return [len(b"x" * TAKING) - TAKING]
+
+
+def take_memory_and_die(files: object) -> list[int]:
+    take_memory(files)
+    os.kill(os.getpid(), signal.SIGKILL)
+    return []
+
+
+@pytest.mark.parametrize("work", [take_memory, take_memory_and_die])
+def test_the_memory_of_a_run_is_that_of_parent_and_child_together(work: Callable[[object], list[int]]) -> None:
+    memory.begin()
+    before = memory.peak()
+    with suppress(ImageRejectedError):
+        guarded(work, Limits(memory_bytes=2 * TAKING))
+    # What the two share counts once: the sum of both would be larger by all that the parent has.
+    grown = memory.peak() - before
+    assert TAKING * 0.95 < grown < TAKING + before / 2
+    memory.begin()
+    assert memory.peak() < before + TAKING / 2, "the next run's is its own"
+
+
+def test_the_memory_of_a_run_is_not_that_of_an_earlier_one() -> None:
+    memory.begin()
+    before = memory.peak()
+    take_memory(None)
+    assert memory.peak() > before + TAKING * 0.9
+    memory.begin()
+    assert memory.peak() < before + TAKING / 2
