@@ -23,7 +23,7 @@ from chalice.local import (
     create_local_server,
 )
 
-from local import rights, wire
+from local import hosts, rights, wire
 
 # API Gateway takes no larger request.
 LARGEST_BODY = 10 * 1024 * 1024
@@ -32,6 +32,12 @@ LONGEST_LINE = 65536
 # What API Gateway refuses before any function runs: the status, then type, code and message of the answer.
 Refusal = tuple[int, str, str, str]
 BAD_REQUEST: Refusal = (400, "InvalidRequestError", "INVALID_REQUEST", "The request is not valid.")
+MISDIRECTED: Refusal = (
+    hosts.MISDIRECTED,
+    "MisdirectedRequestError",
+    "MISDIRECTED_REQUEST",
+    "This machine does not answer to that Host: ask it as localhost, 127.0.0.1 or [::1].",
+)
 NOT_FOUND: Refusal = (404, "NotFoundError", "NOT_FOUND", "There is no such route.")
 TOO_LARGE: Refusal = (413, "TooLargeError", "TOO_LARGE", "The request is too large.")
 BROKEN: Refusal = (500, "UnexpectedError", "UNKNOWN_ERROR", "Something went wrong on our side.")
@@ -65,6 +71,8 @@ class Handler(ChaliceRequestHandler):
 
     def _generic_handle(self) -> None:
         try:
+            if not hosts.is_ours(self.headers.get("Host")):
+                raise RefusedError(MISDIRECTED)
             self._payload = dict(self.headers), self._body()
         except RefusedError as refused:
             # Where a request ends that is not read to its end, nobody knows.

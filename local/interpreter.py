@@ -16,6 +16,7 @@ from botocore.config import Config
 
 from local import rights
 from local.models import patch
+from local.signing import STATE_MACHINES
 
 EXECUTIONS_AT_ONCE = 8
 
@@ -55,8 +56,8 @@ def _cache_clients() -> None:
                     service,
                     region_name=region,
                     endpoint_url=f"http://127.0.0.1:{port}",
-                    aws_access_key_id="step-functions",
-                    aws_secret_access_key="step-functions",
+                    aws_access_key_id=STATE_MACHINES,
+                    aws_secret_access_key=STATE_MACHINES,
                     config=settings,
                 )
                 rights.hold(client, role)

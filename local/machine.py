@@ -17,7 +17,7 @@ from infra import delivery, template
 from infra.delivery import AsyncDelivery, RuleDelivery, StreamDelivery
 from infra.pipeline import PIPELINE
 from infra.pipeline import ROLE as PIPELINE_ROLE
-from local import rights
+from local import rights, signing
 from local.accounts import make_accounts
 from local.clock import CLOCK, Clock
 from local.errors import MachineError, PortTakenError
@@ -159,11 +159,12 @@ class Machine:
         from local.buckets import BucketCors
         from local.cloud import Cloud
         from local.guards import BucketGuard
+        from local.hosts import HostGuard
 
         def guard(application: Any) -> Any:
             return BucketGuard(application, _Secrets(self), self.clock)
 
-        cloud = Cloud(listening, [guard, BucketCors])
+        cloud = Cloud(listening, [guard, BucketCors, HostGuard])
         self._undo.append(cloud.stop)
         cloud.start()
 
@@ -371,7 +372,7 @@ def _empty(logs: Path) -> None:
 
 
 class _Secrets(dict[str, str]):
-    """The credentials that signatures may be of: the stage's, known once the application is described."""
+    """The credentials that signatures may be of: the stage's, known once the application is described, and tasks'."""
 
     def __init__(self, machine: Machine) -> None:
         super().__init__()
@@ -379,4 +380,8 @@ class _Secrets(dict[str, str]):
 
     def get(self, key: str, default: Any = None) -> Any:
         environment = self._machine.environment
-        return environment.get("AWS_SECRET_ACCESS_KEY") if key == environment.get("AWS_ACCESS_KEY_ID") else default
+        known = {
+            environment.get("AWS_ACCESS_KEY_ID"): environment.get("AWS_SECRET_ACCESS_KEY"),
+            signing.STATE_MACHINES: signing.STATE_MACHINES,
+        }
+        return known.get(key, default)

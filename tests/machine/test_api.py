@@ -22,7 +22,7 @@ def _talk(tiny: Tiny, *requests_on_one_connection: bytes) -> bytes:
     return bytes(heard)
 
 
-LAST = b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+LAST = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_an_unknown_route_answers_in_our_shape(tiny: Tiny, headers: dict[str, st
 
 
 def test_head_carries_no_body_and_the_connection_goes_on(tiny: Tiny) -> None:
-    heard = _talk(tiny, b"HEAD /nowhere HTTP/1.1\r\nHost: x\r\n\r\n", LAST)
+    heard = _talk(tiny, b"HEAD /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n", LAST)
     assert heard.startswith(b"HTTP/1.1 404")
     assert heard.count(b"HTTP/1.1 ") == 2
     assert b"There is no such route" not in heard
@@ -68,10 +68,17 @@ def test_a_body_in_chunks_is_put_together(tiny: Tiny) -> None:
     ],
 )
 def test_a_request_that_cannot_be_read_is_refused(tiny: Tiny, head: bytes, status: bytes) -> None:
-    request = b"POST /echo/x HTTP/1.1\r\nHost: x\r\n" + head + b"\r\nzzz\r\n"
+    request = b"POST /echo/x HTTP/1.1\r\nHost: localhost\r\n" + head + b"\r\nzzz\r\n"
     heard = _talk(tiny, request)
     assert heard.startswith(b"HTTP/1.1 " + status)
     assert b'"success": false' in heard
+
+
+@pytest.mark.parametrize("host", [b"Host: rebound.example\r\n", b"Host: localhost.example\r\n", b""])
+def test_who_asks_for_another_host_is_refused(tiny: Tiny, host: bytes) -> None:
+    heard = _talk(tiny, b"GET /health HTTP/1.1\r\n" + host + b"\r\n")
+    assert heard.startswith(b"HTTP/1.1 421")
+    assert b"MISDIRECTED_REQUEST" in heard
 
 
 def test_a_preflight_is_answered(tiny: Tiny) -> None:

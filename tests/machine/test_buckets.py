@@ -2,16 +2,22 @@
 
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, unquote_plus
 
 import pytest
 import requests
+from botocore import auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from tests.conftest import Eventually
 from tests.machine.conftest import BUCKET, Tiny
 
 PICTURE = b"0123456789"
+NOW = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+SCOPE = f"{NOW[:8]}/us-east-1/s3/aws4_request, SignedHeaders=host;x-amz-date, Signature={'0' * 64}"
 Sign = Callable[..., str]
 
 
@@ -99,6 +105,62 @@ def test_an_unsigned_request_is_refused(tiny: Tiny) -> None:
         assert _code(answer) == "AccessDenied"
     assert requests.put(f"{tiny.machine.aws_url}/{BUCKET}/x", data=PICTURE).status_code == 403
     assert requests.post(f"{tiny.machine.aws_url}/{BUCKET}", files={"file": PICTURE}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("authorization", "code"),
+    [
+        ("x", "InvalidArgument"),
+        ("Bearer eyJhbGciOiJub25lIn0.e30.", "InvalidArgument"),
+        ("AWS darkroom-local:c2lnbmVk", "InvalidRequest"),
+        ("AWS4-HMAC-SHA256 x", "AuthorizationHeaderMalformed"),
+        (f"AWS4-HMAC-SHA256 Credential=darkroom-local/{SCOPE}", "SignatureDoesNotMatch"),
+        (f"AWS4-HMAC-SHA256 Credential=somebody/{SCOPE}", "InvalidAccessKeyId"),
+    ],
+)
+def test_no_authorization_that_was_made_up_opens_a_bucket(tiny: Tiny, authorization: str, code: str) -> None:
+    tiny.client("s3").put_object(Bucket=BUCKET, Key="held.txt", Body=PICTURE)
+    headers = {"Authorization": authorization, "x-amz-date": NOW}
+    for method, path in (("GET", ""), ("GET", "/held.txt"), ("PUT", "/held.txt"), ("DELETE", "/held.txt")):
+        answer = requests.request(method, f"{tiny.machine.aws_url}/{BUCKET}{path}", headers=headers, data=b"x")
+        assert (answer.status_code // 100, _code(answer)) == (4, code)
+    assert tiny.client("s3").get_object(Bucket=BUCKET, Key="held.txt")["Body"].read() == PICTURE
+
+
+def _signed(tiny: Tiny, monkeypatch: pytest.MonkeyPatch, age: float = 0.0) -> tuple[str, dict[str, str]]:
+    """The address and the headers of a call that puts PICTURE, signed some seconds ago."""
+    moment = datetime.now(UTC) - timedelta(seconds=age)
+    monkeypatch.setattr(auth, "get_current_datetime", lambda: moment)
+    request = AWSRequest("PUT", f"{tiny.machine.aws_url}/{BUCKET}/signed.txt", data=PICTURE)
+    request.context["payload_signing_enabled"] = True
+    auth.S3SigV4Auth(Credentials("darkroom-local", "darkroom-local"), "s3", "us-east-1").add_auth(request)
+    return request.url, dict(request.headers.items())
+
+
+def test_a_signed_call_is_for_its_own_headers_body_and_time(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    url, headers = _signed(tiny, monkeypatch)
+    assert requests.put(url, data=PICTURE, headers=headers).status_code == 200
+    assert _code(requests.put(url, data=PICTURE + b"!", headers=headers)) == "XAmzContentSHA256Mismatch"
+    assert _code(requests.put(url + "x", data=PICTURE, headers=headers)) == "SignatureDoesNotMatch"
+    more = {**headers, "x-amz-meta-owner": "somebody else"}
+    assert "HeadersNotSigned" in requests.put(url, data=PICTURE, headers=more).text
+    url, headers = _signed(tiny, monkeypatch, age=1200)
+    assert _code(requests.put(url, data=PICTURE, headers=headers)) == "RequestTimeTooSkewed"
+
+
+def test_a_signed_link_with_an_authorization_is_refused(link: Sign) -> None:
+    answer = requests.get(link("get_object"), headers={"Authorization": "Bearer of.a.token"})
+    assert (answer.status_code, _code(answer)) == (400, "InvalidArgument")
+    assert "Only one auth mechanism allowed" in answer.text
+
+
+@pytest.mark.parametrize("host", ["rebound.example", f"{BUCKET}.s3.amazonaws.com", "127.0.0.1.example", "localhost@x"])
+def test_who_asks_for_another_host_is_refused(tiny: Tiny, link: Sign, host: str) -> None:
+    assert requests.get(link("get_object"), headers={"Host": host}).status_code == 421
+    assert requests.get(f"{tiny.machine.aws_url}/moto-api/data.json", headers={"Host": host}).status_code == 421
+    port = tiny.machine.aws_url.rpartition(":")[2]
+    for ours in ("localhost", "127.0.0.1", "[::1]", f"localhost:{port}"):
+        assert requests.get(f"{tiny.machine.aws_url}/{BUCKET}", headers={"Host": ours}).status_code == 403
 
 
 # ---------------------------------------------------------------- forms
