@@ -1,4 +1,4 @@
-"""How the stand-in partner misbehaves, for which requests, and how often."""
+"""How the stand-in partner and the embedded tables misbehave, at which requests, and how often."""
 
 import threading
 from dataclasses import dataclass
@@ -70,3 +70,35 @@ class Plan:
                     if planned.takes(page):
                         return planned
         return None
+
+
+class Conflicts:
+    """Writes to the embedded tables that are refused as if a transaction held their items."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._planned: dict[str, int] = {}
+
+    def add(self, table: str, times: int = 1) -> None:
+        """Plans it for the next `times` writes to a table."""
+        with self._lock:
+            self._planned[table] = self._planned.get(table, 0) + times
+
+    def clear(self) -> int:
+        """Forgets what is planned; how many of it were left."""
+        with self._lock:
+            left = sum(self._planned.values())
+            self._planned.clear()
+        return left
+
+    def due(self, table: str) -> bool:
+        """Whether this write is one of them, which is then counted."""
+        with self._lock:
+            left = self._planned.get(table, 0)
+            if left:
+                self._planned[table] = left - 1
+        return left > 0
+
+
+# The embedded AWS is one a process.
+CONFLICTS = Conflicts()

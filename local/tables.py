@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from decimal import Context
 from typing import Any
 
+from local import table_rules
 from local.models import patch
 
 
 def close_gaps_of_tables() -> None:
     """Close them."""
+    table_rules.refuse_what_dynamodb_refuses()
     _answer_one_request_at_a_time()
     _undo_only_what_was_touched()
     _add_all_numbers()
@@ -25,6 +27,11 @@ def _answer_one_request_at_a_time() -> None:
     stock, lock = DynamoHandler.call_action, threading.RLock()
 
     def call_action(self: Any) -> Any:
+        asked = getattr(self, "params", {})
+        self.in_the_way = table_rules.ways_blocked(self.dynamodb_backend, self._get_action(), asked)
+        if any(self.in_the_way):
+            # What a transaction holds is not waited for: the action refuses.
+            return stock(self)
         with lock:
             return stock(self)
 

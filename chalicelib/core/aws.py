@@ -11,7 +11,17 @@ from botocore import exceptions
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-__all__ = ["Attr", "ClientError", "Key", "client", "error_code", "is_passing_fault", "marshal", "unmarshal"]
+__all__ = [
+    "Attr",
+    "ClientError",
+    "Key",
+    "client",
+    "error_code",
+    "is_conflict",
+    "is_passing_fault",
+    "marshal",
+    "unmarshal",
+]
 
 # Three attempts in all, one second at first and doubling, is what every caller of AWS here lives with;
 # a function that waited longer would outlast the API's own 29 seconds.
@@ -42,6 +52,7 @@ _PASSING_CODES = frozenset(
         "Throttling",
         "ThrottlingException",
         "TooManyRequestsException",
+        "TransactionConflictException",
         "TransactionInProgressException",
     }
 )
@@ -97,6 +108,12 @@ def unmarshal(item: Mapping[str, Any]) -> dict[str, Any]:
 def error_code(error: BaseException) -> str | None:
     """The code of a service's refusal (`"NoSuchKey"`), or None where no service answered."""
     return error.response.get("Error", {}).get("Code") if isinstance(error, ClientError) else None
+
+
+def is_conflict(error: ClientError) -> bool:
+    """Whether DynamoDB refused a write because a transaction holds one of its items at this moment."""
+    reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", ())}
+    return error_code(error) == "TransactionConflictException" or "TransactionConflict" in reasons
 
 
 def is_passing_fault(error: BaseException) -> bool:

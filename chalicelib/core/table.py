@@ -4,18 +4,19 @@ import random
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
-from chalicelib.core import aws, config
+from chalicelib.core import aws, config, expressions
 from chalicelib.core.aws import Attr, Key
+from chalicelib.core.expressions import writable
 
-__all__ = ["Attr", "ConditionFailedError", "Key", "Page", "Table", "transact"]
+__all__ = ["Attr", "ConditionFailedError", "Key", "Page", "Table", "transact", "writable"]
 
 Item = dict[str, Any]
 
-_TRIES = 5
-_LONGEST_PAUSE_SECONDS = 0.2
+_TRIES = 8
+# Before another try: at most so long at first, and twice as long each time. After the last one, two seconds are over.
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.05, 0.4
 # Of a page that is filtered: about a MB of our items, which is what one answer holds.
 _MOST_LOOKED_AT = 1000
 
@@ -23,12 +24,14 @@ _MOST_LOOKED_AT = 1000
 class ConditionFailedError(Exception):
     """A conditional write found the item in another state; nothing was written.
 
-    Of a transaction, `writes` are the places of those that did.
+    Of a transaction, `writes` are the places of those that did. `item` is what was found, in DynamoDB's typed form,
+    where the write asked for it.
     """
 
-    def __init__(self, writes: Iterable[int] = ()) -> None:
+    def __init__(self, writes: Iterable[int] = (), item: Mapping[str, Any] | None = None) -> None:
         super().__init__("an item was in another state")
         self.writes = frozenset(writes)
+        self.item = item or {}
 
 
 @dataclass(frozen=True)
@@ -100,25 +103,12 @@ class Table:
         Raises:
             ConditionFailedError: the condition does not hold.
         """
-        kept = writable(change)
-        removed = [*remove, *(name for name, value in change.items() if value is None)]
-        names = {f"#u{i}": name for i, name in enumerate([*kept, *removed])}
-        values = {f":u{i}": value for i, value in enumerate(kept.values())}
-        expression = "SET " + ", ".join(f"#u{i} = :u{i}" for i in range(len(kept)))
-        if removed:
-            expression += " REMOVE " + ", ".join(f"#u{i}" for i in range(len(kept), len(names)))
-        if add:
-            names |= {f"#a{i}": name for i, name in enumerate(add)}
-            values |= {f":a{i}": value for i, value in enumerate(add.values())}
-            expression += " ADD " + ", ".join(f"#a{i} :a{i}" for i in range(len(add)))
         condition = {} if when is None else {"ConditionExpression": when}
         answer = self._conditional(
             "update_item",
             Key=self.key(partition, sort),
             **condition,
-            UpdateExpression=expression,
-            ExpressionAttributeNames=names,
-            ExpressionAttributeValues=values,
+            **expressions.changed(change, remove, add or {}),
             ReturnValues="ALL_NEW",
         )
         item: Item = answer["Attributes"]
@@ -130,29 +120,17 @@ class Table:
         One atomic write, however many callers race for the last place: whether it counted, and the counters as
         they then are.
         """
-        names = {f"#c{i}": name for i, name in enumerate(below)} | {f"#s{i}": name for i, name in enumerate(change)}
-        values = {f":c{i}": number for i, number in enumerate(below.values())}
-        values |= {f":s{i}": value for i, value in enumerate(writable(change).values())}
         try:
-            answer = aws.client("dynamodb").update_item(
-                TableName=self.name,
+            answer = self._conditional(
+                "update_item",
                 Key=self.key(partition),
-                ConditionExpression=" AND ".join(
-                    f"(attribute_not_exists(#c{i}) OR #c{i} < :c{i})" for i in range(len(below))
-                ),
-                UpdateExpression=f"SET {', '.join(f'#s{i} = :s{i}' for i in range(len(change)))}"
-                f" ADD {', '.join(f'#c{i} :one' for i in range(len(below)))}",
-                ExpressionAttributeNames=names,
-                ExpressionAttributeValues={**values, ":one": 1},
+                **expressions.counted(below, change),
                 ReturnValues="UPDATED_NEW",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
-        except aws.ClientError as error:
-            if aws.error_code(error) != "ConditionalCheckFailedException":
-                raise
+        except ConditionFailedError as refused:
             # What comes with a refusal is in DynamoDB's typed form, whatever the client.
-            item = error.response.get("Item", {})
-            return False, {name: int(item.get(name, {}).get("N", 0)) for name in below}
+            return False, {name: int(refused.item.get(name, {}).get("N", 0)) for name in below}
         return True, {name: int(answer["Attributes"][name]) for name in below}
 
     def delete(self, partition: str, sort: str | None = None, *, when: Any = None) -> None:
@@ -253,92 +231,38 @@ class Table:
 
     def creating(self, item: Mapping[str, Any]) -> Item:
         """Puts an item that must not be there yet."""
-        absent = {
-            "ConditionExpression": "attribute_not_exists(#key)",
-            "ExpressionAttributeNames": {"#key": self.partition},
-        }
-        return {"Put": {"TableName": self.name, "Item": writable(item), **absent}}
+        return {"Put": {"TableName": self.name, "Item": writable(item), **expressions.absent(self.partition)}}
 
     def setting(
         self, key: Item, change: Mapping[str, Any], *, where: Mapping[str, Any], remove: Iterable[str] = ()
     ) -> Item:
         """Sets attributes of an item whose attributes are, so far, those of `where` (None: it has no such one)."""
-        removed = list(remove)
-        names = {f"#{name}": name for name in (*change, *where, *removed)}
-        values = {f":{name}": value for name, value in writable(change).items()}
-        values |= {f":was_{name}": value for name, value in writable(where).items()}
-        conditions = [
-            f"attribute_not_exists(#{name})" if value is None else f"#{name} = :was_{name}"
-            for name, value in where.items()
-        ]
-        return {
-            "Update": {
-                "TableName": self.name,
-                "Key": key,
-                "UpdateExpression": "SET "
-                + ", ".join(f"#{name} = :{name}" for name in change)
-                + (" REMOVE " + ", ".join(f"#{name}" for name in removed) if removed else ""),
-                "ConditionExpression": " AND ".join(conditions),
-                "ExpressionAttributeNames": names,
-                "ExpressionAttributeValues": values,
-            }
-        }
+        return {"Update": {"TableName": self.name, "Key": key, **expressions.set_alike(change, where, remove)}}
 
     def checking(self, key: Item, *, where: Mapping[str, Any]) -> Item:
         """Writes nothing: the transaction's other writes are made where the item's attributes are those of `where`."""
-        return {
-            "ConditionCheck": {
-                "TableName": self.name,
-                "Key": key,
-                "ConditionExpression": " AND ".join(f"#{name} = :{name}" for name in where),
-                "ExpressionAttributeNames": {f"#{name}": name for name in where},
-                "ExpressionAttributeValues": {f":{name}": value for name, value in writable(where).items()},
-            }
-        }
+        return {"ConditionCheck": {"TableName": self.name, "Key": key, **expressions.alike(where)}}
 
     def adding(self, key: Item, by: Mapping[str, float]) -> Item:
         """Adds to numbers, which start from nothing."""
-        names = {f"#a{i}": name for i, name in enumerate(by)}
-        return {
-            "Update": {
-                "TableName": self.name,
-                "Key": key,
-                "UpdateExpression": "ADD " + ", ".join(f"#a{i} :a{i}" for i in range(len(by))),
-                "ExpressionAttributeNames": names,
-                "ExpressionAttributeValues": {f":a{i}": _writable(value) for i, value in enumerate(by.values())},
-            }
-        }
+        return {"Update": {"TableName": self.name, "Key": key, **expressions.added(by)}}
 
     def marking(self, key: Item, marks: Sequence[str], change: Mapping[str, Any]) -> Item:
         """Gives an item these marks, none of which it may have yet, and sets `change` with them; up to 100 marks."""
-        names = {f"#m{i}": name for i, name in enumerate(marks)} | {f"#s{i}": name for i, name in enumerate(change)}
-        values = {f":s{i}": value for i, value in enumerate(writable(change).values())}
-        set_ = [f"#m{i}=:mark" for i in range(len(marks))] + [f"#s{i}=:s{i}" for i in range(len(change))]
-        return {
-            "Update": {
-                "TableName": self.name,
-                "Key": key,
-                "UpdateExpression": "SET " + ",".join(set_),
-                "ConditionExpression": " AND ".join(f"attribute_not_exists(#m{i})" for i in range(len(marks))),
-                "ExpressionAttributeNames": names,
-                "ExpressionAttributeValues": {**values, ":mark": True},
-            }
-        }
+        return {"Update": {"TableName": self.name, "Key": key, **expressions.marked(marks, change)}}
 
     def deleting(self, key: Item, *, where: Mapping[str, Any] | None = None) -> Item:
         """Deletes an item; with `where`, only while its attributes are those."""
-        if where is None:
-            return {"Delete": {"TableName": self.name, "Key": key}}
-        return {"Delete": self.checking(key, where=where)["ConditionCheck"]}
+        condition = {} if where is None else expressions.alike(where)
+        return {"Delete": {"TableName": self.name, "Key": key, **condition}}
 
     def _conditional(self, operation: str, **arguments: Any) -> Item:
         try:
-            answer: Item = getattr(aws.client("dynamodb"), operation)(TableName=self.name, **arguments)
+            return _written(operation, TableName=self.name, **arguments)
         except aws.ClientError as error:
             if aws.error_code(error) == "ConditionalCheckFailedException":
-                raise ConditionFailedError from error
+                raise ConditionFailedError(item=error.response.get("Item", {})) from error
             raise
-        return answer
 
 
 def transact(*writes: Item) -> None:
@@ -347,37 +271,32 @@ def transact(*writes: Item) -> None:
     Raises:
         ConditionFailedError: one of them found its item in another state.
     """
-    for attempt in range(1, _TRIES + 1):
+    try:
+        _written("transact_write_items", TransactItems=list(writes))
+    except aws.ClientError as error:
+        if failed := _failed(error):
+            raise ConditionFailedError(failed) from error
+        raise
+
+
+def _failed(error: aws.ClientError) -> list[int]:
+    """The places of a transaction's writes that found their items in another state."""
+    reasons = error.response.get("CancellationReasons", ())
+    return [place for place, reason in enumerate(reasons) if reason.get("Code") == "ConditionalCheckFailed"]
+
+
+def _written(operation: str, **arguments: Any) -> Item:
+    """The answer to a write, which is made again, a few times, while another's transaction holds one of its items.
+
+    Nothing of it was made then, and the other's transaction takes milliseconds. AWS's clients do not try it again.
+    """
+    write = getattr(aws.client("dynamodb"), operation)
+    for attempt in range(_TRIES - 1):
         try:
-            aws.client("dynamodb").transact_write_items(TransactItems=list(writes))
-            return
+            return dict(write(**arguments))
         except aws.ClientError as error:
-            reasons = [reason.get("Code") for reason in error.response.get("CancellationReasons", ())]
-            failed = [place for place, reason in enumerate(reasons) if reason == "ConditionalCheckFailed"]
-            if failed:
-                raise ConditionFailedError(failed) from error
-            if "TransactionConflict" not in reasons or attempt == _TRIES:
+            if _failed(error) or not aws.is_conflict(error):
                 raise
-            # Somebody else is writing one of these items just now.
-            time.sleep(random.uniform(0, _LONGEST_PAUSE_SECONDS))  # noqa: S311
-
-
-def writable(item: Mapping[str, Any]) -> Item:
-    """The item as DynamoDB takes it: floats as exact decimals, what is None left out."""
-    # Most values are what they are: every request writes some twenty of them.
-    return {
-        name: value if type(value) in _PLAIN else _writable(value) for name, value in item.items() if value is not None
-    }
-
-
-_PLAIN = frozenset({str, int, bool})
-
-
-def _writable(value: Any) -> Any:
-    if isinstance(value, float):
-        return Decimal(str(value))
-    if isinstance(value, Mapping):
-        return writable(value)
-    if isinstance(value, list | tuple):
-        return [_writable(inner) for inner in value]
-    return value
+        longest = min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2**attempt)
+        time.sleep(random.uniform(0, longest))  # noqa: S311
+    return dict(write(**arguments))

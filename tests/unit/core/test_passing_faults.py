@@ -21,3 +21,8 @@ def test_a_transaction_that_was_in_the_way_may_be_made_later(reason: str) -> Non
 def test_one_that_can_never_be_made_is_no_passing_fault(reason: str) -> None:
     assert not aws.is_passing_fault(cancelled("ThrottlingError", reason))
     assert not aws.is_passing_fault(cancelled(reason))
+
+
+def test_a_write_to_what_a_transaction_holds_may_be_made_later() -> None:
+    said = {"Error": {"Code": "TransactionConflictException"}, "ResponseMetadata": {"HTTPStatusCode": 400}}
+    assert aws.is_passing_fault(aws.ClientError(said, "UpdateItem"))

@@ -1,0 +1,59 @@
+"""Another's transaction holds an item for a moment: a write to it is tried again, and then refused in passing."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from chalicelib.core import aws
+from chalicelib.core.table import transact
+from chalicelib.users import USERS
+from local.faults import CONFLICTS
+from local.machine import Machine
+from tests.journeys.gateway import call
+from tests.journeys.ledger import settled
+from tests.journeys.user import User
+
+
+@pytest.fixture
+def users_table(machine: Machine, function: pytest.MonkeyPatch) -> Iterator[str]:
+    yield machine.environment["USERS_TABLE"]
+    CONFLICTS.clear()
+
+
+def test_a_write_is_made_once_the_item_is_free(machine: Machine, users_table: str) -> None:
+    ann = User.new(machine.api_url, "Ann")
+    settled(machine)
+    CONFLICTS.add(users_table, 3)
+    answer = call("PATCH /auth/profile", ann.headers, {"name": "Ann Other"})
+    assert (answer.status, answer.body["profile"]["name"]) == (200, "Ann Other")
+    assert CONFLICTS.clear() == 0
+
+
+def test_of_an_item_that_stays_held_its_writer_is_told_to_come_back(machine: Machine, users_table: str) -> None:
+    ann = User.new(machine.api_url, "Ann")
+    CONFLICTS.add(users_table, 1000)
+    answer = call("PATCH /auth/profile", ann.headers, {"name": "Ann Other"})
+    assert (answer.status, answer.body["error"]["code"]) == (503, "UNAVAILABLE")
+    assert answer.headers["Retry-After"]
+    assert CONFLICTS.clear() > 900, "it is not tried for ever"
+
+
+def test_every_kind_of_write_is_tried_again(users_table: str) -> None:
+    item = {"userId": "held", "role": "USER", "email": "held@example.com"}
+    for write in (
+        lambda: USERS.create(item),
+        lambda: USERS.put(item),
+        lambda: USERS.update("held", change={"name": "Held"}),
+        lambda: USERS.count("held", {"requests": 9}, {"name": "Held"}),
+        lambda: transact(USERS.setting(USERS.key("held"), {"name": "Held"}, where={"userId": "held"})),
+        lambda: USERS.delete("held"),
+    ):
+        CONFLICTS.add(users_table, 2)
+        write()
+        assert CONFLICTS.clear() == 0
+        CONFLICTS.add(users_table, 1000)
+        with pytest.raises(aws.ClientError) as refused:
+            write()
+        assert aws.is_passing_fault(refused.value)
+        CONFLICTS.clear()
+    assert USERS.get("held") is None
