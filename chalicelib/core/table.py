@@ -24,8 +24,7 @@ _MOST_LOOKED_AT = 1000
 class ConditionFailedError(Exception):
     """A conditional write found the item in another state; nothing was written.
 
-    Of a transaction, `writes` are the places of those that did. `item` is what was found, in DynamoDB's typed form,
-    where the write asked for it.
+    Of a transaction, `writes` are the places of those that did; `item` is what was found, typed, if asked for.
     """
 
     def __init__(self, writes: Iterable[int] = (), item: Mapping[str, Any] | None = None) -> None:
@@ -297,6 +296,5 @@ def _written(operation: str, **arguments: Any) -> Item:
         except aws.ClientError as error:
             if _failed(error) or not aws.is_conflict(error):
                 raise
-        longest = min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2**attempt)
-        time.sleep(random.uniform(0, longest))  # noqa: S311
+        time.sleep(random.uniform(0, min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2**attempt)))  # noqa: S311
     return dict(write(**arguments))
