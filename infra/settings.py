@@ -18,15 +18,18 @@ LOCAL_ENDPOINT = f"http://127.0.0.1:{LOCAL_PORT}"
 def apply(stage: str) -> None:
     """Puts the stage's environment under this process's own, which wins: AWS_ENDPOINT_URL may name another port.
 
-    The stage of the machine of one is at the embedded AWS's usual port where the process says nothing of it.
+    The stage of the machine of one is at the embedded AWS's usual port where the process says nothing of it; any other
+    one is in the region that its settings name.
 
     Raises:
-        SystemExit: there is no such stage.
+        ValueError: there is no such stage.
     """
     written = with_stage(stage)
     of_stage = written["stages"][stage].get("environment_variables", {})
     if stage == LOCAL_STAGE:
         os.environ.setdefault("AWS_ENDPOINT_URL", LOCAL_ENDPOINT)
+    elif "STEP_FUNCTIONS_ARN" in of_stage:
+        os.environ.setdefault("AWS_DEFAULT_REGION", of_stage["STEP_FUNCTIONS_ARN"].split(":")[3])
     for name, value in {**written.get("environment_variables", {}), **of_stage, "STAGE": stage}.items():
         os.environ.setdefault(name, value)
 
@@ -35,11 +38,11 @@ def with_stage(stage: str) -> dict[str, Any]:
     """All of config.json, which has that stage.
 
     Raises:
-        SystemExit: there is no such stage.
+        ValueError: there is no such stage.
     """
     written: dict[str, Any] = json.loads(CONFIG.read_text())
     if stage not in written["stages"]:
-        raise SystemExit(f"There is no stage {stage} in {CONFIG.name}; it has {', '.join(written['stages'])}.")
+        raise ValueError(f"{CONFIG.name} has no stage {stage!r}; it has {', '.join(written['stages'])}.")
     return written
 
 

@@ -101,3 +101,15 @@ def _token(api: str) -> str | None:
         answer = requests.post(f"{api}/auth/signin", json={"email": USER, "password": PASSWORD}, timeout=30)
         return str(answer.json()["accessToken"])
     return None
+
+
+@pytest.mark.parametrize("command", [["deploy", "--stage", "prod"], ["package", "--stage", "prod", "packaged"]])
+def test_chalice_alone_cannot_deploy_a_fresh_checkout_and_says_what_can(project: Path, command: list[str]) -> None:
+    chalice = str(Path(sys.executable).with_name("chalice"))
+    nobody = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "us-east-1"}
+    told = subprocess.run(
+        [chalice, *command], cwd=project, env={**os.environ, **nobody}, capture_output=True, text=True, timeout=60
+    )
+    assert told.returncode != 0
+    assert told.stderr.count("\n") == 1
+    assert "run `python -m infra deploy --stage prod`" in told.stderr
