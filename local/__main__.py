@@ -1,4 +1,4 @@
-"""python -m local: run | aws | invoke | demo."""
+"""python -m local: run | aws | invoke | demo | sample."""
 
 import argparse
 import compileall
@@ -83,6 +83,9 @@ def _parser() -> argparse.ArgumentParser:
     invoke.add_argument("name", help="a function of app.py, such as validation")
     invoke.add_argument("event", nargs="?", default="{}", help="the event, as JSON")
     invoke.set_defaults(command=_invoke)
+    drawn = commands.add_parser("sample", help="draw a picture of 12 megapixels to try things with")
+    drawn.add_argument("file", type=Path, help="where to write it, as a JPEG")
+    drawn.set_defaults(command=_draw)
     commands.add_parser("demo", help="send photos through a running Darkroom", add_help=False)
     return parser
 
@@ -175,6 +178,15 @@ def _invoke(options: argparse.Namespace) -> int:
         raise MachineError(f"{endpoint} cannot invoke {options.name}: {fault}") from None
     print(json.dumps(json.loads(answer["Payload"].read() or b"null")))
     return 1 if "FunctionError" in answer else 0
+
+
+def _draw(options: argparse.Namespace) -> int:
+    sample = importlib.import_module("local.sample")
+    try:
+        options.file.write_bytes(sample.jpeg())
+    except OSError as fault:
+        raise MachineError(f"{options.file} cannot be written: {fault.strerror}") from None
+    return 0
 
 
 def _logs(options: argparse.Namespace) -> Path | None:
