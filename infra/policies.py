@@ -309,6 +309,13 @@ def of_function(config: Mapping[str, Any], stage: str, function: str) -> dict[st
     return {name: value for each in _nearer(config, stage, function) for name, value in each.items()}
 
 
+def timeouts(config: Mapping[str, Any], stage: str) -> dict[str, int]:
+    """By function, the seconds that Lambda lets it run."""
+    return {
+        name: int(of_function(config, stage, name)["lambda_timeout"]) for name in config.get("lambda_functions", ())
+    }
+
+
 def _nearer(config: Mapping[str, Any], stage: str, function: str) -> list[Mapping[str, Any]]:
     """Where Chalice looks for a function's settings, the nearest last."""
     of_stage = config["stages"][stage]

@@ -13,7 +13,7 @@ from typing import Any, Self
 import boto3
 from botocore.config import Config
 
-from infra import delivery, template
+from infra import delivery, policies, template, timing
 from infra.delivery import AsyncDelivery, RuleDelivery, StreamDelivery
 from infra.pipeline import PIPELINE
 from infra.pipeline import ROLE as PIPELINE_ROLE
@@ -186,7 +186,9 @@ class Machine:
         )
         parameters = {"Stage": self._stage, "BucketSuffix": "machine"}
         pseudo = {"AWS::Region": REGION, "AWS::AccountId": ACCOUNT, "AWS::Partition": "aws"}
-        self.made = provision(template.load(self._resources), parameters, self.client, pseudo)
+        config = json.loads((self._project / ".chalice" / "config.json").read_text())
+        timed = timing.timed(template.load(self._resources), policies.timeouts(config, self._stage))
+        self.made = provision(timed, parameters, self.client, pseudo)
         self._store_settings()
         if sender := self.environment.get("SENDER_EMAIL"):
             self.client("ses").verify_email_identity(EmailAddress=sender)
@@ -225,8 +227,6 @@ class Machine:
 
     def _give_rights(self) -> None:
         """Each function gets the role that deploy would give it: nothing runs here that would be refused in AWS."""
-        from infra import policies
-
         pool = self.made["UserPool"].ref if "UserPool" in self.made else policies.NO_POOL
         for spec in self.manifest["functions"]:
             declared = self.manifest["declared"].get(spec["name"])

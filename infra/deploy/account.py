@@ -3,8 +3,11 @@
 import json
 from collections.abc import Iterator
 
+from botocore.exceptions import ClientError
+
+from infra import policies, stages, template, timing
 from infra.deploy import functions
-from infra.deploy.errors import RefusedError
+from infra.deploy.errors import RefusedError, code_of
 from infra.deploy.target import Target
 
 # Lambda keeps so many executions for functions without a reservation ("Understanding Lambda function scaling"). An
@@ -22,8 +25,31 @@ def check(target: Target) -> None:
     """Raises:
     RefusedError: the account or Lambda would refuse what the stage asks for.
     """
+    _check_pipeline(target)
     _check_environments(target)
     _check_concurrency(target)
+
+
+def _check_pipeline(target: Target) -> None:
+    """A state machine cannot become another kind, nor can CloudFormation replace one that has a name."""
+    try:
+        timed = timing.timed(template.load(), policies.timeouts(target.config, target.stage))
+    except timing.TooLongError as error:
+        raise RefusedError(f"{error} Shorten them, and deploy again.") from None
+    wanted = timed["Resources"][timing.MACHINE]["Properties"]["StateMachineType"]
+    arn = stages.arn_of(stages.resources()[timing.MACHINE], target.place)
+    try:
+        stands = target.client("stepfunctions").describe_state_machine(stateMachineArn=arn)["type"]
+    except ClientError as error:
+        if code_of(error) != "StateMachineDoesNotExist":
+            raise
+        return
+    if stands != wanted:
+        raise RefusedError(
+            f"With these timeouts the state machine of {target.stage} has to be {wanted}, and it is {stands}: AWS "
+            "cannot change that. Keep the timeouts of validation, resize and watermark on one side of five minutes "
+            f"in all, or `python -m infra destroy --stage {target.stage}` (data stays) and deploy again."
+        )
 
 
 def _check_environments(target: Target) -> None:

@@ -131,6 +131,20 @@ def test_a_stage_in_a_network_of_its_own(aws: Aws, checkout: Checkout) -> None:
 
 
 @_GROUP
+def test_timeouts_that_want_another_kind_of_state_machine_are_refused_where_one_stands(dev: Dev) -> None:
+    file = dev.checkout.folder / ".chalice" / "config.json"
+    before = file.read_text()
+    config = json.loads(before)
+    for name in STEPS:
+        config["lambda_functions"][name]["lambda_timeout"] = 300
+    file.write_text(json.dumps(config))
+    run = dev.checkout.run("-m", "infra", "deploy", "--stage", "dev", "--yes")
+    file.write_text(before)
+    assert run.returncode == 2, run.stdout + run.stderr
+    assert "has to be STANDARD, and it is EXPRESS" in run.stderr
+
+
+@_GROUP
 def test_traces_that_are_switched_off_are_off(dev: Dev) -> None:
     file = dev.checkout.folder / ".chalice" / "config.json"
     before = file.read_text()
