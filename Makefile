@@ -36,9 +36,9 @@ policies: $(VENV)/ready ## each function's IAM policy, made of what it declares
 	@$(BIN)/python -m infra policies
 
 iam-report: $(VENV)/ready ## declared rights beside those that the journey tests use
-	@mkdir -p .darkroom && rm -f .darkroom/rights.jsonl
-	RIGHTS_COLLECTED=.darkroom/rights.jsonl $(BIN)/python -m pytest tests/journeys -n 2 --dist loadgroup -m "not slow" $(ARGS)
-	@$(BIN)/python -m infra iam-report .darkroom/rights.jsonl
+	@rm -f $(VENV)/rights.jsonl
+	RIGHTS_COLLECTED=$(VENV)/rights.jsonl $(BIN)/python -m pytest tests/journeys -n 2 --dist loadgroup -m "not slow" $(ARGS)
+	@$(BIN)/python -m infra iam-report $(VENV)/rights.jsonl
 
 bench: $(VENV)/ready ## side-by-side benchmarks
 	$(BIN)/python -m bench $(ARGS)
@@ -49,7 +49,7 @@ requirements: $(VENV)/ready ## pin anew what pyproject.toml asks for
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-header --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
 
 clean: ## remove what was made here
-	rm -rf $(VENV) .darkroom demo-output .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) demo-output .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/ready: requirements.txt requirements-dev.txt

@@ -17,8 +17,8 @@ from botocore.config import Config
 
 from bench._calls import Recorder, cpu_seconds, stored_bytes
 from bench._taken import Function, Taken, is_billed, taken
-from infra.settings import CONFIG
-from local.machine import ROOT, Machine
+from infra.settings import CONFIG, ROOT
+from local.machine import Machine
 from tests.journeys.user import User
 from tests.proxy_event import proxy_event
 

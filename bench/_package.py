@@ -10,7 +10,7 @@ from chalice.deploy.packager import AppOnlyDeploymentPackager, DependencyBuilder
 from chalice.utils import UI, OSUtils
 
 from infra.deploy import packages
-from local.machine import ROOT
+from infra.settings import ROOT
 
 # Pillow's wheels ask for glibc 2.27. Lambda has 2.34 from Python 3.12 on, and 2.26 before (Chalice's own table).
 _PYTHON = max(sys.version_info[:2], (3, 12))

@@ -20,8 +20,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from bench import _package
+from infra.settings import ROOT
 from local.functions import plain_environment
-from local.machine import ROOT
 
 TARGET_RATIO, TARGET_ZIP, TARGET_LAYER = 1.3, 200_000, 60_000_000
 IMPORTS = 5

@@ -24,7 +24,8 @@ from bench._ours import Ours, import_seconds
 from bench._taken import MILLION, Assumed, Taken, traces_begun, units, workflow_seconds
 from infra.cost import LOAD, Units
 from infra.prices import PRICES, READ, REGION, priced
-from local.machine import ROOT, Machine
+from infra.settings import ROOT
+from local.machine import Machine
 from tests import pictures
 
 TARGET_DOLLARS, TARGET_RATIO = 75.0, 0.35

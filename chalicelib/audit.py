@@ -103,6 +103,26 @@ def note(execution: Execution, source: str, request_id: str) -> None:
         alerts.report(error, "audit")
 
 
+def noting(operation: str, target: Mapping[str, Any], source: str, moment: str) -> dict[str, Any]:
+    """The write, for a transaction, that hands in what an operator did with credentials of AWS.
+
+    `source` is the ARN of the operator's identity, `moment` ISO 8601 in UTC.
+    """
+    return INBOX.creating(
+        {
+            "id": records.new_id("aud"),
+            "timestamp": moment,
+            "userId": None,
+            "keyId": None,
+            "operation": operation,
+            "target": dict(target),
+            "outcome": "ok",
+            "source": source,
+            "requestId": "",
+        }
+    )
+
+
 def _entry(execution: Execution, source: str, request_id: str) -> dict[str, Any]:
     return {
         "id": records.new_id("aud"),

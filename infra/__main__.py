@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from infra import audit, iam_report, manifest, policies, rights, stages, template
+from infra import administrators, audit, iam_report, manifest, policies, rights, settings, stages, template
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -22,9 +22,11 @@ def main(arguments: list[str] | None = None) -> int:
         return iam_report.report(iam_report.granted(_declared(), stages.read()), asked.record)
     elif asked.command in ("deploy", "destroy"):
         return _deploy(asked)
+    elif asked.command == "admin":
+        return administrators.run(asked)
     else:
         try:
-            audit.use_stage(asked.stage)
+            settings.apply(asked.stage)
         except ValueError as error:
             print(error, file=sys.stderr)
             return 2
@@ -54,6 +56,17 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("policies", help="each function's IAM policy, made of what it declares")
     report = commands.add_parser("iam-report", help="declared rights beside used ones; exit code 1 where they differ")
     report.add_argument("record", type=Path, nargs="?", default=iam_report.RECORD, help="of which runs (make run's)")
+    admin = commands.add_parser("admin", help="who administers a stage: grant, revoke, list; each change is audited")
+    wishes = admin.add_subparsers(dest="admin", required=True)
+    for wish, meaning in (
+        ("grant", "make an account an administrator, by its address"),
+        ("revoke", "make it an ordinary one again"),
+        ("list", "all administrators"),
+    ):
+        each = wishes.add_parser(wish, help=meaning)
+        if wish != "list":
+            each.add_argument("email")
+        each.add_argument("--stage", required=True)
     trail = commands.add_parser("audit", help="the audit trail").add_subparsers(dest="audit", required=True)
     verify = trail.add_parser("verify", help="read all of it and name each break; exit code 1 if there is one")
     verify.add_argument("--stage", default="local", help="whose settings of .chalice/config.json to take (local)")

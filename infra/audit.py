@@ -4,34 +4,15 @@ What the chain cannot tell is whether somebody who may write the whole table mad
 batch's end stands in the log too (AUDIT_APPENDED): give one of those, or what an earlier run printed, as `known`.
 """
 
-import json
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any
 
 from chalicelib.audit import DIGITS, HEAD, NOTHING, TRAIL, Head, hash_of
 from chalicelib.core import aws
 
-CONFIG = Path(__file__).resolve().parent.parent / ".chalice" / "config.json"
-
 _AT_ONCE = 500
-
-
-def use_stage(stage: str) -> None:
-    """Makes the stage's settings this process's; those that it has already, AWS_ENDPOINT_URL among them, stand.
-
-    Raises:
-        ValueError: there is no such stage.
-    """
-    config = json.loads(CONFIG.read_text())
-    if stage not in config["stages"]:
-        raise ValueError(f"{CONFIG.name} has no stage {stage!r}; it has {', '.join(config['stages'])}")
-    own = config["stages"][stage].get("environment_variables", {})
-    for name, value in {"STAGE": stage, **config.get("environment_variables", {}), **own}.items():
-        os.environ.setdefault(name, value)
 
 
 @dataclass

@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 from infra import pipeline, policies
 from infra.pipeline import PIPELINE
 from infra.rights import Declared
+from infra.settings import state_folder
 from infra.stages import Place
 
 # Where `make run` leaves its logs.
-RECORD = Path(__file__).parents[1] / ".darkroom" / "logs" / "rights.jsonl"
+RECORD = state_folder() / "logs" / "rights.jsonl"
 STAGE = "local"
 
 

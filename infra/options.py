@@ -28,6 +28,7 @@ class Options:
     provisioned_concurrency: Mapping[str, int]
     reserved_concurrency: Mapping[str, int]
     operators_email: str
+    accounts_email: str
     daily_spend_dollars: float
     images_a_month: int
     requests_a_month: int
@@ -64,7 +65,7 @@ class Options:
 
 
 _INTEGERS = {"log_retention_days", "throttle_rate", "throttle_burst", "images_a_month", "requests_a_month"}
-_TEXTS = {"operators_email", "vpc_id"}
+_TEXTS = {"operators_email", "accounts_email", "vpc_id"}
 _LISTS = {"subnet_ids", "route_table_ids"}
 _COUNTS = {"provisioned_concurrency", "reserved_concurrency"}
 

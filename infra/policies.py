@@ -8,7 +8,6 @@ the API does is told here, and what Lambda itself needs of a function's role.
 
 import functools
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -43,18 +42,26 @@ _ACTIONS = {
 }
 # IAM has no such action: it asks for those of the writes within.
 _NO_ACTIONS = {"dynamodb:TransactWriteItems"}
-# SES asks for one of the identities that it may know a sender by, whichever is verified.
+# SES asks for a configuration set only where the sender's identity has one by default.
 ONE_OF = {"ses:SendRawEmail"}
 _OF_BUCKETS = {"s3:ListBucket", "s3:ListBucketVersions"}
 # What is on a table's indexes, and not on itself.
 _OF_INDEXES = {"dynamodb:QueryIndex": "dynamodb:Query"}
-# What AWS lets nobody name a resource for.
+# When Lambda makes a function in a network, it tests the role for these without a resource: on a list of ARNs they are
+# denied, and the function cannot be made (AWS Lambda, "Giving Lambda functions access to resources in an Amazon VPC").
+_TESTED_WITHOUT_RESOURCE = {
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+}
+# The actions that are allowed on "*": AWS takes no ARN for them.
 NAMELESS = {
+    *_TESTED_WITHOUT_RESOURCE,
     "cloudwatch:PutMetricData",
     "cloudwatch:GetMetricData",
     "dynamodb:ListStreams",
-    "ec2:DescribeNetworkInterfaces",
-    "ec2:DescribeSubnets",
     "xray:PutTelemetryRecords",
     "xray:PutTraceSegments",
 }
@@ -85,7 +92,7 @@ OF_LAMBDA = {
     "Logs",
     "Tracing",
     "Network",
-    "NetworkSeen",
+    "NetworkOfLambda",
     "Polled",
     "PolledStream",
     "Streams",
@@ -166,7 +173,7 @@ class _Maker:
         sid = "".join(part.capitalize() for part in variable.split("_"))
         for suffix, some, resources in self._split(variable, named, actions):
             if some and resources:
-                yield _statement(sid + suffix, some, resources)
+                yield _statement(sid + suffix, some, resources) | _condition(some, named)
 
     def _split(self, variable: str, named: str, actions: set[str]) -> list[tuple[str, set[str], list[str]]]:
         """By resource: a suffix of the statement's name, the actions, the ARNs."""
@@ -202,8 +209,8 @@ class _Maker:
             name = named.replace("{stage}", self._place.stage)
             return [f"arn:aws:secretsmanager:{self._at}:secret:{name}-??????"]
         if service == "ses":
-            # SES knows an address by itself or by its domain.
-            return [f"arn:aws:ses:{self._at}:identity/{each}" for each in (named, named.rpartition("@")[2])]
+            # In the sandbox SES asks for the recipient's identity as well. The sender is held by a condition.
+            return [f"arn:aws:ses:{self._at}:{each}/*" for each in ("identity", "configuration-set")]
         raise ValueError(f"{named!r} names no resource of {service} that a policy can be written for.")
 
     def _keys(self, variable: str, action: str = "") -> list[str]:
@@ -249,15 +256,12 @@ class _Maker:
             yield _statement("Undelivered", {"sqs:SendMessage"}, arns)
 
     def _network(self, subnets: Iterable[str], groups: Iterable[str]) -> Iterator[Statement]:
-        """Lambda ties a function to a network in the function's name; the function's own code may not."""
+        """Lambda ties a function to a network with the function's role; the function's own code may not."""
         named = [f"subnet/{each}" for each in subnets] + [f"security-group/{each}" for each in groups]
-        changes = {f"ec2:{verb}NetworkInterface" for verb in ("Create", "Delete")}
-        changes |= {f"ec2:{verb}PrivateIpAddresses" for verb in ("Assign", "Unassign")}
         arns = [f"arn:aws:ec2:{self._at}:{each}" for each in ["network-interface/*", *named]]
         not_by_code = {"Condition": {"Null": {"lambda:SourceFunctionArn": "true"}}}
-        yield _statement("Network", changes, arns) | not_by_code
-        seen = {"ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"}
-        yield _statement("NetworkSeen", seen, ["*"]) | not_by_code
+        yield _statement("Network", {"ec2:CreateNetworkInterface"}, arns) | not_by_code
+        yield _statement("NetworkOfLambda", _TESTED_WITHOUT_RESOURCE, ["*"]) | not_by_code
 
     def on_key(self, key: str, made: Iterable[Statement]) -> Iterator[Statement]:
         """What is encrypted under the customer's key asks for rights on that too, beside the statements `made`."""
@@ -282,6 +286,13 @@ def _statement(sid: str, actions: Iterable[str], resources: list[str]) -> Statem
     return {"Sid": sid, "Effect": "Allow", "Action": sorted(actions), "Resource": resources}
 
 
+def _condition(actions: set[str], named: str) -> dict[str, Any]:
+    """The condition of a statement on what a setting names; none but for mail."""
+    if not all(action.startswith("ses:") for action in actions):
+        return {}
+    return {"Condition": {"StringEquals": {"ses:FromAddress": named}}}
+
+
 def lambda_name(function: str, stage: str) -> str:
     """What Chalice calls a function in AWS."""
     return f"darkroom-{stage}" + ("" if function == API else f"-{function}")
@@ -296,6 +307,13 @@ def environment(config: Mapping[str, Any], stage: str, function: str) -> dict[st
 def of_function(config: Mapping[str, Any], stage: str, function: str) -> dict[str, Any]:
     """What else holds for a function."""
     return {name: value for each in _nearer(config, stage, function) for name, value in each.items()}
+
+
+def timeouts(config: Mapping[str, Any], stage: str) -> dict[str, int]:
+    """By function, the seconds that Lambda lets it run."""
+    return {
+        name: int(of_function(config, stage, name)["lambda_timeout"]) for name in config.get("lambda_functions", ())
+    }
 
 
 def _nearer(config: Mapping[str, Any], stage: str, function: str) -> list[Mapping[str, Any]]:
@@ -329,19 +347,3 @@ def write(declared: Mapping[str, Declared], config: Mapping[str, Any]) -> int:
         if standing.get(name) != text:
             (FOLDER / name).write_text(text)
     return len({name for name in standing.keys() | wanted.keys() if standing.get(name) != wanted.get(name)})
-
-
-def allows(policy: Mapping[str, Any], action: str, resource: str) -> tuple[str, str] | None:
-    """The name of the statement and the ARN pattern by which a policy of ours allows it, or None."""
-    for statement in policy["Statement"]:
-        if action in statement["Action"]:
-            for pattern in statement["Resource"]:
-                if _pattern(pattern).fullmatch(resource):
-                    return str(statement["Sid"]), str(pattern)
-    return None
-
-
-@functools.cache
-def _pattern(text: str) -> re.Pattern[str]:
-    """IAM's wildcards: any characters, and any one."""
-    return re.compile(re.escape(text).replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL)

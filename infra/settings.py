@@ -1,21 +1,35 @@
 """A stage's settings as .chalice/config.json states them, for the commands that act on that stage."""
 
+import hashlib
 import json
 import os
 from pathlib import Path
 from typing import Any
 
-CONFIG = Path(__file__).parents[1] / ".chalice" / "config.json"
+ROOT = Path(__file__).resolve().parents[1]
+CONFIG = ROOT / ".chalice" / "config.json"
+
+# Where the embedded AWS is, and the addresses of its queues in config.json begin, unless a port was asked for.
+LOCAL_STAGE = "local"
+LOCAL_PORT = 4566
+LOCAL_ENDPOINT = f"http://127.0.0.1:{LOCAL_PORT}"
 
 
 def apply(stage: str) -> None:
     """Puts the stage's environment under this process's own, which wins: AWS_ENDPOINT_URL may name another port.
 
+    The stage of the machine of one is at the embedded AWS's usual port where the process says nothing of it; any other
+    one is in the region that its settings name.
+
     Raises:
-        SystemExit: there is no such stage.
+        ValueError: there is no such stage.
     """
     written = with_stage(stage)
     of_stage = written["stages"][stage].get("environment_variables", {})
+    if stage == LOCAL_STAGE:
+        os.environ.setdefault("AWS_ENDPOINT_URL", LOCAL_ENDPOINT)
+    elif "STEP_FUNCTIONS_ARN" in of_stage:
+        os.environ.setdefault("AWS_DEFAULT_REGION", of_stage["STEP_FUNCTIONS_ARN"].split(":")[3])
     for name, value in {**written.get("environment_variables", {}), **of_stage, "STAGE": stage}.items():
         os.environ.setdefault(name, value)
 
@@ -24,9 +38,18 @@ def with_stage(stage: str) -> dict[str, Any]:
     """All of config.json, which has that stage.
 
     Raises:
-        SystemExit: there is no such stage.
+        ValueError: there is no such stage.
     """
     written: dict[str, Any] = json.loads(CONFIG.read_text())
     if stage not in written["stages"]:
-        raise SystemExit(f"There is no stage {stage} in {CONFIG.name}; it has {', '.join(written['stages'])}.")
+        raise ValueError(f"{CONFIG.name} has no stage {stage!r}; it has {', '.join(written['stages'])}.")
     return written
+
+
+def state_folder() -> Path:
+    """Where commands that run on this machine write: outside of the checkout, which Chalice's reloader watches.
+
+    One folder a checkout, by the XDG Base Directory Specification.
+    """
+    base = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    return base / "darkroom" / f"{ROOT.name}-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]}"

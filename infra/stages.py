@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import botocore.session
+
 from infra import template
 from infra.rights import API
 from infra.settings import CONFIG
@@ -193,6 +195,12 @@ def written(value: Any, indent: int = 0) -> str:
     return "{\n" + ",\n".join(entries) + "\n" + " " * indent + "}"
 
 
+def check_partition(region: str) -> None:
+    """Raises ValueError for a region whose ARNs and addresses are not those that policies and template are made for."""
+    if botocore.session.get_session().get_partition_for_region(region) != "aws":
+        raise ValueError(f"Darkroom runs in AWS's ordinary regions, not in GovCloud, China or others apart: {region}")
+
+
 def place(stage: str, region: str, account: str, suffix: str | None = None) -> Place:
     """A place whose buckets bear the account's number unless told otherwise.
 
@@ -206,6 +214,7 @@ def place(stage: str, region: str, account: str, suffix: str | None = None) -> P
         raise ValueError(f"An account of AWS is 12 digits: {account!r}")
     if re.fullmatch(r"[a-z]{2}(-[a-z]+)+-\d", region) is None:
         raise ValueError(f"A region of AWS looks like eu-west-1: {region!r}")
+    check_partition(region)
     if re.fullmatch(r"[a-z0-9][a-z0-9-]{1,23}", suffix) is None:
         raise ValueError(f"A suffix of buckets is 2 to 24 of a-z, 0-9 and -: {suffix!r}")
     return Place(stage, region, account, suffix)

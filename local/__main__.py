@@ -1,6 +1,7 @@
-"""python -m local: run | aws | invoke | demo."""
+"""python -m local: run | aws | invoke | demo | sample."""
 
 import argparse
+import compileall
 import contextlib
 import importlib
 import json
@@ -11,11 +12,11 @@ import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from infra.settings import LOCAL_ENDPOINT, LOCAL_PORT, ROOT
 from local.accounts import ADMIN, PASSWORD, USER
 from local.errors import MachineError
-from local.machine import LOGS, ROOT, Machine
+from local.machine import LOGS, Machine
 
-AWS_PORT = 4566
 API_PORT = 8000
 
 
@@ -73,16 +74,18 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="command")
     run = commands.add_parser("run", help="everything: embedded AWS, resources, workers, API, two accounts")
     run.add_argument("--port", type=_port, default=API_PORT, help="the API's port; 0 for any free one")
-    run.add_argument("--no-partner", action="store_true", help="without the stand-in for the external API")
     _embedded(run)
     run.set_defaults(command=_run)
-    aws = commands.add_parser("aws", help="the embedded AWS with resources and workers, for `chalice local` by hand")
+    aws = commands.add_parser("aws", help="all of it but the API, for `chalice local` by hand")
     _embedded(aws)
     aws.set_defaults(command=_aws)
     invoke = commands.add_parser("invoke", help="call a function through the Lambda API at AWS_ENDPOINT_URL")
     invoke.add_argument("name", help="a function of app.py, such as validation")
     invoke.add_argument("event", nargs="?", default="{}", help="the event, as JSON")
     invoke.set_defaults(command=_invoke)
+    drawn = commands.add_parser("sample", help="draw a picture of 12 megapixels to try things with")
+    drawn.add_argument("file", type=Path, help="where to write it, as a JPEG")
+    drawn.set_defaults(command=_draw)
     commands.add_parser("demo", help="send photos through a running Darkroom", add_help=False)
     return parser
 
@@ -94,9 +97,10 @@ def _port(text: str) -> int:
 
 
 def _embedded(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--aws-port", type=_port, default=AWS_PORT, help="the embedded AWS's port; 0 for any free one")
+    parser.add_argument("--aws-port", type=_port, default=LOCAL_PORT, help="the embedded AWS's port; 0 for any free")
+    parser.add_argument("--no-partner", action="store_true", help="without the stand-in for the external API")
     parser.add_argument(
-        "--verbose", action="store_true", help=f"print what the functions log, instead of {LOGS.relative_to(ROOT)}/"
+        "--verbose", action="store_true", help=f"print what the functions log, instead of writing it to {LOGS}"
     )
 
 
@@ -109,11 +113,8 @@ def _run(options: argparse.Namespace) -> int:
                 partner=not options.no_partner,
                 logs=_logs(options),
             ) as machine:
-                print(f"Embedded AWS: {machine.aws_url}")
                 print(f"Darkroom is ready: {machine.api_url}")
-                print(f"Accounts: {USER} and {ADMIN}, password {PASSWORD}")
-                if machine.partner_url:
-                    print(f"Stand-in partner: {machine.partner_url}")
+                _say_where(machine)
                 print("Locally any verification code works. Ctrl-C stops everything.", flush=True)
                 asked.wait()
         except _AskedEarlyError:
@@ -122,22 +123,33 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _aws(options: argparse.Namespace) -> int:
+    _compile()
     with _stop_asked_for() as asked:
         try:
-            with Machine(aws_port=options.aws_port, api=False, logs=_logs(options)) as machine:
-                print(f"Embedded AWS: {machine.aws_url}")
-                print(f"Next, in another terminal: {_next(machine.aws_url)}", flush=True)
+            with Machine(
+                aws_port=options.aws_port, api=False, partner=not options.no_partner, logs=_logs(options)
+            ) as machine:
+                _say_where(machine)
+                print("Next, in another terminal:")
+                print(f"  AWS_ENDPOINT_URL={machine.aws_url} .venv/bin/chalice local --stage local", flush=True)
                 asked.wait()
         except _AskedEarlyError:
             pass
     return 0
 
 
-def _next(aws_url: str) -> str:
-    if aws_url.endswith(f":{AWS_PORT}"):
-        return "chalice local --stage local --no-autoreload"
-    # Chalice lets the address in .chalice/config.json win over the environment.
-    return f"AWS_ENDPOINT_URL={aws_url} python -m local invoke NAME (chalice local expects port {AWS_PORT})"
+def _compile() -> None:
+    """Has all bytecode written now: Chalice's reloader restarts at every file that is written in the project later."""
+    for folder in ("chalicelib", "infra", "local"):
+        compileall.compile_dir(ROOT / folder, quiet=2)
+    compileall.compile_file(ROOT / "app.py", quiet=2)
+
+
+def _say_where(machine: Machine) -> None:
+    print(f"Embedded AWS: {machine.aws_url}")
+    print(f"Accounts: {USER} and {ADMIN}, password {PASSWORD}")
+    if machine.partner_url:
+        print(f"Stand-in partner: {machine.partner_url}")
 
 
 def _invoke(options: argparse.Namespace) -> int:
@@ -145,7 +157,7 @@ def _invoke(options: argparse.Namespace) -> int:
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
 
-    endpoint = os.environ.get("AWS_ENDPOINT_URL", f"http://127.0.0.1:{AWS_PORT}")
+    endpoint = os.environ.get("AWS_ENDPOINT_URL", LOCAL_ENDPOINT)
     environment = json.loads((ROOT / ".chalice" / "config.json").read_text())
     local = environment["stages"]["local"]["environment_variables"]
     client = boto3.client(
@@ -166,6 +178,15 @@ def _invoke(options: argparse.Namespace) -> int:
         raise MachineError(f"{endpoint} cannot invoke {options.name}: {fault}") from None
     print(json.dumps(json.loads(answer["Payload"].read() or b"null")))
     return 1 if "FunctionError" in answer else 0
+
+
+def _draw(options: argparse.Namespace) -> int:
+    sample = importlib.import_module("local.sample")
+    try:
+        options.file.write_bytes(sample.jpeg())
+    except OSError as fault:
+        raise MachineError(f"{options.file} cannot be written: {fault.strerror}") from None
+    return 0
 
 
 def _logs(options: argparse.Namespace) -> Path | None:

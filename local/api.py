@@ -38,6 +38,8 @@ MISDIRECTED: Refusal = (
     "MISDIRECTED_REQUEST",
     "This machine does not answer to that Host: ask it as localhost, 127.0.0.1 or [::1].",
 )
+# A path or method that the API does not have, with an Authorization header: API Gateway takes that for a signature.
+UNSIGNED: Refusal = (403, "InvalidRequestError", "INVALID_REQUEST", "The request is not valid.")
 NOT_FOUND: Refusal = (404, "NotFoundError", "NOT_FOUND", "There is no such route.")
 TOO_LARGE: Refusal = (413, "TooLargeError", "TOO_LARGE", "The request is too large.")
 BROKEN: Refusal = (500, "UnexpectedError", "UNKNOWN_ERROR", "Something went wrong on our side.")
@@ -80,7 +82,7 @@ class Handler(ChaliceRequestHandler):
             self._refuse(refused.refusal)
             return
         if not self._is_route():
-            self._refuse(NOT_FOUND)
+            self._refuse(UNSIGNED if "Authorization" in self.headers else NOT_FOUND)
             return
         try:
             super()._generic_handle()
@@ -121,11 +123,12 @@ class Handler(ChaliceRequestHandler):
         return bytes(body) or None
 
     def _is_route(self) -> bool:
+        """Whether the API has that path and, as API Gateway looks at both together, that method of it."""
         try:
-            self.local_gateway.event_converter._route_matcher.match_route(self.path)
+            matched = self.local_gateway.event_converter._route_matcher.match_route(self.path)
         except ValueError:
             return False
-        return True
+        return self.command in ("OPTIONS", *self.local_gateway._app_object.routes[matched.route])
 
     def _refuse(self, refusal: Refusal) -> None:
         status, kind, code, message = refusal
@@ -140,6 +143,11 @@ class Handler(ChaliceRequestHandler):
         if self.close_connection:
             headers["Connection"] = "close"
         self._send_http_response(status, headers, json.dumps(body).encode())
+
+    def send_header(self, keyword: str, value: str) -> None:
+        """API Gateway renames this one of a function's headers ("Amazon API Gateway important notes")."""
+        renamed = keyword.lower() == "www-authenticate"
+        super().send_header(f"x-amzn-Remapped-{keyword}" if renamed else keyword, value)
 
     def _send_http_response_with_body(self, code: int, headers: dict[str, Any], body: str | bytes) -> None:
         if self.command != "HEAD":

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -252,19 +253,19 @@ def _file(sent: Sent, variant: dict[str, Any], folder: Path) -> Path:
 
 def _report(sent: list[Sent], folder: Path, console: Console) -> None:
     title = f"What came out, in {folder}/"
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    # A name is shown whole: one that is too long for the line goes on in the next.
     table.add_column("file", overflow="fold")
-    table.add_column("size", no_wrap=True)
     for number in ("dimensions", "bytes", "time"):
         table.add_column(number, justify="right", no_wrap=True)
     for each in sent:
         taken = each.image.get("metadata")
         dimensions = f"{taken['width']}x{taken['height']}" if taken else ""
-        size = "original" if each.state == "COMPLETED" else f"original, {each.state}"
-        table.add_row(escape(each.photo.name), size, dimensions, f"{len(each.photo.data):,}", each.time)
+        original = escape(each.photo.name) + ("" if each.state == "COMPLETED" else f" ({each.state})")
+        table.add_row(original, dimensions, f"{len(each.photo.data):,}", each.time)
         for variant in each.variants:
             name = _file(each, variant, folder).name
-            table.add_row(escape(name), variant["name"], variant["dimensions"], f"{variant['fileSize']:,}", "")
+            table.add_row(f"  {escape(name)}", variant["dimensions"], f"{variant['fileSize']:,}", "")
     console.print(table)
     for each in (one for one in sent if one.states):
         journey = " → ".join(f"{state} {seconds:.2f} s" for state, seconds in each.states)

@@ -9,7 +9,10 @@ class PortTakenError(MachineError):
     """Another program listens on the port that was asked for."""
 
     def __init__(self, port: int, purpose: str) -> None:
-        super().__init__(f"Port {port} for {purpose} is taken by another program; choose another one, or 0 for any.")
+        super().__init__(
+            f"Port {port} for {purpose} is taken, perhaps by another run. Let it find free ports: "
+            'make run ARGS="--port 0 --aws-port 0"'
+        )
 
 
 class ProvisionError(MachineError):

@@ -13,10 +13,11 @@ from typing import Any, Self
 import boto3
 from botocore.config import Config
 
-from infra import delivery, template
+from infra import delivery, policies, template, timing
 from infra.delivery import AsyncDelivery, RuleDelivery, StreamDelivery
 from infra.pipeline import PIPELINE
 from infra.pipeline import ROLE as PIPELINE_ROLE
+from infra.settings import ROOT, state_folder
 from local import rights, signing
 from local.accounts import make_accounts
 from local.clock import CLOCK, Clock
@@ -26,8 +27,7 @@ from local.functions import FunctionHost, Zygote, plain_environment
 from local.partner import Partner
 from local.worker import API_HANDLER
 
-ROOT = Path(__file__).resolve().parent.parent
-LOGS = ROOT / ".darkroom" / "logs"
+LOGS = state_folder() / "logs"
 HOST = "127.0.0.1"
 # Beside the logs: which rights the functions used, and which they lacked.
 RIGHTS = "rights.jsonl"
@@ -123,8 +123,8 @@ class Machine:
         self._start_functions()
         if api_socket is not None:
             self._start_api(api_socket)
-            if self._with_accounts and "/auth/signup" in self.manifest["routes"]:
-                make_accounts(self.api_url, self.client("dynamodb"), self.environment["USERS_TABLE"])
+        if self._with_accounts and "/auth/signup" in self.manifest["routes"]:
+            self._make_accounts()
 
     def stop(self) -> None:
         """Stop everything that was started, the last first, whatever happens on the way."""
@@ -187,7 +187,9 @@ class Machine:
         )
         parameters = {"Stage": self._stage, "BucketSuffix": "machine"}
         pseudo = {"AWS::Region": REGION, "AWS::AccountId": ACCOUNT, "AWS::Partition": "aws"}
-        self.made = provision(template.load(self._resources), parameters, self.client, pseudo)
+        config = json.loads((self._project / ".chalice" / "config.json").read_text())
+        timed = timing.timed(template.load(self._resources), policies.timeouts(config, self._stage))
+        self.made = provision(timed, parameters, self.client, pseudo)
         self._store_settings()
         if sender := self.environment.get("SENDER_EMAIL"):
             self.client("ses").verify_email_identity(EmailAddress=sender)
@@ -226,8 +228,6 @@ class Machine:
 
     def _give_rights(self) -> None:
         """Each function gets the role that deploy would give it: nothing runs here that would be refused in AWS."""
-        from infra import policies
-
         pool = self.made["UserPool"].ref if "UserPool" in self.made else policies.NO_POOL
         for spec in self.manifest["functions"]:
             declared = self.manifest["declared"].get(spec["name"])
@@ -283,6 +283,17 @@ class Machine:
         self._undo.append(self._front.stop)
         self._front.start()
         self.api_url = self._front.url
+
+    def _make_accounts(self) -> None:
+        """Two accounts, made by the API. A machine that is to have none starts one for that alone."""
+        standing = len(self._undo)
+        if not self._with_api:
+            self._start_api(self._listen(0, "the API"))
+        make_accounts(self.api_url, self.client("dynamodb"), self.environment["USERS_TABLE"])
+        if not self._with_api:
+            self.api_url = ""
+            while len(self._undo) > standing:
+                self._undo.pop()()
 
     # ------------------------------------------------------------ use
 

@@ -17,6 +17,7 @@ from chalice.app import (
 from chalice.cli.factory import CLIFactory
 from chalice.config import Config
 
+from infra.settings import LOCAL_ENDPOINT
 from local.worker import API_HANDLER
 
 DEFAULT_TIMEOUT = 60
@@ -29,10 +30,10 @@ Description = dict[str, Any]
 def describe(project: Path, stage: str, endpoint: str) -> tuple[Description, Callable[[Chalice], list[Description]]]:
     """The stage's settings, with the real endpoint, and what describes the functions once the application is there."""
     config = CLIFactory(str(project), environ=os.environ).create_config_obj(stage)
-    declared = config.environment_variables.get("AWS_ENDPOINT_URL", endpoint)
 
     def environment(scope: Config) -> dict[str, str]:
-        return {name: value.replace(declared, endpoint) for name, value in scope.environment_variables.items()}
+        own = {name: value.replace(LOCAL_ENDPOINT, endpoint) for name, value in scope.environment_variables.items()}
+        return {**own, "AWS_ENDPOINT_URL": endpoint}
 
     def scoped(name: str) -> Description:
         scope = config.scope(stage, name)

@@ -148,6 +148,7 @@ def user_pool(client: Client, properties: Properties) -> Made:
         "MfaConfiguration",
         "Policies",
         "Schema",
+        "EmailConfiguration",
         "UserPoolTags",
         "DeletionProtection",
         "AdminCreateUserConfig",

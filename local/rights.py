@@ -13,7 +13,7 @@ from typing import Any
 from botocore import handlers
 from botocore.exceptions import ClientError
 
-from infra import pipeline, policies
+from infra import evaluation, pipeline, policies
 
 Need = tuple[str, str]
 
@@ -89,7 +89,7 @@ class Role:
         service = model.service_model.service_name
         operation = f"{service}:{model.name}"
         for action, resource in needs(operation, params, self._at):
-            allowed = policies.allows(self._policy, action, resource)
+            allowed = evaluation.allows(self._policy, action, resource, _context(service, params))
             if allowed is None:
                 self._note("refused", action, resource)
                 raise self._refusal(service, model.name, action, resource)
@@ -131,6 +131,11 @@ def needs(operation: str, params: Mapping[str, Any], at: str) -> Iterable[Need]:
         return _of_objects(name, params)
     actions = policies.iam_actions(operation)
     return [(action, resource) for action in actions for resource in _resources(service, params, at)]
+
+
+def _context(service: str, params: Mapping[str, Any]) -> dict[str, str]:
+    """The values of IAM's condition keys that our policies name."""
+    return {"ses:FromAddress": params["Source"]} if service == "ses" else {}
 
 
 def _of_tables(name: str, params: Mapping[str, Any], at: str) -> Iterator[Need]:
@@ -177,7 +182,8 @@ def _resources(service: str, params: Mapping[str, Any], at: str) -> list[str]:
     if service == "secretsmanager":
         return [f"arn:aws:secretsmanager:{at}:secret:{params['SecretId']}-AbCdEf"]
     if service == "ses":
-        return [f"arn:aws:ses:{at}:identity/{params['Source']}"]
+        # As in the sandbox, in which each account begins: the recipients' identities are asked for too.
+        return [f"arn:aws:ses:{at}:identity/{each}" for each in (params["Source"], *params["Destinations"])]
     for name in ("TopicArn", "stateMachineArn"):
         if name in params:
             return [params[name]]

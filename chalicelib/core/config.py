@@ -196,12 +196,15 @@ def trigger_name(variable: str) -> TriggerName:
     A queue's URL gives its last part, the name that Chalice asks for.
 
     Raises:
-        MissingConfigError: under Chalice's command line, where the variable is not set.
+        SystemExit: under Chalice's command line, where the variable is not set; it says which command to run instead.
     """
     value = os.environ.get(variable)
     if value is None:
         if os.environ.get("AWS_CHALICE_CLI_MODE") and stage() != "local":
-            raise MissingConfigError({variable: "(not consulted for a trigger)"})
+            raise SystemExit(
+                f"{variable} is named by AWS when the stage's resources are made: run `python -m infra deploy --stage "
+                f"{stage()}`, which makes them and then calls Chalice."
+            )
         value = f"unset-{variable.lower().replace('_', '-')}"
     name = TriggerName(value.rsplit("/", 1)[-1] if value.startswith(("http://", "https://")) else value)
     name.variable = variable

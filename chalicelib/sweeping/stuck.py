@@ -6,8 +6,8 @@ from chalicelib.core import aws, config
 from chalicelib.images import Image, Status
 from chalicelib.rounds import Round
 
-# An execution lasts five minutes at most (EXPRESS), a message some seconds.
-_IMAGE_MINUTES = 15
+# An execution lasts less than that, whatever its functions' timeouts are (infra/timing.py), a message some seconds.
+_IMAGE_MINUTES = 20
 # The queue hides a message for six minutes and hands it out five times (infra/resources.yaml), twice over.
 _MESSAGE_MINUTES = 60
 # The actions' queue: half an hour, and five times.

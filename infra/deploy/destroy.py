@@ -6,7 +6,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from infra import policies, stages, template
-from infra.deploy import adoption, chalice_command, functions, retained, warmth
+from infra.deploy import adoption, chalice_command, functions, network, retained, warmth
 from infra.deploy import target as targets
 from infra.deploy.body import Body, remove_bucket
 from infra.deploy.errors import RefusedError, code_of
@@ -66,6 +66,7 @@ def _carry_out(target: Target, stack: Stack, teller: Teller) -> None:
         _unwarm(target)
         step.did = chalice_command.delete(target, step.progress) if adoption.adopt(target) else "none are left"
     with teller.step("Resources") as step:
+        network.wait_until_lambda_left(target, stack.outputs().get("SecurityGroupId"), step.progress)
         stack.delete(step.progress)
         body = Body(target, stack.name)
         remove_bucket(target.client("s3"), body.bucket)

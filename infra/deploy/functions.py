@@ -46,6 +46,15 @@ def standing(target: Target) -> dict[str, dict[str, Any]]:
     }
 
 
+def reserved(target: Target) -> int:
+    """How many concurrent executions are reserved for the stage's functions as they stand."""
+    lambda_ = target.client("lambda")
+    return sum(
+        lambda_.get_function_concurrency(FunctionName=name).get("ReservedConcurrentExecutions", 0)
+        for name in standing(target)
+    )
+
+
 def differences(target: Target) -> Differences:
     found = standing(target)
     digest = packages.digest(target)

@@ -1,6 +1,18 @@
 """The deploy from its first check to the smoke test: a line a step."""
 
-from infra.deploy import adoption, chalice_command, finish, packages, plan, record, restapi, retained, smoke, warmth
+from infra.deploy import (
+    account,
+    adoption,
+    chalice_command,
+    finish,
+    packages,
+    plan,
+    record,
+    restapi,
+    retained,
+    smoke,
+    warmth,
+)
 from infra.deploy import target as targets
 from infra.deploy.plan import Plan
 from infra.deploy.stack import ChangeSet, Stack
@@ -18,6 +30,7 @@ def deploy(stage: str, *, yes: bool = False, dry_run: bool = False, teller: Tell
     with teller.step("Checks") as step:
         target = targets.of(stage)
         targets.check_drift(target)
+        account.check(target)
         stack = Stack(target)
         stack.check()
         kept = retained.found(target, stack)

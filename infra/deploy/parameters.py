@@ -21,6 +21,7 @@ def of(target: Target, template: Mapping[str, Any]) -> list[dict[str, str]]:
         "SubnetIds": ",".join(options.subnet_ids),
         "RouteTableIds": ",".join(options.route_table_ids),
         "OperatorsEmail": options.operators_email,
+        "AccountsEmail": options.accounts_email,
         "DailySpendDollars": f"{options.daily_spend_dollars:g}",
         "WarmResize": _flag("resize" in options.provisioned_concurrency),
     }

@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from infra import cost
-from infra.deploy import finish, functions
+from infra import cost, template
+from infra.deploy import account, finish, functions, network
 from infra.deploy.change import Change
 from infra.deploy.functions import Differences
 from infra.deploy.stack import ChangeSet, ResourceChange, Stack
@@ -18,7 +18,7 @@ _MOST_SETTINGS = 12
 
 @dataclass(frozen=True)
 class Plan:
-    """What would change. `settings` are those of functions that there are already."""
+    """What would change. `settings` are those of functions that there are already; `remarks` are sentences."""
 
     target: Target
     stack: str
@@ -26,6 +26,7 @@ class Plan:
     functions: Differences
     settings: list[Change]
     dollars: Mapping[str, float]
+    remarks: list[str]
 
     @property
     def is_first(self) -> bool:
@@ -35,9 +36,9 @@ class Plan:
 def of(target: Target, stack: Stack, resources: ChangeSet) -> Plan:
     different = functions.differences(target)
     settings = [] if len(different.new) == len(target.declared) else finish.changes(target)
-    return Plan(
-        target, stack.name, resources, different, settings, cost.monthly(target.options, target.config, target.stage)
-    )
+    dollars = cost.monthly(target.options, target.config, target.stage)
+    remarks = [*account.remarks(target), *network.remarks(target, template.load())]
+    return Plan(target, stack.name, resources, different, settings, dollars, remarks)
 
 
 def lines(plan: Plan) -> Iterator[str]:
@@ -53,6 +54,9 @@ def lines(plan: Plan) -> Iterator[str]:
     yield "Settings beyond Chalice's"
     yield from _settings(plan)
     yield from _price(plan)
+    if plan.remarks:
+        yield "Good to know"
+        yield from (f"  {each}" for each in plan.remarks)
 
 
 def _resources(change_set: ChangeSet) -> Iterator[str]:

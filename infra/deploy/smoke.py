@@ -38,7 +38,7 @@ def test(target: Target) -> str:
     if api is None:
         raise DeployError("There is no API to be asked. Run this again.")
     base = restapi.url(target, api)
-    for check in (_unauthenticated, _unknown, _preflight):
+    for check in (_unauthenticated, _unknown, _unknown_with_token, _preflight):
         _insist(base, check)
     return _insist(base, _health)
 
@@ -76,6 +76,12 @@ def _unknown(base: str) -> str:
     return _refusal(ask(base, "GET", _UNKNOWN), 404, f"GET {_UNKNOWN}")
 
 
+def _unknown_with_token(base: str) -> str:
+    # API Gateway takes the header for a signature of AWS's, and refuses it before it looks at the path.
+    answer = ask(base, "GET", _UNKNOWN, {"Authorization": "Bearer of-nobody"})
+    return _refusal(answer, 403, f"GET {_UNKNOWN} with a token")
+
+
 def _refusal(answer: Answer, status: int, asked: str) -> str:
     body = answer.body if isinstance(answer.body, dict) else {}
     if answer.status != status or body.get("success") is not False or "code" not in body.get("error", {}):
@@ -92,10 +98,13 @@ def _preflight(base: str) -> str:
     return answer.headers["access-control-allow-methods"]
 
 
-def ask(base: str, method: str, path: str) -> Answer:
-    """What the API answers. Where AWS_ENDPOINT_URL names another AWS, that one is asked for the same address."""
+def ask(base: str, method: str, path: str, more: Mapping[str, str] | None = None) -> Answer:
+    """What the API answers; `more` are headers.
+
+    Where AWS_ENDPOINT_URL names another AWS, that one is asked for the same address.
+    """
     url = base + path
-    headers = {"Accept": "application/json", "Origin": "https://example.com"}
+    headers = {"Accept": "application/json", "Origin": "https://example.com", **(more or {})}
     if endpoint := os.environ.get("AWS_ENDPOINT_URL"):
         there = urlsplit(url)
         url = endpoint.rstrip("/") + there.path

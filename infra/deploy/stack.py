@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from infra import stages, template
-from infra.deploy import parameters
+from infra.deploy import network, parameters
 from infra.deploy.body import Body
 from infra.deploy.errors import DeployError, RefusedError, message_of
 from infra.deploy.target import Target
@@ -96,7 +96,7 @@ class Stack:
         Raises:
             DeployError: CloudFormation does not take the template.
         """
-        whole = template.whole(self._target.stage, self._target.config)
+        whole = network.fitted(self._target, template.whole(self._target.stage, self._target.config))
         document = whole if only is None else _importing(whole, only)
         kind = ("UPDATE" if self.exists() else "CREATE") if only is None else "IMPORT"
         asked = {

@@ -116,6 +116,10 @@ def locate(stage: str) -> tuple[Place, dict[str, Any], bool]:
             f"`python -m infra configure --stage NAME --account 123456789012 --region REGION`."
         )
     told = _told(stage, config)
+    try:
+        stages.check_partition(told.region)
+    except ValueError as error:
+        raise RefusedError(f"{error}.") from None
     account = identity(told.region)
     if told.account == stages.NO_ACCOUNT:
         return _here(stage, account, told.region), config, True

@@ -19,7 +19,7 @@ from chalicelib.core.access import validated
 from chalicelib.core.limits import STRANGERS, Limit, Strangers, Window
 from chalicelib.core.operations import APIAccessType, Operation
 from chalicelib.permissions import public, signed_in
-from infra import delivery, template
+from infra import delivery, policies, template, timing
 from infra import manifest as reading
 
 ROOT = Path(__file__).parents[2]
@@ -29,6 +29,8 @@ ROUTES: dict[str, Any] = {f"{method} {path}": view for method, path, view in rea
 HANDLERS: dict[str, Any] = manifest.app.handler_map
 # What feeds each function that a queue fires.
 QUEUES = {"orchestrator": "UploadsQueue", "critical_errors": "CriticalErrorsQueue", "action_worker": "ActionsQueue"}
+# The state machine's functions.
+STEPS = ("validation", "resize", "watermark")
 FUNCTIONS: dict[str, Any] = {name: function for _, name, function in reading.functions(manifest.app)}
 
 
@@ -185,18 +187,37 @@ def test_a_queue_hides_a_message_for_six_times_its_functions_timeout(function: s
     assert queue["VisibilityTimeout"] >= 6 * CONFIG["lambda_functions"][function]["lambda_timeout"]
 
 
-def test_no_way_through_the_state_machine_outlasts_an_express_execution() -> None:
-    # A machine that times out as a whole (300 s for EXPRESS) runs no Catch: every way must end before.
-    definition = template.load()["Resources"]["ImagePipeline"]["Properties"]["DefinitionString"]
-    states = json.loads(definition)["States"]
+def pipeline(**timeouts: int) -> tuple[str, dict[str, Any]]:
+    """The type and the definition of the state machine, with those timeouts of functions."""
+    whole = timing.timed(template.load(), {**policies.timeouts(CONFIG, "prod"), **timeouts})
+    properties = whole["Resources"]["ImagePipeline"]["Properties"]
+    return properties["StateMachineType"], json.loads(properties["DefinitionString"])
 
-    def longest(name: str) -> int:
-        state = states[name]
-        following = [state["Next"]] if "Next" in state else []
-        following += [catcher["Next"] for catcher in state.get("Catch", ())]
-        return int(state.get("TimeoutSeconds", 0)) + max(map(longest, following), default=0)
 
-    assert longest("Begin") < 290
+@pytest.mark.parametrize(
+    ("timeouts", "kind", "own"),
+    [
+        ({}, "EXPRESS", 300),
+        # As long as each function of an image may run at all in many a stage.
+        (dict.fromkeys(STEPS, 300), "STANDARD", 1190),
+    ],
+)
+def test_a_state_waits_as_long_as_its_function_may_run_and_an_execution_longer_than_for_all(
+    timeouts: dict[str, int], kind: str, own: int
+) -> None:
+    found, definition = pipeline(**timeouts)
+    wanted = {**policies.timeouts(CONFIG, "prod"), **timeouts}
+    assert {name: definition["States"][name.capitalize()]["TimeoutSeconds"] for name in STEPS} == {
+        name: wanted[name] for name in STEPS
+    }
+    # A machine that times out as a whole runs no Catch: every way must end before.
+    assert (found, definition["TimeoutSeconds"]) == (kind, own)
+    assert timing.longest_way(definition) < own
+
+
+def test_timeouts_that_outlast_any_execution_are_refused() -> None:
+    with pytest.raises(timing.TooLongError, match="add up to"):
+        pipeline(**dict.fromkeys(STEPS, 900))
 
 
 def test_the_registry_holds_every_route_and_shuts_keys_out_where_the_route_does() -> None:

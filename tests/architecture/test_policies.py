@@ -11,7 +11,7 @@ import pytest
 from chalice.cli.factory import CLIFactory
 
 import app as manifest
-from infra import policies, rights, stages, template
+from infra import evaluation, policies, rights, stages, template
 from infra.rights import Declared
 from infra.settings import CONFIG as CONFIG_FILE
 
@@ -232,9 +232,24 @@ def test_mail_is_sent_only_where_somebody_sends_it() -> None:
     sending = {"SENDER_EMAIL": ["ses:SendRawEmail"]}
     assert made(sending, SENDER_EMAIL="") == set()
     assert made(sending, SENDER_EMAIL="a@example.com") == {
-        ("ses:SendRawEmail", "identity/a@example.com"),
-        ("ses:SendRawEmail", "identity/example.com"),
+        ("ses:SendRawEmail", "identity/*"),
+        ("ses:SendRawEmail", "configuration-set/*"),
     }
+
+
+def test_mail_is_sent_from_the_stages_own_address_alone_and_to_anybody() -> None:
+    declared: Declared = {"operations": {"SENDER_EMAIL": ["ses:SendRawEmail"]}, "queue": None, "stream": None}
+    settings = {**CONFIG["stages"]["prod"]["environment_variables"], "SENDER_EMAIL": "a@example.com"}
+    document = policies.document("action_worker", declared, settings, {})
+
+    def may(sender: str, resource: str) -> bool:
+        arn = f"arn:aws:ses:us-east-1:000000000000:{resource}"
+        return evaluation.allows(document, "ses:SendRawEmail", arn, {"ses:FromAddress": sender}) is not None
+
+    # In SES's sandbox the recipient's identity is evaluated too, and a configuration set where the sender has one.
+    for resource in ("identity/a@example.com", "identity/recipient@example.org", "configuration-set/default"):
+        assert may("a@example.com", resource)
+        assert not may("b@example.com", resource)
 
 
 def test_settings_are_looked_for_where_the_environment_lacks_them_and_nowhere_else() -> None:
@@ -257,8 +272,15 @@ def test_a_network_of_ones_own_brings_its_rights() -> None:
     document = policies.document("resize", declared, settings, config)
     found = allowed(document)
     assert {action for action, resource in found if resource == "*"} <= policies.NAMELESS
-    assert ("ec2:DescribeNetworkInterfaces", "*") in found
-    assert ("ec2:DeleteNetworkInterface", "arn:aws:ec2:us-east-1:000000000000:network-interface/*") in found
+    # Lambda tests these without a resource before it makes the function: on ARNs they would be denied.
+    for action in ("DescribeNetworkInterfaces", "DeleteNetworkInterface", "AssignPrivateIpAddresses"):
+        assert evaluation.allows(document, f"ec2:{action}", "*") is not None
+        by_code = {"lambda:SourceFunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:darkroom-prod-resize"}
+        assert evaluation.allows(document, f"ec2:{action}", "*", by_code) is None
+    assert {each for action, each in found if action == "ec2:CreateNetworkInterface"} == {
+        f"arn:aws:ec2:us-east-1:000000000000:{each}"
+        for each in ("network-interface/*", "subnet/subnet-1", "security-group/sg-1")
+    }
     made_in = {resource.rpartition(":")[2] for action, resource in found if action == "ec2:CreateNetworkInterface"}
     assert made_in == {"network-interface/*", "subnet/subnet-1", "security-group/sg-1"}
     for each in document["Statement"]:

@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 from bench import cold_start
-from local.machine import ROOT
+from infra.settings import ROOT
 
 # Pillow is for pictures; the others for tokens, bodies and keys, which most functions never see: each is imported by
 # whoever first needs it. Their import took half of the start.

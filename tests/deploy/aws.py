@@ -16,6 +16,7 @@ from botocore.config import Config
 
 from local.front import DIRECT
 from local.functions import plain_environment
+from tests.deploy import quotas
 from tests.deploy.calls import Call
 from tests.deploy.embedded import ACCESS_KEY, SECRET_KEY
 
@@ -90,6 +91,10 @@ class Aws:
     ) -> None:
         """Lets calls fail whose text ("lambda PUT /2015-…", "events PutTargets") the pattern finds."""
         self._page("refuse", call=call, code=code, message=message, status=status, times=times)
+
+    def become(self, concurrency: int = quotas.LIMIT, sandbox: bool = False) -> None:
+        """Another account: its limit of concurrent executions, and whether SES is in its sandbox."""
+        self._page("account", concurrency=concurrency, sandbox=sandbox)
 
     def begin_anew(self) -> None:
         """An empty account, and an empty book."""

@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from local.models import patch
+from tests.deploy import quotas
 
 _PATH = r"{0}/(?P<api_version>[^/]+)/functions/(?P<function_name>[\w_:%-]+)/provisioned-concurrency/?$"
 _NONE = "ProvisionedConcurrencyConfigNotFoundException"
@@ -52,6 +53,7 @@ def _put(self: Any) -> Answer:
     function = self.backend.get_function(name, qualifier)
     if function.reserved_concurrency is not None and asked > int(function.reserved_concurrency):
         return _refused("InvalidParameterValueException", 400, "More than what is reserved for the function.")
+    quotas.check(quotas.reserved(self.backend, but=name) + asked)
     _kept(self.backend)[name, qualifier] = {
         "RequestedProvisionedConcurrentExecutions": asked,
         "AvailableProvisionedConcurrentExecutions": asked,

@@ -15,7 +15,7 @@ from moto.moto_api._internal.models import moto_api_backend
 
 from local.buckets import BucketCors
 from local.cloud import Application, Cloud
-from tests.deploy import cloudformation, concurrency, functions, gaps, gateway
+from tests.deploy import cloudformation, concurrency, functions, gaps, gateway, network, quotas
 from tests.deploy.calls import CALLS, Call
 from tests.deploy.provisioning import Provisioning
 
@@ -54,6 +54,8 @@ class Book:
             return CALLS.since(**asked)
         if page == "refuse":
             return CALLS.refuse(**asked)
+        if page == "account":
+            return quotas.become(**asked)
         return self.begin_anew()
 
 
@@ -67,12 +69,14 @@ def main(descriptor: int) -> None:
     listening = socket.socket(fileno=descriptor)
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     stacks = cloudformation.answer_as_aws_does(Provisioning(url, ACCESS_KEY, SECRET_KEY))
-    concurrency.provide()
+    for part in (concurrency, quotas, network):
+        part.provide()
 
     def begin_anew() -> None:
         functions.end_all()
         stacks.clear()
         CALLS.clear()
+        quotas.become()
         moto_api_backend.reset()
 
     cloud = Cloud(listening, [BucketCors, gateway.ExecuteApi, lambda application: Book(application, begin_anew)])

@@ -42,11 +42,10 @@ def _answer(api_id: str, environ: Environ) -> tuple[int, Headers, bytes]:
     if stage is None:
         return 403, [("Content-Type", "application/json")], b'{"message":"Forbidden"}'
     deployed = api.deployments[stage.deployment_id].snapshot
-    try:
-        route = RouteMatcher(list(deployed["methods"])).match_route(f"/{path}")
-    except ValueError:
-        return _refused("MISSING_AUTHENTICATION_TOKEN", 403, "Missing Authentication Token", deployed)
-    method = deployed["methods"][route.route].get(environ["REQUEST_METHOD"])
+    method = _method(deployed, f"/{path}", environ["REQUEST_METHOD"])
+    if method is None and "HTTP_AUTHORIZATION" in environ:
+        message = "Invalid key=value pair (missing equal-sign) in Authorization header"
+        return _refused("DEFAULT_4XX", 403, message, deployed)
     if method is None:
         return _refused("MISSING_AUTHENTICATION_TOKEN", 403, "Missing Authentication Token", deployed)
     integration = method.method_integration
@@ -55,6 +54,15 @@ def _answer(api_id: str, environ: Environ) -> tuple[int, Headers, bytes]:
     return _invoked(
         integration.uri, f"{api_id}/*/{environ['REQUEST_METHOD']}/", list(deployed["methods"]), environ, deployed
     )
+
+
+def _method(deployed: Any, path: str, verb: str) -> Any:
+    """The API's method of that path, or None."""
+    try:
+        route = RouteMatcher(list(deployed["methods"])).match_route(path)
+    except ValueError:
+        return None
+    return deployed["methods"][route.route].get(verb)
 
 
 def _preflight(integration: Any) -> tuple[int, Headers, bytes]:
@@ -76,9 +84,14 @@ def _invoked(uri: str, source: str, paths: list[str], environ: Environ, deployed
         return _refused("DEFAULT_5XX", 502, "Internal server error", deployed)
     made = json.loads(answer)
     several: Mapping[str, list[str]] = made.get("multiValueHeaders", {})
-    headers = [(name, str(value)) for name, value in made.get("headers", {}).items()]
-    headers += [(name, value) for name, values in several.items() for value in values]
+    headers = [(_remapped(name), str(value)) for name, value in made.get("headers", {}).items()]
+    headers += [(_remapped(name), value) for name, values in several.items() for value in values]
     return int(made["statusCode"]), headers, made["body"].encode()
+
+
+def _remapped(header: str) -> str:
+    """A function's header as API Gateway hands it on ("Amazon API Gateway important notes")."""
+    return f"x-amzn-Remapped-{header}" if header.lower() == "www-authenticate" else header
 
 
 def _permitted(function: Any, source: str) -> bool:

@@ -283,6 +283,10 @@ def test_the_api_refuses_strangers_unknown_paths_and_answers_preflights(deployme
     status, body, headers = deployment.aws.ask(deployment.api, "GET", "/prod/no-such-path")
     assert (status, body["error"]["code"]) == (404, "NOT_FOUND")
     assert headers["Access-Control-Allow-Origin"] == "*"
+    # There API Gateway takes a token for a signature of AWS's.
+    token = {"Authorization": "Bearer of-nobody"}
+    status, body, _ = deployment.aws.ask(deployment.api, "GET", "/prod/no-such-path", headers=token)
+    assert (status, body["success"]) == (403, False)
     status, _, headers = deployment.aws.ask(deployment.api, "OPTIONS", "/prod/images")
     assert (status, headers["Access-Control-Allow-Origin"]) == (200, "*")
     assert "Authorization" in headers["Access-Control-Allow-Headers"]

@@ -176,6 +176,27 @@ def test_the_name_of_a_bucket_is_taken(checkout: Checkout, aws: Aws) -> None:
     assert nothing_stands(aws)
 
 
+def test_more_concurrency_than_a_new_account_has_is_refused_with_what_to_do(checkout: Checkout, aws: Aws) -> None:
+    aws.become(concurrency=10)
+    message = refused(checkout.run(*DEPLOY, "--dry-run"))
+    assert "asks for 10 concurrent executions for prod (resize 10)" in message
+    assert f"Account {ACCOUNT} has 10 in us-east-1, of which 0 can be reserved or provisioned" in message
+    assert "Service Quotas" in message
+    assert "provisioned_concurrency" in message
+    assert nothing_stands(aws)
+
+
+def test_an_environment_that_lambda_would_not_take_is_refused(checkout: Checkout, aws: Aws) -> None:
+    config = checkout.config
+    config["stages"]["prod"]["environment_variables"]["SERVICE_NAME"] = "x" * 2000
+    (checkout.folder / ".chalice" / "config.json").write_text(json.dumps(config))
+    done(checkout.run("-m", "infra", "policies"))
+    message = refused(checkout.run(*DEPLOY))
+    assert re.search(r"The environment of api_handler has [\d,]+ bytes, and of Lambda's 4,096 it can use", message)
+    assert "Parameter Store" in message
+    assert nothing_stands(aws)
+
+
 def test_nobody_to_be_asked(checkout: Checkout, aws: Aws) -> None:
     before = checkout.config
     message = refused(checkout.run(*DEPLOY))

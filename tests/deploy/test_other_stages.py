@@ -72,7 +72,7 @@ def network(aws: Aws) -> dict[str, Any]:
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     subnets = [
         ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{n}.0/24", AvailabilityZone=f"us-east-1{zone}")["Subnet"]
-        for n, zone in enumerate("ab")
+        for n, zone in enumerate("ae")
     ]
     (table,) = ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["RouteTables"]
     return {
@@ -84,9 +84,23 @@ def network(aws: Aws) -> dict[str, Any]:
 
 def test_a_stage_in_a_network_of_its_own(aws: Aws, checkout: Checkout) -> None:
     chosen = network(aws)
-    choose(checkout, **chosen, reserved_concurrency={"action_worker": 5}, operators_email="ops@example.com")
-    deploy(checkout)
+    choose(
+        checkout,
+        **chosen,
+        reserved_concurrency={"action_worker": 5},
+        operators_email="ops@example.com",
+        accounts_email="accounts@example.com",
+    )
+    aws.become(sandbox=True)
+    plan = deploy(checkout).stdout
+    assert "SES is in its sandbox in us-east-1: mail reaches verified addresses alone" in plan
+    # The zone us-east-1e has no endpoint of Cognito; EC2 would refuse to make one there.
+    assert f"CognitoEndpoint is in {chosen['subnet_ids'][0]} alone" in plan
     found = Standing.of(aws)
+    (pool,) = aws.client("cognito-idp").list_user_pools(MaxResults=10)["UserPools"]
+    mail = aws.client("cognito-idp").describe_user_pool(UserPoolId=pool["Id"])["UserPool"]["EmailConfiguration"]
+    assert mail["From"] == "accounts@example.com"
+    assert mail["SourceArn"] == f"arn:aws:ses:us-east-1:{ACCOUNT}:identity/accounts@example.com"
     ec2 = aws.client("ec2")
     (group,) = {tuple(each["VpcConfig"]["SecurityGroupIds"]) for each in found.functions.values()}
     (security,) = ec2.describe_security_groups(GroupIds=list(group))["SecurityGroups"]
@@ -100,11 +114,34 @@ def test_a_stage_in_a_network_of_its_own(aws: Aws, checkout: Checkout) -> None:
         assert function["Reserved"] == (5 if name == "action_worker" else None)
     filters = [{"Name": "vpc-id", "Values": [chosen["vpc_id"]]}]
     services = {
-        each["ServiceName"].rpartition(".")[2] for each in ec2.describe_vpc_endpoints(Filters=filters)["VpcEndpoints"]
+        each["ServiceName"].rpartition(".")[2]: each
+        for each in ec2.describe_vpc_endpoints(Filters=filters)["VpcEndpoints"]
     }
-    assert {"s3", "dynamodb", "sqs", "sns", "states", "secretsmanager", "ssm", "cognito-idp"} <= services
+    assert services["cognito-idp"]["SubnetIds"] == chosen["subnet_ids"][:1]
+    assert services["sqs"]["SubnetIds"] == chosen["subnet_ids"]
+    assert {"s3", "dynamodb", "sqs", "sns", "states", "secretsmanager", "ssm", "cognito-idp"} <= services.keys()
     told = [each["Endpoint"] for each in found.subscriptions if each["Protocol"] == "email"]
     assert told == ["ops@example.com"]
+    # EC2 does not remove a security group that Lambda's interfaces still use: the stack waits for them.
+    assert ec2.describe_network_interfaces(Filters=[{"Name": "group-id", "Values": list(group)}])["NetworkInterfaces"]
+    done(checkout.run("-m", "infra", "destroy", "--stage", "dev", "--yes"))
+    assert not ec2.describe_network_interfaces(Filters=[{"Name": "group-id", "Values": list(group)}])[
+        "NetworkInterfaces"
+    ]
+
+
+@_GROUP
+def test_timeouts_that_want_another_kind_of_state_machine_are_refused_where_one_stands(dev: Dev) -> None:
+    file = dev.checkout.folder / ".chalice" / "config.json"
+    before = file.read_text()
+    config = json.loads(before)
+    for name in STEPS:
+        config["lambda_functions"][name]["lambda_timeout"] = 300
+    file.write_text(json.dumps(config))
+    run = dev.checkout.run("-m", "infra", "deploy", "--stage", "dev", "--yes")
+    file.write_text(before)
+    assert run.returncode == 2, run.stdout + run.stderr
+    assert "has to be STANDARD, and it is EXPRESS" in run.stderr
 
 
 @_GROUP

@@ -38,6 +38,20 @@ def test_photos_become_files_and_a_table(machine: Machine, tmp_path: Path, capsy
     assert "800x600" in told
 
 
+def test_the_table_fits_80_columns_with_names_whole(
+    machine: Machine, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    (tmp_path / "morning-fog.jpg").write_bytes(pictures.jpeg(2000, 1500))
+    output = tmp_path / "out"
+    assert run_demo([str(tmp_path / "morning-fog.jpg"), "--url", machine.api_url, "--output", str(output)]) == 0
+    table = capsys.readouterr().out.partition("What came out")[2].splitlines()
+    rows = [line for line in table if "morning-fog" in line and "since its upload" not in line]
+    assert len(rows) == 7
+    assert all(len(row) <= 80 for row in rows)
+    assert {row.split()[0] for row in rows} == {"morning-fog.jpg", *(each.name for each in output.iterdir())}
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [(None, "cannot be read"), (b"no picture", "not_an_image"), (b"", "empty")],

@@ -87,29 +87,29 @@ def test_what_is_finished_or_fresh_is_left_alone(ann: User, photo: str) -> None:
     before = row(ann, photo)
     assert "unfinished" not in before, "what is finished has left the index"
     becomes(ann, other := ann.upload(PHOTO), Status.PROCESSING, execution=f"{other}-9", startedAt=records.now())
-    assert other not in found(sweep({}, later(minutes=14)), "imagesLedOn")
+    assert other not in found(sweep({}, later(minutes=19)), "imagesLedOn")
     assert row(ann, photo) == before
-    assert other in found(sweep({}, later(minutes=16)), "imagesLedOn")
+    assert other in found(sweep({}, later(minutes=21)), "imagesLedOn")
     ann.finished(other)
 
 
 def test_an_upload_whose_message_was_lost_is_processed_after_all(ann: User, photo: str) -> None:
     becomes(ann, photo, Status.UPLOADED, remove=("execution", "variants", "processedAt"))
-    answer = sweep({}, later(minutes=16))
+    answer = sweep({}, later(minutes=21))
     assert {"what": "imagesLedOn", "imageId": photo, "userId": ann.id} in answer["findings"]
     assert ann.finished(photo)["status"] == "COMPLETED"
 
 
 def test_an_execution_that_never_ended_is_followed_by_the_next(ann: User, photo: str) -> None:
     becomes(ann, photo, Status.PROCESSING, startedAt=records.now())
-    sweep({}, later(minutes=16))
+    sweep({}, later(minutes=21))
     assert ann.finished(photo)["status"] == "COMPLETED"
     assert row(ann, photo)["execution"] == f"{photo}-2"
 
 
 def test_an_execution_that_was_claimed_and_never_begun_is_begun(ann: User, photo: str) -> None:
     becomes(ann, photo, Status.PROCESSING)
-    sweep({}, later(minutes=16))
+    sweep({}, later(minutes=21))
     assert ann.finished(photo)["status"] == "COMPLETED"
     assert row(ann, photo)["execution"] == f"{photo}-1"
 
@@ -123,7 +123,7 @@ def test_what_is_stuck_again_fails_once_with_a_reason_and_can_be_run_again(
     sns.subscribe(TopicArn=machine.environment["SNS_TOPIC_ARN"], Protocol="sqs", Endpoint=arn)
     becomes(ann, photo, Status.PROCESSING, startedAt=records.now(), redriven=True)
 
-    answers = [sweep({}, later(minutes=16)) for _ in range(2)]
+    answers = [sweep({}, later(minutes=21)) for _ in range(2)]
 
     assert [found(answer, "imagesFailed").count(photo) for answer in answers] == [1, 0]
     shown = ann.image(photo)
@@ -148,9 +148,9 @@ def test_an_upload_that_never_got_an_execution_can_be_run_again_once_it_failed(a
 def test_a_dry_run_counts_the_same_and_changes_nothing(ann: User, photo: str) -> None:
     becomes(ann, photo, Status.PROCESSING, startedAt=records.now())
     before = row(ann, photo)
-    dry = sweep({"dryRun": True}, later(minutes=16))
+    dry = sweep({"dryRun": True}, later(minutes=21))
     assert row(ann, photo) == before
-    wet = sweep({}, later(minutes=16))
+    wet = sweep({}, later(minutes=21))
     assert (dry["dryRun"], wet["dryRun"]) == (True, False)
     assert dry["counts"] == wet["counts"]
     assert dry["findings"] == wet["findings"]
@@ -328,7 +328,7 @@ def test_one_thing_that_cannot_be_dealt_with_does_not_keep_the_round_from_the_ot
     # No name that an attempt could follow: whoever wrote that was not us.
     IMAGES.update(ann.id, broken, change={"execution": "nonsense", "startedAt": records.now()})
     becomes(ann, photo, Status.PROCESSING, startedAt=records.now())
-    answer = sweep({}, later(minutes=16))
+    answer = sweep({}, later(minutes=21))
     assert answer["status"] == "partial"
     assert answer["counts"]["failed"] == 1
     assert ann.finished(photo)["status"] == "COMPLETED"

@@ -3,7 +3,7 @@
 import pytest
 
 import app as manifest
-from infra import iam_report, policies, rights, stages
+from infra import evaluation, iam_report, rights, stages
 from infra.iam_report import Right
 from tests.journeys.rights.every import JOURNEYS
 from tests.journeys.rights.journey import Journey, Tried
@@ -39,6 +39,6 @@ def without(world: World, journey: Journey, right: Right) -> str:
             failure = error
     held = {"Statement": [{"Sid": right.statement, "Action": [right.action], "Resource": GRANTED[right]}]}
     refused = [each for each in iam_report.noted(record) if each.how == "refused"]
-    if not any(policies.allows(held, each.action, each.pattern) for each in refused):
+    if not any(evaluation.allows(held, each.action, each.pattern) for each in refused):
         return f"was not refused it ({failure!r})"
     return "was refused it, and did not notice" if failure is None else FAILED

@@ -68,6 +68,12 @@ def test_every_parameter_of_the_template_is_the_stages_own_option_or_a_default_m
     assert given["LogRetentionDays"] == ("90" if stage == "prod" else "30")
 
 
+@pytest.mark.parametrize("region", ["us-gov-west-1", "us-gov-east-1", "cn-north-1", "cn-northwest-1", "us-iso-east-1"])
+def test_regions_with_other_arns_and_addresses_are_refused(region: str) -> None:
+    with pytest.raises(ValueError, match=f"not in GovCloud, China or others apart: {region}"):
+        stages.place("prod", region, "111122223333")
+
+
 def test_a_template_without_a_parameter_is_not_given_it() -> None:
     assert parameters.of(target(), {"Parameters": {"Stage": {}}}) == [
         {"ParameterKey": "Stage", "ParameterValue": "prod"}
