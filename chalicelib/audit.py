@@ -16,7 +16,7 @@ from typing import Any
 from chalicelib.core import alerts, aws, log, records
 from chalicelib.core.errors import InvalidRequestError
 from chalicelib.core.grants import DynamoDBOperation, required_env_vars
-from chalicelib.core.payload import TEXT, page_of, shape
+from chalicelib.core.payload import CURSOR, DATE, TEXT, page_of, shape
 from chalicelib.core.table import ConditionFailedError, Table, transact
 from chalicelib.core.tracking import Execution
 
@@ -39,10 +39,10 @@ _NAME = {"type": "string", "minLength": 1, "maxLength": 100}
 LIST = shape(
     {},
     {
-        "day": {"type": "string", "pattern": r"^\d{4}-\d\d-\d\d$"},
+        "day": DATE,
         "userId": _NAME,
         "limit": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE},
-        "cursor": {"type": "string", "minLength": 1, "maxLength": 100},
+        "cursor": CURSOR,
     },
 )
 _NAME_OR_NONE = {"type": ["string", "null"]}
@@ -306,9 +306,4 @@ def _day(data: Mapping[str, Any]) -> str:
 
 
 def _after(data: Mapping[str, Any]) -> str | None:
-    if "cursor" not in data:
-        return None
-    after = records.from_cursor(data["cursor"])
-    if not (len(after) == DIGITS and after.isascii() and after.isdigit()):
-        raise InvalidRequestError(details=[{"field": "cursor", "message": "is not a cursor of this list"}])
-    return after
+    return records.start_of_page(data, f"[0-9]{{{DIGITS}}}")

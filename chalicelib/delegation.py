@@ -30,8 +30,10 @@ class Service(StrEnum):
     GENERIC = services.CUSTOM
 
 
+# What is in it is between the caller and the service.
+_PAYLOAD = {"type": "object", "maxProperties": 1000}
 CUSTOM = shape(
-    {"actionType": {"type": "string", "pattern": "^[A-Z][A-Z0-9_]{0,63}$"}, "payload": {"type": "object"}},
+    {"actionType": {"type": "string", "pattern": "^[A-Z][A-Z0-9_]{0,63}$", "maxLength": 64}, "payload": _PAYLOAD},
     {"metadata": {"type": "object", "maxProperties": 20}},
 )
 ACCEPTED = shape({"actionId": TEXT, "message": TEXT, "status": TEXT})

@@ -10,7 +10,7 @@ from typing import Any, Self
 from chalicelib.core import limits, log, records, spending
 from chalicelib.core.errors import ConflictError, NotFoundError, PermissionDeniedError
 from chalicelib.core.operations import Caller
-from chalicelib.core.payload import TEXT, page_of, shape
+from chalicelib.core.payload import CURSOR, TEXT, page_of, shape
 from chalicelib.core.spending import Spent
 from chalicelib.core.table import Attr, ConditionFailedError, Table, transact
 
@@ -38,7 +38,7 @@ LIST = shape(
         "role": _ROLE,
         "email": {"type": "string", "minLength": 3, "maxLength": 254},
         "limit": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE},
-        "cursor": {"type": "string", "minLength": 1, "maxLength": 200},
+        "cursor": CURSOR,
     },
 )
 CHANGE_RIGHTS = {
@@ -201,7 +201,7 @@ def change(user: User, *, name: str | None, preferences: Mapping[str, Any] | Non
 
 def listed(data: Mapping[str, Any]) -> dict[str, Any]:
     """A page of users: all of a role (USER where none is named), or whoever has that address."""
-    after = records.from_cursor(data["cursor"]) if "cursor" in data else None
+    after = records.start_of_page(data)
     limit = data.get("limit", DEFAULT_PAGE)
     if "email" in data:
         page = BY_EMAIL.page(data["email"].lower(), limit=limit, after=after)

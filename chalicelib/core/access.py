@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from chalice.app import Chalice, Request, Response
 
-from chalicelib.core import alerts, answers, grants, idempotency, limits, log, payload, spending, tracking
+from chalicelib.core import alerts, answers, checking, grants, idempotency, limits, log, payload, spending, tracking
 from chalicelib.core.errors import (
     InvalidRequestError,
     NotAuthenticatedError,
@@ -273,7 +273,7 @@ class _Call:
     def _data(self, schema: Schema) -> dict[str, Any]:
         """The payload that the schema takes; of an operation that reads its own body, the path alone."""
         if not self.operation.validate_body:
-            payload.check(schema, self.path)
+            checking.check(schema, self.path)
             return dict(self.path)
         asked = self.request.query_params
         if asked and self.request.method != "GET":
@@ -281,7 +281,7 @@ class _Call:
             raise InvalidRequestError("This route takes no query.")
         query = {} if asked is None else {name: asked.getlist(name) for name in asked}
         data = payload.merge(schema, self.path, query, payload.parse_body(_bytes(self.request.raw_body)))
-        payload.check(schema, data)
+        checking.check(schema, data)
         return data
 
     def _offered(self, user: Caller | None, data: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-from chalicelib.core import aws, config, log, payload
+from chalicelib.core import aws, checking, config, log
 from chalicelib.core.errors import PermissionDeniedError, UnavailableError
 from chalicelib.core.limits import Limit, Strangers
 from chalicelib.core.payload import Schema
@@ -146,7 +146,7 @@ class Operation:
         if self.returns is None or not isinstance(answer, Mapping | None):
             return
         plain = {name: value for name, value in (answer or {}).items() if name != "success"}
-        faults = payload.faults(self.returns, plain)
+        faults = checking.faults(self.returns, plain)
         if faults:
             raise AnswerError(f"{self.name} answered what its schema does not allow: {faults}")
 

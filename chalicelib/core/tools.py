@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from chalicelib.core import grants, limits, payload, tracking
+from chalicelib.core import checking, grants, limits, tracking
 from chalicelib.core.errors import NotFoundError, PermissionDeniedError, TooManyRequestsError
 from chalicelib.core.limits import Limit
 from chalicelib.core.operations import Access, Caller, Operation, Permission, kinds, public
@@ -162,7 +162,7 @@ def call(name: str, data: Mapping[str, Any], offered: Mapping[str, Any]) -> dict
             offered["rate"].update(standing.headers())
             raise TooManyRequestsError(retry_after=standing.reset)
     tracking.settings_present(operation.name, grants.of(tool.function))
-    payload.check(operation.schema_for(user), data)
+    checking.check(operation.schema_for(user), data)
     execution.begins(data, audited=operation.audited)
     operation.permit(user, data)
     answer: dict[str, Any] = operation.run({**offered, "data": data, "name": operation.name}) or {}
