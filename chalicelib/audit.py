@@ -123,10 +123,22 @@ def _target(execution: Execution) -> dict[str, Any]:
     target = {name: said[name] for name in _IDS if _is_id(said.get(name))}
     target |= {name: said[name] for name in _FLAGS if isinstance(said.get(name), bool)}
     target |= _granted(execution.payload)
+    if execution.endpoint.startswith("PATCH "):
+        target["changed"] = _changed(execution)
     address = execution.payload.get("email")
     if execution.actor is None and isinstance(address, str):
         target["addressHash"] = hashlib.sha256(address.lower().encode()).hexdigest()
     return target
+
+
+def _changed(execution: Execution) -> str:
+    """The names of the fields that the body of a change has, those inside of objects behind a dot; never a value."""
+    in_path = re.findall(r"{(\w+)}", execution.endpoint)
+    names: set[str] = set()
+    for name, value in execution.payload.items():
+        if name not in in_path:
+            names |= {f"{name}.{inner}" for inner in value} if isinstance(value, Mapping) and value else {name}
+    return " ".join(sorted(names))
 
 
 def _granted(payload: Mapping[str, Any]) -> dict[str, str]:

@@ -8,11 +8,12 @@ from enum import StrEnum
 from typing import Any, Self
 
 from chalicelib.core import limits, log, records, spending
-from chalicelib.core.errors import ConflictError, NotFoundError, PermissionDeniedError
-from chalicelib.core.operations import Caller
+from chalicelib.core.errors import ConflictError, NotFoundError
+from chalicelib.core.operations import Caller, refusal_of
 from chalicelib.core.payload import CURSOR, TEXT, page_of, shape
 from chalicelib.core.spending import Spent
 from chalicelib.core.table import Attr, ConditionFailedError, Table, transact
+from chalicelib.permissions import is_admin
 
 USERS = Table("USERS_TABLE", "userId")
 BY_ROLE = Table("USERS_TABLE", "role", "userId", index="by-role")
@@ -233,7 +234,7 @@ def change_rights(by: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     try:
         transact(USERS.setting(USERS.key(user_id), change, where=there), *proofs)
     except ConditionFailedError as refused:
-        raise (UserNotFoundError if refused.writes == {0} and not is_own else PermissionDeniedError) from None
+        raise (UserNotFoundError() if refused.writes == {0} and not is_own else refusal_of(is_admin)) from None
     changed = find(user_id)
     if changed is None:
         raise UserNotFoundError

@@ -15,6 +15,7 @@ from chalice.app import Chalice, Request, Response
 
 from chalicelib.core import alerts, answers, checking, grants, idempotency, limits, log, payload, spending, tracking
 from chalicelib.core.errors import (
+    AccountNotActiveError,
     InvalidRequestError,
     NotAuthenticatedError,
     PermissionDeniedError,
@@ -70,10 +71,10 @@ def validated(
 ) -> Callable[[View], View]:
     """Puts a function behind authentication, schema and permission, and turns its failures into clear answers.
 
-    The function receives what it asks for by name: `user` (Caller), `data` (the validated payload), `name`
-    (the operation's), `headers` (whatever their case), `body` (bytes), `event` and `context` (as API Gateway sent
-    them), `execution` (what tracking will write down of this run), `rate` (what the answer will say of the limits),
-    and `offered`: all of this, for a router to hand on.
+    The function receives what it asks for by name: `user` (Caller), `name` (their display name; "" where there is no
+    caller), `operation` (the operation's name), `data` (the validated payload), `headers` (whatever their case),
+    `body` (bytes), `event` and `context` (as API Gateway sent them), `execution` (what tracking will write down of
+    this run), `rate` (what the answer will say of the limits), and `offered`: all of this, for a router to hand on.
     It gives a dict, which is answered as `{"success": true, …}`, or a Chalice Response.
 
     Args:
@@ -199,7 +200,7 @@ class _Call:
             self._limit(user)
             # Only now: uncounted, who is switched off could fill the trail for nothing.
             if not user.is_active:
-                raise PermissionDeniedError("This account is not active.")
+                raise AccountNotActiveError
         tracking.settings_present(operation.name, self.needs)
         data = self._data(operation.schema_for(user))
         self._limit_address(data)
@@ -289,7 +290,8 @@ class _Call:
         offered = {
             "user": user,
             "data": data,
-            "name": self.operation.name,
+            "name": "" if user is None else user.name,
+            "operation": self.operation.name,
             "headers": self.request.headers,
             "body": _bytes(self.request.raw_body),
             # Made only where it is asked for: it copies the whole request.

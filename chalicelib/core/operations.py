@@ -68,6 +68,24 @@ class Caller:
 Permission = Callable[[Caller, Mapping[str, Any]], bool]
 
 
+def refusing_with(sentence: str) -> Callable[[Permission], Permission]:
+    """Gives a permission the sentence that is told to those whom it refuses: which right they lack.
+
+    It is told whatever the request was about, so it says nothing of what others have.
+    """
+
+    def give(permission: Permission) -> Permission:
+        permission.__dict__["refusal"] = sentence
+        return permission
+
+    return give
+
+
+def refusal_of(permission: Permission) -> PermissionDeniedError:
+    """The failure that tells whom a permission refuses which right they lack."""
+    return PermissionDeniedError(getattr(permission, "refusal", None))
+
+
 def public(user: Caller, data: Mapping[str, Any]) -> bool:
     """The permission of an operation that needs no caller."""
     return True
@@ -135,7 +153,7 @@ class Operation:
             log.error("PERMISSION_CHECK_FAILED", error, permission=getattr(self.permission, "__name__", "?"))
             raise PermissionDeniedError from error
         if allowed is not True:
-            raise PermissionDeniedError
+            raise refusal_of(self.permission)
 
     def run(self, offered: Mapping[str, Any]) -> Any:
         """The function's answer; of what is offered it gets what it asks for by name."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.core import records
+from chalicelib.core import media, records
 from chalicelib.core.errors import NotFoundError
 from chalicelib.core.payload import CURSOR, TEXT, page_of, shape
 from chalicelib.core.table import Attr
@@ -100,9 +100,10 @@ def variant(user_id: str, image_id: str, name: str, accept: str) -> Variant:
 
     Raises:
         ImageNotFoundError, VariantNotFoundError: there is none.
+        NotAcceptableError: the header refuses every format that there is.
     """
     of_name = [found for found in get(user_id, image_id).variants if found.name == name]
     if not of_name:
         raise VariantNotFoundError
-    asked = [part.split(";")[0].strip().lower() for part in accept.split(",")]
-    return next((found for media in asked for found in of_name if media == f"image/{found.format}"), of_name[0])
+    by_type = {f"image/{found.format}": found for found in of_name}
+    return by_type[media.preferred(accept, list(by_type))]
