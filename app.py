@@ -50,7 +50,7 @@ from chalicelib.core.payload import MESSAGE, parse_body
 from chalicelib.core.tools import api_tool
 from chalicelib.core.tracking import Account, Execution, track_execution
 from chalicelib.imaging import ImageRejectedError
-from chalicelib.permissions import can_export, is_admin, public, signed_in
+from chalicelib.permissions import can_export, can_report, is_admin, public, signed_in
 
 Event = Mapping[str, Any]
 Headers = Mapping[str, str]
@@ -309,7 +309,7 @@ def reprocess_image(user: Caller, data: Payload) -> Answer:
 )
 @validated(images.GET_VARIANT, permission=signed_in, access=APIAccessType.FILE_UPLOAD)
 def get_variant(user: Caller, data: Payload, headers: Headers) -> Response:
-    found = images.variant(user.id, data["imageId"], data["name"], headers.get("accept", "*/*"))
+    found = images.variant(user.id, data["imageId"], data["name"], headers.get("accept", ""))
     return Response(status_code=302, body="", headers={"Location": images.link_to(found), "Vary": "Accept"})
 
 
@@ -368,7 +368,7 @@ def process_file(user: Caller, data: Payload) -> Answer:
 )
 @validated(
     reporting.REPORT,
-    permission=is_admin,
+    permission=can_report,
     access=APIAccessType.REPORTS,
     limit=limits.Limit(60, limits.Window.MINUTE),
     returns=reporting.REPORTED,

@@ -46,7 +46,7 @@ MAX_KEYS = 100
 _TRIES = 10
 _CHANGED = "The key has just been rotated or revoked."
 
-_KEY_ID = {"type": "string", "pattern": "^key_[0-9a-z]{26}$"}
+_KEY_ID = {"type": "string", "pattern": "^key_[0-9a-z]{26}$", "maxLength": 30}
 CREATE = {
     "type": "object",
     "properties": {
@@ -55,9 +55,10 @@ CREATE = {
             "type": "array",
             "items": {"enum": [str(kind) for kind in APIAccessType]},
             "minItems": 1,
+            "maxItems": len(APIAccessType),
             "uniqueItems": True,
         },
-        "expiresAt": {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z$"},
+        "expiresAt": {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z$", "maxLength": 27},
         "limits": limits.SCHEMA,
     },
     "required": ["name", "accessTypes"],

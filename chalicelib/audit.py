@@ -16,7 +16,7 @@ from typing import Any
 from chalicelib.core import alerts, aws, log, records
 from chalicelib.core.errors import InvalidRequestError
 from chalicelib.core.grants import DynamoDBOperation, required_env_vars
-from chalicelib.core.payload import TEXT, page_of, shape
+from chalicelib.core.payload import CURSOR, DATE, TEXT, page_of, shape
 from chalicelib.core.table import ConditionFailedError, Table, transact
 from chalicelib.core.tracking import Execution
 
@@ -39,10 +39,10 @@ _NAME = {"type": "string", "minLength": 1, "maxLength": 100}
 LIST = shape(
     {},
     {
-        "day": {"type": "string", "pattern": r"^\d{4}-\d\d-\d\d$"},
+        "day": DATE,
         "userId": _NAME,
         "limit": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE},
-        "cursor": {"type": "string", "minLength": 1, "maxLength": 100},
+        "cursor": CURSOR,
     },
 )
 _NAME_OR_NONE = {"type": ["string", "null"]}
@@ -143,10 +143,22 @@ def _target(execution: Execution) -> dict[str, Any]:
     target = {name: said[name] for name in _IDS if _is_id(said.get(name))}
     target |= {name: said[name] for name in _FLAGS if isinstance(said.get(name), bool)}
     target |= _granted(execution.payload)
+    if execution.endpoint.startswith("PATCH "):
+        target["changed"] = _changed(execution)
     address = execution.payload.get("email")
     if execution.actor is None and isinstance(address, str):
         target["addressHash"] = hashlib.sha256(address.lower().encode()).hexdigest()
     return target
+
+
+def _changed(execution: Execution) -> str:
+    """The names of the fields that the body of a change has, those inside of objects behind a dot; never a value."""
+    in_path = re.findall(r"{(\w+)}", execution.endpoint)
+    names: set[str] = set()
+    for name, value in execution.payload.items():
+        if name not in in_path:
+            names |= {f"{name}.{inner}" for inner in value} if isinstance(value, Mapping) and value else {name}
+    return " ".join(sorted(names))
 
 
 def _granted(payload: Mapping[str, Any]) -> dict[str, str]:
@@ -326,9 +338,4 @@ def _day(data: Mapping[str, Any]) -> str:
 
 
 def _after(data: Mapping[str, Any]) -> str | None:
-    if "cursor" not in data:
-        return None
-    after = records.from_cursor(data["cursor"])
-    if not (len(after) == DIGITS and after.isascii() and after.isdigit()):
-        raise InvalidRequestError(details=[{"field": "cursor", "message": "is not a cursor of this list"}])
-    return after
+    return records.start_of_page(data, f"[0-9]{{{DIGITS}}}")

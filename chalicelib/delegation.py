@@ -10,7 +10,7 @@ from chalicelib.actions import Action, Status
 from chalicelib.core import config, grants, log, signatures
 from chalicelib.core.errors import InvalidRequestError, NotAuthenticatedError, UnavailableError
 from chalicelib.core.operations import Caller
-from chalicelib.core.payload import TEXT, shape
+from chalicelib.core.payload import TEXT, parse_body, shape
 from chalicelib.external import AddressNotAllowedError, ExternalServiceError, check_url, services
 
 NEEDS = grants.merge(services.NEEDS, {"API_BASE_URL": []})
@@ -30,8 +30,10 @@ class Service(StrEnum):
     GENERIC = services.CUSTOM
 
 
+# What is in it is between the caller and the service.
+_PAYLOAD = {"type": "object", "maxProperties": 1000}
 CUSTOM = shape(
-    {"actionType": {"type": "string", "pattern": "^[A-Z][A-Z0-9_]{0,63}$"}, "payload": {"type": "object"}},
+    {"actionType": {"type": "string", "pattern": "^[A-Z][A-Z0-9_]{0,63}$", "maxLength": 64}, "payload": _PAYLOAD},
     {"metadata": {"type": "object", "maxProperties": 20}},
 )
 ACCEPTED = shape({"actionId": TEXT, "message": TEXT, "status": TEXT})
@@ -139,12 +141,11 @@ def take_callback(data: Mapping[str, Any], signature: str, body: bytes) -> dict[
     """Ends the action that the service reports on. A report that comes again changes nothing: 409.
 
     Raises:
-        NotAuthenticatedError: the service did not sign it, or long ago.
+        NotAuthenticatedError: the service did not sign it for this action, or long ago.
         ActionNotFoundError: the service has no such action.
         ActionFinishedError: it has ended already.
     """
-    secret = services.callback_secret()
-    if secret is None or not signatures.verify(secret, signature, body, time.time()):
+    if not _is_signed(data["actionId"], signature, body):
         raise NotAuthenticatedError("The signature is not valid.")
     action = actions.find_anyones(data["actionId"])
     if action is None or action.external_id != data["id"]:
@@ -153,3 +154,16 @@ def take_callback(data: Mapping[str, Any], signature: str, body: bytes) -> dict[
         raise actions.ActionFinishedError
     _settled(action, data)
     return {"message": "Noted."}
+
+
+def _is_signed(action_id: str, signature: str, body: bytes) -> bool:
+    """Whether the service signed the report for that very action: else a report on one could be sent again for another.
+
+    A service that signs the body alone (v1) has to name the action in it.
+    """
+    secret, now = services.callback_secret(), time.time()
+    if secret is None:
+        return False
+    if signatures.verify_about(secret, signature, action_id, body, now):
+        return True
+    return signatures.verify(secret, signature, body, now) and parse_body(body).get("actionId") == action_id

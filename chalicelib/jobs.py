@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib import leases
-from chalicelib.core import log, payload, records
+from chalicelib.core import checking, log, records
 from chalicelib.core.errors import InvalidRequestError
 from chalicelib.core.payload import Schema, shape
 
@@ -20,6 +20,7 @@ _DRY_RUN = {"type": "boolean", "description": "say what would be done, and do no
 _SINCE = {
     "type": "string",
     "pattern": r"^\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d{1,6})?Z)?$",
+    "maxLength": 27,
     "description": "a day, or a moment in UTC",
 }
 
@@ -78,7 +79,7 @@ def options_of(name: str, event: Mapping[str, Any]) -> dict[str, Any]:
     if event.get("source") == "aws.events" and set(event) <= _ENVELOPE:
         log.info("SCHEDULE_FIRED", schedule=name, scheduledFor=event.get("time"))
         return {}
-    payload.check(PAYLOADS[name], event)
+    checking.check(PAYLOADS[name], event)
     log.info("SCHEDULE_CALLED", schedule=name, **event)
     since = event.get("since")
     return {**event, **({} if since is None else {"since": _timestamp(since)})}

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.core.operations import Caller, public
+from chalicelib.core.operations import Caller, public, refusing_with
 
-__all__ = ["can_export", "is_admin", "public", "signed_in"]
+__all__ = ["can_export", "can_report", "is_admin", "public", "signed_in"]
 
 
 def signed_in(user: Caller, data: Mapping[str, Any]) -> bool:
@@ -13,10 +13,17 @@ def signed_in(user: Caller, data: Mapping[str, Any]) -> bool:
     return bool(user.id)
 
 
+@refusing_with("Only administrators may do this")
 def is_admin(user: Caller, data: Mapping[str, Any]) -> bool:
     return user.role == "ADMIN"
 
 
+@refusing_with("Insufficient permissions for report generation")
+def can_report(user: Caller, data: Mapping[str, Any]) -> bool:
+    return user.role == "ADMIN"
+
+
+@refusing_with("Data export not enabled for this user")
 def can_export(user: Caller, data: Mapping[str, Any]) -> bool:
     """Whoever an administrator has given the right to export what they own."""
     return user.can_export_data

@@ -43,10 +43,10 @@ def _where(kind: str) -> dict[str, Any]:
 PROCESS = {
     **shape(
         {
-            "fileId": {"type": "string", "pattern": r"^[A-Za-z0-9_]{1,64}$"},
+            "fileId": {"type": "string", "pattern": r"^[A-Za-z0-9_]{1,64}$", "maxLength": 64},
             "processingType": {"enum": list(_OPTIONS)},
         },
-        {"options": {"type": "object"}},
+        {"options": {"type": "object", "maxProperties": 10}},
     ),
     "allOf": [_where(kind) for kind in _OPTIONS],
 }

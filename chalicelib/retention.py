@@ -173,7 +173,7 @@ def _deleted(entry: Item) -> bool:
 
 def _expire_uploads(a_round: Round) -> None:
     """Ends what was announced and never sent, a day after its link went out; what came unnoticed is taken."""
-    last = a_round.ago(days=1, seconds=config.integer("LINK_EXPIRY_SECONDS"))
+    last = a_round.ago(days=1, seconds=objects.link_seconds())
     for image in a_round.each(images.unfinished_since(Status.PENDING, a_round.since, last)):
         _expire_upload(a_round, image)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib import images
-from chalicelib.core import aws, config, log, records
+from chalicelib.core import aws, config, log, objects, records
 from chalicelib.core.errors import TooLargeError, UnsupportedTypeError
 from chalicelib.core.operations import Caller
 from chalicelib.core.payload import TEXT, shape
@@ -22,8 +22,6 @@ CREATED = shape(
     {"imageId": TEXT, "fileKey": TEXT, "expiresIn": {"type": "integer"}, "method": TEXT, "uploadUrl": TEXT},
     {"headers": _FIELDS, "fields": _FIELDS},
 )
-# Whoever holds a link may use it: an hour is the longest that we give, whatever is configured.
-_LONGEST_EXPIRY_SECONDS = 3600
 
 
 class FileTooLargeError(TooLargeError):
@@ -59,7 +57,13 @@ def create(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     log.info("UPLOAD_CREATED", imageId=image_id, userId=user.id, fileType=file_type, fileSize=file_size)
     method = data.get("method", "PUT")
     request = _presigned_put(image) if method == "PUT" else _presigned_post(image)
-    return {"imageId": image_id, "fileKey": image.s3_key, "expiresIn": _expiry(), "method": method, **request}
+    return {
+        "imageId": image_id,
+        "fileKey": image.s3_key,
+        "expiresIn": objects.link_seconds(),
+        "method": method,
+        **request,
+    }
 
 
 def _check_allowed(file_type: str, file_size: int | None) -> None:
@@ -69,10 +73,6 @@ def _check_allowed(file_type: str, file_size: int | None) -> None:
     largest = config.integer("MAX_FILE_SIZE")
     if file_size is not None and file_size > largest:
         raise FileTooLargeError(f"The file has {file_size} bytes; at most {largest} are accepted.")
-
-
-def _expiry() -> int:
-    return min(config.integer("LINK_EXPIRY_SECONDS"), _LONGEST_EXPIRY_SECONDS)
 
 
 def _presigned_put(image: Image) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def _presigned_put(image: Image) -> dict[str, Any]:
     if image.file_size is not None:
         params["ContentLength"] = image.file_size
         headers["Content-Length"] = str(image.file_size)
-    url = aws.client("s3").generate_presigned_url("put_object", Params=params, ExpiresIn=_expiry())
+    url = aws.client("s3").generate_presigned_url("put_object", Params=params, ExpiresIn=objects.link_seconds())
     return {"uploadUrl": url, "headers": headers}
 
 
@@ -98,6 +98,6 @@ def _presigned_post(image: Image) -> dict[str, Any]:
         Key=image.s3_key,
         Fields={"Content-Type": image.file_type},
         Conditions=[{"Content-Type": image.file_type}, ["content-length-range", smallest, largest]],
-        ExpiresIn=_expiry(),
+        ExpiresIn=objects.link_seconds(),
     )
     return {"uploadUrl": form["url"], "fields": form["fields"]}

@@ -8,7 +8,7 @@ from chalicelib import daily, users
 from chalicelib.core import aws, records, spending
 from chalicelib.core.errors import InvalidRequestError
 from chalicelib.core.operations import Caller
-from chalicelib.core.payload import TEXT, page_of, shape
+from chalicelib.core.payload import CURSOR, DATE, TEXT, page_of, shape
 from chalicelib.core.tracking import SYSTEM_ACCOUNT
 from chalicelib.daily import EVERY_USER, EVERYONE, Entry, Row
 
@@ -20,8 +20,7 @@ DEFAULT_PAGE = 100
 # How the names of operations' sums begin.
 _OPERATION = "operation:"
 
-_DATE = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\d$"}
-_PERIOD = {"start": _DATE, "end": _DATE}
+_PERIOD = {"start": DATE, "end": DATE}
 GET = shape({}, _PERIOD)
 GET_ALL = shape(
     {},
@@ -30,7 +29,7 @@ GET_ALL = shape(
         "userId": {"type": "string", "minLength": 1, "maxLength": 100},
         "by": {"enum": ["operation", "user"]},
         "limit": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE},
-        "cursor": {"type": "string", "maxLength": 400},
+        "cursor": CURSOR,
     },
 )
 
@@ -61,7 +60,7 @@ SUMMARY = shape(
         "byKey": _sums_by("keyId"),
     }
 )
-USERS_DAYS = page_of(shape({"day": _DATE, "userId": TEXT, **_SUMS}))
+USERS_DAYS = page_of(shape({"day": DATE, "userId": TEXT, **_SUMS}))
 EITHER = {"type": "object", "anyOf": [SUMMARY, USERS_DAYS]}
 
 
@@ -152,11 +151,9 @@ def _by_user(start: str, end: str, data: Mapping[str, Any]) -> dict[str, Any]:
 
 def _after(data: Mapping[str, Any], start: str, end: str) -> str | None:
     """Where the page begins; DynamoDB takes no place outside of the days that are asked for."""
-    if "cursor" not in data:
-        return None
-    after = records.from_cursor(data["cursor"])
-    if not f"{start}#" <= after <= f"{end}#~":
-        raise InvalidRequestError(details=[{"field": "cursor", "message": "is not a cursor of this list"}])
+    after = records.start_of_page(data)
+    if after is not None and not f"{start}#" <= after <= f"{end}#~":
+        raise records.CursorError
     return after
 
 

@@ -8,11 +8,12 @@ from enum import StrEnum
 from typing import Any, Self
 
 from chalicelib.core import limits, log, records, spending
-from chalicelib.core.errors import ConflictError, NotFoundError, PermissionDeniedError
-from chalicelib.core.operations import Caller
-from chalicelib.core.payload import TEXT, page_of, shape
+from chalicelib.core.errors import ConflictError, NotFoundError
+from chalicelib.core.operations import Caller, refusal_of
+from chalicelib.core.payload import CURSOR, TEXT, page_of, shape
 from chalicelib.core.spending import Spent
 from chalicelib.core.table import Attr, ConditionFailedError, Table, transact
+from chalicelib.permissions import is_admin
 
 USERS = Table("USERS_TABLE", "userId")
 BY_ROLE = Table("USERS_TABLE", "role", "userId", index="by-role")
@@ -38,7 +39,7 @@ LIST = shape(
         "role": _ROLE,
         "email": {"type": "string", "minLength": 3, "maxLength": 254},
         "limit": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE},
-        "cursor": {"type": "string", "minLength": 1, "maxLength": 200},
+        "cursor": CURSOR,
     },
 )
 CHANGE_RIGHTS = {
@@ -206,7 +207,7 @@ def change(user: User, *, name: str | None, preferences: Mapping[str, Any] | Non
 
 def listed(data: Mapping[str, Any]) -> dict[str, Any]:
     """A page of users: all of a role (USER where none is named), or whoever has that address."""
-    after = records.from_cursor(data["cursor"]) if "cursor" in data else None
+    after = records.start_of_page(data)
     limit = data.get("limit", DEFAULT_PAGE)
     if "email" in data:
         page = BY_EMAIL.page(data["email"].lower(), limit=limit, after=after)
@@ -240,7 +241,7 @@ def change_rights(by: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     try:
         transact(USERS.setting(USERS.key(user_id), change, where=there), *proofs)
     except ConditionFailedError as refused:
-        raise (UserNotFoundError if refused.writes == {0} and not is_own else PermissionDeniedError) from None
+        raise (UserNotFoundError() if refused.writes == {0} and not is_own else refusal_of(is_admin)) from None
     changed = find(user_id)
     if changed is None:
         raise UserNotFoundError

@@ -292,8 +292,9 @@ class Partner:
         work.status = self.outcome
         body = json.dumps(work.shown()).encode()
         sent_at = int(time.time())
-        digest = hmac.new(self.callback_secret.encode(), f"{sent_at}.".encode() + body, hashlib.sha256).hexdigest()
-        headers = {"Content-Type": "application/json", "X-Darkroom-Signature": f"t={sent_at},v1={digest}"}
+        signed = f"{sent_at}.{work.payload.get('actionId')}.".encode() + body
+        digest = hmac.new(self.callback_secret.encode(), signed, hashlib.sha256).hexdigest()
+        headers = {"Content-Type": "application/json", "X-Darkroom-Signature": f"t={sent_at},v2={digest}"}
         self.callbacks.append((work.id, self._send(url, body, headers)))
 
     def _send(self, url: str, body: bytes, headers: Mapping[str, str]) -> int | None:

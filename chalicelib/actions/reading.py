@@ -9,20 +9,20 @@ from chalicelib.actions.record import ACTIONS, BY_ACTION, Action, ActionType, St
 from chalicelib.core import config, objects, records
 from chalicelib.core.errors import NotFoundError
 from chalicelib.core.operations import APIAccessType, Caller
-from chalicelib.core.payload import shape
+from chalicelib.core.payload import CURSOR, shape
 from chalicelib.core.table import Attr, Page
 
 MAX_PAGE = 100
 DEFAULT_PAGE = 20
 
-ACTION_ID = {"type": "string", "pattern": "^act_[0-9a-z]{26}$"}
+ACTION_ID = {"type": "string", "pattern": "^act_[0-9a-z]{26}$", "maxLength": 30}
 GET = shape({"actionId": ACTION_ID})
 LIST = shape(
     {},
     {
         "status": {"enum": [str(status) for status in Status]},
         "limit": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE},
-        "cursor": {"type": "string", "maxLength": 200},
+        "cursor": CURSOR,
     },
 )
 
@@ -80,7 +80,7 @@ def listed(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     filters = [Attr("status").eq(data["status"])] if "status" in data else []
     filters += [seen for seen in [_types_seen_by(user)] if seen is not None]
     keep = functools.reduce(operator.and_, filters) if filters else None
-    after = records.from_cursor(data["cursor"]) if "cursor" in data else None
+    after = records.start_of_page(data, str(ACTION_ID["pattern"]))
     page = ACTIONS.page(user.id, limit=data.get("limit", DEFAULT_PAGE), after=after, keep=keep)
     return {
         "items": [Action.from_item(item).shown() for item in page.items],

@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 
 from chalice.app import Chalice, Request, Response
 
-from chalicelib.core import alerts, answers, grants, idempotency, limits, log, payload, spending, tracking
+from chalicelib.core import alerts, answers, checking, grants, idempotency, limits, log, payload, spending, tracking
 from chalicelib.core.errors import (
+    AccountNotActiveError,
     InvalidRequestError,
     NotAuthenticatedError,
     PermissionDeniedError,
@@ -70,10 +71,10 @@ def validated(
 ) -> Callable[[View], View]:
     """Puts a function behind authentication, schema and permission, and turns its failures into clear answers.
 
-    The function receives what it asks for by name: `user` (Caller), `data` (the validated payload), `name`
-    (the operation's), `headers` (whatever their case), `body` (bytes), `event` and `context` (as API Gateway sent
-    them), `execution` (what tracking will write down of this run), `rate` (what the answer will say of the limits),
-    and `offered`: all of this, for a router to hand on.
+    The function receives what it asks for by name: `user` (Caller), `name` (their display name; "" where there is no
+    caller), `operation` (the operation's name), `data` (the validated payload), `headers` (whatever their case),
+    `body` (bytes), `event` and `context` (as API Gateway sent them), `execution` (what tracking will write down of
+    this run), `rate` (what the answer will say of the limits), and `offered`: all of this, for a router to hand on.
     It gives a dict, which is answered as `{"success": true, …}`, or a Chalice Response.
 
     Args:
@@ -199,7 +200,7 @@ class _Call:
             self._limit(user)
             # Only now: uncounted, who is switched off could fill the trail for nothing.
             if not user.is_active:
-                raise PermissionDeniedError("This account is not active.")
+                raise AccountNotActiveError
         tracking.settings_present(operation.name, self.needs)
         data = self._data(operation.schema_for(user))
         self._limit_address(data)
@@ -273,7 +274,7 @@ class _Call:
     def _data(self, schema: Schema) -> dict[str, Any]:
         """The payload that the schema takes; of an operation that reads its own body, the path alone."""
         if not self.operation.validate_body:
-            payload.check(schema, self.path)
+            checking.check(schema, self.path)
             return dict(self.path)
         asked = self.request.query_params
         if asked and self.request.method != "GET":
@@ -281,7 +282,7 @@ class _Call:
             raise InvalidRequestError("This route takes no query.")
         query = {} if asked is None else {name: asked.getlist(name) for name in asked}
         data = payload.merge(schema, self.path, query, payload.parse_body(_bytes(self.request.raw_body)))
-        payload.check(schema, data)
+        checking.check(schema, data)
         return data
 
     def _offered(self, user: Caller | None, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -289,7 +290,8 @@ class _Call:
         offered = {
             "user": user,
             "data": data,
-            "name": self.operation.name,
+            "name": "" if user is None else user.name,
+            "operation": self.operation.name,
             "headers": self.request.headers,
             "body": _bytes(self.request.raw_body),
             # Made only where it is asked for: it copies the whole request.

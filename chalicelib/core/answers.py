@@ -9,6 +9,14 @@ from chalicelib.core import alerts, aws, config, log, records
 from chalicelib.core.errors import BY_STATUS, DarkroomError, UnavailableError, UnexpectedError
 from chalicelib.core.tracking import Execution
 
+# No browser is to guess what an answer is, nor to ask again without TLS for a year. An answer is for its caller alone:
+# what anyone may keep says so itself.
+ALWAYS: Mapping[str, str] = {
+    "X-Content-Type-Options": "nosniff",
+    "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
+    "Cache-Control": "no-store",
+}
+
 
 def of(result: Any) -> Response:
     """The answer to what an operation gave: a dict becomes `{"success": true, …}`, a Response is one already."""
@@ -20,7 +28,7 @@ def json(status: int, body: Mapping[str, Any] | None, headers: Mapping[str, str]
     return Response(
         status_code=status,
         body="" if body is None else records.to_json(body),
-        headers={"Content-Type": "application/json", "Cache-Control": "no-store", **(headers or {})},
+        headers={"Content-Type": "application/json", **(headers or {})},
     )
 
 
@@ -56,8 +64,14 @@ def _error(error: DarkroomError, request_id: str) -> Response:
 
 
 def in_our_shape(event: Any, get_response: Callable[[Any], Response]) -> Response:
-    """Middleware: gives what Chalice itself refuses (another method, another content type) our errors' shape."""
-    response = get_response(event)
+    """Middleware: what Chalice itself refuses gets our errors' shape, and every answer the headers that all have."""
+    response = _shaped(event, get_response(event))
+    response.headers = {**ALWAYS, **response.headers}
+    return response
+
+
+def _shaped(event: Any, response: Response) -> Response:
+    """What Chalice itself refuses (another method, another content type) as an error of ours."""
     if isinstance(response.body, dict) and set(response.body) == {"Code", "Message"}:
         error = BY_STATUS.get(response.status_code, UnexpectedError)()
         request_id = str(getattr(getattr(event, "lambda_context", None), "aws_request_id", ""))

@@ -59,12 +59,27 @@ class PermissionDeniedError(DarkroomError):
     status, code, message = 403, "PERMISSION_DENIED", "You may not do this."
 
 
+class AccountNotActiveError(PermissionDeniedError):
+    """An administrator has switched the caller's account off."""
+
+    message = "User account is not active"
+
+
 class NotFoundError(DarkroomError):
     status, code, message = 404, "NOT_FOUND", "There is nothing here."
 
 
 class MethodNotAllowedError(DarkroomError):
     status, code, message = 405, "METHOD_NOT_ALLOWED", "This route does not take that method."
+
+
+class NotAcceptableError(DarkroomError):
+    """There is no form of this that the caller would take."""
+
+    status, code, message = 406, "NOT_ACCEPTABLE", "This is not there in any form that you accept."
+
+    def headers(self) -> dict[str, str]:
+        return {"Vary": "Accept"}
 
 
 class ConflictError(DarkroomError):

@@ -35,6 +35,9 @@ _SECRET_KEYS = frozenset({"code", "session", "answer", "key", "signature", "poli
 # whatever follows the name of a scheme.
 _SECRET_FORMS = re.compile(r"drk_[\w-]{16,}|eyJ[\w-]{8,}(?:\.[\w-]*){1,4}|\b(?i:bearer|basic)\s+[\w.~+/=-]{12,}")
 _SIGNED_URL_MARKS = ("X-Amz-Signature=", "X-Amz-Credential=", "Signature=")
+# What JSON lets stand as it is and a reader of lines does not: controls, line and paragraph separators, what turns the
+# direction of writing (Unicode, "Bidi_Control"), the byte order mark, and half a surrogate pair, which has no UTF-8.
+_UNPRINTABLE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 
 # By this name a caller gives the identity of the work that a request belongs to, and is told it.
 CORRELATION_HEADER = "X-Correlation-Id"
@@ -175,7 +178,8 @@ class _LineFormatter(BasePowertoolsFormatter):
         at = datetime.fromtimestamp(record.created, UTC)
         metadata, correlation = getattr(record, "metadata", {}), getattr(record, "correlation_id", None)
         written = line(record.levelname, record.getMessage(), metadata, at, correlation)
-        return json.dumps(written, default=str, ensure_ascii=False)
+        text = json.dumps(written, default=str, ensure_ascii=False)
+        return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
     def append_keys(self, **additional_keys: Any) -> None:
         """Every line has the same fields; there is nothing to append to."""

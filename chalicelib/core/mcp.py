@@ -110,7 +110,7 @@ def _parsed(body: bytes) -> Mapping[str, Any]:
 
 def _request(message: Mapping[str, Any], headers: Mapping[str, str]) -> _Request | None:
     """The request in a message, or None where it is one that wants no answer."""
-    method, params, asked = message.get("method"), message.get("params", {}), message.get("id")
+    method, params, asked = message.get("method"), _or_empty(message.get("params")), message.get("id")
     if message.get("jsonrpc") != "2.0":
         raise ProtocolError(INVALID_REQUEST, 'A message has "jsonrpc": "2.0".')
     if method is None and ("result" in message or "error" in message):
@@ -122,6 +122,11 @@ def _request(message: Mapping[str, Any], headers: Mapping[str, str]) -> _Request
     if isinstance(asked, bool) or not isinstance(asked, str | int):
         raise ProtocolError(INVALID_REQUEST, "A request's id is a string or an integer.")
     return _Request(asked, method, params, headers)
+
+
+def _or_empty(value: Any) -> Any:
+    """JSON's null says, of what may be left out, that it is left out."""
+    return {} if value is None else value
 
 
 def _answered(request: _Request, offered: Mapping[str, Any]) -> dict[str, Any]:
@@ -231,7 +236,7 @@ def _described(tool: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _call_tool(request: _Request, offered: Mapping[str, Any]) -> dict[str, Any]:
-    name, arguments = request.params.get("name"), request.params.get("arguments", {})
+    name, arguments = request.params.get("name"), _or_empty(request.params.get("arguments"))
     if not isinstance(name, str) or not isinstance(arguments, Mapping):
         raise ProtocolError(INVALID_PARAMS, "tools/call names a tool, and its arguments are an object.")
     try:

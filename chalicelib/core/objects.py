@@ -15,6 +15,9 @@ _KEYS_A_DELETION = 1000
 _PART_BYTES = 8 * 1024 * 1024
 # Nobody may guess what a file is from its bytes, or keep it longer than its owner.
 _CACHE_CONTROL = "private, max-age=3600"
+# Whoever has a link may use it: an hour is the longest that we give, whatever is configured. AWS itself takes seven
+# days, and ends a link with the credentials that signed it: a function's, which last some hours.
+_LONGEST_LINK_SECONDS = 3600
 
 
 class ObjectTooLargeError(Exception):
@@ -116,17 +119,20 @@ def keys(bucket: str, prefix: str, after: str) -> Iterator[str]:
         yield from (each["Key"] for each in page.get("Contents", ()))
 
 
+def link_seconds() -> int:
+    """How long a presigned request is good for: LINK_EXPIRY_SECONDS, an hour at most."""
+    return min(config.integer("LINK_EXPIRY_SECONDS"), _LONGEST_LINK_SECONDS)
+
+
 def link(bucket: str, key: str, file_name: str | None = None, version: str | None = None) -> str:
-    """A URL that lets anyone who has it read the file, for LINK_EXPIRY_SECONDS; saved under `file_name` where given.
+    """A URL that lets anyone who has it read the file, for `link_seconds`; saved under `file_name` where given.
 
     With `version` it is that one for good, whatever is put in its place.
     """
     params = {"Bucket": bucket, "Key": key} | ({} if version is None else {"VersionId": version})
     if file_name is not None:
         params["ResponseContentDisposition"] = f'attachment; filename="{file_name}"'
-    url: str = aws.client("s3").generate_presigned_url(
-        "get_object", Params=params, ExpiresIn=config.integer("LINK_EXPIRY_SECONDS")
-    )
+    url: str = aws.client("s3").generate_presigned_url("get_object", Params=params, ExpiresIn=link_seconds())
     return url
 
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-from chalicelib.core import aws, config, log, payload
+from chalicelib.core import aws, checking, config, log
 from chalicelib.core.errors import PermissionDeniedError, UnavailableError
 from chalicelib.core.limits import Limit, Strangers
 from chalicelib.core.payload import Schema
@@ -66,6 +66,24 @@ class Caller:
 
 
 Permission = Callable[[Caller, Mapping[str, Any]], bool]
+
+
+def refusing_with(sentence: str) -> Callable[[Permission], Permission]:
+    """Gives a permission the sentence that is told to those whom it refuses: which right they lack.
+
+    It is told whatever the request was about, so it says nothing of what others have.
+    """
+
+    def give(permission: Permission) -> Permission:
+        permission.__dict__["refusal"] = sentence
+        return permission
+
+    return give
+
+
+def refusal_of(permission: Permission) -> PermissionDeniedError:
+    """The failure that tells whom a permission refuses which right they lack."""
+    return PermissionDeniedError(getattr(permission, "refusal", None))
 
 
 def public(user: Caller, data: Mapping[str, Any]) -> bool:
@@ -135,7 +153,7 @@ class Operation:
             log.error("PERMISSION_CHECK_FAILED", error, permission=getattr(self.permission, "__name__", "?"))
             raise PermissionDeniedError from error
         if allowed is not True:
-            raise PermissionDeniedError
+            raise refusal_of(self.permission)
 
     def run(self, offered: Mapping[str, Any]) -> Any:
         """The function's answer; of what is offered it gets what it asks for by name."""
@@ -146,7 +164,7 @@ class Operation:
         if self.returns is None or not isinstance(answer, Mapping | None):
             return
         plain = {name: value for name, value in (answer or {}).items() if name != "success"}
-        faults = payload.faults(self.returns, plain)
+        faults = checking.faults(self.returns, plain)
         if faults:
             raise AnswerError(f"{self.name} answered what its schema does not allow: {faults}")
 

@@ -3,8 +3,10 @@
 import base64
 import binascii
 import json
+import re
 import secrets
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -52,13 +54,39 @@ def to_cursor(key: str) -> str:
     return base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")
 
 
+class CursorError(InvalidRequestError):
+    """The cursor is not one that this list gave."""
+
+    def __init__(self) -> None:
+        super().__init__(details=[{"field": "cursor", "message": "is not a cursor of this list"}])
+
+
 def from_cursor(cursor: str) -> str:
-    """The key in a cursor of ours.
+    """The key in a cursor of ours, which is never empty.
 
     Raises:
-        InvalidRequestError: no cursor of ours looks like that.
+        CursorError: no cursor of ours looks like that.
     """
     try:
-        return base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
+        key = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
     except (binascii.Error, UnicodeDecodeError, ValueError):
-        raise InvalidRequestError(details=[{"field": "cursor", "message": "is not a cursor of this list"}]) from None
+        raise CursorError from None
+    if not key:
+        raise CursorError
+    return key
+
+
+def start_of_page(data: Mapping[str, Any], form: str = r"[!-~]{1,300}") -> str | None:
+    """The sort key after which the page begins that a list is asked for; None for the first page.
+
+    `form` is a regular expression: how the list's sort keys look.
+
+    Raises:
+        CursorError: the payload's `cursor` does not hold such a key.
+    """
+    if "cursor" not in data:
+        return None
+    key = from_cursor(data["cursor"])
+    if not re.fullmatch(form, key):
+        raise CursorError
+    return key

@@ -1,4 +1,4 @@
-"""The signature of what we send to others and of what they send to us: when it was sent, and by whom."""
+"""The signature of what we send to others and of what they send to us: when it was sent, by whom, and about what."""
 
 import hashlib
 import hmac
@@ -7,26 +7,41 @@ import re
 HEADER = "X-Darkroom-Signature"
 # So old may a signed message be, or so far ahead a clock: who records one can send it again for no longer.
 TOLERANCE_SECONDS = 300
-_FORM = re.compile(r"t=([0-9]{1,12}),v1=([0-9a-f]{64})")
+# v1 signs the time and the body; v2 what the message is about as well, which stands in its URL.
+_FORM = re.compile(r"t=([0-9]{1,12}),(v1|v2)=([0-9a-f]{64})")
 
 
 def sign(secret: str, sent_at: int, body: bytes) -> str:
     """`t=<epoch seconds>,v1=<hex HMAC-SHA256 of "t.body">`: the receiver computes it again with their secret."""
-    return f"t={sent_at},v1={_digest(secret, str(sent_at), body)}"
+    return f"t={sent_at},v1={_digest(secret, f'{sent_at}.', body)}"
+
+
+def sign_about(secret: str, sent_at: int, about: str, body: bytes) -> str:
+    """`t=<epoch seconds>,v2=<hex HMAC-SHA256 of "t.about.body">`: the body cannot be sent again about another thing."""
+    return f"t={sent_at},v2={_digest(secret, f'{sent_at}.{about}.', body)}"
 
 
 def verify(secret: str, header: str, body: bytes, now: float) -> bool:
-    """Whether the header was made of this body by one who knows the secret, within five minutes of `now`.
+    """Whether `sign` made the header of this body by that secret, within five minutes of `now`.
 
     `now` is in seconds since 1970. An empty secret verifies nothing.
     """
+    return _is_made_of(secret, header, "v1", "", body, now)
+
+
+def verify_about(secret: str, header: str, about: str, body: bytes, now: float) -> bool:
+    """Whether `sign_about` made the header of this body and of what it is about; else as `verify`."""
+    return _is_made_of(secret, header, "v2", f"{about}.", body, now)
+
+
+def _is_made_of(secret: str, header: str, version: str, before: str, body: bytes, now: float) -> bool:
     parts = _FORM.fullmatch(header)
-    if parts is None or not secret:
+    if parts is None or parts[2] != version or not secret:
         return False
-    sent_at, given = parts.groups()
-    same = hmac.compare_digest(_digest(secret, sent_at, body), given)
+    sent_at, given = parts[1], parts[3]
+    same = hmac.compare_digest(_digest(secret, f"{sent_at}.{before}", body), given)
     return same and abs(now - int(sent_at)) <= TOLERANCE_SECONDS
 
 
-def _digest(secret: str, sent_at: str, body: bytes) -> str:
-    return hmac.new(secret.encode(), f"{sent_at}.".encode() + body, hashlib.sha256).hexdigest()
+def _digest(secret: str, before: str, body: bytes) -> str:
+    return hmac.new(secret.encode(), before.encode() + body, hashlib.sha256).hexdigest()

@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from chalicelib.core import grants, limits, payload, tracking
+from chalicelib.core import checking, grants, limits, tracking
 from chalicelib.core.errors import NotFoundError, PermissionDeniedError, TooManyRequestsError
 from chalicelib.core.limits import Limit
 from chalicelib.core.operations import Access, Caller, Operation, Permission, kinds, public
 from chalicelib.core.payload import NO_PAYLOAD, TEXT, Schema, shape
 
-CALL = shape({"tool": {"type": "string", "minLength": 1, "maxLength": 100}})
+_LONGEST_NAME = 100
+CALL = shape({"tool": {"type": "string", "minLength": 1, "maxLength": _LONGEST_NAME}})
 LIST = shape(
     {
         "tools": {
@@ -162,10 +163,12 @@ def call(name: str, data: Mapping[str, Any], offered: Mapping[str, Any]) -> dict
             offered["rate"].update(standing.headers())
             raise TooManyRequestsError(retry_after=standing.reset)
     tracking.settings_present(operation.name, grants.of(tool.function))
-    payload.check(operation.schema_for(user), data)
+    checking.check(operation.schema_for(user), data)
     execution.begins(data, audited=operation.audited)
     operation.permit(user, data)
-    answer: dict[str, Any] = operation.run({**offered, "data": data, "name": operation.name}) or {}
+    answer: dict[str, Any] = (
+        operation.run({**offered, "data": data, "name": user.name, "operation": operation.name}) or {}
+    )
     execution.answer = answer
     operation.check_answer(answer)
     if answer.get("success") is False:
@@ -175,6 +178,7 @@ def call(name: str, data: Mapping[str, Any], offered: Mapping[str, Any]) -> dict
 
 def _found(name: str, user: Caller) -> Tool:
     if name not in _published:
-        near = difflib.get_close_matches(name, [tool.operation.name for tool in open_to(user)], n=3, cutoff=0.4)
-        raise ToolNotFoundError(name, near)
+        # What is longer than any name of ours is near none.
+        known = [tool.operation.name for tool in open_to(user)] if len(name) <= _LONGEST_NAME else []
+        raise ToolNotFoundError(name, difflib.get_close_matches(name, known, n=3, cutoff=0.4))
     return _published[name]

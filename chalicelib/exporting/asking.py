@@ -23,6 +23,7 @@ EXPORT = shape(
             "type": "array",
             "items": {"enum": list(contents.DATA_TYPES)},
             "minItems": 1,
+            "maxItems": len(contents.DATA_TYPES),
             "uniqueItems": True,
         },
         "format": {"enum": list(running.FORMATS)},

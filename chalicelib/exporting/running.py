@@ -12,9 +12,11 @@ from typing import Any
 from chalicelib import actions, mailing, users
 from chalicelib.actions import Action, File
 from chalicelib.core import config, log, objects, records
-from chalicelib.core.errors import NotFoundError, PermissionDeniedError, TooLargeError
+from chalicelib.core.errors import AccountNotActiveError, NotFoundError, TooLargeError
+from chalicelib.core.operations import refusal_of
 from chalicelib.documents import Format, Report, Sink, Table, write_csv, write_json, write_pdf
 from chalicelib.exporting import contents
+from chalicelib.permissions import can_export
 from chalicelib.users import User
 
 # The worker has 300 s (.chalice/config.json): the rest is for the last part, the mail and the end of the action.
@@ -106,14 +108,16 @@ def _owner(action: Action) -> User:
     user = users.find(action.user_id)
     if user is None:
         raise NotFoundError("This account is no longer there.")
-    if not (user.is_active and user.can_export_data):
-        raise PermissionDeniedError
+    if not user.is_active:
+        raise AccountNotActiveError
+    if not user.can_export_data:
+        raise refusal_of(can_export)
     return user
 
 
 def _is_mailed(address: str, file: File) -> bool:
     """Whether SES took the mail. The export is there without it, so what goes wrong here fails nothing."""
-    minutes = config.integer("LINK_EXPIRY_SECONDS") // 60
+    minutes = objects.link_seconds() // 60
     text = (
         "The data export that was asked for in your Darkroom account is ready:\n\n"
         f"{file.link()}\n\n"

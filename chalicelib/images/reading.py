@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.core import records
+from chalicelib.core import media, records
 from chalicelib.core.errors import NotFoundError
-from chalicelib.core.payload import TEXT, page_of, shape
+from chalicelib.core.payload import CURSOR, TEXT, page_of, shape
 from chalicelib.core.table import Attr
 from chalicelib.images.record import IMAGES, Image, Status, Variant
 
@@ -13,16 +13,17 @@ MAX_PAGE = 100
 DEFAULT_PAGE = 20
 
 # No hyphen: in the key of a variant it ends the id, so that no image's keys begin with another's.
-_IMAGE_ID = {"type": "string", "pattern": r"^[A-Za-z0-9_]{1,64}$"}
+_IMAGE_ID = {"type": "string", "pattern": r"^[A-Za-z0-9_]{1,64}$", "maxLength": 64}
+_VARIANT_NAME = {"type": "string", "pattern": r"^[A-Za-z0-9_-]{1,80}$", "maxLength": 80}
 GET = DELETE = REPROCESS = shape({"imageId": _IMAGE_ID})
-GET_VARIANT = shape({"imageId": _IMAGE_ID, "name": {"type": "string", "pattern": r"^[A-Za-z0-9_-]{1,80}$"}})
+GET_VARIANT = shape({"imageId": _IMAGE_ID, "name": _VARIANT_NAME})
 _STATUS = {"enum": [str(status) for status in Status if status is not Status.DELETED]}
 LIST = shape(
     {},
     {
         "status": _STATUS,
         "limit": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE},
-        "cursor": {"type": "string", "maxLength": 200},
+        "cursor": CURSOR,
     },
 )
 _TEXT_OR_NONE = {"type": ["string", "null"]}
@@ -87,7 +88,7 @@ def get(user_id: str, image_id: str) -> Image:
 def listed(user_id: str, data: Mapping[str, Any]) -> dict[str, Any]:
     """A page of the caller's images, newest first, of one status where asked."""
     keep = Attr("status").eq(data["status"]) if "status" in data else Attr("status").ne(Status.DELETED)
-    after = records.from_cursor(data["cursor"]) if "cursor" in data else None
+    after = records.start_of_page(data, str(_IMAGE_ID["pattern"]))
     page = IMAGES.page(user_id, limit=data.get("limit", DEFAULT_PAGE), after=after, keep=keep)
     return {
         "items": [Image.from_item(item).shown() for item in page.items],
@@ -100,9 +101,10 @@ def variant(user_id: str, image_id: str, name: str, accept: str) -> Variant:
 
     Raises:
         ImageNotFoundError, VariantNotFoundError: there is none.
+        NotAcceptableError: the header refuses every format that there is.
     """
     of_name = [found for found in get(user_id, image_id).variants if found.name == name]
     if not of_name:
         raise VariantNotFoundError
-    asked = [part.split(";")[0].strip().lower() for part in accept.split(",")]
-    return next((found for media in asked for found in of_name if media == f"image/{found.format}"), of_name[0])
+    by_type = {f"image/{found.format}": found for found in of_name}
+    return by_type[media.preferred(accept, list(by_type))]

@@ -189,5 +189,5 @@ class Image:
 
 
 def link_to(variant: Variant) -> str:
-    """A URL that lets anyone who has it read the file, for LINK_EXPIRY_SECONDS."""
+    """A URL that lets anyone who has it read the file, as long as `objects.link` says."""
     return objects.link(config.get("S3_OUTPUT_BUCKET"), variant.s3_key)

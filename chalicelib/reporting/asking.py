@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from chalicelib import usage
 from chalicelib.core.errors import InvalidRequestError
-from chalicelib.core.payload import TEXT, shape
+from chalicelib.core.payload import DATE, TEXT, shape
 from chalicelib.daily import EVERY_USER, EVERYONE
 
 
@@ -25,10 +25,10 @@ DEFAULT_FORMATS = ("html",)
 # Darkroom has no day before; a period before this one's start must still be one of the calendar.
 _FIRST_DAY = date(2000, 1, 1)
 
-_DATE = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\d$"}
 _USER = {
     "type": "string",
     "pattern": r"^[\w-]{1,100}$",
+    "maxLength": 100,
     # Not users' ids, but where the sums of all of them are kept.
     "not": {"enum": [EVERYONE, EVERY_USER]},
     "description": "only what this user did",
@@ -36,19 +36,21 @@ _USER = {
 _OPERATION = {
     "type": "string",
     "pattern": r"^\w{1,100}$",
+    "maxLength": 100,
     "description": "only this operation; for usage, as images are not counted by operation",
 }
 _INACTIVE = {"type": "boolean", "description": "list days on which nothing happened as well (default: false)"}
 
 REPORT = {
     **shape(
-        {"reportType": {"enum": [str(kind) for kind in Kind]}, "dateRange": shape({"start": _DATE, "end": _DATE})},
+        {"reportType": {"enum": [str(kind) for kind in Kind]}, "dateRange": shape({"start": DATE, "end": DATE})},
         {
             "filters": shape({}, {"userId": _USER, "operation": _OPERATION, "includeInactive": _INACTIVE}),
             "formats": {
                 "type": "array",
                 "items": {"enum": list(FORMATS)},
                 "minItems": 1,
+                "maxItems": len(FORMATS),
                 "uniqueItems": True,
                 "description": "JSON is always made; the first one is what downloadUrl leads to",
             },

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from chalicelib.core import payload, records
+from chalicelib.core import checking, records
 from chalicelib.core.payload import Schema
 
 # A hundred of them with their keys stay below the 4 MB that DynamoDB takes in a transaction.
@@ -61,7 +61,7 @@ def read(raw: Any, now: datetime) -> Customer | Rejected:
         return _rejected(raw, data, "holds text that is not Unicode")
     if size > MAX_RECORD_BYTES:
         return _rejected(raw, data, f"has more than {MAX_RECORD_BYTES} bytes")
-    if faults := payload.faults(SCHEMA, raw):
+    if faults := checking.faults(SCHEMA, raw):
         return _rejected(raw, data, f"{faults[0]['field']} {faults[0]['message']}")
     if not _is_usable(raw["id"]):
         return _rejected(raw, data, "id holds what cannot be printed, or begins or ends with a space")

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from chalicelib.core import records
-from chalicelib.core.payload import TEXT, page_of, shape
+from chalicelib.core.payload import CURSOR, TEXT, page_of, shape
 from chalicelib.core.table import Attr, ConditionFailedError, Table, writable
 from chalicelib.external import ExternalServiceError, ExternalServiceRefusedError, Reason
 from chalicelib.sync.seen import Seen
@@ -241,7 +241,7 @@ LIST = shape(
     {},
     {
         "limit": {"type": "integer", "minimum": 1, "maximum": 100},
-        "cursor": {"type": "string", "maxLength": 100},
+        "cursor": CURSOR,
         "status": {"enum": [str(status) for status in Status]},
     },
 )
@@ -275,7 +275,7 @@ def listed(data: Mapping[str, Any]) -> dict[str, Any]:
         InvalidRequestError: no cursor of ours.
     """
     keep = Attr("status").eq(data["status"]) if "status" in data else None
-    after = records.from_cursor(data["cursor"]) if data.get("cursor") else None
+    after = records.start_of_page(data)
     page = SYNCS.page(CUSTOMERS, limit=data.get("limit", DEFAULT_PAGE), after=after, keep=keep)
     return {
         "items": [_shown(item) for item in page.items],

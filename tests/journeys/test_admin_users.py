@@ -100,7 +100,9 @@ def test_a_user_who_is_switched_off_is_out_with_the_next_request(admin: User, an
     robot = issue(ann, "full_access")[1]
     assert changed(admin, account, isActive=False)["isActive"] is False
     for user in (ann, robot):
-        assert error_of(user.get("/images"), 403)["code"] == "PERMISSION_DENIED"
+        refused = user.get("/images")
+        assert error_of(refused, 403)["code"] == "PERMISSION_DENIED"
+        assert refused.json()["message"] == "User account is not active"
     assert changed(admin, account, isActive=True)["isActive"] is True
     for user in (ann, robot):
         assert user.get("/images").status_code == 200
@@ -196,6 +198,7 @@ def test_only_administrators_are_let_in(admin: User, ann: User) -> None:
     for user in (ann, issue(ann, "full_access")[1], issue(admin, "full_access")[1]):
         assert error_of(user.get("/admin/users"), 403)["code"] == "PERMISSION_DENIED"
         assert error_of(change(user, account, role="ADMIN"), 403)["code"] == "PERMISSION_DENIED"
+    assert ann.get("/admin/users").json()["message"] == "Only administrators may do this"
     assert error_of(User(ann.url).get("/admin/users"), 401)["code"] == "NOT_AUTHENTICATED"
     assert issue(admin, "admin")[1].get("/admin/users").status_code == 200
     assert ann.get("/auth/validate").json()["user"]["role"] == "USER"

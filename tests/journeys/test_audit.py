@@ -59,7 +59,9 @@ def test_what_a_user_does_stands_in_the_trail(machine: Machine, ann: User, admin
     key_id, _ = issue(ann, "file_upload")
     assert ann.post(f"/keys/{key_id}/rotate").status_code == 200
     assert ann.request("DELETE", f"/keys/{key_id}").status_code == 200
-    assert ann.request("PATCH", "/auth/profile", json={"name": "Ann"}).status_code == 200
+    assert (
+        ann.request("PATCH", "/auth/profile", json={"name": "Ann", "preferences": {"webhook": None}}).status_code == 200
+    )
     missing = ann.request("DELETE", "/images/img_none")
     rights = {"role": "USER", "canExportData": True, "limits": {"requestsPerHour": 500, "dollarsPerDay": 2.5}}
     assert admin.request("PATCH", f"/admin/users/{user_id}", json=rights).status_code == 200
@@ -71,7 +73,7 @@ def test_what_a_user_does_stands_in_the_trail(machine: Machine, ann: User, admin
         ("create_key", "ok", {"keyId": key_id, "accessTypes": "file_upload"}),
         ("rotate_key", "ok", {"keyId": key_id}),
         ("revoke_key", "ok", {"keyId": key_id}),
-        ("change_profile", "ok", {}),
+        ("change_profile", "ok", {"changed": "name preferences.webhook"}),
         ("delete_image", "IMAGE_NOT_FOUND", {"imageId": "img_none"}),
         ("sign_out", "ok", {}),
     ]
@@ -85,6 +87,7 @@ def test_what_a_user_does_stands_in_the_trail(machine: Machine, ann: User, admin
         "role": "USER",
         "canExportData": True,
         "limits": "dollarsPerDay=2.5 requestsPerHour=500",
+        "changed": "canExportData limits.dollarsPerDay limits.requestsPerHour role",
     }
 
 

@@ -50,8 +50,16 @@ def error_of(answer: requests.Response, status: int) -> dict[str, Any]:
     assert body["message"]
     assert set(body["error"]) <= {"type", "code", "details"}
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert_safe(answer)
     assert "Traceback" not in answer.text
     return dict(body["error"])
+
+
+def assert_safe(answer: requests.Response) -> None:
+    """No browser may guess what the answer is, keep it, or ask again without TLS."""
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
+    assert answer.headers["Cache-Control"] == "no-store"
 
 
 def tampered(token: str) -> str:
@@ -118,6 +126,7 @@ def test_a_bad_body_is_400_and_names_the_field(ann: User, body: bytes, field: st
         ("status=DELETED", "status"),
         ("status=odd", "status"),
         ("cursor=%25%25", "cursor"),
+        ("cursor=", "cursor"),
         ("odd=1", "odd"),
     ],
 )
@@ -162,7 +171,9 @@ def test_browsers_may_ask_from_anywhere(ann: User) -> None:
     assert preflight.status_code == 200
     assert preflight.headers["Access-Control-Allow-Origin"] == "*"
     assert "Authorization" in preflight.headers["Access-Control-Allow-Headers"]
-    assert ann.get("/images").headers["Access-Control-Allow-Origin"] == "*"
+    answer = ann.get("/images")
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert_safe(answer)
 
 
 def test_health_says_version_and_stage(ann: User) -> None:

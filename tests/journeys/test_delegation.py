@@ -163,9 +163,12 @@ def test_without_an_external_service_custom_actions_are_told_so(ann: User, funct
 # ---------------------------------------------------------------------- callbacks
 
 
-def report(partner: Partner, action_id: str, told: dict[str, Any], sent_at: int | None = None) -> Any:
-    body = json.dumps(told).encode()
-    header = signatures.sign(partner.callback_secret, int(time.time()) if sent_at is None else sent_at, body)
+def report(
+    partner: Partner, action_id: str, told: dict[str, Any], sent_at: int | None = None, signed_for: str | None = None
+) -> Any:
+    """The API's answer to a report on the action, signed for it or for another one."""
+    body, sent_at = json.dumps(told).encode(), int(time.time()) if sent_at is None else sent_at
+    header = signatures.sign_about(partner.callback_secret, sent_at, signed_for or action_id, body)
     return call("POST /actions/{actionId}/callback", {signatures.HEADER: header}, told, actionId=action_id)
 
 
@@ -195,7 +198,8 @@ def test_a_callback_that_the_service_did_not_sign_now_for_its_own_work_changes_n
     )
     assert forged.status == 401
     bare = {"id": "work-000001"}
-    header = {signatures.HEADER: signatures.sign(partner.callback_secret, int(time.time()), json.dumps(bare).encode())}
+    signed = signatures.sign_about(partner.callback_secret, int(time.time()), job, json.dumps(bare).encode())
+    header = {signatures.HEADER: signed}
     grafted = call(
         "POST /actions/{actionId}/callback", header, bare, query={"status": "failed", "message": "No."}, actionId=job
     )
@@ -205,6 +209,31 @@ def test_a_callback_that_the_service_did_not_sign_now_for_its_own_work_changes_n
     assert report(partner, job, {**told, "status": "exploded"}).status == 400
     partner.fail("/file-processor/upload/*", Fault.ERROR, times=None)
     assert action(ann, job)["status"] == "PENDING"
+
+
+def test_a_report_on_one_action_is_none_on_another(ann: User, photo: str, partner: Partner) -> None:
+    first, second = (process(ann, photo).body["jobId"] for _ in range(2))
+    # The service counts its work anew: the id in the body does not tell the actions apart.
+    ACTIONS.update(ann.id, second, change={"externalId": "work-000001"})
+    told = {"id": "work-000001", "status": "completed"}
+    assert report(partner, second, told, signed_for=first).status == 401
+    assert report(partner, first, told).status == 200
+    partner.fail("/file-processor/upload/*", Fault.ERROR, times=None)
+    assert action(ann, second)["status"] == "PENDING"
+
+
+def test_a_service_that_signs_the_body_alone_names_the_action_in_it(ann: User, photo: str, partner: Partner) -> None:
+    job, other = (process(ann, photo).body["jobId"] for _ in range(2))
+
+    def reported(told: dict[str, Any]) -> int:
+        header = signatures.sign(partner.callback_secret, int(time.time()), json.dumps(told).encode())
+        return call("POST /actions/{actionId}/callback", {signatures.HEADER: header}, told, actionId=job).status
+
+    told = {"id": "work-000001", "status": "completed"}
+    assert reported(told) == 401
+    assert reported({**told, "actionId": other}) == 401
+    assert reported({**told, "actionId": job}) == 200
+    assert action(ann, job)["status"] == "COMPLETED"
 
 
 def test_rows_of_one_id_in_two_accounts_upset_no_callback(partner: Partner) -> None:

@@ -185,6 +185,7 @@ def test_without_the_right_nothing_is_begun(machine: Machine) -> None:
     user = User.new(machine.api_url)
     answer = user.post("/actions/export", dataTypes=["profile"], format="json")
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "PERMISSION_DENIED")
+    assert answer.json()["message"] == "Data export not enabled for this user"
     assert user.get("/actions").json()["items"] == []
 
 

@@ -346,13 +346,21 @@ def test_an_unknown_method_is_404_since_there_are_statuses_and_200_before(robot:
 
 @pytest.mark.parametrize(
     "params",
-    [{}, {"name": 5}, {"name": "list_images", "arguments": None}, {"name": "list_images", "arguments": [1]}],
+    [{}, {"name": 5}, {"name": "list_images", "arguments": 0}, {"name": "list_images", "arguments": [1]}],
 )
 def test_a_call_names_its_tool_and_brings_an_object(robot: User, params: dict[str, Any]) -> None:
     error_of(post(robot, older("tools/call", **params)), 200, protocol.INVALID_PARAMS)
 
 
-@pytest.mark.parametrize("cursor", ["%%", 5, {}])
+def test_null_is_absent(robot: User) -> None:
+    for message in (older("ping"), older("tools/list")):
+        assert "result" in post(robot, {**message, "params": None}).json()
+    called = post(robot, older("tools/call", name="list_images", arguments=None))
+    assert called.json()["result"]["isError"] is False
+    error_of(post(robot, {**older("ping"), "params": 0}), 400, protocol.INVALID_REQUEST)
+
+
+@pytest.mark.parametrize("cursor", ["", "%%", 5, {}])
 def test_what_is_no_cursor_is_refused(robot: User, cursor: Any) -> None:
     error_of(post(robot, older("tools/list", cursor=cursor)), 200, protocol.INVALID_PARAMS)
 

@@ -283,7 +283,8 @@ def test_a_period_without_anything_says_so(admin: User, kind: str) -> None:
 
 def test_only_administrators_have_reports(machine: Machine, admin: User) -> None:
     ann = User.new(machine.api_url)
-    assert ask(ann, "usage").status_code == 403
+    refused = ask(ann, "usage")
+    assert (refused.status_code, refused.json()["message"]) == (403, "Insufficient permissions for report generation")
     assert ask(User(machine.api_url), "usage").status_code == 401
     assert ask(issue(ann, "reports")[1], "usage").status_code == 403
     assert ask(issue(admin, "actions", "exports")[1], "usage").status_code == 403

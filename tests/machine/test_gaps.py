@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.conftest import Eventually
 from tests.machine.conftest import Tiny
@@ -49,6 +50,19 @@ def test_executions_at_the_same_time_do_not_disturb_each_other(tiny: Tiny, event
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda name: _start(tiny, name, name), names))
     eventually(lambda: {_row(tiny, name)["status"]["S"] for name in names} == {"COMPLETED"})
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{":user": {"S": ""}}, {":user": {"S": "u"}, "start": {"userId": {"S": "u"}, "imageId": {"S": ""}}}],
+    ids=["partition", "start"],
+)
+def test_no_query_takes_an_empty_key(tiny: Tiny, asked: dict[str, Any]) -> None:
+    start = {"ExclusiveStartKey": asked.pop("start")} if "start" in asked else {}
+    with pytest.raises(ClientError, match="empty string"):
+        tiny.client("dynamodb").query(
+            TableName=IMAGES, KeyConditionExpression="userId = :user", ExpressionAttributeValues=asked, **start
+        )
 
 
 def test_receivers_at_the_same_time_never_share_a_message(tiny: Tiny) -> None:

@@ -77,11 +77,11 @@ def test_the_outcome_is_what_was_set(partner: Partner) -> None:
 
 def test_a_callback_is_signed_and_tells_the_outcome(partner: Partner) -> None:
     with Receiver() as receiver:
-        work = ask(partner, "POST", ENDPOINTS[0], {"callbackUrl": receiver.url}).json()["id"]
+        work = ask(partner, "POST", ENDPOINTS[0], {"actionId": "act_1", "callbackUrl": receiver.url}).json()["id"]
         [delivery] = wait_for(lambda: list(receiver.received), "the callback")
         assert delivery.json() == {"id": work, "status": "completed"}
-        assert delivery.signed_with(partner.callback_secret)
-        assert not delivery.signed_with("another")
+        assert delivery.signed_with(partner.callback_secret, about="act_1")
+        assert not delivery.signed_with("another", about="act_1")
         assert wait_for(lambda: partner.callbacks, "its outcome") == [(work, 200)]
 
 

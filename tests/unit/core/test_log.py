@@ -1,6 +1,7 @@
 """What is written down, and what never is."""
 
 import json
+import unicodedata
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -123,3 +124,25 @@ def test_a_plain_short_identity_is_accepted(identity: str) -> None:
 )
 def test_any_other_identity_is_not(identity: object) -> None:
     assert log.accepted(identity) is None
+
+
+# What ends a line, turns the direction of writing, or cannot be seen or encoded, by Unicode's own properties.
+_TURNING = {"LRE", "RLE", "PDF", "LRO", "RLO", "LRI", "RLI", "FSI", "PDI"}
+UNPRINTABLE = [
+    character
+    for character in map(chr, range(0x10000))
+    if unicodedata.category(character) in ("Cc", "Zl", "Zp")
+    or unicodedata.bidirectional(character) in _TURNING
+    or character in "\u061c\u200e\u200f\ufeff\ud800\udbff\udc00\udfff"
+]
+
+
+@pytest.mark.usefixtures("_new_logger")
+def test_nothing_in_a_line_breaks_it_or_turns_it_round(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "-".join(UNPRINTABLE)
+    log.info("NAMED", name=f"Zoë 👩‍🎨 {text}")
+    out = capsys.readouterr().out
+    assert len(out.splitlines()) == 1
+    assert not set(out.rstrip("\n")) & set(UNPRINTABLE)
+    assert json.loads(out)["metadata"]["name"] == f"Zoë 👩‍🎨 {text}"
+    assert "Zoë 👩‍🎨" in out, "what can be read is written as it is"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.core import aws, payload
+from chalicelib.core import aws, checking, payload
 from chalicelib.core.errors import InvalidRequestError, TooLargeError
 from chalicelib.core.table import writable
 
@@ -97,7 +97,7 @@ def test_query_values_take_their_schemas_types_and_paths_win() -> None:
 def test_a_query_that_is_no_integer_is_left_for_the_schema_to_refuse(text: str) -> None:
     merged = payload.merge(SCHEMA, {}, {"limit": [text]}, {"name": "ok"})
     with pytest.raises(InvalidRequestError) as refusal:
-        payload.check(SCHEMA, merged)
+        checking.check(SCHEMA, merged)
     assert fields(refusal) == {"limit": "must be of type integer"}
 
 
@@ -139,14 +139,14 @@ def test_a_name_given_twice_is_refused(query: dict[str, list[str]], body: dict[s
 )
 def test_each_field_that_does_not_fit_is_named(data: dict[str, Any], wrong: dict[str, str]) -> None:
     with pytest.raises(InvalidRequestError) as refusal:
-        payload.check(SCHEMA, data)
+        checking.check(SCHEMA, data)
     assert fields(refusal) == wrong
 
 
 @given(st.text(min_size=12))
 def test_a_refusal_never_quotes_the_value(secret: str) -> None:
     with pytest.raises(InvalidRequestError) as refusal:
-        payload.check(SCHEMA, {"name": "ok", "password": f"no-{secret}"})
+        checking.check(SCHEMA, {"name": "ok", "password": f"no-{secret}"})
     assert f"no-{secret}" not in json.dumps(refusal.value.body("r"))
 
 
@@ -157,19 +157,19 @@ def test_a_whole_number_is_an_integer_however_it_is_written() -> None:
 def test_each_missing_field_is_named_once() -> None:
     schema = {"type": "object", "required": ["a", "b"]}
     with pytest.raises(InvalidRequestError) as refusal:
-        payload.check(schema, {})
+        checking.check(schema, {})
     assert [detail["field"] for detail in refusal.value.details] == ["a", "b"]
 
 
 def test_at_most_ten_faults_are_told() -> None:
     with pytest.raises(InvalidRequestError) as refusal:
-        payload.check(SCHEMA, {"name": "ok", **{f"odd{i}": 1 for i in range(50)}})
-    assert len(refusal.value.details) == payload.MAX_DETAILS
+        checking.check(SCHEMA, {"name": "ok", **{f"odd{i}": 1 for i in range(50)}})
+    assert len(refusal.value.details) == checking.MAX_DETAILS
 
 
 def test_a_pattern_ends_where_the_text_does() -> None:
     schema = {"type": "object", "properties": {"id": {"type": "string", "pattern": "^[a-z]+$"}}}
-    payload.check(schema, {"id": "abc"})
+    checking.check(schema, {"id": "abc"})
     for almost in ("abc\n", "abc\r", "abc\n\n"):
         with pytest.raises(InvalidRequestError):
-            payload.check(schema, {"id": almost})
+            checking.check(schema, {"id": almost})

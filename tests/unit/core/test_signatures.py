@@ -44,6 +44,24 @@ def test_every_part_is_signed() -> None:
     assert not signatures.verify("", signatures.sign("", SENT, BODY), BODY, SENT)
 
 
+def test_what_a_message_is_about_is_signed_too() -> None:
+    header = signatures.sign_about("secret", SENT, "act_1", BODY)
+    digest = hmac.new(b"secret", b"1800000000.act_1." + BODY, hashlib.sha256).hexdigest()
+    assert header == f"t=1800000000,v2={digest}"
+    assert signatures.verify_about("secret", header, "act_1", BODY, SENT + 300)
+    assert not signatures.verify_about("secret", header, "act_2", BODY, SENT)
+    assert not signatures.verify_about("another", header, "act_1", BODY, SENT)
+    assert not signatures.verify_about("secret", header, "act_1", BODY, SENT + 301)
+
+
+def test_neither_form_passes_for_the_other() -> None:
+    plain, about = signatures.sign("secret", SENT, BODY), signatures.sign_about("secret", SENT, "act_1", BODY)
+    assert not signatures.verify("secret", about, BODY, SENT)
+    assert not signatures.verify_about("secret", plain, "act_1", BODY, SENT)
+    assert not signatures.verify("secret", about.replace("v2", "v1"), BODY, SENT)
+    assert not signatures.verify_about("secret", plain.replace("v1", "v2"), "act_1", BODY, SENT)
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -12,7 +12,7 @@ from chalicelib.core.payload import TEXT, shape
 from chalicelib.core.tools import ToolNotFoundError, api_tool
 from chalicelib.core.tracking import Execution
 
-ANN = Caller(id="u1", email="ann@example.com")
+ANN = Caller(id="u1", email="ann@example.com", name="Ann")
 WORD = shape({"word": TEXT})
 
 
@@ -48,11 +48,11 @@ def call(name: str, user: Caller = ANN, **data: Any) -> tuple[dict[str, Any], Ex
 
 def test_a_function_without_a_route_is_a_tool_too() -> None:
     @publish
-    def echo(data: Any, name: str) -> Any:
-        return {"word": f"{name}: {data['word']}"}
+    def echo(data: Any, name: str, operation: str) -> Any:
+        return {"word": f"{operation} of {name}: {data['word']}"}
 
     answer, execution = call("echo", word="hello")
-    assert answer == {"word": "echo: hello"}
+    assert answer == {"word": "echo of Ann: hello"}
     assert (execution.operation, execution.endpoint) == ("echo", "agent_operation")
     assert execution.error_type is None
     assert [tool["name"] for tool in tools.listed(ANN)["tools"]] == ["echo"]
@@ -112,6 +112,8 @@ def test_a_name_that_is_near_nothing_gets_no_suggestion() -> None:
     with pytest.raises(ToolNotFoundError, match="did you mean echo") as near:
         call("ecko")
     assert near.value.nearest == ["echo"]
+    with pytest.raises(ToolNotFoundError, match=r"There is no tool '(echo){25}'\.$"):
+        call("echo" * 1000)
 
 
 def test_what_cannot_be_published_fails_on_import() -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 
+from chalicelib.core import answers
 from infra import stages, template
 from infra.deploy import functions, gateway, packages, parameters
 from infra.deploy.errors import RefusedError, explained
@@ -89,6 +90,8 @@ def test_what_the_gateway_refuses_by_itself_is_told_as_we_tell_it(kind: str) -> 
     assert set(body["error"]) == {"type", "code"}
     assert body["requestId"] == "$context.requestId"
     assert answer["responseParameters"]["gatewayresponse.header.Access-Control-Allow-Origin"] == "'https://example.com'"
+    for name, value in answers.ALWAYS.items():
+        assert answer["responseParameters"][f"gatewayresponse.header.{name}"] == f"'{value}'"
 
 
 def test_an_unknown_path_is_not_there_and_who_comes_too_often_may_come_back() -> None:

@@ -1,0 +1,69 @@
+"""Where a page begins: every list takes the cursors that it gave, and no others reach a table."""
+
+import pytest
+
+import app as manifest
+from chalicelib.core import records
+from infra import manifest as reading
+from local.accounts import ADMIN, PASSWORD
+from local.machine import Machine
+from tests.journeys.gateway import call
+from tests.journeys.user import User
+
+LISTS = [
+    f"{method} {path}"
+    for method, path, view in reading.routes(manifest.app)
+    if "cursor" in view.operation.schema["properties"]
+]
+# `GET /admin/usage` has pages where it lists by user.
+MORE = {"GET /admin/usage": {"by": "user"}}
+
+
+@pytest.fixture(scope="module")
+def admin(machine: Machine) -> User:
+    user = User(machine.api_url, ADMIN, PASSWORD)
+    user.sign_in()
+    return user
+
+
+def test_these_have_pages() -> None:
+    assert set(LISTS) == {
+        "GET /images",
+        "GET /actions",
+        "GET /admin/users",
+        "GET /admin/usage",
+        "GET /admin/syncs",
+        "GET /admin/audit",
+    }
+
+
+@pytest.mark.parametrize("route", LISTS)
+@pytest.mark.usefixtures("function")
+def test_what_is_no_cursor_is_400_and_names_it(admin: User, route: str) -> None:
+    for wrong in ("", "=", "%%", "ü", "a", "////", "x" * 401, records.to_cursor("a\x00b"), records.to_cursor("ü")):
+        answer = call(route, admin.headers, query={**MORE.get(route, {}), "cursor": wrong})
+        assert answer.status == 400, (wrong, answer)
+        assert [detail["field"] for detail in answer.body["error"]["details"]] == ["cursor"]
+
+
+@pytest.mark.parametrize("route", LISTS)
+@pytest.mark.usefixtures("function")
+def test_a_forged_cursor_is_refused_or_leads_to_the_callers_own(admin: User, route: str) -> None:
+    for key in ("{}", '{"userId":"other"}', "a", "~" * 300, "img_0", "2020-01-01#x", "0" * 20):
+        answer = call(route, admin.headers, query={**MORE.get(route, {}), "cursor": records.to_cursor(key)})
+        assert answer.status in (200, 400), (key, answer)
+
+
+def test_anothers_cursor_shows_nothing_of_theirs(machine: Machine) -> None:
+    ann, bob = User.new(machine.api_url), User.new(machine.api_url)
+    theirs = [ann.announce(b"")["imageId"] for _ in range(3)]
+    cursor = ann.get("/images", limit=1).json()["nextCursor"]
+    assert bob.get("/images", cursor=cursor).json()["items"] == []
+    assert [image["imageId"] for image in ann.get("/images", cursor=cursor).json()["items"]] == theirs[1::-1]
+
+
+@pytest.mark.usefixtures("function")
+def test_agents_cursors_are_held_to_the_same(admin: User) -> None:
+    asked = {"data": {"cursor": ""}}
+    answer = call("POST /agent/{tool}", admin.headers, asked, tool="list_images")
+    assert (answer.status, answer.body["error"]["details"][0]["field"]) == (400, "cursor")

@@ -1,0 +1,72 @@
+"""The way to a variant's file: in which format, by how long a link, and who may keep the answer."""
+
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+import app as manifest
+from chalicelib.core import answers
+from chalicelib.images import IMAGES, Image, Status, Variant
+from local.machine import Machine
+from tests.journeys.user import User
+from tests.proxy_event import proxy_event
+
+
+@pytest.fixture(scope="module")
+def ann(machine: Machine) -> User:
+    return User.new(machine.api_url)
+
+
+@pytest.fixture
+def image(ann: User, function: pytest.MonkeyPatch) -> str:
+    """An image whose small variant is there as JPEG and as WebP."""
+    made = tuple(Variant("small", "8x6", format_, f"processed/x.{format_}", 10, False) for format_ in ("jpeg", "webp"))
+    image = Image(ann.id, "img_two_formats", "a.jpg", "image/jpeg", "uploads/x.jpg", Status.COMPLETED, "2026-01-01")
+    IMAGES.put({**image.to_item(), "variants": [variant.to_item() for variant in made]})
+    return image.image_id
+
+
+def ask(user: User, image_id: str, **headers: str) -> tuple[int, dict[str, str]]:
+    event = proxy_event(
+        "GET",
+        "/images/{imageId}/variants/{name}",
+        headers={**user.headers, **headers},
+        path={"imageId": image_id, "name": "small"},
+    )
+    answer = manifest.app(event, None)
+    return answer["statusCode"], answer["headers"]
+
+
+@pytest.mark.parametrize(
+    ("accept", "extension"),
+    [
+        ("*/*", "jpeg"),
+        ("image/webp", "webp"),
+        ("image/jpeg;q=0.2,image/webp;q=0.8", "webp"),
+        ("image/jpeg;q=0,*/*", "webp"),
+        ("image/webp;q=0", "jpeg"),
+        ("application/json", "jpeg"),
+    ],
+)
+def test_the_format_is_the_one_that_is_liked_best(ann: User, image: str, accept: str, extension: str) -> None:
+    status, headers = ask(ann, image, Accept=accept)
+    assert (status, headers["Vary"]) == (302, "Accept")
+    assert urlsplit(headers["Location"]).path.endswith(f".{extension}")
+
+
+def test_what_is_refused_is_not_sent(ann: User, image: str) -> None:
+    status, headers = ask(ann, image, Accept="image/*;q=0")
+    assert (status, headers["Vary"]) == (406, "Accept")
+    assert "Location" not in headers
+
+
+def test_a_link_is_for_its_caller_alone_and_for_an_hour_at_most(
+    ann: User, image: str, function: pytest.MonkeyPatch
+) -> None:
+    function.setenv("LINK_EXPIRY_SECONDS", "864000")
+    _, headers = ask(ann, image)
+    assert parse_qs(urlsplit(headers["Location"]).query)["X-Amz-Expires"] == ["3600"]
+    assert answers.ALWAYS.items() <= headers.items()
+    assert headers["Cache-Control"] == "no-store"
+    function.setenv("LINK_EXPIRY_SECONDS", "60")
+    assert "X-Amz-Expires=60&" in ask(ann, image)[1]["Location"]

@@ -1,0 +1,61 @@
+"""What an `Accept` header says."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.core import media
+from chalicelib.core.errors import NotAcceptableError
+
+OFFERED = ["image/jpeg", "image/webp", "image/avif"]
+
+
+@pytest.mark.parametrize(
+    ("accept", "given_"),
+    [
+        ("", "image/jpeg"),
+        ("*/*", "image/jpeg"),
+        ("image/*", "image/jpeg"),
+        ("image/webp", "image/webp"),
+        ("IMAGE/WEBP", "image/webp"),
+        ("image/avif,image/webp,image/apng,image/*,*/*;q=0.8", "image/jpeg"),
+        ("image/avif,image/webp;q=0.9,*/*;q=0.5", "image/avif"),
+        ("image/webp;q=0.5,image/avif;q=0.9", "image/avif"),
+        ("image/webp ; q=0.5 , image/avif ; Q=0.9", "image/avif"),
+        ("image/jpeg;q=0.1,image/webp;q=0.100", "image/jpeg"),
+        # What is more exact decides, wherever it stands.
+        ("image/*,image/jpeg;q=0", "image/webp"),
+        ("image/jpeg;q=0,image/*", "image/webp"),
+        ("*/*,image/*;q=0.1,image/avif;q=0.2", "image/avif"),
+        ("image/jpeg;q=0.0,image/webp;q=0.000,*/*;q=0.1", "image/avif"),
+        ("image/jpeg;q=0", "image/webp"),
+        # It does not mention what we have.
+        ("application/json", "image/jpeg"),
+        ("image/png,image/jpeg;q=0", "image/webp"),
+        # It asks for a parameter that none of ours has.
+        ("image/webp;level=1", "image/jpeg"),
+        ("image/webp;q=1;level=1", "image/webp"),
+        # It makes no sense, in part or whole.
+        ("image/webp;q=2", "image/jpeg"),
+        ("image/webp;q=-1,image/avif", "image/avif"),
+        ("image/webp;q=,;;q=0,,/,image,*/webp,image/avif;q=0.1", "image/avif"),
+        ('text/plain;a="x,image/avif",image/webp', "image/webp"),
+        ('text/plain;a="x,image/avif', "image/jpeg"),
+    ],
+)
+def test_the_type_that_is_liked_best_is_given(accept: str, given_: str) -> None:
+    assert media.preferred(accept, OFFERED) == given_
+
+
+@pytest.mark.parametrize("accept", ["*/*;q=0", "image/*;q=0.00", "image/jpeg;q=0,image/webp;q=0,image/avif;q=0"])
+def test_what_is_refused_is_not_given(accept: str) -> None:
+    with pytest.raises(NotAcceptableError, match="image/jpeg, image/webp, image/avif"):
+        media.preferred(accept, OFFERED)
+
+
+@given(st.text() | st.text('image/webp*;q=0.1,"\\ '))
+def test_no_header_breaks_it(accept: str) -> None:
+    try:
+        assert media.preferred(accept, OFFERED) in OFFERED
+    except NotAcceptableError:
+        assert "q" in accept.lower()
