@@ -13,6 +13,7 @@ from chalicelib.core.operations import Caller
 from chalicelib.core.payload import TEXT, page_of, shape
 from chalicelib.core.spending import Spent
 from chalicelib.core.table import Attr, ConditionFailedError, Table, transact
+from chalicelib.mailing import EMAIL
 
 USERS = Table("USERS_TABLE", "userId")
 BY_ROLE = Table("USERS_TABLE", "role", "userId", index="by-role")
@@ -36,7 +37,7 @@ LIST = shape(
     {},
     {
         "role": _ROLE,
-        "email": {"type": "string", "minLength": 3, "maxLength": 254},
+        "email": EMAIL,
         "limit": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE},
         "cursor": {"type": "string", "minLength": 1, "maxLength": 200},
     },

@@ -5,7 +5,6 @@ from itertools import islice
 from typing import Any
 
 from chalicelib import actions, delegation, images, mailing
-from chalicelib.accounts.schemas import EMAIL
 from chalicelib.actions import Action, ActionType, Status
 from chalicelib.core.errors import ConflictError
 from chalicelib.core.operations import Caller
@@ -27,7 +26,7 @@ EXPORT = shape(
         },
         "format": {"enum": list(running.FORMATS)},
     },
-    {"email": EMAIL},
+    {"email": mailing.EMAIL},
 )
 EXPORTED = shape(
     {
