@@ -50,7 +50,7 @@ from chalicelib.core.payload import MESSAGE, parse_body
 from chalicelib.core.tools import api_tool
 from chalicelib.core.tracking import Account, Execution, track_execution
 from chalicelib.imaging import ImageRejectedError
-from chalicelib.permissions import can_export, is_admin, public, signed_in
+from chalicelib.permissions import is_admin, public, signed_in
 
 Event = Mapping[str, Any]
 Headers = Mapping[str, str]
@@ -403,6 +403,7 @@ def generate_report(user: Caller, data: Payload) -> Answer:
             S3Operation.DELETE_OBJECTS,
         ],
         "SENDER_EMAIL": [SESOperation.SEND_RAW_EMAIL],
+        "EXPORT_EMAIL_DOMAINS": [],
         **delegation.NEEDS,
         "LINK_EXPIRY_SECONDS": [],
     }
@@ -413,7 +414,7 @@ def generate_report(user: Caller, data: Payload) -> Answer:
 )
 @validated(
     exporting.EXPORT,
-    permission=can_export,
+    permission=exporting.may_export,
     access=APIAccessType.EXPORTS,
     limit=limits.Limit(10, limits.Window.MINUTE),
     returns=exporting.EXPORTED,

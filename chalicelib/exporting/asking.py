@@ -6,11 +6,13 @@ from typing import Any
 
 from chalicelib import actions, delegation, images, mailing
 from chalicelib.actions import Action, ActionType, Status
-from chalicelib.core.errors import ConflictError
+from chalicelib.core import config
+from chalicelib.core.errors import ConflictError, PermissionDeniedError
 from chalicelib.core.operations import Caller
 from chalicelib.core.payload import TEXT, shape
 from chalicelib.delegation import Service
 from chalicelib.exporting import contents, running
+from chalicelib.permissions import can_export
 
 # What the API writes while its caller waits: so many images and actions, and sums by day, half a second's work as PDF.
 _ROWS_AT_ONCE = 100
@@ -39,8 +41,33 @@ EXPORTED = shape(
 )
 
 
+class EmailNotAllowedError(PermissionDeniedError):
+    code = "EMAIL_NOT_ALLOWED"
+    message = "An export is mailed to the account's own address, or to one of the domains that this stage allows."
+
+
 class EmailNotOfferedError(ConflictError):
     code, message = "EMAIL_NOT_OFFERED", "This stage sends no e-mail; leave email out."
+
+
+def may_export(user: Caller, data: Mapping[str, Any]) -> bool:
+    """The permission of `export_data`: the right to export, and a recipient who may have the link.
+
+    Raises:
+        EmailNotAllowedError: `email` is neither the account's own address nor of EXPORT_EMAIL_DOMAINS.
+    """
+    if not can_export(user, data):
+        return False
+    if "email" in data and not _may_receive(user, data["email"]):
+        raise EmailNotAllowedError
+    return True
+
+
+def _may_receive(user: Caller, address: str) -> bool:
+    """Whether a link that opens without its owner may go to that address."""
+    address = address.lower()
+    allowed = {domain.lower() for domain in config.words("EXPORT_EMAIL_DOMAINS")}
+    return address == user.email.lower() or address.rpartition("@")[2] in allowed
 
 
 def export_data(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:

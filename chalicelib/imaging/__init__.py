@@ -10,6 +10,7 @@ from chalicelib.imaging.findings import Analysis
 from chalicelib.imaging.rejection import REASONS, ImageRejectedError, describe
 from chalicelib.imaging.values import (
     FITS,
+    FONTS,
     FORMATS,
     MAX_QUALITY,
     MAX_SIDE,
@@ -26,6 +27,7 @@ from chalicelib.imaging.values import (
 
 __all__ = [
     "FITS",
+    "FONTS",
     "FORMATS",
     "MAX_QUALITY",
     "MAX_SIDE",
@@ -47,6 +49,7 @@ __all__ = [
     "mark",
     "render",
     "transform",
+    "undrawable",
 ]
 
 _DEFAULT_LIMITS = Limits()
@@ -94,6 +97,13 @@ def mark(data: bytes, mark: Mark) -> bytes:
     from chalicelib.imaging import watermark
 
     return watermark.mark(data, mark)
+
+
+def undrawable(mark: Mark) -> str:
+    """The characters of the mark's text that its font lacks, each once: boxes are drawn in their place."""
+    from chalicelib.imaging import watermark
+
+    return watermark.undrawable(mark)
 
 
 def transform(data: bytes, declared_type: str, wish: Transform, limits: Limits = _DEFAULT_LIMITS) -> Transformed:

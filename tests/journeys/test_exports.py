@@ -351,11 +351,11 @@ def asked_by_mail(user: User, email: str) -> gateway.Answer:
 
 
 def test_the_link_comes_by_e_mail_to_that_address_alone(ann: User, mailed: Mailed) -> None:
-    answer = asked_by_mail(ann, "ann@example.com")
+    answer = asked_by_mail(ann, ann.email)
     assert answer.status == 200, answer.body
     assert (answer.body["deliveryMethod"], answer.body["status"]) == ("email", "COMPLETED")
     (message,) = mailed()
-    assert (message["To"], message["From"]) == ("ann@example.com", SENDER)
+    assert (message["To"], message["From"]) == (ann.email, SENDER)
     assert (message["Cc"], message["Bcc"]) == (None, None)
     link = next(line for line in message.get_content().splitlines() if line.startswith("http"))
     assert len(json.loads(downloaded(link))["files"]) == len(NASTY)
@@ -364,7 +364,7 @@ def test_the_link_comes_by_e_mail_to_that_address_alone(ann: User, mailed: Maile
 
 def test_a_mail_that_fails_costs_no_export(machine: Machine, ann: User, mailed: Mailed) -> None:
     machine.client("ses").delete_identity(Identity=SENDER)
-    answer = asked_by_mail(ann, "ann@example.com")
+    answer = asked_by_mail(ann, ann.email)
     assert (answer.status, answer.body["status"]) == (200, "COMPLETED")
     assert "could not be sent" in answer.body["message"]
     action = action_of(ann, answer.body)
@@ -376,6 +376,25 @@ def test_a_mail_that_fails_costs_no_export(machine: Machine, ann: User, mailed: 
 def test_a_stage_without_a_sender_says_so_at_the_start(ann: User, function: pytest.MonkeyPatch) -> None:
     function.setenv("SENDER_EMAIL", "")
     before = len(ann.get("/actions", limit=100).json()["items"])
-    answer = asked_by_mail(ann, "ann@example.com")
+    answer = asked_by_mail(ann, ann.email)
     assert (answer.status, answer.body["error"]["code"]) == (409, "EMAIL_NOT_OFFERED")
     assert len(ann.get("/actions", limit=100).json()["items"]) == before
+
+
+def test_a_link_goes_to_its_owner_alone(ann: User, function: pytest.MonkeyPatch, mailed: Mailed) -> None:
+    def actions_of_ann() -> int:
+        return len(ann.get("/actions", limit=100).json()["items"])
+
+    before = actions_of_ann()
+    for domains in ("", "example.org, b.example.com"):
+        function.setenv("EXPORT_EMAIL_DOMAINS", domains)
+        for address in ("somebody@example.com", "a@sub.example.org", "a@example.org.evil.example"):
+            refused = asked_by_mail(ann, address)
+            assert (refused.status, refused.body["error"]["code"]) == (403, "EMAIL_NOT_ALLOWED")
+    assert actions_of_ann() == before
+    assert mailed() == []
+
+    function.setenv("EXPORT_EMAIL_DOMAINS", "example.org, Partner.Example.com")
+    for address in (ann.email.upper(), "Ben@partner.example.COM", "ben@example.org"):
+        assert asked_by_mail(ann, address).status == 200
+    assert [message["To"] for message in mailed()] == [ann.email.upper(), "Ben@partner.example.COM", "ben@example.org"]

@@ -22,7 +22,10 @@ def is_taken(address: str) -> bool:
 @example(f"a@{MANY_LABELS}", "")
 @example(f"a.b@{MANY_LABELS}", "")
 @example("o'neil@example.com", "")
-@given(ADDRESSES.filter(lambda address: "=?" not in address), st.text(st.characters(exclude_categories=["Cs"]), max_size=3000))
+@given(
+    ADDRESSES.filter(lambda address: "=?" not in address),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=3000),
+)
 def test_an_address_adds_no_header_and_the_text_stays_text(address: str, text: str) -> None:
     data = mailing.composed("darkroom@example.com", address, "Your export", text)
     message = message_from_bytes(data, policy=policy.default)
