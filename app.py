@@ -388,7 +388,7 @@ def generate_report(user: Caller, data: Payload) -> Answer:
             DynamoDBOperation.GET_ITEM,
             DynamoDBOperation.QUERY,
         ],
-        "IMAGES_TABLE": [DynamoDBOperation.QUERY],
+        "IMAGES_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.QUERY],
         "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
         "API_KEYS_TABLE": [DynamoDBOperation.QUERY_INDEX],
         "DAILY_TABLE": [DynamoDBOperation.QUERY],

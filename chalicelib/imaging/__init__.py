@@ -48,6 +48,7 @@ __all__ = [
     "describe",
     "mark",
     "render",
+    "thumbnail",
     "transform",
     "undrawable",
 ]
@@ -97,6 +98,17 @@ def mark(data: bytes, mark: Mark) -> bytes:
     from chalicelib.imaging import watermark
 
     return watermark.mark(data, mark)
+
+
+def thumbnail(data: bytes, side: int) -> Transformed:
+    """A rendition as an RGB JPEG of no more than `side` pixels a side, never enlarged; what was clear is white.
+
+    For files that `render` made: it decodes without the guard. Raises ImageRejectedError where `data` cannot be
+    read, or has more than 4 megapixels.
+    """
+    from chalicelib.imaging import thumbnails
+
+    return thumbnails.thumbnail(data, side)
 
 
 def undrawable(mark: Mark) -> str:

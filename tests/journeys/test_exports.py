@@ -18,7 +18,7 @@ from moto.backends import get_backend
 
 from chalicelib import exporting
 from chalicelib.core.errors import PermissionDeniedError
-from chalicelib.exporting import running
+from chalicelib.exporting import running, thumbnails
 from local.cloud import ACCOUNT, REGION
 from local.machine import Machine
 from tests.journeys import gateway
@@ -26,6 +26,7 @@ from tests.journeys.exporter import action_of, begun, downloaded, ended, export,
 from tests.journeys.ledger import runs, settled
 from tests.journeys.test_api_keys import issue
 from tests.journeys.user import User
+from tests.pictures import jpeg
 from tests.waiting import wait_for
 
 SENDER = "darkroom@example.com"
@@ -154,12 +155,40 @@ def test_no_cell_of_the_csv_is_a_formula(ann: User) -> None:
     assert tables["profile.csv"][0]["Name"] == f"'{NASTY[4]}"
 
 
-def test_the_pdf_can_be_read(ann: User) -> None:
+def test_the_pdf_is_for_people(machine: Machine, ann: User) -> None:
+    settled(machine)
+    bad, good = (ann.upload(data) for data in (b"no picture", jpeg(640, 480)))
+    for image_id in (bad, good):
+        ann.finished(image_id)
     reader = pypdf.PdfReader(io.BytesIO(downloaded(export(ann, "pdf")["downloadUrl"])), strict=True)
-    text = "\n".join(page.extract_text() for page in reader.pages)
-    image_ids = [image["imageId"] for image in ann.get("/images").json()["items"]]
-    for said in ("Data export", ann.email, "Usage by day", "API keys", *image_ids, "+1.jpg", "@SUM(A1).jpg"):
+    text = " ".join("\n".join(page.extract_text() for page in reader.pages).split())
+    for said in (
+        *("Data export", ann.email, "Usage by day", "API keys", "+1.jpg", "@SUM(A1).jpg", "640 × 480", "Failed"),
+        *("Create upload", "The file is not a picture", "webhook: url: https://example.com/hook", "Pending"),
+    ):
         assert said in text, said
+    internal = [ann.id, *(image["imageId"] for image in ann.get("/images").json()["items"])]
+    for hidden in (*internal, "img_", "act_", "key_", "uploads/", "processed/", "base64", "{", "}", "operation:"):
+        assert hidden not in text, hidden
+    (thumbnail,) = [image.image for page in reader.pages for image in page.images]
+    assert thumbnail is not None
+    assert thumbnail.size == (96, 72)
+
+
+def test_thumbnails_are_bounded_and_need_no_variant(machine: Machine, function: pytest.MonkeyPatch) -> None:
+    user = exporter(machine)
+    for _ in range(3):
+        user.finished(user.upload(jpeg(320, 240)))
+    bucket = machine.environment["S3_OUTPUT_BUCKET"]
+    ids = sorted(image["imageId"] for image in user.get("/images").json()["items"])
+    # Of the first nothing can be read, and the third lies beyond the bound.
+    for each in machine.client("s3").list_objects_v2(Bucket=bucket, Prefix=f"processed/{user.id}/{ids[0]}")["Contents"]:
+        machine.client("s3").put_object(Bucket=bucket, Key=each["Key"], Body=b"no picture")
+    function.setattr(thumbnails, "MOST_THUMBNAILS", 2)
+    answer = gateway.call("POST /actions/export", user.headers, {"dataTypes": ["files"], "format": "pdf"})
+    reader = pypdf.PdfReader(io.BytesIO(downloaded(answer.body["downloadUrl"])), strict=True)
+    assert len([image for page in reader.pages for image in page.images]) == 1
+    assert action_of(user, answer.body)["result"]["records"] == {"files": 3}
 
 
 # ------------------------------------------------------------------------------- who may ask
