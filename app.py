@@ -355,7 +355,7 @@ def process_file(user: Caller, data: Payload) -> Answer:
     {
         "ACTIONS_TABLE": [DynamoDBOperation.PUT_ITEM, DynamoDBOperation.UPDATE_ITEM],
         "USERS_TABLE": [DynamoDBOperation.UPDATE_ITEM],
-        "DAILY_TABLE": [DynamoDBOperation.QUERY],
+        "DAILY_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.QUERY],
         "ACTIONS_QUEUE_URL": [SQSOperation.SEND_MESSAGE],
         "S3_OUTPUT_BUCKET": [S3Operation.GET_OBJECT, S3Operation.PUT_OBJECT, S3Operation.DELETE_OBJECTS],
         **delegation.NEEDS,
@@ -391,7 +391,7 @@ def generate_report(user: Caller, data: Payload) -> Answer:
         "IMAGES_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.QUERY],
         "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
         "API_KEYS_TABLE": [DynamoDBOperation.QUERY_INDEX],
-        "DAILY_TABLE": [DynamoDBOperation.QUERY],
+        "DAILY_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.QUERY],
         "ACTIONS_QUEUE_URL": [SQSOperation.SEND_MESSAGE],
         "S3_OUTPUT_BUCKET": [
             S3Operation.GET_OBJECT,
@@ -879,7 +879,7 @@ def notifications(event: Event, context: Any) -> None:
         "LINK_EXPIRY_SECONDS": [],
     }
 )
-@track_execution
+@track_execution(kind=queued_actions.kind)
 def action_worker(event: Event, context: Any) -> None:
     queued_actions.work(event)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Any
 
-from chalicelib import actions, delegation, images, mailing
+from chalicelib import actions, delegation, estimates, images, mailing
 from chalicelib.actions import Action, ActionType, Status
 from chalicelib.core import config
 from chalicelib.core.errors import ConflictError, PermissionDeniedError
@@ -17,6 +17,9 @@ from chalicelib.permissions import can_export
 # What the API writes while its caller waits: so many images and actions, and sums by day, half a second's work as PDF.
 _ROWS_AT_ONCE = 100
 _SUMS_AT_ONCE = 1000
+# What the worker takes for what is just too large for that, before it has been measured. How many rows there are is
+# known when they have been read; a PDF has thumbnails to make.
+_SECONDS_QUEUED = {"json": 3.0, "csv": 3.0, "pdf": 10.0}
 
 EXPORT = shape(
     {
@@ -37,7 +40,7 @@ EXPORTED = shape(
         "message": TEXT,
         "status": {"enum": [str(status) for status in Status]},
     },
-    {"downloadUrl": {"type": ["string", "null"]}},
+    {"downloadUrl": {"type": ["string", "null"]}, "estimatedTime": {"type": ["string", "null"]}},
 )
 
 
@@ -88,7 +91,7 @@ def export_data(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
         if _is_small(user.id, asked["dataTypes"]):
             return _answer(running.run(action))
         actions.enqueue(action)
-    return _answer(action)
+    return _answer(action, estimates.estimated_time(action, _SECONDS_QUEUED[asked["format"]]))
 
 
 def _is_small(user_id: str, data_types: Iterable[str]) -> bool:
@@ -108,13 +111,14 @@ def _has_many_files(user_id: str) -> bool:
 _HAS_MANY: dict[str, Callable[[str], bool]] = {"activities": _has_many_activities, "files": _has_many_files}
 
 
-def _answer(action: Action) -> dict[str, Any]:
+def _answer(action: Action, estimated: str | None = None) -> dict[str, Any]:
     is_mailed = "email" in action.metadata
     return {
         "exportId": action.action_id,
         "deliveryMethod": "email" if is_mailed else "download",
         "message": _message(action, is_mailed),
         "downloadUrl": action.shown()["resultUrl"],
+        "estimatedTime": estimated,
         "status": str(action.status),
     }
 

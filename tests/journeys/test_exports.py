@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import signal
 import zipfile
 from collections.abc import Callable, Iterator
@@ -293,6 +294,7 @@ def test_more_than_a_page_goes_through_the_queue(machine: Machine) -> None:
     put(machine, "IMAGES_TABLE", user.id, 1200)
     told = export(user, "json", "profile", "files")
     assert (told["status"], told["downloadUrl"]) == ("PENDING", None)
+    assert re.fullmatch(r"About \d+ (second|minute)s?\.", told["estimatedTime"])
     action = ended(user, told)
     assert action["progress"] == 1201
     assert action["result"]["records"] == {"profile": 1, "apiKeys": 0, "files": 1200}
