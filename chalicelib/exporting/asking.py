@@ -1,6 +1,6 @@
 """Asking for an export: what may be asked, and what is answered; small ones are made at once, others by the queue."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
@@ -16,6 +16,8 @@ from chalicelib.permissions import can_export
 
 # What the API writes while its caller waits: so many images and actions, and sums by day, half a second's work as PDF.
 _ROWS_AT_ONCE = 100
+# A thumbnail costs as much as ten rows without one, and S3's time beside that.
+_THUMBNAILS_AT_ONCE = 25
 _SUMS_AT_ONCE = 1000
 # What the worker takes for what is just too large for that, before it has been measured. How many rows there are is
 # known when they have been read; a PDF has thumbnails to make.
@@ -88,14 +90,22 @@ def export_data(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     with actions.failing(action):
         if is_handed_over:
             return _answer(delegation.hand_over(action, Service.DATA_EXPORTER, {**asked, "userId": user.id}))
-        if _is_small(user.id, asked["dataTypes"]):
+        if _is_small(user.id, asked):
             return _answer(running.run(action))
         actions.enqueue(action)
     return _answer(action, estimates.estimated_time(action, _SECONDS_QUEUED[asked["format"]]))
 
 
-def _is_small(user_id: str, data_types: Iterable[str]) -> bool:
-    return not any(_HAS_MANY[each](user_id) for each in data_types if each in _HAS_MANY)
+def _is_small(user_id: str, asked: Mapping[str, Any]) -> bool:
+    data_types = asked["dataTypes"]
+    if "files" in data_types and _has_more_files(user_id, _files_at_once(asked["format"])):
+        return False
+    # Nobody's profile is long.
+    return "activities" not in data_types or not _has_many_activities(user_id)
+
+
+def _files_at_once(file_format: str) -> int:
+    return _THUMBNAILS_AT_ONCE if file_format == "pdf" else _ROWS_AT_ONCE
 
 
 def _has_many_activities(user_id: str) -> bool:
@@ -103,12 +113,8 @@ def _has_many_activities(user_id: str) -> bool:
     return of_actions is not None or contents.has_more_sums(user_id, _SUMS_AT_ONCE)
 
 
-def _has_many_files(user_id: str) -> bool:
-    return images.IMAGES.page(user_id, limit=_ROWS_AT_ONCE).next_after is not None
-
-
-# Nobody's profile is long.
-_HAS_MANY: dict[str, Callable[[str], bool]] = {"activities": _has_many_activities, "files": _has_many_files}
+def _has_more_files(user_id: str, number: int) -> bool:
+    return images.IMAGES.page(user_id, limit=number).next_after is not None
 
 
 def _answer(action: Action, estimated: str | None = None) -> dict[str, Any]:

@@ -17,7 +17,8 @@ import pytest
 import requests
 from moto.backends import get_backend
 
-from chalicelib import exporting
+from chalicelib import exporting, images
+from chalicelib.core import aws
 from chalicelib.core.errors import PermissionDeniedError
 from chalicelib.exporting import running, thumbnails
 from local.cloud import ACCOUNT, REGION
@@ -190,6 +191,23 @@ def test_thumbnails_are_bounded_and_need_no_variant(machine: Machine, function: 
     reader = pypdf.PdfReader(io.BytesIO(downloaded(answer.body["downloadUrl"])), strict=True)
     assert len([image for page in reader.pages for image in page.images]) == 1
     assert action_of(user, answer.body)["result"]["records"] == {"files": 3}
+
+    seen = images.get(user.id, ids[1])
+    variants = [{"Key": each.s3_key} for each in seen.variants]
+    machine.client("s3").delete_objects(Bucket=bucket, Delete={"Objects": variants})
+    with pytest.raises(aws.ClientError):
+        list(thumbnails.pictured([seen]))
+    assert user.request("DELETE", f"/images/{ids[1]}").status_code == 200
+    assert list(thumbnails.pictured([seen])) == [(seen, None)], "it went while the export was made"
+
+
+def test_a_pdf_with_many_thumbnails_is_left_to_the_queue(machine: Machine) -> None:
+    user = exporter(machine)
+    put(machine, "IMAGES_TABLE", user.id, 26)
+    assert export(user, "csv", "files")["status"] == "COMPLETED"
+    told = export(user, "pdf", "files")
+    assert told["status"] == "PENDING"
+    assert ended(user, told)["result"]["records"] == {"files": 26}
 
 
 # ------------------------------------------------------------------------------- who may ask
