@@ -50,7 +50,7 @@ from chalicelib.core.payload import MESSAGE, parse_body
 from chalicelib.core.tools import api_tool
 from chalicelib.core.tracking import Account, Execution, track_execution
 from chalicelib.imaging import ImageRejectedError
-from chalicelib.permissions import can_export, can_report, is_admin, public, signed_in
+from chalicelib.permissions import can_report, is_admin, public, signed_in
 
 Event = Mapping[str, Any]
 Headers = Mapping[str, str]
@@ -355,7 +355,7 @@ def process_file(user: Caller, data: Payload) -> Answer:
     {
         "ACTIONS_TABLE": [DynamoDBOperation.PUT_ITEM, DynamoDBOperation.UPDATE_ITEM],
         "USERS_TABLE": [DynamoDBOperation.UPDATE_ITEM],
-        "DAILY_TABLE": [DynamoDBOperation.QUERY],
+        "DAILY_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.QUERY],
         "ACTIONS_QUEUE_URL": [SQSOperation.SEND_MESSAGE],
         "S3_OUTPUT_BUCKET": [S3Operation.GET_OBJECT, S3Operation.PUT_OBJECT, S3Operation.DELETE_OBJECTS],
         **delegation.NEEDS,
@@ -388,10 +388,10 @@ def generate_report(user: Caller, data: Payload) -> Answer:
             DynamoDBOperation.GET_ITEM,
             DynamoDBOperation.QUERY,
         ],
-        "IMAGES_TABLE": [DynamoDBOperation.QUERY],
+        "IMAGES_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.QUERY],
         "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
         "API_KEYS_TABLE": [DynamoDBOperation.QUERY_INDEX],
-        "DAILY_TABLE": [DynamoDBOperation.QUERY],
+        "DAILY_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.QUERY],
         "ACTIONS_QUEUE_URL": [SQSOperation.SEND_MESSAGE],
         "S3_OUTPUT_BUCKET": [
             S3Operation.GET_OBJECT,
@@ -403,6 +403,7 @@ def generate_report(user: Caller, data: Payload) -> Answer:
             S3Operation.DELETE_OBJECTS,
         ],
         "SENDER_EMAIL": [SESOperation.SEND_RAW_EMAIL],
+        "EXPORT_EMAIL_DOMAINS": [],
         **delegation.NEEDS,
         "LINK_EXPIRY_SECONDS": [],
     }
@@ -413,7 +414,7 @@ def generate_report(user: Caller, data: Payload) -> Answer:
 )
 @validated(
     exporting.EXPORT,
-    permission=can_export,
+    permission=exporting.may_export,
     access=APIAccessType.EXPORTS,
     limit=limits.Limit(10, limits.Window.MINUTE),
     returns=exporting.EXPORTED,
@@ -878,7 +879,7 @@ def notifications(event: Event, context: Any) -> None:
         "LINK_EXPIRY_SECONDS": [],
     }
 )
-@track_execution
+@track_execution(kind=queued_actions.kind)
 def action_worker(event: Event, context: Any) -> None:
     queued_actions.work(event)
 

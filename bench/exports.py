@@ -9,15 +9,17 @@ they grow, and the memory, which is the most that the whole process held.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
 from bench import writing
 from bench.writing import Counted
+from chalicelib import imaging
 from chalicelib.actions import Action
-from chalicelib.documents import Table
-from chalicelib.exporting import contents, running
+from chalicelib.documents import Picture, Table
+from chalicelib.exporting import contents, readable, running, thumbnails
 from chalicelib.images import Image
 
 CREATED = "2026-04-01T06:00:00.000Z"
@@ -34,15 +36,37 @@ def main() -> None:
 
 
 def write(name: str, count: int, out: Counted) -> None:
-    running.write(out, name, tables(count), ABOUT)
+    running.write(out, name, tables(count, name), ABOUT)
 
 
-def tables(count: int) -> list[Table]:
+def tables(count: int, name: str) -> list[Table]:
+    """The tables of that many records in that format; a PDF has as many thumbnails as an export may have."""
     half = count // 2
-    return [
-        contents.activities(Action.from_item(item) for item in paged(action, half)),
-        contents.files(Image.from_item(item) for item in paged(image, count - half)),
-    ]
+    done = (Action.from_item(item) for item in paged(action, half))
+    found = (Image.from_item(item) for item in paged(image, count - half))
+    if name == "pdf":
+        return [readable.activities(done), readable.files(with_thumbnails(found))]
+    return [contents.activities(done), contents.files(found)]
+
+
+def with_thumbnails(found: Iterator[Image]) -> Iterator[thumbnails.Pictured]:
+    """Each made anew of the same variant, as those of an export are of different ones; what S3 takes is left out."""
+    variant = encoded(800, 600)
+    for place, each in enumerate(found):
+        if place >= thumbnails.MOST_THUMBNAILS:
+            yield each, None
+        else:
+            made = imaging.thumbnail(variant, 96)
+            yield each, Picture(made.data, made.width, made.height)
+
+
+def encoded(width: int, height: int) -> bytes:
+    """A JPEG of these sides with something to see in it."""
+    from PIL import Image as Pillow
+
+    out = io.BytesIO()
+    Pillow.effect_mandelbrot((width, height), (-2.0, -1.2, 1.0, 1.2), 60).convert("RGB").save(out, "JPEG", quality=85)
+    return out.getvalue()
 
 
 def paged(make: Callable[[int], Item], count: int) -> Iterator[Item]:

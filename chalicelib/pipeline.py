@@ -5,6 +5,7 @@ A step that fails raises: ImageRejectedError where the picture is at fault, anyt
 """
 
 import base64
+import functools
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,7 +18,7 @@ from chalicelib.core import aws, config, log, objects
 from chalicelib.core.operations import Caller
 from chalicelib.images import Image, Variant
 from chalicelib.imaging import ImageInfo, ImageRejectedError, Mark, Recipe, Rendition, Size
-from chalicelib.imaging.values import OUTPUTS
+from chalicelib.imaging.values import OUTPUTS, POSITIONS
 
 Step = Mapping[str, Any]
 
@@ -325,12 +326,28 @@ def sizes(setting: str) -> tuple[Size, ...]:
 
 
 def _mark() -> Mark:
+    """The stage's mark; the log is told once what of its text cannot be drawn.
+
+    Raises:
+        InvalidSettingError: a setting of it names nothing that we know.
+    """
     key = config.get("WATERMARK_IMAGE_KEY")
-    return Mark(
+    mark = Mark(
         text=config.get("WATERMARK_TEXT"),
-        font=config.get("WATERMARK_FONT"),
+        font=config.choice("WATERMARK_FONT", imaging.FONTS),
         color=config.get("WATERMARK_COLOR"),
-        position=config.get("WATERMARK_POSITION"),
+        position=config.choice("WATERMARK_POSITION", POSITIONS),
         opacity=config.number("WATERMARK_OPACITY"),
         image=objects.read(config.get("S3_OUTPUT_BUCKET"), key) if key else None,
     )
+    _tell_of_undrawable(mark)
+    return mark
+
+
+@functools.lru_cache(maxsize=16)
+def _tell_of_undrawable(mark: Mark) -> None:
+    """Logs what the mark's font lacks; once a container, since each picture of the stage has the same mark."""
+    missing = imaging.undrawable(mark)
+    if missing:
+        characters = [f"U+{ord(character):04X}" for character in missing]
+        log.warning("WATERMARK_TEXT_UNDRAWABLE", setting="WATERMARK_TEXT", font=mark.font, characters=characters)

@@ -19,6 +19,17 @@ _WORK: dict[str, Callable[[Action], Action]] = {
 }
 
 
+def kind(event: Mapping[str, Any]) -> str | None:
+    """The type of the action that the event's one message is about; None where it does not tell."""
+    try:
+        (record,) = event["Records"]
+        told = json.loads(record["body"])["actionType"]
+    except (KeyError, TypeError, ValueError):
+        # A message that was sent before there was such a field, or by hand.
+        return None
+    return told if told in _WORK else None
+
+
 def work(event: Mapping[str, Any]) -> None:
     """Does the action of each message, and ends it.
 

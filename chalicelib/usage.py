@@ -106,7 +106,16 @@ def _sums(usage: Mapping[str, Any], gone: Container[str]) -> dict[Row, dict[str,
         "dollars": usage["lambda_cost"],
         "milliseconds": usage["duration_ms"],
     }
-    return dict.fromkeys(rows, by)
+    sums = dict.fromkeys(rows, by)
+    if usage.get("kind") and usage["success"]:
+        runs, milliseconds = _of_kind(usage["kind"])
+        sums[rows[0]] = {**by, runs: 1, milliseconds: usage["duration_ms"]}
+    return sums
+
+
+def _of_kind(kind: str) -> tuple[str, str]:
+    """What an operation's sums call the number of good runs of that kind, and the time that they took."""
+    return f"{kind}.runs", f"{kind}.milliseconds"
 
 
 def _spending(usages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -182,14 +191,15 @@ def summary(scope: str, start: str, end: str) -> dict[str, Any]:
     }
 
 
-def typical_time(function: str) -> str | None:
-    """How long a function behind the API took on average today, in words; None where it has not run."""
-    today = datetime.now(UTC).date().isoformat()
-    row = daily.row(Row(EVERYONE, today, f"{_OPERATION}{function}", _OPERATION))
-    if row is None or not row.get("requests"):
-        return None
-    seconds = max(1, round(float(row["milliseconds"] / row["requests"]) / 1000))
-    return f"{seconds} second{'' if seconds == 1 else 's'}"
+def mean_seconds(function: str, kind: str) -> float | None:
+    """How long a function's good runs of that kind took on average, today or else yesterday; None without any."""
+    runs, milliseconds = _of_kind(kind)
+    today = datetime.now(UTC).date()
+    for day in (today, today - timedelta(days=1)):
+        sums = daily.row(Row(EVERYONE, day.isoformat(), f"{_OPERATION}{function}", _OPERATION))
+        if sums is not None and sums.get(runs):
+            return float(sums[milliseconds] / sums[runs]) / 1000
+    return None
 
 
 def _add(total: dict[str, Any], numbers: Mapping[str, Any]) -> None:

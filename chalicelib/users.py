@@ -13,6 +13,7 @@ from chalicelib.core.operations import Caller, refusal_of
 from chalicelib.core.payload import CURSOR, TEXT, page_of, shape
 from chalicelib.core.spending import Spent
 from chalicelib.core.table import Attr, ConditionFailedError, Table, transact
+from chalicelib.mailing import EMAIL
 from chalicelib.permissions import is_admin
 
 USERS = Table("USERS_TABLE", "userId")
@@ -37,7 +38,7 @@ LIST = shape(
     {},
     {
         "role": _ROLE,
-        "email": {"type": "string", "minLength": 3, "maxLength": 254},
+        "email": EMAIL,
         "limit": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE},
         "cursor": CURSOR,
     },

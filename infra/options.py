@@ -1,11 +1,14 @@
 """What each stage wants of AWS beyond what .chalice/config.json can say: stages.toml, read and checked."""
 
 import dataclasses
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
+
+from chalicelib.mailing import EMAIL
 
 SOURCE = Path(__file__).with_name("stages.toml")
 
@@ -77,6 +80,8 @@ def _checked(name: str, value: Any, source: Path) -> Any:
         return value
     if name == "daily_spend_dollars" and isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
         return float(value)
+    if name == "operators_email" and isinstance(value, str) and value and not re.search(str(EMAIL["pattern"]), value):
+        raise OptionsError(f"{source.name}: operators_email is {value!r}, which is no e-mail address.")
     if name in _TEXTS and isinstance(value, str):
         return value
     if name in _LISTS and isinstance(value, list) and all(isinstance(each, str) for each in value):

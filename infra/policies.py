@@ -78,10 +78,10 @@ _KEPT_BY = {
     ("monthly_report", "S3_OUTPUT_BUCKET"): ("reports/system/",),
 }
 # By function ("" for any other) and action, where it is narrower: written in parts is what grows as it is read, and
-# the worker hands out links in e-mails alone.
+# the worker hands out links in e-mails alone, and reads variants for an export's thumbnails.
 _ONLY = {
     ("", "s3:AbortMultipartUpload"): ("exports/", "records/"),
-    ("action_worker", "s3:GetObject"): ("exports/",),
+    ("action_worker", "s3:GetObject"): ("exports/", "processed/"),
 }
 # A setting that names one more object to be read, and who reads it.
 _MARK = "WATERMARK_IMAGE_KEY"

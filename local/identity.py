@@ -8,8 +8,18 @@ from local.models import patch
 
 def close_gaps_of_cognito() -> None:
     """Close them, once a process."""
+    _take_every_address()
     _correct_calls()
     _hide_who_has_an_account()
+
+
+def _take_every_address() -> None:
+    # moto's pattern refuses o'neil@example.com and xn--p1ai, and takes a..b@example.com. Cognito takes the
+    # dot-atoms of RFC 5322 (3.4.1) before a domain name.
+    from moto.cognitoidp.utils import FORMATS
+
+    atom, label = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+", r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+    FORMATS["email"] = rf"{atom}(?:\.{atom})*@{label}(?:\.{label})+"
 
 
 def _correct_calls() -> None:

@@ -1,13 +1,8 @@
 """What the account routes take, and what they give."""
 
 from chalicelib.core.payload import TEXT, shape
+from chalicelib.mailing import EMAIL
 
-# What Cognito takes of RFC 5321: ASCII, no quotes, no spaces. `$` alone lets a line break follow (Python's `re`).
-EMAIL = {
-    "type": "string",
-    "pattern": r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+$(?!\n)",
-    "maxLength": 254,
-}
 # Cognito takes passwords of up to 256 characters (AWS::Cognito::UserPool PasswordPolicy).
 _PASSWORD = {"type": "string", "minLength": 1, "maxLength": 256}
 _CODE = {"type": "string", "minLength": 1, "maxLength": 2048}

@@ -119,7 +119,12 @@ def _with_notes(end: dict[str, Any], notes: Sequence[dict[str, Any]]) -> None:
 
 def enqueue(action: Action) -> None:
     """Leaves the action's work to the queue."""
-    body = {"userId": action.user_id, "actionId": action.action_id, "correlationId": action.correlation_id}
+    body = {
+        "userId": action.user_id,
+        "actionId": action.action_id,
+        "actionType": action.action_type,
+        "correlationId": action.correlation_id,
+    }
     aws.client("sqs").send_message(QueueUrl=config.get("ACTIONS_QUEUE_URL"), MessageBody=records.to_json(body))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.core import aws
-from chalicelib.core.errors import MissingConfigError
+from chalicelib.core.errors import InvalidSettingError, MissingConfigError
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.parameters import SSMProvider
@@ -33,6 +33,7 @@ DEFAULTS = {
     "ALLOW_PRIVATE_ADDRESSES": "false",
     "LINK_EXPIRY_SECONDS": "3600",
     "SENDER_EMAIL": "",
+    "EXPORT_EMAIL_DOMAINS": "",
     "USAGE_KEEP_DAYS": "90",
     "KEEP_RECORDS_DAYS": "30",
     "ARCHIVE_BUCKET": "",
@@ -69,11 +70,39 @@ def get(name: str) -> str:
 
 
 def integer(name: str) -> int:
-    return int(get(name))
+    """Raises InvalidSettingError where the setting is no whole number."""
+    value = get(name)
+    try:
+        return int(value)
+    except ValueError:
+        raise InvalidSettingError(name, value, "must be a whole number") from None
 
 
 def number(name: str) -> float:
-    return float(get(name))
+    """Raises InvalidSettingError where the setting is no number."""
+    value = get(name)
+    try:
+        return float(value)
+    except ValueError:
+        raise InvalidSettingError(name, value, "must be a number") from None
+
+
+def choice(name: str, known: Iterable[str]) -> str:
+    """The one of `known` that the setting names, as it is spelled there; case and blanks around it do not count.
+
+    Raises:
+        InvalidSettingError: it names none of them.
+    """
+    return chosen(name, get(name), known)
+
+
+def chosen(name: str, value: str, known: Iterable[str]) -> str:
+    """As `choice`, for a value that the setting `name` has or is to have."""
+    by_name = {each.casefold(): each for each in known}
+    try:
+        return by_name[value.strip().casefold()]
+    except KeyError:
+        raise InvalidSettingError(name, value, f"must be one of {', '.join(by_name.values())}") from None
 
 
 def flag(name: str) -> bool:

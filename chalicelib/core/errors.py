@@ -131,6 +131,20 @@ class MissingConfigError(DarkroomError):
         return f"missing configuration: {places}"
 
 
+class InvalidSettingError(DarkroomError):
+    """A setting has a value that nothing can be done with: an operator's fault, so the caller hears no names."""
+
+    code, message = MissingConfigError.code, MissingConfigError.message
+
+    def __init__(self, name: str, value: str, rule: str) -> None:
+        """`rule` says what the value may be ("must be a whole number")."""
+        super().__init__()
+        self.name, self.value, self.rule = name, value, rule
+
+    def __str__(self) -> str:
+        return f"{self.name} is {self.value!r}, and {self.rule}"
+
+
 # What Chalice itself refuses, before any function of ours runs.
 BY_STATUS: dict[int, type[DarkroomError]] = {
     400: InvalidRequestError,

@@ -143,12 +143,13 @@ class Operation:
         """Lets pass only whom the permission answers with True.
 
         Raises:
-            PermissionDeniedError: it answers anything else, or raises anything but a passing fault.
+            PermissionDeniedError: it answers anything else, or raises anything but a passing fault. One that the
+                permission raises itself says more to the caller, and goes on as it is.
         """
         try:
             allowed = self.permission(user, data)
         except Exception as error:
-            if isinstance(error, UnavailableError) or aws.is_passing_fault(error):
+            if isinstance(error, UnavailableError | PermissionDeniedError) or aws.is_passing_fault(error):
                 raise
             log.error("PERMISSION_CHECK_FAILED", error, permission=getattr(self.permission, "__name__", "?"))
             raise PermissionDeniedError from error

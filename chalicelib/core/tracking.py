@@ -47,6 +47,8 @@ class Execution:
     api_key_id: str | None = None
     error_type: str | None = None
     recorded: bool = True
+    # What sort of work the run did, where a function does several: the day's sums keep their durations apart.
+    kind: str | None = None
     # Whether it broke: not what a caller, or the file at hand, is refused for.
     broke: bool = False
     # For an audit trail: who acts, whether this is for one, what was asked for and given, what was told of a failure.
@@ -104,6 +106,7 @@ class Execution:
             "user": self.user,
             "api_key_id": self.api_key_id,
             "operation": self.operation,
+            "kind": self.kind,
             "endpoint": self.endpoint,
             "event_source": self.event_source,
             "duration_ms": round(self.duration_ms, 3),
@@ -206,6 +209,7 @@ def track_execution(function: Handler) -> Handler: ...
 def track_execution(
     *,
     account: Callable[[Mapping[str, Any]], Account] | None = None,
+    kind: Callable[[Mapping[str, Any]], str | None] | None = None,
     refusals: tuple[type[Exception], ...] = (),
     recorded: bool = True,
 ) -> Callable[[Handler], Handler]: ...
@@ -215,28 +219,37 @@ def track_execution(
     function: Handler | None = None,
     *,
     account: Callable[[Mapping[str, Any]], Account] | None = None,
+    kind: Callable[[Mapping[str, Any]], str | None] | None = None,
     refusals: tuple[type[Exception], ...] = (),
     recorded: bool = True,
 ) -> Handler | Callable[[Handler], Handler]:
     """Runs an event handler `(event, context)`: its settings resolved, its lines identified, its run recorded.
 
-    `account` finds in the event whose run it is; without it the run is the system's own. `refusals` are
+    `account` finds in the event whose run it is; without it the run is the system's own. `kind` finds what sort of
+    work it asks for, of a function that does several (Execution.kind). `refusals` are
     errors that say something about the event and not about us: no operator is told. `recorded=False` is for
     a function that keeps the books: for the reader of usage records each run would make another. What the handler
     raises goes on to AWS, which retries: an error that were swallowed here would lose the event.
     """
     if function is None:
-        return functools.partial(_tracked, account=account or _nobody, refusals=refusals, recorded=recorded)
-    return _tracked(function, account=_nobody, refusals=(), recorded=True)
+        return functools.partial(
+            _tracked, account=account or _nobody, kind=kind or _no_kind, refusals=refusals, recorded=recorded
+        )
+    return _tracked(function, account=_nobody, kind=_no_kind, refusals=(), recorded=True)
 
 
 def _nobody(event: Mapping[str, Any]) -> Account:
     return None, None
 
 
+def _no_kind(event: Mapping[str, Any]) -> str | None:
+    return None
+
+
 def _tracked(
     function: Handler,
     account: Callable[[Mapping[str, Any]], Account],
+    kind: Callable[[Mapping[str, Any]], str | None],
     refusals: tuple[type[Exception], ...],
     recorded: bool,
 ) -> Handler:
@@ -250,7 +263,7 @@ def _tracked(
             log.context(request_id, correlation_of(raw)),
             track(function.__name__, function.__name__, event_source(raw)) as execution,
         ):
-            execution.recorded = recorded
+            execution.recorded, execution.kind = recorded, kind(raw)
             owner, api_key_id = account(raw)
             if owner is not None:
                 execution.caller_is(owner, api_key_id)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from chalicelib.documents.values import Chart, Column, Figure, Format, Kind, Report, Sink, Table, Unit
+from chalicelib.documents.values import Chart, Column, Figure, Format, Kind, Picture, Report, Sink, Table, Unit
 
 __all__ = [
     "Chart",
@@ -18,6 +18,7 @@ __all__ = [
     "Figure",
     "Format",
     "Kind",
+    "Picture",
     "Report",
     "Sink",
     "Table",

@@ -42,7 +42,12 @@ class Tick(NamedTuple):
 
 
 def shown(value: Any, kind: Kind) -> str:
-    """A value of a record as text: `1.2 MB`, `$0.0012`, `2026-03-01 12:00:00`, lists and objects as JSON."""
+    """A value of a record as text: `1.2 MB`, `$0.0012`, `2026-03-01 12:00:00`, lists and objects as JSON.
+
+    Of a picture there is no text.
+    """
+    if kind == "picture":
+        return ""
     if isinstance(value, str):
         return _TIME.sub(r"\1 \2", value) if kind == "time" else value
     if value is None or value == "":

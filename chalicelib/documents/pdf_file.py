@@ -64,6 +64,14 @@ class PdfFile:
         head = f"<< /Length {len(packed)} /Filter /FlateDecode {entries}>>\nstream\n"
         return self._put(head.encode("ascii") + packed + b"\nendstream", number)
 
+    def put_jpeg(self, data: bytes, width: int, height: int) -> int:
+        """Writes an RGB JPEG as a picture that pages may show; returns its number."""
+        head = (
+            f"<< /Type /XObject /Subtype /Image /Width {width} /Height {height} /ColorSpace /DeviceRGB"
+            f" /BitsPerComponent 8 /Filter /DCTDecode /Length {len(data)} >>\nstream\n"
+        )
+        return self._put(head.encode("ascii") + data + b"\nendstream", 0)
+
     def close(self, root: int, info: int) -> None:
         """Writes the index of all objects, which ends the file."""
         start = self._size

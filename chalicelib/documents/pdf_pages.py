@@ -6,7 +6,7 @@ from chalicelib.documents.charts import SERIES_COLORS, Bar, Dot, Line, Shape, Wo
 from chalicelib.documents.pdf_file import PdfFile, digits, put_font, put_info
 from chalicelib.documents.pdf_text import in_order_of_drawing, printed
 from chalicelib.documents.truetype import font
-from chalicelib.documents.values import Sink
+from chalicelib.documents.values import Picture, Sink
 
 # A4, in points of 1/72 inch.
 SHORT, LONG = 595.28, 841.89
@@ -35,6 +35,7 @@ class Pages:
         self._pages: list[int] = []
         self._used: set[str] = set(" 0123456789")
         self._content: list[str] = []
+        self._pictures: list[int] = []
         self.width, self.height = SHORT, LONG
 
     @property
@@ -61,6 +62,13 @@ class Pages:
     def box(self, left: float, top: float, width: float, height: float, color: str) -> None:
         self._content.append(f"{color} rg {left:.2f} {self.height - top - height:.2f} {width:.2f} {height:.2f} re f")
 
+    def picture(self, left: float, top: float, width: float, height: float, picture: Picture) -> None:
+        """A picture that fills this box. It goes into the file at once: pages keep its number alone."""
+        number = self._file.put_jpeg(*picture)
+        self._pictures.append(number)
+        bottom = self.height - top - height
+        self._content.append(f"q {width:.2f} 0 0 {height:.2f} {left:.2f} {bottom:.2f} cm /P{number} Do Q")
+
     def shapes(self, left: float, top: float, shapes: list[Shape]) -> None:
         """A drawing whose upper left corner is there."""
         for shape in shapes:
@@ -72,10 +80,7 @@ class Pages:
         self._put_total()
         put_font(self._file, font(), self._used, self._font)
         kids = " ".join(f"{page} 0 R" for page in self._pages)
-        resources = f"<< /Font << /F {self._font} 0 R >> /XObject << /Total {self._total} 0 R >> >>"
-        self._file.put(
-            f"<< /Type /Pages /Count {len(self._pages)} /Kids [{kids}] /Resources {resources} >>", self._tree
-        )
+        self._file.put(f"<< /Type /Pages /Count {len(self._pages)} /Kids [{kids}] >>", self._tree)
         root = self._file.put(
             f"<< /Type /Catalog /Pages {self._tree} 0 R /Lang (en) /ViewerPreferences << /DisplayDocTitle true >> >>"
         )
@@ -88,9 +93,17 @@ class Pages:
         content = self._file.put_stream("\n".join(self._content).encode("ascii"))
         box = f"[0 0 {self.width:g} {self.height:g}]"
         self._pages.append(
-            self._file.put(f"<< /Type /Page /Parent {self._tree} 0 R /MediaBox {box} /Contents {content} 0 R >>")
+            self._file.put(
+                f"<< /Type /Page /Parent {self._tree} 0 R /MediaBox {box} /Resources {self._resources()}"
+                f" /Contents {content} 0 R >>"
+            )
         )
-        self._content = []
+        self._content, self._pictures = [], []
+
+    def _resources(self) -> str:
+        """What the page's drawing names: the font, the number of pages, and its own pictures."""
+        pictures = "".join(f" /P{number} {number} 0 R" for number in self._pictures)
+        return f"<< /Font << /F {self._font} 0 R >> /XObject << /Total {self._total} 0 R{pictures} >> >>"
 
     def _draw_footer(self) -> None:
         """The note on the left, and `Page 3 of` on the right; the number of pages is drawn by `_put_total`."""

@@ -12,7 +12,7 @@ from chalicelib.documents.measures import shown
 from chalicelib.documents.pdf_pages import BAND, LONG, MARGIN, RULE, SHORT, SOFT, Pages
 from chalicelib.documents.pdf_text import printed, wrapped
 from chalicelib.documents.truetype import font
-from chalicelib.documents.values import Column, Kind, Table
+from chalicelib.documents.values import Column, Kind, Picture, Table
 
 _SIZE = 8.0
 _LINE = 10.5
@@ -20,6 +20,8 @@ _PADDING = 5.0
 _HEADING_SIZE = 12.0
 _HEADING = 26.0
 _MOST_LINES = 3
+# The box that a picture fits into, in points: half an inch.
+_PICTURE = 36.0
 
 # Beyond the first, the paper turns; beyond the second, no paper is wide enough.
 _UPRIGHT_COLUMNS = 5
@@ -55,11 +57,12 @@ def draw(pages: Pages, y: float, table: Table) -> float:
         return y + 3 * _LINE
     for row in chain(sample, rows):
         cells = _cells(row, table.columns, widths)
-        height = max(map(len, cells)) * _LINE + _PADDING
+        height = max([len(cell) * _LINE for cell in cells] + _heights(row, table.columns)) + _PADDING
         if y + height > pages.bottom:
             pages.turn(pages.width, pages.height)
             y = _head(pages, MARGIN, table, widths)
         _row(pages, y, table.columns, widths, cells)
+        _pictures(pages, y, table.columns, widths, row)
         y += height
         pages.box(MARGIN, y, pages.right - MARGIN, 0.4, RULE)
     return y + 2 * _LINE
@@ -107,6 +110,27 @@ def _row(
         x += width + 2 * _PADDING
 
 
+def _pictures(pages: Pages, y: float, columns: Sequence[Column], widths: Sequence[float], row: Row) -> None:
+    x = MARGIN + _PADDING
+    for column, width in zip(columns, widths, strict=True):
+        picture = row.get(column.name)
+        if isinstance(picture, Picture):
+            wide, high = _fitted(picture)
+            pages.picture(x + (_PICTURE - wide) / 2, y + _PADDING / 2, wide, high, picture)
+        x += width + 2 * _PADDING
+
+
+def _heights(row: Row, columns: Sequence[Column]) -> list[float]:
+    found = (row.get(column.name) for column in columns)
+    return [_fitted(picture)[1] for picture in found if isinstance(picture, Picture)]
+
+
+def _fitted(picture: Picture) -> tuple[float, float]:
+    """Width and height on the page: in its proportions, inside of the box."""
+    scale = _PICTURE / max(picture.width, picture.height)
+    return picture.width * scale, picture.height * scale
+
+
 def _widths(columns: Sequence[Column], sample: Sequence[Row], room: float) -> list[float]:
     """What each column's text may take, without the padding on its sides.
 
@@ -128,6 +152,8 @@ def _widths(columns: Sequence[Column], sample: Sequence[Row], room: float) -> li
 
 
 def _needed(column: Column, sample: Sequence[Row]) -> float:
+    if column.kind == "picture":
+        return _PICTURE
     texts = [column.title, *(shown(row.get(column.name), column.kind) for row in sample)]
     # A little more than measured, or an error of rounding would break the widest in two.
     return max(10.0, min(_WIDEST, max(font().width(printed(text), _SIZE) for text in texts) + 0.5))

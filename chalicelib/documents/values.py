@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 # Bytes count in thousands (1 KB is 1,000 bytes); percent runs from 0 to 100.
 Unit = Literal["number", "bytes", "dollars", "milliseconds", "percent"]
-Kind = Literal["text", "time", Unit]
+Kind = Literal["text", "time", "picture", Unit]
 Number = int | float | Decimal
 
 # Names become JSON keys and the names of files in a zip.
@@ -21,6 +21,14 @@ class Sink(Protocol):
     """Where a document goes, front to back. It need not seek, tell, read or flush."""
 
     def write(self, data: bytes, /) -> object: ...
+
+
+class Picture(NamedTuple):
+    """What a column of the kind "picture" holds: an RGB JPEG, and its sides in pixels. PDF alone draws it."""
+
+    data: bytes
+    width: int
+    height: int
 
 
 class Format(NamedTuple):

@@ -1,6 +1,22 @@
 """The journey of an export: all that an account holds of its user, in one file."""
 
-from chalicelib.exporting.asking import EXPORT, EXPORTED, EmailNotOfferedError, export_data
+from chalicelib.exporting.asking import (
+    EXPORT,
+    EXPORTED,
+    EmailNotAllowedError,
+    EmailNotOfferedError,
+    export_data,
+    may_export,
+)
 from chalicelib.exporting.running import ExportTooLargeError, run
 
-__all__ = ["EXPORT", "EXPORTED", "EmailNotOfferedError", "ExportTooLargeError", "export_data", "run"]
+__all__ = [
+    "EXPORT",
+    "EXPORTED",
+    "EmailNotAllowedError",
+    "EmailNotOfferedError",
+    "ExportTooLargeError",
+    "export_data",
+    "may_export",
+    "run",
+]

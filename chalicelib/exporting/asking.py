@@ -1,21 +1,27 @@
 """Asking for an export: what may be asked, and what is answered; small ones are made at once, others by the queue."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
-from chalicelib import actions, delegation, images, mailing
-from chalicelib.accounts.schemas import EMAIL
+from chalicelib import actions, delegation, estimates, images, mailing
 from chalicelib.actions import Action, ActionType, Status
-from chalicelib.core.errors import ConflictError
-from chalicelib.core.operations import Caller
+from chalicelib.core import config
+from chalicelib.core.errors import ConflictError, PermissionDeniedError
+from chalicelib.core.operations import Caller, refusal_of
 from chalicelib.core.payload import TEXT, shape
 from chalicelib.delegation import Service
 from chalicelib.exporting import contents, running
+from chalicelib.permissions import can_export
 
 # What the API writes while its caller waits: so many images and actions, and sums by day, half a second's work as PDF.
 _ROWS_AT_ONCE = 100
+# A thumbnail costs as much as ten rows without one, and S3's time beside that.
+_THUMBNAILS_AT_ONCE = 25
 _SUMS_AT_ONCE = 1000
+# What the worker takes for what is just too large for that, before it has been measured. How many rows there are is
+# known when they have been read; a PDF has thumbnails to make.
+_SECONDS_QUEUED = {"json": 3.0, "csv": 3.0, "pdf": 10.0}
 
 EXPORT = shape(
     {
@@ -28,7 +34,7 @@ EXPORT = shape(
         },
         "format": {"enum": list(running.FORMATS)},
     },
-    {"email": EMAIL},
+    {"email": mailing.EMAIL},
 )
 EXPORTED = shape(
     {
@@ -37,12 +43,38 @@ EXPORTED = shape(
         "message": TEXT,
         "status": {"enum": [str(status) for status in Status]},
     },
-    {"downloadUrl": {"type": ["string", "null"]}},
+    {"downloadUrl": {"type": ["string", "null"]}, "estimatedTime": {"type": ["string", "null"]}},
 )
+
+
+class EmailNotAllowedError(PermissionDeniedError):
+    code = "EMAIL_NOT_ALLOWED"
+    message = "An export is mailed to the account's own address, or to one of the domains that this stage allows."
 
 
 class EmailNotOfferedError(ConflictError):
     code, message = "EMAIL_NOT_OFFERED", "This stage sends no e-mail; leave email out."
+
+
+def may_export(user: Caller, data: Mapping[str, Any]) -> bool:
+    """The permission of `export_data`: the right to export, and a recipient who may have the link.
+
+    Raises:
+        PermissionDeniedError: an administrator has not given the right to export.
+        EmailNotAllowedError: `email` is neither the account's own address nor of EXPORT_EMAIL_DOMAINS.
+    """
+    if not can_export(user, data):
+        raise refusal_of(can_export)
+    if "email" in data and not _may_receive(user, data["email"]):
+        raise EmailNotAllowedError
+    return True
+
+
+def _may_receive(user: Caller, address: str) -> bool:
+    """Whether a link that opens without its owner may go to that address."""
+    address = address.lower()
+    allowed = {domain.lower() for domain in config.words("EXPORT_EMAIL_DOMAINS")}
+    return address == user.email.lower() or address.rpartition("@")[2] in allowed
 
 
 def export_data(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -60,14 +92,22 @@ def export_data(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     with actions.failing(action):
         if is_handed_over:
             return _answer(delegation.hand_over(action, Service.DATA_EXPORTER, {**asked, "userId": user.id}))
-        if _is_small(user.id, asked["dataTypes"]):
+        if _is_small(user.id, asked):
             return _answer(running.run(action))
         actions.enqueue(action)
-    return _answer(action)
+    return _answer(action, estimates.estimated_time(action, _SECONDS_QUEUED[asked["format"]]))
 
 
-def _is_small(user_id: str, data_types: Iterable[str]) -> bool:
-    return not any(_HAS_MANY[each](user_id) for each in data_types if each in _HAS_MANY)
+def _is_small(user_id: str, asked: Mapping[str, Any]) -> bool:
+    data_types = asked["dataTypes"]
+    if "files" in data_types and _has_more_files(user_id, _files_at_once(asked["format"])):
+        return False
+    # Nobody's profile is long.
+    return "activities" not in data_types or not _has_many_activities(user_id)
+
+
+def _files_at_once(file_format: str) -> int:
+    return _THUMBNAILS_AT_ONCE if file_format == "pdf" else _ROWS_AT_ONCE
 
 
 def _has_many_activities(user_id: str) -> bool:
@@ -75,21 +115,18 @@ def _has_many_activities(user_id: str) -> bool:
     return of_actions is not None or contents.has_more_sums(user_id, _SUMS_AT_ONCE)
 
 
-def _has_many_files(user_id: str) -> bool:
-    return images.IMAGES.page(user_id, limit=_ROWS_AT_ONCE).next_after is not None
+def _has_more_files(user_id: str, number: int) -> bool:
+    return images.IMAGES.page(user_id, limit=number).next_after is not None
 
 
-# Nobody's profile is long.
-_HAS_MANY: dict[str, Callable[[str], bool]] = {"activities": _has_many_activities, "files": _has_many_files}
-
-
-def _answer(action: Action) -> dict[str, Any]:
+def _answer(action: Action, estimated: str | None = None) -> dict[str, Any]:
     is_mailed = "email" in action.metadata
     return {
         "exportId": action.action_id,
         "deliveryMethod": "email" if is_mailed else "download",
         "message": _message(action, is_mailed),
         "downloadUrl": action.shown()["resultUrl"],
+        "estimatedTime": estimated,
         "status": str(action.status),
     }
 

@@ -1,5 +1,6 @@
-"""What an export says: a user's profile, activities and files, as tables whose rows are read while they are written.
+"""What an export says in JSON and CSV: a user's profile, activities and files, exactly as they are kept.
 
+Tables whose rows are read while they are written; `readable` has them for people.
 Nothing in it opens anything: no secret of a webhook or an API key, no link that works without its owner.
 """
 
@@ -25,16 +26,16 @@ Row = Mapping[str, Any]
 def tables(user: User, data_types: Iterable[str]) -> list[Table]:
     """The tables of these data types, in DATA_TYPES' order; nothing is read before their rows are."""
     of_type = {
-        "profile": [profile(user), keys(_keys(user))],
-        "activities": [activities(actions.all_of(user.id)), usage(daily.rows(user.id, _FIRST_DAY, _LAST_DAY))],
-        "files": [files(_images(user.id))],
+        "profile": [profile(user), keys(keys_of(user))],
+        "activities": [activities(actions.all_of(user.id)), usage(sums_of(user.id))],
+        "files": [files(images_of(user.id))],
     }
     return [table for data_type in DATA_TYPES if data_type in data_types for table in of_type[data_type]]
 
 
 def has_more_sums(user_id: str, number: int) -> bool:
     """Whether the user has more sums by day than that."""
-    return next(islice(daily.rows(user_id, _FIRST_DAY, _LAST_DAY), number, None), None) is not None
+    return next(islice(sums_of(user_id), number, None), None) is not None
 
 
 def profile(user: User) -> Table:
@@ -151,11 +152,18 @@ def _file(image: Image) -> Row:
     }
 
 
-def _keys(user: User) -> Iterator[Row]:
+def keys_of(user: User) -> Iterator[Row]:
+    """The user's API keys as they see them."""
     yield from api_keys.listed(user.as_caller())["items"]
 
 
-def _images(user_id: str) -> Iterator[Image]:
+def sums_of(user_id: str) -> Iterator[tuple[str, str, Row]]:
+    """The user's sums of all days: day, what, numbers."""
+    return daily.rows(user_id, _FIRST_DAY, _LAST_DAY)
+
+
+def images_of(user_id: str) -> Iterator[Image]:
+    """The user's images that are not deleted."""
     for item in images.IMAGES.between(user_id, _FIRST_ID, _LAST_ID):
         if item["status"] != images.Status.DELETED:
             yield Image.from_item(item)

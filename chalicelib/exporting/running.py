@@ -15,7 +15,7 @@ from chalicelib.core import config, log, objects, records
 from chalicelib.core.errors import AccountNotActiveError, NotFoundError, TooLargeError
 from chalicelib.core.operations import refusal_of
 from chalicelib.documents import Format, Report, Sink, Table, write_csv, write_json, write_pdf
-from chalicelib.exporting import contents
+from chalicelib.exporting import contents, readable
 from chalicelib.permissions import can_export
 from chalicelib.users import User
 
@@ -85,7 +85,8 @@ class _Run:
 
 def _written(action: Action, begun: _Run) -> File:
     asked, kept = action.metadata, FORMATS[action.metadata["format"]]
-    tables = [begun.counted(table) for table in contents.tables(_owner(action), asked["dataTypes"])]
+    said = readable if asked["format"] == "pdf" else contents
+    tables = [begun.counted(table) for table in said.tables(_owner(action), asked["dataTypes"])]
     about = {"exportId": action.action_id, "createdAt": records.now(), "dataTypes": list(asked["dataTypes"])}
     key = f"exports/{action.user_id}/{action.action_id}.{kept.extension}"
     with objects.writing(config.get("S3_OUTPUT_BUCKET"), key, kept.media_type) as out:

@@ -10,6 +10,7 @@ from chalicelib.imaging.findings import Analysis
 from chalicelib.imaging.rejection import REASONS, ImageRejectedError, describe
 from chalicelib.imaging.values import (
     FITS,
+    FONTS,
     FORMATS,
     MAX_QUALITY,
     MAX_SIDE,
@@ -26,6 +27,7 @@ from chalicelib.imaging.values import (
 
 __all__ = [
     "FITS",
+    "FONTS",
     "FORMATS",
     "MAX_QUALITY",
     "MAX_SIDE",
@@ -46,7 +48,9 @@ __all__ = [
     "describe",
     "mark",
     "render",
+    "thumbnail",
     "transform",
+    "undrawable",
 ]
 
 _DEFAULT_LIMITS = Limits()
@@ -94,6 +98,24 @@ def mark(data: bytes, mark: Mark) -> bytes:
     from chalicelib.imaging import watermark
 
     return watermark.mark(data, mark)
+
+
+def thumbnail(data: bytes, side: int) -> Transformed:
+    """A rendition as an RGB JPEG of no more than `side` pixels a side, never enlarged; what was clear is white.
+
+    For files that `render` made: it decodes without the guard. Raises ImageRejectedError where `data` cannot be
+    read, or has more than 4 megapixels.
+    """
+    from chalicelib.imaging import thumbnails
+
+    return thumbnails.thumbnail(data, side)
+
+
+def undrawable(mark: Mark) -> str:
+    """The characters of the mark's text that its font lacks, each once: boxes are drawn in their place."""
+    from chalicelib.imaging import watermark
+
+    return watermark.undrawable(mark)
 
 
 def transform(data: bytes, declared_type: str, wish: Transform, limits: Limits = _DEFAULT_LIMITS) -> Transformed:

@@ -22,6 +22,11 @@ OUTPUTS = {
     "avif": ("image/avif", "avif"),
 }
 
+# Names of fonts → the bundled file that draws them. Liberation Sans 2 is made of Arimo's outlines, and both have the
+# widths of Arial (docs of Liberation Fonts); other families have other shapes, and would be drawn wrongly by it.
+_LIBERATION_SANS = "LiberationSans-Regular.ttf"
+FONTS = {"Arial": _LIBERATION_SANS, "Arimo": _LIBERATION_SANS, "Liberation Sans": _LIBERATION_SANS}
+
 POSITIONS = ("bottom-right", "bottom-left", "top-right", "top-left", "center")
 
 MEBIBYTE = 1024 * 1024
@@ -115,7 +120,7 @@ class Mark:
 
     text: str = ""
     font: str = "Arial"
-    """Every name is drawn in the bundled Liberation Sans, which has Arial's metrics."""
+    """One of FONTS."""
 
     color: str = "#FFFFFF"
     """Of the text, as #RGB or #RRGGBB."""
@@ -128,6 +133,8 @@ class Mark:
     """A PNG, JPEG, GIF or WebP of the operator's own; its transparency is kept."""
 
     def __post_init__(self) -> None:
+        if self.font not in FONTS:
+            raise ValueError(f"font must be one of {', '.join(FONTS)}")
         if self.position not in POSITIONS:
             raise ValueError(f"position must be one of {', '.join(POSITIONS)}")
         if not 0 <= self.opacity <= 1:

@@ -18,9 +18,9 @@ from chalicelib.imaging.decode import decoding, opened
 from chalicelib.imaging.header import Header
 from chalicelib.imaging.probe import probe
 from chalicelib.imaging.rejection import ImageRejectedError
-from chalicelib.imaging.values import Limits, Mark
+from chalicelib.imaging.values import FONTS, Limits, Mark
 
-_FONT = Path(__file__).parent / "fonts" / "LiberationSans-Regular.ttf"
+_FONTS = Path(__file__).parent / "fonts"
 
 # Of the picture: the height of the letters for the square root of its area, and the empty
 # margin for its shorter side.
@@ -36,6 +36,9 @@ _LEAST = 8
 
 # Font size at which a line is measured once; its width grows in proportion.
 _MEASURING_SIZE = 100
+
+# It is in no font (Unicode, "Noncharacters"), so it is drawn as what stands for all that a font lacks.
+_NO_CHARACTER = "\uffff"
 
 # WebP and AVIF keep no record of their quality: high enough that a second encoding adds
 # little, without doubling the file.
@@ -92,6 +95,20 @@ def place(mark: Mark, dimensions: tuple[int, int]) -> Placed | None:
     return Placed(tile, margin + left, margin + top)
 
 
+def undrawable(mark: Mark) -> str:
+    """See `chalicelib.imaging.undrawable`."""
+    if mark.image is not None:
+        return ""
+    characters = dict.fromkeys(character for character in mark.text if not character.isspace())
+    box = _drawing(mark.font, _NO_CHARACTER)
+    return "".join(character for character in characters if _drawing(mark.font, character) == box)
+
+
+def _drawing(name: str, character: str) -> tuple[bytes, tuple[int, int]]:
+    mask, offset = _font(name, _MEASURING_SIZE).getmask2(character, "L")
+    return bytes(mask), offset
+
+
 def _saved(image: Image.Image) -> bytes:
     output = io.BytesIO()
     form = image.format or ""
@@ -119,14 +136,14 @@ def _tile(mark: Mark, dimensions: tuple[int, int], room: tuple[int, int]) -> Ima
         box = round(dimensions[0] * _IMAGE_PART), round(dimensions[1] * _IMAGE_PART)
         return _image_tile(mark, box)
     text = " ".join(mark.text.split())
-    size = _font_size(text, dimensions, room) if text else 0
+    size = _font_size(mark.font, text, dimensions, room) if text else 0
     return _text_tile(mark, text, size) if size >= _LEAST else None
 
 
-def _font_size(text: str, dimensions: tuple[int, int], room: tuple[int, int]) -> int:
+def _font_size(name: str, text: str, dimensions: tuple[int, int], room: tuple[int, int]) -> int:
     """In proportion to the picture, and less where the line would not fit its room."""
     wanted = max(_USUAL_LEAST, _TEXT_PART * math.sqrt(dimensions[0] * dimensions[1]))
-    left, top, right, bottom = _font(_MEASURING_SIZE).getbbox(text)
+    left, top, right, bottom = _font(name, _MEASURING_SIZE).getbbox(text)
     # The halo takes as much again on every side as `_halo` says.
     around = 2 * (_halo(wanted) + 1)
     width = (right - left) * wanted / _MEASURING_SIZE + around
@@ -140,7 +157,7 @@ def _halo(size: float) -> int:
 
 @lru_cache(maxsize=64)
 def _text_tile(mark: Mark, text: str, size: int) -> Image.Image:
-    letters = _letters(text, size)
+    letters = _letters(mark.font, text, size)
     # Where the letters themselves are, no shadow shines through them.
     shadow = letters.filter(ImageFilter.GaussianBlur(max(1.0, size / 16)))
     shadow = ImageChops.multiply(shadow, ImageChops.invert(letters))
@@ -151,9 +168,9 @@ def _text_tile(mark: Mark, text: str, size: int) -> Image.Image:
     return Image.alpha_composite(tile, text_layer)
 
 
-def _letters(text: str, size: int) -> Image.Image:
+def _letters(name: str, text: str, size: int) -> Image.Image:
     """The line as a mask, with room for its halo on every side."""
-    font, halo = _font(size), _halo(size)
+    font, halo = _font(name, size), _halo(size)
     left, top, right, bottom = (round(edge) for edge in font.getbbox(text))
     mask = Image.new("L", (right - left + 2 * halo, bottom - top + 2 * halo))
     ImageDraw.Draw(mask).text((halo - left, halo - top), text, fill=255, font=font)
@@ -161,10 +178,10 @@ def _letters(text: str, size: int) -> Image.Image:
 
 
 @cache
-def _font(size: int) -> ImageFont.FreeTypeFont:
+def _font(name: str, size: int) -> ImageFont.FreeTypeFont:
     # The basic layout is built in; the other depends on a library that the machine may lack,
     # and would make the same recipe give other pixels there.
-    return ImageFont.truetype(_FONT, size, layout_engine=ImageFont.Layout.BASIC)
+    return ImageFont.truetype(_FONTS / FONTS[name], size, layout_engine=ImageFont.Layout.BASIC)
 
 
 def _contrast(rgb: tuple[int, int, int]) -> tuple[int, int, int]:

@@ -62,10 +62,11 @@ REPORT = {
 REPORTED = shape(
     {"reportId": TEXT, "downloadUrl": {"type": ["string", "null"]}, "message": TEXT, "status": TEXT},
     {
+        "estimatedTime": {"type": ["string", "null"]},
         "files": {
             "type": "array",
             "items": shape({"name": TEXT, "format": TEXT, "fileSize": {"type": "integer"}, "url": TEXT}),
-        }
+        },
     },
 )
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from chalicelib import actions, delegation, documents
+from chalicelib import actions, delegation, documents, estimates
 from chalicelib.actions import Action, ActionType, File
 from chalicelib.core import config, log, objects, records
 from chalicelib.core.operations import Caller
@@ -19,6 +19,8 @@ from chalicelib.reporting.layout import Made
 # What the API reads while its caller waits: it has 30 seconds in all, and the files are still to be written.
 _DAYS_AT_ONCE = 31
 _SECONDS_AT_ONCE = 8.0
+# What the worker takes for each day of the period, before it has been measured.
+_SECONDS_A_DAY = 0.05
 # The queue's worker has 300 seconds (.chalice/config.json).
 _SECONDS_OF_WORKER = 240.0
 
@@ -40,7 +42,7 @@ def generate_report(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
             except ReportTooLargeError:
                 log.info("REPORT_LEFT_TO_QUEUE", actionId=action.action_id)
         actions.enqueue(action)
-    return _answer(action)
+    return _answer(action, estimates.estimated_time(action, len(asked.period) * _SECONDS_A_DAY))
 
 
 def run(action: Action) -> Action:
@@ -99,12 +101,13 @@ _MESSAGES = {
 }
 
 
-def _answer(action: Action) -> dict[str, Any]:
+def _answer(action: Action, estimated: str | None = None) -> dict[str, Any]:
     shown = action.shown()
     return {
         "reportId": action.action_id,
         "downloadUrl": shown["resultUrl"],
         "message": _MESSAGES[action.status],
         "status": str(action.status),
+        "estimatedTime": estimated,
         "files": shown["files"],
     }

@@ -4,13 +4,16 @@ import functools
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import boto3
 from botocore.config import Config
 
+from chalicelib.core import config as settings
+from chalicelib.core.errors import InvalidSettingError
+from chalicelib.imaging.values import FONTS, POSITIONS
 from infra import policies, rights, stages
 from infra.deploy.errors import RefusedError
 from infra.options import Options, OptionsError
@@ -24,6 +27,7 @@ _IMPATIENT = Config(retries={"mode": "standard", "total_max_attempts": 2})
 _LOCAL = "local"
 # The functions that are invoked by an alias where they are to be warm (infra/resources.yaml, WarmResize).
 CAN_BE_WARM = ("resize",)
+_KNOWN: dict[str, Iterable[str]] = {"WATERMARK_FONT": FONTS, "WATERMARK_POSITION": POSITIONS}
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,7 @@ def of(stage: str) -> Target:
     app = _application(config, place)
     declared = rights.declared(app)
     _check_concurrency(options, declared)
+    _check_settings(config, stage)
     config = stages.configured(config, place)
     return Target(place, options, config, declared, app, placed_now, environment)
 
@@ -190,6 +195,17 @@ def _check_concurrency(options: Options, declared: Mapping[str, Declared]) -> No
             f"stages.toml wants {', '.join(cold)} kept warm, which only {', '.join(CAN_BE_WARM)} can be: the state "
             "machine invokes that one by an alias. Take it out of provisioned_concurrency."
         )
+
+
+def _check_settings(config: dict[str, Any], stage: str) -> None:
+    """Settings whose values the code knows by name; what Parameter Store has is read by the functions alone."""
+    environment = policies.environment(config, stage, "watermark")
+    try:
+        for name, known in _KNOWN.items():
+            if name in environment:
+                settings.chosen(name, environment[name], known)
+    except InvalidSettingError as error:
+        raise RefusedError(f"{CONFIG}: {error}.") from None
 
 
 def check_drift(target: Target) -> None:

@@ -30,6 +30,7 @@ FLOORS = {
     "chalicelib.mailing": 2,
     "chalicelib.pipeline": 3,
     "chalicelib.delegation": 3,
+    "chalicelib.estimates": 2,
     "chalicelib.processing": 3,
     "chalicelib.reporting": 3,
     "chalicelib.exporting": 3,

@@ -96,6 +96,14 @@ def test_settings_that_are_no_json(checkout: Checkout) -> None:
     assert "config.json is no JSON" in refused(checkout.run(*DEPLOY))
 
 
+def test_a_font_that_there_is_not(checkout: Checkout) -> None:
+    change(
+        checkout.folder / ".chalice" / "config.json", '"SERVICE_NAME"', '"WATERMARK_FONT": "Papyrus",\n "SERVICE_NAME"'
+    )
+    message = refused(checkout.run(*DEPLOY))
+    assert "WATERMARK_FONT is 'Papyrus', and must be one of Arial, Arimo, Liberation Sans" in message
+
+
 def test_another_accounts_credentials(checkout: Checkout) -> None:
     done(checkout.run("-m", "infra", "configure", "--stage", "prod", "--account", OTHER))
     message = refused(checkout.run(*DEPLOY))

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import signal
 import zipfile
 from collections.abc import Callable, Iterator
@@ -16,9 +17,10 @@ import pytest
 import requests
 from moto.backends import get_backend
 
-from chalicelib import exporting
+from chalicelib import exporting, images
+from chalicelib.core import aws
 from chalicelib.core.errors import PermissionDeniedError
-from chalicelib.exporting import running
+from chalicelib.exporting import running, thumbnails
 from local.cloud import ACCOUNT, REGION
 from local.machine import Machine
 from tests.journeys import gateway
@@ -26,6 +28,7 @@ from tests.journeys.exporter import action_of, begun, downloaded, ended, export,
 from tests.journeys.ledger import runs, settled
 from tests.journeys.test_api_keys import issue
 from tests.journeys.user import User
+from tests.pictures import jpeg
 from tests.waiting import wait_for
 
 SENDER = "darkroom@example.com"
@@ -154,12 +157,57 @@ def test_no_cell_of_the_csv_is_a_formula(ann: User) -> None:
     assert tables["profile.csv"][0]["Name"] == f"'{NASTY[4]}"
 
 
-def test_the_pdf_can_be_read(ann: User) -> None:
+def test_the_pdf_is_for_people(machine: Machine, ann: User) -> None:
+    settled(machine)
+    bad, good = (ann.upload(data) for data in (b"no picture", jpeg(640, 480)))
+    for image_id in (bad, good):
+        ann.finished(image_id)
     reader = pypdf.PdfReader(io.BytesIO(downloaded(export(ann, "pdf")["downloadUrl"])), strict=True)
-    text = "\n".join(page.extract_text() for page in reader.pages)
-    image_ids = [image["imageId"] for image in ann.get("/images").json()["items"]]
-    for said in ("Data export", ann.email, "Usage by day", "API keys", *image_ids, "+1.jpg", "@SUM(A1).jpg"):
+    text = " ".join("\n".join(page.extract_text() for page in reader.pages).split())
+    for said in (
+        *("Data export", ann.email, "Usage by day", "API keys", "+1.jpg", "@SUM(A1).jpg", "640 × 480", "Failed"),
+        *("Create upload", "The file is not a picture", "webhook: url: https://example.com/hook", "Pending"),
+    ):
         assert said in text, said
+    internal = [ann.id, *(image["imageId"] for image in ann.get("/images").json()["items"])]
+    for hidden in (*internal, "img_", "act_", "key_", "uploads/", "processed/", "base64", "{", "}", "operation:"):
+        assert hidden not in text, hidden
+    (thumbnail,) = [image.image for page in reader.pages for image in page.images]
+    assert thumbnail is not None
+    assert thumbnail.size == (96, 72)
+
+
+def test_thumbnails_are_bounded_and_need_no_variant(machine: Machine, function: pytest.MonkeyPatch) -> None:
+    user = exporter(machine)
+    for _ in range(3):
+        user.finished(user.upload(jpeg(320, 240)))
+    bucket = machine.environment["S3_OUTPUT_BUCKET"]
+    ids = sorted(image["imageId"] for image in user.get("/images").json()["items"])
+    # Of the first nothing can be read, and the third lies beyond the bound.
+    for each in machine.client("s3").list_objects_v2(Bucket=bucket, Prefix=f"processed/{user.id}/{ids[0]}")["Contents"]:
+        machine.client("s3").put_object(Bucket=bucket, Key=each["Key"], Body=b"no picture")
+    function.setattr(thumbnails, "MOST_THUMBNAILS", 2)
+    answer = gateway.call("POST /actions/export", user.headers, {"dataTypes": ["files"], "format": "pdf"})
+    reader = pypdf.PdfReader(io.BytesIO(downloaded(answer.body["downloadUrl"])), strict=True)
+    assert len([image for page in reader.pages for image in page.images]) == 1
+    assert action_of(user, answer.body)["result"]["records"] == {"files": 3}
+
+    seen = images.get(user.id, ids[1])
+    variants = [{"Key": each.s3_key} for each in seen.variants]
+    machine.client("s3").delete_objects(Bucket=bucket, Delete={"Objects": variants})
+    with pytest.raises(aws.ClientError):
+        list(thumbnails.pictured([seen]))
+    assert user.request("DELETE", f"/images/{ids[1]}").status_code == 200
+    assert list(thumbnails.pictured([seen])) == [(seen, None)], "it went while the export was made"
+
+
+def test_a_pdf_with_many_thumbnails_is_left_to_the_queue(machine: Machine) -> None:
+    user = exporter(machine)
+    put(machine, "IMAGES_TABLE", user.id, 26)
+    assert export(user, "csv", "files")["status"] == "COMPLETED"
+    told = export(user, "pdf", "files")
+    assert told["status"] == "PENDING"
+    assert ended(user, told)["result"]["records"] == {"files": 26}
 
 
 # ------------------------------------------------------------------------------- who may ask
@@ -265,6 +313,7 @@ def test_more_than_a_page_goes_through_the_queue(machine: Machine) -> None:
     put(machine, "IMAGES_TABLE", user.id, 1200)
     told = export(user, "json", "profile", "files")
     assert (told["status"], told["downloadUrl"]) == ("PENDING", None)
+    assert re.fullmatch(r"About \d+ (second|minute)s?\.", told["estimatedTime"])
     action = ended(user, told)
     assert (action["progress"], action["progressUnit"]) == (1201, "records")
     assert action["result"]["records"] == {"profile": 1, "apiKeys": 0, "files": 1200}
@@ -352,11 +401,11 @@ def asked_by_mail(user: User, email: str) -> gateway.Answer:
 
 
 def test_the_link_comes_by_e_mail_to_that_address_alone(ann: User, mailed: Mailed) -> None:
-    answer = asked_by_mail(ann, "ann@example.com")
+    answer = asked_by_mail(ann, ann.email)
     assert answer.status == 200, answer.body
     assert (answer.body["deliveryMethod"], answer.body["status"]) == ("email", "COMPLETED")
     (message,) = mailed()
-    assert (message["To"], message["From"]) == ("ann@example.com", SENDER)
+    assert (message["To"], message["From"]) == (ann.email, SENDER)
     assert (message["Cc"], message["Bcc"]) == (None, None)
     link = next(line for line in message.get_content().splitlines() if line.startswith("http"))
     assert len(json.loads(downloaded(link))["files"]) == len(NASTY)
@@ -365,7 +414,7 @@ def test_the_link_comes_by_e_mail_to_that_address_alone(ann: User, mailed: Maile
 
 def test_a_mail_that_fails_costs_no_export(machine: Machine, ann: User, mailed: Mailed) -> None:
     machine.client("ses").delete_identity(Identity=SENDER)
-    answer = asked_by_mail(ann, "ann@example.com")
+    answer = asked_by_mail(ann, ann.email)
     assert (answer.status, answer.body["status"]) == (200, "COMPLETED")
     assert "could not be sent" in answer.body["message"]
     action = action_of(ann, answer.body)
@@ -377,6 +426,25 @@ def test_a_mail_that_fails_costs_no_export(machine: Machine, ann: User, mailed: 
 def test_a_stage_without_a_sender_says_so_at_the_start(ann: User, function: pytest.MonkeyPatch) -> None:
     function.setenv("SENDER_EMAIL", "")
     before = len(ann.get("/actions", limit=100).json()["items"])
-    answer = asked_by_mail(ann, "ann@example.com")
+    answer = asked_by_mail(ann, ann.email)
     assert (answer.status, answer.body["error"]["code"]) == (409, "EMAIL_NOT_OFFERED")
     assert len(ann.get("/actions", limit=100).json()["items"]) == before
+
+
+def test_a_link_goes_to_its_owner_alone(ann: User, function: pytest.MonkeyPatch, mailed: Mailed) -> None:
+    def actions_of_ann() -> int:
+        return len(ann.get("/actions", limit=100).json()["items"])
+
+    before = actions_of_ann()
+    for domains in ("", "example.org, b.example.com"):
+        function.setenv("EXPORT_EMAIL_DOMAINS", domains)
+        for address in ("somebody@example.com", "a@sub.example.org", "a@example.org.evil.example"):
+            refused = asked_by_mail(ann, address)
+            assert (refused.status, refused.body["error"]["code"]) == (403, "EMAIL_NOT_ALLOWED")
+    assert actions_of_ann() == before
+    assert mailed() == []
+
+    function.setenv("EXPORT_EMAIL_DOMAINS", "example.org, Partner.Example.com")
+    for address in (ann.email.upper(), "Ben@partner.example.COM", "ben@example.org"):
+        assert asked_by_mail(ann, address).status == 200
+    assert [message["To"] for message in mailed()] == [ann.email.upper(), "Ben@partner.example.COM", "ben@example.org"]

@@ -1,6 +1,7 @@
 """A user has one of their images processed: at once where it is small, by the queue where it is not."""
 
 import json
+import re
 from io import BytesIO
 from typing import Any
 
@@ -52,7 +53,7 @@ def test_a_small_image_is_resized_while_its_owner_waits(ann: User, photo: str) -
     told = answer.json()
     assert answer.status_code == 200, told
     assert told["success"] is True
-    assert told["status"] == "COMPLETED"
+    assert (told["status"], told["estimatedTime"]) == ("COMPLETED", None)
     made = opened(told["resultUrl"])
     assert (made.format, made.size) == ("PNG", (300, 300))
     action = ann.get(f"/actions/{told['jobId']}").json()["action"]
@@ -71,6 +72,7 @@ def test_an_image_is_converted(ann: User, photo: str, form: str) -> None:
 def test_what_takes_longer_goes_to_the_queue_and_its_result_is_there_when_it_is_ready(ann: User, photo: str) -> None:
     told = process(ann, photo, "convert", format="avif").json()
     assert (told["status"], told["resultUrl"]) == ("PENDING", None)
+    assert re.fullmatch(r"About \d+ (second|minute)s?\.", told["estimatedTime"])
     action = ended(ann, told["jobId"])
     assert action["status"] == "COMPLETED"
     assert opened(action["resultUrl"]).size == (1600, 1200)

@@ -243,6 +243,7 @@ def test_a_long_period_goes_through_the_queue(admin: User) -> None:
     year = {"start": "2020-03-08", "end": "2021-03-07"}
     answer = ask(admin, "summary", year, formats=["json"])
     assert (answer.json()["status"], answer.json()["downloadUrl"]) == ("PENDING", None)
+    assert re.fullmatch(r"About \d+ (second|minute)s?\.", answer.json()["estimatedTime"])
     report = json.loads(file_of(ready(admin, answer), "json"))
     assert report["figures"]["requests"] == 30
     assert report["figures"]["activeUsers"] == 2

@@ -1,13 +1,14 @@
 """Where settings come from, and what the two that open doors to the outside do."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from chalicelib import external, pipeline
-from chalicelib.core import aws, config
-from chalicelib.core.errors import MissingConfigError
+from chalicelib.core import aws, config, log
+from chalicelib.core.errors import InvalidSettingError, MissingConfigError
 from chalicelib.imaging import ImageRejectedError
 from local.machine import Machine
 from tests import pictures
@@ -48,6 +49,47 @@ def test_all_that_is_wanting_is_asked_for_at_once_and_once(function: pytest.Monk
     assert config.resolve(names) == first
     assert config.get("JWKS_URL") == first["JWKS_URL"]
     assert len(asked) == 1
+
+
+NOTHING_TO_MARK = {"resizedImages": [], "written": [], "imageMetadata": {}, "placeholder": ""}
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "known"),
+    [
+        ("WATERMARK_FONT", "Comic Sans MS", "Arial, Arimo, Liberation Sans"),
+        ("WATERMARK_POSITION", "middle", "bottom-right"),
+        ("WATERMARK_OPACITY", "half", "a number"),
+    ],
+)
+def test_a_value_that_means_nothing_is_named_before_any_work(
+    function: pytest.MonkeyPatch, setting: str, value: str, known: str
+) -> None:
+    function.setenv(setting, value)
+    with pytest.raises(InvalidSettingError) as invalid:
+        pipeline.watermark(NOTHING_TO_MARK)
+    assert all(said in str(invalid.value) for said in (setting, value, known))
+    assert setting not in invalid.value.message, "callers are told no names"
+
+
+def test_fonts_are_known_in_any_case(function: pytest.MonkeyPatch) -> None:
+    recipes = []
+    for font in ("Arial", " arial"):
+        function.setenv("WATERMARK_FONT", font)
+        recipes.append(pipeline.watermark(NOTHING_TO_MARK)["record"]["recipe"])
+    assert recipes[0] == recipes[1]
+
+
+def test_text_that_the_font_lacks_is_named_in_the_log_once(
+    function: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log._logger.cache_clear()
+    function.setenv("WATERMARK_TEXT", "© 写真 ann 写")
+    for _ in range(2):
+        pipeline.watermark(NOTHING_TO_MARK)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "WATERMARK_TEXT_UNDRAWABLE" in line]
+    log._logger.cache_clear()
+    assert [(line["level"], line["metadata"]["characters"]) for line in lines] == [("WARNING", ["U+5199", "U+771F"])]
 
 
 def step(machine: Machine, data: bytes) -> dict[str, Any]:

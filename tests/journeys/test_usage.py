@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chalicelib import daily, usage
+from chalicelib import daily, estimates, usage
+from chalicelib.actions import Action
 from chalicelib.core import aws, records
 from chalicelib.daily import Entry, Row
 from local.machine import Machine
@@ -241,6 +242,20 @@ def test_batches_that_come_twice_overlap_or_come_at_once_count_once(machine: Mac
     assert own == by(written_in(told), "operation")
     assert day["key_1"] == sum(run["lambda_cost"] for run in written_in(told))
     assert day["user"] == sum(run["lambda_cost"] for run in [*written_in(told), *own_runs])
+
+
+def test_queued_work_takes_what_its_kind_took(machine: Machine, function: pytest.MonkeyPatch, ann: User) -> None:
+    kind = f"KIND_{secrets.token_hex(4)}"
+    action = Action(ann.id, "act_1", kind, records.now())
+    assert estimates.estimated_time(action, 0.2) == "About 1 second.", "nothing is measured yet"
+    assert estimates.estimated_time(action, 150) == "About 3 minutes."
+    told = batch("system", 4)
+    for record, seconds in zip(told, (10, 20, 30, 600), strict=True):
+        more = {"operation": "action_worker", "kind": kind, "duration_ms": 1000 * seconds, "success": seconds < 100}
+        record["dynamodb"]["NewImage"].update({name: aws.marshal(value) for name, value in more.items()})
+    for _ in range(2):
+        assert machine.invoke("usage_records", {"Records": told}) == (None, False)
+    assert estimates.estimated_time(action, 1) == "About 20 seconds.", "good runs alone, each once"
 
 
 def test_what_expires_is_not_counted_again(machine: Machine, ann: User) -> None:

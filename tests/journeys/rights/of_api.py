@@ -190,7 +190,7 @@ def a_report_is_made(world: World, name: str) -> None:
 
 @of(API)
 def an_export_is_made_and_its_link_mailed(world: World, name: str) -> None:
-    asked = {"dataTypes": ["profile", "activities", "files"], "format": "json", "email": "ann@example.com"}
+    asked = {"dataTypes": ["profile", "activities", "files"], "format": "json", "email": world.ann.email}
     told = good(world.ann.request("POST", "/actions/export", json=asked))
     assert told["status"] == "COMPLETED"
     assert "on its way" in told["message"]

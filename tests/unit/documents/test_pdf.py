@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from itertools import pairwise
 from typing import Any
 
 import pypdf
@@ -12,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.documents import Column, Report, Table, write_pdf
+from chalicelib.documents import Column, Picture, Report, Table, write_pdf
 from chalicelib.documents.pdf_text import in_order_of_drawing, printed, wrapped
 from chalicelib.documents.truetype import font
+from tests.pictures import jpeg
 from tests.unit.documents.samples import CREATED, TEXTS, Sink, report, table
 
 # The types of objects that a page of text and lines needs.
@@ -169,6 +171,29 @@ def test_paper_turns_for_many_columns_and_records_are_listed_for_more() -> None:
     assert turned.mediabox.width > turned.mediabox.height
     assert listed.mediabox.width < listed.mediabox.height
     assert re.search(r"Title 12\s+value 12", text_of(listed))
+
+
+def test_a_picture_stands_in_its_own_row_whatever_its_shape() -> None:
+    sides = [(96, 72), (2, 96), (96, 2), (1, 1)]
+    rows = [
+        {"picture": None if place == 1 else Picture(jpeg(*side), *side), "name": f"photo {place}"}
+        for place, side in enumerate(sides * 20)
+    ]
+    columns = [Column("picture", "Preview", "picture"), Column("name", "Name")]
+    document = export(Table("files", "Files", columns, rows))
+    pages = pages_of(document)
+    assert len(pages) > 2
+    shown = [image.image.size for page in pages for image in page.images if image.image]
+    assert shown == [side for place, side in enumerate(sides * 20) if place != 1]
+    for page, drawn in zip(pages, pypdfium2.PdfDocument(bytes_of(document)), strict=True):
+        assert len(page.images) == sum(each.type == pypdfium2.raw.FPDF_PAGEOBJ_IMAGE for each in drawn.get_objects())
+        boxes = sorted(
+            each.get_bounds() for each in drawn.get_objects() if each.type == pypdfium2.raw.FPDF_PAGEOBJ_IMAGE
+        )
+        assert all(36 < left < right < 90 and 40 < bottom < top < 805 for left, bottom, right, top in boxes)
+        edges = sorted((bottom, top) for _, bottom, _, top in boxes)
+        assert all(below[1] < above[0] for below, above in pairwise(edges)), "no two of them touch"
+    assert_harmless(bytes_of(document))
 
 
 def test_an_empty_table_says_so() -> None:

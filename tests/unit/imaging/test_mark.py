@@ -7,7 +7,7 @@ import io
 import pytest
 from PIL import Image, ImageChops
 
-from chalicelib.imaging import ImageRejectedError, Mark, Recipe, Size, mark, render
+from chalicelib.imaging import ImageRejectedError, Mark, Recipe, Size, mark, render, undrawable
 from tests import pictures
 
 TEXT = Mark("Processed by Image Platform")
@@ -188,6 +188,22 @@ def test_what_cannot_be_read_cannot_be_marked() -> None:
             mark(data, TEXT)
 
 
-def test_an_unknown_font_falls_back() -> None:
+def test_a_font_is_known_or_refused_by_name() -> None:
     data = pictures.jpeg()
-    assert mark(data, Mark("Text", font="No Such Font")) == mark(data, Mark("Text"))
+    assert mark(data, Mark("Text", font="Liberation Sans")) == mark(data, Mark("Text", font="Arial"))
+    with pytest.raises(ValueError, match="Arial, Arimo, Liberation Sans"):
+        Mark("Text", font="No Such Font")
+
+
+@pytest.mark.parametrize(
+    ("text", "missing"),
+    [
+        ("Processed by Ελλάδα Київ é □ \u0301", ""),
+        ("© 写真 😀 写", "写真😀"),
+        ("a\u200d\ufe0f\U0001f3fd", "\ufe0f\U0001f3fd"),
+        ("", ""),
+    ],
+)
+def test_what_a_font_cannot_draw_is_named(text: str, missing: str) -> None:
+    assert undrawable(Mark(text)) == missing
+    assert undrawable(Mark(text, image=b"a picture instead")) == ""

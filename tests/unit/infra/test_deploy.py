@@ -2,7 +2,9 @@
 
 import io
 import json
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
@@ -14,7 +16,7 @@ from infra.deploy.errors import RefusedError, explained
 from infra.deploy.stack import hindered
 from infra.deploy.target import Target
 from infra.deploy.telling import Teller, counted
-from infra.options import Options
+from infra.options import SOURCE, Options, OptionsError
 from infra.rights import Declared
 
 NOTHING_DECLARED: Declared = {"operations": {}, "queue": None, "stream": None}
@@ -160,3 +162,13 @@ def test_a_step_is_one_line_however_it_ends() -> None:
 
 def test_numbers_and_what_they_count_agree() -> None:
     assert [counted(1, "policy"), counted(0, "policy"), counted(2, "file")] == ["1 policy", "0 policies", "2 files"]
+
+
+@pytest.mark.parametrize("address", ["ops@example..com", "Ops <ops@example.com>", "ops"])
+def test_operators_have_an_address_that_mail_can_have(tmp_path: Path, address: str) -> None:
+    options = tmp_path / "stages.toml"
+    said, count = re.subn(r'(?m)^operators_email = ".*"', f'operators_email = "{address}"', SOURCE.read_text())
+    assert count
+    options.write_text(said)
+    with pytest.raises(OptionsError, match="operators_email"):
+        Options.of("dev", options)
