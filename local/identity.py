@@ -20,9 +20,10 @@ def close_gaps_of_cognito() -> None:
 
 def _correct_calls() -> None:
     # Four that it does not know: a code sent again, new tokens by a refresh token, one revoked, a user who deletes the
-    # account. Two that it knows otherwise: whoever is confirmed cannot be again, and a sign-out ends the tokens of a
-    # user by whichever of their names they signed in.
+    # account. Three that it knows otherwise: whoever is confirmed cannot be again, a code resets a password once, and
+    # a sign-out ends the tokens of a user by whichever of their names they signed in.
     from moto.cognitoidp.exceptions import (
+        ExpiredCodeException,
         InvalidParameterException,
         NotAuthorizedError,
         ResourceNotFoundError,
@@ -83,6 +84,15 @@ def _correct_calls() -> None:
         answer: str = confirm(self, client_id, username)
         return answer
 
+    reset = CognitoIdpBackend.confirm_forgot_password
+
+    def confirm_forgot_password(self: Any, client_id: str, username: str, password: str, code: str) -> None:
+        pool, _ = clients.pool_and_client(self, client_id)
+        user = None if pool is None else pool._get_user(username)
+        if user is not None and user.confirmation_code is None:
+            raise ExpiredCodeException("Invalid code provided, please request a code again.")
+        reset(self, client_id, username, password, code)
+
     def sign_out(self: Any, username: str) -> None:
         user = self._get_user(username)
         for token, owner in list(self.refresh_tokens.items()):
@@ -102,6 +112,7 @@ def _correct_calls() -> None:
 
     patch(CognitoIdpUserPool, "create_tokens_from_refresh_token", create_tokens_from_refresh_token)
     patch(CognitoIdpBackend, "confirm_sign_up", confirm_sign_up)
+    patch(CognitoIdpBackend, "confirm_forgot_password", confirm_forgot_password)
     patch(CognitoIdpUserPool, "sign_out", sign_out)
     patch(CognitoIdpResponse, "resend_confirmation_code", resend_confirmation_code)
     patch(CognitoIdpResponse, "get_tokens_from_refresh_token", get_tokens_from_refresh_token)
