@@ -118,7 +118,7 @@ def _in_environment(name: str) -> str | None:
 
 def read_anew() -> None:
     """Forgets what Parameter Store said: what has changed there since is found by the next look-up."""
-    _provider().clear_cache()
+    _provider().store.clear()
 
 
 def _default(name: str) -> str:

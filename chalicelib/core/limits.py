@@ -232,7 +232,7 @@ def network(source: str) -> str:
         address = ipaddress.ip_address(source)
     except ValueError:
         return source
-    return str(ipaddress.ipnetwork((address, 64), strict=False)) if address.version == 6 else str(address)
+    return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else str(address)
 
 
 def hashed(name: str) -> str:

@@ -49,7 +49,7 @@ def test_the_owner_signs_in_while_somebody_guesses_from_elsewhere(clock: SimpleN
 
 
 def test_who_goes_on_guessing_waits_ever_longer(clock: SimpleNamespace, ann: User) -> None:
-    waits = []
+    waits: list[int] = []
     while len(waits) < 8:
         answer = sign_in(ann.email)
         if answer.status == 429:
