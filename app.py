@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from chalice.app import Chalice, CORSConfig, LambdaFunctionEvent, Response
@@ -32,7 +33,7 @@ from chalicelib import (
     webhooks,
 )
 from chalicelib.accounts import schemas
-from chalicelib.core import answers, config, idempotency, limits, log, signatures, tools
+from chalicelib.core import answers, config, guesses, idempotency, limits, log, signatures, tools
 from chalicelib.core import mcp as protocol
 from chalicelib.core.access import setup_validated, validated
 from chalicelib.core.grants import (
@@ -45,6 +46,7 @@ from chalicelib.core.grants import (
     StepFunctionsOperation,
     required_env_vars,
 )
+from chalicelib.core.guesses import Stranger
 from chalicelib.core.operations import ANY_ACCESS, APIAccessType, Caller
 from chalicelib.core.payload import MESSAGE, parse_body
 from chalicelib.core.tools import api_tool
@@ -79,23 +81,32 @@ CORS = CORSConfig(
 # =============================================================================== auth
 
 
+CHALLENGES = replace(limits.CODES, field="session", account=accounts.challenged)
+
+
 @app.route("/auth/signup", methods=["POST"], cors=CORS)
-@required_env_vars({"COGNITO_CLIENT_ID": [CognitoOperation.SIGN_UP]})
-@validated(schemas.SIGN_UP, permission=public, limit=limits.STRANGERS, returns=schemas.SIGNED_UP)
+@required_env_vars(
+    {
+        "COGNITO_CLIENT_ID": [CognitoOperation.SIGN_UP],
+        "COGNITO_CLIENT_SECRET": [],
+        "COGNITO_USER_POOL_ID": [CognitoOperation.ADMIN_GET_USER],
+    }
+)
+@validated(schemas.SIGN_UP, permission=public, limit=limits.LETTERS, returns=schemas.SIGNED_UP)
 def sign_up(data: Payload) -> Answer:
     return accounts.sign_up(data["email"], data["password"], data.get("name"))
 
 
 @app.route("/auth/verify", methods=["POST"], cors=CORS)
-@required_env_vars({"COGNITO_CLIENT_ID": [CognitoOperation.CONFIRM_SIGN_UP]})
-@validated(schemas.VERIFY, permission=public, limit=limits.STRANGERS, returns=MESSAGE)
+@required_env_vars({"COGNITO_CLIENT_ID": [CognitoOperation.CONFIRM_SIGN_UP], "COGNITO_CLIENT_SECRET": []})
+@validated(schemas.VERIFY, permission=public, limit=limits.CODES, returns=MESSAGE)
 def verify(data: Payload) -> Answer:
     return accounts.verify(data["email"], data["code"])
 
 
 @app.route("/auth/resend", methods=["POST"], cors=CORS)
-@required_env_vars({"COGNITO_CLIENT_ID": [CognitoOperation.RESEND_CONFIRMATION_CODE]})
-@validated(schemas.EMAIL_ONLY, permission=public, limit=limits.STRANGERS, returns=MESSAGE)
+@required_env_vars({"COGNITO_CLIENT_ID": [CognitoOperation.RESEND_CONFIRMATION_CODE], "COGNITO_CLIENT_SECRET": []})
+@validated(schemas.EMAIL_ONLY, permission=public, limit=limits.LETTERS, returns=MESSAGE)
 def resend(data: Payload) -> Answer:
     return accounts.resend(data["email"])
 
@@ -103,41 +114,52 @@ def resend(data: Payload) -> Answer:
 @app.route("/auth/signin", methods=["POST"], cors=CORS)
 @required_env_vars(
     {
-        "COGNITO_CLIENT_ID": [CognitoOperation.INITIATE_AUTH],
+        "COGNITO_CLIENT_ID": [CognitoOperation.INITIATE_AUTH, CognitoOperation.GET_TOKENS_FROM_REFRESH_TOKEN],
+        "COGNITO_CLIENT_SECRET": [],
         "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.PUT_ITEM],
     }
 )
+@required_env_vars(guesses.NEEDS)
 @validated(
     schemas.SIGN_IN, permission=public, limit=limits.STRANGERS, returns=schemas.TOKENS_OR_CHALLENGE, audited=True
 )
-def sign_in(data: Payload, execution: Execution) -> Answer:
-    return accounts.sign_in(data["email"], data["password"], known=execution.caller_is)
+def sign_in(data: Payload, stranger: Stranger, execution: Execution) -> Answer:
+    return accounts.sign_in(data["email"], data["password"], stranger, known=execution.caller_is)
 
 
 @app.route("/auth/challenge", methods=["POST"], cors=CORS)
 @required_env_vars(
     {
-        "COGNITO_CLIENT_ID": [CognitoOperation.RESPOND_TO_AUTH_CHALLENGE, CognitoOperation.INITIATE_AUTH],
+        "COGNITO_CLIENT_ID": [
+            CognitoOperation.RESPOND_TO_AUTH_CHALLENGE,
+            CognitoOperation.GET_TOKENS_FROM_REFRESH_TOKEN,
+        ],
+        "COGNITO_CLIENT_SECRET": [],
         "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.PUT_ITEM],
     }
 )
-@validated(
-    schemas.CHALLENGE, permission=public, limit=limits.STRANGERS, returns=schemas.TOKENS_OR_CHALLENGE, audited=True
-)
+@validated(schemas.CHALLENGE, permission=public, limit=CHALLENGES, returns=schemas.TOKENS_OR_CHALLENGE, audited=True)
 def answer_challenge(data: Payload, execution: Execution) -> Answer:
     return accounts.answer_challenge(data["challenge"], data["session"], data["answer"], known=execution.caller_is)
 
 
 @app.route("/auth/refresh", methods=["POST"], cors=CORS)
-@required_env_vars({"COGNITO_CLIENT_ID": [CognitoOperation.INITIATE_AUTH]})
+@required_env_vars(
+    {
+        "COGNITO_CLIENT_ID": [CognitoOperation.GET_TOKENS_FROM_REFRESH_TOKEN],
+        "COGNITO_CLIENT_SECRET": [],
+        "COGNITO_FORMER_CLIENT_ID": [CognitoOperation.INITIATE_AUTH],
+        "USERS_TABLE": [DynamoDBOperation.GET_ITEM],
+    }
+)
 @validated(schemas.REFRESH, permission=public, limit=limits.STRANGERS, returns=schemas.ISSUED)
 def refresh(data: Payload) -> Answer:
     return accounts.refresh(data["refreshToken"])
 
 
 @app.route("/auth/forgot-password", methods=["POST"], cors=CORS)
-@required_env_vars({"COGNITO_CLIENT_ID": [CognitoOperation.FORGOT_PASSWORD]})
-@validated(schemas.EMAIL_ONLY, permission=public, limit=limits.STRANGERS, returns=MESSAGE)
+@required_env_vars({"COGNITO_CLIENT_ID": [CognitoOperation.FORGOT_PASSWORD], "COGNITO_CLIENT_SECRET": []})
+@validated(schemas.EMAIL_ONLY, permission=public, limit=limits.LETTERS, returns=MESSAGE)
 def forgot_password(data: Payload) -> Answer:
     return accounts.forgot_password(data["email"])
 
@@ -145,14 +167,16 @@ def forgot_password(data: Payload) -> Answer:
 @app.route("/auth/reset-password", methods=["POST"], cors=CORS)
 @required_env_vars(
     {
-        "COGNITO_CLIENT_ID": [CognitoOperation.CONFIRM_FORGOT_PASSWORD],
+        "COGNITO_CLIENT_ID": [CognitoOperation.CONFIRM_FORGOT_PASSWORD, CognitoOperation.INITIATE_AUTH],
+        "COGNITO_CLIENT_SECRET": [],
         "COGNITO_USER_POOL_ID": [CognitoOperation.ADMIN_GET_USER, CognitoOperation.ADMIN_USER_GLOBAL_SIGN_OUT],
         "USERS_TABLE": [DynamoDBOperation.UPDATE_ITEM],
     }
 )
-@validated(schemas.RESET_PASSWORD, permission=public, limit=limits.STRANGERS, returns=MESSAGE, audited=True)
-def reset_password(data: Payload, execution: Execution) -> Answer:
-    return accounts.reset_password(data["email"], data["code"], data["password"], known=execution.caller_is)
+@required_env_vars(guesses.NEEDS)
+@validated(schemas.RESET_PASSWORD, permission=public, limit=limits.CODES, returns=MESSAGE, audited=True)
+def reset_password(data: Payload, stranger: Stranger, execution: Execution) -> Answer:
+    return accounts.reset_password(data["email"], data["code"], data["password"], stranger, known=execution.caller_is)
 
 
 @app.route("/auth/signout", methods=["POST"], cors=CORS)

@@ -37,6 +37,7 @@ SETTINGS = {
     "AWS_DEFAULT_REGION": "us-east-1",
     "COGNITO_USER_POOL_ID": POOL,
     "COGNITO_CLIENT_ID": CLIENT,
+    "COGNITO_FORMER_CLIENT_ID": "",
     "USERS_TABLE": "users",
     "LIMITS_TABLE": "limits",
     "USAGE_METRICS_DYNAMO_TABLE": "usage",

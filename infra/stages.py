@@ -144,7 +144,7 @@ def configured(config: dict[str, Any], place: Place) -> dict[str, Any]:
 
 
 # What AWS names when it is made: deploy records it.
-RECORDED = {*STREAMS, "COGNITO_USER_POOL_ID", "COGNITO_CLIENT_ID", "JWKS_URL"}
+RECORDED = {*STREAMS, "COGNITO_USER_POOL_ID", "COGNITO_CLIENT_ID", "COGNITO_FORMER_CLIENT_ID", "JWKS_URL"}
 # The API's address is recorded too, where it is API Gateway's and none of the owner's.
 ADDRESS, GATEWAYS_OWN = "API_BASE_URL", ".execute-api."
 # The same, of what Chalice and the policies read beside the environment.

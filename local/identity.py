@@ -1,8 +1,10 @@
 """Where moto's Cognito is not AWS's: calls that it does not know, or knows otherwise, and whom it tells too much."""
 
 import functools
+import secrets
 from typing import Any
 
+from local import clients
 from local.models import patch
 
 
@@ -10,7 +12,11 @@ def close_gaps_of_cognito() -> None:
     """Close them, once a process."""
     _take_every_address()
     _correct_calls()
+    _name_whom_a_challenge_is_for()
+    _make_todays_subs()
     _hide_who_has_an_account()
+    # Outermost: who does not know a client's secret learns nothing else.
+    clients.hold_clients_to_their_secrets()
 
 
 def _take_every_address() -> None:
@@ -23,10 +29,11 @@ def _take_every_address() -> None:
 
 
 def _correct_calls() -> None:
-    # Three that it does not know: a code sent again, a refresh token revoked, a user who deletes the account.
-    # Two that it knows otherwise: whoever is confirmed cannot be again, and a sign-out ends the tokens of a user
-    # by whichever of their names they signed in.
+    # Four that it does not know: a code sent again, new tokens by a refresh token, one revoked, a user who deletes the
+    # account. Three that it knows otherwise: whoever is confirmed cannot be again, a code resets a password once, and
+    # a sign-out ends the tokens of a user by whichever of their names they signed in.
     from moto.cognitoidp.exceptions import (
+        ExpiredCodeException,
         InvalidParameterException,
         NotAuthorizedError,
         ResourceNotFoundError,
@@ -37,10 +44,10 @@ def _correct_calls() -> None:
     from moto.core.responses import ActionResult, EmptyResult
 
     def pool_of_client(self: Any, client_id: str) -> Any:
-        for pool in self.backend.user_pools.values():
-            if client_id in pool.clients:
-                return pool
-        raise ResourceNotFoundError(client_id)
+        pool, _ = clients.pool_and_client(self.backend, client_id)
+        if pool is None:
+            raise ResourceNotFoundError(client_id)
+        return pool
 
     def resend_confirmation_code(self: Any) -> Any:
         name = self._get_param("Username")
@@ -50,6 +57,15 @@ def _correct_calls() -> None:
         if user.status is UserStatus.CONFIRMED:
             raise InvalidParameterException("User is already confirmed.")
         return ActionResult(_delivered(name))
+
+    def get_tokens_from_refresh_token(self: Any) -> Any:
+        client_id, token = self._get_param("ClientId"), self._get_param("RefreshToken")
+        pool = pool_of_client(self, client_id)
+        if not clients.is_given_by(pool, client_id, token):
+            raise NotAuthorizedError("Invalid Refresh Token")
+        access, identity, seconds = pool.create_tokens_from_refresh_token(token)
+        tokens = {"AccessToken": access, "IdToken": identity, "ExpiresIn": seconds, "TokenType": "Bearer"}
+        return ActionResult({"AuthenticationResult": tokens})
 
     def revoke_token(self: Any) -> Any:
         pool = pool_of_client(self, self._get_param("ClientId"))
@@ -78,6 +94,15 @@ def _correct_calls() -> None:
         answer: str = confirm(self, client_id, username)
         return answer
 
+    reset = CognitoIdpBackend.confirm_forgot_password
+
+    def confirm_forgot_password(self: Any, client_id: str, username: str, password: str, code: str) -> None:
+        pool, _ = clients.pool_and_client(self, client_id)
+        user = None if pool is None else pool._get_user(username)
+        if user is not None and user.confirmation_code is None:
+            raise ExpiredCodeException("Invalid code provided, please request a code again.")
+        reset(self, client_id, username, password, code)
+
     def sign_out(self: Any, username: str) -> None:
         user = self._get_user(username)
         for token, owner in list(self.refresh_tokens.items()):
@@ -97,8 +122,10 @@ def _correct_calls() -> None:
 
     patch(CognitoIdpUserPool, "create_tokens_from_refresh_token", create_tokens_from_refresh_token)
     patch(CognitoIdpBackend, "confirm_sign_up", confirm_sign_up)
+    patch(CognitoIdpBackend, "confirm_forgot_password", confirm_forgot_password)
     patch(CognitoIdpUserPool, "sign_out", sign_out)
     patch(CognitoIdpResponse, "resend_confirmation_code", resend_confirmation_code)
+    patch(CognitoIdpResponse, "get_tokens_from_refresh_token", get_tokens_from_refresh_token)
     patch(CognitoIdpResponse, "revoke_token", revoke_token)
     patch(CognitoIdpResponse, "delete_user", delete_user)
 
@@ -106,6 +133,56 @@ def _correct_calls() -> None:
 def _delivered(name: str) -> dict[str, Any]:
     details = {"Destination": f"{name[:1]}***@***", "DeliveryMedium": "EMAIL", "AttributeName": "email"}
     return {"CodeDeliveryDetails": details}
+
+
+def _name_whom_a_challenge_is_for() -> None:
+    # A challenge names its user, and is answered by that name: an address, by which one signs in, is refused there.
+    from moto.cognitoidp.exceptions import NotAuthorizedError
+    from moto.cognitoidp.models import CognitoIdpBackend
+
+    initiate, respond = CognitoIdpBackend.initiate_auth, CognitoIdpBackend.respond_to_auth_challenge
+
+    def initiate_auth(self: Any, client_id: str, auth_flow: str, auth_parameters: dict[str, str]) -> Any:
+        answer = initiate(self, client_id, auth_flow, auth_parameters)
+        if "ChallengeName" in answer:
+            name, pool = self.sessions[answer["Session"]]
+            answer["ChallengeParameters"]["USER_ID_FOR_SRP"] = pool._get_user(name).username
+        return answer
+
+    def respond_to_auth_challenge(
+        self: Any, session: str, client_id: str, challenge_name: str, challenge_responses: dict[str, str]
+    ) -> Any:
+        if session in self.sessions:
+            name, pool = self.sessions[session]
+            if challenge_responses.get("USERNAME") != pool._get_user(name).username:
+                raise NotAuthorizedError("Invalid session for the user.")
+        return respond(self, session, client_id, challenge_name, challenge_responses)
+
+    patch(CognitoIdpBackend, "initiate_auth", initiate_auth)
+    patch(CognitoIdpBackend, "respond_to_auth_challenge", respond_to_auth_challenge)
+
+
+def _make_todays_subs() -> None:
+    # moto's are UUIDs of version 4. Those of today's pools differ from one region to another in four digits: these are
+    # us-east-1's.
+    from moto.cognitoidp.models import CognitoIdpUser
+
+    make = CognitoIdpUser.__init__
+
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
+        make(self, *args, **kwargs)
+        sub = _todays_sub()
+        if self.username == self.id:
+            self.username = sub
+        self.id = sub
+        self.update_attributes([{"Name": "sub", "Value": sub}])
+
+    patch(CognitoIdpUser, "__init__", __init__)
+
+
+def _todays_sub() -> str:
+    pattern = "*4*8*4*8-*0*1-70**-****-************"
+    return "".join(secrets.choice("0123456789abcdef") if each == "*" else each for each in pattern)
 
 
 def _hide_who_has_an_account() -> None:
@@ -147,5 +224,5 @@ def _hide_who_has_an_account() -> None:
 
 
 def _prevents(backend: Any, client_id: str) -> bool:
-    clients = [pool.clients[client_id] for pool in backend.user_pools.values() if client_id in pool.clients]
-    return any(client.extended_config.get("PreventUserExistenceErrors") == "ENABLED" for client in clients)
+    _, client = clients.pool_and_client(backend, client_id)
+    return client is not None and client.extended_config.get("PreventUserExistenceErrors") == "ENABLED"

@@ -216,7 +216,10 @@ class Machine:
         if "UserPool" in self.made:
             pool = self.made["UserPool"].ref
             settings["COGNITO_USER_POOL_ID"] = ("String", pool)
-            settings["COGNITO_CLIENT_ID"] = ("String", self.made["UserPoolClient"].ref)
+            client = self.made["ApiClient"].ref
+            described = self.client("cognito-idp").describe_user_pool_client(UserPoolId=pool, ClientId=client)
+            settings["COGNITO_CLIENT_ID"] = ("String", client)
+            settings["COGNITO_CLIENT_SECRET"] = ("SecureString", described["UserPoolClient"]["ClientSecret"])
             settings["JWKS_URL"] = ("SecureString", f"{self.aws_url}/{pool}/.well-known/jwks.json")
         for name, (kind, value) in settings.items():
             if name not in self.environment:

@@ -3,11 +3,20 @@
 from chalicelib.accounts.erasing import erase
 from chalicelib.accounts.profiles import change_profile, profile
 from chalicelib.accounts.registration import forgot_password, resend, reset_password, sign_up, verify
-from chalicelib.accounts.sessions import answer_challenge, authenticate, describe, refresh, sign_in, sign_out
+from chalicelib.accounts.sessions import (
+    answer_challenge,
+    authenticate,
+    challenged,
+    describe,
+    refresh,
+    sign_in,
+    sign_out,
+)
 
 __all__ = [
     "answer_challenge",
     "authenticate",
+    "challenged",
     "change_profile",
     "describe",
     "erase",

@@ -1,21 +1,47 @@
-"""The user pool: its client, and its refusals in words that tell nobody which addresses exist."""
+"""The user pool: its client and the client's secret, and its refusals in words that tell nobody which addresses exist.
 
+Whoever knows the id of a client without a secret can guess passwords and codes past our API, where nothing counts them.
+So every call of ours proves that it knows the secret.
+"""
+
+import base64
 import contextlib
+import hmac
 from collections.abc import Iterator
 from typing import Any
 
-from chalicelib.core import aws
+from chalicelib.core import aws, config, log
 from chalicelib.core.errors import (
     DarkroomError,
     InvalidRequestError,
     NotAuthenticatedError,
     PermissionDeniedError,
     TooManyRequestsError,
+    UnavailableError,
 )
 
 
 def client() -> Any:
     return aws.client("cognito-idp")
+
+
+def pool() -> str:
+    return config.get("COGNITO_USER_POOL_ID")
+
+
+def signed(username: str) -> dict[str, str]:
+    """The arguments `ClientId` and `SecretHash` of a call about that user."""
+    return {"ClientId": config.get("COGNITO_CLIENT_ID"), "SecretHash": secret_hash(username)}
+
+
+def secret_hash(username: str) -> str:
+    """Base64 of the HMAC-SHA256 of the user's name and the client's id under the client's secret.
+
+    Amazon Cognito, Developer Guide: "Computing secret hash values".
+    """
+    text = username + config.get("COGNITO_CLIENT_ID")
+    secret = config.get("COGNITO_CLIENT_SECRET")
+    return base64.b64encode(hmac.digest(secret.encode(), text.encode(), "sha256")).decode()
 
 
 _Refusal = tuple[type[DarkroomError], str]
@@ -24,6 +50,7 @@ _NO_SIGN_IN: _Refusal = NotAuthenticatedError, "The address or the password is w
 # What Cognito refuses, in words that tell nobody which addresses exist.
 _COGNITO_ERRORS: dict[str, _Refusal] = {
     "CodeMismatchException": _WRONG_CODE,
+    "RefreshTokenReuseException": _NO_SIGN_IN,
     "ExpiredCodeException": _WRONG_CODE,
     "UserNotConfirmedException": (PermissionDeniedError, "The address is not verified yet."),
     "PasswordResetRequiredException": (PermissionDeniedError, "The password must be reset first."),
@@ -46,6 +73,11 @@ def translated() -> Iterator[None]:
         yield
     except aws.ClientError as error:
         code = aws.error_code(error) or ""
+        if code == "NotAuthorizedException" and "secret" in error.response["Error"].get("Message", "").lower():
+            # It is we who are refused, not the caller. The secret that we hold may be the one before.
+            log.error("CLIENT_SECRET_REFUSED", error, operation=error.operation_name)
+            config.read_anew()
+            raise UnavailableError from error
         kind: type[DarkroomError]
         if error.operation_name == _CHALLENGE_OPERATION and code in (
             "NotAuthorizedException",

@@ -8,7 +8,7 @@ from typing import Any
 
 from chalicelib import actions, api_keys, images, users
 from chalicelib.accounts import cognito
-from chalicelib.core import aws, config, log
+from chalicelib.core import aws, log
 from chalicelib.core.operations import Caller
 from chalicelib.core.table import Table
 from chalicelib.core.tracking import SYSTEM_ACCOUNT, USAGE, Execution
@@ -30,9 +30,7 @@ def erase(user: Caller, execution: Execution) -> dict[str, Any]:
     _erase_owned(user.id)
     api_keys.erase_all(user.id)
     with cognito.translated(), cognito.quiet_about("UserNotFoundException"):
-        cognito.client().admin_delete_user(
-            UserPoolId=config.get("COGNITO_USER_POOL_ID"), Username=user.claims["username"]
-        )
+        cognito.client().admin_delete_user(UserPoolId=cognito.pool(), Username=user.claims["username"])
     users.delete(user.id)
     # From here on nobody can begin anything in this account: what was begun meanwhile goes as well.
     _erase_owned(user.id)

@@ -3,11 +3,12 @@
 Whether an address is registered is nobody's business: sign-up, resend and forgot answer the same either way.
 """
 
-import uuid
 from typing import Any
 
-from chalicelib.accounts import cognito, passwords, sessions
-from chalicelib.core import config
+from chalicelib.accounts import cognito, passwords, sessions, subjects
+from chalicelib.core import aws
+from chalicelib.core.errors import InvalidRequestError
+from chalicelib.core.guesses import Stranger
 
 
 def sign_up(email: str, password: str, name: str | None) -> dict[str, Any]:
@@ -15,23 +16,32 @@ def sign_up(email: str, password: str, name: str | None) -> dict[str, Any]:
     passwords.check(password)
     email = email.lower()
     attributes = {"email": email} | ({"name": name} if name else {})
-    user_sub = str(uuid.uuid4())
-    with cognito.translated(), cognito.quiet_about("UsernameExistsException"):
-        answer = cognito.client().sign_up(
-            ClientId=config.get("COGNITO_CLIENT_ID"),
-            Username=email,
-            Password=password,
-            UserAttributes=[{"Name": key, "Value": value} for key, value in attributes.items()],
-        )
-        user_sub = answer["UserSub"]
+    with cognito.translated():
+        try:
+            user_sub = cognito.client().sign_up(
+                **cognito.signed(email),
+                Username=email,
+                Password=password,
+                UserAttributes=[{"Name": key, "Value": value} for key, value in attributes.items()],
+            )["UserSub"]
+        except aws.ClientError as error:
+            if aws.error_code(error) != "UsernameExistsException":
+                raise
+            user_sub = subjects.made_up(like=_subject(email))
     return {"message": "A verification code is on its way to that address.", "userSub": user_sub}
+
+
+def _subject(email: str) -> str:
+    """The id of whoever has that address; "" where nobody has it any more."""
+    with cognito.quiet_about("UserNotFoundException"):
+        found = cognito.client().admin_get_user(UserPoolId=cognito.pool(), Username=email)
+        return next(str(each["Value"]) for each in found["UserAttributes"] if each["Name"] == "sub")
+    return ""
 
 
 def verify(email: str, code: str) -> dict[str, Any]:
     with cognito.translated():
-        cognito.client().confirm_sign_up(
-            ClientId=config.get("COGNITO_CLIENT_ID"), Username=email.lower(), ConfirmationCode=code
-        )
+        cognito.client().confirm_sign_up(**cognito.signed(email.lower()), Username=email.lower(), ConfirmationCode=code)
     return {"message": "The address is verified; you can sign in."}
 
 
@@ -40,7 +50,7 @@ def resend(email: str) -> dict[str, Any]:
         cognito.translated(),
         cognito.quiet_about("UserNotFoundException", "InvalidParameterException", "NotAuthorizedException"),
     ):
-        cognito.client().resend_confirmation_code(ClientId=config.get("COGNITO_CLIENT_ID"), Username=email.lower())
+        cognito.client().resend_confirmation_code(**cognito.signed(email.lower()), Username=email.lower())
     return {"message": "If that address awaits verification, a new code is on its way."}
 
 
@@ -49,19 +59,34 @@ def forgot_password(email: str) -> dict[str, Any]:
         cognito.translated(),
         cognito.quiet_about("UserNotFoundException", "InvalidParameterException", "NotAuthorizedException"),
     ):
-        cognito.client().forgot_password(ClientId=config.get("COGNITO_CLIENT_ID"), Username=email.lower())
+        cognito.client().forgot_password(**cognito.signed(email.lower()), Username=email.lower())
     return {"message": "If that address has an account, a code to reset its password is on its way."}
 
 
-def reset_password(email: str, code: str, password: str, known: sessions.Known) -> dict[str, Any]:
-    """Changes the password, and ends every session: whoever knew the old one is out. `known` is told whose it was."""
+def reset_password(email: str, code: str, password: str, stranger: Stranger, known: sessions.Known) -> dict[str, Any]:
+    """Changes the password, and ends every session: whoever knew the old one is out. `known` is told whose it was.
+
+    Sent again, it finishes a reset that was cut off after the password had been changed.
+    """
     passwords.check(password)
+    email = email.lower()
     with cognito.translated():
-        cognito.client().confirm_forgot_password(
-            ClientId=config.get("COGNITO_CLIENT_ID"), Username=email.lower(), ConfirmationCode=code, Password=password
-        )
-        found = cognito.client().admin_get_user(UserPoolId=config.get("COGNITO_USER_POOL_ID"), Username=email.lower())
+        _change_password(email, code, password, stranger)
+        found = cognito.client().admin_get_user(UserPoolId=cognito.pool(), Username=email)
     subject = next(each["Value"] for each in found["UserAttributes"] if each["Name"] == "sub")
     known(subject)
     sessions.end_all(subject, found["Username"])
     return {"message": "The password is changed; you can sign in."}
+
+
+def _change_password(email: str, code: str, password: str, stranger: Stranger) -> None:
+    try:
+        with cognito.translated():
+            cognito.client().confirm_forgot_password(
+                **cognito.signed(email), Username=email, ConfirmationCode=code, Password=password
+            )
+    except InvalidRequestError:
+        # A code serves once. Who has the password already may end the sessions that an earlier try left alive: it
+        # proves as much as the code did, and a wrong one counts as a wrong password.
+        if not sessions.is_password(email, password, stranger):
+            raise

@@ -8,9 +8,10 @@ from typing import Any
 
 from chalicelib import api_keys, users
 from chalicelib.accounts import cognito, passwords
-from chalicelib.core import config, grants, records, tokens
-from chalicelib.core.errors import InvalidRequestError, NotAuthenticatedError
+from chalicelib.core import config, grants, guesses, records, tokens
+from chalicelib.core.errors import InvalidRequestError, NotAuthenticatedError, PermissionDeniedError
 from chalicelib.core.grants import DynamoDBOperation, required_env_vars
+from chalicelib.core.guesses import Stranger
 from chalicelib.core.operations import Caller
 from chalicelib.core.table import ConditionFailedError
 from chalicelib.users import User
@@ -24,6 +25,7 @@ Known = Callable[[str], None]
     {
         "COGNITO_USER_POOL_ID": [],
         "COGNITO_CLIENT_ID": [],
+        "COGNITO_FORMER_CLIENT_ID": [],
         "JWKS_URL": [],
         "USERS_TABLE": [DynamoDBOperation.GET_ITEM],
     }
@@ -43,16 +45,41 @@ def authenticate(token: str) -> Caller:
     return replace(user.as_caller(), claims=claims)
 
 
-def sign_in(email: str, password: str, known: Known) -> dict[str, Any]:
-    """Tokens, or the challenge that stands before them. `known` is told who it was that signed in."""
+def sign_in(email: str, password: str, stranger: Stranger, known: Known) -> dict[str, Any]:
+    """Tokens, or the challenge that stands before them. `known` is told who it was that signed in.
+
+    Raises:
+        NotAuthenticatedError: the address or the password is wrong.
+        PermissionDeniedError: the address is not verified, the password must be reset, or the account is not active.
+        TooManyRequestsError: the password was wrong too often.
+    """
     email = email.lower()
     with cognito.translated():
-        answer = cognito.client().initiate_auth(
+        return _tokens_or_challenge(_proved(email, password, stranger), email, known)
+
+
+def is_password(email: str, password: str, stranger: Stranger) -> bool:
+    """Whether Cognito takes that password of that user, be it for tokens or for a challenge.
+
+    Raises:
+        TooManyRequestsError: the password was wrong too often.
+    """
+    try:
+        _proved(email, password, stranger)
+    except (NotAuthenticatedError, PermissionDeniedError):
+        return False
+    return True
+
+
+def _proved(email: str, password: str, stranger: Stranger) -> Mapping[str, Any]:
+    """Cognito's answer to the right password. Every try at a password is made, and counted, here."""
+    with guesses.guessing(email, stranger), cognito.translated():
+        answer: Mapping[str, Any] = cognito.client().initiate_auth(
             ClientId=config.get("COGNITO_CLIENT_ID"),
             AuthFlow="USER_PASSWORD_AUTH",
-            AuthParameters={"USERNAME": email, "PASSWORD": password},
+            AuthParameters={"USERNAME": email, "PASSWORD": password, "SECRET_HASH": cognito.secret_hash(email)},
         )
-        return _tokens_or_challenge(answer, email, known)
+    return answer
 
 
 _CHALLENGE_ANSWERS = {"NEW_PASSWORD_REQUIRED": "NEW_PASSWORD", "SOFTWARE_TOKEN_MFA": "SOFTWARE_TOKEN_MFA_CODE"}
@@ -62,41 +89,53 @@ def answer_challenge(challenge: str, session: str, answer: str, known: Known) ->
     """Tokens, or the next challenge. `session` is the one that the challenge came with; `known` as in `sign_in`."""
     if challenge == "NEW_PASSWORD_REQUIRED":
         passwords.check(answer)
-    email, cognito_session = _unpacked(session)
+    username, cognito_session = _unpacked(session)
+    if not username:
+        raise NotAuthenticatedError("The session is not valid.")
     with cognito.translated():
         reply = cognito.client().respond_to_auth_challenge(
             ClientId=config.get("COGNITO_CLIENT_ID"),
             ChallengeName=challenge,
             Session=cognito_session,
-            ChallengeResponses={"USERNAME": email, _CHALLENGE_ANSWERS[challenge]: answer},
+            ChallengeResponses={
+                "USERNAME": username,
+                "SECRET_HASH": cognito.secret_hash(username),
+                _CHALLENGE_ANSWERS[challenge]: answer,
+            },
         )
-        return _tokens_or_challenge(reply, email, known)
+        return _tokens_or_challenge(reply, username, known)
+
+
+def challenged(session: str) -> str:
+    """Whose challenge a session is, as it says itself; "" where it says nothing. What it says is proved by Cognito."""
+    return _unpacked(session)[0]
 
 
 def _unpacked(session: str) -> tuple[str, str]:
+    """The user's name and Cognito's own session; two empty texts where it is no session of ours."""
     name, _, cognito_session = session.partition(".")
     try:
-        email = records.from_cursor(name)
+        username = str(records.from_cursor(name))
     except InvalidRequestError:
-        email = ""
+        username = ""
     # Cognito's sessions have 20 characters and more (API reference, RespondToAuthChallenge).
-    if not email or len(cognito_session) < 20:
-        raise NotAuthenticatedError("The session is not valid.")
-    return email, cognito_session
+    return (username, cognito_session) if username and len(cognito_session) >= 20 else ("", "")
 
 
-def _tokens_or_challenge(answer: Mapping[str, Any], email: str, known: Known) -> dict[str, Any]:
+def _tokens_or_challenge(answer: Mapping[str, Any], username: str, known: Known) -> dict[str, Any]:
     if answer.get("ChallengeName"):
-        # Cognito wants the name again with the answer; a client need not know that.
-        return {"challenge": answer["ChallengeName"], "session": f"{records.to_cursor(email)}.{answer['Session']}"}
+        # Cognito wants a name again with the answer, and its own one: an address is refused there.
+        username = answer.get("ChallengeParameters", {}).get("USER_ID_FOR_SRP", username)
+        return {"challenge": answer["ChallengeName"], "session": f"{records.to_cursor(username)}.{answer['Session']}"}
     result = answer["AuthenticationResult"]
     user = _user_of(result)
     known(user.id)
+    _refuse_inactive(user)
     issued = _issued(result)
     if _issued_at(result) <= user.tokens_valid_from:
         # Tokens know whole seconds only: one issued in the very second of a sign-out would be refused for life.
         time.sleep(1)
-        issued = refresh(result["RefreshToken"])
+        issued = _issued(_renewed(result["RefreshToken"]))
     return {**issued, "refreshToken": result["RefreshToken"]}
 
 
@@ -127,36 +166,82 @@ def _issued(result: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _refuse_inactive(user: User) -> None:
+    if not user.is_active:
+        raise PermissionDeniedError("User account is not active")
+
+
 def refresh(refresh_token: str) -> dict[str, Any]:
+    """New tokens, by a refresh token that is good for 30 days.
+
+    Raises:
+        NotAuthenticatedError: it has ended, was revoked, or is not ours.
+        PermissionDeniedError: the account is not active.
+    """
+    result = _renewed(refresh_token)
+    user = users.find(_claims(result["AccessToken"])["sub"])
+    if user is None:
+        raise NotAuthenticatedError(_NOT_REFRESHED)
+    _refuse_inactive(user)
+    return _issued(result)
+
+
+_NOT_REFRESHED = "The refresh token is not valid."
+
+
+def _renewed(refresh_token: str) -> Mapping[str, Any]:
+    """Cognito's result for a refresh token, of the client or of the one that the stage had before."""
     try:
         with cognito.translated():
-            answer = cognito.client().initiate_auth(
+            answer: Mapping[str, Any] = cognito.client().get_tokens_from_refresh_token(
+                RefreshToken=refresh_token,
                 ClientId=config.get("COGNITO_CLIENT_ID"),
-                AuthFlow="REFRESH_TOKEN_AUTH",
-                AuthParameters={"REFRESH_TOKEN": refresh_token},
+                ClientSecret=config.get("COGNITO_CLIENT_SECRET"),
             )
     except NotAuthenticatedError as error:
-        raise NotAuthenticatedError("The refresh token is not valid.") from error
-    return _issued(answer["AuthenticationResult"])
+        former = config.get("COGNITO_FORMER_CLIENT_ID")
+        if not former:
+            raise NotAuthenticatedError(_NOT_REFRESHED) from error
+        answer = _renewed_by(former, refresh_token)
+    result: Mapping[str, Any] = answer["AuthenticationResult"]
+    return result
+
+
+def _renewed_by(former: str, refresh_token: str) -> Mapping[str, Any]:
+    """The same of the client without a secret, whose refresh tokens outlive an upgrade by 30 days."""
+    try:
+        with cognito.translated(), cognito.quiet_about("ResourceNotFoundException"):
+            answer: Mapping[str, Any] = cognito.client().initiate_auth(
+                ClientId=former, AuthFlow="REFRESH_TOKEN_AUTH", AuthParameters={"REFRESH_TOKEN": refresh_token}
+            )
+            return answer
+    except NotAuthenticatedError as error:
+        raise NotAuthenticatedError(_NOT_REFRESHED) from error
+    # An operator has taken that client away already.
+    raise NotAuthenticatedError(_NOT_REFRESHED)
 
 
 def sign_out(user: Caller) -> dict[str, Any]:
-    """Ends every session of the caller."""
+    """Ends every session of the caller. Sent again, it finishes what was cut off."""
     end_all(user.id, user.claims["username"])
     return {"message": "You are signed out everywhere."}
 
 
 def end_all(user_id: str, username: str) -> None:
-    """Access tokens end by our own row, refresh tokens by Cognito."""
+    """Ends refresh tokens by Cognito, then access tokens by our own row.
+
+    The row is last: until it is written, the caller's access token is good for another try, and no refresh token is
+    left that could open new sessions meanwhile.
+    """
+    with cognito.translated():
+        cognito.client().admin_user_global_sign_out(UserPoolId=cognito.pool(), Username=username)
     with contextlib.suppress(ConditionFailedError):
         # Who never signed in has no row, and no tokens.
         users.refuse_tokens_before(user_id, int(time.time()))
-    with cognito.translated():
-        cognito.client().admin_user_global_sign_out(UserPoolId=config.get("COGNITO_USER_POOL_ID"), Username=username)
 
 
 def describe(user: Caller) -> dict[str, Any]:
     """The caller as their token proves them."""
     known = {"userId": user.id, "email": user.email, "name": user.name, "role": user.role}
-    shown = ("sub", "username", "client_id", "token_use", "scope", "auth_time", "iat", "exp", "iss")
+    shown = ("sub", "username", "token_use", "scope", "auth_time", "iat", "exp", "iss")
     return {"user": known, "claims": {name: user.claims[name] for name in shown if name in user.claims}}

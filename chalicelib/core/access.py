@@ -22,6 +22,7 @@ from chalicelib.core.errors import (
     TooManyRequestsError,
     UnavailableError,
 )
+from chalicelib.core.guesses import Stranger
 from chalicelib.core.limits import Limit, Standing, Strangers
 from chalicelib.core.operations import Access, Caller, Operation, Permission, checks_answers, kinds, public
 from chalicelib.core.payload import NO_PAYLOAD, Schema
@@ -74,7 +75,8 @@ def validated(
     The function receives what it asks for by name: `user` (Caller), `name` (their display name; "" where there is no
     caller), `operation` (the operation's name), `data` (the validated payload), `headers` (whatever their case),
     `body` (bytes), `event` and `context` (as API Gateway sent them), `execution` (what tracking will write down of
-    this run), `rate` (what the answer will say of the limits), and `offered`: all of this, for a router to hand on.
+    this run), `rate` (what the answer will say of the limits), `stranger` (where the request comes from, for who is
+    not known yet), and `offered`: all of this, for a router to hand on.
     It gives a dict, which is answered as `{"success": true, …}`, or a Chalice Response.
 
     Args:
@@ -162,7 +164,11 @@ def _run(operation: Operation, needs: grants.Grants, path: dict[str, str]) -> Re
 
 
 def _audit(operation: Operation, execution: Execution, source: str, request_id: str) -> None:
-    refused = execution.told is not None and execution.told.status == PermissionDeniedError.status
+    status = None if execution.told is None else execution.told.status
+    # Who is turned away for asking too often must not fill the trail for nothing.
+    if status == TooManyRequestsError.status:
+        return
+    refused = status == PermissionDeniedError.status
     if _setup.audit is not None and (execution.audited or (refused and operation.permission is not public)):
         _setup.audit(execution, source, request_id)
 
@@ -299,6 +305,7 @@ class _Call:
             "context": self.request.lambda_context,
             "execution": self.execution,
             "rate": self.rate,
+            "stranger": Stranger(self.source, self.rate),
         }
         return {**offered, "offered": offered}
 

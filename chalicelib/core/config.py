@@ -41,6 +41,9 @@ DEFAULTS = {
     "REQUESTS_PER_HOUR": "20000",
     "AUTH_PER_ADDRESS_PER_MINUTE": "10",
     "AUTH_PER_SOURCE_PER_MINUTE": "60",
+    "WRONG_PASSWORDS_PER_MINUTE": "5",
+    "WRONG_PASSWORDS_PER_DAY": "1000",
+    "COGNITO_FORMER_CLIENT_ID": "",
     "DOLLARS_PER_HOUR": "1",
     "DOLLARS_PER_DAY": "10",
     "DOLLARS_PER_MONTH": "100",
@@ -55,6 +58,9 @@ DEFAULTS = {
     "LOG_LEVEL": "INFO",
 }
 
+# What a process's environment never holds: it is shown in consoles, and handed on to child processes.
+STORED_ONLY = frozenset({"COGNITO_CLIENT_SECRET"})
+
 # A Lambda container lives for hours at most: what was read once holds for its life.
 _CONTAINER_LIFE_SECONDS = 86_400
 
@@ -65,7 +71,7 @@ def get(name: str) -> str:
     Raises:
         MissingConfigError: it stands neither in the environment nor in Parameter Store, and has no default.
     """
-    value = os.environ.get(name)
+    value = _in_environment(name)
     return value if value is not None else resolve([name])[name]
 
 
@@ -123,7 +129,7 @@ def resolve(names: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     wanting: list[str] = []
     for name in names:
-        value = os.environ.get(name)
+        value = _in_environment(name)
         if value is None:
             wanting.append(name)
         else:
@@ -133,6 +139,15 @@ def resolve(names: Iterable[str]) -> dict[str, str]:
     if missing:
         raise MissingConfigError(missing)
     return found | {name: stored[name] if name in stored else _default(name) for name in wanting}
+
+
+def _in_environment(name: str) -> str | None:
+    return None if name in STORED_ONLY else os.environ.get(name)
+
+
+def read_anew() -> None:
+    """Forgets what Parameter Store said: what has changed there since is found by the next look-up."""
+    _provider().store.clear()
 
 
 def _default(name: str) -> str:

@@ -91,6 +91,7 @@ class CognitoOperation(AwsOperation):
     CONFIRM_SIGN_UP = "ConfirmSignUp"
     RESEND_CONFIRMATION_CODE = "ResendConfirmationCode"
     INITIATE_AUTH = "InitiateAuth"
+    GET_TOKENS_FROM_REFRESH_TOKEN = "GetTokensFromRefreshToken"
     RESPOND_TO_AUTH_CHALLENGE = "RespondToAuthChallenge"
     FORGOT_PASSWORD = "ForgotPassword"
     CONFIRM_FORGOT_PASSWORD = "ConfirmForgotPassword"

@@ -8,8 +8,8 @@ strictest decides, and a hundred at once never take more places than there are.
 import hashlib
 import ipaddress
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -54,14 +54,23 @@ class Limit:
 
 @dataclass(frozen=True)
 class Strangers:
-    """What limits a public operation: where a request comes from, and the address that it names in `field`."""
+    """What limits a public operation: where a request comes from, and the account that it names in `field`, if it does.
+
+    `account` tells by what that field holds whose account it is. What is `counted` apart uses up nothing else.
+    """
 
     per_source: str
     per_address: str
-    field: str
+    field: str = ""
+    account: Callable[[str], str] = str.lower
+    counted: str = "address"
 
 
-STRANGERS = Strangers("AUTH_PER_SOURCE_PER_MINUTE", "AUTH_PER_ADDRESS_PER_MINUTE", "email")
+# By their source alone. Passwords are counted where they are tried (core/guesses.py).
+STRANGERS = Strangers("AUTH_PER_SOURCE_PER_MINUTE", "AUTH_PER_ADDRESS_PER_MINUTE")
+# What has a letter sent to an address, and what tries a code that was sent there: the one must not use up the other.
+LETTERS = replace(STRANGERS, field="email", counted="letters")
+CODES = replace(STRANGERS, field="email", counted="codes")
 
 # What a user's row and a key's record may hold under `limits`, with the stage's setting where a user's does not.
 _OWN = {
@@ -175,13 +184,13 @@ def _of_operation(operation: str, own: Limit) -> Rule:
 def of_source(source: str, limit: Strangers, now: float | None = None) -> Standing:
     """Counts a request of somebody unknown by where it comes from. Raises as `of_caller` does."""
     number = config.integer(limit.per_source)
-    return count(f"source#{_hashed(_network(source))}", [Rule("all", Window.MINUTE, number)], now)
+    return count(f"source#{hashed(network(source))}", [Rule("all", Window.MINUTE, number)], now)
 
 
 def of_address(address: str, limit: Strangers, now: float | None = None) -> Standing:
-    """Counts a request by the address that it names, be it registered or not. Raises as `of_caller` does."""
+    """Counts a request by the account that it names, be it registered or not. Raises as `of_caller` does."""
     number = config.integer(limit.per_address)
-    return count(f"address#{_hashed(address.lower())}", [Rule("all", Window.MINUTE, number)], now)
+    return count(f"{limit.counted}#{hashed(limit.account(address))}", [Rule("all", Window.MINUTE, number)], now)
 
 
 CALLER_NEEDS = grants.of(of_caller)
@@ -217,7 +226,7 @@ def standing(rules: list[Rule], counts: Mapping[str, int], allowed: bool, now: f
     return Standing(allowed, nearest.number, left[nearest], nearest.window.left(now))
 
 
-def _network(source: str) -> str:
+def network(source: str) -> str:
     """An IPv4 address as it is; of IPv6 the /64, in which one household has more addresses than can be counted."""
     try:
         address = ipaddress.ip_address(source)
@@ -226,5 +235,6 @@ def _network(source: str) -> str:
     return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else str(address)
 
 
-def _hashed(name: str) -> str:
+def hashed(name: str) -> str:
+    """A name as it is stored: addresses and sources are not."""
     return hashlib.sha256(name.encode()).hexdigest()

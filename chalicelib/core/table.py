@@ -1,5 +1,6 @@
 """A DynamoDB table spoken to in plain values: consistent reads, conditional writes, pages newest first."""
 
+import contextlib
 import random
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -131,6 +132,19 @@ class Table:
             # What comes with a refusal is in DynamoDB's typed form, whatever the client.
             return False, {name: int(refused.item.get(name, {}).get("N", 0)) for name in below}
         return True, {name: int(answer["Attributes"][name]) for name in below}
+
+    def count_back(self, partition: str, names: Iterable[str]) -> None:
+        """Takes one from each of those counters of an item, if it is still there."""
+        named = {f"#c{i}": name for i, name in enumerate(names)}
+        with contextlib.suppress(ConditionFailedError):
+            self._conditional(
+                "update_item",
+                Key=self.key(partition),
+                ConditionExpression=Attr(self.partition).exists(),
+                UpdateExpression=f"ADD {', '.join(f'{each} :less' for each in named)}",
+                ExpressionAttributeNames=named,
+                ExpressionAttributeValues={":less": -1},
+            )
 
     def delete(self, partition: str, sort: str | None = None, *, when: Any = None) -> None:
         """Deletes the item, if `when` holds.

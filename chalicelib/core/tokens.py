@@ -51,7 +51,7 @@ _MIN_KEY_BITS = 2048
 
 
 def verify(token: str) -> Mapping[str, Any]:
-    """The claims of a genuine, unexpired access token of our pool and client.
+    """The claims of a genuine, unexpired access token of our pool and of a client of ours.
 
     `sub` (of 100 characters at most) and `username` are texts, `iat` and `exp` are whole epoch seconds.
 
@@ -60,7 +60,7 @@ def verify(token: str) -> Mapping[str, Any]:
         UnavailableError: its key is not known, and the pool's keys cannot be fetched now.
     """
     key = _keys(config.get("JWKS_URL")).find(_key_id(token))
-    claims = _proven(token, key, _issuer(), config.get("COGNITO_CLIENT_ID"))
+    claims = _proven(token, key, _issuer(), _clients())
     # It was good when it was proven.
     if claims["exp"] <= time.time() - _CLOCK_SKEW_SECONDS:
         raise NotAuthenticatedError
@@ -70,7 +70,7 @@ def verify(token: str) -> Mapping[str, Any]:
 # A client sends the same token with each request for an hour; its signature does not change meanwhile. Keys that are
 # fetched anew are other objects, so that nothing is taken for proven by a key that the pool has withdrawn.
 @functools.lru_cache(maxsize=_PROOFS_KEPT)
-def _proven(token: str, key: jwt.PyJWK, issuer: str, client_id: str) -> Mapping[str, Any]:
+def _proven(token: str, key: jwt.PyJWK, issuer: str, clients: frozenset[str]) -> Mapping[str, Any]:
     import jwt
 
     try:
@@ -85,7 +85,7 @@ def _proven(token: str, key: jwt.PyJWK, issuer: str, client_id: str) -> Mapping[
         )
     except (jwt.PyJWTError, ValueError, TypeError, OverflowError) as error:
         raise NotAuthenticatedError from error
-    if not (_is_well_typed(claims) and _is_for_us(claims, client_id)):
+    if not (_is_well_typed(claims) and _is_for_us(claims, clients)):
         raise NotAuthenticatedError
     return MappingProxyType(claims)
 
@@ -124,13 +124,18 @@ def _is_well_typed(claims: Mapping[str, Any]) -> bool:
     return all(type(moment) is int for moment in moments) and all(isinstance(claims[name], str) for name in _TEXTS)
 
 
-def _is_for_us(claims: Mapping[str, Any], client_id: str) -> bool:
+def _is_for_us(claims: Mapping[str, Any], clients: frozenset[str]) -> bool:
     return (
         claims["token_use"] == "access"
-        and claims["client_id"] == client_id
+        and claims["client_id"] in clients
         and 0 < len(claims["sub"]) <= _MAX_SUBJECT
         and claims["exp"] - claims["iat"] <= _LONGEST_LIFE_SECONDS
     )
+
+
+def _clients() -> frozenset[str]:
+    """The user pool's client, and the one that the stage had before, while its tokens are still good."""
+    return frozenset({config.get("COGNITO_CLIENT_ID"), config.get("COGNITO_FORMER_CLIENT_ID")} - {""})
 
 
 def _issuer() -> str:

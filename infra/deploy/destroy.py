@@ -6,7 +6,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from infra import policies, stages, template
-from infra.deploy import adoption, chalice_command, functions, network, retained, warmth
+from infra.deploy import adoption, chalice_command, clients, functions, network, retained, warmth
 from infra.deploy import target as targets
 from infra.deploy.body import Body, remove_bucket
 from infra.deploy.errors import RefusedError, code_of
@@ -71,6 +71,7 @@ def _carry_out(target: Target, stack: Stack, teller: Teller) -> None:
         body = Body(target, stack.name)
         remove_bucket(target.client("s3"), body.bucket)
         _remove_logs(target)
+        clients.remove(target)
         step.did = f"{stack.name} removed, and the functions' logs"
     with teller.step("Record") as step:
         adoption.adopt(target)

@@ -4,6 +4,7 @@ from infra.deploy import (
     account,
     adoption,
     chalice_command,
+    clients,
     finish,
     packages,
     plan,
@@ -74,6 +75,8 @@ def _carry_out(target: Target, stack: Stack, resources: ChangeSet, kept: retaine
         target = record.outputs(target, stack.outputs())
         files = record.write(target)
         rows = record.declare(target)
+        for change in clients.changes(target, stack.outputs()):
+            change.apply()
         step.did = f"{counted(files, 'file')} of .chalice and {counted(rows, 'declaration')} changed"
     with teller.step("Functions") as step:
         adoption.adopt(target)
@@ -84,4 +87,13 @@ def _carry_out(target: Target, stack: Stack, resources: ChangeSet, kept: retaine
         step.did = f"{counted(finish.apply(target, step.progress), 'setting')} put right"
     with teller.step("Smoke test") as step:
         step.did = f"health is {smoke.test(target)}; refusals and CORS as they must be"
+    if clients.former(target, stack.outputs()) == clients.SIGNS_IN:
+        _end_former_sign_in(stack, teller)
     teller.say(f"{target.stage} is deployed: {restapi.url(target, restapi.find(target) or '')}")
+
+
+def _end_former_sign_in(stack: Stack, teller: Teller) -> None:
+    """Only now: until the functions signed in by the client with a secret, they did by this one."""
+    with teller.step("Former client") as step:
+        stack.execute(stack.prepare(former=clients.REFRESHES), step.progress)
+        step.did = "it refreshes its tokens until they end, and signs nobody in"

@@ -6,8 +6,8 @@ from typing import Any
 from infra.deploy.target import Target
 
 
-def of(target: Target, template: Mapping[str, Any]) -> list[dict[str, str]]:
-    """What CloudFormation is given for the parameters that the template has."""
+def of(target: Target, template: Mapping[str, Any], former: str) -> list[dict[str, str]]:
+    """What CloudFormation is given for the parameters that it has; `former` is a state of infra/deploy/clients.py."""
     options = target.options
     values = {
         "Stage": target.stage,
@@ -17,6 +17,7 @@ def of(target: Target, template: Mapping[str, Any]) -> list[dict[str, str]]:
         ),
         "LogRetentionDays": str(options.log_retention_days),
         "CustomerKey": _flag(options.customer_key),
+        "FormerClient": former,
         "VpcId": options.vpc_id,
         "SubnetIds": ",".join(options.subnet_ids),
         "RouteTableIds": ",".join(options.route_table_ids),

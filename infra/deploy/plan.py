@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from infra import cost, template
-from infra.deploy import account, finish, functions, network
+from infra.deploy import account, clients, finish, functions, network
 from infra.deploy.change import Change
 from infra.deploy.functions import Differences
 from infra.deploy.stack import ChangeSet, ResourceChange, Stack
@@ -25,6 +25,8 @@ class Plan:
     resources: ChangeSet
     functions: Differences
     settings: list[Change]
+    # What becomes of the user pool's clients, in words.
+    clients: list[str]
     dollars: Mapping[str, float]
     remarks: list[str]
 
@@ -38,7 +40,14 @@ def of(target: Target, stack: Stack, resources: ChangeSet) -> Plan:
     settings = [] if len(different.new) == len(target.declared) else finish.changes(target)
     dollars = cost.monthly(target.options, target.config, target.stage)
     remarks = [*account.remarks(target), *network.remarks(target, template.load())]
-    return Plan(target, stack.name, resources, different, settings, dollars, remarks)
+    return Plan(target, stack.name, resources, different, settings, _clients(target, stack.outputs()), dollars, remarks)
+
+
+def _clients(target: Target, outputs: Mapping[str, str]) -> list[str]:
+    told = [change.what for change in clients.changes(target, outputs)]
+    if clients.former(target, outputs) == clients.SIGNS_IN:
+        told.append("the user pool's client without a secret: only refreshes from the end of this deploy on")
+    return told
 
 
 def lines(plan: Plan) -> Iterator[str]:
@@ -88,8 +97,10 @@ def _functions(found: Differences) -> Iterator[str]:
 def _settings(plan: Plan) -> Iterator[str]:
     if plan.is_first:
         yield f"  + all those of {counted(len(plan.functions.new), 'function')} and of the API"
-    elif not plan.settings:
+    elif not plan.settings and not plan.clients:
         yield "  nothing changes but what the functions' own deploy resets"
+    for told in plan.clients:
+        yield f"  ~ {told}"
     for each in plan.settings[:_MOST_SETTINGS]:
         yield f"  ~ {each.what}"
     if len(plan.settings) > _MOST_SETTINGS:

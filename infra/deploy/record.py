@@ -9,7 +9,7 @@ from infra.deploy import restapi
 from infra.deploy.errors import DeployError
 from infra.deploy.target import Target
 
-# By output of the template, the setting that it is.
+# By output of the template, the setting that it is; and the setting of an output that not every stage has.
 _SETTINGS = {
     "CognitoUserPoolId": "COGNITO_USER_POOL_ID",
     "CognitoClientId": "COGNITO_CLIENT_ID",
@@ -18,6 +18,7 @@ _SETTINGS = {
     "UsageStreamArn": "USAGE_STREAM_ARN",
     "AuditStreamArn": "AUDIT_STREAM_ARN",
 }
+_FORMER_CLIENT = ("FormerClientId", "COGNITO_FORMER_CLIENT_ID")
 
 
 def outputs(target: Target, named: Mapping[str, str]) -> Target:
@@ -37,6 +38,9 @@ def outputs(target: Target, named: Mapping[str, str]) -> Target:
         **stage["environment_variables"],
         **{setting: named[output] for output, setting in _SETTINGS.items()},
     }
+    output, setting = _FORMER_CLIENT
+    # "" is none: who finds no value in the environment looks for one in Parameter Store.
+    stage["environment_variables"][setting] = named.get(output, "")
     stage = _told_chalice(stage, target, named)
     return dataclasses.replace(target, config={**config, "stages": {**config["stages"], target.stage: stage}})
 

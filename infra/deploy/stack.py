@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from infra import stages, template
-from infra.deploy import network, parameters
+from infra.deploy import clients, network, parameters
 from infra.deploy.body import Body
 from infra.deploy.errors import DeployError, RefusedError, message_of
 from infra.deploy.target import Target
@@ -90,8 +90,10 @@ class Stack:
 
     # -------------------------------------------------------------- change sets
 
-    def prepare(self, only: Mapping[str, Mapping[str, str]] | None = None) -> ChangeSet:
+    def prepare(self, only: Mapping[str, Mapping[str, str]] | None = None, former: str | None = None) -> ChangeSet:
         """A change set to the template as it stands; with `only`, one that takes over those resources.
+
+        `former` is what becomes of the user pool's client without a secret; it goes on as it is where that is not said.
 
         Raises:
             DeployError: CloudFormation does not take the template.
@@ -104,7 +106,7 @@ class Stack:
             "ChangeSetName": f"deploy-{uuid.uuid4().hex}",
             "ChangeSetType": kind,
             "Capabilities": ["CAPABILITY_NAMED_IAM"],
-            "Parameters": parameters.of(self._target, document),
+            "Parameters": parameters.of(self._target, document, former or clients.former(self._target, self.outputs())),
             "Tags": [{"Key": "Environment", "Value": self._target.stage}, {"Key": "Service", "Value": "darkroom"}],
             **self.body.argument(document),
         }

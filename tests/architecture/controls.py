@@ -6,6 +6,7 @@ from typing import Any
 
 import parliament
 
+from chalicelib.core.config import DEFAULTS, STORED_ONLY
 from infra import manifest, policies, rights, stages
 from tests.architecture.at_rest import what_rests_is_encrypted
 from tests.architecture.rendering import Rendering
@@ -147,6 +148,16 @@ def guessing_at_passwords_is_counted(there: Rendering) -> None:
     settings = {**CONFIG["environment_variables"], **CONFIG["stages"][there.stage]["environment_variables"]}
     assert int(settings["AUTH_PER_ADDRESS_PER_MINUTE"]) <= 10
     assert int(settings["AUTH_PER_SOURCE_PER_MINUTE"]) <= 60
+    assert int(DEFAULTS["WRONG_PASSWORDS_PER_MINUTE"]) <= 5
+    assert int(DEFAULTS["WRONG_PASSWORDS_PER_DAY"]) <= 1000
+
+
+def nobody_guesses_past_the_api(there: Rendering) -> None:
+    # A stage that is made now has one client; one from before keeps another for a while, as docs/security.md says.
+    assert there.one("Cognito::UserPoolClient")["GenerateSecret"] is True
+    assert "COGNITO_CLIENT_SECRET" in STORED_ONLY
+    for each in (CONFIG, *CONFIG["stages"].values()):
+        assert "COGNITO_CLIENT_SECRET" not in each["environment_variables"]
 
 
 def sessions_end(there: Rendering) -> None:
@@ -363,7 +374,7 @@ CONTROLS: dict[str, list[Callable[[Rendering], None]]] = {
     "3.1.3": [what_leaves_the_network_leaves_by_tls, every_service_that_functions_call_is_reached_within_the_network],
     "3.1.5": [every_policy_names_what_it_is_about, iam_knows_every_action_and_condition],
     "3.1.7": [operators_work_is_for_operators, what_operators_and_users_change_is_in_the_trail],
-    "3.1.8": [guessing_at_passwords_is_counted],
+    "3.1.8": [guessing_at_passwords_is_counted, nobody_guesses_past_the_api],
     "3.1.11": [sessions_end],
     "3.1.22": [strangers_reach_no_bucket],
     "3.3.1": [logs_are_kept_as_long_as_is_said, functions_cannot_make_logs_that_never_end],

@@ -143,7 +143,14 @@ def _change_state_machine(client: Client, properties: Mapping[str, Any], made: M
     )
 
 
+def _change_client(client: Client, properties: Mapping[str, Any], made: Made) -> None:
+    client("cognito-idp").update_user_pool_client(
+        ClientId=made.ref, **{name: value for name, value in properties.items() if name != "GenerateSecret"}
+    )
+
+
 _CHANGES: dict[str, Change] = {
+    "AWS::Cognito::UserPoolClient": _change_client,
     "AWS::Logs::LogGroup": _change_log_group,
     "AWS::StepFunctions::StateMachine": _change_state_machine,
 }

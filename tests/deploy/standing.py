@@ -207,6 +207,7 @@ def _others(aws: Aws) -> dict[str, list[str]]:
             if not each["AliasName"].startswith("alias/aws/")
         ],
         "layer": [each["LayerName"] for each in layers if each.get("LatestMatchingVersion")],
+        "parameter": [each["Name"] for each in _pages(aws, "ssm", "describe_parameters", "Parameters")],
         "queue": aws.client("sqs").list_queues().get("QueueUrls", []),
         "secret": [each["Name"] for each in _pages(aws, "secretsmanager", "list_secrets", "SecretList")],
         "stack": [each["StackName"] for each in stacks],

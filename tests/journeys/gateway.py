@@ -17,12 +17,19 @@ class Answer(NamedTuple):
 
 
 def call(
-    route: str, headers: Mapping[str, str], body: Any = None, *, query: Mapping[str, str] | None = None, **path: str
+    route: str,
+    headers: Mapping[str, str],
+    body: Any = None,
+    *,
+    query: Mapping[str, str] | None = None,
+    source: str = "192.0.2.1",
+    **path: str,
 ) -> Answer:
     """The API's answer on a route such as `POST /agent/{tool}`; `path` holds what its braces name."""
     method, _, resource = route.partition(" ")
     assert set(re.findall(r"{(\w+)}", resource)) == set(path)
-    answer = manifest.app(proxy_event(method, resource, headers=headers, body=body, query=query, path=path), None)
+    event = proxy_event(method, resource, headers=headers, body=body, query=query, path=path, source=source)
+    answer = manifest.app(event, None)
     return Answer(answer["statusCode"], json.loads(answer["body"]), answer["headers"])
 
 

@@ -95,6 +95,7 @@ def test_a_stranger_is_noted_by_the_hash_of_the_address_and_a_user_by_their_id(m
     user_id, email = ann.id, ann.email.upper()
     assert ann.post("/auth/signin", email=email, password="Wrong-One-2026!").status_code == 401
     assert ann.post("/auth/reset-password", email=email, code="1", password="weak").status_code == 400
+    assert ann.post("/auth/forgot-password", email=email).status_code == 200
     assert ann.post("/auth/reset-password", email=email, code="1", password=PASSWORD).status_code == 200
     known = hashlib.sha256(ann.email.encode()).hexdigest()
     failed = [entry for entry in appended(machine) if entry["target"].get("addressHash") == known]
@@ -145,7 +146,7 @@ def test_what_is_turned_away_at_the_door_costs_no_write(function: pytest.MonkeyP
     assert made == []
     assert call("POST /keys", ann.headers, {"odd": 1}).status == 400
     assert made.count("PutItem") == 1, "its usage record"
-    function.setenv("AUTH_PER_ADDRESS_PER_MINUTE", "0")
+    function.setenv("WRONG_PASSWORDS_PER_MINUTE", "0")
     made.clear()
     assert call("POST /auth/signin", {}, {"email": ann.email, "password": PASSWORD}).status == 429
     assert made.count("PutItem") == 1

@@ -13,9 +13,9 @@ import pytest
 import requests
 
 import app as manifest
-from chalicelib.core import aws, limits
+from chalicelib.core import aws, limits, records
 from chalicelib.core.errors import UnavailableError
-from chalicelib.core.limits import STRANGERS, Limit, Rule, Standing, Window
+from chalicelib.core.limits import CODES, STRANGERS, Limit, Rule, Standing, Window
 from chalicelib.core.operations import Caller
 from local.machine import Machine
 from tests.journeys.user import User
@@ -141,7 +141,7 @@ def test_addresses_are_counted_whatever_their_case_and_stored_by_their_hash_alon
     function.setenv("AUTH_PER_SOURCE_PER_MINUTE", "4")
     name = f"Eve.{secrets.token_hex(4)}"
     spellings = [f"{name}@example.com", f"{name.lower()}@EXAMPLE.com"] * 3
-    assert allowed([limits.of_address(each, STRANGERS, NOON) for each in spellings]) == 3
+    assert allowed([limits.of_address(each, CODES, NOON) for each in spellings]) == 3
     source = f"2001:db8:{secrets.token_hex(2)}"
     assert allowed([limits.of_source(f"{source}::{i:x}", STRANGERS, NOON) for i in range(6)]) == 4
     table = machine.environment["LIMITS_TABLE"]
@@ -221,28 +221,48 @@ def test_the_whole_request_is_503_when_the_limiter_is_out(ann: User, function: p
     assert handled == []
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("/auth/verify", {"code": "1"}, 400),
+        ("/auth/reset-password", {"code": "1", "password": "Wrong-One-2026!"}, 400),
+        ("/auth/resend", {}, 200),
+        ("/auth/forgot-password", {}, 200),
+    ],
+)
 def test_an_address_can_be_tried_only_so_often_and_nobody_learns_whether_it_exists(
-    ann: User, function: pytest.MonkeyPatch
+    ann: User, function: pytest.MonkeyPatch, path: str, body: dict[str, Any], status: int
 ) -> None:
     clock = at(function, NOON + 20)
     function.setenv("AUTH_PER_ADDRESS_PER_MINUTE", "3")
     refusals = []
     for address in (ann.email, f"none{secrets.token_hex(4)}@example.com"):
 
-        def sign_in(email: str = address) -> Answer:
-            return call("POST", "/auth/signin", email=email, password="wrong")
+        def ask(n: int, email: str = address) -> Answer:
+            return call("POST", path, source=f"192.0.2.{n}", email=email, **body)
 
-        answers = [sign_in() for _ in range(5)]
-        assert [answer.status for answer in answers] == [401, 401, 401, 429, 429]
+        answers = [ask(n) for n in range(5)]
+        assert [answer.status for answer in answers] == [status] * 3 + [429] * 2, "from wherever"
         assert {answer.headers["RateLimit-Limit"] for answer in answers[:3]} == {"100000"}, "the source's alone"
         refused(*answers[-1])
         assert answers[-1].headers["Retry-After"] == "40"
         refusals.append({**answers[-1].body, "requestId": ""})
-        assert call("POST", "/auth/forgot-password", email=address.upper()).status == 429, "in any way"
+        more: dict[str, Any]
+        other, more = ("/auth/resend", {}) if status == 400 else ("/auth/verify", {"code": "1"})
+        assert call("POST", other, email=address, **more).status != 429
         clock.now = NOON + 60
-        assert sign_in().status == 401, "a minute later there is another chance"
+        assert ask(9).status == status, "a minute later there is another chance"
         clock.now = NOON + 20
     assert refusals[0] == refusals[1]
+
+
+def test_a_challenge_can_be_answered_only_so_often(function: pytest.MonkeyPatch) -> None:
+    at(function, NOON)
+    function.setenv("AUTH_PER_ADDRESS_PER_MINUTE", "3")
+    session = f"{records.to_cursor(secrets.token_hex(8))}.{'s' * 20}"
+    asked: dict[str, Any] = {"challenge": "SOFTWARE_TOKEN_MFA", "answer": "1"}
+    answers = [call("POST", "/auth/challenge", session=f"{session}{n}", **asked) for n in range(4)]
+    assert [answer.status for answer in answers] == [401, 401, 401, 429]
 
 
 def test_a_source_can_try_only_so_many_addresses(function: pytest.MonkeyPatch) -> None:

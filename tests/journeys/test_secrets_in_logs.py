@@ -63,6 +63,10 @@ def hook() -> Iterator[Receiver]:
 @pytest.fixture(scope="module")
 def aviary(machine: Machine, hook: Receiver) -> Aviary:
     birds = Aviary()
+    client = machine.client("cognito-idp").describe_user_pool_client(
+        UserPoolId=machine.made["UserPool"].ref, ClientId=machine.made["ApiClient"].ref
+    )
+    birds.plant("the client's secret", client["UserPoolClient"]["ClientSecret"])
     user = signed_up(machine.api_url, birds)
     with_an_image(machine, user, birds, hook)
     robot = with_keys(user, birds)

@@ -1,5 +1,7 @@
 """What moto alone would do otherwise: express executions, Cognito's lesser calls, many hands on one queue."""
 
+import base64
+import hmac
 import json
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -91,25 +93,39 @@ class Account:
 
     def __init__(self, tiny: Tiny) -> None:
         self.cognito = tiny.client("cognito-idp")
-        self.client_id = tiny.resource("UserPoolClient")
+        self.client_id = tiny.resource("ApiClient")
+        described = self.cognito.describe_user_pool_client(
+            UserPoolId=tiny.resource("UserPool"), ClientId=self.client_id
+        )
+        self.secret: str = described["UserPoolClient"]["ClientSecret"]
         self.email = f"{uuid.uuid4().hex}@example.com"
-        self.cognito.sign_up(ClientId=self.client_id, Username=self.email, Password=self.password)
+        self.cognito.sign_up(**self.named(), Password=self.password)
+
+    def named(self, email: str = "") -> dict[str, str]:
+        """The arguments of a call about somebody."""
+        email = email or self.email
+        return {"ClientId": self.client_id, "Username": email, "SecretHash": self.hashed(email)}
+
+    def hashed(self, name: str) -> str:
+        digest = hmac.digest(self.secret.encode(), (name + self.client_id).encode(), "sha256")
+        return base64.b64encode(digest).decode()
 
     def confirm(self) -> None:
-        self.cognito.confirm_sign_up(ClientId=self.client_id, Username=self.email, ConfirmationCode="123456")
+        self.cognito.confirm_sign_up(**self.named(), ConfirmationCode="123456")
 
-    def sign_in(self) -> dict[str, Any]:
+    def sign_in(self, email: str = "") -> dict[str, Any]:
+        name = email or self.email
         answer = self.cognito.initiate_auth(
             ClientId=self.client_id,
             AuthFlow="USER_PASSWORD_AUTH",
-            AuthParameters={"USERNAME": self.email, "PASSWORD": self.password},
+            AuthParameters={"USERNAME": name, "PASSWORD": self.password, "SECRET_HASH": self.hashed(name)},
         )
         tokens: dict[str, Any] = answer["AuthenticationResult"]
         return tokens
 
     def refresh(self, token: str) -> None:
-        self.cognito.initiate_auth(
-            ClientId=self.client_id, AuthFlow="REFRESH_TOKEN_AUTH", AuthParameters={"REFRESH_TOKEN": token}
+        self.cognito.get_tokens_from_refresh_token(
+            ClientId=self.client_id, ClientSecret=self.secret, RefreshToken=token
         )
 
 
@@ -120,7 +136,7 @@ def account(tiny: Tiny) -> Account:
 
 def test_a_code_is_sent_again_until_the_account_is_confirmed(account: Account) -> None:
     def again() -> dict[str, Any]:
-        answer = account.cognito.resend_confirmation_code(ClientId=account.client_id, Username=account.email)
+        answer = account.cognito.resend_confirmation_code(**account.named())
         details: dict[str, Any] = answer["CodeDeliveryDetails"]
         return details
 
@@ -134,7 +150,7 @@ def test_a_refresh_token_can_be_revoked(account: Account) -> None:
     account.confirm()
     token = account.sign_in()["RefreshToken"]
     account.refresh(token)
-    account.cognito.revoke_token(ClientId=account.client_id, Token=token)
+    account.cognito.revoke_token(ClientId=account.client_id, ClientSecret=account.secret, Token=token)
     with pytest.raises(account.cognito.exceptions.NotAuthorizedException):
         account.refresh(token)
 
@@ -149,15 +165,24 @@ def test_a_user_can_delete_the_account(account: Account) -> None:
         account.sign_in()
 
 
-def test_nobody_learns_who_has_an_account(tiny: Tiny) -> None:
-    cognito, client_id = tiny.client("cognito-idp"), tiny.resource("UserPoolClient")
-    nobody = {"ClientId": client_id, "Username": "nobody@example.com"}
-    secret = {"USERNAME": "nobody@example.com", "PASSWORD": Account.password}
+def test_nobody_learns_who_has_an_account(account: Account) -> None:
+    cognito, nobody = account.cognito, account.named("nobody@example.com")
     with pytest.raises(cognito.exceptions.NotAuthorizedException, match="Incorrect username or password"):
-        cognito.initiate_auth(ClientId=client_id, AuthFlow="USER_PASSWORD_AUTH", AuthParameters=secret)
+        account.sign_in("nobody@example.com")
     assert cognito.forgot_password(**nobody)["CodeDeliveryDetails"]["DeliveryMedium"] == "EMAIL"
     assert cognito.resend_confirmation_code(**nobody)["CodeDeliveryDetails"]["DeliveryMedium"] == "EMAIL"
     with pytest.raises(cognito.exceptions.CodeMismatchException):
         cognito.confirm_sign_up(**nobody, ConfirmationCode="123456")
     with pytest.raises(cognito.exceptions.CodeMismatchException):
         cognito.confirm_forgot_password(**nobody, ConfirmationCode="123456", Password=Account.password)
+
+
+def test_a_code_resets_a_password_once(account: Account) -> None:
+    account.confirm()
+    reset = {**account.named(), "ConfirmationCode": "123456", "Password": Account.password}
+    with pytest.raises(account.cognito.exceptions.ExpiredCodeException):
+        account.cognito.confirm_forgot_password(**reset)
+    account.cognito.forgot_password(**account.named())
+    account.cognito.confirm_forgot_password(**reset)
+    with pytest.raises(account.cognito.exceptions.ExpiredCodeException):
+        account.cognito.confirm_forgot_password(**reset)

@@ -113,6 +113,10 @@ def test_settings_that_are_not_in_the_environment_are_stored(tiny: Tiny) -> None
     values = {each["Name"].rsplit("/", 1)[1]: (each["Type"], each["Value"]) for each in stored["Parameters"]}
     pool = tiny.resource("UserPool")
     assert values["COGNITO_USER_POOL_ID"] == ("String", pool)
+    described = tiny.client("cognito-idp").describe_user_pool_client(
+        UserPoolId=pool, ClientId=values["COGNITO_CLIENT_ID"][1]
+    )
+    assert values["COGNITO_CLIENT_SECRET"] == ("SecureString", described["UserPoolClient"]["ClientSecret"])
     assert values["JWKS_URL"] == ("SecureString", f"{tiny.machine.aws_url}/{pool}/.well-known/jwks.json")
     assert values["WATERMARK_TEXT"] == ("String", "Processed by Image Platform")
 

@@ -87,4 +87,4 @@ def test_an_operation_cannot_shut_everybody_out_by_its_limit() -> None:
     ],
 )
 def test_a_source_is_an_address_or_one_household_of_ipv6(one: str, other: str, same: bool) -> None:
-    assert (limits._network(one) == limits._network(other)) is same
+    assert (limits.network(one) == limits.network(other)) is same

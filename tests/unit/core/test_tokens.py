@@ -29,6 +29,7 @@ def pool() -> Iterator[KeyServer]:
             "JWKS_URL": serving.url,
             "COGNITO_USER_POOL_ID": POOL,
             "COGNITO_CLIENT_ID": CLIENT,
+            "COGNITO_FORMER_CLIENT_ID": "",
             "AWS_DEFAULT_REGION": "us-east-1",
         }.items():
             environment.setenv(name, value)
@@ -122,6 +123,19 @@ def test_a_genuine_token_gives_its_claims(pool: KeyServer, make: Callable[[], st
 def test_no_other_form_or_signature_passes(pool: KeyServer, make: Callable[[], str]) -> None:
     with pytest.raises(NotAuthenticatedError):
         tokens.verify(make())
+
+
+def test_the_client_that_the_stage_had_before_is_taken_while_it_is_named(
+    pool: KeyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_before = signed(client_id="former")
+    with pytest.raises(NotAuthenticatedError):
+        tokens.verify(of_before)
+    monkeypatch.setenv("COGNITO_FORMER_CLIENT_ID", "former")
+    assert tokens.verify(of_before)["client_id"] == "former"
+    assert tokens.verify(signed())["client_id"] == CLIENT
+    with pytest.raises(NotAuthenticatedError):
+        tokens.verify(signed(client_id=""))
 
 
 @pytest.mark.parametrize(

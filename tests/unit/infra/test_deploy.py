@@ -1,17 +1,20 @@
 """What a deploy decides without asking AWS."""
 
+import datetime
 import io
 import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 
 from chalicelib.core import answers
 from infra import stages, template
-from infra.deploy import functions, gateway, packages, parameters
+from infra.deploy import clients, functions, gateway, packages, parameters
 from infra.deploy.errors import RefusedError, explained
 from infra.deploy.stack import hindered
 from infra.deploy.target import Target
@@ -60,9 +63,8 @@ def test_a_stack_that_a_deploy_can_start_from(status: str) -> None:
 @pytest.mark.parametrize("stage", ["dev", "staging", "prod"])
 def test_every_parameter_of_the_template_is_the_stages_own_option_or_a_default_meant_for_all(stage: str) -> None:
     known = template.whole(stage)["Parameters"]
-    given = {
-        each["ParameterKey"]: each["ParameterValue"] for each in parameters.of(target(stage), {"Parameters": known})
-    }
+    told = parameters.of(target(stage), {"Parameters": known}, clients.NONE)
+    given = {each["ParameterKey"]: each["ParameterValue"] for each in told}
     assert known.keys() - given.keys() == {"NoncurrentVersionDays"}
     assert given["Stage"] == stage
     assert given["BucketSuffix"] == "111122223333"
@@ -78,7 +80,7 @@ def test_regions_with_other_arns_and_addresses_are_refused(region: str) -> None:
 
 
 def test_a_template_without_a_parameter_is_not_given_it() -> None:
-    assert parameters.of(target(), {"Parameters": {"Stage": {}}}) == [
+    assert parameters.of(target(), {"Parameters": {"Stage": {}}}, clients.NONE) == [
         {"ParameterKey": "Stage", "ParameterValue": "prod"}
     ]
 
@@ -111,9 +113,13 @@ def test_what_was_recorded_is_forgotten_and_what_an_owner_said_is_not() -> None:
     config = stages.read()
     config["stages"]["prod"]["kms_key_arn"] = "arn:aws:kms:eu-west-1:111122223333:key/1"
     settings = config["stages"]["prod"]["environment_variables"]
-    settings |= {"COGNITO_CLIENT_ID": "c", "API_BASE_URL": "https://a.execute-api.eu-west-1.amazonaws.com/api"}
+    settings |= {
+        "COGNITO_CLIENT_ID": "c",
+        "COGNITO_FORMER_CLIENT_ID": "f",
+        "API_BASE_URL": "https://a.execute-api.eu-west-1.amazonaws.com/api",
+    }
     left = stages.forgotten(config, "prod")["stages"]["prod"]
-    assert left["environment_variables"].keys() & {"COGNITO_CLIENT_ID", "API_BASE_URL"} == set()
+    assert left["environment_variables"].keys() & {*stages.RECORDED, "API_BASE_URL"} == set()
     assert "kms_key_arn" not in left
     settings["API_BASE_URL"] = "https://photos.example.com"
     left = stages.forgotten(config, "prod")["stages"]["prod"]
@@ -172,3 +178,31 @@ def test_operators_have_an_address_that_mail_can_have(tmp_path: Path, address: s
     options.write_text(said)
     with pytest.raises(OptionsError, match="operators_email"):
         Options.of("dev", options)
+
+
+NOW = datetime.datetime.now(datetime.UTC)
+BOTH = ["ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_PASSWORD_AUTH"]
+
+
+@pytest.mark.parametrize(
+    ("described", "state"),
+    [
+        ({"ExplicitAuthFlows": BOTH}, clients.SIGNS_IN),
+        ({"ExplicitAuthFlows": BOTH[:1], "LastModifiedDate": NOW - datetime.timedelta(days=29)}, clients.REFRESHES),
+        ({"ExplicitAuthFlows": BOTH[:1], "LastModifiedDate": NOW - datetime.timedelta(days=31)}, clients.NONE),
+        ({"ExplicitAuthFlows": BOTH, "ClientSecret": "s"}, clients.NONE),
+        (None, clients.NONE),
+    ],
+)
+def test_a_client_without_a_secret_refreshes_for_thirty_days_and_then_goes(
+    monkeypatch: pytest.MonkeyPatch, described: dict[str, Any] | None, state: str
+) -> None:
+    def describe_user_pool_client(**_: str) -> Any:
+        if described is None:
+            raise ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": "gone"}}, "Describe")
+        return {"UserPoolClient": described}
+
+    pool = SimpleNamespace(describe_user_pool_client=describe_user_pool_client)
+    monkeypatch.setattr(Target, "client", lambda self, service: pool)
+    assert clients.former(target(), {"CognitoUserPoolId": "p", "CognitoClientId": "c"}) == state
+    assert clients.former(target(), {}) == clients.NONE, "a stage that is not there yet"
