@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
 
+from chalicelib.imaging import encoding
 from chalicelib.imaging.decode import decoding, opened
 from chalicelib.imaging.header import Header
 from chalicelib.imaging.probe import probe
@@ -37,10 +38,6 @@ _LEAST = 8
 # Font size at which a line is measured once; its width grows in proportion.
 _MEASURING_SIZE = 100
 
-# WebP and AVIF keep no record of their quality: high enough that a second encoding adds
-# little, without doubling the file.
-_REENCODING_QUALITY = 90
-
 _OPERATORS_LIMITS = Limits()
 
 
@@ -52,7 +49,7 @@ class Placed(NamedTuple):
     top: int
 
 
-def mark(data: bytes, mark: Mark) -> bytes:
+def mark(data: bytes, mark: Mark, quality: int) -> bytes:
     """One finished rendition with a mark; see `chalicelib.imaging.mark`."""
     with decoding():
         image = opened(data, "JPEG", "PNG", "WEBP", "AVIF")
@@ -65,7 +62,7 @@ def mark(data: bytes, mark: Mark) -> bytes:
         image = image.convert("RGBA" if image.has_transparency_data else "RGB")
         image.format = form
     stamp(image, mark)
-    return _saved(image)
+    return _saved(image, quality)
 
 
 def stamp(image: Image.Image, mark: Mark) -> None:
@@ -92,7 +89,7 @@ def place(mark: Mark, dimensions: tuple[int, int]) -> Placed | None:
     return Placed(tile, margin + left, margin + top)
 
 
-def _saved(image: Image.Image) -> bytes:
+def _saved(image: Image.Image, quality: int) -> bytes:
     output = io.BytesIO()
     form = image.format or ""
     progressive = "progressive" in image.info
@@ -100,10 +97,8 @@ def _saved(image: Image.Image) -> bytes:
     if form == "JPEG":
         # Its own tables, so that what the mark does not touch comes out as it went in.
         image.save(output, form, quality="keep", progressive=progressive)
-    elif form == "PNG":
-        image.save(output, form)
     else:
-        image.save(output, form, quality=_REENCODING_QUALITY)
+        encoding.encode(image, form.lower(), quality, output)
     return output.getvalue()
 
 
