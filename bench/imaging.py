@@ -69,7 +69,7 @@ def _contenders(data: bytes) -> dict[str, Contender]:
         "check": lambda: check(data, "", LIMITS),
         "  check without the child": lambda: verify_picture(picture, header, LIMITS),
         "  plain Pillow, verify and load": lambda: _plain_check(data),
-        "mark (one finished file)": lambda: mark(finished, MARK),
+        "mark (one finished file)": lambda: mark(finished, MARK, RECIPE.quality),
     }
 
 

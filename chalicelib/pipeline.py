@@ -256,7 +256,7 @@ def _marked(resized: Mapping[str, Any], data: bytes, mark: Mark) -> Rendition:
         width=int(width),
         height=int(height),
         watermarked=True,
-        data=imaging.mark(data, mark),
+        data=imaging.mark(data, mark, config.integer("QUALITY_SETTING")),
     )
 
 

@@ -87,17 +87,18 @@ def render(data: bytes, recipe: Recipe, limits: Limits = _DEFAULT_LIMITS) -> lis
     return variants.render(data, recipe, limits)
 
 
-def mark(data: bytes, mark: Mark) -> bytes:
+def mark(data: bytes, mark: Mark, quality: int) -> bytes:
     """The same rendition with a mark, in the same format.
 
     For files that `render` made: it decodes without the guard. A JPEG keeps its tables, its
-    progressive order and its YCbCr. Where no mark would be legible the same bytes come back.
-    Raises ImageRejectedError where `data` cannot be read, ValueError where the mark's own image
-    cannot.
+    progressive order and its YCbCr. WebP and AVIF do not record what they were encoded at: they
+    are encoded again at `quality`, which should be that of the recipe. Where no mark would be
+    legible the same bytes come back. Raises ImageRejectedError where `data` cannot be read,
+    ValueError where the mark's own image cannot.
     """
     from chalicelib.imaging import watermark
 
-    return watermark.mark(data, mark)
+    return watermark.mark(data, mark, quality)
 
 
 def thumbnail(data: bytes, side: int) -> Transformed:

@@ -67,10 +67,10 @@ def write_numbers(picture: bytes, header: Header, limits: Limits, output: Binary
     """
     with decoding(is_vast=is_vast(header, limits)):
         target = fitted(upright(header), _MEASURED_SIDE, _MEASURED_SIDE)
-        image = loaded(picture, header, target, keep_ycc=False)
+        source = loaded(picture, header, target)
         # Asked before it is shrunk, after which a single clear pixel could be gone.
-        transparent = measures.is_see_through(image)
-        image = finished(image, header, target)
+        transparent = measures.is_see_through(source.image)
+        image = finished(source, header, target)
     found = {
         "transparent": transparent,
         "counts": measures.counts(image),

@@ -20,6 +20,11 @@ def prepare(form: str) -> None:
         import_module("PIL.AvifImagePlugin")
 
 
+def halves_color(form: str) -> bool:
+    """Whether files of this format store color at half the resolution of brightness."""
+    return form != "png"
+
+
 def encode(image: Image.Image, form: str, quality: int, output: BinaryIO) -> int:
     """Writes an image in mode RGB, RGBA or YCbCr to `output`; returns how many bytes it has.
 

@@ -59,8 +59,8 @@ def write(picture: bytes, header: Header, plan: Plan, quality: int, limits: Limi
     Without any guard: for the inside of the child. Raises ImageRejectedError.
     """
     with decoding(is_vast=is_vast(header, limits)):
-        image = loaded(picture, header, plan.dimensions, keep_ycc=plan.format == "jpeg")
-        image = finished(image, header, plan.dimensions, kept=plan.kept)
+        source = loaded(picture, header, plan.dimensions, (plan.format,))
+        image = finished(source, header, plan.dimensions, kept=plan.kept)
     try:
         return encoding.encode(image, plan.format, quality, output)
     except Exception:

@@ -1,7 +1,7 @@
 """The sizes and formats: one decode of the original serves them all.
 
-What costs time in proportion to the original (decoding, the first shrink) is done once; each
-smaller size is made from the one before it.
+Decoding, which costs most, is done once. A size much smaller than another is made from that one,
+since shrinking costs time in proportion to what is shrunk.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from PIL import Image
 from chalicelib.imaging import encoding, watermark
 from chalicelib.imaging.decode import decoding, guarded, is_vast
 from chalicelib.imaging.header import Header
-from chalicelib.imaging.pixels import Dimensions, finished, fitted, loaded, resized
+from chalicelib.imaging.pixels import Dimensions, Source, finished, fitted, loaded, resized, reusable
 from chalicelib.imaging.probe import probe, upright
 from chalicelib.imaging.values import OUTPUTS, Limits, Recipe, Rendition, Size
 
@@ -49,15 +49,29 @@ def write_prints(picture: bytes, header: Header, recipe: Recipe, limits: Limits,
     """
     with decoding(is_vast=is_vast(header, limits)):
         first = _all_dimensions(header, recipe)[0]
-        image = loaded(picture, header, first, keep_ycc="jpeg" in recipe.formats)
-        image = finished(image, header, first)
+        source = loaded(picture, header, first, recipe.formats)
     lengths = []
+    direct: list[Image.Image] = []
     for dimensions in _all_dimensions(header, recipe):
-        image = resized(image, dimensions)
+        with decoding(is_vast=is_vast(header, limits)):
+            image = _image(source, header, dimensions, direct)
         marked = _marked(image, recipe)
         for one in _prints_of(dimensions, recipe):
             lengths.append(encoding.encode(marked if one.marked else image, one.format, recipe.quality, output))
     return lengths
+
+
+def _image(source: Source, header: Header, dimensions: Dimensions, direct: list[Image.Image]) -> Image.Image:
+    """The picture in these dimensions, of one that was made before if that is as good.
+
+    `direct` has those that were made of the original itself, and gains this one if it is too.
+    """
+    larger = reusable(direct, dimensions)
+    if larger is not None:
+        return resized(larger, dimensions)
+    image = finished(source, header, dimensions)
+    direct.append(image)
+    return image
 
 
 def _prepare(header: Header, recipe: Recipe) -> None:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
 
+from chalicelib.imaging import encoding
 from chalicelib.imaging.decode import decoding, opened
 from chalicelib.imaging.header import Header
 from chalicelib.imaging.probe import probe
@@ -40,10 +41,6 @@ _MEASURING_SIZE = 100
 # It is in no font (Unicode, "Noncharacters"), so it is drawn as what stands for all that a font lacks.
 _NO_CHARACTER = "\uffff"
 
-# WebP and AVIF keep no record of their quality: high enough that a second encoding adds
-# little, without doubling the file.
-_REENCODING_QUALITY = 90
-
 _OPERATORS_LIMITS = Limits()
 
 
@@ -55,7 +52,7 @@ class Placed(NamedTuple):
     top: int
 
 
-def mark(data: bytes, mark: Mark) -> bytes:
+def mark(data: bytes, mark: Mark, quality: int) -> bytes:
     """One finished rendition with a mark; see `chalicelib.imaging.mark`."""
     with decoding():
         image = opened(data, "JPEG", "PNG", "WEBP", "AVIF")
@@ -68,7 +65,7 @@ def mark(data: bytes, mark: Mark) -> bytes:
         image = image.convert("RGBA" if image.has_transparency_data else "RGB")
         image.format = form
     stamp(image, mark)
-    return _saved(image)
+    return _saved(image, quality)
 
 
 def stamp(image: Image.Image, mark: Mark) -> None:
@@ -109,7 +106,7 @@ def _drawing(name: str, character: str) -> tuple[bytes, tuple[int, int]]:
     return bytes(mask), offset
 
 
-def _saved(image: Image.Image) -> bytes:
+def _saved(image: Image.Image, quality: int) -> bytes:
     output = io.BytesIO()
     form = image.format or ""
     progressive = "progressive" in image.info
@@ -117,10 +114,8 @@ def _saved(image: Image.Image) -> bytes:
     if form == "JPEG":
         # Its own tables, so that what the mark does not touch comes out as it went in.
         image.save(output, form, quality="keep", progressive=progressive)
-    elif form == "PNG":
-        image.save(output, form)
     else:
-        image.save(output, form, quality=_REENCODING_QUALITY)
+        encoding.encode(image, form.lower(), quality, output)
     return output.getvalue()
 
 

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chalicelib import mailing
-from chalicelib.core import payload
+from chalicelib.core import checking, payload
 from chalicelib.mailing import EMAIL, AddressNotMailableError
 
 ADDRESSES = st.from_regex(str(EMAIL["pattern"]), fullmatch=True).filter(lambda address: len(address) <= 254)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 
 import pytest
 from PIL import Image, ImageChops
@@ -12,6 +13,7 @@ from tests import pictures
 
 TEXT = Mark("Processed by Image Platform")
 BOX = Size("box", 640, 480)
+QUALITY = 85
 
 
 def difference(one: bytes, other: bytes) -> Image.Image:
@@ -79,7 +81,7 @@ def test_render_changes_nothing_outside_of_the_mark() -> None:
 
 def test_marking_a_finished_jpeg_changes_next_to_nothing_outside_of_the_mark() -> None:
     clean = rendered("jpeg")[0]
-    marked = mark(clean, TEXT)
+    marked = mark(clean, TEXT, QUALITY)
     box = changed(clean, marked, 40)
     # Of 255. Brightness goes through the same tables unchanged; color is stored at half the
     # resolution, and is interpolated once more.
@@ -89,25 +91,45 @@ def test_marking_a_finished_jpeg_changes_next_to_nothing_outside_of_the_mark() -
 
 def test_marking_a_finished_jpeg_keeps_its_tables_and_its_order() -> None:
     clean = rendered("jpeg")[0]
-    before, after = pictures.decoded(clean), pictures.decoded(mark(clean, TEXT))
+    before, after = pictures.decoded(clean), pictures.decoded(mark(clean, TEXT, QUALITY))
     assert before.quantization == after.quantization  # type: ignore[attr-defined]
     assert before.layer == after.layer  # type: ignore[attr-defined]
     assert after.info["progressive"]
-    baseline = pictures.decoded(mark(pictures.jpeg(), TEXT))
+    baseline = pictures.decoded(mark(pictures.jpeg(), TEXT, QUALITY))
     assert "progressive" not in baseline.info
 
 
 def test_marking_a_finished_file_gives_what_render_gives() -> None:
     for form, tolerance in (("png", 0), ("jpeg", 24)):
         clean, marked = rendered(form)
-        assert difference(mark(clean, TEXT), marked).getextrema()[1] <= tolerance  # type: ignore[operator]
+        assert difference(mark(clean, TEXT, QUALITY), marked).getextrema()[1] <= tolerance  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("quality", [40, 85])
+@pytest.mark.parametrize("form", ["jpeg", "webp", "avif"])
+def test_a_marked_file_has_about_as_many_bytes_as_render_gives_it(form: str, quality: int) -> None:
+    clean, marked = (one.data for one in render(pictures.jpeg(), Recipe((BOX,), (form,), quality, TEXT)))
+    assert len(mark(clean, TEXT, quality)) == pytest.approx(len(marked), rel=0.15)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="processors can be assigned on Linux only")
+@pytest.mark.parametrize("form", ["jpeg", "png", "webp", "avif"])
+def test_the_bytes_do_not_depend_on_how_many_processors_there_are(form: str) -> None:
+    box = Size("box", 1200, 900)
+    clean = render(pictures.jpeg(1200, 900), Recipe((box,), (form,)))[0].data
+    many, all_of_them = mark(clean, TEXT, QUALITY), os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(all_of_them)})
+    try:
+        assert mark(clean, TEXT, QUALITY) == many
+    finally:
+        os.sched_setaffinity(0, all_of_them)
 
 
 @pytest.mark.parametrize("form", ["jpeg", "png", "webp", "avif"])
 def test_a_finished_file_is_marked_in_its_own_format(form: str) -> None:
     for data in (pictures.jpeg(), pictures.alpha_png(640, 480)):
         clean = rendered(form, data=data)[0]
-        before, after = pictures.decoded(clean), pictures.decoded(mark(clean, TEXT))
+        before, after = pictures.decoded(clean), pictures.decoded(mark(clean, TEXT, QUALITY))
         assert (after.format, after.size, after.mode) == (before.format, before.size, before.mode)
 
 
@@ -135,7 +157,7 @@ def test_the_text_grows_with_the_picture() -> None:
     heights = []
     for width in (640, 2560):
         flat = pictures.encoded(Image.new("RGB", (width, width * 3 // 4), "gray"), "PNG")
-        _left, top, _right, bottom = changed(flat, mark(flat, TEXT), 0)
+        _left, top, _right, bottom = changed(flat, mark(flat, TEXT, QUALITY), 0)
         heights.append(bottom - top)
     assert 3.3 < heights[1] / heights[0] < 4.5
 
@@ -143,7 +165,7 @@ def test_the_text_grows_with_the_picture() -> None:
 @pytest.mark.parametrize("size", [(200, 150), (140, 1000), (2000, 40)])
 def test_on_odd_pictures_the_mark_is_scaled_to_fit(size: tuple[int, int]) -> None:
     flat = pictures.encoded(Image.new("RGB", size, "gray"), "PNG")
-    left, top, right, bottom = changed(flat, mark(flat, TEXT), 0)
+    left, top, right, bottom = changed(flat, mark(flat, TEXT, QUALITY), 0)
     assert 0 <= left < right <= size[0]
     assert 0 <= top < bottom <= size[1]
 
@@ -151,7 +173,7 @@ def test_on_odd_pictures_the_mark_is_scaled_to_fit(size: tuple[int, int]) -> Non
 @pytest.mark.parametrize("size", [(1, 1), (60, 45), (3000, 5), (5, 3000)])
 def test_where_no_mark_could_be_read_it_is_left_out(size: tuple[int, int]) -> None:
     flat = pictures.encoded(Image.new("RGB", size, "gray"), "JPEG")
-    assert mark(flat, TEXT) == flat
+    assert mark(flat, TEXT, QUALITY) == flat
     clean, marked = render(flat, Recipe((Size("box", 4000, 4000),), mark=TEXT))
     assert clean.data == marked.data
     assert (clean.watermarked, marked.watermarked) == (False, True)
@@ -159,7 +181,7 @@ def test_where_no_mark_could_be_read_it_is_left_out(size: tuple[int, int]) -> No
 
 def test_an_empty_text_marks_nothing() -> None:
     data = pictures.jpeg()
-    assert mark(data, Mark("  ")) == data
+    assert mark(data, Mark("  "), QUALITY) == data
 
 
 def test_an_image_mark_keeps_its_transparency_and_its_proportions() -> None:
@@ -167,12 +189,12 @@ def test_an_image_mark_keeps_its_transparency_and_its_proportions() -> None:
     logo.paste((0, 0, 0, 0), (0, 0, 50, 50))
     stamp = Mark(image=pictures.encoded(logo, "PNG"), opacity=1.0)
     flat = pictures.encoded(Image.new("RGB", (1000, 1000), "gray"), "PNG")
-    marked = mark(flat, stamp)
+    marked = mark(flat, stamp, QUALITY)
     left, top, right, bottom = changed(flat, marked, 0)
     assert (right - left, bottom - top) == (50, 50)
     assert pictures.decoded(marked).getpixel((right - 5, bottom - 5)) == (255, 0, 0)
     small = pictures.encoded(Image.new("RGB", (100, 100), "gray"), "PNG")
-    left, _top, right, _bottom = changed(small, mark(small, stamp), 0)
+    left, _top, right, _bottom = changed(small, mark(small, stamp, QUALITY), 0)
     assert 8 <= right - left <= 14
 
 
@@ -185,12 +207,13 @@ def test_an_image_mark_that_is_no_image_is_the_operators_fault() -> None:
 def test_what_cannot_be_read_cannot_be_marked() -> None:
     for data in (b"", b"words", pictures.jpeg()[:3000]):
         with pytest.raises(ImageRejectedError):
-            mark(data, TEXT)
+            mark(data, TEXT, QUALITY)
 
 
 def test_a_font_is_known_or_refused_by_name() -> None:
     data = pictures.jpeg()
-    assert mark(data, Mark("Text", font="Liberation Sans")) == mark(data, Mark("Text", font="Arial"))
+    liberation, arial = (mark(data, Mark("Text", font=font), QUALITY) for font in ("Liberation Sans", "Arial"))
+    assert liberation == arial
     with pytest.raises(ValueError, match="Arial, Arimo, Liberation Sans"):
         Mark("Text", font="No Such Font")
 

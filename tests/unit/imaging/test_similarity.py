@@ -1,0 +1,110 @@
+"""What comes out looks like LANCZOS of the whole picture, whatever it was cheaper to make it of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageOps
+
+from chalicelib.imaging import Fit, Recipe, Size, Transform, analyze, render, transform
+from tests import pictures
+from tests.similarity import scene, screenshot, ssim
+
+# Of SSIM, below the plain way: decode all of it, LANCZOS, the same quality.
+MOST_LOST = 0.003
+QUALITY = 85
+
+SIDES = range(1_000, 1_017)
+ORIENTATIONS = range(1, 9)
+# libjpeg decodes whole for the first two, at 1/2 for the third, at 1/4 and at 1/8 for the last.
+TARGETS = (500, 300, 160, 40, 15)
+
+
+def lost(ours: bytes, whole: Image.Image, form: str, kept: tuple[float, float] = (1, 1)) -> float:
+    """How much less `ours` looks like a direct LANCZOS of `whole` than the plain way does."""
+    image = pictures.decoded(ours)
+    left, top = (side * (1 - share) / 2 for side, share in zip(whole.size, kept, strict=True))
+    box = left, top, whole.width - left, whole.height - top
+    wanted = whole.resize(image.size, Image.Resampling.LANCZOS, box)
+    options: dict[str, Any] = {} if form == "png" else {"quality": QUALITY}
+    if form == "jpeg":
+        options["progressive"] = True
+    plain = pictures.decoded(pictures.encoded(wanted, form.upper(), **options))
+    return ssim(plain, wanted) - ssim(image, wanted)
+
+
+@cache
+def stored(width: int, orientation: int) -> bytes:
+    """A JPEG as detailed as photographs are, both of whose sides change with `width`."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    size = width, SIDES.start + SIDES.stop - 1 - width
+    image = scene(SIDES.stop, SIDES.stop).crop((0, 0, *size))
+    return pictures.encoded(image, "JPEG", quality=92, exif=exif)
+
+
+def losses(width: int, orientation: int, target: int) -> Iterator[float]:
+    """For all that makes one size of a picture: a crop, a distortion, and the sizes of a recipe."""
+    data = stored(width, orientation)
+    whole = ImageOps.exif_transpose(pictures.decoded(data)).convert("RGB")
+    yield lost(transform(data, "", Transform(target)).data, whole, "jpeg")
+    low = target * 3 // 4
+    cropped = transform(data, "", Transform(target, low, Fit.COVER))
+    yield lost(cropped.data, whole, "jpeg", (1, whole.width * low / target / whole.height))
+    yield lost(transform(data, "", Transform(target, low, Fit.FILL)).data, whole, "jpeg")
+    recipe = Recipe(
+        (Size("small", target // 2, target), Size("medium", target - 7, target), Size("large", target, 999))
+    )
+    for one in render(data, recipe):
+        yield lost(one.data, whole, "jpeg")
+
+
+@settings(max_examples=8, deadline=None, derandomize=True)
+@given(st.sampled_from(SIDES), st.sampled_from(ORIENTATIONS), st.sampled_from(TARGETS))
+def test_no_side_of_a_jpeg_displaces_it(width: int, orientation: int, target: int) -> None:
+    assert max(losses(width, orientation, target)) <= MOST_LOST
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+@pytest.mark.parametrize("width", SIDES)
+def test_no_side_displaces_it_in_any_orientation_and_at_any_scale(width: int, orientation: int) -> None:
+    for target in TARGETS:
+        assert max(losses(width, orientation, target)) <= MOST_LOST
+
+
+INPUTS: dict[str, dict[str, Any]] = {
+    "PNG": {},
+    "WEBP": {"quality": 92},
+    "JPEG": {"quality": 92},
+    "progressive JPEG": {"quality": 92, "progressive": True},
+    "whole-color JPEG": {"quality": 92, "subsampling": 0},
+}
+# Ratios 1.3 to 8, and sizes made of the original, of one another and of neither.
+BOXES = tuple(Size(f"size{width}", width, width) for width in (760, 620, 413, 320, 250, 128))
+
+
+@pytest.mark.parametrize("picture", ["text", "photo"])
+@pytest.mark.parametrize(
+    ("kind", "form"),
+    [("PNG", "png"), ("WEBP", "jpeg"), ("JPEG", "jpeg"), ("JPEG", "png"), ("progressive JPEG", "jpeg"),
+     *(pytest.param(kind, form, marks=pytest.mark.slow) for kind in INPUTS for form in ("png", "jpeg", "webp"))],
+)  # fmt: skip
+def test_every_size_is_as_good_as_one_made_of_the_whole_picture(picture: str, kind: str, form: str) -> None:
+    image = screenshot(1024, 576) if picture == "text" else scene(1016, 1016)
+    data = pictures.encoded(image, kind.split()[-1], **INPUTS[kind])
+    whole = pictures.decoded(data).convert("RGB")
+    for one in render(data, Recipe(BOXES, (form,), QUALITY)):
+        assert lost(one.data, whole, form) <= MOST_LOST, one.name
+
+
+def test_sharpness_is_that_of_the_whole_picture_shrunk() -> None:
+    data = pictures.encoded(screenshot(2100, 1024), "JPEG", quality=92)
+    shrunk = pictures.decoded(data).resize((1024, 499), Image.Resampling.LANCZOS)
+    expected = analyze(pictures.encoded(shrunk, "PNG"), "").sharpness
+    assert analyze(data, "").sharpness == pytest.approx(expected, rel=0.01)
