@@ -6,15 +6,13 @@ comes after it should have less to work on. For the inside of the guarded child.
 
 from __future__ import annotations
 
-import io
 from typing import TypeVar
 
-from PIL import Image, ImageCms
+from PIL import Image
 
-from chalicelib.imaging import profiles
+from chalicelib.imaging import samples
 from chalicelib.imaging.decode import opened
 from chalicelib.imaging.header import Header
-from chalicelib.imaging.probe import color_space
 
 Dimensions = tuple[int, int]
 """Width and height."""
@@ -42,11 +40,6 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 
-# Mode of an image → what its profile must describe to be of use.
-_MODE_SPACES = {"RGB": "RGB", "RGBA": "RGB", "L": "Gray", "CMYK": "CMYK"}
-
-_SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
-
 
 def fitted(dimensions: Dimensions, width: float, height: float) -> Dimensions:
     """The largest dimensions of the same proportions in a box; never enlarged, never 0."""
@@ -57,14 +50,14 @@ def fitted(dimensions: Dimensions, width: float, height: float) -> Dimensions:
 def loaded(picture: bytes, header: Header, target: Dimensions, *, keep_ycc: bool) -> Image.Image:
     """The picture as it is stored, of a JPEG no more than `target` (upright) needs of it.
 
-    A crop needs no more than that either: the side that it leaves whole decides. In mode L, RGB,
-    RGBA, CMYK, or YCbCr where `keep_ycc` allows it. Raises whatever Pillow does.
+    A crop needs no more than that either: the side that it leaves whole decides. In mode L, LA,
+    RGB, RGBA, CMYK, or YCbCr where `keep_ycc` allows it. Raises whatever Pillow does.
     """
     image = opened(picture, header.format)
     if header.format == "JPEG":
         _draft(image, header, _stored(header, target), keep_ycc)
     image.load()
-    return _plain(image)
+    return samples.plain(image, picture, header)
 
 
 def finished(image: Image.Image, header: Header, target: Dimensions, *, kept: Kept = WHOLE) -> Image.Image:
@@ -72,7 +65,7 @@ def finished(image: Image.Image, header: Header, target: Dimensions, *, kept: Ke
     image = resized(image, _stored(header, target), _stored(header, kept))
     if header.orientation in _TURNS:
         image = image.transpose(_TURNS[header.orientation])
-    image = _in_srgb(image, header)
+    image = samples.in_srgb(image, header)
     # Savers write some of what they find here into their files.
     image.info.clear()
     return image
@@ -82,7 +75,7 @@ def resized(image: Image.Image, dimensions: Dimensions, kept: Kept = WHOLE) -> I
     """The part about the center that `kept` names, in other dimensions."""
     if image.size == dimensions and kept == WHOLE:
         return image
-    # Pillow premultiplies RGBA for this, so that the color of what is clear does not bleed.
+    # Pillow premultiplies LA and RGBA for this, so that the color of what is clear does not bleed.
     return image.resize(dimensions, _LANCZOS, _centered(image.size, kept), reducing_gap=_REDUCING_GAP)
 
 
@@ -101,56 +94,10 @@ def _draft(image: Image.Image, header: Header, target: Dimensions, keep_ycc: boo
 
     YCbCr is handed through as it is stored where nothing needs RGB: the encoder wants YCbCr.
     """
-    mode = "YCbCr" if keep_ycc and header.is_ycc and not _has_foreign_profile(header) else None
+    mode = "YCbCr" if keep_ycc and header.is_ycc and header.profile is None else None
     for scale in (8, 4, 2):
         # Libjpeg rounds up.
         if -(-header.width // scale) >= target[0] and -(-header.height // scale) >= target[1]:
             image.draft(mode, (max(1, header.width // scale), max(1, header.height // scale)))
             return
     image.draft(mode, image.size)
-
-
-def _plain(image: Image.Image) -> Image.Image:
-    """The image in a mode that can be shrunk: L, RGB, RGBA, YCbCr or CMYK."""
-    if image.mode.startswith("I"):
-        # Gray of 16 bits. Converting alone would cut all above 255 to white.
-        return image.point(lambda value: value * (1 / 257) + 0.5).convert("L")
-    if image.mode == "1":
-        image = image.convert("L")
-    if image.has_transparency_data:
-        return image.convert("RGBA")
-    if image.mode in ("L", "RGB", "YCbCr", "CMYK"):
-        return image
-    return image.convert("RGB")
-
-
-def _has_foreign_profile(header: Header) -> bool:
-    """Whether there is a profile for these samples that is not sRGB."""
-    profile = header.profile
-    if profile is None or profiles.space(profile) != header.space:
-        return False
-    return color_space(header) != "sRGB"
-
-
-def _in_srgb(image: Image.Image, header: Header) -> Image.Image:
-    if _has_foreign_profile(header) and _MODE_SPACES.get(image.mode) == header.space:
-        image = _converted(image, header.profile or b"")
-    if image.mode in ("RGB", "RGBA", "YCbCr"):
-        return image
-    return image.convert("RGB")
-
-
-def _converted(image: Image.Image, profile: bytes) -> Image.Image:
-    try:
-        converted = ImageCms.profileToProfile(
-            image,
-            ImageCms.ImageCmsProfile(io.BytesIO(profile)),
-            _SRGB,
-            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-            outputMode="RGBA" if image.mode == "RGBA" else "RGB",
-            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
-        )
-    except (ImageCms.PyCMSError, OSError):
-        # A damaged profile says nothing, which is no reason to refuse a sound picture.
-        return image
-    return converted or image
