@@ -132,6 +132,32 @@ def gray16_png() -> bytes:
     return _png(256, 64, 16, 0, (b"\0" + slope) * 64)
 
 
+def samples_png(left: tuple[int, ...], right: tuple[int, ...], depth: int, clear: bytes = b"") -> bytes:
+    """64 x 64 of two colors in one, three or four samples each, of `depth` bits; `clear` is a tRNS chunk."""
+
+    def half(samples: tuple[int, ...]) -> str:
+        return "".join(f"{sample:0{depth}b}" for sample in samples) * 32
+
+    row = half(left) + half(right)
+    rows = (b"\0" + int(row, 2).to_bytes(len(row) // 8, "big")) * 64
+    data = _png(64, 64, depth, {1: 0, 2: 4, 3: 2, 4: 6}[len(left)], rows)
+    return with_chunks(data, (b"tRNS", clear)) if clear else data
+
+
+def with_chunks(data: bytes, *chunks: tuple[bytes, bytes]) -> bytes:
+    """A PNG with more chunks, kind and body, behind its header."""
+    return data[:33] + b"".join(_chunk(*chunk) for chunk in chunks) + data[33:]
+
+
+def with_late_chunk(data: bytes, kind: bytes, body: bytes) -> bytes:
+    """A PNG with one more chunk, at its end."""
+    return data[:-12] + _chunk(kind, body) + data[-12:]
+
+
+def iccp(profile: bytes) -> tuple[bytes, bytes]:
+    return b"iCCP", b"profile\0\0" + zlib.compress(profile)
+
+
 def rgb16_png(color: tuple[int, int, int]) -> bytes:
     """One color, given in 16 bits a channel."""
     return _png(64, 64, 16, 2, (b"\0" + struct.pack(">3H", *color) * 64) * 64)
@@ -155,6 +181,29 @@ def gif(frames: int = 1, width: int = 120, height: int = 80) -> bytes:
     first = corners(width, height)
     rest = [Image.new("RGB", (width, height), (n % 200 + 1,) * 3) for n in range(frames - 1)]
     return encoded(first, "GIF", save_all=True, append_images=rest, duration=40)
+
+
+def bare_gif() -> bytes:
+    """A canvas of 80 x 60 whose only frame, in RED, covers 40 x 30 in its middle; no color is clear."""
+    frame = encoded(Image.new("P", (40, 30)), "GIF")
+    palette = bytes(RED) + bytes((250, 0, 250))
+    body = frame.index(b"\x2c\0\0\0\0\x28\0\x1e\0")
+    pixels = frame[body + 10 + (3 << (frame[body + 9] & 7) + 1) * (frame[body + 9] >> 7) :]
+    screen = struct.pack("<HHBBB", 80, 60, 0x80, 0, 0)
+    return b"GIF89a" + screen + palette + struct.pack("<cHHHHB", b",", 20, 15, 40, 30, 0) + pixels
+
+
+def bare_webp() -> bytes:
+    """As `bare_gif`: an animation of one frame, which says that it has no alpha."""
+    picture = encoded(Image.new("RGB", (40, 30), RED), "WEBP", lossless=True)[12:]
+    place = b"".join(struct.pack("<I", value)[:3] for value in (20 // 2, 14 // 2, 40 - 1, 30 - 1, 40))
+    frame = place + b"\2" + picture
+    canvas = struct.pack("<I", 0x02) + struct.pack("<I", 80 - 1)[:3] + struct.pack("<I", 60 - 1)[:3]
+    body = b"WEBP" + b"".join(
+        kind + struct.pack("<I", len(content)) + content
+        for kind, content in ((b"VP8X", canvas), (b"ANIM", struct.pack("<IH", 0xFFFFFFFF, 0)), (b"ANMF", frame))
+    )
+    return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
 def webp(**options: Any) -> bytes:
@@ -215,6 +264,33 @@ def adobe_rgb_profile() -> bytes:
     gamma = b"curv" + struct.pack(">IIH", 0, 1, round(2.19921875 * 256))
     tags.update(dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), gamma + b"\0\0"))
     return _icc(b"mntr", b"RGB ", b"XYZ ", tags)
+
+
+SRGB_COLORANTS = ((0.43607, 0.22249, 0.01392), (0.38515, 0.71687, 0.09708), (0.14307, 0.06061, 0.71410))
+"""As ICC profiles of sRGB have them."""
+
+
+def rgb_profile(name: str, curve: bytes, colorants: tuple[tuple[float, ...], ...] = SRGB_COLORANTS) -> bytes:
+    """An ICC v2 matrix profile; `curve` is from `power` or `samples`."""
+    tags = {b"desc": _icc_text(name), b"wtpt": _icc_xyz(0.9642, 1.0, 0.8249)}
+    for letter, colorant in zip((b"r", b"g", b"b"), colorants, strict=True):
+        tags |= {letter + b"XYZ": _icc_xyz(*colorant), letter + b"TRC": curve}
+    return _icc(b"mntr", b"RGB ", b"XYZ ", tags)
+
+
+def gray_profile(name: str, curve: bytes) -> bytes:
+    tags = {b"desc": _icc_text(name), b"wtpt": _icc_xyz(0.9642, 1.0, 0.8249), b"kTRC": curve}
+    return _icc(b"mntr", b"GRAY", b"XYZ ", tags)
+
+
+def power(exponent: float) -> bytes:
+    """The curve of a profile: linear light is a power of the sample."""
+    return b"curv" + struct.pack(">IIHH", 0, 1, round(exponent * 256), 0)
+
+
+def samples(values: list[float]) -> bytes:
+    """The curve of a profile that goes through `values`, 0 to 1."""
+    return b"curv" + struct.pack(f">II{len(values)}H", 0, len(values), *(round(value * 65535) for value in values))
 
 
 def neutral_cmyk_profile() -> bytes:

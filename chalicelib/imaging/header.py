@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from chalicelib.imaging.rejection import ImageRejectedError
 from chalicelib.imaging.values import Limits
 
+Box = tuple[int, int, int, int]
+"""Left, top, right and bottom, in pixels."""
+
 
 @dataclass(frozen=True)
 class Header:
@@ -26,7 +29,16 @@ class Header:
     frames: int = 1
     orientation: int = 1
     profile: bytes | None = None
-    """The embedded ICC profile, unpacked."""
+    """The ICC profile that the file embeds or describes; `probe.probe` leaves it where it can be used."""
+
+    depth: int = 8
+    """Bits of a sample."""
+
+    key: tuple[int, ...] = ()
+    """Of a PNG: the samples, as they are stored, of the one color that is clear."""
+
+    drawn: Box | None = None
+    """What the first frame fills, where that is not the whole canvas: the rest is clear."""
 
     exif: bytes = field(default=b"", repr=False)
     """The EXIF block as it stands in the file; empty where there is none."""
@@ -111,6 +123,11 @@ def truncated(what: str) -> ImageRejectedError:
 def corrupt(what: str) -> ImageRejectedError:
     """The refusal of a file whose structure is wrong; `what` is a clause that says how."""
     return ImageRejectedError("corrupt", f"The picture is damaged: {what}.")
+
+
+def part_of(width: int, height: int, box: Box) -> Box | None:
+    """The box, if it is less than the whole of a canvas."""
+    return None if box == (0, 0, width, height) else box
 
 
 def joined(spans: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:

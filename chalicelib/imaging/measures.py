@@ -24,7 +24,7 @@ _LAPLACIAN = (0, 1, 0, 1, -4, 1, 0, 1, 0)
 
 def is_see_through(image: Image.Image) -> bool:
     """Whether any pixel of an image, as `pixels.loaded` gives it, is less than opaque."""
-    if image.mode != "RGBA":
+    if image.mode not in ("LA", "RGBA"):
         return False
     least, _most = image.getchannel("A").getextrema()
     return isinstance(least, int) and least < 255

@@ -6,17 +6,15 @@ comes after it should have less to work on. For the inside of the guarded child.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
-from PIL import Image, ImageCms
+from PIL import Image
 
-from chalicelib.imaging import encoding, profiles
+from chalicelib.imaging import encoding, samples
 from chalicelib.imaging.decode import opened
 from chalicelib.imaging.header import Header
-from chalicelib.imaging.probe import color_space
 
 Dimensions = tuple[int, int]
 """Width and height."""
@@ -50,11 +48,6 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-
-# Mode of an image → what its profile must describe to be of use.
-_MODE_SPACES = {"RGB": "RGB", "RGBA": "RGB", "L": "Gray", "CMYK": "CMYK"}
-
-_SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
 
 
 def fitted(dimensions: Dimensions, width: float, height: float) -> Dimensions:
@@ -101,7 +94,7 @@ def loaded(picture: bytes, header: Header, target: Dimensions, formats: Collecti
         return _loaded_jpeg(picture, header, _stored(header, target), formats)
     image = opened(picture, header.format)
     image.load()
-    image = _plain(image)
+    image = samples.plain(image, picture, header)
     return Source((_Layer(image, image.size),), is_ycc_wanted=False)
 
 
@@ -110,7 +103,7 @@ def finished(source: Source, header: Header, target: Dimensions, *, kept: Kept =
     image = _shrunk(source, _stored(header, target), _stored(header, kept))
     if header.orientation in _TURNS:
         image = image.transpose(_TURNS[header.orientation])
-    image = _in_srgb(image, header)
+    image = samples.in_srgb(image, header)
     # Savers write some of what they find here into their files.
     image.info.clear()
     return image
@@ -143,7 +136,7 @@ def _resized(layer: _Layer, dimensions: Dimensions, kept: Kept) -> Image.Image:
     if (across, down) != (1, 1):
         image = image.reduce((across, down))
         box = box[0] / across, box[1] / down, box[2] / across, box[3] / down
-    # Pillow premultiplies RGBA for this, so that the color of what is clear does not bleed.
+    # Pillow premultiplies LA and RGBA for this, so that the color of what is clear does not bleed.
     return image.resize(dimensions, _LANCZOS, box)
 
 
@@ -171,7 +164,7 @@ def _loaded_jpeg(picture: bytes, header: Header, target: Dimensions, formats: Co
 
     YCbCr is handed through as it is stored where nothing needs RGB: the encoder wants YCbCr.
     """
-    keep_ycc = header.is_ycc and "jpeg" in formats and not _has_foreign_profile(header)
+    keep_ycc = header.is_ycc and "jpeg" in formats and header.profile is None
     ratio = min(header.width / target[0], header.height / target[1])
     scale = _averaged(ratio)
     # Where its color will be stored at half the resolution, it is decoded at a half: reading the
@@ -192,50 +185,4 @@ def _drafted(picture: bytes, header: Header, scale: int, mode: str | None) -> _L
     image = opened(picture, header.format)
     image.draft(mode, (max(1, header.width // scale), max(1, header.height // scale)))
     image.load()
-    return _Layer(_plain(image), (header.width / scale, header.height / scale), scale)
-
-
-def _plain(image: Image.Image) -> Image.Image:
-    """The image in a mode that can be shrunk: L, RGB, RGBA, YCbCr or CMYK."""
-    if image.mode.startswith("I"):
-        # Gray of 16 bits. Converting alone would cut all above 255 to white.
-        return image.point(lambda value: value * (1 / 257) + 0.5).convert("L")
-    if image.mode == "1":
-        image = image.convert("L")
-    if image.has_transparency_data:
-        return image.convert("RGBA")
-    if image.mode in ("L", "RGB", "YCbCr", "CMYK"):
-        return image
-    return image.convert("RGB")
-
-
-def _has_foreign_profile(header: Header) -> bool:
-    """Whether there is a profile for these samples that is not sRGB."""
-    profile = header.profile
-    if profile is None or profiles.space(profile) != header.space:
-        return False
-    return color_space(header) != "sRGB"
-
-
-def _in_srgb(image: Image.Image, header: Header) -> Image.Image:
-    if _has_foreign_profile(header) and _MODE_SPACES.get(image.mode) == header.space:
-        image = _converted(image, header.profile or b"")
-    if image.mode in ("RGB", "RGBA", "YCbCr"):
-        return image
-    return image.convert("RGB")
-
-
-def _converted(image: Image.Image, profile: bytes) -> Image.Image:
-    try:
-        converted = ImageCms.profileToProfile(
-            image,
-            ImageCms.ImageCmsProfile(io.BytesIO(profile)),
-            _SRGB,
-            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-            outputMode="RGBA" if image.mode == "RGBA" else "RGB",
-            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
-        )
-    except (ImageCms.PyCMSError, OSError):
-        # A damaged profile says nothing, which is no reason to refuse a sound picture.
-        return image
-    return converted or image
+    return _Layer(samples.plain(image, picture, header), (header.width / scale, header.height / scale), scale)

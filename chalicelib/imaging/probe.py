@@ -7,6 +7,7 @@ bound that is passed, and raise nothing but ImageRejectedError, whatever the byt
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 
 from chalicelib.imaging import probe_gif, probe_jpeg, probe_png, probe_webp, profiles
 from chalicelib.imaging.header import Budget, Header, truncated
@@ -53,7 +54,7 @@ def probe(data: bytes, declared_type: str, limits: Limits) -> Header:
     _check_allowed(found, limits)
     if declared not in _UNDECLARED and declared != found:
         raise ImageRejectedError("type_mismatch", f"The file was declared as {declared}, but it is {found}.")
-    return _header(data, found, limits)
+    return _with_usable_profile(_header(data, found, limits))
 
 
 def info(header: Header) -> ImageInfo:
@@ -82,10 +83,7 @@ def color_space(header: Header) -> str:
     """Gray and CMYK whatever their profile; otherwise the profile's name, sRGB without one."""
     if header.space != "RGB":
         return header.space
-    profile = header.profile
-    if profile is None or profiles.space(profile) != "RGB":
-        return "sRGB"
-    return profiles.name(profile)
+    return "sRGB" if header.profile is None else profiles.name(header.profile)
 
 
 def media_type(data: bytes) -> str | None:
@@ -140,3 +138,18 @@ def _header(data: bytes, kind: str, limits: Limits) -> Header:
     except (struct.error, IndexError):
         # The readers take bytes by offset: reading past the end is the one way to fail here.
         raise truncated("its headers") from None
+
+
+def _with_usable_profile(header: Header) -> Header:
+    """Without a profile that is damaged, for other samples, or says no more than what holds without it."""
+    profile = header.profile
+    if profile is None or (_is_for(profile, header) and not profiles.is_srgb(profile)):
+        return header
+    return replace(header, profile=None)
+
+
+def _is_for(profile: bytes, header: Header) -> bool:
+    # Gray of a JPEG may have a profile of RGB: browsers read it as RGB of three equal samples. In a
+    # PNG, the standard forbids it.
+    spaces = ("Gray", "RGB") if (header.format, header.space) == ("JPEG", "Gray") else (header.space,)
+    return any(profiles.describes(profile, space) for space in spaces)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from chalicelib.imaging.header import Budget, Header, corrupt, joined, truncated
+from chalicelib.imaging.header import Box, Budget, Header, corrupt, joined, part_of, truncated
 
 _EXTENSION, _IMAGE, _TRAILER, _PADDING = 0x21, 0x2C, 0x3B, 0x00
 _GRAPHIC_CONTROL = 0xF9
@@ -22,6 +22,7 @@ class _Findings:
     """The graphic control block that goes with the next image."""
 
     transparent: bool = False
+    drawn: Box | None = None
     spans: tuple[tuple[int, int], ...] = ()
 
 
@@ -42,7 +43,8 @@ def read(data: bytes, budget: Budget) -> Header:
         height=findings.height,
         space="RGB",
         spans=findings.spans,
-        has_alpha=findings.transparent,
+        has_alpha=findings.transparent or findings.drawn is not None,
+        drawn=findings.drawn,
         frames=findings.frames,
         tail=bytes([_TRAILER]),
     )
@@ -79,6 +81,7 @@ def _read_image(data: bytes, position: int, findings: _Findings, budget: Budget)
         findings.width = max(findings.width, left + width)
         findings.height = max(findings.height, top + height)
         budget.pixels(findings.width, findings.height)
+        findings.drawn = part_of(findings.width, findings.height, (left, top, left + width, top + height))
         control = [findings.control] if findings.control else []
         findings.spans = joined([(0, findings.palette_end), *control, (position, end)])
         # The block's fourth byte holds its flags; the lowest says that one index is clear.

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from chalicelib.imaging import png_color
 from chalicelib.imaging.exif import orientation
 from chalicelib.imaging.header import Budget, Header, corrupt, joined, truncated
 
@@ -15,7 +16,7 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Color type → samples a pixel, and the depths that it may have.
 _COLORS = {0: (1, {1, 2, 4, 8, 16}), 2: (3, {8, 16}), 3: (1, {1, 2, 4, 8}), 4: (2, {8, 16}),
            6: (4, {8, 16})}  # fmt: skip
-_GRAY, _PALETTE = (0, 4), 3
+_GRAY, _RGB, _PALETTE = (0, 4), 2, 3
 _WITH_ALPHA = (4, 6)
 
 # Adam7's passes: first column, first row, and the steps between columns and rows.
@@ -26,6 +27,8 @@ _PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4),
 _MOST_INFLATION = 1032
 
 _DRAWING = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
+# What says something of color comes before these, or is not read by others either.
+_AFTER_COLOR = frozenset({b"PLTE", b"IDAT"})
 _ANIMATION = frozenset({b"acTL", b"fcTL", b"fdAT"})
 
 _Chunk = tuple[bytes, int, int]
@@ -35,7 +38,9 @@ _Chunk = tuple[bytes, int, int]
 class _Findings:
     width: int = 0
     height: int = 0
+    depth: int = 0
     color: int = -1
+    key: bytes = b""
     inflated_bytes: int = 0
     kinds: set[bytes] = field(default_factory=set)
     last: bytes = b""
@@ -43,7 +48,7 @@ class _Findings:
     packed_bytes: int = 0
     frames: int = 1
     exif: bytes = b""
-    profile: bytes | None = None
+    color_chunks: dict[bytes, bytes] = field(default_factory=dict)
 
 
 def read(data: bytes, budget: Budget, most_metadata: int) -> Header:
@@ -60,12 +65,15 @@ def read(data: bytes, budget: Budget, most_metadata: int) -> Header:
             budget.frame(findings.frames)
         elif kind not in _DRAWING | _ANIMATION:
             budget.metadata(stop - start)
-            _read_metadata(kind, data[start:stop], findings, most_metadata)
-        if kind in _DRAWING:
+            _read_metadata(kind, data[start:stop], findings)
+        if kind == b"tRNS" and findings.color != _PALETTE:
+            # Left out of what decoders see: Pillow compares it only where a sample is a byte.
+            findings.key = data[start:stop]
+        elif kind in _DRAWING:
             findings.spans.append((start - 8, stop + 4))
         findings.kinds.add(kind)
         findings.last = kind
-    return _header(findings)
+    return _header(findings, most_metadata)
 
 
 def pixel_chunks(picture: bytes) -> Iterator[bytes]:
@@ -117,7 +125,7 @@ def _read_dimensions(body: bytes, findings: _Findings, budget: Budget) -> None:
     if depth not in depths or packing or filtering or interlace > 1:
         raise corrupt("its header asks for what no PNG has")
     budget.pixels(width, height)
-    findings.width, findings.height, findings.color = width, height, color
+    findings.width, findings.height, findings.depth, findings.color = width, height, depth, color
     findings.inflated_bytes = _inflated_bytes(width, height, samples * depth, bool(interlace))
 
 
@@ -133,41 +141,43 @@ def _inflated_bytes(width: int, height: int, bits: int, interlaced: bool) -> int
     return total
 
 
-def _read_metadata(kind: bytes, body: bytes, findings: _Findings, most: int) -> None:
+def _read_metadata(kind: bytes, body: bytes, findings: _Findings) -> None:
     if kind == b"eXIf":
         findings.exif = body
-    elif kind == b"iCCP" and findings.profile is None:
-        _name, _, packed = body.partition(b"\0")
-        findings.profile = _inflated(packed[1:], most)
+    elif kind in png_color.CHUNKS and not findings.kinds & _AFTER_COLOR:
+        findings.color_chunks.setdefault(kind, body)
 
 
-def _inflated(packed: bytes, most: int) -> bytes | None:
-    """The profile; None where it is damaged or too long, as decoders then go without it."""
-    engine = zlib.decompressobj()
-    try:
-        profile = engine.decompress(packed, most)
-    except zlib.error:
-        return None
-    return profile if engine.eof else None
+def _key(findings: _Findings) -> tuple[int, ...]:
+    """The samples of a tRNS chunk; none where it has not as many as a pixel has, or alpha is there."""
+    samples = {_GRAY[0]: 1, _RGB: 3}.get(findings.color)
+    if samples is None or len(findings.key) != 2 * samples:
+        return ()
+    # Of fewer bits than 16, those above count for nothing.
+    return tuple(sample & (2**findings.depth - 1) for sample in struct.unpack(f">{samples}H", findings.key))
 
 
-def _header(findings: _Findings) -> Header:
+def _header(findings: _Findings, most_metadata: int) -> Header:
     if b"IDAT" not in findings.kinds:
         raise corrupt("it has no pixel data")
     if findings.color == _PALETTE and b"PLTE" not in findings.kinds:
         raise corrupt("it has no palette")
     if findings.inflated_bytes > _MOST_INFLATION * (findings.packed_bytes + 1):
         raise truncated("its pixel data")
+    space, key = "Gray" if findings.color in _GRAY else "RGB", _key(findings)
+    has_palette_alpha = findings.color == _PALETTE and b"tRNS" in findings.kinds
     return Header(
         format="PNG",
         width=findings.width,
         height=findings.height,
-        space="Gray" if findings.color in _GRAY else "RGB",
+        space=space,
         spans=joined(findings.spans),
-        has_alpha=findings.color in _WITH_ALPHA or b"tRNS" in findings.kinds,
+        has_alpha=findings.color in _WITH_ALPHA or bool(key) or has_palette_alpha,
         frames=findings.frames,
         orientation=orientation(findings.exif),
         exif=findings.exif,
-        profile=findings.profile,
+        profile=png_color.profile(findings.color_chunks, space, most_metadata),
+        depth=findings.depth,
+        key=key,
         inflated_bytes=findings.inflated_bytes,
     )

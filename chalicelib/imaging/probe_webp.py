@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from chalicelib.imaging.exif import orientation
-from chalicelib.imaging.header import Budget, Header, corrupt, truncated
+from chalicelib.imaging.header import Box, Budget, Header, corrupt, part_of, truncated
 
 _ALPHA_FLAG, _ANIMATION_FLAG = 0x10, 0x02
 _PIXELS = (b"VP8 ", b"VP8L")
@@ -25,6 +25,7 @@ class _Findings:
     has_alpha: bool = False
     animated: bool = False
     frames: int = 0
+    drawn: Box | None = None
     exif: bytes = b""
     profile: bytes | None = None
 
@@ -92,6 +93,8 @@ def _read_frame(data: bytes, start: int, findings: _Findings, budget: Budget) ->
     if 2 * left + width + 1 > findings.canvas[0] or 2 * top + height + 1 > findings.canvas[1]:
         raise corrupt("a frame reaches over the edge of the canvas")
     budget.frame()
+    if not findings.frames:
+        findings.drawn = part_of(*findings.canvas, (2 * left, 2 * top, 2 * left + width + 1, 2 * top + height + 1))
     findings.frames += 1
 
 
@@ -114,11 +117,12 @@ def _header(findings: _Findings, end: int) -> Header:
         height=dimensions[1],
         space="RGB",
         spans=((0, end),),
-        has_alpha=findings.has_alpha,
+        has_alpha=findings.has_alpha or findings.drawn is not None,
         frames=max(1, findings.frames),
         orientation=orientation(findings.exif),
         exif=findings.exif,
         profile=findings.profile,
+        drawn=findings.drawn,
     )
 
 

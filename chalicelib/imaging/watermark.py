@@ -17,7 +17,8 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
 from chalicelib.imaging import encoding
 from chalicelib.imaging.decode import decoding, opened
 from chalicelib.imaging.header import Header
-from chalicelib.imaging.probe import probe
+from chalicelib.imaging.pixels import finished, loaded
+from chalicelib.imaging.probe import probe, upright
 from chalicelib.imaging.rejection import ImageRejectedError
 from chalicelib.imaging.values import FONTS, Limits, Mark
 
@@ -207,7 +208,8 @@ def _decoded(data: bytes) -> Image.Image:
     try:
         header: Header = probe(data, "", _OPERATORS_LIMITS)
         with decoding():
-            return opened(header.picture(data), header.format).convert("RGBA")
+            image = loaded(header.picture(data), header, upright(header), keep_ycc=False)
+            return finished(image, header, upright(header)).convert("RGBA")
     except ImageRejectedError as rejection:
         # The operator's picture, not the user's: nobody's upload is to be refused for it.
         raise ValueError(f"the mark's image is of no use: {rejection}") from None

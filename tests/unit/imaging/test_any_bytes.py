@@ -27,6 +27,13 @@ STARTS = (b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"RIFF\xff\0\0\
           b"RIFF\xff\0\0\0WEBPVP8L", b"RIFF\xff\0\0\0WEBPVP8 ")  # fmt: skip
 
 
+def colored_png() -> bytes:
+    """With a key color of 16 bits, and three statements of its color."""
+    keyed = pictures.samples_png((1, 2, 3), (4, 5, 6), 16, clear=b"\0\1\0\2\0\3")
+    chunks = (b"cICP", b"\x0c\x0d\0\1"), (b"gAMA", b"\0\1\x86\xa0"), (b"cHRM", bytes(32))
+    return pictures.with_chunks(keyed, *chunks)
+
+
 @cache
 def samples() -> tuple[bytes, ...]:
     # Small ones, so that a random position often falls into the structure.
@@ -37,11 +44,14 @@ def samples() -> tuple[bytes, ...]:
         pictures.jpeg(48, 32, icc_profile=pictures.adobe_rgb_profile()),
         pictures.alpha_png(48, 32),
         pictures.interlaced_png(),
+        colored_png(),
         pictures.apng(3),
         pictures.gif(3, 48, 32),
         pictures.webp(),
         pictures.alpha_webp(),
         pictures.animated_webp(3),
+        pictures.bare_webp(),
+        pictures.bare_gif(),
     )
 
 
