@@ -1,7 +1,6 @@
 """Where moto's DynamoDB is not AWS's: what two requests at once do to an item, what a transaction undoes, and sums."""
 
 import copy
-import re
 import threading
 import types
 from collections.abc import Mapping
@@ -83,16 +82,14 @@ def _add_all_numbers() -> None:
 
 
 def _refuse_empty_keys() -> None:
-    # AWS takes no empty string in a key. Stock moto takes one where a page begins, and for the partition of a query.
+    # AWS takes no empty string in a key, wherever it stands. Stock moto takes one where a page begins.
     from moto.dynamodb.exceptions import KeyIsEmptyStringException
     from moto.dynamodb.responses import DynamoHandler
 
     stock = DynamoHandler.query
 
     def query(self: Any) -> Any:
-        values = self.body.get("ExpressionAttributeValues", {})
-        asked = {name: values.get(name) for name in re.findall(r":\w+", self.body.get("KeyConditionExpression", ""))}
-        for name, value in {**self.body.get("ExclusiveStartKey", {}), **asked}.items():
+        for name, value in self.body.get("ExclusiveStartKey", {}).items():
             if value == {"S": ""}:
                 raise KeyIsEmptyStringException(name)
         return stock(self)

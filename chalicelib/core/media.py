@@ -61,7 +61,7 @@ def _weight(media_type: str, ranges: Sequence[_Range]) -> float | None:
 def _ranges(accept: str) -> Iterator[_Range]:
     """The ranges of a header that are well formed and have no parameters, as our media types have none."""
     for part in _BETWEEN[","].findall(accept):
-        name, *parameters = _BETWEEN[";"].findall(part)
+        name, *parameters = _BETWEEN[";"].findall(part) or [""]
         found = _RANGE.fullmatch(name)
         if found is None or (found[1] == "*" and found[2] != "*"):
             continue

@@ -36,6 +36,7 @@ OFFERED = ["image/jpeg", "image/webp", "image/avif"]
         ("image/webp;level=1", "image/jpeg"),
         ("image/webp;q=1;level=1", "image/webp"),
         # It makes no sense, in part or whole.
+        (";", "image/jpeg"),
         ("image/webp;q=2", "image/jpeg"),
         ("image/webp;q=-1,image/avif", "image/avif"),
         ("image/webp;q=,;;q=0,,/,image,*/webp,image/avif;q=0.1", "image/avif"),
