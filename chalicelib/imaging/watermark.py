@@ -208,8 +208,8 @@ def _decoded(data: bytes) -> Image.Image:
     try:
         header: Header = probe(data, "", _OPERATORS_LIMITS)
         with decoding():
-            image = loaded(header.picture(data), header, upright(header), keep_ycc=False)
-            return finished(image, header, upright(header)).convert("RGBA")
+            source = loaded(header.picture(data), header, upright(header))
+            return finished(source, header, upright(header)).convert("RGBA")
     except ImageRejectedError as rejection:
         # The operator's picture, not the user's: nobody's upload is to be refused for it.
         raise ValueError(f"the mark's image is of no use: {rejection}") from None
