@@ -13,7 +13,19 @@ from typing import Any, TypeVar
 
 from chalice.app import Chalice, Request, Response
 
-from chalicelib.core import alerts, answers, checking, grants, idempotency, limits, log, payload, spending, tracking
+from chalicelib.core import (
+    alerts,
+    answers,
+    aws,
+    checking,
+    grants,
+    idempotency,
+    limits,
+    log,
+    payload,
+    spending,
+    tracking,
+)
 from chalicelib.core.errors import (
     AccountNotActiveError,
     InvalidRequestError,
@@ -151,6 +163,7 @@ def _run(operation: Operation, needs: grants.Grants, path: dict[str, str]) -> Re
     correlation_id = log.accepted(request.headers.get(log.CORRELATION_HEADER))
     with (
         log.context(request_id, correlation_id),
+        aws.within_run(lambda_context),
         tracking.track(operation.name, endpoint, "HTTP", memory_mb) as execution,
     ):
         call = _Call(operation, needs, path, request, execution)

@@ -1,7 +1,10 @@
 """The only maker of boto3 clients: one session, one cached client a service, one retry policy."""
 
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import boto3
@@ -21,14 +24,16 @@ __all__ = [
     "is_passing_fault",
     "marshal",
     "unmarshal",
+    "within_run",
 ]
 
-# Three attempts in all, one second at first and doubling, is what every caller of AWS here lives with;
-# a function that waited longer would outlast the API's own 29 seconds.
+# Three attempts in all, with pauses of up to one and two seconds between them: 27 seconds at the most, which ends
+# before the API's function does (28 seconds, .chalice/config.json), and that before API Gateway gives up (29 seconds).
+_CONNECT_SECONDS, _READ_SECONDS = 2, 6
 _CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 3},
-    connect_timeout=3,
-    read_timeout=20,
+    connect_timeout=_CONNECT_SECONDS,
+    read_timeout=_READ_SECONDS,
     max_pool_connections=32,
     signature_version="v4",
 )
@@ -60,6 +65,9 @@ _PASSING_CODES = frozenset(
 # Of the writes of a transaction that was cancelled, what DynamoDB says of each ("None": nothing against it).
 _PASSING_REASONS = frozenset({"None", "ThrottlingError", "ProvisionedThroughputExceeded", "TransactionConflict"})
 
+# When the run that is under way ends, on the monotonic clock; None where nothing ends it.
+_end: ContextVar[float | None] = ContextVar("end", default=None)
+
 _clients: dict[str, Any] = {}
 _making = threading.Lock()
 _serializer = TypeSerializer()
@@ -90,8 +98,27 @@ def _make(service: str, plain: bool) -> Any:
 def _session() -> boto3.Session:
     if "session" not in _clients:
         _clients["session"] = boto3.Session()
+        _clients["session"].events.register("request-created", _end_in_time)
     session: boto3.Session = _clients["session"]
     return session
+
+
+@contextmanager
+def within_run(context: Any) -> Iterator[None]:
+    """A block in which no call is tried again if that try could outlast the run. `context` is Lambda's, or None."""
+    left = getattr(context, "get_remaining_time_in_millis", None)
+    before = _end.set(None if left is None else time.monotonic() + left() / 1000)
+    try:
+        yield
+    finally:
+        _end.reset(before)
+
+
+def _end_in_time(request: Any, **_: Any) -> None:
+    """Raises ReadTimeoutError, a passing fault, instead of a further try that the run's end could cut off."""
+    end, is_retry = _end.get(), request.context.get("retries", {}).get("attempt", 1) > 1
+    if is_retry and end is not None and end - time.monotonic() < _CONNECT_SECONDS + _READ_SECONDS:
+        raise exceptions.ReadTimeoutError(endpoint_url=request.url.partition("?")[0])
 
 
 def marshal(value: Any) -> dict[str, Any]:

@@ -6,9 +6,10 @@ import json
 import re
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import accumulate
 from typing import Any
 
 from chalicelib.core.errors import InvalidRequestError
@@ -41,6 +42,12 @@ def timestamp(moment: datetime) -> str:
 def to_json(value: Any) -> str:
     """Compact JSON; DynamoDB's Decimals become numbers."""
     return json.dumps(value, default=_plain, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def count_fitting(items: Sequence[Any], size: int) -> int:
+    """How many of the items, from the first on, have together at most `size` characters as JSON: one at least."""
+    sizes = accumulate(len(to_json(item)) for item in items)
+    return min(len(items), max(1, sum(total <= size for total in sizes)))
 
 
 def _plain(value: Any) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.core import aws, config, expressions
+from chalicelib.core import aws, config, expressions, records
 from chalicelib.core.aws import Attr, Key
 from chalicelib.core.expressions import writable
 
@@ -20,6 +20,8 @@ _TRIES = 8
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.05, 0.4
 # Of a page that is filtered: about a MB of our items, which is what one answer holds.
 _MOST_LOOKED_AT = 1000
+# Lambda answers 6 MB at the most; links and the like are added to what is stored.
+_LARGEST_PAGE_BYTES = 2_000_000
 
 
 class ConditionFailedError(Exception):
@@ -186,7 +188,8 @@ class Table:
     ) -> Page:
         """Up to `limit` items of one partition that satisfy the filter `keep`, in the order of their sort key.
 
-        `between` bounds the sort key, both ends included.
+        `between` bounds the sort key, both ends included. There are fewer where so many have more than
+        _LARGEST_PAGE_BYTES: what is made of a page has to fit into an answer of Lambda.
         """
         query = self._query(partition, between)
         # One more than wanted tells whether there is a next page without a further query.
@@ -199,8 +202,9 @@ class Table:
         while True:
             answer = aws.client("dynamodb").query(**query)
             items += answer["Items"]
-            if len(items) > limit:
-                return Page(items[:limit], str(items[limit - 1][str(self.sort)]))
+            fitting = records.count_fitting(items[:limit], _LARGEST_PAGE_BYTES)
+            if len(items) > fitting:
+                return Page(items[:fitting], str(items[fitting - 1][str(self.sort)]))
             if "LastEvaluatedKey" not in answer:
                 return Page(items, None)
             query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]

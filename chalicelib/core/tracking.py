@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar, overload
 
-from chalicelib.core import alerts, config, grants, log, memory, metrics, records, tracing
+from chalicelib.core import alerts, aws, config, grants, log, memory, metrics, records, tracing
 from chalicelib.core.errors import DarkroomError
 from chalicelib.core.grants import DynamoDBOperation, required_env_vars
 from chalicelib.core.table import Table
@@ -261,6 +261,7 @@ def _tracked(
         request_id = str(getattr(context, "aws_request_id", ""))
         with (
             log.context(request_id, correlation_of(raw)),
+            aws.within_run(context),
             track(function.__name__, function.__name__, event_source(raw)) as execution,
         ):
             execution.recorded, execution.kind = recorded, kind(raw)

@@ -9,7 +9,7 @@ API = "api_handler"
 
 # Megabytes and seconds.
 SIZES = {
-    API: (512, 30),
+    API: (512, 28),
     "s3_event": (512, 60),
     "orchestrator": (512, 60),
     "validation": (1024, 60),

@@ -38,3 +38,13 @@ def test_json_writes_decimals_as_numbers_and_refuses_what_it_does_not_know() -> 
     assert records.to_json({"whole": Decimal("3"), "part": Decimal("0.5")}) == '{"whole":3,"part":0.5}'
     with pytest.raises(TypeError):
         records.to_json({"bytes": b""})
+
+
+@pytest.mark.parametrize(("size", "fitting"), [(0, 1), (7, 1), (14, 2), (20, 2), (21, 3), (100, 3)])
+def test_as_many_items_fit_as_their_json_leaves_room_for_and_one_always(size: int, fitting: int) -> None:
+    # Each is seven characters long: {"a":1}.
+    assert records.count_fitting([{"a": 1}] * 3, size) == fitting
+
+
+def test_of_no_items_none_fit() -> None:
+    assert records.count_fitting([], 100) == 0
