@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from PIL import Image, ImageCms
 
-from chalicelib.imaging import profiles
+from chalicelib.imaging import endings, profiles
 from chalicelib.imaging.decode import opened
 from chalicelib.imaging.header import Header
 from chalicelib.imaging.probe import color_space
@@ -60,6 +60,7 @@ def loaded(picture: bytes, header: Header, target: Dimensions, *, keep_ycc: bool
     A crop needs no more than that either: the side that it leaves whole decides. In mode L, RGB,
     RGBA, CMYK, or YCbCr where `keep_ycc` allows it. Raises whatever Pillow does.
     """
+    endings.check(picture, header)
     image = opened(picture, header.format)
     if header.format == "JPEG":
         _draft(image, header, _stored(header, target), keep_ycc)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
 
+from chalicelib.imaging import endings
 from chalicelib.imaging.decode import decoding, opened
 from chalicelib.imaging.header import Header
 from chalicelib.imaging.probe import probe
@@ -195,7 +196,9 @@ def _decoded(data: bytes) -> Image.Image:
     try:
         header: Header = probe(data, "", _OPERATORS_LIMITS)
         with decoding():
-            return opened(header.picture(data), header.format).convert("RGBA")
+            picture = header.picture(data)
+            endings.check(picture, header)
+            return opened(picture, header.format).convert("RGBA")
     except ImageRejectedError as rejection:
         # The operator's picture, not the user's: nobody's upload is to be refused for it.
         raise ValueError(f"the mark's image is of no use: {rejection}") from None
