@@ -126,7 +126,7 @@ def _past_unread(data: bytes, position: int) -> int:
     while position < last and data[position] == 0xFF and data[position + 1] in _APPLICATION:
         length = data[position + 2] << 8 | data[position + 3]
         stop = position + 2 + length
-        if length < 2 or stop > len(data) or data[position + 4 : min(stop, position + 9)] in _READ:
+        if length < 2 or stop > len(data) or (length >= 7 and data[position + 4 : position + 9] in _READ):
             break
         position = stop
     return position

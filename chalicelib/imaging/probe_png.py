@@ -133,8 +133,7 @@ def _chunk(data: bytes, position: int) -> _Chunk:
 
 def _is_sound(data: bytes, start: int, stop: int) -> bool:
     """Whether the checksum of a chunk is that of its name and body."""
-    (checksum,) = struct.unpack_from(">I", data, stop)
-    return zlib.crc32(memoryview(data)[start - 4 : stop]) == checksum
+    return data[stop : stop + 4] == zlib.crc32(memoryview(data)[start - 4 : stop]).to_bytes(4, "big")
 
 
 def _check_order(kind: bytes, start: int, findings: _Findings) -> None:

@@ -99,6 +99,12 @@ def test_bytes_and_pixels_are_bounded_with_their_figures() -> None:
         check(pictures.jpeg(), "", Limits(max_pixels=300_000))
 
 
+def test_what_a_camera_of_fifty_megapixels_makes_is_taken() -> None:
+    data = pictures.encoded(Image.new("L", (8192, 6144), 90), "JPEG")
+    assert check(data, "").width == 8192
+    assert reason(pictures.empty_png(8192, 6145)) == "too_many_pixels"
+
+
 @pytest.mark.parametrize("make", [pictures.jpeg, pictures.png, pictures.gif, pictures.webp])
 def test_a_picture_cut_short_is_truncated(make: Callable[[], bytes]) -> None:
     data = make()
