@@ -74,8 +74,8 @@ class Budget:
         self._spend("segments", 1, self._limits.max_segments)
 
     def chunk(self) -> None:
-        """One more chunk of a PNG's pixels."""
-        self._spend("chunks of pixels", 1, self._limits.max_chunks)
+        """One more chunk of a PNG that is read or decoded."""
+        self._spend("chunks that are read", 1, self._limits.max_chunks)
 
     def metadata(self, count: int) -> None:
         """`count` more bytes of EXIF or of a profile."""

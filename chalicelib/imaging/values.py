@@ -48,7 +48,7 @@ class Limits:
     with tables of their own some hundreds."""
 
     max_chunks: int = 100_000
-    """Chunks that hold the pixels of a PNG. Encoders write one for 8 KiB or more."""
+    """Chunks of a PNG that are read or decoded. Of pixels encoders write one for 8 KiB or more."""
 
     max_metadata_bytes: int = 4 * MEBIBYTE
     """Bytes of EXIF and of a profile, packed or unpacked. Other metadata is not read."""
