@@ -9,6 +9,7 @@ from chalicelib.core.errors import TooLargeError, UnsupportedTypeError
 from chalicelib.core.operations import Caller
 from chalicelib.core.payload import TEXT, shape
 from chalicelib.images import EXTENSIONS, Image, Status
+from chalicelib.imaging.probe import normalized
 
 CREATE = shape(
     {
@@ -38,7 +39,7 @@ def create(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         FileTypeNotAllowedError, FileTooLargeError: the platform does not take such a file.
     """
-    file_type, file_size = data["fileType"].lower(), data.get("fileSize")
+    file_type, file_size = normalized(data["fileType"]), data.get("fileSize")
     _check_allowed(file_type, file_size)
     image_id = records.new_id("img")
     image = Image(
@@ -67,7 +68,7 @@ def create(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_allowed(file_type: str, file_size: int | None) -> None:
-    allowed = [media_type for media_type in config.words("ALLOWED_TYPES") if media_type in EXTENSIONS]
+    allowed = [media_type for media_type in images.allowed_types() if media_type in EXTENSIONS]
     if file_type not in allowed:
         raise FileTypeNotAllowedError(f"The file must be one of: {', '.join(allowed)}.")
     largest = config.integer("MAX_FILE_SIZE")

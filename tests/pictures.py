@@ -215,8 +215,43 @@ def alpha_webp() -> bytes:
 
 
 def animated_webp(frames: int = 5) -> bytes:
-    rest = [Image.new("RGB", (120, 80), (n * 40 + 10,) * 3) for n in range(frames - 1)]
+    rest = [Image.new("RGB", (120, 80), (n * 40 % 250 + 10,) * 3) for n in range(frames - 1)]
     return encoded(corners(120, 80), "WEBP", save_all=True, append_images=rest, duration=40)
+
+
+def extended_xmp_jpeg(size: int = 5 * 1024 * 1024) -> bytes:
+    """CORNERS in a JPEG with `size` bytes of extended XMP, in segments of the usual length."""
+    step, digest = 65_400, b"0" * 32
+    head = b"http://ns.adobe.com/xmp/extension/\0" + digest
+    parts = (head + struct.pack(">II", size, start) + b"x" * min(step, size - start) for start in range(0, size, step))
+    return with_segments(encoded(corners(), "JPEG", quality=95), *((0xE1, part) for part in parts))
+
+
+def with_segments(data: bytes, *segments: tuple[int, bytes]) -> bytes:
+    """A JPEG with these segments (marker and body) right behind its start."""
+    written = (struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body for marker, body in segments)
+    return data[:2] + b"".join(written) + data[2:]
+
+
+def two_jpegs() -> bytes:
+    """CORNERS, and a second picture of the same scene behind the end of the first (MPO)."""
+    second = Image.new("RGB", (320, 200), "gray")
+    return encoded(corners(), "MPO", quality=95, save_all=True, append_images=[second])
+
+
+def with_chunk(data: bytes, kind: bytes, body: bytes, *, sound: bool = True, times: int = 1) -> bytes:
+    """A PNG with this chunk behind its header, its checksum wrong unless it is `sound`."""
+    chunk = _chunk(kind, body)
+    chunk = chunk if sound else chunk[:-1] + bytes([chunk[-1] ^ 0xFF])
+    return data[:33] + chunk * times + data[33:]
+
+
+def with_damage(data: bytes, kind: bytes) -> bytes:
+    """A PNG whose first chunk of that kind has a wrong checksum."""
+    at = data.index(kind)
+    (length,) = struct.unpack_from(">I", data, at - 4)
+    checksum = at + 4 + length
+    return data[:checksum] + bytes([data[checksum] ^ 0xFF]) + data[checksum + 1 :]
 
 
 def with_profile(image: Image.Image, profile: bytes, form: str = "JPEG") -> bytes:
@@ -350,7 +385,13 @@ def many_scans_jpeg(scans: int = 2_000) -> bytes:
 
 
 def many_segments_jpeg(segments: int = 5_000) -> bytes:
-    return b"\xff\xd8" + b"\xff\xfe\0\3x" * segments + jpeg()[2:]
+    """A JPEG with many comments, which nobody reads."""
+    return with_segments(jpeg(), *[(0xFE, b"x")] * segments)
+
+
+def many_tables_jpeg(tables: int = 5_000) -> bytes:
+    """A JPEG with many tables, all of which the decoder reads."""
+    return with_segments(jpeg(), *[(0xDB, b"\0" + b"\1" * 64)] * tables)
 
 
 def padded_jpeg(padding: int = 100_000) -> bytes:
@@ -375,6 +416,22 @@ def apng(frames: int = 1_000) -> bytes:
     """A PNG that announces as many frames of animation."""
     data = png()
     return data[:33] + _chunk(b"acTL", struct.pack(">II", frames, 0)) + data[33:]
+
+
+def overlong_png(extra: int = 2_000_000_000) -> bytes:
+    """A sound PNG whose pixel data goes on for `extra` bytes of zeros behind its last row."""
+    packer, piece = zlib.compressobj(9), b"\0" * 10_000_000
+    packed = packer.compress((b"\0" + bytes((200, 30, 30)) * 64) * 64) + packer.flush(zlib.Z_FULL_FLUSH)
+    # Behind a full flush packed data stands for itself, and can be repeated.
+    packed += (packer.compress(piece) + packer.flush(zlib.Z_FULL_FLUSH)) * (extra // len(piece))
+    return _png(64, 64, 8, 2, b"", packed=packed)
+
+
+def many_pieces_png(pieces: int = 150_000) -> bytes:
+    """A PNG with its pixel data in many pieces, all but one of them empty."""
+    data = png()
+    at = data.index(b"IDAT") - 4
+    return data[:at] + _chunk(b"IDAT", b"") * pieces + data[at:]
 
 
 def text_bomb_png(size: int = 30_000_000) -> bytes:
@@ -411,9 +468,8 @@ HOSTILE: list[tuple[Callable[[], bytes], str]] = [
     (huge_webp, "too_many_pixels"),
     (hollow_jpeg, "too_complex"),
     (many_scans_jpeg, "too_complex"),
-    (many_segments_jpeg, "too_complex"),
-    (many_frames_gif, "too_complex"),
-    (apng, "too_complex"),
+    (many_tables_jpeg, "too_complex"),
+    (many_pieces_png, "too_complex"),
     (broken_checksum_png, "corrupt"),
     (lambda: empty_png(200, 200), "truncated"),
     (lambda: jpeg()[:5000], "truncated"),

@@ -18,7 +18,7 @@ DEFAULTS = {
     "SERVICE_NAME": "darkroom",
     "CORS_ORIGIN": "*",
     "MAX_FILE_SIZE": "10485760",
-    "MAX_PIXELS": "50000000",
+    "MAX_PIXELS": "50331648",
     "ALLOWED_TYPES": "image/jpeg,image/png,image/gif,image/webp",
     "RESIZE_DIMENSIONS": "small=800x600,medium=1200x900,large=1920x1080",
     "QUALITY_SETTING": "85",

@@ -14,7 +14,7 @@ from chalicelib.images.lifecycle import (
     run_again,
     uploaded,
 )
-from chalicelib.images.originals import decoding_limits, original
+from chalicelib.images.originals import allowed_types, decoding_limits, original
 from chalicelib.images.reading import (
     DELETE,
     GET,
@@ -49,6 +49,7 @@ __all__ = [
     "Status",
     "Variant",
     "VariantNotFoundError",
+    "allowed_types",
     "claim",
     "count_changes",
     "create",

@@ -20,6 +20,9 @@ _UPLOAD_KEY = re.compile(
     r"uploads/(?P<user_id>[\w-]{1,64})/(?P<image_id>\w{1,64})\.(?P<extension>[a-z]{3,4})", re.ASCII
 )
 
+# Further names that files of accepted types come with.
+_OTHER_EXTENSIONS = {**dict.fromkeys(("jpeg", "jpe", "jfif", "mpo"), "image/jpeg"), "apng": "image/png"}
+
 
 class ImageBusyError(ConflictError):
     code, message = "IMAGE_NOT_FINISHED", "Only an image that is COMPLETED or FAILED can be processed again."
@@ -55,7 +58,7 @@ def uploaded(key: str, size: int, version: str | None) -> Image | None:
 
 
 def _imported(parts: re.Match[str], key: str, arrived: Mapping[str, Any]) -> Image | None:
-    types = {extension: media_type for media_type, extension in EXTENSIONS.items()} | {"jpeg": "image/jpeg"}
+    types = {extension: media_type for media_type, extension in EXTENSIONS.items()} | _OTHER_EXTENSIONS
     image = Image(
         user_id=parts["user_id"],
         image_id=parts["image_id"],

@@ -2,6 +2,7 @@
 
 from chalicelib.core import config, objects
 from chalicelib.imaging import ImageRejectedError, Limits
+from chalicelib.imaging.probe import normalized
 
 # What Python, boto3 and the bytes of a picture take of a function's memory.
 _OWN_MEMORY_MB = 256
@@ -22,11 +23,16 @@ def original(s3_key: str, version: str | None) -> bytes:
         ) from None
 
 
+def allowed_types() -> list[str]:
+    """The media types that this stage accepts, each in its one spelling."""
+    return [normalized(media_type) for media_type in config.words("ALLOWED_TYPES")]
+
+
 def decoding_limits() -> Limits:
     return Limits(
         max_bytes=config.integer("MAX_FILE_SIZE"),
         max_pixels=config.integer("MAX_PIXELS"),
-        allowed_types=frozenset(config.words("ALLOWED_TYPES")),
+        allowed_types=frozenset(allowed_types()),
         # A function over its memory is killed without a word; its decoding child is stopped before that, with a reason.
         memory_bytes=(config.function_memory_mb() - _OWN_MEMORY_MB) * 1024 * 1024,
     )

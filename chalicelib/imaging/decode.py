@@ -27,7 +27,7 @@ from typing import BinaryIO, NoReturn, cast
 from PIL import GifImagePlugin, Image, ImageFile, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
 from chalicelib.core import memory
-from chalicelib.imaging import probe_png
+from chalicelib.imaging import endings, probe_png
 from chalicelib.imaging.header import Header
 from chalicelib.imaging.rejection import REASONS, ImageRejectedError
 from chalicelib.imaging.values import Limits
@@ -42,7 +42,8 @@ Work = Callable[[BinaryIO], list[int]]
 # can always write it and go.
 _MOST_MESSAGE = 60_000
 
-_INFLATE_STEP = 1 << 20
+# Bytes that are inflated at once: packed ones, and what they may become.
+_PACKED_STEP, _INFLATE_STEP = 1 << 16, 1 << 20
 
 # What a write fails with at RLIMIT_FSIZE, and for want of memory.
 _NO_ROOM = (errno.EFBIG, errno.ENOMEM)
@@ -80,6 +81,7 @@ def verify_picture(picture: bytes, header: Header, limits: Limits) -> list[int]:
         if header.format == "PNG":
             _inflate(picture, header.inflated_bytes)
             return []
+        endings.check(picture, header)
         image = opened(picture, header.format)
         if header.format == "JPEG":
             # An eighth finds the same damage as the whole: all of the codes are read anyway.
@@ -125,14 +127,30 @@ def _reason(error: Exception, is_vast: bool) -> str:
 
 
 def _inflate(picture: bytes, expected: int) -> None:
-    """Unpacks a PNG's rows without keeping them; their checksums were compared already."""
+    """Unpacks a PNG's rows without keeping them; their checksums were compared already.
+
+    No more than that: what may follow them in the same stream is never drawn, and may be a bomb.
+    """
     engine, missing = zlib.decompressobj(), expected
-    for packed in probe_png.pixel_chunks(picture):
-        while packed and missing > 0:
-            missing -= len(engine.decompress(packed, _INFLATE_STEP))
-            packed = engine.unconsumed_tail
-    if missing > len(engine.flush()):
-        raise ImageRejectedError("truncated")
+    for chunk in probe_png.pixel_chunks(picture):
+        for start in range(0, len(chunk), _PACKED_STEP):
+            missing -= _unpacked_bytes(engine, chunk[start : start + _PACKED_STEP], missing)
+            if missing <= 0:
+                return
+    raise ImageRejectedError("truncated")
+
+
+def _unpacked_bytes(engine: zlib._Decompress, packed: bytes, most: int) -> int:
+    """How many bytes `packed` becomes; stops soon after `most`."""
+    total = 0
+    while total < most:
+        made = len(engine.decompress(packed, _INFLATE_STEP))
+        total += made
+        packed = engine.unconsumed_tail
+        # The engine may hold back what did not fit into the step, with nothing left to feed it.
+        if made < _INFLATE_STEP and not packed:
+            break
+    return total
 
 
 def _scratch_file() -> BinaryIO:

@@ -52,6 +52,9 @@ class Header:
     tail: bytes = b""
     """What must follow the spans to end the file."""
 
+    may_be_cut: bool = False
+    """A JPEG without its end marker: only the decoder can tell whether pixels are missing."""
+
     def picture(self, data: bytes) -> bytes:
         """The file without all that does not draw the first frame.
 
@@ -63,31 +66,31 @@ class Header:
 
 
 class Budget:
-    """Counts what a reader meets, and refuses the file as soon as a bound is passed."""
+    """Counts what is read or decoded, and refuses the file as soon as a bound is passed.
+
+    What is only stepped over is not counted: good files hold megabytes of it, and the readers
+    pass it in a time that is linear in its bytes.
+    """
 
     def __init__(self, limits: Limits, size: int) -> None:
         self._limits = limits
         self._size = size
         self._counts: dict[str, int] = {}
 
-    def frame(self, count: int = 1) -> None:
-        """`count` more frames."""
-        self._spend("frames", count, self._limits.max_frames)
-
     def scan(self) -> None:
         """One more scan of a JPEG."""
         self._spend("scans", 1, self._limits.max_scans)
 
     def segment(self) -> None:
-        """One more segment of a JPEG."""
+        """One more segment of a JPEG that is read or decoded."""
         self._spend("segments", 1, self._limits.max_segments)
 
     def chunk(self) -> None:
-        """One more chunk or block."""
-        self._spend("blocks", 1, self._limits.max_chunks)
+        """One more chunk of a PNG that is read or decoded."""
+        self._spend("chunks that are read", 1, self._limits.max_chunks)
 
     def metadata(self, count: int) -> None:
-        """`count` more bytes that draw nothing."""
+        """`count` more bytes of EXIF or of a profile."""
         self._spend("bytes of metadata", count, self._limits.max_metadata_bytes)
 
     def pixels(self, width: int, height: int) -> None:

@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 
 from PIL import Image
 
-from chalicelib.imaging import encoding, samples
+from chalicelib.imaging import encoding, endings, samples
 from chalicelib.imaging.decode import opened
 from chalicelib.imaging.header import Header
 
@@ -90,6 +90,7 @@ def loaded(picture: bytes, header: Header, target: Dimensions, formats: Collecti
     it is in RGB or RGBA, or in YCbCr if JPEG is among the `formats` that it is wanted in. Raises
     whatever Pillow does.
     """
+    endings.check(picture, header)
     if header.format == "JPEG":
         return _loaded_jpeg(picture, header, _stored(header, target), formats)
     image = opened(picture, header.format)

@@ -17,7 +17,11 @@ from chalicelib.imaging.values import MEDIA_TYPES, ImageInfo, Limits
 _ALIASES = {
     "image/jpg": "image/jpeg",
     "image/pjpeg": "image/jpeg",
+    # A JPEG with further pictures behind it, as stereo cameras and phones write.
+    "image/mpo": "image/jpeg",
     "image/x-png": "image/png",
+    # A PNG that moves.
+    "image/apng": "image/png",
     "image/x-webp": "image/webp",
 }
 
@@ -41,7 +45,8 @@ def probe(data: bytes, declared_type: str, limits: Limits) -> Header:
     """The header of `data`.
 
     `declared_type` is a media type; parameters, case and known aliases do not matter, and an
-    empty one or octet-stream declares nothing. Raises ImageRejectedError for everything that
+    empty one or octet-stream declares nothing. It must be one that is allowed; what the file is
+    taken for is what its bytes show, if that is allowed too. Raises ImageRejectedError for everything that
     the headers show to be wrong or beyond `limits`.
     """
     _check_size(len(data), limits)
@@ -51,9 +56,10 @@ def probe(data: bytes, declared_type: str, limits: Limits) -> Header:
     found = media_type(data)
     if found is None:
         raise ImageRejectedError("not_an_image")
-    _check_allowed(found, limits)
-    if declared not in _UNDECLARED and declared != found:
+    # One allowed type in place of another is a wrong name, as a PNG has that is called .jpg.
+    if declared not in {found, *_UNDECLARED} and not _is_allowed(found, limits):
         raise ImageRejectedError("type_mismatch", f"The file was declared as {declared}, but it is {found}.")
+    _check_allowed(found, limits)
     return _with_usable_profile(_header(data, found, limits))
 
 
@@ -117,9 +123,13 @@ def _check_size(size: int, limits: Limits) -> None:
         )
 
 
-def _check_allowed(kind: str, limits: Limits) -> None:
+def _is_allowed(kind: str, limits: Limits) -> bool:
     # A type that Limits names but that has no reader here is no more allowed than any other.
-    if kind in limits.allowed_types and kind in MEDIA_TYPES.values():
+    return kind in limits.allowed_types and kind in MEDIA_TYPES.values()
+
+
+def _check_allowed(kind: str, limits: Limits) -> None:
+    if _is_allowed(kind, limits):
         return
     accepted = ", ".join(sorted(limits.allowed_types.intersection(MEDIA_TYPES.values())))
     raise ImageRejectedError("type_not_allowed", f"Files of type {kind[:80]} are not accepted; {accepted} are.")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from chalicelib.imaging.exif import orientation
 from chalicelib.imaging.header import Budget, Header, corrupt, joined, truncated
+from chalicelib.imaging.rejection import ImageRejectedError
 
 _START, _END, _SCAN, _ADOBE, _JFIF, _COMMENT = 0xD8, 0xD9, 0xDA, 0xEE, 0xE0, 0xFE
 _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
@@ -16,10 +17,23 @@ _FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 # Baseline, extended and progressive, by Huffman or arithmetic codes. The others (lossless,
 # hierarchical) are no pictures for libjpeg.
 _DECODABLE = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})
+_PROGRESSIVE, _ARITHMETIC = frozenset({0xC2, 0xCA}), frozenset({0xC9, 0xCA})
+
+_APPLICATION = frozenset({*range(0xE0, 0xF0), _COMMENT})
+# How the application segments begin that are read here; all others are stepped over.
+_READ = frozenset({b"JFIF\0", b"Adobe", b"Exif\0", b"ICC_P"})
+# Bytes of a body below which libjpeg takes no notice of it (jdmarker.c).
+_LEAST_JFIF, _LEAST_ADOBE = 14, 12
 
 # Bytes between two segments that belong to none. Cameras pad a little; much of it would be
 # skipped by the decoder one byte at a time.
 _MOST_PADDING = 1024
+
+# Zeros at the end of a file that may be data. More of them are what a download or a memory card
+# that stopped leaves in place of the rest.
+_MOST_ZEROS = 4
+
+_COEFFICIENTS = 64
 
 _MARKER = re.compile(rb"\xff[^\x00\xff]", re.DOTALL)
 _AFTER_SCAN = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]", re.DOTALL)
@@ -43,12 +57,19 @@ class _Findings:
     frame: tuple[int, int, bytes] | None = None
     """Width, height, and the identifiers of the components."""
 
+    kind: int = 0
+    """The marker of the frame."""
+
     spans: list[tuple[int, int]] = field(default_factory=lambda: [(0, 2)])
     exif: bytes = b""
     adobe_transform: int | None = None
     has_jfif: bool = False
     profile: dict[int, bytes] = field(default_factory=dict)
     profile_parts: int = 0
+    open_bits: dict[int, list[int]] = field(default_factory=dict)
+    """Component → of each coefficient, how many of its low bits the scans have left out."""
+
+    is_ended: bool = False
 
 
 def read(data: bytes, budget: Budget) -> Header:
@@ -57,39 +78,64 @@ def read(data: bytes, budget: Budget) -> Header:
     for segment in _segments(data, budget):
         if segment.marker in _FRAMES:
             _read_frame(data, segment, findings, budget)
-        elif segment.marker == _SCAN and findings.frame is None:
-            raise corrupt("its first scan comes before its dimensions")
-        if 0xE0 <= segment.marker <= 0xEF or segment.marker == _COMMENT:
-            budget.metadata(segment.end - segment.start)
-            _read_application(data, segment, findings)
-        if _draws(data, segment):
+        elif segment.marker == _SCAN:
+            _read_scan(data, segment, findings)
+        elif segment.marker in _APPLICATION:
+            _read_application(data, segment, findings, budget)
+        elif segment.marker == _END:
+            findings.is_ended = True
+        if _draws(data, segment, findings):
             findings.spans.append((segment.start, segment.end))
     return _header(findings)
 
 
 def _segments(data: bytes, budget: Budget) -> Iterator[_Segment]:
+    """The segments that are read or draw, up to the end marker or to what stands in its place.
+
+    Some cameras and editors leave the end marker out, or write a block of their own instead.
+    So what is no segment ends the picture once there was pixel data.
+    """
     position, scans = 2, 0
     while True:
+        position = _past_unread(data, position)
         budget.segment()
-        start = _next_marker(data, position)
-        marker = data[start + 1]
-        if marker == _END:
-            break
-        if marker in _ALONE:
-            position = start + 2
-            continue
-        segment = _segment(data, marker, start)
-        if marker == _SCAN:
+        try:
+            segment = _segment(data, _next_marker(data, position))
+        except (ImageRejectedError, struct.error):
+            if scans:
+                return
+            raise
+        if segment.marker == _END and not scans:
+            raise truncated("its headers: there is no pixel data")
+        if segment.marker == _START and scans:
+            # The next picture of the file.
+            return
+        if segment.marker == _SCAN:
             scans += 1
             budget.scan()
-        yield segment
+        if segment.marker not in _ALONE:
+            yield segment
+        if segment.marker == _END:
+            return
         position = segment.end
-    if not scans:
-        raise truncated("its headers: there is no pixel data")
-    yield _Segment(_END, start, start + 2, start + 2, start + 2)
 
 
-def _segment(data: bytes, marker: int, start: int) -> _Segment:
+def _past_unread(data: bytes, position: int) -> int:
+    """Steps over application segments that nothing here reads: a file may hold millions."""
+    last = len(data) - 9
+    while position < last and data[position] == 0xFF and data[position + 1] in _APPLICATION:
+        length = data[position + 2] << 8 | data[position + 3]
+        stop = position + 2 + length
+        if length < 2 or stop > len(data) or (length >= 7 and data[position + 4 : position + 9] in _READ):
+            break
+        position = stop
+    return position
+
+
+def _segment(data: bytes, start: int) -> _Segment:
+    marker = data[start + 1]
+    if marker in _ALONE or marker == _END:
+        return _Segment(marker, start, start + 2, start + 2, start + 2)
     body = start + 4
     (length,) = struct.unpack_from(">H", data, start + 2)
     stop = start + 2 + length
@@ -111,10 +157,25 @@ def _next_marker(data: bytes, position: int) -> int:
 
 
 def _end_of_scan(data: bytes, position: int) -> int:
+    """Of the compressed data: where the next marker is, or else where the file ends."""
     found = _AFTER_SCAN.search(data, position)
-    if not found:
-        raise truncated("its pixel data")
-    return found.start()
+    if found:
+        return found.start()
+    return max(position, min(len(data), len(data.rstrip(b"\0")) + _MOST_ZEROS))
+
+
+def _read_scan(data: bytes, segment: _Segment, findings: _Findings) -> None:
+    """Notes which coefficients of which components the scan brings (T.81, B.2.3 and G.1.1.1)."""
+    if findings.frame is None:
+        raise corrupt("its first scan comes before its dimensions")
+    count = data[segment.body]
+    first, last, approximation = data[segment.stop - 3 : segment.stop]
+    if findings.kind not in _PROGRESSIVE:
+        first, last, approximation = 0, _COEFFICIENTS - 1, 0
+    for component in data[segment.body + 1 : segment.body + 1 + 2 * count : 2]:
+        bits = findings.open_bits.setdefault(component, [16] * _COEFFICIENTS)
+        for index in range(first, min(last + 1, _COEFFICIENTS)):
+            bits[index] = approximation & 15
 
 
 def _read_frame(data: bytes, segment: _Segment, findings: _Findings, budget: Budget) -> None:
@@ -127,35 +188,48 @@ def _read_frame(data: bytes, segment: _Segment, findings: _Findings, budget: Bud
     if len(ids) != count:
         raise corrupt("its components are not those that it announces")
     budget.pixels(width, height)
-    findings.frame = width, height, ids
+    findings.frame, findings.kind = (width, height, ids), segment.marker
 
 
-def _read_application(data: bytes, segment: _Segment, findings: _Findings) -> None:
+def _read_application(data: bytes, segment: _Segment, findings: _Findings, budget: Budget) -> None:
     body = data[segment.body : segment.stop]
     if segment.marker == 0xE1 and body.startswith(b"Exif\0\0") and not findings.exif:
+        budget.metadata(len(body))
         findings.exif = body
     elif segment.marker == 0xE2 and body.startswith(b"ICC_PROFILE\0") and len(body) > 14:
+        budget.metadata(len(body))
         findings.profile.setdefault(body[12], body[14:])
         findings.profile_parts = body[13]
-    elif segment.marker == _ADOBE and body.startswith(b"Adobe") and len(body) >= 12:
+    elif not _draws(data, segment, findings):
+        return
+    elif segment.marker == _ADOBE:
         findings.adobe_transform = body[11]
-    elif segment.marker == _JFIF and body.startswith(b"JFIF\0"):
+    else:
         findings.has_jfif = True
 
 
-def _draws(data: bytes, segment: _Segment) -> bool:
-    """Of the application segments only two change the picture: they name its color space."""
+def _draws(data: bytes, segment: _Segment, findings: _Findings) -> bool:
+    """Of the application segments only two change the picture: they name its color space.
+
+    Libjpeg takes them from before the first scan alone, and the last of each counts. One that
+    is too short for it is kept from Pillow as well, which would fail on it.
+    """
+    if segment.marker not in _APPLICATION:
+        return True
+    if findings.open_bits:
+        return False
+    length = segment.stop - segment.body
     if segment.marker == _JFIF:
-        return data.startswith(b"JFIF\0", segment.body)
-    if segment.marker == _ADOBE:
-        return data.startswith(b"Adobe", segment.body)
-    return segment.marker != _COMMENT and not 0xE0 <= segment.marker <= 0xEF
+        return length >= _LEAST_JFIF and data.startswith(b"JFIF\0", segment.body)
+    return segment.marker == _ADOBE and length >= _LEAST_ADOBE and data.startswith(b"Adobe", segment.body)
 
 
 def _header(findings: _Findings) -> Header:
     if findings.frame is None:
         raise corrupt("it gives no dimensions")
     width, height, ids = findings.frame
+    if not findings.is_ended:
+        _check_scans(ids, findings)
     return Header(
         format="JPEG",
         width=width,
@@ -166,7 +240,20 @@ def _header(findings: _Findings) -> Header:
         exif=findings.exif,
         profile=_profile(findings),
         is_ycc=_is_ycc(ids, findings),
+        tail=b"" if findings.is_ended else bytes([0xFF, _END]),
+        may_be_cut=not findings.is_ended,
     )
+
+
+def _check_scans(ids: bytes, findings: _Findings) -> None:
+    """Refuses a file without an end marker that lacks whole scans.
+
+    Whether the last scan is whole, only the decoder can tell (`endings`); and of arithmetic
+    codes not even that one can, since their encoder leaves out zeros at the end.
+    """
+    bits = [findings.open_bits.get(component, [16]) for component in ids]
+    if findings.kind in _ARITHMETIC or any(any(each) for each in bits):
+        raise truncated("its pixel data")
 
 
 def _profile(findings: _Findings) -> bytes | None:

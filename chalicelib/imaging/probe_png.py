@@ -1,4 +1,4 @@
-"""The header of a PNG, read from its chunks, each with its checksum (W3C PNG, third edition)."""
+"""The header of a PNG, read from its chunks (W3C PNG, third edition)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from chalicelib.imaging import png_color
 from chalicelib.imaging.exif import orientation
 from chalicelib.imaging.header import Budget, Header, corrupt, joined, truncated
+from chalicelib.imaging.rejection import ImageRejectedError
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -26,10 +27,14 @@ _PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4),
 # Deflate can make at most 1,032 bytes of one (zlib's technical notes), plus its first block.
 _MOST_INFLATION = 1032
 
-_DRAWING = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
+_DRAWING = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT"})
+# What is read beside these. All others are stepped over, and their checksums not looked at.
+_TELLING = frozenset({b"acTL", b"eXIf", *png_color.CHUNKS})
 # What says something of color comes before these, or is not read by others either.
 _AFTER_COLOR = frozenset({b"PLTE", b"IDAT"})
-_ANIMATION = frozenset({b"acTL", b"fcTL", b"fdAT"})
+
+_END = b"\0\0\0\0IEND\xae\x42\x60\x82"
+_HEAD = struct.Struct(">I4s")
 
 _Chunk = tuple[bytes, int, int]
 
@@ -43,7 +48,9 @@ class _Findings:
     key: bytes = b""
     inflated_bytes: int = 0
     kinds: set[bytes] = field(default_factory=set)
-    last: bytes = b""
+    pixels_end: int = 0
+    """Where the chunks of pixel data end that have come so far."""
+
     spans: list[tuple[int, int]] = field(default_factory=lambda: [(0, len(SIGNATURE))])
     packed_bytes: int = 0
     frames: int = 1
@@ -55,24 +62,25 @@ def read(data: bytes, budget: Budget, most_metadata: int) -> Header:
     """The header of `data`, which begins as a PNG does."""
     findings = _Findings()
     for kind, start, stop in _chunks(data, budget):
-        _check_order(kind, findings)
+        _check_order(kind, start, findings)
+        if kind in _DRAWING:
+            if not _is_sound(data, start, stop):
+                raise corrupt(f"the checksum of a chunk ({kind.decode()}) is wrong")
+            if kind == b"tRNS" and findings.color != _PALETTE:
+                # Left out of what decoders see: Pillow compares it only where a sample is a byte.
+                findings.key = data[start:stop]
+            else:
+                findings.spans.append((start - 8, stop + 4))
         if kind == b"IHDR":
             _read_dimensions(data[start:stop], findings, budget)
         elif kind == b"IDAT":
             findings.packed_bytes += stop - start
-        elif kind == b"acTL":
-            findings.frames = max(1, struct.unpack_from(">I", data, start)[0])
-            budget.frame(findings.frames)
-        elif kind not in _DRAWING | _ANIMATION:
+            findings.pixels_end = stop + 4
+        # What tells of the picture and is damaged is left aside, as decoders do.
+        elif kind in _TELLING and kind not in findings.kinds and _is_sound(data, start, stop):
             budget.metadata(stop - start)
             _read_metadata(kind, data[start:stop], findings)
-        if kind == b"tRNS" and findings.color != _PALETTE:
-            # Left out of what decoders see: Pillow compares it only where a sample is a byte.
-            findings.key = data[start:stop]
-        elif kind in _DRAWING:
-            findings.spans.append((start - 8, stop + 4))
         findings.kinds.add(kind)
-        findings.last = kind
     return _header(findings, most_metadata)
 
 
@@ -87,33 +95,64 @@ def pixel_chunks(picture: bytes) -> Iterator[bytes]:
 
 
 def _chunks(data: bytes, budget: Budget) -> Iterator[_Chunk]:
-    """Kind, and first and last offset of the body, of each chunk up to IEND."""
-    position, kind, view = len(SIGNATURE), b"", memoryview(data)
+    """Kind, and first and last offset of the body, of each chunk that draws or is read, up to IEND.
+
+    Some writers leave IEND out, or write something else in its place. So what is no chunk ends
+    the picture once there was pixel data; inflating it shows whether all rows are there.
+    """
+    position, kind, has_pixels = len(SIGNATURE), b"", False
     while kind != b"IEND":
-        if position + 12 > len(data):
-            raise truncated("its chunks")
-        length, kind = struct.unpack_from(">I4s", data, position)
-        start, stop = position + 8, position + 8 + length
-        if not kind.isalpha():
-            raise corrupt("one of its chunks has no valid name")
-        if stop + 4 > len(data):
-            raise truncated(f"a chunk ({kind.decode()})")
-        (checksum,) = struct.unpack_from(">I", data, stop)
-        if zlib.crc32(view[position + 4 : stop]) != checksum:
-            raise corrupt(f"the checksum of a chunk ({kind.decode()}) is wrong")
+        position = _past_unread(data, position)
+        try:
+            kind, start, stop = _chunk(data, position)
+        except ImageRejectedError:
+            if has_pixels:
+                return
+            raise
         budget.chunk()
         yield kind, start, stop
+        has_pixels = has_pixels or kind == b"IDAT"
         position = stop + 4
 
 
-def _check_order(kind: bytes, findings: _Findings) -> None:
+def _past_unread(data: bytes, position: int) -> int:
+    """Steps over chunks that nothing here reads: a file may hold hundreds of thousands."""
+    # A reader may not step over the header, whatever comes before it.
+    while len(SIGNATURE) < position <= len(data) - 12:
+        length, kind = _HEAD.unpack_from(data, position)
+        stop = position + 12 + length
+        # A name that begins with a lower case letter is of no need for the picture.
+        if kind in _TELLING or kind in _DRAWING or stop > len(data) or not (kind.isalpha() and kind[0] & 0x20):
+            break
+        position = stop
+    return position
+
+
+def _chunk(data: bytes, position: int) -> _Chunk:
+    if position + 12 > len(data):
+        raise truncated("its chunks")
+    length, kind = _HEAD.unpack_from(data, position)
+    start, stop = position + 8, position + 8 + length
+    if not kind.isalpha():
+        raise corrupt("one of its chunks has no valid name")
+    if stop + 4 > len(data):
+        raise truncated(f"a chunk ({kind.decode()})")
+    return kind, start, stop
+
+
+def _is_sound(data: bytes, start: int, stop: int) -> bool:
+    """Whether the checksum of a chunk is that of its name and body."""
+    return data[stop : stop + 4] == zlib.crc32(memoryview(data)[start - 4 : stop]).to_bytes(4, "big")
+
+
+def _check_order(kind: bytes, start: int, findings: _Findings) -> None:
     if (kind == b"IHDR") != (not findings.kinds):
         raise corrupt("its header is not its first chunk, or comes twice")
-    if kind == b"IDAT" and kind in findings.kinds and findings.last != kind:
+    if kind == b"IDAT" and findings.pixels_end not in (0, start - 8):
         raise corrupt("its pixel data is interrupted")
     if kind in (b"PLTE", b"tRNS") and (kind in findings.kinds or b"IDAT" in findings.kinds):
         raise corrupt(f"a chunk ({kind.decode()}) comes twice or too late")
-    if kind[:1].isupper() and kind not in _DRAWING:
+    if kind[:1].isupper() and kind not in _DRAWING and kind != b"IEND":
         raise corrupt(f"it needs a chunk ({kind.decode()}) that is unknown")
 
 
@@ -142,10 +181,12 @@ def _inflated_bytes(width: int, height: int, bits: int, interlaced: bool) -> int
 
 
 def _read_metadata(kind: bytes, body: bytes, findings: _Findings) -> None:
-    if kind == b"eXIf":
+    if kind == b"acTL" and len(body) >= 4:
+        findings.frames = max(1, struct.unpack_from(">I", body)[0])
+    elif kind == b"eXIf":
         findings.exif = body
     elif kind in png_color.CHUNKS and not findings.kinds & _AFTER_COLOR:
-        findings.color_chunks.setdefault(kind, body)
+        findings.color_chunks[kind] = body
 
 
 def _key(findings: _Findings) -> tuple[int, ...]:
@@ -180,4 +221,5 @@ def _header(findings: _Findings, most_metadata: int) -> Header:
         depth=findings.depth,
         key=key,
         inflated_bytes=findings.inflated_bytes,
+        tail=_END,
     )

@@ -11,7 +11,7 @@ from chalicelib.imaging.header import Box, Budget, Header, corrupt, part_of, tru
 
 _ALPHA_FLAG, _ANIMATION_FLAG = 0x10, 0x02
 _PIXELS = (b"VP8 ", b"VP8L")
-_KNOWN = frozenset({b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF"})
+_READ = frozenset({b"EXIF", b"ICCP"})
 
 
 @dataclass
@@ -34,15 +34,15 @@ def read(data: bytes, budget: Budget) -> Header:
     """The header of `data`, which begins as a WebP does."""
     (length,) = struct.unpack_from("<I", data, 4)
     end, findings = 8 + length, _Findings()
-    for kind, start, stop in _chunks(data, min(end, len(data)), budget):
+    for kind, start, stop in _chunks(data, min(end, len(data))):
         if kind == b"VP8X":
             _read_canvas(data, start, findings, budget)
         elif kind in _PIXELS:
             findings.picture = _read_picture(data, kind, start, findings)
             budget.pixels(*findings.picture)
         elif kind == b"ANMF":
-            _read_frame(data, start, findings, budget)
-        elif kind not in _KNOWN:
+            _read_frame(data, start, findings)
+        elif kind in _READ:
             budget.metadata(stop - start)
             _read_metadata(kind, data[start:stop], findings)
         # Dimensions are judged before the end of the data is: a bomb is short.
@@ -53,11 +53,10 @@ def read(data: bytes, budget: Budget) -> Header:
     return _header(findings, end)
 
 
-def _chunks(data: bytes, end: int, budget: Budget) -> Iterator[tuple[bytes, int, int]]:
+def _chunks(data: bytes, end: int) -> Iterator[tuple[bytes, int, int]]:
     position = 12
     while position + 8 <= end:
         kind, length = struct.unpack_from("<4sI", data, position)
-        budget.chunk()
         yield kind, position + 8, position + 8 + length
         position += 8 + length + (length & 1)
 
@@ -85,14 +84,13 @@ def _read_picture(data: bytes, kind: bytes, start: int, findings: _Findings) -> 
     return width & 0x3FFF, height & 0x3FFF
 
 
-def _read_frame(data: bytes, start: int, findings: _Findings, budget: Budget) -> None:
+def _read_frame(data: bytes, start: int, findings: _Findings) -> None:
     if findings.canvas is None:
         raise corrupt("it is animated without saying so")
     left, top, width, height = (_three_bytes(data, start + 3 * field) for field in range(4))
     # Offsets are stored halved, dimensions less one.
     if 2 * left + width + 1 > findings.canvas[0] or 2 * top + height + 1 > findings.canvas[1]:
         raise corrupt("a frame reaches over the edge of the canvas")
-    budget.frame()
     if not findings.frames:
         findings.drawn = part_of(*findings.canvas, (2 * left, 2 * top, 2 * left + width + 1, 2 * top + height + 1))
     findings.frames += 1

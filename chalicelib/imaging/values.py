@@ -39,26 +39,24 @@ class Limits:
     max_bytes: int = 10 * MEBIBYTE
     """Bytes of the file."""
 
-    max_pixels: int = 50_000_000
-    """Width times height of the canvas, and of the first frame."""
+    max_pixels: int = 8192 * 6144
+    """Width times height of the canvas, and of the first frame. What "50 megapixel" cameras make."""
 
     allowed_types: frozenset[str] = frozenset(MEDIA_TYPES.values())
     """Media types, lower case."""
-
-    max_frames: int = 500
-    """Frames of a GIF, WebP or APNG, although only the first is ever decoded."""
 
     max_scans: int = 64
     """Scans of a JPEG. Encoders write 1 to 20; every scan walks the whole picture again."""
 
     max_segments: int = 1_000
-    """Marker segments of a JPEG. A large profile and extended XMP take some hundreds."""
+    """Segments of a JPEG that are read or decoded. A large profile takes some dozens, 64 scans
+    with tables of their own some hundreds."""
 
     max_chunks: int = 100_000
-    """Chunks of a PNG or WebP, blocks and sub-blocks of a GIF."""
+    """Chunks of a PNG that are read or decoded. Of pixels encoders write one for 8 KiB or more."""
 
     max_metadata_bytes: int = 4 * MEBIBYTE
-    """Bytes of EXIF, XMP, profiles, comments and text, packed or unpacked."""
+    """Bytes of EXIF and of a profile, packed or unpacked. Other metadata is not read."""
 
     max_pixels_per_byte: int = 2_000
     """Pixels for a byte of the file. One flat colour gives 170 as a JPEG and 1,240 as a GIF."""

@@ -127,6 +127,9 @@ def test_the_mark_stands_at_the_bottom_right(ann: User) -> None:
         (lambda: pictures.gif(frames=5), "image/gif"),
         (pictures.webp, "image/webp"),
         (pictures.alpha_webp, "image/webp"),
+        (lambda: pictures.jpeg()[:-2], "image/jpeg"),
+        (pictures.two_jpegs, "image/mpo"),
+        (lambda: pictures.many_frames_gif(600), "image/gif"),
     ],
     ids=[
         "progressive",
@@ -140,6 +143,9 @@ def test_the_mark_stands_at_the_bottom_right(ann: User) -> None:
         "animated",
         "WebP",
         "WebP alpha",
+        "no end marker",
+        "two pictures",
+        "600 frames",
     ],
 )
 def test_every_kind_of_picture_comes_through(ann: User, make: Callable[[], bytes], media_type: str) -> None:
@@ -153,15 +159,25 @@ def test_every_kind_of_picture_comes_through(ann: User, make: Callable[[], bytes
         assert "icc_profile" not in picture.info
 
 
+def test_a_picture_under_the_name_of_another_type_is_taken_as_what_it_is(ann: User) -> None:
+    image = ann.finished(ann.upload(pictures.alpha_png(), "image/jpeg"))
+    assert (image["status"], image["metadata"]["format"]) == ("COMPLETED", "PNG")
+    assert image["fileType"] == "image/jpeg"
+    for asked in ({"processingType": "convert", "options": {"format": "png"}}, {"processingType": "analyze"}):
+        told = ann.post("/actions/process", fileId=image["imageId"], **asked).json()
+        assert told["status"] == "COMPLETED", told
+        assert ann.get(f"/actions/{told['jobId']}").json()["action"]["result"]["format"] == "png"
+
+
 @pytest.mark.parametrize(
     ("make", "media_type", "code"),
     [
         (lambda: b"", "image/jpeg", "empty"),
         (lambda: b"This is no picture at all.\n" * 40, "image/jpeg", "not_an_image"),
         (lambda: pictures.jpeg()[:-4_000], "image/jpeg", "truncated"),
-        (pictures.palette_png, "image/jpeg", "type_mismatch"),
+        (lambda: pictures.encoded(pictures.corners(), "BMP"), "image/jpeg", "type_mismatch"),
         (lambda: pictures.jpeg() + b"\0" * 10_485_760, "image/jpeg", "too_large"),
-        (lambda: pictures.empty_png(10_000, 5_001), "image/png", "too_many_pixels"),
+        (lambda: pictures.empty_png(8_192, 6_145), "image/png", "too_many_pixels"),
         (pictures.png_bomb, "image/png", "too_many_pixels"),
         (pictures.many_scans_jpeg, "image/jpeg", "too_complex"),
     ],

@@ -126,5 +126,25 @@ def test_what_the_platform_does_not_take_is_said_at_once(
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
 
 
+@pytest.mark.parametrize(
+    ("announced", "canonical", "extension"),
+    [
+        ("image/jpg", "image/jpeg", "jpg"),
+        ("image/pjpeg", "image/jpeg", "jpg"),
+        ("image/mpo", "image/jpeg", "jpg"),
+        ("image/x-png", "image/png", "png"),
+        (" Image/WebP ; charset=binary", "image/webp", "webp"),
+    ],
+)
+def test_a_type_by_any_of_its_names_is_answered_with_the_usual_one(
+    ann: User, announced: str, canonical: str, extension: str
+) -> None:
+    for method in ("PUT", "POST"):
+        answer = ann.post("/upload", fileName="a", fileType=announced, method=method).json()
+        assert answer.get("headers", answer.get("fields"))["Content-Type"] == canonical
+        assert answer["fileKey"].endswith(f"{answer['imageId']}.{extension}")
+        assert ann.image(answer["imageId"])["fileType"] == canonical
+
+
 def test_the_largest_file_is_announced(ann: User) -> None:
     assert ann.post("/upload", fileName="a", fileType="IMAGE/JPEG", fileSize=10_485_760).status_code == 200

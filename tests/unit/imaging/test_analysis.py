@@ -312,7 +312,7 @@ def test_the_limits_and_the_declared_type_are_held() -> None:
         (Limits(max_bytes=10), "", "too_large"),
         (Limits(max_metadata_bytes=10), "", "too_complex"),
         (Limits(wall_seconds=0.0), "", "resource_limit"),
-        (Limits(), "image/png", "type_mismatch"),
+        (Limits(allowed_types=frozenset({"image/png"})), "image/png", "type_mismatch"),
     ):
         with pytest.raises(ImageRejectedError) as caught:
             analyze(pictures.laden_jpeg(), declared, limits)

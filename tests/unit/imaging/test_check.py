@@ -63,16 +63,19 @@ def test_the_color_space_is_named(data: Callable[[], bytes], space: str) -> None
 
 @pytest.mark.parametrize(
     "declared",
-    ["image/jpeg", "image/jpg", "IMAGE/JPEG", " image/jpeg; charset=x", "image/pjpeg", "",
+    ["image/jpeg", "image/jpg", "IMAGE/JPEG", " image/jpeg; charset=x", "image/pjpeg", "image/mpo", "",
      "application/octet-stream", "binary/octet-stream"],
 )  # fmt: skip
 def test_a_declared_type_is_compared_by_its_meaning(declared: str) -> None:
     assert check(pictures.jpeg(), declared).format == "JPEG"
 
 
-def test_a_declared_type_that_contradicts_the_bytes_is_refused() -> None:
-    assert reason(pictures.jpeg(), "image/png") == "type_mismatch"
-    assert reason(pictures.png(), "image/jpg") == "type_mismatch"
+def test_a_picture_is_what_its_bytes_say_as_long_as_that_is_allowed() -> None:
+    assert check(pictures.jpeg(), "image/png").media_type == "image/jpeg"
+    assert check(pictures.png(), "image/jpg").format == "PNG"
+    assert reason(pictures.encoded(pictures.photo(), "BMP"), "image/jpeg") == "type_mismatch"
+    only_png = Limits(allowed_types=frozenset({"image/png"}))
+    assert reason(pictures.jpeg(), "image/png", only_png) == "type_mismatch"
 
 
 def test_a_type_that_is_not_allowed_is_refused_by_declaration_or_by_bytes() -> None:
@@ -96,12 +99,17 @@ def test_bytes_and_pixels_are_bounded_with_their_figures() -> None:
         check(pictures.jpeg(), "", Limits(max_pixels=300_000))
 
 
+def test_what_a_camera_of_fifty_megapixels_makes_is_taken() -> None:
+    data = pictures.encoded(Image.new("L", (8192, 6144), 90), "JPEG")
+    assert check(data, "").width == 8192
+    assert reason(pictures.empty_png(8192, 6145)) == "too_many_pixels"
+
+
 @pytest.mark.parametrize("make", [pictures.jpeg, pictures.png, pictures.gif, pictures.webp])
 def test_a_picture_cut_short_is_truncated(make: Callable[[], bytes]) -> None:
     data = make()
-    for part in (0.3, 0.7, 0.95):
-        assert reason(data[: int(len(data) * part)]) in ("truncated", "corrupt")
-    assert reason(data[: len(data) // 2]) == "truncated"
+    for part in (0.3, 0.5, 0.7, 0.95):
+        assert reason(data[: int(len(data) * part)]) == "truncated"
 
 
 def test_damage_is_found() -> None:
@@ -117,9 +125,8 @@ def test_damage_is_found() -> None:
         (pictures.huge_webp, "too_many_pixels"),
         (pictures.hollow_jpeg, "too_complex"),
         (pictures.many_scans_jpeg, "too_complex"),
-        (pictures.many_segments_jpeg, "too_complex"),
-        (pictures.many_frames_gif, "too_complex"),
-        (pictures.apng, "too_complex"),
+        (pictures.many_tables_jpeg, "too_complex"),
+        (pictures.many_pieces_png, "too_complex"),
         (pictures.padded_jpeg, "corrupt"),
         (lambda: pictures.empty_png(6000, 6000), "too_complex"),
         (lambda: pictures.empty_png(1900, 1900), "truncated"),
@@ -131,14 +138,15 @@ def test_a_bomb_is_refused_from_its_headers(make: Callable[[], bytes], expected:
     assert reason(make(), "", nothing) == expected
 
 
-def test_metadata_is_bounded_but_not_judged() -> None:
+def test_metadata_that_is_read_is_bounded_but_not_judged() -> None:
     assert reason(pictures.laden_jpeg(), "", Limits(max_metadata_bytes=100)) == "too_complex"
     assert check(pictures.text_bomb_png(), "").format == "PNG"
 
 
-def test_a_few_frames_of_animation_are_no_fault() -> None:
-    assert check(pictures.apng(20), "").frames == 20
-    assert check(pictures.many_frames_gif(20), "").frames == 20
+def test_frames_that_are_never_decoded_are_no_fault() -> None:
+    assert check(pictures.apng(1_000), "").frames == 1_000
+    assert check(pictures.many_frames_gif(1_000), "").frames == 1_000
+    assert check(pictures.animated_webp(600), "").frames == 600
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "GIF", "WEBP"])

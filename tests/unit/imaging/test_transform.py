@@ -341,7 +341,8 @@ def test_hostile_and_broken_files_are_refused(make: Callable[[], bytes], reason:
 def test_the_limits_and_the_declared_type_are_held() -> None:
     assert refusal(pictures.jpeg(), Transform(10), Limits(max_bytes=10)).reason == "too_large"
     assert refusal(pictures.jpeg(), Transform(10), SMALL_PICTURES).reason == "too_many_pixels"
-    assert refusal(pictures.jpeg(), Transform(10), declared="image/png").reason == "type_mismatch"
+    only_png = Limits(allowed_types=frozenset({"image/png"}))
+    assert refusal(pictures.jpeg(), Transform(10), only_png, declared="image/png").reason == "type_mismatch"
     small = pictures.jpeg(200, 150)
     assert refusal(small, Transform(400, 300, Fit.COVER), SMALL_PICTURES).reason == "too_many_pixels"
 
