@@ -93,6 +93,13 @@ def test_a_profile_is_what_its_curves_say_and_not_what_it_is_called(form: str) -
     assert near(tuple(bytes.fromhex(colors[0].hex[1:])), lightened(183, 90, 60), 4)
 
 
+def test_a_profile_of_several_segments_is_put_together() -> None:
+    curve = pictures.samples([step / 32_766 for step in range(32_767)])
+    data = pictures.with_profile(Image.new("RGB", (64, 64), (183, 90, 60)), pictures.rgb_profile("linear", curve))
+    assert data.count(b"ICC_PROFILE\0") > 1
+    assert near(pixel(lossless(data)), lightened(183, 90, 60), 4)
+
+
 def test_a_profile_may_not_take_the_name_of_what_it_is_not() -> None:
     assert space(flat((1, 2, 3), pictures.iccp(pictures.rgb_profile("sRGB", LINEAR)))) == "ICC"
     other = pictures.rgb_profile("AdobeRGB", pictures.power(1.8))
