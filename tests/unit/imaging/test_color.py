@@ -145,6 +145,15 @@ def test_a_profile_of_gray_counts_beside_alpha_too(data: bytes) -> None:
     assert space(said) == "Gray"
 
 
+def test_gray_may_be_told_by_its_lightness() -> None:
+    # The curve of sRGB, but of lightness (CIE L*): what it says is another thing than sRGB.
+    curve = pictures.samples([to_srgb(step / 255) for step in range(256)])
+    said = pictures.iccp(pictures.gray_profile("lightness", curve, b"Lab "))
+    light = ((100 * to_srgb(200 / 255) + 16) / 116) ** 3
+    data = pictures.with_chunks(pictures.samples_png((200,), (200,), 8), said)
+    assert near(pixel(lossless(data)), [round(255 * from_srgb(light))] * 3)
+
+
 def test_gray_of_a_jpeg_may_have_a_profile_of_rgb() -> None:
     gray, profile = Image.new("L", (64, 64), 87), pictures.rgb_profile("linear", LINEAR)
     assert near(pixel(lossless(pictures.with_profile(gray, profile))), lightened(87) * 3)
