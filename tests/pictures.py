@@ -313,9 +313,9 @@ def rgb_profile(name: str, curve: bytes, colorants: tuple[tuple[float, ...], ...
     return _icc(b"mntr", b"RGB ", b"XYZ ", tags)
 
 
-def gray_profile(name: str, curve: bytes) -> bytes:
+def gray_profile(name: str, curve: bytes, connection: bytes = b"XYZ ") -> bytes:
     tags = {b"desc": _icc_text(name), b"wtpt": _icc_xyz(0.9642, 1.0, 0.8249), b"kTRC": curve}
-    return _icc(b"mntr", b"GRAY", b"XYZ ", tags)
+    return _icc(b"mntr", b"GRAY", connection, tags)
 
 
 def power(exponent: float) -> bytes:

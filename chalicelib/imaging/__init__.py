@@ -74,9 +74,10 @@ def render(data: bytes, recipe: Recipe, limits: Limits = _DEFAULT_LIMITS) -> lis
     """Every size in every format, plain and, if `recipe.mark` is set, marked as well.
 
     In the order of the recipe's sizes. Each fits its box with the proportions kept, is never
-    enlarged, stands upright, is in sRGB and carries no metadata; a size that the original does
-    not fill is made all the same, in the original's dimensions. Of animations, the first frame.
-    A picture too small for a legible mark counts as marked without bearing one.
+    enlarged, stands upright, is in sRGB and carries no metadata; what was clear stays so, but turns
+    white in a JPEG. A size that the original does not fill is made all the same, in the original's
+    dimensions. Of animations, the first frame. A picture too small for a legible mark counts as
+    marked without bearing one.
 
     Needs no `check` before it: it holds the same limits itself. Raises ImageRejectedError;
     ValueError where the mark's own image cannot be read; OSError and RuntimeError are passing

@@ -21,6 +21,9 @@ Colorants = tuple[XYZ, XYZ, XYZ]
 D50: XYZ = (0.9642, 1.0, 0.8249)
 
 _HEADER_BYTES = 128
+# Scanners, screens, printers and spaces: the classes that a picture can embed.
+_CLASSES = frozenset({b"scnr", b"mntr", b"prtr", b"spac"})
+_CONNECTIONS = frozenset({b"XYZ ", b"Lab "})
 _MOST_TAGS = 100
 _MOST_NAME = 256
 # Of a sampled curve: Little CMS reads no more either.
@@ -46,6 +49,8 @@ class Profile:
     def __init__(self, data: bytes) -> None:
         if len(data) < _HEADER_BYTES + 4 or data[36:40] != b"acsp":
             raise ValueError("this is no ICC profile")
+        if data[12:16] not in _CLASSES or data[20:24] not in _CONNECTIONS:
+            raise ValueError("this is no profile for a picture")
         self._data = data
         self.samples = data[16:20]
         """The kind of samples that it describes: `RGB `, `GRAY`, `CMYK`, …"""
@@ -54,9 +59,9 @@ class Profile:
         self._places = self._tags()
 
     @property
-    def has_tables(self) -> bool:
-        """Whether tables of colors go before its curves, or stand in their place."""
-        return any(tag in self._places for tag in _TABLES)
+    def is_shape(self) -> bool:
+        """Whether it is curves and a matrix to XYZ, and no tables go before them."""
+        return self._connection == b"XYZ " and not any(tag in self._places for tag in _TABLES)
 
     def description(self) -> str:
         """The name of the profile; empty where it has none that can be read."""
@@ -70,8 +75,6 @@ class Profile:
         try:
             if self.samples == b"GRAY":
                 return Shape((_curve(self._tag(b"kTRC")),))
-            if self._connection != b"XYZ ":
-                raise ValueError("a matrix leads to XYZ alone")
             curves = tuple(map(_curve, {self._tag(tag) for tag in (b"rTRC", b"gTRC", b"bTRC")}))
             red, green, blue = (_xyz(self._tag(tag)) for tag in (b"rXYZ", b"gXYZ", b"bXYZ"))
         except struct.error:

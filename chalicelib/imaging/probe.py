@@ -86,7 +86,7 @@ def upright(header: Header) -> tuple[int, int]:
 
 
 def color_space(header: Header) -> str:
-    """Gray and CMYK whatever their profile; otherwise the profile's name, sRGB without one."""
+    """Gray and CMYK whatever their profile; of RGB, what the profile is; see ImageInfo."""
     if header.space != "RGB":
         return header.space
     return "sRGB" if header.profile is None else profiles.name(header.profile)

@@ -107,6 +107,7 @@ def _header(findings: _Findings, end: int) -> Header:
     dimensions = findings.canvas or findings.picture
     if dimensions is None or (findings.picture is None and not findings.frames):
         raise corrupt("it has no pixel data")
+    # So libwebp and browsers judge; only a frame of an animation may be smaller.
     if not findings.animated and findings.picture not in (None, dimensions):
         raise corrupt("its picture does not fill its canvas")
     return Header(

@@ -39,7 +39,7 @@ def describes(profile: bytes, wanted: str) -> bool:
     """
     try:
         found = Profile(profile)
-        if not found.has_tables:
+        if found.is_shape:
             found.shape()
     except ValueError:
         return False
@@ -70,7 +70,7 @@ def _is_like(profile: bytes, stored: Curve, colorants: Colorants) -> bool:
     """Whether the profile is one of these colorants, or gray, and of the inverse of `stored`."""
     try:
         found = Profile(profile)
-        return not found.has_tables and _is_same(found.shape(), stored, colorants)
+        return found.is_shape and _is_same(found.shape(), stored, colorants)
     except (ArithmeticError, ValueError):
         return False
 

@@ -91,7 +91,13 @@ class ImageInfo:
 
     media_type: str
     color_space: str
-    """sRGB, AdobeRGB, Gray, CMYK, or the name of the embedded profile."""
+    """sRGB, AdobeRGB, Gray, CMYK, or another name of what the samples are.
+
+    Of RGB it is sRGB or AdobeRGB where curves and primaries are those, whatever the profile is
+    called; otherwise the profile's own name, or `ICC` where it has none. Where a PNG says it without
+    a profile: the name of its code points (`Display P3`, `BT.2020`, …), or `RGB gamma 1.00`, or
+    `RGB` where it gives primaries alone.
+    """
 
     has_alpha: bool
     frames: int

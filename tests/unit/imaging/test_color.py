@@ -93,6 +93,13 @@ def test_a_profile_is_what_its_curves_say_and_not_what_it_is_called(form: str) -
     assert near(tuple(bytes.fromhex(colors[0].hex[1:])), lightened(183, 90, 60), 4)
 
 
+def test_a_profile_of_several_segments_is_put_together() -> None:
+    curve = pictures.samples([step / 32_766 for step in range(32_767)])
+    data = pictures.with_profile(Image.new("RGB", (64, 64), (183, 90, 60)), pictures.rgb_profile("linear", curve))
+    assert data.count(b"ICC_PROFILE\0") > 1
+    assert near(pixel(lossless(data)), lightened(183, 90, 60), 4)
+
+
 def test_a_profile_may_not_take_the_name_of_what_it_is_not() -> None:
     assert space(flat((1, 2, 3), pictures.iccp(pictures.rgb_profile("sRGB", LINEAR)))) == "ICC"
     other = pictures.rgb_profile("AdobeRGB", pictures.power(1.8))
@@ -136,6 +143,15 @@ def test_a_profile_of_gray_counts_beside_alpha_too(data: bytes) -> None:
     assert (near(before, (87, 87, 87)), before[3]) == (True, found[3])
     assert pixel(lossless(said), 0.8)[3] == pixel(lossless(data), 0.8)[3]
     assert space(said) == "Gray"
+
+
+def test_gray_may_be_told_by_its_lightness() -> None:
+    # The curve of sRGB, but of lightness (CIE L*): what it says is another thing than sRGB.
+    curve = pictures.samples([to_srgb(step / 255) for step in range(256)])
+    said = pictures.iccp(pictures.gray_profile("lightness", curve, b"Lab "))
+    light = ((100 * to_srgb(200 / 255) + 16) / 116) ** 3
+    data = pictures.with_chunks(pictures.samples_png((200,), (200,), 8), said)
+    assert near(pixel(lossless(data)), [round(255 * from_srgb(light))] * 3)
 
 
 def test_gray_of_a_jpeg_may_have_a_profile_of_rgb() -> None:
