@@ -168,11 +168,12 @@ def _loaded_jpeg(picture: bytes, header: Header, target: Dimensions, formats: Co
     keep_ycc = header.is_ycc and "jpeg" in formats and header.profile is None
     ratio = min(header.width / target[0], header.height / target[1])
     scale = _averaged(ratio)
-    # Where its color will be stored at half the resolution, it is decoded at a half: reading the
-    # codes twice costs less than the smaller planes save. Those of a progressive one cost more.
+    # Where its color will be stored at half the resolution, no more of it is decoded than the
+    # target has: reading the codes twice costs less than the smaller planes save, except those of
+    # a progressive one.
     halves = header.is_ycc and scale == 1 and ratio >= 2 and all(map(encoding.halves_color, formats))
     if halves and not _is_progressive(picture):
-        luma, color = _drafted(picture, header, 1, "L"), _drafted(picture, header, 2, "YCbCr")
+        luma, color = _drafted(picture, header, 1, "L"), _drafted(picture, header, 4 if ratio >= 4 else 2, "YCbCr")
         _luma, *chroma = color.image.split()
         return Source((luma, *(color._replace(image=band) for band in chroma)), keep_ycc)
     return Source((_drafted(picture, header, scale, "YCbCr" if keep_ycc else None),), keep_ycc)
