@@ -212,7 +212,7 @@ def erase_account(user: Caller, execution: Execution) -> Answer:
 @app.route("/upload", methods=["POST"], cors=CORS)
 @required_env_vars(
     {
-        "IMAGES_TABLE": [DynamoDBOperation.PUT_ITEM],
+        "IMAGES_TABLE": [DynamoDBOperation.PUT_ITEM, DynamoDBOperation.GET_ITEM],
         "S3_INPUT_BUCKET": [S3Operation.PUT_OBJECT],
         "ALLOWED_TYPES": [],
         "MAX_FILE_SIZE": [],
@@ -225,7 +225,7 @@ def erase_account(user: Caller, execution: Execution) -> Answer:
     permission=signed_in,
     access=APIAccessType.FILE_UPLOAD,
     returns=uploads.CREATED,
-    repeatable=True,
+    repeatable=uploads.REPEAT,
 )
 def create_upload(user: Caller, data: Payload) -> Answer:
     return uploads.create(user, data)
@@ -293,7 +293,7 @@ def delete_image(user: Caller, data: Payload) -> Answer:
     access=APIAccessType.FILE_UPLOAD,
     limit=limits.Limit(60, limits.Window.MINUTE),
     returns=images.ONE,
-    repeatable=True,
+    repeatable=pipeline.REPEAT_REPROCESS,
 )
 def reprocess_image(user: Caller, data: Payload) -> Answer:
     return pipeline.reprocess(user, data["imageId"])
@@ -322,7 +322,7 @@ ANY_ACTION = frozenset({APIAccessType.ACTIONS, APIAccessType.REPORTS, APIAccessT
 @app.route("/actions/process", methods=["POST"], cors=CORS)
 @required_env_vars(
     {
-        "ACTIONS_TABLE": [DynamoDBOperation.PUT_ITEM, DynamoDBOperation.UPDATE_ITEM],
+        "ACTIONS_TABLE": [DynamoDBOperation.PUT_ITEM, DynamoDBOperation.UPDATE_ITEM, DynamoDBOperation.GET_ITEM],
         "IMAGES_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
         "USERS_TABLE": [DynamoDBOperation.UPDATE_ITEM],
         "DAILY_TABLE": [DynamoDBOperation.GET_ITEM],
@@ -343,7 +343,7 @@ ANY_ACTION = frozenset({APIAccessType.ACTIONS, APIAccessType.REPORTS, APIAccessT
     access=APIAccessType.ACTIONS,
     limit=limits.Limit(60, limits.Window.MINUTE),
     returns=processing.PROCESSED,
-    repeatable=True,
+    repeatable=processing.REPEAT,
     audited=True,
 )
 def process_file(user: Caller, data: Payload) -> Answer:
@@ -353,7 +353,7 @@ def process_file(user: Caller, data: Payload) -> Answer:
 @app.route("/actions/report", methods=["POST"], cors=CORS)
 @required_env_vars(
     {
-        "ACTIONS_TABLE": [DynamoDBOperation.PUT_ITEM, DynamoDBOperation.UPDATE_ITEM],
+        "ACTIONS_TABLE": [DynamoDBOperation.PUT_ITEM, DynamoDBOperation.UPDATE_ITEM, DynamoDBOperation.GET_ITEM],
         "USERS_TABLE": [DynamoDBOperation.UPDATE_ITEM],
         "DAILY_TABLE": [DynamoDBOperation.QUERY],
         "ACTIONS_QUEUE_URL": [SQSOperation.SEND_MESSAGE],
@@ -372,7 +372,7 @@ def process_file(user: Caller, data: Payload) -> Answer:
     access=APIAccessType.REPORTS,
     limit=limits.Limit(60, limits.Window.MINUTE),
     returns=reporting.REPORTED,
-    repeatable=True,
+    repeatable=reporting.REPEAT,
     audited=True,
 )
 def generate_report(user: Caller, data: Payload) -> Answer:
@@ -417,7 +417,7 @@ def generate_report(user: Caller, data: Payload) -> Answer:
     access=APIAccessType.EXPORTS,
     limit=limits.Limit(10, limits.Window.MINUTE),
     returns=exporting.EXPORTED,
-    repeatable=True,
+    repeatable=exporting.REPEAT,
     audited=True,
 )
 def export_data(user: Caller, data: Payload) -> Answer:
@@ -496,8 +496,26 @@ def take_callback(data: Payload, headers: Headers, body: bytes) -> Answer:
 
 
 @app.route("/keys", methods=["POST"], cors=CORS)
-@required_env_vars({"API_KEYS_TABLE": [DynamoDBOperation.PUT_ITEM, DynamoDBOperation.QUERY_INDEX]})
-@validated(api_keys.CREATE, permission=signed_in, api_schema=None, returns=api_keys.ISSUED, audited=True)
+@required_env_vars(
+    {
+        "API_KEYS_TABLE": [
+            DynamoDBOperation.PUT_ITEM,
+            DynamoDBOperation.QUERY_INDEX,
+            # Sent again, a creation replaces the secret that it made.
+            DynamoDBOperation.GET_ITEM,
+            DynamoDBOperation.UPDATE_ITEM,
+            DynamoDBOperation.DELETE_ITEM,
+        ]
+    }
+)
+@validated(
+    api_keys.CREATE,
+    permission=signed_in,
+    api_schema=None,
+    returns=api_keys.ISSUED,
+    repeatable=api_keys.REPEAT,
+    audited=True,
+)
 def create_key(user: Caller, data: Payload) -> Answer:
     return api_keys.create(user, data)
 
@@ -520,7 +538,14 @@ def list_keys(user: Caller) -> Answer:
         ]
     }
 )
-@validated(api_keys.ROTATE, permission=signed_in, api_schema=None, returns=api_keys.ISSUED, audited=True)
+@validated(
+    api_keys.ROTATE,
+    permission=signed_in,
+    api_schema=None,
+    returns=api_keys.ISSUED,
+    repeatable=api_keys.REPEAT,
+    audited=True,
+)
 def rotate_key(user: Caller, data: Payload) -> Answer:
     return api_keys.rotate(user, data)
 

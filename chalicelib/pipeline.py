@@ -14,7 +14,7 @@ from urllib.parse import unquote_plus
 
 from chalicelib import external, images, imaging
 from chalicelib.core import aws, config, log, objects
-from chalicelib.core.operations import Caller
+from chalicelib.core.operations import Caller, Repeat, naming
 from chalicelib.images import Image, Variant
 from chalicelib.imaging import ImageInfo, ImageRejectedError, Mark, Recipe, Rendition, Size
 from chalicelib.imaging.values import OUTPUTS
@@ -106,6 +106,15 @@ def reprocess(user: Caller, image_id: str) -> dict[str, Any]:
         raise images.ImageBusyError
     send_again(image)
     return {"image": images.run_again(image).shown()}
+
+
+def _reprocessed_again(user: Caller, data: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
+    """The image as it is by now, with fresh links. Raises ImageNotFoundError where it was deleted since."""
+    return {"image": images.get(user.id, data["imageId"]).shown()}
+
+
+# The payload names the image.
+REPEAT_REPROCESS = Repeat(keeps=naming(), again=_reprocessed_again)
 
 
 def start_executions(event: Mapping[str, Any]) -> None:

@@ -5,8 +5,8 @@ from typing import Any
 
 from chalicelib import images
 from chalicelib.core import aws, config, log, records
-from chalicelib.core.errors import TooLargeError, UnsupportedTypeError
-from chalicelib.core.operations import Caller
+from chalicelib.core.errors import ConflictError, TooLargeError, UnsupportedTypeError
+from chalicelib.core.operations import Caller, Repeat, naming
 from chalicelib.core.payload import TEXT, shape
 from chalicelib.images import EXTENSIONS, Image, Status
 
@@ -34,6 +34,13 @@ class FileTypeNotAllowedError(UnsupportedTypeError):
     code = "FILE_TYPE_NOT_ALLOWED"
 
 
+class AlreadyUploadedError(ConflictError):
+    code = "ALREADY_UPLOADED"
+
+    def __init__(self, image_id: str) -> None:
+        super().__init__(f"The file of this upload has arrived: see GET /images/{image_id}.")
+
+
 def create(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     """Announces an upload; the answer holds the presigned request.
 
@@ -57,9 +64,29 @@ def create(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     )
     images.create(image)
     log.info("UPLOAD_CREATED", imageId=image_id, userId=user.id, fileType=file_type, fileSize=file_size)
+    return _announced(image, data)
+
+
+def _announced_again(user: Caller, data: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
+    """The same image, with a fresh request to send its file by.
+
+    Raises:
+        ImageNotFoundError: it was deleted since, or its file did not come in time.
+        AlreadyUploadedError: its file is there; another one would be thrown away.
+    """
+    image = images.get(user.id, kept["imageId"])
+    if image.status is not Status.PENDING:
+        raise AlreadyUploadedError(image.image_id)
+    return _announced(image, data)
+
+
+REPEAT = Repeat(keeps=naming("imageId"), again=_announced_again)
+
+
+def _announced(image: Image, data: Mapping[str, Any]) -> dict[str, Any]:
     method = data.get("method", "PUT")
     request = _presigned_put(image) if method == "PUT" else _presigned_post(image)
-    return {"imageId": image_id, "fileKey": image.s3_key, "expiresIn": _expiry(), "method": method, **request}
+    return {"imageId": image.image_id, "fileKey": image.s3_key, "expiresIn": _expiry(), "method": method, **request}
 
 
 def _check_allowed(file_type: str, file_size: int | None) -> None:

@@ -22,7 +22,7 @@ from chalicelib.core.errors import (
     UnavailableError,
 )
 from chalicelib.core.limits import Limit, Standing, Strangers
-from chalicelib.core.operations import Access, Caller, Operation, Permission, checks_answers, kinds, public
+from chalicelib.core.operations import Access, Caller, Operation, Permission, Repeat, checks_answers, kinds, public
 from chalicelib.core.payload import NO_PAYLOAD, Schema
 from chalicelib.core.tracking import Execution
 
@@ -64,7 +64,7 @@ def validated(
     returns: Schema | None = None,
     validate_body: bool = True,
     limit: Limit | Strangers | None = None,
-    repeatable: bool = False,
+    repeatable: bool | Repeat = False,
     audited: bool = False,
     opens_to_overspent: bool = False,
 ) -> Callable[[View], View]:
@@ -85,7 +85,8 @@ def validated(
         validate_body: False leaves the body unread, for a router whose targets bring their own schemas.
         limit: the operation's own number of requests for each caller, beside what holds for all that they do;
             of a public operation, how strangers are counted. A public one without it is not limited.
-        repeatable: honours the header Idempotency-Key; for what gives a dict that may be stored for a day.
+        repeatable: honours the header Idempotency-Key. An answer that holds links or secrets needs a Repeat, which
+            says what of it is stored for a day, and how it is made anew.
         audited: notes each run that limit and schema let pass. What is refused to a caller (403) is noted anyway.
         opens_to_overspent: goes on where the caller's dollars are used up: to see why, and to end what spends them.
 
@@ -112,7 +113,7 @@ def validated(
             returns=returns,
             validate_body=validate_body,
             limit=limit,
-            repeatable=repeatable,
+            repeat=repeatable if isinstance(repeatable, Repeat) else (Repeat() if repeatable else None),
             audited=audited,
             opens_to_overspent=opens_to_overspent,
         )
@@ -212,20 +213,27 @@ class _Call:
         return answer
 
     def _once(self, user: Caller | None, data: Mapping[str, Any]) -> Any:
-        """The function's answer; of a request that came before under its Idempotency-Key, the answer that it got."""
-        key = self.request.headers.get(idempotency.HEADER) if self.operation.repeatable else None
-        if key is None or user is None:
+        """The function's answer; of a request that came before under its Idempotency-Key, the answer that it got.
+
+        Its links are signed anew: they live shorter than what is stored.
+        """
+        repeat = self.operation.repeat
+        key = self.request.headers.get(idempotency.HEADER)
+        if repeat is None or key is None or user is None:
             return self._run(user, data)
         scope = user.id, self.operation.name, idempotency.checked(key)
         answer, replayed = idempotency.once(
-            scope, data, lambda: self._run(user, data) or {}, self.request.lambda_context
+            scope, data, lambda: self._run(user, data) or {}, self.request.lambda_context, repeat.keeps
         )
         if replayed:
             self.replayed[idempotency.REPLAYED] = "true"
+            answer = self._checked(repeat.again(user, data, answer))
         return answer
 
     def _run(self, user: Caller | None, data: Mapping[str, Any]) -> Any:
-        answer = self.operation.run(self._offered(user, data))
+        return self._checked(self.operation.run(self._offered(user, data)))
+
+    def _checked(self, answer: Any) -> Any:
         if checks_answers():
             self.operation.check_answer(answer)
         return answer

@@ -73,6 +73,32 @@ def public(user: Caller, data: Mapping[str, Any]) -> bool:
     return True
 
 
+def _all_of(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    return answer
+
+
+def _as_kept(user: Caller, data: Mapping[str, Any], kept: Mapping[str, Any]) -> Mapping[str, Any]:
+    return kept
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """How an operation answers a request that comes again under its Idempotency-Key.
+
+    `keeps` gives what is stored of the first answer, for a day: no secret, and no link, which would live shorter.
+    `again` makes the whole answer from `(user, data, kept)`, with links that are signed anew. What it is given may be
+    all of an answer: earlier versions stored that. Without the two, an answer is stored and given back as it is.
+    """
+
+    keeps: Callable[[Mapping[str, Any]], Mapping[str, Any]] = _all_of
+    again: Callable[[Caller, Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]] = _as_kept
+
+
+def naming(*names: str) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
+    """For `Repeat.keeps`: only these parts of an answer are stored."""
+    return lambda answer: {name: answer[name] for name in names if name in answer}
+
+
 class AnswerError(Exception):
     """An operation gave what its own schema does not allow: a defect of ours."""
 
@@ -81,7 +107,7 @@ class AnswerError(Exception):
 class Operation:
     """What is declared of an operation, readable on its function as `.operation`; `view` is the function itself.
 
-    `repeatable` honours the header Idempotency-Key; `audited` has each run noted, and not its refusals alone;
+    With `repeat` it honours the header Idempotency-Key; `audited` has each run noted, and not its refusals alone;
     `opens_to_overspent` stays open to who may spend no more.
     """
 
@@ -94,7 +120,7 @@ class Operation:
     returns: Schema | None
     validate_body: bool
     limit: Limit | Strangers | None
-    repeatable: bool = False
+    repeat: Repeat | None = None
     audited: bool = False
     opens_to_overspent: bool = False
 

@@ -8,7 +8,7 @@ from chalicelib import actions, delegation, images, mailing
 from chalicelib.accounts.schemas import EMAIL
 from chalicelib.actions import Action, ActionType, Status
 from chalicelib.core.errors import ConflictError
-from chalicelib.core.operations import Caller
+from chalicelib.core.operations import Caller, Repeat, naming
 from chalicelib.core.payload import TEXT, shape
 from chalicelib.delegation import Service
 from chalicelib.exporting import contents, running
@@ -91,6 +91,14 @@ def _answer(action: Action) -> dict[str, Any]:
         "downloadUrl": action.shown()["resultUrl"],
         "status": str(action.status),
     }
+
+
+def _again(user: Caller, data: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
+    """The export as it is by now, with a fresh link."""
+    return _answer(actions.get(user.id, kept["exportId"]))
+
+
+REPEAT = Repeat(keeps=naming("exportId"), again=_again)
 
 
 def _message(action: Action, is_mailed: bool) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from chalicelib import actions, delegation, documents
 from chalicelib.actions import Action, ActionType, File
 from chalicelib.core import config, log, objects, records
-from chalicelib.core.operations import Caller
+from chalicelib.core.operations import Caller, Repeat, naming
 from chalicelib.delegation import Service
 from chalicelib.documents import Format
 from chalicelib.reporting import layout
@@ -108,3 +108,11 @@ def _answer(action: Action) -> dict[str, Any]:
         "status": str(action.status),
         "files": shown["files"],
     }
+
+
+def _again(user: Caller, data: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
+    """The report as it is by now, with fresh links."""
+    return _answer(actions.get(user.id, kept["reportId"]))
+
+
+REPEAT = Repeat(keeps=naming("reportId"), again=_again)
