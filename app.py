@@ -582,13 +582,24 @@ def list_tools(user: Caller) -> Answer:
 
 
 @app.route("/agent/{tool}", methods=["POST"], cors=CORS)
-@validated(tools.CALL, validate_body=False, permission=signed_in, access=ANY_ACCESS)
+@validated(
+    tools.CALL,
+    validate_body=False,
+    permission=signed_in,
+    access=ANY_ACCESS,
+    leads_to=lambda path, body: tools.operation_of(path["tool"]),
+)
 def call_tool(data: Payload, body: bytes, offered: Payload) -> Answer:
     return tools.call(data["tool"], parse_body(body), offered)
 
 
 @app.route("/mcp", methods=["POST"], cors=CORS)
-@validated(validate_body=False, permission=signed_in, access=ANY_ACCESS)
+@validated(
+    validate_body=False,
+    permission=signed_in,
+    access=ANY_ACCESS,
+    leads_to=lambda path, body: protocol.operation_of(body),
+)
 def mcp(headers: Headers, body: bytes, offered: Payload) -> Response:
     reply = protocol.reply(body, headers, offered)
     return answers.json(reply.status, reply.body)
@@ -645,7 +656,7 @@ def list_audit(data: Payload) -> Answer:
 
 @app.route("/health", methods=["GET"], cors=CORS)
 @required_env_vars(health.SHOWN_NEEDS)
-@validated(permission=public, returns=health.HEALTH)
+@validated(permission=public, limit=health.LIMIT, returns=health.HEALTH)
 def get_health() -> Answer:
     return health.current()
 

@@ -115,7 +115,8 @@ def _spending(usages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     runs: dict[str, list[users.Run]] = {}
     for usage in usages:
         if usage["account"] != SYSTEM_ACCOUNT:
-            whose = filter(None, (spending.USER, usage.get("api_key_id")))
+            payer = None if usage.get("keys_alone") else spending.USER
+            whose = filter(None, (payer, usage.get("api_key_id")))
             run = usage["timestamp"], dict.fromkeys(whose, usage["lambda_cost"])
             runs.setdefault(usage["account"], []).append(run)
     return [write for account, its in runs.items() for write in users.spending_more(account, its)]

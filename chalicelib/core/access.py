@@ -2,7 +2,8 @@
 
 The order is fixed: authenticate → limit → account active → settings present → API key's access → schema → permission →
 Idempotency-Key → handler → error mapping → audit → tracking. Who is unknown is counted by the source of the request
-first, and by the address that it names once the schema has found one.
+first, and by the address that it names once the schema has found one. A request that the caller's API key does not open
+counts against the key alone.
 Access fails closed: no permission named cannot be imported; anything but True, or an exception, means no.
 """
 
@@ -19,13 +20,14 @@ from chalicelib.core.errors import (
     NotAuthenticatedError,
     PermissionDeniedError,
     TooManyRequestsError,
-    UnavailableError,
 )
 from chalicelib.core.limits import Limit, Standing, Strangers
 from chalicelib.core.operations import Access, Caller, Operation, Permission, Repeat, checks_answers, kinds, public
 from chalicelib.core.payload import NO_PAYLOAD, Schema
 from chalicelib.core.tracking import Execution
 
+# The operation that a request to a router is for, from its path and body; None where there is none such.
+LeadsTo = Callable[[Mapping[str, str], bytes], Operation | None]
 Authenticate = Callable[[str], Caller]
 # Takes what was run, the source's address, and the request's id.
 Audit = Callable[[Execution, str, str], None]
@@ -67,6 +69,7 @@ def validated(
     repeatable: bool | Repeat = False,
     audited: bool = False,
     opens_to_overspent: bool = False,
+    leads_to: LeadsTo | None = None,
 ) -> Callable[[View], View]:
     """Puts a function behind authentication, schema and permission, and turns its failures into clear answers.
 
@@ -89,6 +92,8 @@ def validated(
             says what of it is stored for a day, and how it is made anew.
         audited: notes each run that limit and schema let pass. What is refused to a caller (403) is noted anyway.
         opens_to_overspent: goes on where the caller's dollars are used up: to see why, and to end what spends them.
+        leads_to: of a router, which operation a request is for, so that it is known before anything is counted
+            whether the caller's API key opens it.
 
     Raises:
         TypeError: a key is let in, and `access` does not say which; the limit counts callers where there are
@@ -116,6 +121,7 @@ def validated(
             repeat=repeatable if isinstance(repeatable, Repeat) else (Repeat() if repeatable else None),
             audited=audited,
             opens_to_overspent=opens_to_overspent,
+            leads_to=leads_to,
         )
 
         @functools.wraps(view)
@@ -156,6 +162,8 @@ def _run(operation: Operation, needs: grants.Grants, path: dict[str, str]) -> Re
             answer = answers.of(call.result())
         except Exception as error:
             answer = answers.of_failure(error, execution, request_id)
+        # What costs an unknown sender nothing must cost us no write either: its figures in the log are enough.
+        execution.recorded = execution.user is not None
         answer.headers.update({**call.rate, **call.replayed, log.CORRELATION_HEADER: log.correlation_id()})
         _audit(operation, execution, call.source, request_id)
         return answer
@@ -240,23 +248,30 @@ class _Call:
 
     def _authenticated(self) -> Caller:
         scheme, _, token = self.request.headers.get("authorization", "").partition(" ")
-        try:
-            if scheme.lower() != "bearer" or not token.strip() or _setup.authenticate is None:
-                raise NotAuthenticatedError
-            user = _setup.authenticate(token.strip())
-        except (NotAuthenticatedError, UnavailableError):
-            # What costs its sender nothing must cost us no write either; while nobody can be told from a stranger,
-            # everyone is one.
-            self.execution.recorded = False
-            raise
+        if scheme.lower() != "bearer" or not token.strip() or _setup.authenticate is None:
+            raise NotAuthenticatedError
+        user = _setup.authenticate(token.strip())
         self.execution.caller_is(user.id, user.api_key_id)
         return user
 
     def _limit(self, user: Caller) -> None:
+        if self._is_closed_to_key(user):
+            # Or whoever holds a key that opens little could use up what its owner has.
+            self.execution.is_keys_alone = True
+            self._stand(limits.of_key(user))
+            return
         if not self.operation.opens_to_overspent:
             spending.refuse_overspent(user, self.rate)
         own = self.operation.limit if isinstance(self.operation.limit, Limit) else None
         self._stand(limits.of_caller(user, self.operation.name, own))
+
+    def _is_closed_to_key(self, user: Caller) -> bool:
+        """Whether the request will be refused since the caller's API key does not open what it is for."""
+        if user.api_key_id is None:
+            return False
+        leads_to = self.operation.leads_to
+        behind = None if leads_to is None else leads_to(self.path, _bytes(self.request.raw_body))
+        return not all(each.opens_to(user) for each in (self.operation, behind) if each is not None)
 
     def _limit_source(self) -> None:
         if isinstance(self.operation.limit, Strangers):

@@ -54,11 +54,11 @@ class Limit:
 
 @dataclass(frozen=True)
 class Strangers:
-    """What limits a public operation: where a request comes from, and the address that it names in `field`."""
+    """What limits a public operation: where a request comes from, and the address that it names in `field`, if any."""
 
     per_source: str
-    per_address: str
-    field: str
+    per_address: str = ""
+    field: str = ""
 
 
 STRANGERS = Strangers("AUTH_PER_SOURCE_PER_MINUTE", "AUTH_PER_ADDRESS_PER_MINUTE", "email")
@@ -153,6 +153,22 @@ def of_caller(caller: Limited, operation: str, own: Limit | None = None, now: fl
     ]
     if own is not None:
         rules.append(_of_operation(operation, own))
+    return count(f"user#{caller.id}", rules, now)
+
+
+def of_key(caller: Limited, now: float | None = None) -> Standing:
+    """Counts a request against the caller's API key alone: of a key that is used where it opens nothing.
+
+    The key's own numbers hold, else the stage's for a user. Raises as `of_caller` does.
+    """
+    rules = [
+        Rule(
+            str(caller.api_key_id),
+            window,
+            int(caller.key_limits[name]) if name in caller.key_limits else config.integer(setting),
+        )
+        for name, (window, setting) in _OWN.items()
+    ]
     return count(f"user#{caller.id}", rules, now)
 
 

@@ -108,7 +108,7 @@ class Operation:
     """What is declared of an operation, readable on its function as `.operation`; `view` is the function itself.
 
     With `repeat` it honours the header Idempotency-Key; `audited` has each run noted, and not its refusals alone;
-    `opens_to_overspent` stays open to who may spend no more.
+    `opens_to_overspent` stays open to who may spend no more; `leads_to` says of a router which operation is meant.
     """
 
     name: str
@@ -123,6 +123,7 @@ class Operation:
     repeat: Repeat | None = None
     audited: bool = False
     opens_to_overspent: bool = False
+    leads_to: Callable[[Mapping[str, str], bytes], "Operation | None"] | None = None
 
     @property
     def opens_to_keys(self) -> bool:
@@ -146,6 +147,14 @@ class Operation:
         if not user.carries(self.access):
             raise PermissionDeniedError(f"This API key does not carry {' or '.join(sorted(self.access))}.")
         return self.api_schema
+
+    def opens_to(self, user: Caller) -> bool:
+        """Whether the caller's API key, if they came with one, opens this operation."""
+        try:
+            self.schema_for(user)
+        except PermissionDeniedError:
+            return False
+        return True
 
     def permit(self, user: Caller, data: Mapping[str, Any]) -> None:
         """Lets pass only whom the permission answers with True.
