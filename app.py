@@ -32,7 +32,7 @@ from chalicelib import (
     webhooks,
 )
 from chalicelib.accounts import schemas
-from chalicelib.core import answers, config, idempotency, limits, log, signatures, tools
+from chalicelib.core import answers, config, idempotency, limits, log, signatures, storage, tools
 from chalicelib.core import mcp as protocol
 from chalicelib.core.access import setup_validated, validated
 from chalicelib.core.grants import (
@@ -216,6 +216,7 @@ def erase_account(user: Caller, execution: Execution) -> Answer:
         "S3_INPUT_BUCKET": [S3Operation.PUT_OBJECT],
         "ALLOWED_TYPES": [],
         "MAX_FILE_SIZE": [],
+        **storage.SETTINGS,
         "LINK_EXPIRY_SECONDS": [],
     }
 )
@@ -561,7 +562,7 @@ def revoke_key(user: Caller, data: Payload) -> Answer:
 
 
 @app.route("/usage", methods=["GET"], cors=CORS)
-@required_env_vars({"DAILY_TABLE": [DynamoDBOperation.QUERY]})
+@required_env_vars({"DAILY_TABLE": [DynamoDBOperation.QUERY], **storage.SETTINGS})
 @api_tool(
     description="Your requests, their cost in dollars, and what became of your images, by day.",
     tags=["usage"],
@@ -677,6 +678,8 @@ def owner(event: Event) -> Account:
         "IMAGES_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.PUT_ITEM, DynamoDBOperation.UPDATE_ITEM],
         "SQS_QUEUE_URL": [SQSOperation.SEND_MESSAGE],
         "S3_INPUT_BUCKET": [S3Operation.DELETE_OBJECTS],
+        "SNS_TOPIC_ARN": [SNSOperation.PUBLISH],
+        "MAX_FILE_SIZE": [],
     }
 )
 @track_execution
@@ -837,7 +840,7 @@ def sweeper(event: Event, context: Any) -> Answer:
 @required_env_vars(
     {
         "DAILY_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
-        "USERS_TABLE": [DynamoDBOperation.GET_ITEM],
+        "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
     }
 )
 @track_execution(recorded=False)
@@ -882,8 +885,14 @@ def audit_entries(event: Event, context: Any) -> None:
 
 
 @app.on_sns_message(topic=config.trigger_name("SNS_TOPIC_ARN"), name="notifications")
-@required_env_vars({"USERS_TABLE": [DynamoDBOperation.GET_ITEM], "ALLOW_PRIVATE_ADDRESSES": []})
-@track_execution
+@required_env_vars(
+    {
+        "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
+        "LIMITS_TABLE": [DynamoDBOperation.UPDATE_ITEM],
+        "ALLOW_PRIVATE_ADDRESSES": [],
+    }
+)
+@track_execution(refusals=(webhooks.NotTakenError,))
 def notifications(event: Event, context: Any) -> None:
     webhooks.deliver(event)
 

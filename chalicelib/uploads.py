@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib import images
-from chalicelib.core import aws, config, log, records
-from chalicelib.core.errors import ConflictError, TooLargeError, UnsupportedTypeError
+from chalicelib.core import aws, config, log, records, storage
+from chalicelib.core.errors import ConflictError, InvalidRequestError, TooLargeError, UnsupportedTypeError
 from chalicelib.core.operations import Caller, Repeat, naming
 from chalicelib.core.payload import TEXT, shape
 from chalicelib.images import EXTENSIONS, Image, Status
@@ -15,7 +15,14 @@ CREATE = shape(
         "fileName": {"type": "string", "minLength": 1, "maxLength": 1024},
         "fileType": {"type": "string", "minLength": 1, "maxLength": 100},
     },
-    {"fileSize": {"type": "integer", "minimum": 0}, "method": {"enum": ["PUT", "POST"]}},
+    {
+        "fileSize": {"type": "integer", "minimum": 0},
+        "method": {"enum": ["PUT", "POST"]},
+        "singleUse": {
+            "type": "boolean",
+            "description": "of a PUT: S3 takes the file once; a 412 after an attempt of one's own means 'sent'",
+        },
+    },
 )
 _FIELDS = {"type": "object", "additionalProperties": TEXT}
 CREATED = shape(
@@ -46,9 +53,13 @@ def create(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises:
         FileTypeNotAllowedError, FileTooLargeError: the platform does not take such a file.
+        StorageLimitError: the user keeps as much as they may, or would with this file.
+        InvalidRequestError: a form cannot be of single use.
     """
+    _check_single_use(data)
     file_type, file_size = data["fileType"].lower(), data.get("fileSize")
     _check_allowed(file_type, file_size)
+    storage.refuse_full(user, file_size or 0)
     image_id = records.new_id("img")
     image = Image(
         user_id=user.id,
@@ -85,8 +96,15 @@ REPEAT = Repeat(keeps=naming("imageId"), again=_announced_again)
 
 def _announced(image: Image, data: Mapping[str, Any]) -> dict[str, Any]:
     method = data.get("method", "PUT")
-    request = _presigned_put(image) if method == "PUT" else _presigned_post(image)
+    is_single_use = data.get("singleUse", False)
+    request = _presigned_put(image, is_single_use) if method == "PUT" else _presigned_post(image)
     return {"imageId": image.image_id, "fileKey": image.s3_key, "expiresIn": _expiry(), "method": method, **request}
+
+
+def _check_single_use(data: Mapping[str, Any]) -> None:
+    # S3 knows no such condition of a form (Amazon S3, "POST policy").
+    if data.get("singleUse") and data.get("method") == "POST":
+        raise InvalidRequestError(details=[{"field": "singleUse", "message": "is for the method PUT alone"}])
 
 
 def _check_allowed(file_type: str, file_size: int | None) -> None:
@@ -102,7 +120,7 @@ def _expiry() -> int:
     return min(config.integer("LINK_EXPIRY_SECONDS"), _LONGEST_EXPIRY_SECONDS)
 
 
-def _presigned_put(image: Image) -> dict[str, Any]:
+def _presigned_put(image: Image, is_single_use: bool) -> dict[str, Any]:
     """S3 holds the client to each header that is signed, so a size that was announced is signed as well."""
     params: dict[str, Any] = {
         "Bucket": config.get("S3_INPUT_BUCKET"),
@@ -113,6 +131,8 @@ def _presigned_put(image: Image) -> dict[str, Any]:
     if image.file_size is not None:
         params["ContentLength"] = image.file_size
         headers["Content-Length"] = str(image.file_size)
+    if is_single_use:
+        params["IfNoneMatch"] = headers["If-None-Match"] = "*"
     url = aws.client("s3").generate_presigned_url("put_object", Params=params, ExpiresIn=_expiry())
     return {"uploadUrl": url, "headers": headers}
 

@@ -71,7 +71,19 @@ PROFILE = shape(
                 "preferences": {"type": "object"},
                 "createdAt": TEXT,
             },
-            {"webhookSecret": TEXT},
+            {
+                "webhookSecret": TEXT,
+                "webhook": shape(
+                    {
+                        "lastError": {
+                            "anyOf": [
+                                {"type": "null"},
+                                shape({"at": TEXT, "message": TEXT, "status": {"type": ["integer", "null"]}}),
+                            ]
+                        }
+                    }
+                ),
+            },
         )
     }
 )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
-from chalicelib.core import config, grants, spending
+from chalicelib.core import config, grants, spending, storage
 from chalicelib.core.errors import UnavailableError
 from chalicelib.core.grants import DynamoDBOperation, required_env_vars
 from chalicelib.core.table import Table
@@ -77,11 +77,16 @@ SCHEMA: dict[str, Any] = {
     },
     "additionalProperties": False,
 }
+# A user's own; an API key has no files of its own.
+OF_USER: dict[str, Any] = {
+    **SCHEMA,
+    "properties": {**SCHEMA["properties"], storage.OWN: {"type": "integer", "minimum": 0, "maximum": 10**15}},
+}
 
 
 def read(stored: Mapping[str, Any] | None) -> dict[str, float]:
     """The `limits` of a user's row or a key's record as plain numbers; empty where there are none."""
-    return {name: _plain(stored[name]) for name in SCHEMA["properties"] if name in stored} if stored else {}
+    return {name: _plain(stored[name]) for name in OF_USER["properties"] if name in stored} if stored else {}
 
 
 def _plain(number: Any) -> float:

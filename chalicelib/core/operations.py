@@ -42,7 +42,8 @@ def kinds(access: Access | None) -> frozenset[APIAccessType]:
 class Caller:
     """Who calls, as `authenticate` found them: the user's id, and what decides about rights and limits.
 
-    `limits` are the user's own, `key_limits` those of the API key; `spent` holds both's dollars. Who is not
+    `limits` are the user's own, `key_limits` those of the API key; `spent` holds both's dollars, `stored_bytes` is what
+    the user's images take. Who is not
     `is_active` is counted and written down as everybody, and refused all.
     """
 
@@ -55,6 +56,7 @@ class Caller:
     claims: Mapping[str, Any] = field(default_factory=dict)
     limits: Mapping[str, float] = field(default_factory=dict)
     spent: Spent = field(default_factory=dict)
+    stored_bytes: int = 0
     api_key_id: str | None = None
     access_types: frozenset[APIAccessType] = frozenset()
     key_limits: Mapping[str, float] = field(default_factory=dict)

@@ -98,7 +98,7 @@ class Table:
         removed = [*remove, *(name for name, value in change.items() if value is None)]
         names = {f"#u{i}": name for i, name in enumerate([*kept, *removed])}
         values = {f":u{i}": value for i, value in enumerate(kept.values())}
-        expression = "SET " + ", ".join(f"#u{i} = :u{i}" for i in range(len(kept)))
+        expression = "SET " + ", ".join(f"#u{i} = :u{i}" for i in range(len(kept))) if kept else ""
         if removed:
             expression += " REMOVE " + ", ".join(f"#u{i}" for i in range(len(kept), len(names)))
         if add:
@@ -106,13 +106,14 @@ class Table:
             values |= {f":a{i}": value for i, value in enumerate(add.values())}
             expression += " ADD " + ", ".join(f"#a{i} :a{i}" for i in range(len(add)))
         condition = {} if when is None else {"ConditionExpression": when}
+        if values:
+            condition["ExpressionAttributeValues"] = values
         answer = self._conditional(
             "update_item",
             Key=self.key(partition, sort),
             **condition,
             UpdateExpression=expression,
             ExpressionAttributeNames=names,
-            ExpressionAttributeValues=values,
             ReturnValues="ALL_NEW",
         )
         item: Item = answer["Attributes"]

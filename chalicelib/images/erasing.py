@@ -59,7 +59,17 @@ def _bury(user_id: str, image_id: str, when: Any = _THERE, note: Mapping[str, An
     expires = datetime.now(UTC) + timedelta(days=_TOMBSTONE_DAYS)
     told = (
         *("fileName", "fileType", "fileSize", "s3Key", "objectVersion", "apiKeyId", "metadata", "placeholder"),
-        *("variants", "reason", "recipe", "startedAt", "uploadedAt", "processedAt", "lastActionAt", "redriven"),
+        *(
+            "variants",
+            "reason",
+            "recipe",
+            "startedAt",
+            "uploadedAt",
+            "processedAt",
+            "lastActionAt",
+            "redriven",
+            "originalGone",
+        ),
     )
     try:
         IMAGES.update(
