@@ -139,7 +139,8 @@ def own_anchor(user_id: str, key_id: str) -> Anchor:
     replaced = KEYS.get(item["previous"]) if "previous" in item else None
     if replaced is not None:
         in_grace.append(InGrace(replaced["keyHash"], replaced["graceEnd"]))
-    return Anchor(item["keyHash"], item["current"], item.get("issued", item["current"]), tuple(in_grace))
+    current_hash: str = item["current"]
+    return Anchor(item["keyHash"], current_hash, str(item.get("issued", current_hash)), tuple(in_grace))
 
 
 def _anchor(user_id: str, key_id: str) -> str:

@@ -45,7 +45,6 @@ def profile(user: User) -> Table:
         Column("role", "Role"),
         Column("canExportData", "May export"),
         Column("preferences", "Preferences"),
-        Column("webhook", "Webhook"),
         Column("limits", "Limits"),
         Column("createdAt", "Created", "time"),
     )

@@ -30,7 +30,12 @@ def today(world: World) -> list[tuple[str, str, dict[str, Any]]]:
 
 def published(message: str) -> dict[str, Any]:
     """The event of a message, as a topic brings it."""
-    told = {"MessageId": secrets.token_hex(8), "Subject": None, "Message": message, "MessageAttributes": {}}
+    told: dict[str, Any] = {
+        "MessageId": secrets.token_hex(8),
+        "Subject": None,
+        "Message": message,
+        "MessageAttributes": {},
+    }
     return {"Records": [{"EventSource": "aws:sns", "Sns": told}]}
 
 
