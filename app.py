@@ -33,7 +33,7 @@ from chalicelib import (
     webhooks,
 )
 from chalicelib.accounts import schemas
-from chalicelib.core import answers, config, guesses, idempotency, limits, log, signatures, tools
+from chalicelib.core import answers, config, guesses, idempotency, limits, log, signatures, storage, tools
 from chalicelib.core import mcp as protocol
 from chalicelib.core.access import setup_validated, validated
 from chalicelib.core.grants import (
@@ -236,10 +236,11 @@ def erase_account(user: Caller, execution: Execution) -> Answer:
 @app.route("/upload", methods=["POST"], cors=CORS)
 @required_env_vars(
     {
-        "IMAGES_TABLE": [DynamoDBOperation.PUT_ITEM],
+        "IMAGES_TABLE": [DynamoDBOperation.PUT_ITEM, DynamoDBOperation.GET_ITEM],
         "S3_INPUT_BUCKET": [S3Operation.PUT_OBJECT],
         "ALLOWED_TYPES": [],
         "MAX_FILE_SIZE": [],
+        **storage.SETTINGS,
         "LINK_EXPIRY_SECONDS": [],
     }
 )
@@ -249,7 +250,7 @@ def erase_account(user: Caller, execution: Execution) -> Answer:
     permission=signed_in,
     access=APIAccessType.FILE_UPLOAD,
     returns=uploads.CREATED,
-    repeatable=True,
+    repeatable=uploads.REPEAT,
 )
 def create_upload(user: Caller, data: Payload) -> Answer:
     return uploads.create(user, data)
@@ -317,7 +318,7 @@ def delete_image(user: Caller, data: Payload) -> Answer:
     access=APIAccessType.FILE_UPLOAD,
     limit=limits.Limit(60, limits.Window.MINUTE),
     returns=images.ONE,
-    repeatable=True,
+    repeatable=pipeline.REPEAT_REPROCESS,
 )
 def reprocess_image(user: Caller, data: Payload) -> Answer:
     return pipeline.reprocess(user, data["imageId"])
@@ -346,7 +347,7 @@ ANY_ACTION = frozenset({APIAccessType.ACTIONS, APIAccessType.REPORTS, APIAccessT
 @app.route("/actions/process", methods=["POST"], cors=CORS)
 @required_env_vars(
     {
-        "ACTIONS_TABLE": [DynamoDBOperation.PUT_ITEM, DynamoDBOperation.UPDATE_ITEM],
+        "ACTIONS_TABLE": [DynamoDBOperation.PUT_ITEM, DynamoDBOperation.UPDATE_ITEM, DynamoDBOperation.GET_ITEM],
         "IMAGES_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
         "USERS_TABLE": [DynamoDBOperation.UPDATE_ITEM],
         "DAILY_TABLE": [DynamoDBOperation.GET_ITEM],
@@ -367,7 +368,7 @@ ANY_ACTION = frozenset({APIAccessType.ACTIONS, APIAccessType.REPORTS, APIAccessT
     access=APIAccessType.ACTIONS,
     limit=limits.Limit(60, limits.Window.MINUTE),
     returns=processing.PROCESSED,
-    repeatable=True,
+    repeatable=processing.REPEAT,
     audited=True,
 )
 def process_file(user: Caller, data: Payload) -> Answer:
@@ -377,7 +378,7 @@ def process_file(user: Caller, data: Payload) -> Answer:
 @app.route("/actions/report", methods=["POST"], cors=CORS)
 @required_env_vars(
     {
-        "ACTIONS_TABLE": [DynamoDBOperation.PUT_ITEM, DynamoDBOperation.UPDATE_ITEM],
+        "ACTIONS_TABLE": [DynamoDBOperation.PUT_ITEM, DynamoDBOperation.UPDATE_ITEM, DynamoDBOperation.GET_ITEM],
         "USERS_TABLE": [DynamoDBOperation.UPDATE_ITEM],
         "DAILY_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.QUERY],
         "ACTIONS_QUEUE_URL": [SQSOperation.SEND_MESSAGE],
@@ -396,7 +397,7 @@ def process_file(user: Caller, data: Payload) -> Answer:
     access=APIAccessType.REPORTS,
     limit=limits.Limit(60, limits.Window.MINUTE),
     returns=reporting.REPORTED,
-    repeatable=True,
+    repeatable=reporting.REPEAT,
     audited=True,
 )
 def generate_report(user: Caller, data: Payload) -> Answer:
@@ -442,7 +443,7 @@ def generate_report(user: Caller, data: Payload) -> Answer:
     access=APIAccessType.EXPORTS,
     limit=limits.Limit(10, limits.Window.MINUTE),
     returns=exporting.EXPORTED,
-    repeatable=True,
+    repeatable=exporting.REPEAT,
     audited=True,
 )
 def export_data(user: Caller, data: Payload) -> Answer:
@@ -521,8 +522,26 @@ def take_callback(data: Payload, headers: Headers, body: bytes) -> Answer:
 
 
 @app.route("/keys", methods=["POST"], cors=CORS)
-@required_env_vars({"API_KEYS_TABLE": [DynamoDBOperation.PUT_ITEM, DynamoDBOperation.QUERY_INDEX]})
-@validated(api_keys.CREATE, permission=signed_in, api_schema=None, returns=api_keys.ISSUED, audited=True)
+@required_env_vars(
+    {
+        "API_KEYS_TABLE": [
+            DynamoDBOperation.PUT_ITEM,
+            DynamoDBOperation.QUERY_INDEX,
+            # Sent again, a creation replaces the secret that it made.
+            DynamoDBOperation.GET_ITEM,
+            DynamoDBOperation.UPDATE_ITEM,
+            DynamoDBOperation.DELETE_ITEM,
+        ]
+    }
+)
+@validated(
+    api_keys.CREATE,
+    permission=signed_in,
+    api_schema=None,
+    returns=api_keys.ISSUED,
+    repeatable=api_keys.REPEAT,
+    audited=True,
+)
 def create_key(user: Caller, data: Payload) -> Answer:
     return api_keys.create(user, data)
 
@@ -545,7 +564,14 @@ def list_keys(user: Caller) -> Answer:
         ]
     }
 )
-@validated(api_keys.ROTATE, permission=signed_in, api_schema=None, returns=api_keys.ISSUED, audited=True)
+@validated(
+    api_keys.ROTATE,
+    permission=signed_in,
+    api_schema=None,
+    returns=api_keys.ISSUED,
+    repeatable=api_keys.REPEAT,
+    audited=True,
+)
 def rotate_key(user: Caller, data: Payload) -> Answer:
     return api_keys.rotate(user, data)
 
@@ -561,7 +587,7 @@ def revoke_key(user: Caller, data: Payload) -> Answer:
 
 
 @app.route("/usage", methods=["GET"], cors=CORS)
-@required_env_vars({"DAILY_TABLE": [DynamoDBOperation.QUERY]})
+@required_env_vars({"DAILY_TABLE": [DynamoDBOperation.QUERY], **storage.SETTINGS})
 @api_tool(
     description="Your requests, their cost in dollars, and what became of your images, by day.",
     tags=["usage"],
@@ -582,13 +608,24 @@ def list_tools(user: Caller) -> Answer:
 
 
 @app.route("/agent/{tool}", methods=["POST"], cors=CORS)
-@validated(tools.CALL, validate_body=False, permission=signed_in, access=ANY_ACCESS)
+@validated(
+    tools.CALL,
+    validate_body=False,
+    permission=signed_in,
+    access=ANY_ACCESS,
+    leads_to=lambda path, body: tools.operation_of(path["tool"]),
+)
 def call_tool(data: Payload, body: bytes, offered: Payload) -> Answer:
     return tools.call(data["tool"], parse_body(body), offered)
 
 
 @app.route("/mcp", methods=["POST"], cors=CORS)
-@validated(validate_body=False, permission=signed_in, access=ANY_ACCESS)
+@validated(
+    validate_body=False,
+    permission=signed_in,
+    access=ANY_ACCESS,
+    leads_to=lambda path, body: protocol.operation_of(body),
+)
 def mcp(headers: Headers, body: bytes, offered: Payload) -> Response:
     reply = protocol.reply(body, headers, offered)
     return answers.json(reply.status, reply.body)
@@ -645,7 +682,7 @@ def list_audit(data: Payload) -> Answer:
 
 @app.route("/health", methods=["GET"], cors=CORS)
 @required_env_vars(health.SHOWN_NEEDS)
-@validated(permission=public, returns=health.HEALTH)
+@validated(permission=public, limit=health.LIMIT, returns=health.HEALTH)
 def get_health() -> Answer:
     return health.current()
 
@@ -666,6 +703,8 @@ def owner(event: Event) -> Account:
         "IMAGES_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.PUT_ITEM, DynamoDBOperation.UPDATE_ITEM],
         "SQS_QUEUE_URL": [SQSOperation.SEND_MESSAGE],
         "S3_INPUT_BUCKET": [S3Operation.DELETE_OBJECTS],
+        "SNS_TOPIC_ARN": [SNSOperation.PUBLISH],
+        "MAX_FILE_SIZE": [],
     }
 )
 @track_execution
@@ -826,7 +865,7 @@ def sweeper(event: Event, context: Any) -> Answer:
 @required_env_vars(
     {
         "DAILY_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
-        "USERS_TABLE": [DynamoDBOperation.GET_ITEM],
+        "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
     }
 )
 @track_execution(recorded=False)
@@ -871,8 +910,14 @@ def audit_entries(event: Event, context: Any) -> None:
 
 
 @app.on_sns_message(topic=config.trigger_name("SNS_TOPIC_ARN"), name="notifications")
-@required_env_vars({"USERS_TABLE": [DynamoDBOperation.GET_ITEM], "ALLOW_PRIVATE_ADDRESSES": []})
-@track_execution
+@required_env_vars(
+    {
+        "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
+        "LIMITS_TABLE": [DynamoDBOperation.UPDATE_ITEM],
+        "ALLOW_PRIVATE_ADDRESSES": [],
+    }
+)
+@track_execution(refusals=(webhooks.NotTakenError,))
 def notifications(event: Event, context: Any) -> None:
     webhooks.deliver(event)
 

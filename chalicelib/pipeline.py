@@ -14,8 +14,8 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from chalicelib import external, images, imaging
-from chalicelib.core import aws, config, log, objects
-from chalicelib.core.operations import Caller
+from chalicelib.core import aws, config, log, objects, records
+from chalicelib.core.operations import Caller, Repeat, naming
 from chalicelib.images import Image, Variant
 from chalicelib.imaging import ImageInfo, ImageRejectedError, Mark, Recipe, Rendition, Size
 from chalicelib.imaging.values import OUTPUTS, POSITIONS
@@ -45,17 +45,30 @@ def enqueue_uploads(event: Mapping[str, Any]) -> None:
 def take_upload(key: str, size: int, version: str | None) -> bool:
     """Queues an object that was uploaded, of `size` bytes; False where nothing is to be done with it.
 
-    What no image will ever use is removed.
+    What no image will ever use is removed, and so is what is larger than MAX_FILE_SIZE: its image ends as FAILED.
     """
     image = images.uploaded(key, size, version)
     if image is not None:
         with log.following(image.correlation_id):
-            _enqueue(image.message())
+            if size > config.integer("MAX_FILE_SIZE"):
+                _refuse(image, str(images.too_large(size)))
+            else:
+                _enqueue(image.message())
         return True
     log.info("UPLOAD_IGNORED", s3Key=key)
     if version is not None and images.is_left_over(key, version):
         objects.discard(config.get("S3_INPUT_BUCKET"), [{"Key": key, "VersionId": version}])
     return False
+
+
+def _refuse(image: Image, reason: str) -> None:
+    """Removes the file and ends its image. In this order: cut off in between, the same event does it again."""
+    version = image.object_version or "null"
+    objects.discard(config.get("S3_INPUT_BUCKET"), [{"Key": image.s3_key, "VersionId": version}])
+    failed = images.give_up(image, reason, records.now(), original_gone=True)
+    if failed is not None:
+        log.info("UPLOAD_REFUSED", imageId=image.image_id, userId=image.user_id, reason=reason)
+        announce_failure(failed)
 
 
 def send_on(image: Image) -> None:
@@ -101,12 +114,24 @@ def reprocess(user: Caller, image_id: str) -> dict[str, Any]:
 
     Raises:
         ImageNotFoundError, ImageBusyError: there is none, or it is not finished.
+        OriginalGoneError: there is no file to make the variants of.
     """
     image = images.get(user.id, image_id)
+    if image.original_gone:
+        raise images.OriginalGoneError
     if not image.is_finished:
         raise images.ImageBusyError
     send_again(image)
     return {"image": images.run_again(image).shown()}
+
+
+def _reprocessed_again(user: Caller, data: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
+    """The image as it is by now, with fresh links. Raises ImageNotFoundError where it was deleted since."""
+    return {"image": images.get(user.id, data["imageId"]).shown()}
+
+
+# The payload names the image.
+REPEAT_REPROCESS = Repeat(keeps=naming(), again=_reprocessed_again)
 
 
 def start_executions(event: Mapping[str, Any]) -> None:

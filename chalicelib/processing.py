@@ -8,7 +8,7 @@ from chalicelib import actions, delegation, estimates, images, imaging
 from chalicelib.actions import Action, ActionType, File
 from chalicelib.core import config, objects, records
 from chalicelib.core.errors import ConflictError, InvalidRequestError
-from chalicelib.core.operations import Caller
+from chalicelib.core.operations import Caller, Repeat, naming
 from chalicelib.core.payload import TEXT, shape
 from chalicelib.delegation import Service
 from chalicelib.images import Image
@@ -211,3 +211,12 @@ def _answer(action: Action, estimated: str | None = None) -> dict[str, Any]:
         "resultUrl": shown["resultUrl"],
         "result": shown["result"],
     }
+
+
+def _again(user: Caller, data: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
+    """The action as it is by now, with a fresh link."""
+    action = actions.get(user.id, kept["jobId"])
+    return _answer(action, kept.get("estimatedTime") if action.status is actions.Status.PENDING else None)
+
+
+REPEAT = Repeat(keeps=naming("jobId", "estimatedTime"), again=_again)

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from chalicelib import images, pipeline, rounds
 from chalicelib.core import config, grants, objects, records
-from chalicelib.core.grants import DynamoDBOperation, S3Operation, SQSOperation
+from chalicelib.core.grants import DynamoDBOperation, S3Operation, SNSOperation, SQSOperation
 from chalicelib.core.table import Attr, ConditionFailedError, Item, transact
 from chalicelib.images import Image, Status
 from chalicelib.rounds import Round
@@ -33,6 +33,8 @@ CLEAN_UP_NEEDS: grants.Grants = grants.merge(
         ],
         "S3_INPUT_BUCKET": [S3Operation.LIST_OBJECT_VERSIONS, S3Operation.DELETE_OBJECTS],
         "SQS_QUEUE_URL": [SQSOperation.SEND_MESSAGE],
+        "SNS_TOPIC_ARN": [SNSOperation.PUBLISH],
+        "MAX_FILE_SIZE": [],
         "KEEP_RECORDS_DAYS": [],
         "LINK_EXPIRY_SECONDS": [],
     },

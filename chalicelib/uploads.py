@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib import images
-from chalicelib.core import aws, config, log, objects, records
-from chalicelib.core.errors import TooLargeError, UnsupportedTypeError
-from chalicelib.core.operations import Caller
+from chalicelib.core import aws, config, log, objects, records, storage
+from chalicelib.core.errors import ConflictError, InvalidRequestError, TooLargeError, UnsupportedTypeError
+from chalicelib.core.operations import Caller, Repeat, naming
 from chalicelib.core.payload import TEXT, shape
 from chalicelib.images import EXTENSIONS, Image, Status
 from chalicelib.imaging.probe import normalized
@@ -16,7 +16,14 @@ CREATE = shape(
         "fileName": {"type": "string", "minLength": 1, "maxLength": 1024},
         "fileType": {"type": "string", "minLength": 1, "maxLength": 100},
     },
-    {"fileSize": {"type": "integer", "minimum": 0}, "method": {"enum": ["PUT", "POST"]}},
+    {
+        "fileSize": {"type": "integer", "minimum": 0},
+        "method": {"enum": ["PUT", "POST"]},
+        "singleUse": {
+            "type": "boolean",
+            "description": "of a PUT: S3 takes the file once; a 412 after an attempt of one's own means 'sent'",
+        },
+    },
 )
 _FIELDS = {"type": "object", "additionalProperties": TEXT}
 CREATED = shape(
@@ -33,14 +40,25 @@ class FileTypeNotAllowedError(UnsupportedTypeError):
     code = "FILE_TYPE_NOT_ALLOWED"
 
 
+class AlreadyUploadedError(ConflictError):
+    code = "ALREADY_UPLOADED"
+
+    def __init__(self, image_id: str) -> None:
+        super().__init__(f"The file of this upload has arrived: see GET /images/{image_id}.")
+
+
 def create(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     """Announces an upload; the answer holds the presigned request.
 
     Raises:
         FileTypeNotAllowedError, FileTooLargeError: the platform does not take such a file.
+        StorageLimitError: the user keeps as much as they may, or would with this file.
+        InvalidRequestError: a form cannot be of single use.
     """
+    _check_single_use(data)
     file_type, file_size = normalized(data["fileType"]), data.get("fileSize")
     _check_allowed(file_type, file_size)
+    storage.refuse_full(user, file_size or 0)
     image_id = records.new_id("img")
     image = Image(
         user_id=user.id,
@@ -56,15 +74,42 @@ def create(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     )
     images.create(image)
     log.info("UPLOAD_CREATED", imageId=image_id, userId=user.id, fileType=file_type, fileSize=file_size)
+    return _announced(image, data)
+
+
+def _announced_again(user: Caller, data: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
+    """The same image, with a fresh request to send its file by.
+
+    Raises:
+        ImageNotFoundError: it was deleted since, or its file did not come in time.
+        AlreadyUploadedError: its file is there; another one would be thrown away.
+    """
+    image = images.get(user.id, kept["imageId"])
+    if image.status is not Status.PENDING:
+        raise AlreadyUploadedError(image.image_id)
+    return _announced(image, data)
+
+
+REPEAT = Repeat(keeps=naming("imageId"), again=_announced_again)
+
+
+def _announced(image: Image, data: Mapping[str, Any]) -> dict[str, Any]:
     method = data.get("method", "PUT")
-    request = _presigned_put(image) if method == "PUT" else _presigned_post(image)
+    is_single_use = data.get("singleUse", False)
+    request = _presigned_put(image, is_single_use) if method == "PUT" else _presigned_post(image)
     return {
-        "imageId": image_id,
+        "imageId": image.image_id,
         "fileKey": image.s3_key,
         "expiresIn": objects.link_seconds(),
         "method": method,
         **request,
     }
+
+
+def _check_single_use(data: Mapping[str, Any]) -> None:
+    # S3 knows no such condition of a form (Amazon S3, "POST policy").
+    if data.get("singleUse") and data.get("method") == "POST":
+        raise InvalidRequestError(details=[{"field": "singleUse", "message": "is for the method PUT alone"}])
 
 
 def _check_allowed(file_type: str, file_size: int | None) -> None:
@@ -76,7 +121,7 @@ def _check_allowed(file_type: str, file_size: int | None) -> None:
         raise FileTooLargeError(f"The file has {file_size} bytes; at most {largest} are accepted.")
 
 
-def _presigned_put(image: Image) -> dict[str, Any]:
+def _presigned_put(image: Image, is_single_use: bool) -> dict[str, Any]:
     """S3 holds the client to each header that is signed, so a size that was announced is signed as well."""
     params: dict[str, Any] = {
         "Bucket": config.get("S3_INPUT_BUCKET"),
@@ -87,6 +132,8 @@ def _presigned_put(image: Image) -> dict[str, Any]:
     if image.file_size is not None:
         params["ContentLength"] = image.file_size
         headers["Content-Length"] = str(image.file_size)
+    if is_single_use:
+        params["IfNoneMatch"] = headers["If-None-Match"] = "*"
     url = aws.client("s3").generate_presigned_url("put_object", Params=params, ExpiresIn=objects.link_seconds())
     return {"uploadUrl": url, "headers": headers}
 

@@ -4,8 +4,8 @@ from collections.abc import Container, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from chalicelib import daily, users
-from chalicelib.core import aws, records, spending
+from chalicelib import daily, user_notes, users
+from chalicelib.core import aws, records, spending, storage
 from chalicelib.core.errors import InvalidRequestError
 from chalicelib.core.operations import Caller
 from chalicelib.core.payload import CURSOR, DATE, TEXT, page_of, shape
@@ -58,7 +58,8 @@ SUMMARY = shape(
         "byDay": _sums_by("day"),
         "byOperation": _sums_by("operation"),
         "byKey": _sums_by("keyId"),
-    }
+    },
+    {"storage": shape({"bytes": {"type": "integer"}, "limit": {"type": "integer"}})},
 )
 USERS_DAYS = page_of(shape({"day": DATE, "userId": TEXT, **_SUMS}))
 EITHER = {"type": "object", "anyOf": [SUMMARY, USERS_DAYS]}
@@ -120,21 +121,26 @@ def _of_kind(kind: str) -> tuple[str, str]:
 
 def _spending(usages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The writes that add the runs' dollars to each user's row."""
-    runs: dict[str, list[users.Run]] = {}
+    runs: dict[str, list[user_notes.Run]] = {}
     for usage in usages:
         if usage["account"] != SYSTEM_ACCOUNT:
-            whose = filter(None, (spending.USER, usage.get("api_key_id")))
+            payer = None if usage.get("keys_alone") else spending.USER
+            whose = filter(None, (payer, usage.get("api_key_id")))
             run = usage["timestamp"], dict.fromkeys(whose, usage["lambda_cost"])
             runs.setdefault(usage["account"], []).append(run)
-    return [write for account, its in runs.items() for write in users.spending_more(account, its)]
+    return [write for account, its in runs.items() for write in user_notes.spending_more(account, its)]
 
 
 # ------------------------------------------------------------------------------------- reading
 
 
 def own(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
-    """The caller's usage and cost of a period, by day, operation and API key; and what became of their images."""
-    return summary(user.id, *period(data))
+    """The caller's usage and cost of a period, by day, operation and API key; and what became of their images.
+
+    `storage` is what the images take now, and how much that may be, in bytes.
+    """
+    kept = {"bytes": user.stored_bytes, "limit": storage.limit_of(user)}
+    return {**summary(user.id, *period(data)), "storage": kept}
 
 
 def of_all(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,13 +1,12 @@
 """The users' rows: who may act, in which role, and what they prefer. Owns USERS_TABLE."""
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Self
 
-from chalicelib.core import limits, log, records, spending
+from chalicelib.core import limits, log, records
 from chalicelib.core.errors import ConflictError, NotFoundError
 from chalicelib.core.operations import Caller, refusal_of
 from chalicelib.core.payload import CURSOR, TEXT, page_of, shape
@@ -19,9 +18,6 @@ from chalicelib.permissions import is_admin
 USERS = Table("USERS_TABLE", "userId")
 BY_ROLE = Table("USERS_TABLE", "role", "userId", index="by-role")
 BY_EMAIL = Table("USERS_TABLE", "email", "userId", index="by-email")
-
-# When a run began, and its dollars: the user's (`user`) and, by its id, the API key's.
-Run = tuple[str, Mapping[str, Decimal]]
 
 MAX_PAGE = 100
 DEFAULT_PAGE = 20
@@ -46,7 +42,7 @@ LIST = shape(
 CHANGE_RIGHTS = {
     **shape(
         {"userId": {"type": "string", "minLength": 1, "maxLength": 100}},
-        {"role": _ROLE, "isActive": _FLAG, "canExportData": _FLAG, "limits": limits.SCHEMA},
+        {"role": _ROLE, "isActive": _FLAG, "canExportData": _FLAG, "limits": limits.OF_USER},
     ),
     "minProperties": 2,
 }
@@ -75,8 +71,9 @@ class UserNotFoundError(NotFoundError):
 class User:
     """One person's row. Times are ISO 8601 UTC; `tokens_valid_from` is in epoch seconds, as tokens' `iat` is.
 
-    `limits` holds the user's own numbers of requests and dollars; what it does not name is the stage's.
-    `spent` holds the dollars that the user's and their keys' runs cost, by window.
+    `limits` holds the user's own numbers of requests, dollars and bytes; what it does not name is the stage's.
+    `spent` holds the dollars that the user's and their keys' runs cost, by window; `stored_bytes` is what their images
+    take. `webhook_error` is why the webhook did not take the last notification: `{at, message, status}`.
     """
 
     id: str
@@ -87,8 +84,10 @@ class User:
     can_export_data: bool = False
     limits: Mapping[str, float] = field(default_factory=dict)
     spent: Spent = field(default_factory=dict)
+    stored_bytes: int = 0
     preferences: Mapping[str, Any] = field(default_factory=dict)
     webhook_secret: str | None = None
+    webhook_error: Mapping[str, Any] | None = None
     tokens_valid_from: int = 0
     created_at: str = ""
     last_action_at: str | None = None
@@ -104,8 +103,10 @@ class User:
             can_export_data=item.get("canExportData") is True,
             limits=limits.read(item.get("limits")),
             spent=item.get("spent", {}),
+            stored_bytes=int(item.get("storedBytes", 0)),
             preferences=item.get("preferences", {}),
             webhook_secret=item.get("webhookSecret"),
+            webhook_error=item.get("webhookError"),
             tokens_valid_from=int(item.get("tokensValidFrom", 0)),
             created_at=item["createdAt"],
             last_action_at=item.get("lastActionAt"),
@@ -137,6 +138,7 @@ class User:
             can_export_data=self.can_export_data,
             limits=self.limits,
             spent=self.spent,
+            stored_bytes=self.stored_bytes,
         )
 
     def profile(self) -> dict[str, Any]:
@@ -151,7 +153,15 @@ class User:
             "createdAt": self.created_at,
             "lastActionAt": self.last_action_at,
         }
-        return seen if self.webhook_secret is None else {**seen, "webhookSecret": self.webhook_secret}
+        if self.webhook_secret is None:
+            return seen
+        return {**seen, "webhookSecret": self.webhook_secret, "webhook": {"lastError": self._last_error()}}
+
+    def _last_error(self) -> dict[str, Any] | None:
+        if self.webhook_error is None:
+            return None
+        status = self.webhook_error.get("status")
+        return {**self.webhook_error, "status": None if status is None else int(status)}
 
     def seen(self) -> dict[str, Any]:
         """The user as an administrator sees them."""
@@ -203,6 +213,8 @@ def change(user: User, *, name: str | None, preferences: Mapping[str, Any] | Non
         kept = {key: value for key, value in {**user.preferences, **preferences}.items() if value is not None}
         secret = (user.webhook_secret or secrets.token_urlsafe(32)) if "webhook" in kept else None
         changed |= {"preferences": kept, "webhookSecret": secret}
+        if "webhook" in preferences:
+            changed["webhookError"] = None
     return User.from_item(USERS.update(user.id, when=Attr("userId").exists(), change=changed))
 
 
@@ -248,17 +260,6 @@ def change_rights(by: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
         raise UserNotFoundError
     log.info("USER_RIGHTS_CHANGED", userId=user_id, changedBy=by.id, **change)
     return {"user": changed.seen()}
-
-
-def spending_more(user_id: str, runs: Iterable[Run]) -> list[dict[str, Any]]:
-    """The write, for a transaction, that adds what runs cost the user; none where the user is gone."""
-    item = USERS.get(user_id)
-    if item is None:
-        return []
-    before = after = item.get("spent")
-    for timestamp, dollars in sorted(runs, key=lambda run: run[0]):
-        after = spending.added(after or {}, timestamp, dollars)
-    return [USERS.setting(USERS.key(user_id), {"spent": after}, where={"userId": user_id, "spent": before})]
 
 
 def acted(user_id: str, moment: str) -> dict[str, Any]:

@@ -121,6 +121,9 @@ class Machine:
         self.manifest = self._zygote.told()
         self._give_rights()
         self._start_functions()
+        if self._schedules and "health_check" in self._host.functions:
+            # Or nothing would be known of a healthy start until the first quarter of an hour is over.
+            self.invoke("health_check")
         if api_socket is not None:
             self._start_api(api_socket)
         if self._with_accounts and "/auth/signup" in self.manifest["routes"]:

@@ -67,7 +67,19 @@ PROFILE = shape(
                 "createdAt": TEXT,
                 "lastActionAt": {"type": ["string", "null"]},
             },
-            {"webhookSecret": TEXT},
+            {
+                "webhookSecret": TEXT,
+                "webhook": shape(
+                    {
+                        "lastError": {
+                            "anyOf": [
+                                {"type": "null"},
+                                shape({"at": TEXT, "message": TEXT, "status": {"type": ["integer", "null"]}}),
+                            ]
+                        }
+                    }
+                ),
+            },
         )
     }
 )

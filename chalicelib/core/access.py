@@ -2,7 +2,8 @@
 
 The order is fixed: authenticate → limit → account active → settings present → API key's access → schema → permission →
 Idempotency-Key → handler → error mapping → audit → tracking. Who is unknown is counted by the source of the request
-first, and by the address that it names once the schema has found one.
+first, and by the address that it names once the schema has found one. A request that the caller's API key does not open
+counts against the key alone.
 Access fails closed: no permission named cannot be imported; anything but True, or an exception, means no.
 """
 
@@ -32,14 +33,15 @@ from chalicelib.core.errors import (
     NotAuthenticatedError,
     PermissionDeniedError,
     TooManyRequestsError,
-    UnavailableError,
 )
 from chalicelib.core.guesses import Stranger
 from chalicelib.core.limits import Limit, Standing, Strangers
-from chalicelib.core.operations import Access, Caller, Operation, Permission, checks_answers, kinds, public
+from chalicelib.core.operations import Access, Caller, Operation, Permission, Repeat, checks_answers, kinds, public
 from chalicelib.core.payload import NO_PAYLOAD, Schema
 from chalicelib.core.tracking import Execution
 
+# The operation that a request to a router is for, from its path and body; None where there is none such.
+LeadsTo = Callable[[Mapping[str, str], bytes], Operation | None]
 Authenticate = Callable[[str], Caller]
 # Takes what was run, the source's address, and the request's id.
 Audit = Callable[[Execution, str, str], None]
@@ -78,9 +80,10 @@ def validated(
     returns: Schema | None = None,
     validate_body: bool = True,
     limit: Limit | Strangers | None = None,
-    repeatable: bool = False,
+    repeatable: bool | Repeat = False,
     audited: bool = False,
     opens_to_overspent: bool = False,
+    leads_to: LeadsTo | None = None,
 ) -> Callable[[View], View]:
     """Puts a function behind authentication, schema and permission, and turns its failures into clear answers.
 
@@ -100,9 +103,12 @@ def validated(
         validate_body: False leaves the body unread, for a router whose targets bring their own schemas.
         limit: the operation's own number of requests for each caller, beside what holds for all that they do;
             of a public operation, how strangers are counted. A public one without it is not limited.
-        repeatable: honours the header Idempotency-Key; for what gives a dict that may be stored for a day.
+        repeatable: honours the header Idempotency-Key. An answer that holds links or secrets needs a Repeat, which
+            says what of it is stored for a day, and how it is made anew.
         audited: notes each run that limit and schema let pass. What is refused to a caller (403) is noted anyway.
         opens_to_overspent: goes on where the caller's dollars are used up: to see why, and to end what spends them.
+        leads_to: of a router, which operation a request is for, so that it is known before anything is counted
+            whether the caller's API key opens it.
 
     Raises:
         TypeError: a key is let in, and `access` does not say which; the limit counts callers where there are
@@ -127,9 +133,10 @@ def validated(
             returns=returns,
             validate_body=validate_body,
             limit=limit,
-            repeatable=repeatable,
+            repeat=repeatable if isinstance(repeatable, Repeat) else (Repeat() if repeatable else None),
             audited=audited,
             opens_to_overspent=opens_to_overspent,
+            leads_to=leads_to,
         )
 
         @functools.wraps(view)
@@ -171,6 +178,8 @@ def _run(operation: Operation, needs: grants.Grants, path: dict[str, str]) -> Re
             answer = answers.of(call.result())
         except Exception as error:
             answer = answers.of_failure(error, execution, request_id)
+        # What costs an unknown sender nothing must cost us no write either: its figures in the log are enough.
+        execution.recorded = execution.user is not None
         answer.headers.update({**call.rate, **call.replayed, log.CORRELATION_HEADER: log.correlation_id()})
         _audit(operation, execution, call.source, request_id)
         return answer
@@ -232,43 +241,57 @@ class _Call:
         return answer
 
     def _once(self, user: Caller | None, data: Mapping[str, Any]) -> Any:
-        """The function's answer; of a request that came before under its Idempotency-Key, the answer that it got."""
-        key = self.request.headers.get(idempotency.HEADER) if self.operation.repeatable else None
-        if key is None or user is None:
+        """The function's answer; of a request that came before under its Idempotency-Key, the answer that it got.
+
+        Its links are signed anew: they live shorter than what is stored.
+        """
+        repeat = self.operation.repeat
+        key = self.request.headers.get(idempotency.HEADER)
+        if repeat is None or key is None or user is None:
             return self._run(user, data)
         scope = user.id, self.operation.name, idempotency.checked(key)
         answer, replayed = idempotency.once(
-            scope, data, lambda: self._run(user, data) or {}, self.request.lambda_context
+            scope, data, lambda: self._run(user, data) or {}, self.request.lambda_context, repeat.keeps
         )
         if replayed:
             self.replayed[idempotency.REPLAYED] = "true"
+            answer = self._checked(repeat.again(user, data, answer))
         return answer
 
     def _run(self, user: Caller | None, data: Mapping[str, Any]) -> Any:
-        answer = self.operation.run(self._offered(user, data))
+        return self._checked(self.operation.run(self._offered(user, data)))
+
+    def _checked(self, answer: Any) -> Any:
         if checks_answers():
             self.operation.check_answer(answer)
         return answer
 
     def _authenticated(self) -> Caller:
         scheme, _, token = self.request.headers.get("authorization", "").partition(" ")
-        try:
-            if scheme.lower() != "bearer" or not token.strip() or _setup.authenticate is None:
-                raise NotAuthenticatedError
-            user = _setup.authenticate(token.strip())
-        except (NotAuthenticatedError, UnavailableError):
-            # What costs its sender nothing must cost us no write either; while nobody can be told from a stranger,
-            # everyone is one.
-            self.execution.recorded = False
-            raise
+        if scheme.lower() != "bearer" or not token.strip() or _setup.authenticate is None:
+            raise NotAuthenticatedError
+        user = _setup.authenticate(token.strip())
         self.execution.caller_is(user.id, user.api_key_id)
         return user
 
     def _limit(self, user: Caller) -> None:
+        if self._is_closed_to_key(user):
+            # Or whoever holds a key that opens little could use up what its owner has.
+            self.execution.is_keys_alone = True
+            self._stand(limits.of_key(user))
+            return
         if not self.operation.opens_to_overspent:
             spending.refuse_overspent(user, self.rate)
         own = self.operation.limit if isinstance(self.operation.limit, Limit) else None
         self._stand(limits.of_caller(user, self.operation.name, own))
+
+    def _is_closed_to_key(self, user: Caller) -> bool:
+        """Whether the request will be refused since the caller's API key does not open what it is for."""
+        if user.api_key_id is None:
+            return False
+        leads_to = self.operation.leads_to
+        behind = None if leads_to is None else leads_to(self.path, _bytes(self.request.raw_body))
+        return not all(each.opens_to(user) for each in (self.operation, behind) if each is not None)
 
     def _limit_source(self) -> None:
         if isinstance(self.operation.limit, Strangers):

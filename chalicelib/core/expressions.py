@@ -38,18 +38,16 @@ def changed(change: Mapping[str, Any], remove: Iterable[str], add: Mapping[str, 
     removed = [*remove, *(name for name, value in change.items() if value is None)]
     names = {f"#u{i}": name for i, name in enumerate([*kept, *removed])}
     values = {f":u{i}": value for i, value in enumerate(kept.values())}
-    expression = "SET " + ", ".join(f"#u{i} = :u{i}" for i in range(len(kept)))
+    expression = "SET " + ", ".join(f"#u{i} = :u{i}" for i in range(len(kept))) if kept else ""
     if removed:
         expression += " REMOVE " + ", ".join(f"#u{i}" for i in range(len(kept), len(names)))
     if add:
         names |= {f"#a{i}": name for i, name in enumerate(add)}
         values |= {f":a{i}": value for i, value in enumerate(add.values())}
         expression += " ADD " + ", ".join(f"#a{i} :a{i}" for i in range(len(add)))
-    return {
-        "UpdateExpression": expression,
-        "ExpressionAttributeNames": names,
-        "ExpressionAttributeValues": values,
-    }
+    named = {"UpdateExpression": expression.strip(), "ExpressionAttributeNames": names}
+    # DynamoDB takes no empty set of values.
+    return {**named, "ExpressionAttributeValues": values} if values else named
 
 
 def counted(below: Mapping[str, int], change: Mapping[str, Any]) -> Arguments:

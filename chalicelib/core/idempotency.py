@@ -52,9 +52,13 @@ def checked(key: str) -> str:
 
 
 def once(
-    scope: tuple[str, str, str], payload: Mapping[str, Any], run: Callable[[], Mapping[str, Any]], context: Any
+    scope: tuple[str, str, str],
+    payload: Mapping[str, Any],
+    run: Callable[[], Mapping[str, Any]],
+    context: Any,
+    keeps: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict,
 ) -> tuple[Mapping[str, Any], bool]:
-    """What `run` gives, or what it gave when the same request came first; and whether it is that.
+    """What `run` gives, or what `keeps` kept of it when the same request came first; and whether it is that.
 
     A run that raises is forgotten. `scope` is the user's id, the operation and the key; `payload` all that the
     request asks for; `context` Lambda's, or None.
@@ -66,7 +70,7 @@ def once(
     """
     from aws_lambda_powertools.utilities.idempotency import exceptions, idempotent_function
 
-    attempt = _Attempt(run)
+    attempt = _Attempt(run, keeps)
     guarded = idempotent_function(
         attempt.run,
         data_keyword_argument="request",
@@ -75,34 +79,36 @@ def once(
         config=_rules(_Lifetime(context)),
     )
     try:
-        given = json.loads(guarded(request={"scope": list(scope), "payload": payload}))
+        kept = guarded(request={"scope": list(scope), "payload": payload})
     except exceptions.IdempotencyValidationError:
         raise KeyReusedError from None
     except exceptions.IdempotencyAlreadyInProgressError:
         raise InProgressError from None
     except (exceptions.IdempotencyPersistenceLayerError, exceptions.IdempotencyInconsistentStateError) as error:
         return attempt.in_spite_of(error), False
-    return given, not attempt.ran
+    return (attempt.answer, False) if attempt.ran else (json.loads(kept), True)
 
 
 class _Attempt:
     """One run, and how it ended, in case that cannot be written down."""
 
-    def __init__(self, run: Callable[[], Mapping[str, Any]]) -> None:
-        self._run = run
-        self._answer: Mapping[str, Any] = {}
+    def __init__(
+        self, run: Callable[[], Mapping[str, Any]], keeps: Callable[[Mapping[str, Any]], Mapping[str, Any]]
+    ) -> None:
+        self._run, self._keeps = run, keeps
+        self.answer: Mapping[str, Any] = {}
         self._failure: Exception | None = None
         self.ran = False
 
     def run(self, request: Mapping[str, Any]) -> str:
-        """The answer as text, so that it comes back with its names in the same order."""
+        """What is kept of the answer, as text, so that it comes back with its names in the same order."""
         self.ran = True
         try:
-            self._answer = self._run()
+            self.answer = self._run()
         except Exception as error:
             self._failure = error
             raise
-        return records.to_json(self._answer)
+        return records.to_json(self._keeps(self.answer))
 
     def in_spite_of(self, error: Exception) -> Mapping[str, Any]:
         """What is due to the caller although the table failed: what came of the run, if it did run."""
@@ -111,7 +117,7 @@ class _Attempt:
         log.warning("IDEMPOTENCY_NOT_RECORDED", error)
         if self._failure is not None:
             raise self._failure
-        return self._answer
+        return self.answer
 
 
 class _Lifetime:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Protocol
 
-from chalicelib.core import config, grants, spending
+from chalicelib.core import config, grants, spending, storage
 from chalicelib.core.errors import UnavailableError
 from chalicelib.core.grants import DynamoDBOperation, required_env_vars
 from chalicelib.core.table import Table
@@ -60,7 +60,7 @@ class Strangers:
     """
 
     per_source: str
-    per_address: str
+    per_address: str = ""
     field: str = ""
     account: Callable[[str], str] = str.lower
     counted: str = "address"
@@ -86,11 +86,16 @@ SCHEMA: dict[str, Any] = {
     },
     "additionalProperties": False,
 }
+# A user's own; an API key has no files of its own.
+OF_USER: dict[str, Any] = {
+    **SCHEMA,
+    "properties": {**SCHEMA["properties"], storage.OWN: {"type": "integer", "minimum": 0, "maximum": 10**15}},
+}
 
 
 def read(stored: Mapping[str, Any] | None) -> dict[str, float]:
     """The `limits` of a user's row or a key's record as plain numbers; empty where there are none."""
-    return {name: _plain(stored[name]) for name in SCHEMA["properties"] if name in stored} if stored else {}
+    return {name: _plain(stored[name]) for name in OF_USER["properties"] if name in stored} if stored else {}
 
 
 def _plain(number: Any) -> float:
@@ -162,6 +167,22 @@ def of_caller(caller: Limited, operation: str, own: Limit | None = None, now: fl
     ]
     if own is not None:
         rules.append(_of_operation(operation, own))
+    return count(f"user#{caller.id}", rules, now)
+
+
+def of_key(caller: Limited, now: float | None = None) -> Standing:
+    """Counts a request against the caller's API key alone: of a key that is used where it opens nothing.
+
+    The key's own numbers hold, else the stage's for a user. Raises as `of_caller` does.
+    """
+    rules = [
+        Rule(
+            str(caller.api_key_id),
+            window,
+            int(caller.key_limits[name]) if name in caller.key_limits else config.integer(setting),
+        )
+        for name, (window, setting) in _OWN.items()
+    ]
     return count(f"user#{caller.id}", rules, now)
 
 

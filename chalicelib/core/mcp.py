@@ -11,7 +11,7 @@ from typing import Any
 
 from chalicelib.core import answers, config, payload, records, tools
 from chalicelib.core.errors import DarkroomError, InvalidRequestError
-from chalicelib.core.operations import Caller
+from chalicelib.core.operations import Caller, Operation
 from chalicelib.core.payload import NotJsonError
 
 HANDSHAKE_VERSIONS = ("2025-06-18", "2025-11-25")
@@ -87,6 +87,15 @@ def reply(body: bytes, headers: Mapping[str, str], offered: Mapping[str, Any]) -
         unread = error.code in {HEADER_MISMATCH, UNSUPPORTED_VERSION}
         return _failed(error, request.id, offered, error.status if request.is_modern or unread else 200)
     return Reply(200, {"jsonrpc": "2.0", "id": request.id, "result": result})
+
+
+def operation_of(body: bytes) -> Operation | None:
+    """The operation that a message calls as a tool; None where it calls none, or is no message."""
+    try:
+        message = payload.parse(body)
+        return tools.operation_of(message["params"]["name"]) if message["method"] == "tools/call" else None
+    except (DarkroomError, LookupError, TypeError):
+        return None
 
 
 def _check_origin(headers: Mapping[str, str]) -> None:

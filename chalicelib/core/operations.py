@@ -42,7 +42,8 @@ def kinds(access: Access | None) -> frozenset[APIAccessType]:
 class Caller:
     """Who calls, as `authenticate` found them: the user's id, and what decides about rights and limits.
 
-    `limits` are the user's own, `key_limits` those of the API key; `spent` holds both's dollars. Who is not
+    `limits` are the user's own, `key_limits` those of the API key; `spent` holds both's dollars, `stored_bytes` is what
+    the user's images take. Who is not
     `is_active` is counted and written down as everybody, and refused all.
     """
 
@@ -55,6 +56,7 @@ class Caller:
     claims: Mapping[str, Any] = field(default_factory=dict)
     limits: Mapping[str, float] = field(default_factory=dict)
     spent: Spent = field(default_factory=dict)
+    stored_bytes: int = 0
     api_key_id: str | None = None
     access_types: frozenset[APIAccessType] = frozenset()
     key_limits: Mapping[str, float] = field(default_factory=dict)
@@ -91,6 +93,32 @@ def public(user: Caller, data: Mapping[str, Any]) -> bool:
     return True
 
 
+def _all_of(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    return answer
+
+
+def _as_kept(user: Caller, data: Mapping[str, Any], kept: Mapping[str, Any]) -> Mapping[str, Any]:
+    return kept
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """How an operation answers a request that comes again under its Idempotency-Key.
+
+    `keeps` gives what is stored of the first answer, for a day: no secret, and no link, which would live shorter.
+    `again` makes the whole answer from `(user, data, kept)`, with links that are signed anew. What it is given may be
+    all of an answer: earlier versions stored that. Without the two, an answer is stored and given back as it is.
+    """
+
+    keeps: Callable[[Mapping[str, Any]], Mapping[str, Any]] = _all_of
+    again: Callable[[Caller, Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]] = _as_kept
+
+
+def naming(*names: str) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
+    """For `Repeat.keeps`: only these parts of an answer are stored."""
+    return lambda answer: {name: answer[name] for name in names if name in answer}
+
+
 class AnswerError(Exception):
     """An operation gave what its own schema does not allow: a defect of ours."""
 
@@ -99,8 +127,8 @@ class AnswerError(Exception):
 class Operation:
     """What is declared of an operation, readable on its function as `.operation`; `view` is the function itself.
 
-    `repeatable` honours the header Idempotency-Key; `audited` has each run noted, and not its refusals alone;
-    `opens_to_overspent` stays open to who may spend no more.
+    With `repeat` it honours the header Idempotency-Key; `audited` has each run noted, and not its refusals alone;
+    `opens_to_overspent` stays open to who may spend no more; `leads_to` says of a router which operation is meant.
     """
 
     name: str
@@ -112,9 +140,10 @@ class Operation:
     returns: Schema | None
     validate_body: bool
     limit: Limit | Strangers | None
-    repeatable: bool = False
+    repeat: Repeat | None = None
     audited: bool = False
     opens_to_overspent: bool = False
+    leads_to: Callable[[Mapping[str, str], bytes], "Operation | None"] | None = None
 
     @property
     def opens_to_keys(self) -> bool:
@@ -138,6 +167,14 @@ class Operation:
         if not user.carries(self.access):
             raise PermissionDeniedError(f"This API key does not carry {' or '.join(sorted(self.access))}.")
         return self.api_schema
+
+    def opens_to(self, user: Caller) -> bool:
+        """Whether the caller's API key, if they came with one, opens this operation."""
+        try:
+            self.schema_for(user)
+        except PermissionDeniedError:
+            return False
+        return True
 
     def permit(self, user: Caller, data: Mapping[str, Any]) -> None:
         """Lets pass only whom the permission answers with True.

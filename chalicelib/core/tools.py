@@ -77,11 +77,10 @@ class Tool:
 
     def opens_to(self, user: Caller) -> bool:
         try:
-            self.operation.schema_for(user)
             self.operation.permit(user, {})
         except PermissionDeniedError:
             return False
-        return True
+        return self.operation.opens_to(user)
 
 
 _published: dict[str, Tool] = {}
@@ -157,13 +156,14 @@ def call(name: str, data: Mapping[str, Any], offered: Mapping[str, Any]) -> dict
     operation = tool.operation
     execution: tracking.Execution = offered["execution"]
     execution.becomes(operation.name, ENDPOINT)
+    schema = operation.schema_for(user)
     if isinstance(operation.limit, Limit):
         standing = limits.of_operation(user, operation.name, operation.limit)
         if not standing.allowed:
             offered["rate"].update(standing.headers())
             raise TooManyRequestsError(retry_after=standing.reset)
     tracking.settings_present(operation.name, grants.of(tool.function))
-    checking.check(operation.schema_for(user), data)
+    checking.check(schema, data)
     execution.begins(data, audited=operation.audited)
     operation.permit(user, data)
     answer: dict[str, Any] = (
@@ -174,6 +174,12 @@ def call(name: str, data: Mapping[str, Any], offered: Mapping[str, Any]) -> dict
     if answer.get("success") is False:
         execution.failed(FAILED)
     return answer
+
+
+def operation_of(name: Any) -> Operation | None:
+    """The operation behind the tool of that name; None where there is none."""
+    tool = _published.get(name) if isinstance(name, str) else None
+    return None if tool is None else tool.operation
 
 
 def _found(name: str, user: Caller) -> Tool:

@@ -20,6 +20,7 @@ USAGE = Table("USAGE_METRICS_DYNAMO_TABLE", "account", "timestamp")
 SYSTEM_ACCOUNT = "system"
 # Chalice's name for the function that serves all routes.
 API = "api_handler"
+HTTP = "HTTP"
 
 # The formula is GB × seconds × BASE_PRICE, in dollars. What AWS's price list adds to it is said here alone: on arm64 a
 # GB-second costs a fifth less, and each request has a fee (us-east-1, first tier: aws.amazon.com/lambda/pricing, read
@@ -49,6 +50,8 @@ class Execution:
     recorded: bool = True
     # What sort of work the run did, where a function does several: the day's sums keep their durations apart.
     kind: str | None = None
+    # Whether its cost is the API key's and not its owner's: of a key that was used where it opens nothing.
+    is_keys_alone: bool = False
     # Whether it broke: not what a caller, or the file at hand, is refused for.
     broke: bool = False
     # For an audit trail: who acts, whether this is for one, what was asked for and given, what was told of a failure.
@@ -81,7 +84,7 @@ class Execution:
     @property
     def function(self) -> str:
         """The name of the Lambda function that this is a run of."""
-        return API if self.event_source == "HTTP" else self.operation
+        return API if self.event_source == HTTP else self.operation
 
     @property
     def cost(self) -> float:
@@ -116,6 +119,7 @@ class Execution:
             "success": self.error_type is None,
             "error_type": self.error_type,
             "ttl": int(expires.timestamp()),
+            **({"keys_alone": True} if self.is_keys_alone else {}),
         }
 
 
@@ -166,6 +170,7 @@ def _measure(execution: Execution) -> None:
             "operation": execution.operation,
             "eventSource": execution.event_source,
             "outcome": execution.outcome,
+            **({"caller": "none"} if execution.event_source == HTTP and execution.user is None else {}),
         },
         # S3's event does not tell the work that it belongs to: the function finds that out on its way.
         correlation=None if execution.function == API else log.whole_run(),
@@ -299,7 +304,7 @@ def event_source(event: Mapping[str, Any]) -> str:
         # The test event, which comes when the trigger is made, has no records.
         return "S3"
     if "httpMethod" in event or "requestContext" in event:
-        return "HTTP"
+        return HTTP
     if event.get("source") == "aws.events" or event.get("detail-type") == "Scheduled Event":
         return "Scheduled"
     # Our state machine hands every function the name of the execution that it runs in.

@@ -3,6 +3,7 @@
 from chalicelib.exporting.asking import (
     EXPORT,
     EXPORTED,
+    REPEAT,
     EmailNotAllowedError,
     EmailNotOfferedError,
     export_data,
@@ -13,6 +14,7 @@ from chalicelib.exporting.running import ExportTooLargeError, run
 __all__ = [
     "EXPORT",
     "EXPORTED",
+    "REPEAT",
     "EmailNotAllowedError",
     "EmailNotOfferedError",
     "ExportTooLargeError",

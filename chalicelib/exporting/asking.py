@@ -8,7 +8,7 @@ from chalicelib import actions, delegation, estimates, images, mailing
 from chalicelib.actions import Action, ActionType, Status
 from chalicelib.core import config
 from chalicelib.core.errors import ConflictError, PermissionDeniedError
-from chalicelib.core.operations import Caller, refusal_of
+from chalicelib.core.operations import Caller, Repeat, naming, refusal_of
 from chalicelib.core.payload import TEXT, shape
 from chalicelib.delegation import Service
 from chalicelib.exporting import contents, running
@@ -129,6 +129,14 @@ def _answer(action: Action, estimated: str | None = None) -> dict[str, Any]:
         "estimatedTime": estimated,
         "status": str(action.status),
     }
+
+
+def _again(user: Caller, data: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
+    """The export as it is by now, with a fresh link."""
+    return _answer(actions.get(user.id, kept["exportId"]))
+
+
+REPEAT = Repeat(keeps=naming("exportId"), again=_again)
 
 
 def _message(action: Action, is_mailed: bool) -> str:

@@ -2,6 +2,6 @@
 
 from chalicelib.health.checking import NEEDS, check
 from chalicelib.health.dependencies import TABLES
-from chalicelib.health.serving import HEALTH, SHOWN_NEEDS, current
+from chalicelib.health.serving import HEALTH, LIMIT, SHOWN_NEEDS, current
 
-__all__ = ["HEALTH", "NEEDS", "SHOWN_NEEDS", "TABLES", "check", "current"]
+__all__ = ["HEALTH", "LIMIT", "NEEDS", "SHOWN_NEEDS", "TABLES", "check", "current"]

@@ -6,14 +6,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chalicelib import leases
-from chalicelib.core import config, records
+from chalicelib.core import config, grants, records
 from chalicelib.core.errors import UnavailableError
 from chalicelib.core.grants import DynamoDBOperation
+from chalicelib.core.limits import Strangers
 from chalicelib.core.payload import TEXT, shape
 from chalicelib.health.checking import ROW
 from chalicelib.health.dependencies import State
 
-SHOWN_NEEDS = {"JOBS_TABLE": [DynamoDBOperation.GET_ITEM]}
+LIMIT = Strangers(per_source="HEALTH_PER_SOURCE_PER_MINUTE")
+SHOWN_NEEDS: grants.Grants = {"JOBS_TABLE": [DynamoDBOperation.GET_ITEM], LIMIT.per_source: []}
 HEALTH = shape(
     {
         "status": {"enum": ["ok", "degraded", "unknown"]},
@@ -24,7 +26,7 @@ HEALTH = shape(
     }
 )
 
-# Anybody may ask as often as they like: the table is read so often at most, by each container.
+# Whatever is asked, from however many sources: the table is read so often at most, by each container.
 _KEPT_SECONDS = 10.0
 # The check runs every 15 minutes: what is older than three of them says nothing of now.
 _STALE = timedelta(minutes=45)

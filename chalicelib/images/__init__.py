@@ -4,6 +4,7 @@ from chalicelib.images.changes import count_changes
 from chalicelib.images.erasing import delete, erase_all, expire
 from chalicelib.images.lifecycle import (
     ImageBusyError,
+    OriginalGoneError,
     claim,
     create,
     first_execution,
@@ -14,7 +15,7 @@ from chalicelib.images.lifecycle import (
     run_again,
     uploaded,
 )
-from chalicelib.images.originals import allowed_types, decoding_limits, original
+from chalicelib.images.originals import allowed_types, decoding_limits, original, too_large
 from chalicelib.images.reading import (
     DELETE,
     GET,
@@ -46,6 +47,7 @@ __all__ = [
     "Image",
     "ImageBusyError",
     "ImageNotFoundError",
+    "OriginalGoneError",
     "Status",
     "Variant",
     "VariantNotFoundError",
@@ -72,6 +74,7 @@ __all__ = [
     "original",
     "previous_execution",
     "run_again",
+    "too_large",
     "unfinished_since",
     "uploaded",
     "variant",

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from chalicelib import daily, users
+from chalicelib import daily, user_notes, users
 from chalicelib.core import aws, metrics
 from chalicelib.daily import EVERYONE, Entry, Row
-from chalicelib.images.record import Status
+from chalicelib.images.record import Status, bytes_kept
 
 # All numbers of a day's images share one item, whatever they are called.
 _ALL_TOGETHER = ""
@@ -49,6 +49,11 @@ class _Change:
             return 0.0
         return max(0.0, (datetime.fromisoformat(ended) - datetime.fromisoformat(claimed)).total_seconds())
 
+    @property
+    def bytes_more(self) -> int:
+        """How many bytes more, or less, the image's files take than before."""
+        return bytes_kept(self.new) - bytes_kept(self.old)
+
     def sums(self) -> Counter[str]:
         """What it adds to the day, by name."""
         before, after = self.old.get("status"), self.new.get("status")
@@ -65,14 +70,30 @@ class _Change:
 
 
 def count_changes(event: Mapping[str, Any]) -> None:
-    """Adds what a stream's records say to the user's and everyone's day; a record that comes twice counts once."""
+    """Adds what a stream's records say to the user's and everyone's day, and to what the user keeps.
+
+    A record that comes twice counts once.
+    """
     changes = {change.event_id: change for change in map(_Change.of, event["Records"])}
     counted = [change for change in changes.values() if change.sums()]
     # Of who is being erased, or was while the record waited here, it counts for all and for nobody in particular.
     owners = {change.owner for change in counted if "erased" not in change.new}
     present = {owner for owner in owners if users.exists(owner)}
-    added = daily.add_once([_entry(change, present) for change in counted])
+
+    def kept(entries: list[Entry]) -> list[dict[str, Any]]:
+        return _keeping(changes[entry.event_id] for entry in entries)
+
+    added = daily.add_once([_entry(change, present) for change in counted], also=kept)
     _measure([changes[entry.event_id] for entry in added])
+
+
+def _keeping(changes: Iterable[_Change]) -> list[dict[str, Any]]:
+    """The writes that add to what each owner keeps."""
+    more: Counter[str] = Counter()
+    for change in changes:
+        if "erased" not in change.new:
+            more[change.owner] += change.bytes_more
+    return [write for owner, number in more.items() if number for write in user_notes.storing_more(owner, number)]
 
 
 def _entry(change: _Change, present: Container[str]) -> Entry:

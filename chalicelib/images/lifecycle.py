@@ -24,6 +24,10 @@ _UPLOAD_KEY = re.compile(
 _OTHER_EXTENSIONS = {**dict.fromkeys(("jpeg", "jpe", "jfif", "mpo"), "image/jpeg"), "apng": "image/png"}
 
 
+class OriginalGoneError(ConflictError):
+    code, message = "ORIGINAL_GONE", "The file of this image was refused and is gone: announce a new upload."
+
+
 class ImageBusyError(ConflictError):
     code, message = "IMAGE_NOT_FINISHED", "Only an image that is COMPLETED or FAILED can be processed again."
 
@@ -70,6 +74,7 @@ def _imported(parts: re.Match[str], key: str, arrived: Mapping[str, Any]) -> Ima
         file_size=arrived["fileSize"],
         object_version=arrived["objectVersion"],
         uploaded_at=arrived["uploadedAt"],
+        unfinished_since=arrived["uploadedAt"],
         correlation_id=log.correlation_id(),
     )
     try:

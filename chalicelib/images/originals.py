@@ -18,9 +18,13 @@ def original(s3_key: str, version: str | None) -> bytes:
     try:
         return objects.read(config.get("S3_INPUT_BUCKET"), s3_key, version=version, at_most=largest)
     except objects.ObjectTooLargeError as error:
-        raise ImageRejectedError(
-            "too_large", f"The file has {error.size:,} bytes; at most {largest:,} are accepted."
-        ) from None
+        raise too_large(error.size) from None
+
+
+def too_large(size: int) -> ImageRejectedError:
+    """What is said of a file of so many bytes, which are more than MAX_FILE_SIZE."""
+    largest = config.integer("MAX_FILE_SIZE")
+    return ImageRejectedError("too_large", f"The file has {size:,} bytes; at most {largest:,} are accepted.")
 
 
 def allowed_types() -> list[str]:

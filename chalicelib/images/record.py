@@ -102,6 +102,7 @@ class Image:
     started_at: str | None = None
     unfinished_since: str | None = None
     redriven: bool = False
+    original_gone: bool = False
     correlation_id: str | None = None
 
     @classmethod
@@ -130,6 +131,7 @@ class Image:
             started_at=item.get("startedAt"),
             unfinished_since=item.get("unfinishedSince"),
             redriven=item.get("redriven") is True,
+            original_gone=item.get("originalGone") is True,
             correlation_id=item.get("correlationId"),
         )
 
@@ -186,6 +188,14 @@ class Image:
                 {**variant.to_item(), "name": variant.name, "url": link_to(variant)} for variant in self.variants
             ],
         }
+
+
+def bytes_kept(item: Mapping[str, Any]) -> int:
+    """What an image's row says that its files take: the original, and the variants."""
+    if item.get("status") in (None, Status.PENDING, Status.DELETED):
+        return 0
+    original = 0 if item.get("originalGone") else int(item.get("fileSize", 0))
+    return original + sum(int(variant["fileSize"]) for variant in item.get("variants", ()))
 
 
 def link_to(variant: Variant) -> str:

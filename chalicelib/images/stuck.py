@@ -43,14 +43,15 @@ def make_again(image: Image) -> Image | None:
     return _changed(image, {"redriven": True})
 
 
-def give_up(image: Image, reason: str, now: str) -> Image | None:
-    """Ends the image as FAILED, for its owner to run again; None where it got on."""
-    change = {
+def give_up(image: Image, reason: str, now: str, *, original_gone: bool = False) -> Image | None:
+    """Ends the image as FAILED, for its owner to run again while there is its original; None where it got on."""
+    change: dict[str, Any] = {
         "status": str(Status.FAILED),
         "reason": reason,
         "processedAt": now,
         # What never had an execution: so that it can be run again all the same.
         "execution": image.execution or first_execution(image.image_id),
+        **({"originalGone": True} if original_gone else {}),
     }
     return _changed(image, change, remove=("startedAt", "redriven", *FINISHED))
 

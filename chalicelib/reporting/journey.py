@@ -8,7 +8,7 @@ from typing import Any
 from chalicelib import actions, delegation, documents, estimates
 from chalicelib.actions import Action, ActionType, File
 from chalicelib.core import config, log, objects, records
-from chalicelib.core.operations import Caller
+from chalicelib.core.operations import Caller, Repeat, naming
 from chalicelib.delegation import Service
 from chalicelib.documents import Format
 from chalicelib.reporting import layout
@@ -111,3 +111,11 @@ def _answer(action: Action, estimated: str | None = None) -> dict[str, Any]:
         "estimatedTime": estimated,
         "files": shown["files"],
     }
+
+
+def _again(user: Caller, data: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
+    """The report as it is by now, with fresh links."""
+    return _answer(actions.get(user.id, kept["reportId"]))
+
+
+REPEAT = Repeat(keeps=naming("reportId"), again=_again)

@@ -30,5 +30,6 @@ NEEDS: grants.Grants = grants.merge(
         "S3_OUTPUT_BUCKET": [*_FILES, S3Operation.LIST_BUCKET],
         "SQS_QUEUE_URL": [SQSOperation.SEND_MESSAGE, SQSOperation.GET_QUEUE_ATTRIBUTES],
         "SNS_TOPIC_ARN": [SNSOperation.PUBLISH],
+        "MAX_FILE_SIZE": [],
     },
 )

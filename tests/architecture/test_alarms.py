@@ -94,9 +94,9 @@ def test_a_new_function_has_them_by_itself() -> None:
 
 
 def test_what_a_file_is_refused_for_rings_no_alarm(made: dict[str, Alarm], functions: list[alarms.Function]) -> None:
-    """Lambda counts an ImageRejectedError as any other error: a stranger's broken file would wake somebody."""
+    """Lambda counts it as any other error: a broken file, or a webhook that does not answer, would wake somebody."""
     refusing = {each.name for each in functions if each.refuses}
-    assert refusing == {"validation", "resize", "watermark"}
+    assert refusing == {"validation", "resize", "watermark", "notifications"}
     for name in refusing:
         assert not on(made, "Errors", named(name))
         assert on(made, "FunctionErrors", name)

@@ -17,6 +17,7 @@ FLOORS = {
     "chalicelib.documents": 1,
     "chalicelib.permissions": 2,
     "chalicelib.users": 2,
+    "chalicelib.user_notes": 2,
     "chalicelib.accounts": 2,
     "chalicelib.api_keys": 2,
     "chalicelib.images": 2,

@@ -72,9 +72,9 @@ def test_only_these_routes_are_public() -> None:
     }
 
 
-def test_strangers_are_limited_on_all_that_is_public_but_health() -> None:
+def test_strangers_are_limited_on_all_that_is_public() -> None:
     limited = {route for route, view in ROUTES.items() if isinstance(view.operation.limit, Strangers)}
-    assert limited == {route for route, view in ROUTES.items() if view.operation.permission is public} - {"GET /health"}
+    assert limited == {route for route, view in ROUTES.items() if view.operation.permission is public}
 
 
 def test_a_limit_that_counts_the_wrong_callers_cannot_be_imported() -> None:

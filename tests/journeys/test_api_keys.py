@@ -196,12 +196,45 @@ def test_rotation_leaves_the_old_key_its_grace(machine: Machine, ann: User) -> N
     assert timedelta(hours=23) < grace <= timedelta(hours=24)
 
     third = holder(ann, ann.post(f"/keys/{key_id}/rotate", graceSeconds=0).json()["key"])
-    assert first.get("/images").status_code == 401, "two rotations ago"
+    assert first.get("/images").status_code == 200, "its grace is its own, whatever comes after"
     assert second.get("/images").status_code == 401, "its grace was none"
     assert third.get("/images").status_code == 200
     assert ann.request("DELETE", f"/keys/{key_id}").status_code == 200
-    assert third.get("/images").status_code == 401
+    assert first.get("/images").status_code == third.get("/images").status_code == 401
     assert not [row for row in rows(machine) if key_id in json.dumps(row)]
+
+
+def test_a_key_that_an_earlier_version_rotated_keeps_its_grace_and_ends(machine: Machine, ann: User) -> None:
+    key_id, first = issue(ann, "full_access")
+    second = holder(ann, ann.post(f"/keys/{key_id}/rotate").json()["key"])
+    (anchor,) = [row for row in rows(machine) if row["keyHash"]["S"].endswith(f"#{key_id}")]
+    # It named one secret, whose own row says how long it works, and not what was issued first.
+    old = {"keyHash": anchor["keyHash"], "current": anchor["current"]}
+    old["previous"] = anchor["inGrace"]["L"][0]["M"]["keyHash"]
+    table = machine.environment["API_KEYS_TABLE"]
+    machine.client("dynamodb").put_item(TableName=table, Item=old)
+
+    third = holder(ann, ann.post(f"/keys/{key_id}/rotate").json()["key"])
+    assert [each.get("/images").status_code for each in (first, second, third)] == [200, 200, 200]
+    machine.client("dynamodb").put_item(TableName=table, Item={**old, "current": hashed_of(third)})
+    assert ann.request("DELETE", f"/keys/{key_id}").status_code == 200
+    assert [each.get("/images").status_code for each in (first, third)] == [401, 401]
+
+
+def hashed_of(holder: User) -> dict[str, str]:
+    return {"S": hashlib.sha256(holder.tokens["accessToken"].encode()).hexdigest()}
+
+
+def test_secrets_whose_grace_is_over_go_with_the_next_rotation(machine: Machine, ann: User) -> None:
+    key_id, _ = issue(ann, "full_access")
+    assert ann.post(f"/keys/{key_id}/rotate").status_code == 200
+    table, long_ago = machine.environment["API_KEYS_TABLE"], "2020-01-01T00:00:00.000Z"
+    (anchor,) = [row for row in rows(machine) if row["keyHash"]["S"].endswith(f"#{key_id}")]
+    anchor["inGrace"]["L"][0]["M"]["graceEnd"]["S"] = long_ago
+    machine.client("dynamodb").put_item(TableName=table, Item=anchor)
+    assert ann.post(f"/keys/{key_id}/rotate").status_code == 200
+    assert len([row for row in rows(machine) if row.get("keyId") == {"S": key_id}]) == 2
+    assert ann.request("DELETE", f"/keys/{key_id}").status_code == 200
 
 
 def test_two_rotations_at_once_leave_one_current_secret(machine: Machine, ann: User) -> None:

@@ -13,8 +13,9 @@ import pytest
 import requests
 from PIL import Image
 
-from chalicelib import images
+from chalicelib import images, webhooks
 from chalicelib.core import aws, records
+from infra import delivery
 from local.machine import Machine
 from tests import pictures
 from tests.journeys.gateway import call, calls_made
@@ -194,7 +195,16 @@ def test_a_bad_file_fails_once_with_a_reason_its_owner_can_read(
     assert image["reason"]["message"].endswith(".")
     assert image["variants"] == []
     assert outputs(machine, ann, image["imageId"]) == []
-    assert runs(machine, ann, "validation") == validated + 1, "it was not tried again"
+    # What is too large is refused before anything reads it.
+    once = 0 if code == "too_large" else 1
+    assert runs(machine, ann, "validation") == validated + once, "it was not tried again"
+    left = machine.client("s3").list_object_versions(
+        Bucket=machine.environment["S3_INPUT_BUCKET"], Prefix=f"uploads/{ann.id}/{image['imageId']}."
+    )
+    assert len(left.get("Versions", ())) == once, "what is too large is gone"
+    if code == "too_large":
+        again = ann.post(f"/images/{image['imageId']}/reprocess")
+        assert (again.status_code, again.json()["error"]["code"]) == (409, "ORIGINAL_GONE")
     assert depth(machine, "uploads-dead") == letters
     assert machine.workers("validation") == workers, "the worker lives"
 
@@ -620,6 +630,44 @@ def test_a_webhook_that_is_out_is_tried_again(machine: Machine, hook: Receiver) 
 
     wait_for(taken, "the third delivery")
     assert hook.received[-1].json()["reason"].startswith("not_an_image: ")
+
+
+def last_error(user: User) -> Any:
+    return user.get("/auth/profile").json()["profile"]["webhook"]["lastError"]
+
+
+def test_a_webhook_that_takes_nothing_is_given_up_and_its_owner_sees_why(machine: Machine, hook: Receiver) -> None:
+    assert 1 + delivery.ASYNC["notifications"].retries == webhooks.TRIES
+    user = User.new(machine.api_url)
+    user.request("PATCH", "/auth/profile", json={"preferences": {"webhook": {"url": hook.url}}})
+    assert last_error(user) is None
+    dead = machine.made["NotificationsDeadLetterQueue"].ref
+    waiting = machine.queue_depth(dead)
+
+    def tell(*answers: int) -> None:
+        hook.answers = list(answers)
+        user.upload(b"no picture")
+
+    def tried_again() -> Any:
+        machine.clock.advance(121)
+        return last_error(user)
+
+    tell(503, 503, 503)
+    told = wait_for(tried_again, "the owner to be told")
+    assert {name: told[name] for name in ("message", "status")} == {"message": "It answered 503.", "status": 503}
+    assert told["at"] > "2026"
+    assert len(hook.received) == 3
+    tell()
+    wait_for(lambda: last_error(user) is None, "a success to be noted")
+    tell(404)
+    assert wait_for(lambda: last_error(user), "a refusal to be noted")["status"] == 404
+    assert len(hook.received) == 5, "what is refused for good is not sent again"
+    user.request("PATCH", "/auth/profile", json={"preferences": {"webhook": {"url": "http://127.0.0.1:9/hook"}}})
+    assert last_error(user) is None, "that was another one's"
+    tell()
+    silent = wait_for(tried_again, "the owner to be told")
+    assert (silent["message"], silent["status"]) == ("It could not be reached.", None)
+    assert machine.queue_depth(dead) == waiting, "no operator has anything to do"
 
 
 @pytest.mark.parametrize(

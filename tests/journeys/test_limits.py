@@ -17,7 +17,9 @@ from chalicelib.core import aws, limits, records
 from chalicelib.core.errors import UnavailableError
 from chalicelib.core.limits import CODES, STRANGERS, Limit, Rule, Standing, Window
 from chalicelib.core.operations import Caller
+from chalicelib.core.spending import Period
 from local.machine import Machine
+from tests.journeys.ledger import runs, settled
 from tests.journeys.user import User
 from tests.proxy_event import proxy_event
 
@@ -200,14 +202,72 @@ def test_a_keys_limits_are_whole_numbers_of_known_windows(ann: User, numbers: An
     assert answer.json()["error"]["details"][0]["field"].startswith("limits")
 
 
-def test_health_is_not_counted_and_a_bad_token_counts_for_nobody(ann: User) -> None:
-    assert "RateLimit-Limit" not in requests.get(f"{ann.url}/health", timeout=30).headers
+def test_what_a_key_does_not_open_counts_against_the_key_and_not_its_owner(machine: Machine, ann: User) -> None:
+    account = ann.id
+    grant(machine, ann, requestsPerHour=50)
+    made = ann.post("/keys", name="a", accessTypes=["exports"], limits={"requestsPerHour": 4}).json()
+    robot = User(ann.url, tokens={"accessToken": made["key"]})
+    before = int(ann.get("/images").headers["RateLimit-Remaining"])
+    called = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "list_images", "arguments": {}}}
+    refusals = [
+        robot.get("/images"),
+        robot.post("/keys", name="b", accessTypes=["exports"]),
+        robot.post("/agent/list_images"),
+        robot.post("/mcp", **called),
+    ]
+    assert [answer.status_code for answer in refusals] == [403, 403, 403, 200]
+    assert refusals[-1].json()["result"]["isError"] is True
+    assert [answer.headers["RateLimit-Remaining"] for answer in refusals] == ["3", "2", "1", "0"]
+    over = robot.get("/images")
+    refused(over.status_code, over.json(), over.headers)
+    assert int(ann.get("/images").headers["RateLimit-Remaining"]) == before - 1
+    settled(machine)
+    row = aws.unmarshal(
+        machine.client("dynamodb").get_item(
+            TableName=machine.environment["USERS_TABLE"], Key={"userId": {"S": account}}, ConsistentRead=True
+        )["Item"]
+    )
+    (spent,) = (sums for window, sums in row["spent"].items() if len(window) == Period.MONTH.value)
+    written = runs(machine, account)
+    assert spent["user"] == sum(run["lambda_cost"] for run in written if run.get("api_key_id") is None)
+    assert spent[made["keyId"]] == sum(run["lambda_cost"] for run in written if run.get("api_key_id"))
+
+
+def test_health_is_counted_by_source_and_a_bad_token_counts_for_nobody(ann: User) -> None:
     junk = requests.get(f"{ann.url}/images", headers={"Authorization": "Bearer junk"}, timeout=30)
     assert junk.status_code == 401
     assert "RateLimit-Limit" not in junk.headers
 
 
 # -------------------------------------------------------- the API in process
+
+
+def test_health_can_be_asked_only_so_often_from_one_source(function: pytest.MonkeyPatch) -> None:
+    at(function, NOON)
+    function.setenv("HEALTH_PER_SOURCE_PER_MINUTE", "2")
+    source = f"2001:db8:1:{secrets.token_hex(2)}::1"
+    answers = [call("GET", "/health", source=source) for _ in range(3)]
+    assert [answer.status for answer in answers] == [200, 200, 429]
+    refused(*answers[-1])
+    assert call("GET", "/health", source="203.0.113.7").status == 200
+
+
+def test_who_is_not_known_leaves_no_usage_record_and_is_summed_in_the_log(
+    function: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made: list[str] = []
+    aws.client("dynamodb").meta.events.register("before-call", lambda model, **_: made.append(model.name))
+    call("GET", "/health")
+    call("POST", "/auth/signin", odd=1)
+    call("GET", "/images")
+    assert "PutItem" not in made
+    measured = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"MEASURED"' in line]
+    assert [(line["metadata"]["operation"], line["metadata"]["caller"]) for line in measured] == [
+        ("get_health", "none"),
+        ("sign_in", "none"),
+        ("list_images", "none"),
+    ]
+    assert all(line["Cost"] for line in measured)
 
 
 def test_the_whole_request_is_503_when_the_limiter_is_out(ann: User, function: pytest.MonkeyPatch) -> None:

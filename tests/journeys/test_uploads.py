@@ -1,5 +1,6 @@
 """Getting a file in: what the presigned requests allow, and what names may be."""
 
+import secrets
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import requests
 from local.machine import Machine
 from tests.journeys.user import User
 from tests.pictures import jpeg
+from tests.waiting import wait_for
 
 NAMES = [
     "my holiday photo.jpg",
@@ -148,3 +150,92 @@ def test_a_type_by_any_of_its_names_is_answered_with_the_usual_one(
 
 def test_the_largest_file_is_announced(ann: User) -> None:
     assert ann.post("/upload", fileName="a", fileType="IMAGE/JPEG", fileSize=10_485_760).status_code == 200
+
+
+# ----------------------------------------------------------------------------- sent once
+
+
+def test_what_is_of_single_use_is_taken_once(ann: User) -> None:
+    data = jpeg(320, 240)
+    answer = ann.announce(data, fileSize=len(data), singleUse=True)
+    assert answer["headers"]["If-None-Match"] == "*"
+
+    def send(headers: dict[str, str]) -> int:
+        return requests.put(answer["uploadUrl"], data=data, headers=headers, timeout=30).status_code
+
+    unsigned = {name: value for name, value in answer["headers"].items() if name != "If-None-Match"}
+    assert send(unsigned) == 403, "what is signed must come"
+    assert send(answer["headers"]) == 200
+    assert send(answer["headers"]) == 412, "it was sent"
+    assert ann.finished(answer["imageId"])["status"] == "COMPLETED"
+
+
+def test_what_is_announced_again_is_still_of_single_use(ann: User) -> None:
+    headers = {"Idempotency-Key": secrets.token_hex(8)}
+    body = {"fileName": "a.jpg", "fileType": "image/jpeg", "singleUse": True}
+    answers = [ann.request("POST", "/upload", json=body, headers=headers).json() for _ in range(2)]
+    assert answers[1]["headers"] == answers[0]["headers"]
+
+
+def test_a_form_cannot_be_of_single_use(ann: User) -> None:
+    answer = ann.post("/upload", fileName="a.jpg", fileType="image/jpeg", method="POST", singleUse=True)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["details"] == [{"field": "singleUse", "message": "is for the method PUT alone"}]
+
+
+# ------------------------------------------------------------------------- what may be kept
+
+
+def test_what_a_user_keeps_is_counted_and_has_a_limit(machine: Machine) -> None:
+    user, data = User.new(machine.api_url), jpeg(320, 240)
+    admin = User(machine.api_url, email="admin@example.com", password="Darkroom-2026!")
+    admin.sign_in()
+
+    def kept() -> int:
+        return int(user.get("/usage").json()["storage"]["bytes"])
+
+    def allow(number: int) -> None:
+        answer = admin.request("PATCH", f"/admin/users/{user.id}", json={"limits": {"storedBytes": number}})
+        assert answer.status_code == 200, answer.text
+
+    assert user.get("/usage").json()["storage"] == {"bytes": 0, "limit": 10 * 1024**3}
+    image = user.finished(user.upload(data))
+    variants = sum(variant["fileSize"] for variant in image["variants"])
+    wait_for(lambda: kept() == len(data) + variants, "the original and its variants to be counted")
+    failed = user.finished(user.upload(b"no picture"))
+    wait_for(lambda: kept() == len(data) + variants + 10, "a failed image's original to be counted")
+    assert user.post(f"/images/{image['imageId']}/reprocess").status_code == 200
+    user.finished(image["imageId"])
+
+    allow(kept() + 100)
+    announced = {"fileName": "a.jpg", "fileType": "image/jpeg"}
+    assert user.post("/upload", **announced, fileSize=100).status_code == 200
+    full = user.post("/upload", **announced, fileSize=101)
+    assert (full.status_code, full.json()["error"]["code"]) == (409, "STORAGE_LIMIT_EXCEEDED")
+    allow(kept())
+    assert user.post("/upload", **announced).status_code == 409, "of a file whose size is not told, too"
+
+    for each in (image, failed):
+        assert user.request("DELETE", f"/images/{each['imageId']}").status_code == 200
+    wait_for(lambda: kept() == 0, "what was deleted to count no more")
+    assert user.post("/upload", **announced, fileSize=100).status_code == 200
+
+
+def test_a_key_has_no_files_of_its_own(ann: User) -> None:
+    answer = ann.post("/keys", name="a", accessTypes=["file_upload"], limits={"storedBytes": 1})
+    assert answer.status_code == 400
+
+
+def test_images_from_before_the_sum_take_it_not_below_nothing(machine: Machine) -> None:
+    user = User.new(machine.api_url)
+    image = user.finished(user.upload(jpeg(320, 240)))
+    wait_for(lambda: user.get("/usage").json()["storage"]["bytes"] > 0, "the image to be counted")
+    row = {"TableName": machine.environment["USERS_TABLE"], "Key": {"userId": {"S": user.id}}}
+    machine.client("dynamodb").update_item(**row, UpdateExpression="REMOVE storedBytes")
+    assert user.request("DELETE", f"/images/{image['imageId']}").status_code == 200
+
+    def is_none() -> bool:
+        found = machine.client("dynamodb").get_item(**row, ConsistentRead=True)["Item"]
+        return bool(found.get("storedBytes") == {"N": "0"})
+
+    wait_for(is_none, "the deletion to be counted")

@@ -144,6 +144,16 @@ def an_upload_that_came_unnoticed_is_taken(world: World, name: str) -> None:
 
 
 @of("weekly_cleanup")
+def an_upload_that_came_unnoticed_and_is_too_large_is_refused_and_told(world: World, name: str) -> None:
+    image = world.planted(Status.PENDING, unfinishedSince=ago(hours=26), remove=("objectVersion",))
+    large, bucket = b"\0" * (int(world.setting("MAX_FILE_SIZE")) + 1), world.setting("S3_INPUT_BUCKET")
+    world.machine.client("s3").put_object(Bucket=bucket, Key=image.s3_key, Body=large)
+    with world.listening("SNS_TOPIC_ARN") as heard:
+        cleaned(world)
+        assert [each["imageId"] for each in heard()] == [image.image_id]
+
+
+@of("weekly_cleanup")
 def an_upload_that_its_owner_deletes_at_that_moment_is_removed(world: World, name: str) -> None:
     image = world.planted(Status.PENDING, unfinishedSince=ago(hours=26), remove=("objectVersion",))
     with as_listed(image.s3_key, lambda: world.bury(image)):

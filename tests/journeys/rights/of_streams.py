@@ -5,7 +5,7 @@ import secrets
 from decimal import Decimal
 from typing import Any
 
-from chalicelib import daily
+from chalicelib import daily, webhooks
 from chalicelib.core import aws, records
 from chalicelib.core.table import Table
 from tests.journeys.receiver import Receiver
@@ -30,15 +30,21 @@ def today(world: World) -> list[tuple[str, str, dict[str, Any]]]:
 
 def published(message: str) -> dict[str, Any]:
     """The event of a message, as a topic brings it."""
-    return {
-        "Records": [{"EventSource": "aws:sns", "Sns": {"Subject": None, "Message": message, "MessageAttributes": {}}}]
+    told: dict[str, Any] = {
+        "MessageId": secrets.token_hex(8),
+        "Subject": None,
+        "Message": message,
+        "MessageAttributes": {},
     }
+    return {"Records": [{"EventSource": "aws:sns", "Sns": told}]}
 
 
 @of("image_changes")
 def a_finished_image_is_counted(world: World, name: str) -> None:
     now = records.now()
-    change = inserted({"userId": world.user_id, "status": "COMPLETED", "processedAt": now})
+    row = {"userId": world.user_id, "status": "COMPLETED", "processedAt": now, "fileSize": 5}
+    change = inserted(row)
+    kept = item(USERS, world.user_id).get("storedBytes", 0)
 
     def completed() -> int:
         return sum(numbers["sum"] for _, what, numbers in today(world) if what == "completed")
@@ -47,6 +53,7 @@ def a_finished_image_is_counted(world: World, name: str) -> None:
     for _ in range(2):
         world.invoke(name, change)
     assert completed() == before + 1
+    assert item(USERS, world.user_id)["storedBytes"] == kept + 5
 
 
 @of("image_changes")
@@ -87,6 +94,19 @@ def who_asked_for_it_is_told(world: World, name: str) -> None:
         message = json.dumps({"userId": world.user_id, "imageId": "img_x", "status": "COMPLETED"})
         world.invoke(name, published(message))
         assert [each.json()["imageId"] for each in hook.received] == ["img_x"]
+
+
+@of("notifications")
+def a_webhook_that_takes_nothing_is_given_up_behind_its_last_try(world: World, name: str) -> None:
+    with Receiver() as hook:
+        hook.answers = [503] * webhooks.TRIES
+        USERS.update(world.user_id, change={"preferences": {"webhook": {"url": hook.url}}, "webhookSecret": "s"})
+        told = published(json.dumps({"userId": world.user_id, "imageId": "img_x", "status": "COMPLETED"}))
+        for _ in range(webhooks.TRIES - 1):
+            assert world.fails(name, told)["errorType"] == "NotTakenError"
+        world.invoke(name, told)
+        assert item(USERS, world.user_id)["webhookError"]["status"] == 503
+        USERS.update(world.user_id, change={"webhookError": None})
 
 
 @of("critical_errors")

@@ -48,6 +48,18 @@ def an_object_that_nobody_announced_is_taken(world: World, name: str) -> None:
 
 
 @of("s3_event")
+def an_upload_that_is_too_large_is_refused_and_told(world: World, name: str) -> None:
+    image = world.planted(Status.PENDING, remove=("objectVersion",))
+    told = event(image.s3_key, str(image.object_version))
+    told["Records"][0]["s3"]["object"]["size"] = 10**9
+    with world.listening("SNS_TOPIC_ARN") as heard:
+        world.invoke(name, told)
+        assert [each["imageId"] for each in heard()] == [image.image_id]
+    assert world.image(image)["status"] == Status.FAILED
+    assert world.versions("S3_INPUT_BUCKET", image.s3_key) == []
+
+
+@of("s3_event")
 def an_upload_behind_a_deletion_is_removed(world: World, name: str) -> None:
     image = world.planted(Status.DELETED)
     world.invoke(name, event(image.s3_key, str(image.object_version)))
