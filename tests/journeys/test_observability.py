@@ -243,7 +243,7 @@ def written(
     logs = Logs(machine)
     for data in (pictures.jpeg(320, 240), b"no picture"):
         ann.finished(sent(announced(ann), data))
-    for name in ("validation", "resize", "watermark"):
+    for name in ("validation", "resize", "watermark", "notifications"):
         answer, is_error = machine.invoke(name, {"execution": "broken"})
         assert is_error, answer
     machine.invoke("health_check")
