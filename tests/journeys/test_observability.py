@@ -243,7 +243,7 @@ def written(
     logs = Logs(machine)
     for data in (pictures.jpeg(320, 240), b"no picture"):
         ann.finished(sent(announced(ann), data))
-    told = {"MessageId": "m", "Subject": None, "Message": "broken", "MessageAttributes": {}}
+    told: dict[str, Any] = {"MessageId": "m", "Subject": None, "Message": "broken", "MessageAttributes": {}}
     for name in ("validation", "resize", "watermark", "notifications"):
         event = {"execution": "broken", "Records": [{"EventSource": "aws:sns", "Sns": told}]}
         answer, is_error = machine.invoke(name, event)
