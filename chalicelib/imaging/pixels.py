@@ -36,7 +36,7 @@ _LANCZOS = Image.Resampling.LANCZOS
 _AVERAGED = ((8, 64.0), (4, 24.0), (2, 5.55))
 
 # A size is made from a larger one instead of the original where that is larger by this much.
-# Twice LANCZOS at a lower ratio blurs: 0.007 of SSIM at 1.2 on text, 0.001 at 1.5.
+# Twice LANCZOS at a lower ratio blurs: up to 0.007 of SSIM at 1.2 on text, 0.001 at 1.5.
 _REUSED = 1.5
 
 # EXIF orientation → what turns the stored picture upright.
