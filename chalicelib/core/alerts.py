@@ -6,7 +6,7 @@ import traceback
 from typing import Any
 
 from chalicelib.core import aws, config, log, records
-from chalicelib.core.errors import DarkroomError, MissingConfigError, UnexpectedError
+from chalicelib.core.errors import DarkroomError, InvalidSettingError, MissingConfigError, UnexpectedError
 from chalicelib.core.grants import SQSOperation
 
 _FRAMES = 5
@@ -15,7 +15,7 @@ _FRAMES = 5
 def is_unforeseen(error: BaseException) -> bool:
     """Whether an error is a defect or a wrong set-up, and not a refusal of ours or a fault that passes."""
     if isinstance(error, DarkroomError):
-        return isinstance(error, UnexpectedError | MissingConfigError)
+        return isinstance(error, UnexpectedError | MissingConfigError | InvalidSettingError)
     return not aws.is_passing_fault(error)
 
 

@@ -27,9 +27,10 @@ __all__ = [
     "within_run",
 ]
 
-# Three attempts in all, with pauses of up to one and two seconds between them: 27 seconds at the most, which ends
-# before the API's function does (28 seconds, .chalice/config.json), and that before API Gateway gives up (29 seconds).
-_CONNECT_SECONDS, _READ_SECONDS = 2, 6
+# Three attempts in all, with pauses of up to one and two seconds between them. No attempt but the first is made that
+# could outlast the run (`within_run`): the API's function ends after 28 seconds (.chalice/config.json), and API Gateway
+# gives up after 29.
+_CONNECT_SECONDS, _READ_SECONDS = 2, 10
 _CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 3},
     connect_timeout=_CONNECT_SECONDS,

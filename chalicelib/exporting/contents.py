@@ -48,6 +48,7 @@ def profile(user: User) -> Table:
         Column("preferences", "Preferences"),
         Column("limits", "Limits"),
         Column("createdAt", "Created", "time"),
+        Column("lastActionAt", "Last action", "time"),
     )
     return Table("profile", "Profile", columns, [{**user.profile(), "limits": user.limits}])
 

@@ -54,6 +54,7 @@ def profile(user: User) -> Table:
         Column("preferences", "Preferences"),
         Column("limits", "Limits"),
         Column("createdAt", "Created", "time"),
+        Column("lastActionAt", "Last action", "time"),
     )
     shown = user.profile()
     row = {

@@ -44,7 +44,7 @@ def test_deploy_writes_every_declaration_once_and_no_value(machine: Machine) -> 
     found = rows(machine)
     by_key = {(row["service#variable"]["S"], row["function"]["S"]): row for row in found}
     uploads = by_key["darkroom#IMAGES_TABLE", "create_upload"]
-    assert [each["S"] for each in uploads["operations"]["L"]] == ["dynamodb:PutItem"]
+    assert [each["S"] for each in uploads["operations"]["L"]] == ["dynamodb:GetItem", "dynamodb:PutItem"]
     assert ("darkroom#S3_INPUT_BUCKET", "resize") in by_key
     assert ("darkroom#GONE_TABLE", "nobody") not in by_key, "what nobody declares any more is gone"
     # The values of settings that differ from their names.
