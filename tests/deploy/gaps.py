@@ -23,6 +23,7 @@ def close() -> None:
     _number_versions_on()
     _hold_lambdas_limits()
     _know_awss_own_keys()
+    _keep_what_a_user_pool_is_made_with()
 
 
 # ------------------------------------------------------------- what `chalice deploy` runs into
@@ -242,3 +243,18 @@ def _know_awss_own_keys() -> None:
         return told
 
     patch(Key, "to_dict", to_dict)
+
+
+def _keep_what_a_user_pool_is_made_with() -> None:
+    # UpdateUserPool cannot change these, and leaves them as they are; moto takes the pool to have none.
+    from moto.cognitoidp.models import CognitoIdpUserPool
+
+    stock = CognitoIdpUserPool.update_extended_config
+    for_ever = ("UsernameAttributes", "AliasAttributes", "UsernameConfiguration", "Schema")
+
+    def update_extended_config(self: Any, extended_config: dict[str, Any]) -> None:
+        standing = getattr(self, "extended_config", {})
+        kept = {name: standing[name] for name in for_ever if name in standing}
+        stock(self, {**kept, **(extended_config or {})})
+
+    patch(CognitoIdpUserPool, "update_extended_config", update_extended_config)
