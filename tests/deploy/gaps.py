@@ -24,6 +24,7 @@ def close() -> None:
     _hold_lambdas_limits()
     _know_awss_own_keys()
     _keep_what_a_user_pool_is_made_with()
+    _let_states_last()
 
 
 # ------------------------------------------------------------- what `chalice deploy` runs into
@@ -258,3 +259,15 @@ def _keep_what_a_user_pool_is_made_with() -> None:
         stock(self, {**kept, **(extended_config or {})})
 
     patch(CognitoIdpUserPool, "update_extended_config", update_extended_config)
+
+
+def _let_states_last() -> None:
+    # An execution may wait here for a whole deploy, which on a busy machine takes longer than its state may last.
+    from moto.stepfunctions.parser.asl.component.common.timeouts.timeout import TimeoutSeconds
+
+    stock = TimeoutSeconds._eval_seconds
+
+    def eval_seconds(self: Any, env: Any) -> int:
+        return max(600, stock(self, env))
+
+    patch(TimeoutSeconds, "_eval_seconds", eval_seconds)

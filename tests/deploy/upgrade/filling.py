@@ -49,22 +49,32 @@ class Filled:
     in_flight: dict[str, int] = field(default_factory=dict)
 
 
-def fill(stage: Stage, receiver: Receiver, partner: Partner) -> Filled:
-    """Makes one of everything, then leaves some of it in flight."""
+def begin(stage: Stage) -> Filled:
+    """The first users, one of them an administrator."""
     ann, root, zed = (Person(stage, f"{name}@example.com").sign_up() for name in ("ann", "root", "zed"))
-    filled = Filled(stage, Triggers(stage), ann, root, zed)
     make_administrator(root)
-    root.ok("PATCH", f"/admin/users/{ann.id}", {"canExportData": True})
+    return Filled(stage, Triggers(stage), ann, root, zed)
+
+
+def begin_again(filled: Filled) -> Filled:
+    """Two further users of a stage that is filled already; its administrator stays."""
+    eve, max_ = (Person(filled.stage, f"{name}@example.com").sign_up() for name in ("eve", "max"))
+    filled.root.sign_in()
+    return Filled(filled.stage, filled.triggers, eve, filled.root, max_)
+
+
+def fill(filled: Filled, receiver: Receiver, partner: Partner) -> None:
+    """Makes one of everything, then leaves some of it in flight."""
+    filled.root.ok("PATCH", f"/admin/users/{filled.ann.id}", {"canExportData": True})
     name_webhook(filled, receiver)
     make_images(filled)
     make_actions(filled)
     make_keys(filled)
     make_accounts_end(filled)
-    sync(stage, partner)
+    sync(filled.stage, partner)
     filled.triggers.run_dry()
     filled.told = told(filled)
     leave_in_flight(filled)
-    return filled
 
 
 # ---------------------------------------------------------------------------------- rows
@@ -152,15 +162,14 @@ def make_accounts_end(filled: Filled) -> None:
 def sync(stage: Stage, partner: Partner) -> None:
     """A run of the nightly sync; how it ended stands among the syncs."""
     secret = json.dumps({"source_api_key": partner.api_key})
-    stage.aws.client("secretsmanager").put_secret_value(
-        SecretId="darkroom/dev/external-services", SecretString=secret
-    )
+    stage.aws.client("secretsmanager").put_secret_value(SecretId="darkroom/dev/external-services", SecretString=secret)
     answer, fault = stage.invoke("nightly_sync", {})
     assert fault is None, answer
 
 
 def arrived(filled: Filled, *names: str) -> None:
     """Waits until S3's events of these uploads have been worked on."""
+
     def look() -> bool:
         rows = {row["imageId"]["S"]: row["status"]["S"] for row in filled.stage.rows("images")}
         return all(rows[filled.images[name]] != "PENDING" for name in names)

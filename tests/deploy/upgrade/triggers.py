@@ -1,6 +1,5 @@
 """What Lambda does for queues and streams, when the test says so: what it has not yet delivered is in flight."""
 
-import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -102,5 +101,3 @@ def _stream_record(record: dict[str, Any], arn: str) -> dict[str, Any]:
     if isinstance(created, datetime):
         details["ApproximateCreationDateTime"] = created.timestamp()
     return {**record, "dynamodb": details, "eventSourceARN": arn, "awsRegion": REGION}
-
-
