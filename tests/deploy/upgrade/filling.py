@@ -1,5 +1,6 @@
 """A stage filled through its public address and its functions: rows of every kind and state, and work left undone."""
 
+import functools
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -174,7 +175,7 @@ def arrived(filled: Filled, *names: str) -> None:
         rows = {row["imageId"]["S"]: row["status"]["S"] for row in filled.stage.rows("images")}
         return all(rows[filled.images[name]] != "PENDING" for name in names)
 
-    wait_for(look, f"the uploads of {names}")
+    wait_for(look, f"the uploads of {names}", every=0.1)
 
 
 def finish(filled: Filled) -> None:
@@ -182,11 +183,9 @@ def finish(filled: Filled) -> None:
     for held in filled.stage.aws.held():
         filled.stage.aws.let_go(held)
 
-    def look() -> bool:
-        filled.triggers.run_dry()
-        return not filled.stage.executions("RUNNING")
-
-    wait_for(look, "the end of all executions", within=120)
+    filled.triggers.run_dry()
+    wait_for(lambda: not filled.stage.executions("RUNNING"), "the end of all executions", within=120, every=0.1)
+    # What the executions have left to streams.
     filled.triggers.run_dry()
 
 
@@ -202,10 +201,14 @@ def leave_in_flight(filled: Filled) -> None:
         images[name] = ann.upload(_PICTURE, f"{name}.jpg")
         arrived(filled, name)
         assert filled.triggers.deliver("uploads") == 1
-        wait_for(lambda held=held: held in filled.stage.aws.held(), f"the call that is held: {held}")
+        wait_for(functools.partial(is_held, filled, held), f"the call that is held: {held}")
     images["UPLOADED"] = ann.upload(_PICTURE, "UPLOADED.jpg")
     arrived(filled, "UPLOADED")
     filled.in_flight = in_flight(filled)
+
+
+def is_held(filled: Filled, call: str) -> bool:
+    return call in filled.stage.aws.held()
 
 
 def in_flight(filled: Filled) -> dict[str, int]:
