@@ -4,8 +4,11 @@ What is stored, queued or held by a client outlives the code that made it: the o
 goes on with it. Each test follows the one before.
 """
 
+from pathlib import Path
+
 import pytest
 
+from tests.deploy.upgrade import former
 from tests.deploy.upgrade.checking import (
     begun,
     check_every_run_is_counted_once,
@@ -22,6 +25,12 @@ from tests.journeys.receiver import Delivery
 from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("upgrade")]
+
+
+def test_a_shallow_clone_says_how_to_fetch_the_old_version(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(former, "COMMIT", "0" * 40)
+    with pytest.raises(AssertionError, match="git fetch --unshallow"):
+        former.unpack(tmp_path / "former")
 
 
 def test_everything_is_in_flight_when_the_new_version_comes(filled: Filled) -> None:
