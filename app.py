@@ -631,6 +631,13 @@ def mcp(headers: Headers, body: bytes, offered: Payload) -> Response:
     return answers.json(reply.status, reply.body)
 
 
+# A route of its own: API Gateway answers a method that it does not know with 403, and clients of MCP expect 405.
+@app.route("/mcp", methods=["GET", "DELETE"], cors=CORS)
+@validated(permission=public, limit=limits.STRANGERS, returns=MESSAGE)
+def refuse_mcp_stream() -> Answer:
+    raise protocol.StreamNotOfferedError
+
+
 # ============================================================================== admin
 
 

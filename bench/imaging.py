@@ -33,7 +33,7 @@ Contender = Callable[[], object]
 
 
 def main() -> None:
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    rounds = next((int(given) for given in sys.argv[1:] if given.isdigit()), 5)
     for title, data in _inputs():
         print(f"\n{title}, {len(data) / 1e6:.1f} MB: three sizes, plain and marked")
         _show(_measured(_contenders(data), rounds))

@@ -56,13 +56,12 @@ def _show_blocks(data: bytes, size: tuple[int, int]) -> None:
 def _in_blocks(data: bytes, side: int) -> Shrink:
     def shrink(target: tuple[int, int]) -> Image.Image:
         image = Image.open(io.BytesIO(data))
-        width, height = image.size
+        box = 0, 0, image.width / side, image.height / side
         if image.format == "JPEG":
-            image.draft("YCbCr", (width // side, height // side))
-        image.load()
-        if image.format != "JPEG":
-            image = image.convert("RGB").reduce(side) if side > 1 else image.convert("RGB")
-        return image.resize(target, Image.Resampling.LANCZOS, (0, 0, width / side, height / side))
+            image.draft("YCbCr", (image.width // side, image.height // side))
+            return image.resize(target, Image.Resampling.LANCZOS, box)
+        reduced = image.convert("RGB").reduce(side) if side > 1 else image.convert("RGB")
+        return reduced.resize(target, Image.Resampling.LANCZOS, box)
 
     return shrink
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.core import answers, config, payload, records, tools
-from chalicelib.core.errors import DarkroomError, InvalidRequestError
+from chalicelib.core.errors import DarkroomError, InvalidRequestError, MethodNotAllowedError
 from chalicelib.core.operations import Caller, Operation
 from chalicelib.core.payload import NotJsonError
 
@@ -43,6 +43,15 @@ class Reply:
 
     status: int
     body: dict[str, Any] | None = None
+
+
+class StreamNotOfferedError(MethodNotAllowedError):
+    """A client would open a stream, or end a session: this server has neither."""
+
+    message = "Messages are sent to this address by POST; there is no stream to open and no session to end."
+
+    def headers(self) -> dict[str, str]:
+        return {"Allow": "POST"}
 
 
 class ProtocolError(Exception):

@@ -67,8 +67,8 @@ class Limits:
     memory_bytes: int = 1024 * MEBIBYTE
     """Address space of the decoding child beyond what its parent occupies at the fork.
 
-    What 50 megapixels need: 64 MiB as a JPEG, 450 as a progressive one, 640 as a PNG and 1,000
-    as a WebP, each of the costliest kind.
+    What 50 megapixels need: 128 MiB as a JPEG that is shrunk, 450 as a progressive one, 640 as a
+    PNG and 1,000 as a WebP, each of the costliest kind.
     """
 
     cpu_seconds: int = 30

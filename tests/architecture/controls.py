@@ -200,6 +200,7 @@ _NOT_IN_THE_TRAIL = {
     "POST /actions/{actionId}/callback",
     "POST /agent/{tool}",
     "POST /mcp",
+    "DELETE /mcp",
 }
 
 

@@ -69,6 +69,8 @@ def test_only_these_routes_are_public() -> None:
         "POST /auth/reset-password",
         "POST /actions/{actionId}/callback",
         "GET /health",
+        "GET /mcp",
+        "DELETE /mcp",
     }
 
 

@@ -149,7 +149,7 @@ def test_what_is_turned_away_at_the_door_costs_no_write(function: pytest.MonkeyP
     function.setenv("WRONG_PASSWORDS_PER_MINUTE", "0")
     made.clear()
     assert call("POST /auth/signin", {}, {"email": ann.email, "password": PASSWORD}).status == 429
-    assert made.count("PutItem") == 1
+    assert "PutItem" not in made
 
 
 def test_nothing_in_the_trail_is_an_address_or_a_secret(machine: Machine, ann: User) -> None:

@@ -243,8 +243,10 @@ def written(
     logs = Logs(machine)
     for data in (pictures.jpeg(320, 240), b"no picture"):
         ann.finished(sent(announced(ann), data))
-    for name in ("validation", "resize", "watermark"):
-        answer, is_error = machine.invoke(name, {"execution": "broken"})
+    told: dict[str, Any] = {"MessageId": "m", "Subject": None, "Message": "broken", "MessageAttributes": {}}
+    for name in ("validation", "resize", "watermark", "notifications"):
+        event = {"execution": "broken", "Records": [{"EventSource": "aws:sns", "Sns": told}]}
+        answer, is_error = machine.invoke(name, event)
         assert is_error, answer
     machine.invoke("health_check")
     sync.run("nightly", {"dryRun": True})

@@ -85,8 +85,9 @@ INPUTS: dict[str, dict[str, Any]] = {
     "progressive JPEG": {"quality": 92, "progressive": True},
     "whole-color JPEG": {"quality": 92, "subsampling": 0},
 }
-# Ratios 1.3 to 8, and sizes made of the original, of one another and of neither.
-BOXES = tuple(Size(f"size{width}", width, width) for width in (760, 620, 413, 320, 250, 128))
+# Ratios 1.3 to 8, among them the least at which blocks of two are averaged. Some sizes are made of
+# the original, some of one another.
+BOXES = tuple(Size(f"size{width}", width, width) for width in (760, 620, 413, 320, 250, 184, 128))
 
 
 @pytest.mark.parametrize("picture", ["text", "photo"])
