@@ -115,9 +115,14 @@ class Anchor:
         return {"keyHash": self.name, **self.change()}
 
     def change(self) -> dict[str, Any]:
-        """All of the row but its key."""
+        """All of the row but its key.
+
+        `previous` is for version 0.1.0, in case an upgrade is taken back: that version knows of no list, and ends
+        with a key its current secret and the one that `previous` names.
+        """
         in_grace = [{"keyHash": each.key_hash, "graceEnd": each.grace_end} for each in self.in_grace]
-        return {"current": self.current, "issued": self.issued, "inGrace": in_grace}
+        previous = {"previous": self.in_grace[-1].key_hash} if self.in_grace else {}
+        return {"current": self.current, "issued": self.issued, "inGrace": in_grace, **previous}
 
     @property
     def hashes(self) -> list[str]:
@@ -135,8 +140,9 @@ def own_anchor(user_id: str, key_id: str) -> Anchor:
     if item is None:
         raise ApiKeyNotFoundError
     in_grace = [InGrace(each["keyHash"], each["graceEnd"]) for each in item.get("inGrace", ())]
-    # Before there was a list, the anchor named one replaced secret, whose own row says how long it works.
-    replaced = KEYS.get(item["previous"]) if "previous" in item else None
+    # Version 0.1.0 kept no list: it names one replaced secret, whose own row says how long it works.
+    is_listed = item.get("previous") in {each.key_hash for each in in_grace}
+    replaced = KEYS.get(item["previous"]) if "previous" in item and not is_listed else None
     if replaced is not None:
         in_grace.append(InGrace(replaced["keyHash"], replaced["graceEnd"]))
     current_hash: str = item["current"]

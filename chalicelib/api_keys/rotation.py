@@ -101,9 +101,10 @@ def _rotated(anchor: Anchor, grace: timedelta, issued: str | None = None) -> _Ro
     _refuse_too_many(in_grace)
     after = replace(anchor, current=fresh.key_hash, issued=issued or fresh.key_hash, in_grace=in_grace)
     ended = set(anchor.hashes) - set(after.hashes)
+    gone = [] if after.in_grace else ["previous"]
     writes = [
         KEYS.creating(fresh.to_item()),
-        KEYS.setting(KEYS.key(anchor.name), after.change(), where={"current": anchor.current}, remove=["previous"]),
+        KEYS.setting(KEYS.key(anchor.name), after.change(), where={"current": anchor.current}, remove=gone),
         *(KEYS.deleting(KEYS.key(key_hash)) for key_hash in sorted(ended)),
     ]
     if key.key_hash not in ended:

@@ -11,7 +11,7 @@ from chalicelib.core.errors import InvalidSettingError, MissingConfigError
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.parameters import SSMProvider
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"
 
 # Settings that work without being set. What is not here is a resource's name and must be set.
 DEFAULTS = {

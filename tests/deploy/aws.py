@@ -92,6 +92,19 @@ class Aws:
         """Lets calls fail whose text ("lambda PUT /2015-…", "events PutTargets") the pattern finds."""
         self._page("refuse", call=call, code=code, message=message, status=status, times=times)
 
+    def hold(self, call: str) -> None:
+        """Lets the next call whose text the pattern finds wait, as long as its caller waits, until it is let go."""
+        self._page("hold", call=call)
+
+    def held(self) -> list[str]:
+        """The patterns by which a call waits now."""
+        patterns: list[str] = self._page("held")
+        return patterns
+
+    def let_go(self, call: str) -> None:
+        """Lets in the call that waits by that pattern."""
+        self._page("let-go", call=call)
+
     def become(self, concurrency: int = quotas.LIMIT, sandbox: bool = False) -> None:
         """Another account: its limit of concurrent executions, and whether SES is in its sandbox."""
         self._page("account", concurrency=concurrency, sandbox=sandbox)

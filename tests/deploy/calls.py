@@ -80,6 +80,9 @@ class Calls:
         self._lock = threading.Lock()
         self._calls: list[Call] = []
         self._refusals: list[Refusal] = []
+        # By pattern: a call that shall wait, and one that does.
+        self._awaited: dict[str, threading.Event] = {}
+        self._held: dict[str, threading.Event] = {}
 
     def note(self, call: Call) -> Refusal | None:
         """Writes it down; the refusal that was ordered for it."""
@@ -101,10 +104,37 @@ class Calls:
         with self._lock:
             self._refusals.append(Refusal(call, code, message, status, times))
 
+    def hold(self, call: str) -> None:
+        """Lets the next call whose text the pattern finds wait at the door."""
+        with self._lock:
+            self._awaited[call] = threading.Event()
+
+    def let_go(self, call: str) -> None:
+        """Lets in what waits by that pattern."""
+        with self._lock:
+            self._held.pop(call).set()
+
+    def wait_at_the_door(self, call: Call) -> None:
+        """Returns when the call may go in."""
+        with self._lock:
+            pattern = next((each for each in self._awaited if re.search(each, str(call))), None)
+            if pattern is None:
+                return
+            may_go_in = self._held[pattern] = self._awaited.pop(pattern)
+        may_go_in.wait()
+
+    def held(self) -> list[str]:
+        """The patterns by which a call waits now."""
+        with self._lock:
+            return list(self._held)
+
     def clear(self) -> None:
         with self._lock:
             self._calls.clear()
             self._refusals.clear()
+            self._awaited.clear()
+            while self._held:
+                self._held.popitem()[1].set()
 
 
 CALLS = Calls()

@@ -23,11 +23,11 @@ _LEFT = ("__pycache__", "deployed", "deployments")
 Run = subprocess.CompletedProcess[str]
 
 
-def copy_project(folder: Path) -> None:
+def copy_project(folder: Path, project: Path = ROOT) -> None:
     """Copies what a deployment reads, and nothing that an earlier one has left."""
     folder.mkdir(parents=True)
     for part in _PARTS:
-        source = ROOT / part
+        source = project / part
         if source.is_dir():
             shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns(*_LEFT))
         else:
@@ -37,10 +37,10 @@ def copy_project(folder: Path) -> None:
 class Checkout:
     """A copy, and the commands that are run in it against an AWS."""
 
-    def __init__(self, folder: Path, aws: Aws) -> None:
+    def __init__(self, folder: Path, aws: Aws, project: Path = ROOT) -> None:
         self.folder = folder
         self._aws = aws
-        copy_project(folder)
+        copy_project(folder, project)
         self._put_layer()
 
     def _put_layer(self) -> None:

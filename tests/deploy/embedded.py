@@ -44,6 +44,7 @@ class Book:
             status, headers, body = refusal.answer(call.service)
             start_response(status, [*headers, ("Content-Length", str(len(body)))])
             return [body]
+        CALLS.wait_at_the_door(call)
         return self.application(environ, start_response)
 
     def _turn_page(self, environ: Environ) -> Any:
@@ -54,6 +55,12 @@ class Book:
             return CALLS.since(**asked)
         if page == "refuse":
             return CALLS.refuse(**asked)
+        if page == "hold":
+            return CALLS.hold(**asked)
+        if page == "let-go":
+            return CALLS.let_go(**asked)
+        if page == "held":
+            return CALLS.held()
         if page == "account":
             return quotas.become(**asked)
         return self.begin_anew()
@@ -85,6 +92,7 @@ def main(descriptor: int) -> None:
     cloud.start()
     # Until whoever started this ends, however it ends.
     sys.stdin.read()
+    CALLS.clear()
     functions.end_all()
     cloud.stop()
 

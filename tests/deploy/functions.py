@@ -67,7 +67,7 @@ def run_what_is_deployed(url: str, access_key: str, secret_key: str) -> None:
         with _starting:
             identity = _identity(self)
             if identity not in _running:
-                _running[identity] = Process(self, {**_environment(self), **where})
+                _running[identity] = Process(self, {**_environment(self), **where, **_pools_keys(self, url)})
             process = _running[identity]
         request = {
             "requestId": str(uuid.uuid4()),
@@ -122,6 +122,12 @@ def end_all() -> None:
     RUNNERS.clear()
     while _running:
         _running.popitem()[1].end()
+
+
+def _pools_keys(function: Any, url: str) -> dict[str, str]:
+    """Where the user pool's public keys are here: the address that was deployed is in the internet."""
+    pool = function.environment_vars.get("COGNITO_USER_POOL_ID")
+    return {"JWKS_URL": f"{url}/{pool}/.well-known/jwks.json"} if pool else {}
 
 
 def _environment(function: Any) -> dict[str, str]:

@@ -23,6 +23,8 @@ def close() -> None:
     _number_versions_on()
     _hold_lambdas_limits()
     _know_awss_own_keys()
+    _keep_what_a_user_pool_is_made_with()
+    _let_states_last()
 
 
 # ------------------------------------------------------------- what `chalice deploy` runs into
@@ -242,3 +244,30 @@ def _know_awss_own_keys() -> None:
         return told
 
     patch(Key, "to_dict", to_dict)
+
+
+def _keep_what_a_user_pool_is_made_with() -> None:
+    # UpdateUserPool cannot change these, and leaves them as they are; moto takes the pool to have none.
+    from moto.cognitoidp.models import CognitoIdpUserPool
+
+    stock = CognitoIdpUserPool.update_extended_config
+    for_ever = ("UsernameAttributes", "AliasAttributes", "UsernameConfiguration", "Schema")
+
+    def update_extended_config(self: Any, extended_config: dict[str, Any]) -> None:
+        standing = getattr(self, "extended_config", {})
+        kept = {name: standing[name] for name in for_ever if name in standing}
+        stock(self, {**kept, **(extended_config or {})})
+
+    patch(CognitoIdpUserPool, "update_extended_config", update_extended_config)
+
+
+def _let_states_last() -> None:
+    # An execution may wait here for a whole deploy, which on a busy machine takes longer than its state may last.
+    from moto.stepfunctions.parser.asl.component.common.timeouts.timeout import TimeoutSeconds
+
+    stock = TimeoutSeconds._eval_seconds
+
+    def eval_seconds(self: Any, env: Any) -> int:
+        return max(600, stock(self, env))
+
+    patch(TimeoutSeconds, "_eval_seconds", eval_seconds)

@@ -104,7 +104,7 @@ def replaces(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     return name is not None and before["Properties"].get(name) != after["Properties"].get(name)
 
 
-_HOLD_DATA = {"AWS::DynamoDB::Table", "AWS::Cognito::UserPool", "AWS::KMS::Key", "AWS::SecretsManager::Secret"}
+_HOLD_DATA = {"AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::SecretsManager::Secret"}
 # Their calls put a state, whatever stood before.
 _PUT_AGAIN = {
     "AWS::S3::Bucket",
@@ -149,7 +149,15 @@ def _change_client(client: Client, properties: Mapping[str, Any], made: Made) ->
     )
 
 
+def _change_pool(client: Client, properties: Mapping[str, Any], made: Made) -> None:
+    fixed = {"UserPoolName", "UsernameAttributes", "UsernameConfiguration", "Schema", "EnabledMfas"}
+    client("cognito-idp").update_user_pool(
+        UserPoolId=made.ref, **{name: value for name, value in properties.items() if name not in fixed}
+    )
+
+
 _CHANGES: dict[str, Change] = {
+    "AWS::Cognito::UserPool": _change_pool,
     "AWS::Cognito::UserPoolClient": _change_client,
     "AWS::Logs::LogGroup": _change_log_group,
     "AWS::StepFunctions::StateMachine": _change_state_machine,

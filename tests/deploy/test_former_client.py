@@ -101,7 +101,9 @@ def upgraded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Upgraded]:
 def test_who_was_signed_in_stays_signed_in(upgraded: Upgraded) -> None:
     status, answer = upgraded.ask("/auth/refresh", {"refreshToken": upgraded.tokens["RefreshToken"]})
     assert (status, answer.get("tokenType")) == (200, "Bearer"), answer
-    # Which clients' access tokens are good is held to in tests/unit/core/test_tokens.py: the pool's keys are not here.
+    (api,) = upgraded.aws.client("apigateway").get_rest_apis()["items"]
+    bearer = {"Authorization": f"Bearer {upgraded.tokens['AccessToken']}"}
+    assert upgraded.aws.ask(api["id"], "GET", "/dev/auth/profile", headers=bearer)[0] == 200
     assert upgraded.checkout.environment("dev")["COGNITO_FORMER_CLIENT_ID"] == upgraded.client
 
 

@@ -221,6 +221,26 @@ def test_a_key_that_an_earlier_version_rotated_keeps_its_grace_and_ends(machine:
     assert [each.get("/images").status_code for each in (first, third)] == [401, 401]
 
 
+def test_a_key_that_an_earlier_version_rotated_after_this_one_did_ends_whole(machine: Machine, ann: User) -> None:
+    """As it is where an upgrade was taken back for a while."""
+    key_id, first = issue(ann, "full_access")
+    second = holder(ann, ann.post(f"/keys/{key_id}/rotate").json()["key"])
+    (anchor,) = [row for row in rows(machine) if row["keyHash"]["S"].endswith(f"#{key_id}")]
+    assert anchor["previous"] == hashed_of(first), "the one secret that an earlier version looks for"
+    third = holder(ann, ann.post(f"/keys/{key_id}/rotate").json()["key"])
+    # It ends the one that was named, names the one that it replaces, and leaves our list as it is.
+    table = machine.environment["API_KEYS_TABLE"]
+    machine.client("dynamodb").delete_item(TableName=table, Key={"keyHash": hashed_of(first)})
+    left = {**anchor, "current": hashed_of(third), "previous": hashed_of(second)}
+    machine.client("dynamodb").put_item(TableName=table, Item=left)
+
+    fourth = holder(ann, ann.post(f"/keys/{key_id}/rotate").json()["key"])
+    assert [each.get("/images").status_code for each in (second, third, fourth)] == [200, 200, 200]
+    assert ann.request("DELETE", f"/keys/{key_id}").status_code == 200
+    assert [each.get("/images").status_code for each in (second, third, fourth)] == [401, 401, 401]
+    assert not [row for row in rows(machine) if key_id in json.dumps(row)]
+
+
 def hashed_of(holder: User) -> dict[str, str]:
     return {"S": hashlib.sha256(holder.tokens["accessToken"].encode()).hexdigest()}
 

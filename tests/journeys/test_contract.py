@@ -178,7 +178,7 @@ def test_browsers_may_ask_from_anywhere(ann: User) -> None:
 
 def test_health_says_version_and_stage(ann: User) -> None:
     answer = requests.get(f"{ann.url}/health", timeout=30).json()
-    assert {**answer, "success": True, "version": "0.1.0", "stage": "local"} == answer
+    assert {**answer, "success": True, "version": "0.2.0", "stage": "local"} == answer
 
 
 def test_lists_turn_their_pages_newest_first(machine: Machine) -> None:

@@ -92,7 +92,7 @@ def test_a_picture_is_sent_and_its_variants_are_read(robot: User, mode: str, req
     async def said(client: Client) -> dict[str, Any]:
         assert client.protocol_version == request.node.callspec.params["mode"]
         assert client.server_info is not None
-        assert (client.server_info.name, client.server_info.version) == ("darkroom", "0.1.0")
+        assert (client.server_info.name, client.server_info.version) == ("darkroom", "0.2.0")
         assert client.server_capabilities.tools is not None
         assert "create_upload" in str(client.instructions)
         listed = await client.list_tools()

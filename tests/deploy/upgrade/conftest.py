@@ -1,0 +1,72 @@
+"""One stage's life: deployed as version 0.1.0 and filled, upgraded, and taken back to 0.1.0."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from local.partner import Partner
+from tests.deploy.aws import Aws
+from tests.deploy.checkout import Checkout
+from tests.deploy.upgrade import former
+from tests.deploy.upgrade.filling import Filled, begin, begin_again, fill, finish
+from tests.deploy.upgrade.stage import Stage
+from tests.journeys.receiver import Receiver
+
+
+@dataclass(frozen=True)
+class World:
+    """An AWS, both versions as they are deployed to it, and who is told of images and asked for customers."""
+
+    aws: Aws
+    old: Checkout
+    new: Checkout
+    receiver: Receiver
+    partner: Partner
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder: Path = tmp_path_factory.mktemp("upgrade")
+    project = former.unpack(folder / "0.1.0")
+    with Aws(folder / "aws.log") as aws, Receiver() as receiver, Partner() as partner:
+        old, new = Checkout(folder / "old", aws, project), Checkout(folder / "new", aws)
+        # Where people put what no deploy sets.
+        for name, value in {"ALLOW_PRIVATE_ADDRESSES": "true", "EXTERNAL_API_URL": partner.url}.items():
+            aws.client("ssm").put_parameter(Name=f"/darkroom/dev/darkroom/{name}", Type="String", Value=value)
+        yield World(aws, old, new, receiver, partner)
+
+
+def deploy(checkout: Checkout) -> None:
+    run = checkout.run("-m", "infra", "deploy", "--stage", "dev", "--yes")
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+@pytest.fixture(scope="session")
+def filled(world: World) -> Filled:
+    """Version 0.1.0, with data, and with work in flight."""
+    deploy(world.old)
+    filled = begin(Stage(world.aws))
+    fill(filled, world.receiver, world.partner)
+    return filled
+
+
+@pytest.fixture(scope="session")
+def upgraded(world: World, filled: Filled) -> Filled:
+    """The same stage under the present version, which has finished what was in flight."""
+    deploy(world.new)
+    finish(filled)
+    return filled
+
+
+@pytest.fixture(scope="session")
+def undone(world: World, upgraded: Filled) -> Filled:
+    """What the present version made and left in flight, under version 0.1.0 again, which has finished it."""
+    made = begin_again(upgraded)
+    fill(made, world.receiver, world.partner)
+    deploy(world.old)
+    for person in (made.ann, made.root, made.zed):
+        person.sign_in()
+    finish(made)
+    return made
