@@ -19,6 +19,7 @@ _TIMEOUT_SECONDS = 30
 _PATIENCE_SECONDS = 45
 _UNKNOWN = "/no-such-path"
 _NEEDS_CALLER = "/images"
+_HEALTH_CHECK = "health_check"
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,18 @@ def test(target: Target) -> str:
     api = restapi.find(target)
     if api is None:
         raise DeployError("There is no API to be asked. Run this again.")
+    _look_at_health(target)
     base = restapi.url(target, api)
     for check in (_unauthenticated, _unknown, _unknown_with_token, _preflight):
         _insist(base, check)
     return _insist(base, _health)
+
+
+def _look_at_health(target: Target) -> None:
+    """Has the check run now, whose result /health shows: the first scheduled one may be a quarter of an hour away."""
+    function = target.lambda_name(_HEALTH_CHECK)
+    if "FunctionError" in target.client("lambda").invoke(FunctionName=function, Payload=b"{}"):
+        raise DeployError(f"{function} failed. Its log says why (`aws logs tail /aws/lambda/{function}`).")
 
 
 def _insist(base: str, check: Callable[[str], str]) -> str:
