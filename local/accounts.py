@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from local.front import DIRECT
 PASSWORD = "Darkroom-2026!"
 USER = "user@example.com"
 ADMIN = "admin@example.com"
+_TRIES, _PAUSE_SECONDS = 50, 0.1
 
 
 def make_accounts(api_url: str, dynamodb: Any, table: str) -> None:
@@ -34,14 +36,22 @@ def _make_account(api_url: str, email: str, name: str) -> str:
 
 
 def _grant(dynamodb: Any, table: str, user_id: str, attributes: dict[str, Any]) -> None:
-    names = {f"#{name}": name for name in attributes}
-    dynamodb.update_item(
-        TableName=table,
-        Key={"userId": {"S": user_id}},
-        UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in attributes),
-        ExpressionAttributeNames=names,
-        ExpressionAttributeValues={f":{name}": value for name, value in attributes.items()},
-    )
+    update = {
+        "TableName": table,
+        "Key": {"userId": {"S": user_id}},
+        "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in attributes),
+        "ExpressionAttributeNames": {f"#{name}": name for name in attributes},
+        "ExpressionAttributeValues": {f":{name}": value for name, value in attributes.items()},
+    }
+    # What the account's sign-in cost is being added to the same row.
+    for left in reversed(range(_TRIES)):
+        try:
+            dynamodb.update_item(**update)
+            return
+        except dynamodb.exceptions.TransactionConflictException:
+            if not left:
+                raise
+            time.sleep(_PAUSE_SECONDS)
 
 
 def _post(url: str, body: dict[str, str]) -> dict[str, Any]:

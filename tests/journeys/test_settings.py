@@ -1,13 +1,12 @@
 """Where settings come from, and what the two that open doors to the outside do."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from chalicelib import external, pipeline
-from chalicelib.core import aws, config, log
+from chalicelib.core import aws, config
 from chalicelib.core.errors import InvalidSettingError, MissingConfigError
 from chalicelib.imaging import ImageRejectedError
 from local.machine import Machine
@@ -81,15 +80,14 @@ def test_fonts_are_known_in_any_case(function: pytest.MonkeyPatch) -> None:
 
 
 def test_text_that_the_font_lacks_is_named_in_the_log_once(
-    function: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    function: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    log._logger.cache_clear()
     function.setenv("WATERMARK_TEXT", "© 写真 ann 写")
     for _ in range(2):
         pipeline.watermark(NOTHING_TO_MARK)
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "WATERMARK_TEXT_UNDRAWABLE" in line]
-    log._logger.cache_clear()
-    assert [(line["level"], line["metadata"]["characters"]) for line in lines] == [("WARNING", ["U+5199", "U+771F"])]
+    told = [record for record in caplog.records if record.getMessage() == "WATERMARK_TEXT_UNDRAWABLE"]
+    named = [(record.levelname, vars(record)["metadata"]["characters"]) for record in told]
+    assert named == [("WARNING", ["U+5199", "U+771F"])]
 
 
 def step(machine: Machine, data: bytes) -> dict[str, Any]:

@@ -80,7 +80,7 @@ def test_run_prints_where_it_is_and_stops_cleanly(eventually: Eventually, number
             assert word in text
         children = _descendants(process.pid)
         assert len(children) > 5
-        assert requests.get(f"{lines[1].split()[-1]}/health", timeout=30).json()["status"] == "ok"
+        assert requests.get(f"{lines[0].split()[-1]}/health", timeout=30).json()["status"] == "ok"
         process.send_signal(number)
         _, errors = process.communicate(timeout=15)
         assert (process.returncode, errors) == (0, "")

@@ -149,6 +149,7 @@ def test_a_run_is_written_down_with_all_that_it_took(written: Written, monkeypat
         "user": "u1",
         "api_key_id": "key_1",
         "operation": "resize",
+        "kind": None,
         "endpoint": "resize",
         "event_source": "Step Functions",
         "duration_ms": 250,
