@@ -49,7 +49,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Confi
 
 
 def _after_the_transaction(response: Any, attempts: int, **_: Any) -> float | None:
-    """When to try a test's own write again that met a transaction, in seconds: what a run cost is added to rows at work.
+    """When to try a test's own write again that met a transaction, in seconds: sums are added to rows meanwhile.
 
     None where there is nothing to be tried again.
     """
