@@ -1,4 +1,4 @@
-"""Who administers a stage: granted, revoked and listed by who may write its tables with credentials of AWS.
+"""Who administers a stage: granted, revoked and listed with AWS credentials that may write its tables.
 
 The API lets administrators make others; the first one of a stage is made here.
 """

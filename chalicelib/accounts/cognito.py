@@ -1,6 +1,6 @@
 """The user pool: its client and the client's secret, and its refusals in words that tell nobody which addresses exist.
 
-Whoever knows the id of a client without a secret can guess passwords and codes past our API, where nothing counts them.
+With the id of a client that has no secret, anyone can guess passwords and codes past our API, where none is counted.
 So every call of ours proves that it knows the secret.
 """
 

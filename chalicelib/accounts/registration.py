@@ -32,7 +32,7 @@ def sign_up(email: str, password: str, name: str | None) -> dict[str, Any]:
 
 
 def _subject(email: str) -> str:
-    """The id of whoever has that address; "" where nobody has it any more."""
+    """The id of the account with that address; "" where there is none any more."""
     with cognito.quiet_about("UserNotFoundException"):
         found = cognito.client().admin_get_user(UserPoolId=cognito.pool(), Username=email)
         return next(str(each["Value"]) for each in found["UserAttributes"] if each["Name"] == "sub")
@@ -64,7 +64,7 @@ def forgot_password(email: str) -> dict[str, Any]:
 
 
 def reset_password(email: str, code: str, password: str, stranger: Stranger, known: sessions.Known) -> dict[str, Any]:
-    """Changes the password, and ends every session: whoever knew the old one is out. `known` is told whose it was.
+    """Changes the password, and ends every session, so that the old one opens nothing. `known` is told whose it was.
 
     Sent again, it finishes a reset that was cut off after the password had been changed.
     """

@@ -11,7 +11,7 @@ _EXAMPLE = "04080408-0001-7000-0000-000000000000"
 
 
 def made_up(like: str) -> str:
-    """An id of nobody, anew at each call, in the form of a real one of the same pool (`like`).
+    """A made-up id, another at each call, in the form of a real one of the same pool (`like`).
 
     A user of an older form stands for no others: then the form is that of new ids in us-east-1.
     """

@@ -46,7 +46,7 @@ def authenticate(secret: str) -> Caller:
 
 
 def _note_use(key: ApiKey) -> None:
-    """Writes when the key was last used, at most once a minute; what goes wrong here is nobody's fault."""
+    """Writes when the key was last used, at most once a minute. A failure is logged and not raised."""
     now = datetime.now(UTC)
     if key.last_used_at is not None and key.last_used_at > records.timestamp(now - _LAST_USED_EVERY):
         return

@@ -276,7 +276,7 @@ class _Call:
 
     def _limit(self, user: Caller) -> None:
         if self._is_closed_to_key(user):
-            # Or whoever holds a key that opens little could use up what its owner has.
+            # Else a key that opens little could use up what its owner has.
             self.execution.is_keys_alone = True
             self._stand(limits.of_key(user))
             return

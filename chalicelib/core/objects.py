@@ -15,7 +15,7 @@ _KEYS_A_DELETION = 1000
 _PART_BYTES = 8 * 1024 * 1024
 # Nobody may guess what a file is from its bytes, or keep it longer than its owner.
 _CACHE_CONTROL = "private, max-age=3600"
-# Whoever has a link may use it: an hour is the longest that we give, whatever is configured. AWS itself takes seven
+# Anyone who has a link may use it: an hour is the longest that we give, whatever is configured. AWS itself takes seven
 # days, and ends a link with the credentials that signed it: a function's, which last some hours.
 _LONGEST_LINK_SECONDS = 3600
 

@@ -102,7 +102,7 @@ def _is_small(user_id: str, asked: Mapping[str, Any]) -> bool:
     data_types = asked["dataTypes"]
     if "files" in data_types and _has_more_files(user_id, _files_at_once(asked["format"])):
         return False
-    # Nobody's profile is long.
+    # A profile is never long.
     return "activities" not in data_types or not _has_many_activities(user_id)
 
 

@@ -64,7 +64,7 @@ def runtime(deployment: Deployment, code: Path, function: str) -> Iterator[Runti
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(memory),
             "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{lambda_name(function)}",
             "AWS_LAMBDA_LOG_STREAM_NAME": "stream",
-            # X-Ray's daemon listens beside a function; segments go there by UDP, whoever takes them.
+            # X-Ray's daemon listens beside a function; segments go there by UDP, and here nothing takes them.
             "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:9",
             "_X_AMZN_TRACE_ID": "Root=1-65f0c0de-0123456789abcdef01234567;Parent=0123456789abcdef;Sampled=1",
             "LAMBDA_TASK_ROOT": str(code),
