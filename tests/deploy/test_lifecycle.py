@@ -121,7 +121,7 @@ def gone(deployment: Deployment, destroyed: Stage) -> Stage:
 def data(deployment: Deployment) -> tuple[bool, bool]:
     """Whether the user's row and picture are there."""
     row = deployment.aws.client("dynamodb").get_item(TableName=USERS, Key={"userId": {"S": "somebody"}})
-    pictures = deployment.aws.client("s3").list_objects_v2(Bucket=OUTPUT)
+    pictures = deployment.aws.client("s3").list_objects_v2(Bucket=OUTPUT, Prefix="processed/somebody/")
     return "Item" in row, pictures["KeyCount"] == 1
 
 
