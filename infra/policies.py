@@ -16,7 +16,7 @@ import botocore.session
 from chalicelib.core import config as settings
 from infra import delivery, encryption, stages
 from infra.rights import API, Declared
-from infra.settings import CONFIG
+from infra.settings import CONFIG, nearer
 from infra.stages import Place
 
 Statement = dict[str, Any]
@@ -300,31 +300,13 @@ def lambda_name(function: str, stage: str) -> str:
 
 def environment(config: Mapping[str, Any], stage: str, function: str) -> dict[str, str]:
     """What Chalice gives a function, the nearest last."""
-    nearer = _nearer(config, stage, function)
-    return {name: value for each in nearer for name, value in each.get("environment_variables", {}).items()}
+    found = nearer(config, stage, function)
+    return {name: value for each in found for name, value in each.get("environment_variables", {}).items()}
 
 
 def of_function(config: Mapping[str, Any], stage: str, function: str) -> dict[str, Any]:
     """What else holds for a function."""
-    return {name: value for each in _nearer(config, stage, function) for name, value in each.items()}
-
-
-def timeouts(config: Mapping[str, Any], stage: str) -> dict[str, int]:
-    """By function, the seconds that Lambda lets it run."""
-    return {
-        name: int(of_function(config, stage, name)["lambda_timeout"]) for name in config.get("lambda_functions", ())
-    }
-
-
-def _nearer(config: Mapping[str, Any], stage: str, function: str) -> list[Mapping[str, Any]]:
-    """Where Chalice looks for a function's settings, the nearest last."""
-    of_stage = config["stages"][stage]
-    return [
-        config,
-        config["lambda_functions"].get(function, {}),
-        of_stage,
-        of_stage.get("lambda_functions", {}).get(function, {}),
-    ]
+    return {name: value for each in nearer(config, stage, function) for name, value in each.items()}
 
 
 def files(declared: Mapping[str, Declared], config: Mapping[str, Any]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,25 @@ def with_stage(stage: str) -> dict[str, Any]:
     if stage not in written["stages"]:
         raise ValueError(f"{CONFIG.name} has no stage {stage!r}; it has {', '.join(written['stages'])}.")
     return written
+
+
+def nearer(config: Mapping[str, Any], stage: str, function: str) -> list[Mapping[str, Any]]:
+    """Where Chalice looks for a function's settings, the nearest last."""
+    of_stage = config["stages"][stage]
+    return [
+        config,
+        config["lambda_functions"].get(function, {}),
+        of_stage,
+        of_stage.get("lambda_functions", {}).get(function, {}),
+    ]
+
+
+def timeouts(config: Mapping[str, Any], stage: str) -> dict[str, int]:
+    """By function, the seconds that Lambda lets it run."""
+    return {
+        name: int([each["lambda_timeout"] for each in nearer(config, stage, name) if "lambda_timeout" in each][-1])
+        for name in config.get("lambda_functions", ())
+    }
 
 
 def state_folder() -> Path:

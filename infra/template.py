@@ -70,10 +70,10 @@ def whole(stage: str, config: Mapping[str, Any] | None = None) -> Template:
         KeyError: .chalice/config.json has no such stage.
     """
     # They know the application: the machine of one, which has no use for them, starts without.
-    from infra import alarms, dashboard, log_groups, manifest, policies, settings, timing
+    from infra import alarms, dashboard, log_groups, manifest, settings, timing
 
     config = config or json.loads(settings.CONFIG.read_text())
-    template = timing.timed(load(), policies.timeouts(config, stage))
+    template = timing.timed(load(), settings.timeouts(config, stage))
     functions = alarms.functions(manifest.application(), config, stage)
     api = alarms.api_of(config, stage)
     watching = {

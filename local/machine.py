@@ -17,7 +17,7 @@ from infra import delivery, policies, template, timing
 from infra.delivery import AsyncDelivery, RuleDelivery, StreamDelivery
 from infra.pipeline import PIPELINE
 from infra.pipeline import ROLE as PIPELINE_ROLE
-from infra.settings import ROOT, state_folder
+from infra.settings import ROOT, state_folder, timeouts
 from local import rights, signing
 from local.accounts import make_accounts
 from local.clock import CLOCK, Clock
@@ -191,7 +191,7 @@ class Machine:
         parameters = {"Stage": self._stage, "BucketSuffix": "machine"}
         pseudo = {"AWS::Region": REGION, "AWS::AccountId": ACCOUNT, "AWS::Partition": "aws"}
         config = json.loads((self._project / ".chalice" / "config.json").read_text())
-        timed = timing.timed(template.load(self._resources), policies.timeouts(config, self._stage))
+        timed = timing.timed(template.load(self._resources), timeouts(config, self._stage))
         self.made = provision(timed, parameters, self.client, pseudo)
         self._store_settings()
         if sender := self.environment.get("SENDER_EMAIL"):

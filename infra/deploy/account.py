@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from botocore.exceptions import ClientError
 
-from infra import policies, stages, template, timing
+from infra import settings, stages, template, timing
 from infra.deploy import functions
 from infra.deploy.errors import RefusedError, code_of
 from infra.deploy.target import Target
@@ -33,7 +33,7 @@ def check(target: Target) -> None:
 def _check_pipeline(target: Target) -> None:
     """A state machine cannot become another kind, nor can CloudFormation replace one that has a name."""
     try:
-        timed = timing.timed(template.load(), policies.timeouts(target.config, target.stage))
+        timed = timing.timed(template.load(), settings.timeouts(target.config, target.stage))
     except timing.TooLongError as error:
         raise RefusedError(f"{error} Shorten them, and deploy again.") from None
     wanted = timed["Resources"][timing.MACHINE]["Properties"]["StateMachineType"]

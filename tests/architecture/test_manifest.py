@@ -19,7 +19,7 @@ from chalicelib.core.access import validated
 from chalicelib.core.limits import STRANGERS, Limit, Strangers, Window
 from chalicelib.core.operations import APIAccessType, Operation
 from chalicelib.permissions import public, signed_in
-from infra import delivery, policies, template, timing
+from infra import delivery, settings, template, timing
 from infra import manifest as reading
 
 ROOT = Path(__file__).parents[2]
@@ -124,8 +124,8 @@ def test_every_operation_is_one_of_the_services_api(enum: type[grants.AwsOperati
 
 def test_every_function_has_its_memory_and_timeout() -> None:
     assert set(CONFIG["lambda_functions"]) == set(FUNCTIONS)
-    for settings in CONFIG["lambda_functions"].values():
-        assert {"lambda_memory_size", "lambda_timeout"} <= set(settings)
+    for each in CONFIG["lambda_functions"].values():
+        assert {"lambda_memory_size", "lambda_timeout"} <= set(each)
 
 
 def test_every_asynchronous_path_ends_in_a_dead_letter_queue() -> None:
@@ -191,7 +191,7 @@ def test_a_queue_hides_a_message_for_six_times_its_functions_timeout(function: s
 
 def pipeline(**timeouts: int) -> tuple[str, dict[str, Any]]:
     """The type and the definition of the state machine, with those timeouts of functions."""
-    whole = timing.timed(template.load(), {**policies.timeouts(CONFIG, "prod"), **timeouts})
+    whole = timing.timed(template.load(), {**settings.timeouts(CONFIG, "prod"), **timeouts})
     properties = whole["Resources"]["ImagePipeline"]["Properties"]
     return properties["StateMachineType"], json.loads(properties["DefinitionString"])
 
@@ -208,7 +208,7 @@ def test_a_state_waits_as_long_as_its_function_may_run_and_an_execution_longer_t
     timeouts: dict[str, int], kind: str, own: int
 ) -> None:
     found, definition = pipeline(**timeouts)
-    wanted = {**policies.timeouts(CONFIG, "prod"), **timeouts}
+    wanted = {**settings.timeouts(CONFIG, "prod"), **timeouts}
     assert {name: definition["States"][name.capitalize()]["TimeoutSeconds"] for name in STEPS} == {
         name: wanted[name] for name in STEPS
     }
