@@ -13,6 +13,9 @@ from infra import template
 from tests.deploy.aws import ACCOUNT, Aws
 from tests.deploy.checkout import Checkout, Run
 
+# It deploys two versions; the upgrade's tests do so as well.
+pytestmark = pytest.mark.slow
+
 EMAIL, PASSWORD = "somebody@example.com", "A-long-Passw0rd!"
 STACK = "darkroom-dev-resources"
 SECRET = "/darkroom/dev/darkroom/COGNITO_CLIENT_SECRET"
