@@ -87,14 +87,24 @@ def _check_concurrency(target: Target) -> None:
 
 def remarks(target: Target) -> Iterator[str]:
     """What works less than it may seem, or not at all, because of how the account or the stage is set."""
-    sends_mail = bool(_sender(target) or target.options.accounts_email)
-    if sends_mail and not target.client("sesv2").get_account().get("ProductionAccessEnabled"):
+    if _sender(target) or target.options.accounts_email:
+        yield from _remarks_on_ses(target)
+    if not target.options.accounts_email:
+        yield "Cognito sends its codes itself, about 50 a day: name an address of SES in accounts_email for more."
+
+
+def _remarks_on_ses(target: Target) -> Iterator[str]:
+    try:
+        account = target.client("sesv2").get_account()
+    except ClientError as error:
+        # Nothing that a deploy makes depends on it.
+        yield f"SES does not say whether it is in its sandbox ({code_of(error)}), where mail reaches few addresses."
+        return
+    if not account.get("ProductionAccessEnabled"):
         yield (
             f"SES is in its sandbox in {target.place.region}: mail reaches verified addresses alone. Ask for "
             "production access in the SES console."
         )
-    if not target.options.accounts_email:
-        yield "Cognito sends its codes itself, about 50 a day: name an address of SES in accounts_email for more."
 
 
 def _sender(target: Target) -> str:

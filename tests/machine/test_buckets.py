@@ -12,6 +12,7 @@ from botocore import auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from infra import template
 from tests.conftest import Eventually
 from tests.machine.conftest import BUCKET, Tiny
 
@@ -241,6 +242,38 @@ def test_a_preflight_is_answered_from_the_buckets_rules(tiny: Tiny) -> None:
     refused = requests.options(url, headers=asks | {"Access-Control-Request-Method": "DELETE"})
     assert refused.status_code == 403
     assert "Access-Control-Allow-Origin" not in refused.headers
+
+
+def test_a_page_of_one_origin_may_follow_the_apis_redirect_to_a_file(tiny: Tiny) -> None:
+    s3, names = tiny.client("s3"), dict.fromkeys(("InputBucket", "OutputBucket"), "")
+    for logical in names:
+        names[logical] = name = f"cors-{uuid.uuid4().hex}"
+        s3.create_bucket(Bucket=name)
+        s3.put_bucket_cors(Bucket=name, CORSConfiguration={"CORSRules": _rules_of(logical, "https://page.example")})
+        s3.put_object(Bucket=name, Key="a.jpg", Body=PICTURE)
+
+    def allowed(logical: str, origin: str) -> str | None:
+        named = {"Bucket": names[logical], "Key": "a.jpg"}
+        url = s3.generate_presigned_url("get_object", Params=named)
+        return requests.get(url, headers={"Origin": origin}).headers.get("Access-Control-Allow-Origin")
+
+    # A browser that follows a redirect from another origin says "null".
+    assert allowed("OutputBucket", "null") == "null"
+    assert allowed("OutputBucket", "https://page.example") == "https://page.example"
+    assert allowed("OutputBucket", "https://other.example") is None
+    assert allowed("InputBucket", "null") is None
+
+
+def _rules_of(logical: str, origin: str) -> list[dict[str, Any]]:
+    """A bucket's rules in the template, of a stage whose pages are at that origin, as S3 takes them."""
+    rules = template.load()["Resources"][logical]["Properties"]["CorsConfiguration"]["CorsRules"]
+    return [
+        {
+            "AllowedMethods": rule["AllowedMethods"],
+            "AllowedOrigins": [origin if each == {"Ref": "CorsOrigin"} else each for each in rule["AllowedOrigins"]],
+        }
+        for rule in rules
+    ]
 
 
 def test_an_upload_from_a_page_may_read_its_etag(link: Sign) -> None:
