@@ -1,8 +1,7 @@
-"""Accounts: sign-up to erasure on Cognito, and telling a caller by their bearer token."""
+"""Accounts: sign-up, sessions and profiles on Cognito, and telling a caller by their bearer token."""
 
-from chalicelib.accounts.erasing import erase
-from chalicelib.accounts.profiles import change_profile, profile
 from chalicelib.accounts.registration import forgot_password, resend, reset_password, sign_up, verify
+from chalicelib.accounts.service import change_profile, profile
 from chalicelib.accounts.sessions import (
     answer_challenge,
     authenticate,
@@ -19,7 +18,6 @@ __all__ = [
     "challenged",
     "change_profile",
     "describe",
-    "erase",
     "forgot_password",
     "profile",
     "refresh",

@@ -1,7 +1,6 @@
 """What the account routes take, and what they give."""
 
-from chalicelib.core.payload import TEXT, shape
-from chalicelib.mailing import EMAIL
+from chalicelib.core.http.schemas import EMAIL, TEXT, shape
 
 # Cognito takes passwords of up to 256 characters (AWS::Cognito::UserPool PasswordPolicy).
 _PASSWORD = {"type": "string", "minLength": 1, "maxLength": 256}

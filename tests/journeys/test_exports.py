@@ -17,10 +17,11 @@ import pytest
 import requests
 from moto.backends import get_backend
 
-from chalicelib import exporting, images
-from chalicelib.core import aws
+from chalicelib import images
+from chalicelib.actions import exporting
+from chalicelib.actions.exporting import build, thumbnails
+from chalicelib.core import clients
 from chalicelib.core.errors import PermissionDeniedError
-from chalicelib.exporting import running, thumbnails
 from local.cloud import ACCOUNT, REGION
 from local.machine import Machine
 from tests.journeys import gateway
@@ -199,7 +200,7 @@ def test_thumbnails_are_bounded_and_need_no_variant(machine: Machine, function: 
     seen = images.get(user.id, ids[1])
     variants = [{"Key": each.s3_key} for each in seen.variants]
     machine.client("s3").delete_objects(Bucket=bucket, Delete={"Objects": variants})
-    with pytest.raises(aws.ClientError):
+    with pytest.raises(clients.ClientError):
         list(thumbnails.pictured([seen]))
     assert user.request("DELETE", f"/images/{ids[1]}").status_code == 200
     assert list(thumbnails.pictured([seen])) == [(seen, None)], "it went while the export was made"
@@ -376,7 +377,7 @@ def test_a_worker_killed_in_the_middle_costs_no_export(machine: Machine) -> None
 
 def test_what_takes_too_long_says_so(machine: Machine, ann: User, function: pytest.MonkeyPatch) -> None:
     kept = len(files_kept(machine, ann.id))
-    function.setattr(running, "MOST_SECONDS", 0.0)
+    function.setattr(build, "MOST_SECONDS", 0.0)
     answer = gateway.call("POST /actions/export", ann.headers, {"dataTypes": ["files"], "format": "csv"})
     assert (answer.status, answer.body["error"]["code"]) == (413, "EXPORT_TOO_LARGE")
     action = ann.get(f"/actions/{answer.body['actionId']}").json()["action"]

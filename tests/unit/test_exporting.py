@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.exporting import running
+from chalicelib.actions.exporting import build
 
 ROOT = Path(__file__).parents[2]
 CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text())
@@ -20,12 +20,12 @@ SCRIPT = """
 import resource, sys
 from dataclasses import replace
 from bench.exports import ABOUT, Counted, tables
-from chalicelib.exporting import running
+from chalicelib.actions.exporting import build
 name, count, allowed, kept = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == "kept"
 held = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (held + allowed, held + allowed))
 whole = [replace(table, rows=list(table.rows) if kept else table.rows) for table in tables(count, name)]
-running.write(Counted(), name, whole, ABOUT)
+build.write(Counted(), name, whole, ABOUT)
 """
 
 
@@ -50,4 +50,4 @@ def test_the_limit_would_notice_records_that_are_kept() -> None:
 
 def test_what_takes_too_long_fails_before_the_worker_is_killed() -> None:
     timeout = CONFIG["lambda_functions"]["action_worker"]["lambda_timeout"]
-    assert timeout - 30 >= running.MOST_SECONDS
+    assert timeout - 30 >= build.MOST_SECONDS

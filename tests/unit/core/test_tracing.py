@@ -18,7 +18,7 @@ TRACE = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sample
 
 RUN = """
 import sys
-from chalicelib.core import tracking
+from chalicelib.core.observing import tracking
 
 @tracking.track_execution
 def resize(event, context):
