@@ -28,7 +28,7 @@ from chalicelib.core.aws.grants import (
 from chalicelib.core.http import idempotency, limits, password_attempts, responses, signatures, storage_limit
 from chalicelib.core.http.access import setup_validated, validated
 from chalicelib.core.http.operations import ANY_ACCESS, APIAccessType, Caller
-from chalicelib.core.http.password_attempts import Stranger
+from chalicelib.core.http.password_attempts import AnonymousCaller
 from chalicelib.core.http.payload import parse_body
 from chalicelib.core.http.schemas import MESSAGE
 from chalicelib.core.observing.tracking import Account, Execution, track_execution
@@ -77,7 +77,7 @@ CHALLENGES = replace(limits.CODES, field="session", account=accounts.challenged)
         "COGNITO_USER_POOL_ID": [CognitoOperation.ADMIN_GET_USER],
     }
 )
-@validated(schemas.SIGN_UP, permission=public, limit=limits.LETTERS, returns=schemas.SIGNED_UP)
+@validated(schemas.SIGN_UP, permission=public, limit=limits.EMAILS, returns=schemas.SIGNED_UP)
 def sign_up(data: Payload) -> Answer:
     return accounts.sign_up(data["email"], data["password"], data.get("name"))
 
@@ -91,7 +91,7 @@ def verify(data: Payload) -> Answer:
 
 @app.route("/auth/resend", methods=["POST"], cors=CORS)
 @required_env_vars({"COGNITO_CLIENT_ID": [CognitoOperation.RESEND_CONFIRMATION_CODE], "COGNITO_CLIENT_SECRET": []})
-@validated(schemas.EMAIL_ONLY, permission=public, limit=limits.LETTERS, returns=MESSAGE)
+@validated(schemas.EMAIL_ONLY, permission=public, limit=limits.EMAILS, returns=MESSAGE)
 def resend(data: Payload) -> Answer:
     return accounts.resend(data["email"])
 
@@ -106,10 +106,10 @@ def resend(data: Payload) -> Answer:
 )
 @required_env_vars(password_attempts.NEEDS)
 @validated(
-    schemas.SIGN_IN, permission=public, limit=limits.STRANGERS, returns=schemas.TOKENS_OR_CHALLENGE, audited=True
+    schemas.SIGN_IN, permission=public, limit=limits.ANONYMOUS, returns=schemas.TOKENS_OR_CHALLENGE, audited=True
 )
-def sign_in(data: Payload, stranger: Stranger, execution: Execution) -> Answer:
-    return accounts.sign_in(data["email"], data["password"], stranger, known=execution.caller_is)
+def sign_in(data: Payload, anonymous: AnonymousCaller, execution: Execution) -> Answer:
+    return accounts.sign_in(data["email"], data["password"], anonymous, known=execution.caller_is)
 
 
 @app.route("/auth/challenge", methods=["POST"], cors=CORS)
@@ -137,14 +137,14 @@ def answer_challenge(data: Payload, execution: Execution) -> Answer:
         "USERS_TABLE": [DynamoDBOperation.GET_ITEM],
     }
 )
-@validated(schemas.REFRESH, permission=public, limit=limits.STRANGERS, returns=schemas.ISSUED)
+@validated(schemas.REFRESH, permission=public, limit=limits.ANONYMOUS, returns=schemas.ISSUED)
 def refresh(data: Payload) -> Answer:
     return accounts.refresh(data["refreshToken"])
 
 
 @app.route("/auth/forgot-password", methods=["POST"], cors=CORS)
 @required_env_vars({"COGNITO_CLIENT_ID": [CognitoOperation.FORGOT_PASSWORD], "COGNITO_CLIENT_SECRET": []})
-@validated(schemas.EMAIL_ONLY, permission=public, limit=limits.LETTERS, returns=MESSAGE)
+@validated(schemas.EMAIL_ONLY, permission=public, limit=limits.EMAILS, returns=MESSAGE)
 def forgot_password(data: Payload) -> Answer:
     return accounts.forgot_password(data["email"])
 
@@ -160,8 +160,8 @@ def forgot_password(data: Payload) -> Answer:
 )
 @required_env_vars(password_attempts.NEEDS)
 @validated(schemas.RESET_PASSWORD, permission=public, limit=limits.CODES, returns=MESSAGE, audited=True)
-def reset_password(data: Payload, stranger: Stranger, execution: Execution) -> Answer:
-    return accounts.reset_password(data["email"], data["code"], data["password"], stranger, known=execution.caller_is)
+def reset_password(data: Payload, anonymous: AnonymousCaller, execution: Execution) -> Answer:
+    return accounts.reset_password(data["email"], data["code"], data["password"], anonymous, known=execution.caller_is)
 
 
 @app.route("/auth/signout", methods=["POST"], cors=CORS)
@@ -171,7 +171,7 @@ def reset_password(data: Payload, stranger: Stranger, execution: Execution) -> A
         "USERS_TABLE": [DynamoDBOperation.UPDATE_ITEM],
     }
 )
-@validated(permission=signed_in, api_schema=None, returns=MESSAGE, audited=True, opens_to_overspent=True)
+@validated(permission=signed_in, api_schema=None, returns=MESSAGE, audited=True, allow_over_budget=True)
 def sign_out(user: Caller) -> Answer:
     return accounts.sign_out(user)
 
@@ -210,7 +210,7 @@ def change_profile(user: Caller, data: Payload) -> Answer:
         "S3_OUTPUT_BUCKET": [S3Operation.LIST_OBJECT_VERSIONS, S3Operation.DELETE_OBJECTS],
     }
 )
-@validated(permission=signed_in, api_schema=None, returns=MESSAGE, audited=True, opens_to_overspent=True)
+@validated(permission=signed_in, api_schema=None, returns=MESSAGE, audited=True, allow_over_budget=True)
 def erase_account(user: Caller, execution: Execution) -> Answer:
     return erasure.erase(user, execution)
 
@@ -235,7 +235,7 @@ def erase_account(user: Caller, execution: Execution) -> Answer:
     permission=signed_in,
     access=APIAccessType.FILE_UPLOAD,
     returns=uploads.CREATED,
-    repeatable=uploads.REPEAT,
+    idempotent=uploads.REPLAY,
 )
 def create_upload(user: Caller, data: Payload) -> Answer:
     return uploads.create(user, data)
@@ -303,7 +303,7 @@ def delete_image(user: Caller, data: Payload) -> Answer:
     access=APIAccessType.FILE_UPLOAD,
     limit=limits.Limit(60, limits.Window.MINUTE),
     returns=images.ONE,
-    repeatable=pipeline.REPEAT_REPROCESS,
+    idempotent=pipeline.REPROCESS_REPLAY,
 )
 def reprocess_image(user: Caller, data: Payload) -> Answer:
     return pipeline.reprocess(user, data["imageId"])
@@ -353,7 +353,7 @@ ANY_ACTION = frozenset({APIAccessType.ACTIONS, APIAccessType.REPORTS, APIAccessT
     access=APIAccessType.ACTIONS,
     limit=limits.Limit(60, limits.Window.MINUTE),
     returns=processing.PROCESSED,
-    repeatable=processing.REPEAT,
+    idempotent=processing.REPLAY,
     audited=True,
 )
 def process_file(user: Caller, data: Payload) -> Answer:
@@ -382,7 +382,7 @@ def process_file(user: Caller, data: Payload) -> Answer:
     access=APIAccessType.REPORTS,
     limit=limits.Limit(60, limits.Window.MINUTE),
     returns=reporting.REPORTED,
-    repeatable=reporting.REPEAT,
+    idempotent=reporting.REPLAY,
     audited=True,
 )
 def generate_report(user: Caller, data: Payload) -> Answer:
@@ -428,7 +428,7 @@ def generate_report(user: Caller, data: Payload) -> Answer:
     access=APIAccessType.EXPORTS,
     limit=limits.Limit(10, limits.Window.MINUTE),
     returns=exporting.EXPORTED,
-    repeatable=exporting.REPEAT,
+    idempotent=exporting.REPLAY,
     audited=True,
 )
 def export_data(user: Caller, data: Payload) -> Answer:
@@ -450,7 +450,7 @@ def export_data(user: Caller, data: Payload) -> Answer:
     access=APIAccessType.ACTIONS,
     limit=limits.Limit(60, limits.Window.MINUTE),
     returns=external.ACCEPTED,
-    repeatable=True,
+    idempotent=True,
     audited=True,
 )
 def run_custom_action(user: Caller, data: Payload) -> Answer:
@@ -498,7 +498,7 @@ def get_action(user: Caller, data: Payload) -> Answer:
         **external.NEEDS,
     }
 )
-@validated(external.CALLBACK, permission=public, limit=limits.STRANGERS, returns=MESSAGE)
+@validated(external.CALLBACK, permission=public, limit=limits.ANONYMOUS, returns=MESSAGE)
 def take_callback(data: Payload, headers: Headers, body: bytes) -> Answer:
     return external.take_callback(data, headers.get(signatures.HEADER.lower(), ""), body)
 
@@ -524,7 +524,7 @@ def take_callback(data: Payload, headers: Headers, body: bytes) -> Answer:
     permission=signed_in,
     api_schema=None,
     returns=api_keys.ISSUED,
-    repeatable=api_keys.REPEAT,
+    idempotent=api_keys.REPLAY,
     audited=True,
 )
 def create_key(user: Caller, data: Payload) -> Answer:
@@ -533,7 +533,7 @@ def create_key(user: Caller, data: Payload) -> Answer:
 
 @app.route("/keys", methods=["GET"], cors=CORS)
 @required_env_vars({"API_KEYS_TABLE": [DynamoDBOperation.QUERY_INDEX]})
-@validated(permission=signed_in, api_schema=None, returns=api_keys.PAGE, opens_to_overspent=True)
+@validated(permission=signed_in, api_schema=None, returns=api_keys.PAGE, allow_over_budget=True)
 def list_keys(user: Caller) -> Answer:
     return api_keys.listed(user)
 
@@ -554,7 +554,7 @@ def list_keys(user: Caller) -> Answer:
     permission=signed_in,
     api_schema=None,
     returns=api_keys.ISSUED,
-    repeatable=api_keys.REPEAT,
+    idempotent=api_keys.REPLAY,
     audited=True,
 )
 def rotate_key(user: Caller, data: Payload) -> Answer:
@@ -563,7 +563,7 @@ def rotate_key(user: Caller, data: Payload) -> Answer:
 
 @app.route("/keys/{keyId}", methods=["DELETE"], cors=CORS)
 @required_env_vars({"API_KEYS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.DELETE_ITEM]})
-@validated(api_keys.ONE, permission=signed_in, api_schema=None, returns=MESSAGE, audited=True, opens_to_overspent=True)
+@validated(api_keys.ONE, permission=signed_in, api_schema=None, returns=MESSAGE, audited=True, allow_over_budget=True)
 def revoke_key(user: Caller, data: Payload) -> Answer:
     return api_keys.revoke(user, data["keyId"])
 
@@ -578,7 +578,7 @@ def revoke_key(user: Caller, data: Payload) -> Answer:
     tags=["usage"],
     reads_only=True,
 )
-@validated(metering.GET, permission=signed_in, access=ANY_ACCESS, returns=metering.SUMMARY, opens_to_overspent=True)
+@validated(metering.GET, permission=signed_in, access=ANY_ACCESS, returns=metering.SUMMARY, allow_over_budget=True)
 def get_usage(user: Caller, data: Payload) -> Answer:
     return metering.own(user, data)
 
@@ -618,7 +618,7 @@ def mcp(headers: Headers, body: bytes, offered: Payload) -> Response:
 
 # A route of its own: API Gateway answers a method that it does not know with 403, and clients of MCP expect 405.
 @app.route("/mcp", methods=["GET", "DELETE"], cors=CORS)
-@validated(permission=public, limit=limits.STRANGERS, returns=MESSAGE)
+@validated(permission=public, limit=limits.ANONYMOUS, returns=MESSAGE)
 def refuse_mcp_stream() -> Answer:
     raise protocol.StreamNotOfferedError
 

@@ -8,7 +8,7 @@ from typing import Any
 from chalicelib.accounts import cognito, made_up_ids, passwords, sessions
 from chalicelib.core import clients
 from chalicelib.core.errors import InvalidRequestError
-from chalicelib.core.http.password_attempts import Stranger
+from chalicelib.core.http.password_attempts import AnonymousCaller
 
 
 def sign_up(email: str, password: str, name: str | None) -> dict[str, Any]:
@@ -63,7 +63,9 @@ def forgot_password(email: str) -> dict[str, Any]:
     return {"message": "If that address has an account, a code to reset its password is on its way."}
 
 
-def reset_password(email: str, code: str, password: str, stranger: Stranger, known: sessions.Known) -> dict[str, Any]:
+def reset_password(
+    email: str, code: str, password: str, anonymous: AnonymousCaller, known: sessions.Known
+) -> dict[str, Any]:
     """Changes the password, and ends every session, so that the old one opens nothing. `known` is told whose it was.
 
     Sent again, it finishes a reset that was cut off after the password had been changed.
@@ -71,7 +73,7 @@ def reset_password(email: str, code: str, password: str, stranger: Stranger, kno
     passwords.check(password)
     email = email.lower()
     with cognito.translated():
-        _change_password(email, code, password, stranger)
+        _change_password(email, code, password, anonymous)
         found = cognito.client().admin_get_user(UserPoolId=cognito.pool(), Username=email)
     subject = next(each["Value"] for each in found["UserAttributes"] if each["Name"] == "sub")
     known(subject)
@@ -79,7 +81,7 @@ def reset_password(email: str, code: str, password: str, stranger: Stranger, kno
     return {"message": "The password is changed; you can sign in."}
 
 
-def _change_password(email: str, code: str, password: str, stranger: Stranger) -> None:
+def _change_password(email: str, code: str, password: str, anonymous: AnonymousCaller) -> None:
     try:
         with cognito.translated():
             cognito.client().confirm_forgot_password(
@@ -88,5 +90,5 @@ def _change_password(email: str, code: str, password: str, stranger: Stranger) -
     except InvalidRequestError:
         # A code serves once. Who has the password already may end the sessions that an earlier try left alive: it
         # proves as much as the code did, and a wrong one counts as a wrong password.
-        if not sessions.is_password(email, password, stranger):
+        if not sessions.is_password(email, password, anonymous):
             raise

@@ -15,7 +15,7 @@ from chalicelib.core.aws.tables import ConditionFailedError
 from chalicelib.core.errors import InvalidRequestError, NotAuthenticatedError, PermissionDeniedError
 from chalicelib.core.http import password_attempts, tokens
 from chalicelib.core.http.operations import Caller
-from chalicelib.core.http.password_attempts import Stranger
+from chalicelib.core.http.password_attempts import AnonymousCaller
 
 # Takes the id of a user who has proved to be one, where nobody knew at first.
 Known = Callable[[str], None]
@@ -46,7 +46,7 @@ def authenticate(token: str) -> Caller:
     return replace(user.as_caller(), claims=claims)
 
 
-def sign_in(email: str, password: str, stranger: Stranger, known: Known) -> dict[str, Any]:
+def sign_in(email: str, password: str, anonymous: AnonymousCaller, known: Known) -> dict[str, Any]:
     """Tokens, or the challenge that stands before them. `known` is told who it was that signed in.
 
     Raises:
@@ -56,25 +56,25 @@ def sign_in(email: str, password: str, stranger: Stranger, known: Known) -> dict
     """
     email = email.lower()
     with cognito.translated():
-        return _tokens_or_challenge(_proved(email, password, stranger), email, known)
+        return _tokens_or_challenge(_proved(email, password, anonymous), email, known)
 
 
-def is_password(email: str, password: str, stranger: Stranger) -> bool:
+def is_password(email: str, password: str, anonymous: AnonymousCaller) -> bool:
     """Whether Cognito takes that password of that user, be it for tokens or for a challenge.
 
     Raises:
         TooManyRequestsError: the password was wrong too often.
     """
     try:
-        _proved(email, password, stranger)
+        _proved(email, password, anonymous)
     except (NotAuthenticatedError, PermissionDeniedError):
         return False
     return True
 
 
-def _proved(email: str, password: str, stranger: Stranger) -> Mapping[str, Any]:
+def _proved(email: str, password: str, anonymous: AnonymousCaller) -> Mapping[str, Any]:
     """Cognito's answer to the right password. Every try at a password is made, and counted, here."""
-    with password_attempts.guessing(email, stranger), cognito.translated():
+    with password_attempts.guessing(email, anonymous), cognito.translated():
         answer: Mapping[str, Any] = cognito.client().initiate_auth(
             ClientId=config.get("COGNITO_CLIENT_ID"),
             AuthFlow="USER_PASSWORD_AUTH",

@@ -10,7 +10,7 @@ from chalicelib.actions.external import Service
 from chalicelib.core import config, ids
 from chalicelib.core.aws import objects
 from chalicelib.core.errors import ConflictError, InvalidRequestError
-from chalicelib.core.http.operations import Caller, Repeat, naming
+from chalicelib.core.http.operations import Caller, Replay, naming
 from chalicelib.core.http.schemas import TEXT, shape
 from chalicelib.images import Image
 from chalicelib.imaging import FITS, FORMATS, MAX_QUALITY, MAX_SIDE, Fit, ImageRejectedError, Transform
@@ -220,4 +220,4 @@ def _again(user: Caller, data: Mapping[str, Any], kept: Mapping[str, Any]) -> di
     return _answer(action, kept.get("estimatedTime") if action.status is actions.Status.PENDING else None)
 
 
-REPEAT = Repeat(keeps=naming("jobId", "estimatedTime"), again=_again)
+REPLAY = Replay(stores=naming("jobId", "estimatedTime"), rebuild=_again)

@@ -16,7 +16,7 @@ from urllib.parse import unquote_plus
 from chalicelib import external, images, imaging
 from chalicelib.core import clients, config, ids, log
 from chalicelib.core.aws import objects
-from chalicelib.core.http.operations import Caller, Repeat, naming
+from chalicelib.core.http.operations import Caller, Replay, naming
 from chalicelib.images import Image, Variant
 from chalicelib.imaging import ImageInfo, ImageRejectedError, Mark, Recipe, Rendition, Size
 from chalicelib.imaging.values import OUTPUTS, POSITIONS
@@ -132,7 +132,7 @@ def _reprocessed_again(user: Caller, data: Mapping[str, Any], kept: Mapping[str,
 
 
 # The payload names the image.
-REPEAT_REPROCESS = Repeat(keeps=naming(), again=_reprocessed_again)
+REPROCESS_REPLAY = Replay(stores=naming(), rebuild=_reprocessed_again)
 
 
 def start_executions(event: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ from chalicelib.core import clients, config, ids, log
 from chalicelib.core.aws import objects
 from chalicelib.core.errors import ConflictError, InvalidRequestError, TooLargeError, UnsupportedTypeError
 from chalicelib.core.http import storage_limit
-from chalicelib.core.http.operations import Caller, Repeat, naming
+from chalicelib.core.http.operations import Caller, Replay, naming
 from chalicelib.core.http.schemas import TEXT, shape
 from chalicelib.images import EXTENSIONS, Image, Status
 from chalicelib.imaging.probe import normalized
@@ -92,7 +92,7 @@ def _announced_again(user: Caller, data: Mapping[str, Any], kept: Mapping[str, A
     return _announced(image, data)
 
 
-REPEAT = Repeat(keeps=naming("imageId"), again=_announced_again)
+REPLAY = Replay(stores=naming("imageId"), rebuild=_announced_again)
 
 
 def _announced(image: Image, data: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import app as manifest
 from chalicelib.accounts.permissions import public, signed_in
 from chalicelib.core.aws import grants
 from chalicelib.core.http.access import validated
-from chalicelib.core.http.limits import STRANGERS, Limit, Strangers, Window
+from chalicelib.core.http.limits import ANONYMOUS, AnonymousLimit, Limit, Window
 from chalicelib.core.http.operations import APIAccessType, Operation
 from chalicelib.jobs import runner, schedules
 from infra import delivery, settings, template, timing
@@ -75,15 +75,15 @@ def test_only_these_routes_are_public() -> None:
 
 
 def test_strangers_are_limited_on_all_that_is_public() -> None:
-    limited = {route for route, view in ROUTES.items() if isinstance(view.operation.limit, Strangers)}
+    limited = {route for route, view in ROUTES.items() if isinstance(view.operation.limit, AnonymousLimit)}
     assert limited == {route for route, view in ROUTES.items() if view.operation.permission is public}
 
 
 def test_a_limit_that_counts_the_wrong_callers_cannot_be_imported() -> None:
-    with pytest.raises(TypeError, match="Strangers"):
+    with pytest.raises(TypeError, match="AnonymousLimit"):
         validated(permission=public, limit=Limit(20, Window.MINUTE))
-    with pytest.raises(TypeError, match="Strangers"):
-        validated(permission=signed_in, api_schema=None, limit=STRANGERS)
+    with pytest.raises(TypeError, match="AnonymousLimit"):
+        validated(permission=signed_in, api_schema=None, limit=ANONYMOUS)
 
 
 def test_a_permission_cannot_be_left_out() -> None:

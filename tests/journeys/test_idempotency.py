@@ -21,7 +21,7 @@ from chalicelib.core.aws import grants
 from chalicelib.core.errors import ConflictError, InvalidRequestError, UnavailableError
 from chalicelib.core.http import idempotency
 from chalicelib.core.http.access import validated
-from chalicelib.core.http.operations import Repeat
+from chalicelib.core.http.operations import Replay
 from chalicelib.core.http.schemas import MESSAGE, NO_PAYLOAD
 from infra import manifest
 from local.machine import Machine
@@ -273,7 +273,7 @@ def test_no_link_and_no_secret_is_stored(machine: Machine, ann: User) -> None:
 def test_answers_with_links_or_secrets_say_how_they_are_made_anew() -> None:
     """What an operation would otherwise store for a day, and give out when it is dead."""
     operations = [view.operation for _, _, view in manifest.routes(manifest.application())]
-    as_they_are = [each for each in operations if each.repeat == Repeat()]
+    as_they_are = [each for each in operations if each.repeat == Replay()]
     assert [each.name for each in as_they_are] == ["run_custom_action"]
     for each in as_they_are:
         names = re.findall(r'"(\w+)"', json.dumps(each.returns))
@@ -462,7 +462,7 @@ def test_a_store_is_ready_before_threads_share_it(function: pytest.MonkeyPatch) 
 )
 def test_what_has_no_caller_or_no_shape_cannot_be_repeatable(wrong: dict[str, Any]) -> None:
     with pytest.raises(TypeError, match="repeated"):
-        validated(NO_PAYLOAD, repeatable=True, **wrong)
+        validated(NO_PAYLOAD, idempotent=True, **wrong)
 
 
 def test_what_may_be_repeated_brings_its_grants() -> None:
@@ -472,5 +472,5 @@ def test_what_may_be_repeated_brings_its_grants() -> None:
         decorate: Callable[[Any], Any] = validated(permission=signed_in, api_schema=None, returns=MESSAGE, **options)
         return dict(grants.of(decorate(operation)))
 
-    assert grants_of(repeatable=True)["IDEMPOTENCY_TABLE"] == set(idempotency.NEEDS["IDEMPOTENCY_TABLE"])
+    assert grants_of(idempotent=True)["IDEMPOTENCY_TABLE"] == set(idempotency.NEEDS["IDEMPOTENCY_TABLE"])
     assert "IDEMPOTENCY_TABLE" not in grants_of()

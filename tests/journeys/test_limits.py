@@ -17,7 +17,7 @@ from chalicelib.core import clients, ids
 from chalicelib.core.errors import UnavailableError
 from chalicelib.core.http import limits
 from chalicelib.core.http.budgets import Period
-from chalicelib.core.http.limits import CODES, STRANGERS, Limit, Rule, Standing, Window
+from chalicelib.core.http.limits import ANONYMOUS, CODES, Limit, Rule, Standing, Window
 from chalicelib.core.http.operations import Caller
 from local.machine import Machine
 from tests.journeys.ledger import runs, settled
@@ -146,7 +146,7 @@ def test_addresses_are_counted_whatever_their_case_and_stored_by_their_hash_alon
     spellings = [f"{name}@example.com", f"{name.lower()}@EXAMPLE.com"] * 3
     assert allowed([limits.of_address(each, CODES, NOON) for each in spellings]) == 3
     source = f"2001:db8:{secrets.token_hex(2)}"
-    assert allowed([limits.of_source(f"{source}::{i:x}", STRANGERS, NOON) for i in range(6)]) == 4
+    assert allowed([limits.of_source(f"{source}::{i:x}", ANONYMOUS, NOON) for i in range(6)]) == 4
     table = machine.environment["LIMITS_TABLE"]
     stored = json.dumps(machine.client("dynamodb").scan(TableName=table)["Items"]).lower()
     assert name.lower() not in stored

@@ -7,7 +7,7 @@ reaches all of them, in one transaction and with the next request.
 
 from chalicelib.accounts.api_keys.authentication import authenticate
 from chalicelib.accounts.api_keys.models import MAX_KEYS, ApiKey
-from chalicelib.accounts.api_keys.rotation import MAX_SECRETS, REPEAT, rotate
+from chalicelib.accounts.api_keys.rotation import MAX_SECRETS, REPLAY, rotate
 from chalicelib.accounts.api_keys.schemas import CREATE, ISSUED, ONE, PAGE, ROTATE
 from chalicelib.accounts.api_keys.secret import PREFIX
 from chalicelib.accounts.api_keys.service import create, erase_all, listed, revoke
@@ -20,7 +20,7 @@ __all__ = [
     "ONE",
     "PAGE",
     "PREFIX",
-    "REPEAT",
+    "REPLAY",
     "ROTATE",
     "ApiKey",
     "authenticate",

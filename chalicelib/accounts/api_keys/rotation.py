@@ -16,7 +16,7 @@ from chalicelib.accounts.api_keys.models import KEYS, Anchor, ApiKey, InGrace, o
 from chalicelib.core import ids, log
 from chalicelib.core.aws.tables import ConditionFailedError, transact
 from chalicelib.core.errors import ConflictError
-from chalicelib.core.http.operations import Caller, Repeat
+from chalicelib.core.http.operations import Caller, Replay
 
 DEFAULT_GRACE_SECONDS = 86_400
 # The deployed secret, the one of an answer that was lost, and three more tries to get it.
@@ -80,7 +80,7 @@ def _kept(answer: Mapping[str, Any]) -> dict[str, Any]:
     return {"keyId": answer["keyId"], "issued": secrets.hashed(answer["key"]), **grace_end}
 
 
-REPEAT = Repeat(keeps=_kept, again=_issued_again)
+REPLAY = Replay(stores=_kept, rebuild=_issued_again)
 
 
 def _grace(data: Mapping[str, Any]) -> timedelta:

@@ -4,7 +4,7 @@ from chalicelib.actions.exporting.build import ExportTooLargeError, run
 from chalicelib.actions.exporting.service import (
     EXPORT,
     EXPORTED,
-    REPEAT,
+    REPLAY,
     EmailNotAllowedError,
     EmailNotOfferedError,
     export_data,
@@ -14,7 +14,7 @@ from chalicelib.actions.exporting.service import (
 __all__ = [
     "EXPORT",
     "EXPORTED",
-    "REPEAT",
+    "REPLAY",
     "EmailNotAllowedError",
     "EmailNotOfferedError",
     "ExportTooLargeError",

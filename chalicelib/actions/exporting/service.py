@@ -11,7 +11,7 @@ from chalicelib.actions.exporting import build, contents
 from chalicelib.actions.external import Service
 from chalicelib.core import config
 from chalicelib.core.errors import ConflictError, PermissionDeniedError
-from chalicelib.core.http.operations import Caller, Repeat, naming, refusal_of
+from chalicelib.core.http.operations import Caller, Replay, naming, refusal_of
 from chalicelib.core.http.schemas import EMAIL, TEXT, shape
 from chalicelib.notify import mail
 
@@ -137,7 +137,7 @@ def _again(user: Caller, data: Mapping[str, Any], kept: Mapping[str, Any]) -> di
     return _answer(actions.get(user.id, kept["exportId"]))
 
 
-REPEAT = Repeat(keeps=naming("exportId"), again=_again)
+REPLAY = Replay(stores=naming("exportId"), rebuild=_again)
 
 
 def _message(action: Action, is_mailed: bool) -> str:

@@ -2,6 +2,6 @@
 
 from chalicelib.actions.reporting.deadline import ReportTooLargeError
 from chalicelib.actions.reporting.schemas import REPORT, REPORTED
-from chalicelib.actions.reporting.service import REPEAT, generate_report, run
+from chalicelib.actions.reporting.service import REPLAY, generate_report, run
 
-__all__ = ["REPEAT", "REPORT", "REPORTED", "ReportTooLargeError", "generate_report", "run"]
+__all__ = ["REPLAY", "REPORT", "REPORTED", "ReportTooLargeError", "generate_report", "run"]

@@ -134,15 +134,21 @@ Grants = Mapping[str, Iterable[AwsOperation]]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def required_env_vars(grants: Grants) -> Callable[[Function], Function]:
+# Grants as such, or a function that declares them.
+Source = Grants | Callable[..., Any]
+
+
+def required_env_vars(*sources: Source) -> Callable[[Function], Function]:
     """Declares the variables that a function needs and, for each, the operations on what it names.
 
-    A setting that names no resource takes `[]`. Nothing is resolved here: whoever runs the function
-    (`@validated`, `@track_execution`) resolves all of `of(function)` before its first line.
+    A setting that names no resource takes `[]`. Instead of a mapping, a function may stand: what that one declares is
+    inherited. Nothing is resolved here: `@validated` and `@track_execution` resolve all of `of(function)` before its
+    first line.
 
     Raises:
         TypeError: an operation is not one of the enums above.
     """
+    grants = merge(*sources)
     for variable, operations in grants.items():
         for operation in operations:
             if not isinstance(operation, AwsOperation):
@@ -155,9 +161,9 @@ def required_env_vars(grants: Grants) -> Callable[[Function], Function]:
     return declare
 
 
-def add(function: Callable[..., Any], grants: Grants) -> None:
-    """Adds to what a function declares; a decorator brings its own needs so."""
-    function.__dict__["grants"] = merge(of(function), grants)
+def add(function: Callable[..., Any], *sources: Source) -> None:
+    """Adds to what a function declares; a decorator adds its own needs this way."""
+    function.__dict__["grants"] = merge(function, *sources)
 
 
 def of(function: Callable[..., Any]) -> dict[str, frozenset[AwsOperation]]:
@@ -166,9 +172,9 @@ def of(function: Callable[..., Any]) -> dict[str, frozenset[AwsOperation]]:
     return declared
 
 
-def merge(*many: Grants) -> dict[str, frozenset[AwsOperation]]:
+def merge(*sources: Source) -> dict[str, frozenset[AwsOperation]]:
     merged: dict[str, frozenset[AwsOperation]] = {}
-    for grants in many:
-        for variable, operations in grants.items():
+    for source in sources:
+        for variable, operations in (of(source) if callable(source) else source).items():
             merged[variable] = merged.get(variable, frozenset()) | frozenset(operations)
     return merged

@@ -24,9 +24,9 @@ from chalicelib.core.errors import (
     TooManyRequestsError,
 )
 from chalicelib.core.http import budgets, idempotency, json_schema, limits, payload, responses
-from chalicelib.core.http.limits import Limit, Standing, Strangers
-from chalicelib.core.http.operations import Access, Caller, Operation, Permission, Repeat, checks_answers, kinds, public
-from chalicelib.core.http.password_attempts import Stranger
+from chalicelib.core.http.limits import AnonymousLimit, Limit, Standing
+from chalicelib.core.http.operations import Access, Caller, Operation, Permission, Replay, checks_answers, kinds, public
+from chalicelib.core.http.password_attempts import AnonymousCaller
 from chalicelib.core.http.schemas import NO_PAYLOAD, Schema
 from chalicelib.core.observing import alerts, tracking
 from chalicelib.core.observing.tracking import Execution
@@ -70,10 +70,10 @@ def validated(
     api_schema: Schema | None = SAME_SCHEMA,
     returns: Schema | None = None,
     validate_body: bool = True,
-    limit: Limit | Strangers | None = None,
-    repeatable: bool | Repeat = False,
+    limit: Limit | AnonymousLimit | None = None,
+    idempotent: bool | Replay = False,
     audited: bool = False,
-    opens_to_overspent: bool = False,
+    allow_over_budget: bool = False,
     leads_to: LeadsTo | None = None,
 ) -> Callable[[View], View]:
     """Puts a function behind authentication, schema and permission, and turns its failures into clear answers.
@@ -81,7 +81,7 @@ def validated(
     The function receives what it asks for by name: `user` (Caller), `name` (their display name; "" where there is no
     caller), `operation` (the operation's name), `data` (the validated payload), `headers` (whatever their case),
     `body` (bytes), `event` and `context` (as API Gateway sent them), `execution` (what tracking will write down of
-    this run), `rate` (what the answer will say of the limits), `stranger` (where the request comes from, for who is
+    this run), `rate` (what the answer will say of the limits), `anonymous` (where the request comes from, for who is
     not known yet), and `offered`: all of this, for a router to hand on.
     It gives a dict, which is answered as `{"success": true, …}`, or a Chalice Response.
 
@@ -94,10 +94,10 @@ def validated(
         validate_body: False leaves the body unread, for a router whose targets bring their own schemas.
         limit: the operation's own number of requests for each caller, beside what holds for all that they do;
             of a public operation, how strangers are counted. A public one without it is not limited.
-        repeatable: honours the header Idempotency-Key. An answer that holds links or secrets needs a Repeat, which
+        idempotent: honours the header Idempotency-Key. An answer that holds links or secrets needs a Replay, which
             says what of it is stored for a day, and how it is made anew.
         audited: notes each run that limit and schema let pass. What is refused to a caller (403) is noted anyway.
-        opens_to_overspent: goes on where the caller's dollars are used up: to see why, and to end what spends them.
+        allow_over_budget: goes on where the caller's dollars are used up: to see why, and to end what spends them.
         leads_to: of a router, which operation a request is for, so that it is known before anything is counted
             whether the caller's API key opens it.
 
@@ -105,11 +105,11 @@ def validated(
         TypeError: a key is let in, and `access` does not say which; the limit counts callers where there are
             none, or strangers where there are callers; what may be repeated is public, or does not say what it gives.
     """
-    if limit is not None and isinstance(limit, Strangers) is not (permission is public):
-        raise TypeError("a public operation is limited by Strangers, any other by a Limit")
+    if limit is not None and isinstance(limit, AnonymousLimit) is not (permission is public):
+        raise TypeError("a public operation is limited by AnonymousLimit, any other by a Limit")
     if permission is not public and api_schema is not None and access is None:
         raise TypeError("name the access that an API key must carry, or shut keys out with api_schema=None")
-    if repeatable and (permission is public or returns is None):
+    if idempotent and (permission is public or returns is None):
         raise TypeError("what may be repeated has a caller, and says what it gives")
     for_keys = schema if api_schema is SAME_SCHEMA else api_schema
 
@@ -124,9 +124,9 @@ def validated(
             returns=returns,
             validate_body=validate_body,
             limit=limit,
-            repeat=repeatable if isinstance(repeatable, Repeat) else (Repeat() if repeatable else None),
+            replay=idempotent if isinstance(idempotent, Replay) else (Replay() if idempotent else None),
             audited=audited,
-            opens_to_overspent=opens_to_overspent,
+            allow_over_budget=allow_over_budget,
             leads_to=leads_to,
         )
 
@@ -145,7 +145,7 @@ def validated(
             grants.add(run, limits.STRANGER_NEEDS)
         if _setup.audit is not None and (audited or permission is not public):
             grants.add(run, grants.of(_setup.audit))
-        if repeatable:
+        if idempotent:
             grants.add(run, idempotency.NEEDS)
         return run  # type: ignore[return-value]
 
@@ -177,7 +177,7 @@ def _run(operation: Operation, needs: grants.Grants, path: dict[str, str]) -> Re
 
 
 def _audit(operation: Operation, execution: Execution, source: str, request_id: str) -> None:
-    status = None if execution.told is None else execution.told.status
+    status = None if execution.public_error is None else execution.public_error.status
     # Who is turned away for asking too often must not fill the trail for nothing.
     if status == TooManyRequestsError.status:
         return
@@ -236,17 +236,17 @@ class _Call:
 
         Its links are signed anew: they live shorter than what is stored.
         """
-        repeat = self.operation.repeat
+        replay = self.operation.replay
         key = self.request.headers.get(idempotency.HEADER)
-        if repeat is None or key is None or user is None:
+        if replay is None or key is None or user is None:
             return self._run(user, data)
         scope = user.id, self.operation.name, idempotency.checked(key)
         answer, replayed = idempotency.once(
-            scope, data, lambda: self._run(user, data) or {}, self.request.lambda_context, repeat.keeps
+            scope, data, lambda: self._run(user, data) or {}, self.request.lambda_context, replay.stores
         )
         if replayed:
             self.replayed[idempotency.REPLAYED] = "true"
-            answer = self._checked(repeat.again(user, data, answer))
+            answer = self._checked(replay.rebuild(user, data, answer))
         return answer
 
     def _run(self, user: Caller | None, data: Mapping[str, Any]) -> Any:
@@ -271,7 +271,7 @@ class _Call:
             self.execution.is_keys_alone = True
             self._stand(limits.of_key(user))
             return
-        if not self.operation.opens_to_overspent:
+        if not self.operation.allow_over_budget:
             budgets.refuse_overspent(user, self.rate)
         own = self.operation.limit if isinstance(self.operation.limit, Limit) else None
         self._stand(limits.of_caller(user, self.operation.name, own))
@@ -285,7 +285,7 @@ class _Call:
         return not all(each.opens_to(user) for each in (self.operation, behind) if each is not None)
 
     def _limit_source(self) -> None:
-        if isinstance(self.operation.limit, Strangers):
+        if isinstance(self.operation.limit, AnonymousLimit):
             self._stand(limits.of_source(self.source, self.operation.limit))
 
     def _stand(self, standing: Standing) -> None:
@@ -296,10 +296,10 @@ class _Call:
     def _limit_address(self, data: Mapping[str, Any]) -> None:
         """Counts the request by the address that it names; told only to who is refused.
 
-        Others would learn how busy a stranger's address is.
+        Others would learn how busy a anonymous's address is.
         """
         limit = self.operation.limit
-        if isinstance(limit, Strangers) and isinstance(data.get(limit.field), str):
+        if isinstance(limit, AnonymousLimit) and isinstance(data.get(limit.field), str):
             standing = limits.of_address(data[limit.field], limit)
             if not standing.allowed:
                 self._stand(standing)
@@ -332,7 +332,7 @@ class _Call:
             "context": self.request.lambda_context,
             "execution": self.execution,
             "rate": self.rate,
-            "stranger": Stranger(self.source, self.rate),
+            "anonymous": AnonymousCaller(self.source, self.rate),
         }
         return {**offered, "offered": offered}
 

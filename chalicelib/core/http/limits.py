@@ -55,7 +55,7 @@ class Limit:
 
 
 @dataclass(frozen=True)
-class Strangers:
+class AnonymousLimit:
     """What limits a public operation: where a request comes from, and the account that it names in `field`, if it does.
 
     `account` tells by what that field holds whose account it is. What is `counted` apart uses up nothing else.
@@ -69,10 +69,10 @@ class Strangers:
 
 
 # By their source alone. Passwords are counted where they are tried (core/http/password_attempts.py).
-STRANGERS = Strangers("AUTH_PER_SOURCE_PER_MINUTE", "AUTH_PER_ADDRESS_PER_MINUTE")
+ANONYMOUS = AnonymousLimit("AUTH_PER_SOURCE_PER_MINUTE", "AUTH_PER_ADDRESS_PER_MINUTE")
 # What has a letter sent to an address, and what tries a code that was sent there: the one must not use up the other.
-LETTERS = replace(STRANGERS, field="email", counted="letters")
-CODES = replace(STRANGERS, field="email", counted="codes")
+EMAILS = replace(ANONYMOUS, field="email", counted="letters")
+CODES = replace(ANONYMOUS, field="email", counted="codes")
 
 # What a user's row and a key's record may hold under `limits`, with the stage's setting where a user's does not.
 _OWN = {
@@ -200,17 +200,17 @@ def _of_operation(operation: str, own: Limit) -> Rule:
 @required_env_vars(
     {
         "LIMITS_TABLE": [DynamoDBOperation.UPDATE_ITEM],
-        STRANGERS.per_source: [],
-        STRANGERS.per_address: [],
+        ANONYMOUS.per_source: [],
+        ANONYMOUS.per_address: [],
     }
 )
-def of_source(source: str, limit: Strangers, now: float | None = None) -> Standing:
+def of_source(source: str, limit: AnonymousLimit, now: float | None = None) -> Standing:
     """Counts a request of somebody unknown by where it comes from. Raises as `of_caller` does."""
     number = config.integer(limit.per_source)
     return count(f"source#{hashed(network(source))}", [Rule("all", Window.MINUTE, number)], now)
 
 
-def of_address(address: str, limit: Strangers, now: float | None = None) -> Standing:
+def of_address(address: str, limit: AnonymousLimit, now: float | None = None) -> Standing:
     """Counts a request by the account that it names, be it registered or not. Raises as `of_caller` does."""
     number = config.integer(limit.per_address)
     return count(f"{limit.counted}#{hashed(limit.account(address))}", [Rule("all", Window.MINUTE, number)], now)

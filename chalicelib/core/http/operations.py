@@ -11,7 +11,7 @@ from chalicelib.core import clients, config, log
 from chalicelib.core.errors import PermissionDeniedError, UnavailableError
 from chalicelib.core.http import json_schema
 from chalicelib.core.http.budgets import Spent
-from chalicelib.core.http.limits import Limit, Strangers
+from chalicelib.core.http.limits import AnonymousLimit, Limit
 from chalicelib.core.http.schemas import Schema
 
 
@@ -103,20 +103,20 @@ def _as_kept(user: Caller, data: Mapping[str, Any], kept: Mapping[str, Any]) -> 
 
 
 @dataclass(frozen=True)
-class Repeat:
+class Replay:
     """How an operation answers a request that comes again under its Idempotency-Key.
 
-    `keeps` gives what is stored of the first answer, for a day: no secret, and no link, which would live shorter.
-    `again` makes the whole answer from `(user, data, kept)`, with links that are signed anew. What it is given may be
+    `stores` gives what is stored of the first answer, for a day: no secret, and no link, which would live shorter.
+    `rebuild` makes the whole answer from `(user, data, kept)`, with links that are signed anew. What it is given may be
     all of an answer: earlier versions stored that. Without the two, an answer is stored and given back as it is.
     """
 
-    keeps: Callable[[Mapping[str, Any]], Mapping[str, Any]] = _all_of
-    again: Callable[[Caller, Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]] = _as_kept
+    stores: Callable[[Mapping[str, Any]], Mapping[str, Any]] = _all_of
+    rebuild: Callable[[Caller, Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]] = _as_kept
 
 
 def naming(*names: str) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
-    """For `Repeat.keeps`: only these parts of an answer are stored."""
+    """For `Replay.stores`: only these parts of an answer are stored."""
     return lambda answer: {name: answer[name] for name in names if name in answer}
 
 
@@ -128,8 +128,8 @@ class AnswerError(Exception):
 class Operation:
     """What is declared of an operation, readable on its function as `.operation`; `view` is the function itself.
 
-    With `repeat` it honours the header Idempotency-Key; `audited` has each run noted, and not its refusals alone;
-    `opens_to_overspent` stays open to who may spend no more; `leads_to` says of a router which operation is meant.
+    With `replay` it honours the header Idempotency-Key; `audited` has each run noted, and not its refusals alone;
+    `allow_over_budget` stays open to who may spend no more; `leads_to` says of a router which operation is meant.
     """
 
     name: str
@@ -140,10 +140,10 @@ class Operation:
     api_schema: Schema | None
     returns: Schema | None
     validate_body: bool
-    limit: Limit | Strangers | None
-    repeat: Repeat | None = None
+    limit: Limit | AnonymousLimit | None
+    replay: Replay | None = None
     audited: bool = False
-    opens_to_overspent: bool = False
+    allow_over_budget: bool = False
     leads_to: Callable[[Mapping[str, str], bytes], "Operation | None"] | None = None
 
     @property

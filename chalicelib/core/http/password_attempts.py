@@ -26,7 +26,7 @@ _KEPT_SECONDS = _DAY + 3600
 
 
 @dataclass(frozen=True)
-class Stranger:
+class AnonymousCaller:
     """Who calls without a proof of who they are: the address that the request comes from.
 
     `rate` is what the answer's headers will say of limits; who is refused here is told there.
@@ -52,7 +52,7 @@ class _Count:
 
 @required_env_vars({"LIMITS_TABLE": [DynamoDBOperation.UPDATE_ITEM], _PER_MINUTE: [], _PER_DAY: []})
 @contextlib.contextmanager
-def guessing(address: str, stranger: Stranger, now: float | None = None) -> Iterator[None]:
+def guessing(address: str, anonymous: AnonymousCaller, now: float | None = None) -> Iterator[None]:
     """Around a try at the password of that address, be it registered or not. `now`: epoch seconds.
 
     It is counted beforehand, so that a hundred at once are no more than are allowed, and taken back unless the password
@@ -65,8 +65,8 @@ def guessing(address: str, stranger: Stranger, now: float | None = None) -> Iter
     now = time.time() if now is None else now
     counted: list[_Count] = []
     try:
-        for each in _counts(address, stranger.source, now):
-            _add(each, stranger, now)
+        for each in _counts(address, anonymous.source, now):
+            _add(each, anonymous, now)
             counted.append(each)
         yield
     except NotAuthenticatedError:
@@ -94,7 +94,7 @@ def _counts(address: str, source: str, now: float) -> Iterator[_Count]:
     yield _Count(key, {"all": config.integer(_PER_DAY)}, {"all": _DAY - int(now) % _DAY})
 
 
-def _add(count: _Count, stranger: Stranger, now: float) -> None:
+def _add(count: _Count, anonymous: AnonymousCaller, now: float) -> None:
     ttl = int(now) // _DAY * _DAY + _KEPT_SECONDS
     try:
         # An absent counter would let the first one pass, where none is to.
@@ -107,7 +107,7 @@ def _add(count: _Count, stranger: Stranger, now: float) -> None:
         raise UnavailableError from error
     if not allowed:
         standing = count.standing(counts)
-        stranger.rate.update(standing.headers())
+        anonymous.rate.update(standing.headers())
         raise TooManyRequestsError(retry_after=standing.reset)
 
 

@@ -41,23 +41,25 @@ def of_failure(error: Exception, execution: Execution, request_id: str) -> Respo
 def note(error: Exception, execution: Execution) -> DarkroomError:
     """Writes a failure down (usage record, log, and alert where nobody foresaw it); gives what the caller hears."""
     execution.failed(error)
-    told = execution.told = _public(error)
+    public_error = execution.public_error = _public(error)
     if alerts.is_unforeseen(error):
         alerts.report(error, execution.operation)
-    if told.status >= 500:
-        log.error("REQUEST_FAILED", error, operation=execution.operation, status=told.status)
+    if public_error.status >= 500:
+        log.error("REQUEST_FAILED", error, operation=execution.operation, status=public_error.status)
     else:
-        log.info("REQUEST_REFUSED", operation=execution.operation, status=told.status, errorCode=told.code)
-    return told
+        log.info(
+            "REQUEST_REFUSED", operation=execution.operation, status=public_error.status, errorCode=public_error.code
+        )
+    return public_error
 
 
 def _public(error: Exception) -> DarkroomError:
     """The failure that a caller is told of: our own as it is, a dependency that is out as 503, the rest as 500."""
     if isinstance(error, DarkroomError):
         return error
-    told = UnavailableError() if clients.is_passing_fault(error) else UnexpectedError()
-    told.action_id = getattr(error, "action_id", None)
-    return told
+    public_error = UnavailableError() if clients.is_passing_fault(error) else UnexpectedError()
+    public_error.action_id = getattr(error, "action_id", None)
+    return public_error
 
 
 def _error(error: DarkroomError, request_id: str) -> Response:

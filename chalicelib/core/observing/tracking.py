@@ -61,7 +61,7 @@ class Execution:
     audited: bool = False
     payload: Mapping[str, Any] = field(default_factory=dict)
     answer: Mapping[str, Any] = field(default_factory=dict)
-    told: DarkroomError | None = None
+    public_error: DarkroomError | None = None
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     started: float = field(default_factory=time.perf_counter)
     duration_ms: float = 0.0
@@ -81,7 +81,7 @@ class Execution:
     @property
     def outcome(self) -> str:
         """`ok`, or the code of the failure that the caller was told of."""
-        return (self.error_type or "ok") if self.told is None else self.told.code
+        return (self.error_type or "ok") if self.public_error is None else self.public_error.code
 
     @property
     def function(self) -> str:

@@ -9,13 +9,13 @@ from chalicelib.core import config, ids
 from chalicelib.core.aws import grants
 from chalicelib.core.aws.grants import DynamoDBOperation
 from chalicelib.core.errors import UnavailableError
-from chalicelib.core.http.limits import Strangers
+from chalicelib.core.http.limits import AnonymousLimit
 from chalicelib.core.http.schemas import TEXT, shape
 from chalicelib.jobs import leases
 from chalicelib.jobs.health.check import ROW
 from chalicelib.jobs.health.dependencies import State
 
-LIMIT = Strangers(per_source="HEALTH_PER_SOURCE_PER_MINUTE")
+LIMIT = AnonymousLimit(per_source="HEALTH_PER_SOURCE_PER_MINUTE")
 SHOWN_NEEDS: grants.Grants = {"JOBS_TABLE": [DynamoDBOperation.GET_ITEM], LIMIT.per_source: []}
 HEALTH = shape(
     {

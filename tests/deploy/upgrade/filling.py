@@ -108,13 +108,13 @@ def make_images(filled: Filled) -> None:
     arrived(filled, "COMPLETED", "DELETED", "FAILED", "of zed")
     finish(filled)
     body = {"fileName": "PENDING.jpg", "fileType": "image/jpeg"}
-    filled.announced["PENDING"] = repeatable(filled, "the-upload", "/upload", body)
+    filled.announced["PENDING"] = idempotent(filled, "the-upload", "/upload", body)
     filled.images["PENDING"] = filled.announced["PENDING"]["imageId"]
     variant = ann.image(filled.images["COMPLETED"])["variants"][0]
     filled.link, filled.variant = variant["url"], fetched(variant["url"])
 
 
-def repeatable(filled: Filled, key: str, path: str, body: Answer) -> Answer:
+def idempotent(filled: Filled, key: str, path: str, body: Answer) -> Answer:
     """A request of Ann's under an Idempotency-Key, to be sent again later."""
     answer = filled.ann.ok("POST", path, body, Idempotency_Key=key)
     filled.repeats[key] = (path, body, answer)
@@ -125,7 +125,7 @@ def make_actions(filled: Filled) -> None:
     """COMPLETED, by the API itself, and FAILED, by the queue's worker, of an image that is DELETED meanwhile."""
     ann, images, actions = filled.ann, filled.images, filled.actions
     resize = {"fileId": images["COMPLETED"], "processingType": "resize", "options": {"width": 100}}
-    actions["COMPLETED"] = repeatable(filled, "the-action", "/actions/process", resize)["jobId"]
+    actions["COMPLETED"] = idempotent(filled, "the-action", "/actions/process", resize)["jobId"]
     today = datetime.now(UTC).date().isoformat()
     report = {"reportType": "usage", "dateRange": {"start": today, "end": today}}
     actions["of a report"] = filled.root.ok("POST", "/actions/report", report)["reportId"]
