@@ -1,4 +1,4 @@
-"""The summary of a whole month, made by schedule, kept for all administrators, announced once."""
+"""The monthly report: a summary of a whole month, stored for all administrators and announced once."""
 
 import io
 from collections.abc import Mapping
@@ -12,35 +12,44 @@ from chalicelib.actions.reporting.layout import Made
 from chalicelib.actions.reporting.schemas import Asked, Kind, Period
 from chalicelib.core import config, ids
 from chalicelib.core.aws import objects
+from chalicelib.core.aws.grants import DynamoDBOperation, S3Operation, SNSOperation, required_env_vars
 from chalicelib.jobs import leases
+from chalicelib.jobs.runner import Job, Run, payload
 from chalicelib.notify import operators
 
-# The function has 300 seconds (.chalice/config.json).
-_SECONDS = 240.0
-_LEASE = "monthly_report"
 
-
-def make_monthly(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Makes the report on the month before this one, or on the month of `since`; `dryRun` gives the figures alone.
+@required_env_vars(
+    leases.is_done,
+    leases.mark_done,
+    {
+        "DAILY_TABLE": [DynamoDBOperation.QUERY],
+        "S3_OUTPUT_BUCKET": [S3Operation.PUT_OBJECT],
+        "OPERATORS_TOPIC_ARN": [SNSOperation.PUBLISH],
+    },
+)
+def make_report(run: Run) -> dict[str, Any]:
+    """Makes the report on the month before this one, or on the month of `since`; a dry run gives the figures alone.
 
     Made again it replaces its files and is not announced again.
 
     Raises:
         ReportTooLargeError: there was not enough time for all that the month holds.
     """
-    with leases.holding(_LEASE, _SECONDS + 60) as lease:
-        if lease is None:
-            return {"status": "skipped", "message": "Another run is making the report."}
-        period = _month(options.get("since"))
-        made = layout.make(
-            Asked(Kind.SUMMARY, period, {}, ("html", "pdf", "json")), ids.now(), Deadline.after(_SECONDS)
-        )
-        answer = {"status": "success", "period": period.named(), "figures": _plain(made)}
-        if options.get("dryRun") is True:
-            return answer
-        keys = _write(f"reports/system/{period.start:%Y-%m}", made)
-        _announce(period, answer, keys)
-        return {**answer, "files": keys}
+    period = _month(run.options.get("since"))
+    made = layout.make(Asked(Kind.SUMMARY, period, {}, ("html", "pdf", "json")), ids.now(), Deadline(run.deadline.ends))
+    answer = {"status": "success", "period": period.named(), "figures": _plain(made)}
+    if run.is_dry:
+        return answer
+    keys = _write(f"reports/system/{period.start:%Y-%m}", made)
+    _announce(period, answer, keys)
+    return {**answer, "files": keys}
+
+
+def _skip(run: Run) -> dict[str, Any]:
+    return {"status": "skipped", "message": "Another run is making the report."}
+
+
+JOB = Job("monthly_report", make_report, payload("report"), lease="monthly_report", skip=_skip)
 
 
 def _month(since: str | None) -> Period:
@@ -81,4 +90,4 @@ def _announce(period: Period, answer: Mapping[str, Any], keys: list[str]) -> Non
         f"{config.stage()}: the report of {period.start:%Y-%m} is ready",
         {**answer, "stage": config.stage(), "files": [f"s3://{bucket}/{key}" for key in keys]},
     )
-    leases.note_done(what)
+    leases.mark_done(what)

@@ -16,7 +16,7 @@ from chalicelib.core import ids
 from chalicelib.core.aws.tables import Attr, ConditionFailedError, Table, writable
 from chalicelib.core.http.schemas import CURSOR, TEXT, page_of, shape
 from chalicelib.external import ExternalServiceError, ExternalServiceRefusedError, Reason
-from chalicelib.jobs.sync.bloom_filter import Seen
+from chalicelib.jobs.sync.bloom_filter import BloomFilter
 
 SYNCS = Table("SYNCS_TABLE", "source", "executedAt")
 CUSTOMERS = "customers"
@@ -148,29 +148,29 @@ def settle_what_was_killed(before: DailySync) -> None:
 
 
 @dataclass(frozen=True)
-class Walk:
+class Crawl:
     """One walk through the source's list, which may take several runs.
 
     `began` is ours, `newest` the latest `updatedAt` that was come across, both timestamps. `cursor` is the page that
-    comes next (None: the first). `seen` are the ids so far. `is_walked`: the end was reached, and what vanished is
+    comes next (None: the first). `seen` are the ids so far. `is_listed`: the end was reached, and what vanished is
     to be archived. `has_unnamed`: some records had no id, so nobody knows who is missing.
     """
 
     kind: Kind
     began: str
     since: str | None
-    seen: Seen
+    seen: BloomFilter
     cursor: str | None = None
     newest: str | None = None
     record_count: int = 0
     has_unnamed: bool = False
-    is_walked: bool = False
+    is_listed: bool = False
 
-    def at(self, cursor: str | None, **changed: Any) -> "Walk":
+    def at(self, cursor: str | None, **changed: Any) -> "Crawl":
         return replace(self, cursor=cursor, **changed)
 
     def has_begun(self) -> bool:
-        return self.cursor is not None or self.is_walked
+        return self.cursor is not None or self.is_listed
 
     def to_item(self) -> dict[str, Any]:
         """Who was seen matters to a comprehensive walk alone; another begins to remember anew."""
@@ -183,13 +183,13 @@ class Walk:
             "newest": self.newest,
             "recordCount": self.record_count,
             "hasUnnamed": self.has_unnamed,
-            "isWalked": self.is_walked,
+            "isWalked": self.is_listed,
             **kept,
         }
 
     @classmethod
-    def from_item(cls, item: Mapping[str, Any]) -> "Walk":
-        seen = Seen(bytes(item["salt"]), bytes(item["seen"])) if "seen" in item else Seen()
+    def from_item(cls, item: Mapping[str, Any]) -> "Crawl":
+        seen = BloomFilter(bytes(item["salt"]), bytes(item["seen"])) if "seen" in item else BloomFilter()
         return cls(
             kind=Kind(item["executedAt"]),
             began=item["began"],
@@ -199,14 +199,14 @@ class Walk:
             newest=item.get("newest"),
             record_count=int(item["recordCount"]),
             has_unnamed=item["hasUnnamed"],
-            is_walked=item["isWalked"],
+            is_listed=item["isWalked"],
         )
 
 
-def unfinished(kind: Kind) -> Walk | None:
+def unfinished(kind: Kind) -> Crawl | None:
     """The walk of that kind that an earlier run did not finish."""
     item = SYNCS.get(_PROGRESS, kind)
-    return None if item is None else Walk.from_item(item)
+    return None if item is None else Crawl.from_item(item)
 
 
 def mark() -> str | None:
@@ -215,7 +215,7 @@ def mark() -> str | None:
     return None if item is None else str(item["since"])
 
 
-def keeping(walk: Walk) -> dict[str, Any]:
+def keeping(walk: Crawl) -> dict[str, Any]:
     """The write that lets a later run go on with the walk."""
     return _putting(walk.to_item())
 
