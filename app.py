@@ -7,36 +7,15 @@ from typing import Any
 
 from chalice.app import Chalice, CORSConfig, LambdaFunctionEvent, Response
 
-from chalicelib import (
-    accounts,
-    actions,
-    api_keys,
-    audit,
-    delegation,
-    exporting,
-    health,
-    images,
-    jobs,
-    leases,
-    operators,
-    pipeline,
-    processing,
-    queued_actions,
-    reporting,
-    retention,
-    schedules,
-    sweeping,
-    sync,
-    uploads,
-    usage,
-    users,
-    webhooks,
-)
-from chalicelib.accounts import schemas
-from chalicelib.core import answers, config, guesses, idempotency, limits, log, signatures, storage, tools
-from chalicelib.core import mcp as protocol
-from chalicelib.core.access import setup_validated, validated
-from chalicelib.core.grants import (
+from chalicelib import accounts, actions, audit, images, metering
+from chalicelib.accounts import api_keys, schemas, users
+from chalicelib.accounts.permissions import can_report, is_admin, public, signed_in
+from chalicelib.actions import exporting, external, processing, reporting, worker
+from chalicelib.core import config, log
+from chalicelib.core.agents import mcp as protocol
+from chalicelib.core.agents import tools
+from chalicelib.core.agents.tools import api_tool
+from chalicelib.core.aws.grants import (
     CognitoOperation,
     DynamoDBOperation,
     S3Operation,
@@ -46,13 +25,16 @@ from chalicelib.core.grants import (
     StepFunctionsOperation,
     required_env_vars,
 )
-from chalicelib.core.guesses import Stranger
-from chalicelib.core.operations import ANY_ACCESS, APIAccessType, Caller
-from chalicelib.core.payload import MESSAGE, parse_body
-from chalicelib.core.tools import api_tool
-from chalicelib.core.tracking import Account, Execution, track_execution
+from chalicelib.core.http import idempotency, limits, password_attempts, responses, signatures, storage_limit
+from chalicelib.core.http.access import setup_validated, validated
+from chalicelib.core.http.operations import ANY_ACCESS, APIAccessType, Caller
+from chalicelib.core.http.password_attempts import Stranger
+from chalicelib.core.http.payload import MESSAGE, parse_body
+from chalicelib.core.observing.tracking import Account, Execution, track_execution
+from chalicelib.images import pipeline, uploads
 from chalicelib.imaging import ImageRejectedError
-from chalicelib.permissions import can_report, is_admin, public, signed_in
+from chalicelib.jobs import health, leases, retention, runner, schedules, sweeper, sync
+from chalicelib.notify import operators, webhooks
 
 Event = Mapping[str, Any]
 Headers = Mapping[str, str]
@@ -119,7 +101,7 @@ def resend(data: Payload) -> Answer:
         "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.PUT_ITEM],
     }
 )
-@required_env_vars(guesses.NEEDS)
+@required_env_vars(password_attempts.NEEDS)
 @validated(
     schemas.SIGN_IN, permission=public, limit=limits.STRANGERS, returns=schemas.TOKENS_OR_CHALLENGE, audited=True
 )
@@ -173,7 +155,7 @@ def forgot_password(data: Payload) -> Answer:
         "USERS_TABLE": [DynamoDBOperation.UPDATE_ITEM],
     }
 )
-@required_env_vars(guesses.NEEDS)
+@required_env_vars(password_attempts.NEEDS)
 @validated(schemas.RESET_PASSWORD, permission=public, limit=limits.CODES, returns=MESSAGE, audited=True)
 def reset_password(data: Payload, stranger: Stranger, execution: Execution) -> Answer:
     return accounts.reset_password(data["email"], data["code"], data["password"], stranger, known=execution.caller_is)
@@ -240,7 +222,7 @@ def erase_account(user: Caller, execution: Execution) -> Answer:
         "S3_INPUT_BUCKET": [S3Operation.PUT_OBJECT],
         "ALLOWED_TYPES": [],
         "MAX_FILE_SIZE": [],
-        **storage.SETTINGS,
+        **storage_limit.SETTINGS,
         "LINK_EXPIRY_SECONDS": [],
     }
 )
@@ -354,7 +336,7 @@ ANY_ACTION = frozenset({APIAccessType.ACTIONS, APIAccessType.REPORTS, APIAccessT
         "ACTIONS_QUEUE_URL": [SQSOperation.SEND_MESSAGE],
         "S3_INPUT_BUCKET": [S3Operation.GET_OBJECT_VERSION],
         "S3_OUTPUT_BUCKET": [S3Operation.GET_OBJECT, S3Operation.PUT_OBJECT, S3Operation.DELETE_OBJECTS],
-        **delegation.NEEDS,
+        **external.NEEDS,
         "MAX_FILE_SIZE": [],
         "MAX_PIXELS": [],
         "ALLOWED_TYPES": [],
@@ -383,7 +365,7 @@ def process_file(user: Caller, data: Payload) -> Answer:
         "DAILY_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.QUERY],
         "ACTIONS_QUEUE_URL": [SQSOperation.SEND_MESSAGE],
         "S3_OUTPUT_BUCKET": [S3Operation.GET_OBJECT, S3Operation.PUT_OBJECT, S3Operation.DELETE_OBJECTS],
-        **delegation.NEEDS,
+        **external.NEEDS,
         "LINK_EXPIRY_SECONDS": [],
     }
 )
@@ -429,7 +411,7 @@ def generate_report(user: Caller, data: Payload) -> Answer:
         ],
         "SENDER_EMAIL": [SESOperation.SEND_RAW_EMAIL],
         "EXPORT_EMAIL_DOMAINS": [],
-        **delegation.NEEDS,
+        **external.NEEDS,
         "LINK_EXPIRY_SECONDS": [],
     }
 )
@@ -455,21 +437,21 @@ def export_data(user: Caller, data: Payload) -> Answer:
     {
         "ACTIONS_TABLE": [DynamoDBOperation.PUT_ITEM, DynamoDBOperation.UPDATE_ITEM],
         "USERS_TABLE": [DynamoDBOperation.UPDATE_ITEM],
-        **delegation.NEEDS,
+        **external.NEEDS,
         "CUSTOM_ACTION_TYPES": [],
     }
 )
 @validated(
-    delegation.CUSTOM,
+    external.CUSTOM,
     permission=signed_in,
     access=APIAccessType.ACTIONS,
     limit=limits.Limit(60, limits.Window.MINUTE),
-    returns=delegation.ACCEPTED,
+    returns=external.ACCEPTED,
     repeatable=True,
     audited=True,
 )
 def run_custom_action(user: Caller, data: Payload) -> Answer:
-    return delegation.run_custom(user, data)
+    return external.run_custom(user, data)
 
 
 @app.route("/actions", methods=["GET"], cors=CORS)
@@ -491,7 +473,7 @@ def list_actions(user: Caller, data: Payload) -> Answer:
         "ACTIONS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
         "USERS_TABLE": [DynamoDBOperation.UPDATE_ITEM],
         "S3_OUTPUT_BUCKET": [S3Operation.GET_OBJECT],
-        **delegation.NEEDS,
+        **external.NEEDS,
         "LINK_EXPIRY_SECONDS": [],
     }
 )
@@ -502,7 +484,7 @@ def list_actions(user: Caller, data: Payload) -> Answer:
 )
 @validated(actions.GET, permission=signed_in, access=ANY_ACTION, returns=actions.ONE)
 def get_action(user: Caller, data: Payload) -> Answer:
-    return {"action": delegation.up_to_date(actions.seen_by(user, data["actionId"])).shown()}
+    return {"action": external.up_to_date(actions.seen_by(user, data["actionId"])).shown()}
 
 
 @app.route("/actions/{actionId}/callback", methods=["POST"], cors=CORS)
@@ -510,12 +492,12 @@ def get_action(user: Caller, data: Payload) -> Answer:
     {
         "ACTIONS_TABLE": [DynamoDBOperation.QUERY_INDEX, DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
         "USERS_TABLE": [DynamoDBOperation.UPDATE_ITEM],
-        **delegation.NEEDS,
+        **external.NEEDS,
     }
 )
-@validated(delegation.CALLBACK, permission=public, limit=limits.STRANGERS, returns=MESSAGE)
+@validated(external.CALLBACK, permission=public, limit=limits.STRANGERS, returns=MESSAGE)
 def take_callback(data: Payload, headers: Headers, body: bytes) -> Answer:
-    return delegation.take_callback(data, headers.get(signatures.HEADER.lower(), ""), body)
+    return external.take_callback(data, headers.get(signatures.HEADER.lower(), ""), body)
 
 
 # =============================================================================== keys
@@ -587,15 +569,15 @@ def revoke_key(user: Caller, data: Payload) -> Answer:
 
 
 @app.route("/usage", methods=["GET"], cors=CORS)
-@required_env_vars({"DAILY_TABLE": [DynamoDBOperation.QUERY], **storage.SETTINGS})
+@required_env_vars({"DAILY_TABLE": [DynamoDBOperation.QUERY], **storage_limit.SETTINGS})
 @api_tool(
     description="Your requests, their cost in dollars, and what became of your images, by day.",
     tags=["usage"],
     reads_only=True,
 )
-@validated(usage.GET, permission=signed_in, access=ANY_ACCESS, returns=usage.SUMMARY, opens_to_overspent=True)
+@validated(metering.GET, permission=signed_in, access=ANY_ACCESS, returns=metering.SUMMARY, opens_to_overspent=True)
 def get_usage(user: Caller, data: Payload) -> Answer:
-    return usage.own(user, data)
+    return metering.own(user, data)
 
 
 # ============================================================================== agent
@@ -628,7 +610,7 @@ def call_tool(data: Payload, body: bytes, offered: Payload) -> Answer:
 )
 def mcp(headers: Headers, body: bytes, offered: Payload) -> Response:
     reply = protocol.reply(body, headers, offered)
-    return answers.json(reply.status, reply.body)
+    return responses.json(reply.status, reply.body)
 
 
 # A route of its own: API Gateway answers a method that it does not know with 403, and clients of MCP expect 405.
@@ -665,9 +647,9 @@ def change_rights(user: Caller, data: Payload) -> Answer:
 
 @app.route("/admin/usage", methods=["GET"], cors=CORS)
 @required_env_vars({"DAILY_TABLE": [DynamoDBOperation.QUERY]})
-@validated(usage.GET_ALL, permission=is_admin, access=APIAccessType.ADMIN, returns=usage.EITHER)
+@validated(metering.GET_ALL, permission=is_admin, access=APIAccessType.ADMIN, returns=metering.EITHER)
 def get_all_usage(data: Payload) -> Answer:
-    return usage.of_all(data)
+    return metering.of_all(data)
 
 
 @app.route("/admin/syncs", methods=["GET"], cors=CORS)
@@ -808,21 +790,21 @@ def scheduled(function: Callable[..., Any]) -> Any:
 @required_env_vars(sync.NEEDS)
 @track_execution
 def nightly_sync(event: Event, context: Any) -> Answer:
-    return jobs.run("nightly_sync", event, functools.partial(sync.run, "nightly", context=context))
+    return runner.run("nightly_sync", event, functools.partial(sync.run, "nightly", context=context))
 
 
 @scheduled
 @required_env_vars(sync.NEEDS)
 @track_execution
 def business_hours_sync(event: Event, context: Any) -> Answer:
-    return jobs.run("business_hours_sync", event, functools.partial(sync.run, "business_hours", context=context))
+    return runner.run("business_hours_sync", event, functools.partial(sync.run, "business_hours", context=context))
 
 
 @scheduled
 @required_env_vars(retention.CLEAN_UP_NEEDS)
 @track_execution
 def weekly_cleanup(event: Event, context: Any) -> Answer:
-    return jobs.run("weekly_cleanup", event, retention.clean_up)
+    return runner.run("weekly_cleanup", event, retention.clean_up)
 
 
 @scheduled
@@ -836,28 +818,28 @@ def weekly_cleanup(event: Event, context: Any) -> Answer:
 )
 @track_execution
 def monthly_report(event: Event, context: Any) -> Answer:
-    return jobs.run("monthly_report", event, reporting.make_monthly)
+    return runner.run("monthly_report", event, reporting.make_monthly)
 
 
 @scheduled
 @required_env_vars(retention.ARCHIVE_NEEDS)
 @track_execution
 def quarterly_archive(event: Event, context: Any) -> Answer:
-    return jobs.run("quarterly_archive", event, retention.archive_quarter)
+    return runner.run("quarterly_archive", event, retention.archive_quarter)
 
 
 @scheduled
 @required_env_vars(health.NEEDS)
 @track_execution
 def health_check(event: Event, context: Any) -> Answer:
-    return jobs.run("health_check", event, health.check)
+    return runner.run("health_check", event, health.check)
 
 
 @scheduled
-@required_env_vars(sweeping.NEEDS)
+@required_env_vars(sweeper.NEEDS)
 @track_execution
 def sweeper(event: Event, context: Any) -> Answer:
-    return jobs.run("sweeper", event, sweeping.sweep)
+    return runner.run("sweeper", event, sweeper.sweep)
 
 
 # ========================================================= streams, topics and alerts
@@ -895,7 +877,7 @@ def image_changes(event: Event, context: Any) -> None:
 )
 @track_execution(recorded=False)
 def usage_records(event: Event, context: Any) -> None:
-    usage.count_records(event)
+    metering.count_records(event)
 
 
 @app.on_dynamodb_record(
@@ -955,9 +937,9 @@ def notifications(event: Event, context: Any) -> None:
         "LINK_EXPIRY_SECONDS": [],
     }
 )
-@track_execution(kind=queued_actions.kind)
+@track_execution(kind=worker.kind)
 def action_worker(event: Event, context: Any) -> None:
-    queued_actions.work(event)
+    worker.work(event)
 
 
 @app.on_sqs_message(queue=config.trigger_name("CRITICAL_ERRORS_SQS_QUEUE_NAME"), batch_size=10, name="critical_errors")

@@ -24,7 +24,7 @@ from tests.proxy_event import proxy_event
 
 # Who is called by what is traced already carries the caller's trace on.
 _JOIN_TRACES = {"orchestrator", "validation", "resize", "watermark", "notifications", "action_worker"}
-# What the steps read and write at once, each in a thread of its own (chalicelib/pipeline.py). Not their original.
+# What the steps read and write at once, each in a thread of its own (chalicelib/images/pipeline.py). Not their original.
 _SIDE_BY_SIDE = {
     "resize": frozenset({"s3:PutObject"}),
     "watermark": frozenset({"s3:GetObject", "s3:PutObject"}),

@@ -18,8 +18,8 @@ from bench import writing
 from bench.writing import Counted
 from chalicelib import imaging
 from chalicelib.actions import Action
+from chalicelib.actions.exporting import contents, readable, run, thumbnails
 from chalicelib.documents import Picture, Table
-from chalicelib.exporting import contents, readable, running, thumbnails
 from chalicelib.images import Image
 
 CREATED = "2026-04-01T06:00:00.000Z"
@@ -32,11 +32,11 @@ Item = dict[str, Any]
 
 
 def main() -> None:
-    writing.compare(running.FORMATS, write)
+    writing.compare(run.FORMATS, write)
 
 
 def write(name: str, count: int, out: Counted) -> None:
-    running.write(out, name, tables(count, name), ABOUT)
+    run.write(out, name, tables(count, name), ABOUT)
 
 
 def tables(count: int, name: str) -> list[Table]:

@@ -18,9 +18,9 @@ from decimal import Decimal
 from functools import cached_property
 from multiprocessing.connection import Connection
 
-from chalicelib.reporting import people
-from chalicelib.reporting.people import Row
-from chalicelib.reporting.sums import Runs
+from chalicelib.actions.reporting import people
+from chalicelib.actions.reporting.people import Row
+from chalicelib.actions.reporting.sums import Runs
 
 DAYS = 31
 # A user is active on one day of so many.

@@ -124,10 +124,10 @@ def _measure(environment: dict[str, str], lane_count: int, away: float, answer: 
     os.environ.update(environment)
     # The log of a function is not what is looked at here.
     sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
-    from chalicelib import sync
-    from chalicelib.core import aws
-    from chalicelib.sync import lanes
-    from chalicelib.sync.deadline import Deadline
+    from chalicelib.core import clients
+    from chalicelib.jobs import sync
+    from chalicelib.jobs.sync import lanes
+    from chalicelib.jobs.sync.deadline import Deadline
 
     calls: Counter[str] = Counter()
 
@@ -136,7 +136,7 @@ def _measure(environment: dict[str, str], lane_count: int, away: float, answer: 
         time.sleep(away)
 
     lanes.LANES = lane_count
-    aws.client("dynamodb").meta.events.register("before-call", call)
+    clients.client("dynamodb").meta.events.register("before-call", call)
     began, before = time.monotonic(), _cpu()
     message = sync.run("nightly", {}, deadline=Deadline(began + 3600))["body"]["message"]
     answer.send(Cost(time.monotonic() - began, _cpu() - before, _peak(), calls, message))

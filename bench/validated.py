@@ -152,12 +152,12 @@ def _bare(event: dict[str, Any]) -> Contender:
 
 def _ours(key: rsa.RSAPrivateKey) -> Chalice:
     from chalicelib import accounts
-    from chalicelib.core import aws
-    from chalicelib.core.access import setup_validated, validated
-    from chalicelib.core.operations import APIAccessType
-    from chalicelib.permissions import signed_in
+    from chalicelib.accounts.permissions import signed_in
+    from chalicelib.core import clients
+    from chalicelib.core.http.access import setup_validated, validated
+    from chalicelib.core.http.operations import APIAccessType
 
-    aws._clients["dynamodb"] = Aws()
+    clients._clients["dynamodb"] = Aws()
     _publish({"keys": [_described(key)]})
     app = Chalice(app_name="ours", configure_logs=False)
     setup_validated(app, authenticate=accounts.authenticate)

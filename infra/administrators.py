@@ -9,10 +9,11 @@ from collections.abc import Iterator
 
 import boto3
 
-from chalicelib import audit, users
-from chalicelib.core import records
-from chalicelib.core.table import ConditionFailedError, transact
-from chalicelib.users import BY_EMAIL, BY_ROLE, USERS, Role, User
+from chalicelib import audit
+from chalicelib.accounts import users
+from chalicelib.accounts.users import BY_EMAIL, BY_ROLE, USERS, Role, User
+from chalicelib.core import ids
+from chalicelib.core.aws.tables import ConditionFailedError, transact
 from infra import settings
 
 _AT_ONCE = 100
@@ -63,7 +64,7 @@ def _change(email: str, role: Role, verb: str) -> None:
     try:
         transact(
             USERS.setting(USERS.key(user.id), {"role": str(role)}, where={"userId": user.id}),
-            audit.noting(f"admin_{verb}", entry, who, records.now()),
+            audit.noting(f"admin_{verb}", entry, who, ids.now()),
         )
     except ConditionFailedError:
         raise UnknownAddressError(f"The account of {email} was erased just now.") from None

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from chalicelib.core.metrics import NAMESPACE
-from chalicelib.core.recurrence import parse
-from chalicelib.schedules import SCHEDULES
+from chalicelib.core.observing.metrics import NAMESPACE
+from chalicelib.jobs.recurrence import parse
+from chalicelib.jobs.schedules import SCHEDULES
 from infra import manifest, rights
 
 Resources = dict[str, Any]
@@ -34,7 +34,7 @@ _MOST_VISIBILITY_TIMEOUTS = 2
 # Records of a stream are lost after a day; spending limits are as late as these are.
 _OLDEST_RECORD_MS = 600_000
 _API_FAILURES = 0.01
-# Four times what the largest work takes that is done at once (chalicelib/processing.py).
+# Four times what the largest work takes that is done at once (chalicelib/actions/processing.py).
 _API_P95_MS = 2000
 
 PARAMETERS = {

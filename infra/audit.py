@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from chalicelib.audit import DIGITS, HEAD, NOTHING, TRAIL, Head, hash_of
-from chalicelib.core import aws
+from chalicelib.core import clients
 
 _AT_ONCE = 500
 
@@ -105,7 +105,7 @@ def _these(first: int, last: int) -> str:
 def _strays(head: Head | None) -> Iterator[str]:
     """What stands in the table and in no day of the chain."""
     pages = (
-        aws.client("dynamodb")
+        clients.client("dynamodb")
         .get_paginator("scan")
         .paginate(
             TableName=TRAIL.name,

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from chalicelib.core.metrics import NAMESPACE
+from chalicelib.core.observing.metrics import NAMESPACE
 from infra.alarms import Function, Resources
 
 # CloudWatch's grid is so many columns wide.

@@ -9,7 +9,8 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from chalicelib.core import aws, config, grants
+from chalicelib.core import clients, config
+from chalicelib.core.aws import grants
 from infra import manifest, settings
 
 TABLE = "ENV_VARS_TRACKING_TABLE"
@@ -55,14 +56,14 @@ def _key(row: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _stored(table: str) -> Iterator[Row]:
-    for page in aws.client("dynamodb").get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
+    for page in clients.client("dynamodb").get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
         yield from page["Items"]
 
 
 def _write(table: str, requests: list[dict[str, Any]]) -> None:
     waiting = requests
     while waiting:
-        answer = aws.client("dynamodb").batch_write_item(RequestItems={table: waiting[:_AT_ONCE]})
+        answer = clients.client("dynamodb").batch_write_item(RequestItems={table: waiting[:_AT_ONCE]})
         waiting = answer.get("UnprocessedItems", {}).get(table, []) + waiting[_AT_ONCE:]
 
 

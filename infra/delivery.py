@@ -8,7 +8,7 @@ retries: its rule tries again to hand the event to Lambda, and Lambda runs the f
 
 from dataclasses import dataclass
 
-from chalicelib.schedules import SCHEDULES
+from chalicelib.jobs.schedules import SCHEDULES
 
 
 @dataclass(frozen=True)

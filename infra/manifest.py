@@ -4,9 +4,9 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from chalicelib.core import grants
-from chalicelib.core.operations import ANY_ACCESS, Operation
-from chalicelib.schedules import SCHEDULES
+from chalicelib.core.aws import grants
+from chalicelib.core.http.operations import ANY_ACCESS, Operation
+from chalicelib.jobs.schedules import SCHEDULES
 
 Schemas = dict[str, dict[str, Any]]
 

@@ -28,7 +28,7 @@ NO_POOL = "not-deployed-yet"
 
 # IAM's prefix where it is not boto3's name of the service.
 _PREFIXES = {"stepfunctions": "states", "bedrock-runtime": "bedrock"}
-# What IAM calls otherwise, or covers by another action. Deletions name versions (core/objects.py).
+# What IAM calls otherwise, or covers by another action. Deletions name versions (core/aws/objects.py).
 _ACTIONS = {
     "s3:HeadObject": "s3:GetObject",
     "s3:ListObjectsV2": "s3:ListBucket",

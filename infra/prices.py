@@ -7,7 +7,7 @@ into usage records: they stand there and nowhere else.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from chalicelib.core.tracking import PRICE_PER_GB_SECOND, PRICE_PER_REQUEST
+from chalicelib.core.observing.tracking import PRICE_PER_GB_SECOND, PRICE_PER_REQUEST
 
 REGION = "us-east-1"
 READ = "2026-11"

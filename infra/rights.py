@@ -5,7 +5,8 @@ from typing import Any, TypedDict
 
 from chalice.app import DynamoDBEventConfig, SQSEventConfig
 
-from chalicelib.core import grants, tracking
+from chalicelib.core.aws import grants
+from chalicelib.core.observing import tracking
 from infra import manifest
 
 API = tracking.API

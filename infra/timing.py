@@ -11,7 +11,7 @@ MACHINE = "ImagePipeline"
 # so every way through it has to end before.
 _LONGEST_EXPRESS = 300
 _MARGIN = 10
-# The sweeper takes an image up that has stood still for so long (chalicelib/sweeping/stuck.py): by then it has ended.
+# The sweeper takes an image up that has stood still for so long (chalicelib/jobs/sweeper/stuck.py): by then it has ended.
 LONGEST_EXECUTION = 20 * 60 - _MARGIN
 
 

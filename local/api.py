@@ -23,7 +23,7 @@ from chalice.local import (
     create_local_server,
 )
 
-from chalicelib.core import answers
+from chalicelib.core.http import responses
 from local import hosts, rights, wire
 
 # API Gateway takes no larger request.
@@ -138,7 +138,7 @@ class Handler(ChaliceRequestHandler):
         body = {"success": False, "message": message, "error": error, "requestId": request_id}
         headers = {
             "Content-Type": "application/json",
-            **answers.ALWAYS,
+            **responses.ALWAYS,
             "Access-Control-Allow-Origin": os.environ.get("CORS_ORIGIN", "*"),
             "x-amzn-RequestId": request_id,
         }

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 
 from moto.events.models import events_backends
 
-from chalicelib.core.recurrence import ExpressionError, Recurrence, parse
+from chalicelib.jobs.recurrence import ExpressionError, Recurrence, parse
 from local.asynchronous import AsyncInvocations
 from local.clock import Clock
 from local.cloud import ACCOUNT, REGION

@@ -1,8 +1,7 @@
 """Accounts: sign-up to erasure on Cognito, and telling a caller by their bearer token."""
 
-from chalicelib.accounts.erasing import erase
-from chalicelib.accounts.profiles import change_profile, profile
 from chalicelib.accounts.registration import forgot_password, resend, reset_password, sign_up, verify
+from chalicelib.accounts.service import change_profile, profile
 from chalicelib.accounts.sessions import (
     answer_challenge,
     authenticate,
@@ -12,6 +11,7 @@ from chalicelib.accounts.sessions import (
     sign_in,
     sign_out,
 )
+from chalicelib.erasure import erase
 
 __all__ = [
     "answer_challenge",

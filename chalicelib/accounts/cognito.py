@@ -10,7 +10,7 @@ import hmac
 from collections.abc import Iterator
 from typing import Any
 
-from chalicelib.core import aws, config, log
+from chalicelib.core import clients, config, log
 from chalicelib.core.errors import (
     DarkroomError,
     InvalidRequestError,
@@ -22,7 +22,7 @@ from chalicelib.core.errors import (
 
 
 def client() -> Any:
-    return aws.client("cognito-idp")
+    return clients.client("cognito-idp")
 
 
 def pool() -> str:
@@ -71,8 +71,8 @@ def translated() -> Iterator[None]:
     """Cognito's refusals as errors of ours."""
     try:
         yield
-    except aws.ClientError as error:
-        code = aws.error_code(error) or ""
+    except clients.ClientError as error:
+        code = clients.error_code(error) or ""
         if code == "NotAuthorizedException" and "secret" in error.response["Error"].get("Message", "").lower():
             # It is we who are refused, not the caller. The secret that we hold may be the one before.
             log.error("CLIENT_SECRET_REFUSED", error, operation=error.operation_name)
@@ -97,6 +97,6 @@ def translated() -> Iterator[None]:
 def quiet_about(*codes: str) -> Iterator[None]:
     try:
         yield
-    except aws.ClientError as error:
-        if aws.error_code(error) not in codes:
+    except clients.ClientError as error:
+        if clients.error_code(error) not in codes:
             raise

@@ -5,10 +5,10 @@ Whether an address is registered is nobody's business: sign-up, resend and forgo
 
 from typing import Any
 
-from chalicelib.accounts import cognito, passwords, sessions, subjects
-from chalicelib.core import aws
+from chalicelib.accounts import cognito, made_up_ids, passwords, sessions
+from chalicelib.core import clients
 from chalicelib.core.errors import InvalidRequestError
-from chalicelib.core.guesses import Stranger
+from chalicelib.core.http.password_attempts import Stranger
 
 
 def sign_up(email: str, password: str, name: str | None) -> dict[str, Any]:
@@ -24,10 +24,10 @@ def sign_up(email: str, password: str, name: str | None) -> dict[str, Any]:
                 Password=password,
                 UserAttributes=[{"Name": key, "Value": value} for key, value in attributes.items()],
             )["UserSub"]
-        except aws.ClientError as error:
-            if aws.error_code(error) != "UsernameExistsException":
+        except clients.ClientError as error:
+            if clients.error_code(error) != "UsernameExistsException":
                 raise
-            user_sub = subjects.made_up(like=_subject(email))
+            user_sub = made_up_ids.made_up(like=_subject(email))
     return {"message": "A verification code is on its way to that address.", "userSub": user_sub}
 
 

@@ -1,7 +1,7 @@
 """What the account routes take, and what they give."""
 
-from chalicelib.core.payload import TEXT, shape
-from chalicelib.mailing import EMAIL
+from chalicelib.core.http.payload import TEXT, shape
+from chalicelib.notify.mail import EMAIL
 
 # Cognito takes passwords of up to 256 characters (AWS::Cognito::UserPool PasswordPolicy).
 _PASSWORD = {"type": "string", "minLength": 1, "maxLength": 256}

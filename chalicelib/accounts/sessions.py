@@ -6,15 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from chalicelib import api_keys, users
-from chalicelib.accounts import cognito, passwords
-from chalicelib.core import config, grants, guesses, records, tokens
+from chalicelib.accounts import api_keys, cognito, passwords, users
+from chalicelib.accounts.users import User
+from chalicelib.core import config, ids
+from chalicelib.core.aws import grants
+from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
+from chalicelib.core.aws.tables import ConditionFailedError
 from chalicelib.core.errors import InvalidRequestError, NotAuthenticatedError, PermissionDeniedError
-from chalicelib.core.grants import DynamoDBOperation, required_env_vars
-from chalicelib.core.guesses import Stranger
-from chalicelib.core.operations import Caller
-from chalicelib.core.table import ConditionFailedError
-from chalicelib.users import User
+from chalicelib.core.http import password_attempts, tokens
+from chalicelib.core.http.operations import Caller
+from chalicelib.core.http.password_attempts import Stranger
 
 # Takes the id of a user who has proved to be one, where nobody knew at first.
 Known = Callable[[str], None]
@@ -73,7 +74,7 @@ def is_password(email: str, password: str, stranger: Stranger) -> bool:
 
 def _proved(email: str, password: str, stranger: Stranger) -> Mapping[str, Any]:
     """Cognito's answer to the right password. Every try at a password is made, and counted, here."""
-    with guesses.guessing(email, stranger), cognito.translated():
+    with password_attempts.guessing(email, stranger), cognito.translated():
         answer: Mapping[str, Any] = cognito.client().initiate_auth(
             ClientId=config.get("COGNITO_CLIENT_ID"),
             AuthFlow="USER_PASSWORD_AUTH",
@@ -115,7 +116,7 @@ def _unpacked(session: str) -> tuple[str, str]:
     """The user's name and Cognito's own session; two empty texts where it is no session of ours."""
     name, _, cognito_session = session.partition(".")
     try:
-        username = str(records.from_cursor(name))
+        username = str(ids.from_cursor(name))
     except InvalidRequestError:
         username = ""
     # Cognito's sessions have 20 characters and more (API reference, RespondToAuthChallenge).
@@ -126,7 +127,7 @@ def _tokens_or_challenge(answer: Mapping[str, Any], username: str, known: Known)
     if answer.get("ChallengeName"):
         # Cognito wants a name again with the answer, and its own one: an address is refused there.
         username = answer.get("ChallengeParameters", {}).get("USER_ID_FOR_SRP", username)
-        return {"challenge": answer["ChallengeName"], "session": f"{records.to_cursor(username)}.{answer['Session']}"}
+        return {"challenge": answer["ChallengeName"], "session": f"{ids.to_cursor(username)}.{answer['Session']}"}
     result = answer["AuthenticationResult"]
     user = _user_of(result)
     known(user.id)
@@ -150,7 +151,7 @@ def _user_of(result: Mapping[str, Any]) -> User:
 
 def _claims(token: str) -> dict[str, Any]:
     """What a token says that Cognito itself handed us, over TLS: there is nothing to prove about it."""
-    # With the first token, as in core/tokens.py.
+    # With the first token, as in core/http/tokens.py.
     import jwt
 
     claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})

@@ -14,7 +14,8 @@ from chalicelib.actions.lifecycle import (
     reason_of,
     try_again,
 )
-from chalicelib.actions.reading import (
+from chalicelib.actions.models import ACTIONS, ONE, PAGE, Action, ActionType, File, Status
+from chalicelib.actions.service import (
     ACTION_ID,
     GET,
     LIST,
@@ -26,7 +27,6 @@ from chalicelib.actions.reading import (
     listed,
     seen_by,
 )
-from chalicelib.actions.record import ACTIONS, ONE, PAGE, Action, ActionType, File, Status
 
 __all__ = [
     "ACTIONS",

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from chalicelib import users
-from chalicelib.actions.record import ACTIONS, FINISHED, UNFINISHED, Action, File, Status, unfinished
-from chalicelib.core import aws, config, log, records
+from chalicelib.accounts import users
+from chalicelib.actions.models import ACTIONS, FINISHED, UNFINISHED, Action, File, Status, unfinished
+from chalicelib.core import clients, config, ids, log
+from chalicelib.core.aws.tables import Attr, ConditionFailedError, transact
 from chalicelib.core.errors import ConflictError, DarkroomError, UnavailableError, UnexpectedError
-from chalicelib.core.operations import Caller
-from chalicelib.core.table import Attr, ConditionFailedError, transact
+from chalicelib.core.http.operations import Caller
 
 _LONGEST_REASON = 500
 
@@ -22,9 +22,9 @@ def begin(user: Caller, action_type: str, metadata: Mapping[str, Any]) -> Action
     """The action's row, PENDING: written before any of its work is done."""
     action = Action(
         user.id,
-        records.new_id("act"),
+        ids.new_id("act"),
         action_type,
-        records.now(),
+        ids.now(),
         metadata=metadata,
         correlation_id=log.correlation_id(),
     )
@@ -55,7 +55,7 @@ def reason_of(error: Exception) -> tuple[str, str]:
     """The code and the sentence that the action's user may read."""
     if isinstance(error, DarkroomError):
         return error.code, error.message
-    kind = UnavailableError if aws.is_passing_fault(error) else UnexpectedError
+    kind = UnavailableError if clients.is_passing_fault(error) else UnexpectedError
     return kind.code, kind.message
 
 
@@ -90,7 +90,7 @@ def fail(action: Action, code: str, sentence: str, *, external_status: str | Non
 
 
 def _end(action: Action, status: Status, change: Mapping[str, Any], notes: Sequence[dict[str, Any]] = ()) -> Action:
-    now = records.now()
+    now = ids.now()
     ended = {
         "status": str(status),
         "completedAt": now,
@@ -125,7 +125,7 @@ def enqueue(action: Action) -> None:
         "actionType": action.action_type,
         "correlationId": action.correlation_id,
     }
-    aws.client("sqs").send_message(QueueUrl=config.get("ACTIONS_QUEUE_URL"), MessageBody=records.to_json(body))
+    clients.client("sqs").send_message(QueueUrl=config.get("ACTIONS_QUEUE_URL"), MessageBody=ids.to_json(body))
 
 
 def note_external(action: Action, path: str, external_id: str, external_status: str) -> Action:
@@ -155,7 +155,7 @@ def try_again(user_id: str, action_id: str) -> Action | None:
     """The action that a message is about, PENDING again if it had failed; None where nothing is left to do."""
     open_ = Attr("status").is_in([str(Status.PENDING), str(Status.FAILED)])
     try:
-        change = {"status": str(Status.PENDING), **unfinished(records.now())}
+        change = {"status": str(Status.PENDING), **unfinished(ids.now())}
         item = ACTIONS.update(user_id, action_id, when=open_, change=change, remove=["reason", "completedAt"])
     except ConditionFailedError:
         return None

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.core import aws
+from chalicelib.core import clients
 from chalicelib.core.errors import InvalidSettingError, MissingConfigError
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ def _provider() -> "SSMProvider":
     # Where the environment names all there is, nobody looks elsewhere.
     from aws_lambda_powertools.utilities.parameters import SSMProvider
 
-    return SSMProvider(boto3_client=aws.client("ssm"))
+    return SSMProvider(boto3_client=clients.client("ssm"))
 
 
 def parameter_path(name: str) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from chalicelib.core import aws, config
-from chalicelib.core.grants import SecretsManagerOperation, of, required_env_vars
+from chalicelib.core import clients, config
+from chalicelib.core.aws.grants import SecretsManagerOperation, of, required_env_vars
 from chalicelib.external.addresses import check_url
 from chalicelib.external.errors import AddressNotAllowedError, ExternalServiceError, Reason
 
@@ -68,7 +68,7 @@ class _Store:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         from aws_lambda_powertools.utilities.parameters import SecretsProvider
 
-        self._provider = SecretsProvider(boto3_client=aws.client("secretsmanager"))
+        self._provider = SecretsProvider(boto3_client=clients.client("secretsmanager"))
         self._clock = clock
         self._absent_until: dict[str, float] = {}
 
@@ -81,7 +81,7 @@ class _Store:
             return str(self._provider.get(name, max_age=_KNOWN_SECONDS, force_fetch=anew))
         except GetParameterError as error:
             # Powertools keeps only the words of what AWS said; the error itself is behind it.
-            if error.__context__ is None or aws.error_code(error.__context__) != "ResourceNotFoundException":
+            if error.__context__ is None or clients.error_code(error.__context__) != "ResourceNotFoundException":
                 raise _misconfigured("cannot be read") from error
         self._absent_until[name] = self._clock() + _ABSENT_SECONDS
         return None

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from chalicelib.core import grants, log, payload, records
+from chalicelib.core import ids, log
+from chalicelib.core.aws import grants
+from chalicelib.core.aws.grants import required_env_vars
 from chalicelib.core.errors import DarkroomError
-from chalicelib.core.grants import required_env_vars
+from chalicelib.core.http import payload
 from chalicelib.external import breaker, secret
 from chalicelib.external.addresses import host_of
 from chalicelib.external.calls import request
@@ -68,7 +70,7 @@ def call(
     """
     key = idempotency_key or str(uuid.uuid4())
     headers = {"Content-Type": "application/json", "Idempotency-Key": key, log.CORRELATION_HEADER: log.correlation_id()}
-    return _ask("POST", path, records.to_json(data).encode(), headers, deadline)
+    return _ask("POST", path, ids.to_json(data).encode(), headers, deadline)
 
 
 def status_of(path: str, external_id: str, *, deadline: float | None = None) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Images: one row each, their states, who sees them, and how they go."""
 
 from chalicelib.images.changes import count_changes
-from chalicelib.images.erasing import delete, erase_all, expire
+from chalicelib.images.deletion import delete, erase_all, expire
 from chalicelib.images.lifecycle import (
     ImageBusyError,
     OriginalGoneError,
@@ -15,8 +15,9 @@ from chalicelib.images.lifecycle import (
     run_again,
     uploaded,
 )
+from chalicelib.images.models import EXTENSIONS, IMAGES, Image, Status, Variant, link_to
 from chalicelib.images.originals import allowed_types, decoding_limits, original, too_large
-from chalicelib.images.reading import (
+from chalicelib.images.service import (
     DELETE,
     GET,
     GET_VARIANT,
@@ -31,7 +32,6 @@ from chalicelib.images.reading import (
     listed,
     variant,
 )
-from chalicelib.images.record import EXTENSIONS, IMAGES, Image, Status, Variant, link_to
 from chalicelib.images.stuck import give_up, lead_on, make_again, oldest_since, unfinished_since
 
 __all__ = [

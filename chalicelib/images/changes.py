@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from chalicelib import daily, user_notes, users
-from chalicelib.core import aws, metrics
-from chalicelib.daily import EVERYONE, Entry, Row
-from chalicelib.images.record import Status, bytes_kept
+from chalicelib.accounts import running_totals, users
+from chalicelib.core import clients
+from chalicelib.core.observing import metrics
+from chalicelib.images.models import Status, bytes_kept
+from chalicelib.metering import daily_sums
+from chalicelib.metering.daily_sums import EVERYONE, Entry, Row
 
 # All numbers of a day's images share one item, whatever they are called.
 _ALL_TOGETHER = ""
@@ -29,7 +31,7 @@ class _Change:
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> Self:
         change = record["dynamodb"]
-        old, new = aws.unmarshal(change.get("OldImage", {})), aws.unmarshal(change.get("NewImage", {}))
+        old, new = clients.unmarshal(change.get("OldImage", {})), clients.unmarshal(change.get("NewImage", {}))
         return cls(record["eventID"], _day(change, new), old, new)
 
     @property
@@ -83,7 +85,7 @@ def count_changes(event: Mapping[str, Any]) -> None:
     def kept(entries: list[Entry]) -> list[dict[str, Any]]:
         return _keeping(changes[entry.event_id] for entry in entries)
 
-    added = daily.add_once([_entry(change, present) for change in counted], also=kept)
+    added = daily_sums.add_once([_entry(change, present) for change in counted], also=kept)
     _measure([changes[entry.event_id] for entry in added])
 
 
@@ -93,7 +95,7 @@ def _keeping(changes: Iterable[_Change]) -> list[dict[str, Any]]:
     for change in changes:
         if "erased" not in change.new:
             more[change.owner] += change.bytes_more
-    return [write for owner, number in more.items() if number for write in user_notes.storing_more(owner, number)]
+    return [write for owner, number in more.items() if number for write in running_totals.storing_more(owner, number)]
 
 
 def _entry(change: _Change, present: Container[str]) -> Entry:

@@ -10,11 +10,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.core import log, records
+from chalicelib.core import ids, log
+from chalicelib.core.aws.tables import Attr, ConditionFailedError
 from chalicelib.core.errors import ConflictError
-from chalicelib.core.table import Attr, ConditionFailedError
-from chalicelib.images.reading import find, get
-from chalicelib.images.record import EXTENSIONS, IMAGES, Image, Status, unfinished
+from chalicelib.images.models import EXTENSIONS, IMAGES, Image, Status, unfinished
+from chalicelib.images.service import find, get
 
 _UPLOAD_KEY = re.compile(
     r"uploads/(?P<user_id>[\w-]{1,64})/(?P<image_id>\w{1,64})\.(?P<extension>[a-z]{3,4})", re.ASCII
@@ -47,7 +47,7 @@ def uploaded(key: str, size: int, version: str | None) -> Image | None:
     if parts is None:
         return None
     user_id, image_id = parts["user_id"], parts["image_id"]
-    now = records.now()
+    now = ids.now()
     arrived = {"fileSize": size, "objectVersion": version, "uploadedAt": now}
     try:
         item = IMAGES.update(
@@ -143,7 +143,7 @@ def _to_processing(
             "status": Status.PROCESSING,
             "execution": execution,
             "correlationId": log.correlation_id(),
-            **unfinished(Status.PROCESSING, records.now()),
+            **unfinished(Status.PROCESSING, ids.now()),
         },
         remove=["startedAt", "reason", *remove],
     )
@@ -152,7 +152,7 @@ def _to_processing(
 def noting_action(image: Image) -> dict[str, Any]:
     """The write, for a transaction, that notes when an action last used the image."""
     key = IMAGES.key(image.user_id, image.image_id)
-    return IMAGES.setting(key, {"lastActionAt": records.now()}, where={"status": str(image.status)})
+    return IMAGES.setting(key, {"lastActionAt": ids.now()}, where={"status": str(image.status)})
 
 
 def run_again(image: Image) -> Image:

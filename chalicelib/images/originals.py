@@ -1,6 +1,7 @@
 """The file that was uploaded: its bytes, and the limits that hold wherever it is decoded."""
 
-from chalicelib.core import config, objects
+from chalicelib.core import config
+from chalicelib.core.aws import objects
 from chalicelib.imaging import ImageRejectedError, Limits
 from chalicelib.imaging.probe import normalized
 

@@ -6,10 +6,10 @@ Each step holds the row to what was seen of it: whoever moved the image on meanw
 from collections.abc import Iterator
 from typing import Any
 
-from chalicelib.core.table import Attr, ConditionFailedError
+from chalicelib.core.aws.tables import Attr, ConditionFailedError
 from chalicelib.images.lifecycle import first_execution, next_execution
-from chalicelib.images.reading import find
-from chalicelib.images.record import FINISHED, IMAGES, UNFINISHED, Image, Status, unfinished
+from chalicelib.images.models import FINISHED, IMAGES, UNFINISHED, Image, Status, unfinished
+from chalicelib.images.service import find
 
 
 def unfinished_since(status: Status, first: str, last: str) -> Iterator[Image]:

@@ -26,7 +26,7 @@ from typing import BinaryIO, NoReturn, cast
 
 from PIL import GifImagePlugin, Image, ImageFile, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
-from chalicelib.core import memory
+from chalicelib.core.observing import memory
 from chalicelib.imaging import endings, probe_png
 from chalicelib.imaging.header import Header
 from chalicelib.imaging.rejection import REASONS, ImageRejectedError

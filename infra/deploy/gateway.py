@@ -9,7 +9,6 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from chalicelib.core import answers
 from chalicelib.core.errors import (
     DarkroomError,
     InvalidRequestError,
@@ -22,6 +21,7 @@ from chalicelib.core.errors import (
     UnexpectedError,
     UnsupportedTypeError,
 )
+from chalicelib.core.http import responses
 from infra import stages
 from infra.deploy import restapi
 from infra.deploy.change import Change
@@ -102,7 +102,7 @@ def response(kind: str, origin: str) -> dict[str, Any]:
     error = REFUSALS[kind]()
     if kind in ("THROTTLED", "QUOTA_EXCEEDED"):
         error.retry_after = _THROTTLED_SECONDS
-    headers = {"Access-Control-Allow-Origin": origin, **answers.ALWAYS, **error.headers()}
+    headers = {"Access-Control-Allow-Origin": origin, **responses.ALWAYS, **error.headers()}
     if "Retry-After" in headers:
         headers["Access-Control-Expose-Headers"] = "Retry-After"
     made: dict[str, Any] = {

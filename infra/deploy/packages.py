@@ -26,7 +26,7 @@ from chalice.utils import UI, OSUtils
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from chalicelib.core import grants
+from chalicelib.core.aws import grants
 from infra.deploy.errors import RefusedError
 from infra.deploy.target import Target
 from infra.settings import CONFIG

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.schedules import SCHEDULES
+from chalicelib.jobs.schedules import SCHEDULES
 from infra import __main__ as command
 from infra import alarms, manifest, template
 from infra.settings import CONFIG

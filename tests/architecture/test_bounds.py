@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 import app as manifest
-from chalicelib import jobs
-from chalicelib.core import checking, tools
-from chalicelib.core.payload import Schema
+from chalicelib.core.agents import tools
+from chalicelib.core.http import json_schema
+from chalicelib.core.http.payload import Schema
+from chalicelib.jobs import runner
 from infra import manifest as reading
 
 
@@ -23,7 +24,7 @@ def taken() -> Iterator[tuple[str, Schema]]:
             yield f"{method} {path} with a key", view.operation.api_schema
     for tool in tools.published():
         yield f"tool {tool.operation.name}", tool.operation.schema
-    for name, schema in jobs.PAYLOADS.items():
+    for name, schema in runner.PAYLOADS.items():
         yield f"job {name}", schema
 
 
@@ -55,7 +56,7 @@ def unbounded(part: Mapping[str, Any]) -> Iterator[str]:
     if "object" in kinds and part.get("additionalProperties") is not False and "maxProperties" not in part:
         yield "an open object without maxProperties"
     if "patternProperties" in part or "$ref" in part or "unevaluatedProperties" in part:
-        yield "a rule that core/checking.py does not bound"
+        yield "a rule that core/http/json_schema.py does not bound"
 
 
 @pytest.mark.parametrize("name", TAKEN)
@@ -72,7 +73,7 @@ def test_everything_that_a_schema_takes_is_bounded(name: str) -> None:
 def test_no_name_in_a_path_is_empty(name: str) -> None:
     properties = TAKEN[name]["properties"]
     for parameter in re.findall(r"{(\w+)}", name):
-        assert checking.faults(properties[parameter], ""), "an empty string reaches the key of a table"
+        assert json_schema.faults(properties[parameter], ""), "an empty string reaches the key of a table"
 
 
 _REPEATS = (op.MAX_REPEAT, op.MIN_REPEAT)

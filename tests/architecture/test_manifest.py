@@ -13,12 +13,12 @@ import pytest
 from chalice.app import ScheduledEventConfig
 
 import app as manifest
-from chalicelib import jobs, schedules
-from chalicelib.core import grants
-from chalicelib.core.access import validated
-from chalicelib.core.limits import STRANGERS, Limit, Strangers, Window
-from chalicelib.core.operations import APIAccessType, Operation
-from chalicelib.permissions import public, signed_in
+from chalicelib.accounts.permissions import public, signed_in
+from chalicelib.core.aws import grants
+from chalicelib.core.http.access import validated
+from chalicelib.core.http.limits import STRANGERS, Limit, Strangers, Window
+from chalicelib.core.http.operations import APIAccessType, Operation
+from chalicelib.jobs import runner, schedules
 from infra import delivery, settings, template, timing
 from infra import manifest as reading
 
@@ -151,7 +151,7 @@ def test_every_asynchronous_path_ends_in_a_dead_letter_queue() -> None:
 def test_every_schedule_is_a_function_and_has_both_layers_of_retries() -> None:
     scheduled = {source.name for source in manifest.app.event_sources if isinstance(source, ScheduledEventConfig)}
     assert scheduled == set(schedules.SCHEDULES) == set(delivery.RULES)
-    assert set(jobs.PAYLOADS) == scheduled
+    assert set(runner.PAYLOADS) == scheduled
     for name in scheduled:
         rule, function = delivery.RULES[name], delivery.ASYNC[name]
         assert (rule.retries, rule.max_age_seconds) == (1, 3600)

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from chalicelib.core import aws, config, tracking
+from chalicelib.core import clients, config
+from chalicelib.core.observing import tracking
 from chalicelib.external import breaker, secret
 
 
@@ -17,7 +18,7 @@ def play(environment: Mapping[str, str], patch: pytest.MonkeyPatch) -> None:
 
 def forget() -> None:
     """What the container has read and made is gone, as with its end."""
-    aws._clients.clear()
+    clients._clients.clear()
     config._provider.cache_clear()
     config._absent.clear()
     tracking._resolved.clear()

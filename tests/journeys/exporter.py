@@ -5,7 +5,7 @@ from typing import Any
 import requests
 
 from chalicelib import actions
-from chalicelib.core.operations import Caller
+from chalicelib.core.http.operations import Caller
 from local.accounts import ADMIN
 from local.accounts import PASSWORD as LOCAL_PASSWORD
 from local.machine import Machine

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import app as manifest
-from chalicelib.core import aws
+from chalicelib.core import clients
 from tests.proxy_event import proxy_event
 
 
@@ -36,5 +36,5 @@ def call(
 def calls_made() -> list[str]:
     """A list that grows with each call to DynamoDB from now on, until the clients are forgotten."""
     made: list[str] = []
-    aws.client("dynamodb").meta.events.register("before-call", lambda model, **_: made.append(model.name))
+    clients.client("dynamodb").meta.events.register("before-call", lambda model, **_: made.append(model.name))
     return made

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from chalicelib.core import aws
+from chalicelib.core import clients
 from local.machine import Machine
 from tests.waiting import wait_for
 
@@ -22,7 +22,7 @@ def runs(machine: Machine, account: str) -> list[dict[str, Any]]:
             ConsistentRead=True,
         )
     )
-    return [aws.unmarshal(item) for page in pages for item in page["Items"]]
+    return [clients.unmarshal(item) for page in pages for item in page["Items"]]
 
 
 def settled(machine: Machine) -> None:

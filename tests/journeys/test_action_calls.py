@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from chalicelib.core import aws
+from chalicelib.core import clients
 from local.machine import Machine
 from tests import pictures
 from tests.journeys.gateway import call
@@ -20,7 +20,7 @@ def made(function: pytest.MonkeyPatch) -> Counter[str]:
         counted[f"{model.service_model.service_name}:{model.name}"] += 1  # type: ignore[attr-defined]
 
     for service in ("dynamodb", "s3", "sqs", "secretsmanager", "ssm"):
-        aws.client(service).meta.events.register("before-call", count)
+        clients.client(service).meta.events.register("before-call", count)
     return counted
 
 

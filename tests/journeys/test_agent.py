@@ -8,10 +8,12 @@ import pytest
 from jsonschema import Draft202012Validator
 
 import app as manifest
-from chalicelib.core import grants, limits, tools
-from chalicelib.core.limits import Limit
-from chalicelib.core.operations import APIAccessType
-from chalicelib.permissions import signed_in
+from chalicelib.accounts.permissions import signed_in
+from chalicelib.core.agents import tools
+from chalicelib.core.aws import grants
+from chalicelib.core.http import limits
+from chalicelib.core.http.limits import Limit
+from chalicelib.core.http.operations import APIAccessType
 from local.machine import Machine
 from tests import pictures
 from tests.journeys.gateway import call, calls_made

@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib import api_keys
-from chalicelib.api_keys import ApiKey
-from chalicelib.core import aws, records
+from chalicelib.accounts import api_keys
+from chalicelib.accounts.api_keys import ApiKey
+from chalicelib.core import clients, ids
 from chalicelib.core.errors import ConflictError, NotAuthenticatedError
-from chalicelib.core.operations import APIAccessType
+from chalicelib.core.http.operations import APIAccessType
 from local.machine import Machine
 from tests import pictures
 from tests.journeys.user import PASSWORD, User
@@ -143,7 +143,7 @@ def test_junk_is_refused_without_a_look_at_the_table(ann: User) -> None:
     _, robot = issue(ann, "full_access")
     secret = robot.tokens["accessToken"]
     calls: list[str] = []
-    aws.client("dynamodb").meta.events.register("before-call", lambda model, **_: calls.append(model.name))
+    clients.client("dynamodb").meta.events.register("before-call", lambda model, **_: calls.append(model.name))
 
     junk = ["drk_", secret[:-1], secret + "A", secret.swapcase(), secret + "\n", "drk_" + "A" * 49, "drk_\x00", "drk_ü"]
     wrong_everywhere = [
@@ -279,7 +279,7 @@ def test_a_revocation_reaches_secrets_that_came_while_it_went(machine: Machine, 
             left.pop()
             secrets.append(ann.post(f"/keys/{key_id}/rotate").json()["key"])
 
-    aws.client("dynamodb").meta.events.register("before-call.dynamodb.TransactWriteItems", before_it_is_written)
+    clients.client("dynamodb").meta.events.register("before-call.dynamodb.TransactWriteItems", before_it_is_written)
     api_keys.revoke(caller, key_id)
     assert len(secrets) == rotations
     for secret in secrets:
@@ -299,7 +299,7 @@ def test_a_rotation_that_others_overtook_is_a_conflict(ann: User) -> None:
             for _turn in range(2):
                 assert ann.post(f"/keys/{key_id}/rotate", graceSeconds=0).status_code == 200
 
-    aws.client("dynamodb").meta.events.register("before-call.dynamodb.GetItem", before_its_key_is_read)
+    clients.client("dynamodb").meta.events.register("before-call.dynamodb.GetItem", before_its_key_is_read)
     with pytest.raises(ConflictError):
         api_keys.rotate(caller, {"keyId": key_id})
 
@@ -337,7 +337,7 @@ def test_last_use_is_noted_at_most_once_a_minute(machine: Machine, ann: User) ->
     assert first is not None
     robot.get("/images")
     assert last_used() == first
-    long_ago = records.timestamp(datetime.now(UTC) - timedelta(minutes=2))
+    long_ago = ids.timestamp(datetime.now(UTC) - timedelta(minutes=2))
     machine.client("dynamodb").update_item(
         TableName=machine.environment["API_KEYS_TABLE"],
         Key={"keyHash": next(row["keyHash"] for row in rows(machine) if row.get("keyId") == {"S": key_id})},

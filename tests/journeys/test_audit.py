@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 import app as manifest
-from chalicelib.core import aws, grants, log
-from chalicelib.core.grants import DynamoDBOperation
+from chalicelib.core import clients, log
+from chalicelib.core.aws import grants
+from chalicelib.core.aws.grants import DynamoDBOperation
 from infra import manifest as registry
 from local.machine import Machine
 from tests.journeys.gateway import call, calls_made
@@ -44,7 +45,7 @@ def appended(machine: Machine) -> list[dict[str, Any]]:
 def everything(machine: Machine, table: str) -> list[dict[str, Any]]:
     name = os.environ.get(table) or machine.environment[table]
     pages = machine.client("dynamodb").get_paginator("scan").paginate(TableName=name, ConsistentRead=True)
-    return [aws.unmarshal(item) for page in pages for item in page["Items"]]
+    return [clients.unmarshal(item) for page in pages for item in page["Items"]]
 
 
 def of_user(machine: Machine, user_id: str) -> list[dict[str, Any]]:
@@ -172,7 +173,7 @@ def test_what_cannot_be_noted_is_told_and_fails_nobody(
     )["QueueUrl"]
     function.setenv("CRITICAL_ERRORS_SQS_QUEUE_NAME", "aside.fifo")
     function.setenv("AUDIT_INBOX_TABLE", "no-such-table")
-    function.setattr("chalicelib.core.alerts._queue_url", lambda name: url)
+    function.setattr("chalicelib.core.observing.alerts._queue_url", lambda name: url)
     answer = call("PATCH /auth/profile", ann.headers, {"name": "Somebody"})
     assert (answer.status, answer.body["profile"]["name"]) == (200, "Somebody")
     (line,) = [record for record in caplog.records if record.message == "AUDIT_NOT_WRITTEN"]

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib import audit
-from chalicelib.core import aws
-from chalicelib.core.table import ConditionFailedError
-from chalicelib.core.tracking import Execution
+from chalicelib.core import clients
+from chalicelib.core.aws.tables import ConditionFailedError
+from chalicelib.core.observing.tracking import Execution
 from infra import audit as reading
 from infra.audit import Verification
 from local.machine import Machine
@@ -68,7 +68,7 @@ def batch(entries: Iterable[dict[str, Any]]) -> dict[str, Any]:
         "Records": [
             {
                 "eventName": "INSERT",
-                "dynamodb": {"NewImage": {name: aws.marshal(value) for name, value in made.items()}},
+                "dynamodb": {"NewImage": {name: clients.marshal(value) for name, value in made.items()}},
             }
             for made in entries
         ]
@@ -159,7 +159,7 @@ def again_until_done(event: dict[str, Any]) -> None:
         try:
             audit.append(event)
             return
-        except (ConditionFailedError, aws.ClientError):
+        except (ConditionFailedError, clients.ClientError):
             continue
     raise AssertionError("never appended")
 

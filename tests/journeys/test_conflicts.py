@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from chalicelib.core import aws
-from chalicelib.core.table import transact
-from chalicelib.users import USERS
+from chalicelib.accounts.users import USERS
+from chalicelib.core import clients
+from chalicelib.core.aws.tables import transact
 from local.faults import CONFLICTS
 from local.machine import Machine
 from tests.journeys.gateway import call
@@ -52,8 +52,8 @@ def test_every_kind_of_write_is_tried_again(users_table: str) -> None:
         write()
         assert CONFLICTS.clear() == 0
         CONFLICTS.add(users_table, 1000)
-        with pytest.raises(aws.ClientError) as refused:
+        with pytest.raises(clients.ClientError) as refused:
             write()
-        assert aws.is_passing_fault(refused.value)
+        assert clients.is_passing_fault(refused.value)
         CONFLICTS.clear()
     assert USERS.get("held") is None

@@ -3,7 +3,7 @@
 import pytest
 
 import app as manifest
-from chalicelib.core import records
+from chalicelib.core import ids
 from infra import manifest as reading
 from local.accounts import ADMIN, PASSWORD
 from local.machine import Machine
@@ -40,7 +40,7 @@ def test_these_have_pages() -> None:
 @pytest.mark.parametrize("route", LISTS)
 @pytest.mark.usefixtures("function")
 def test_what_is_no_cursor_is_400_and_names_it(admin: User, route: str) -> None:
-    for wrong in ("", "=", "%%", "ü", "a", "////", "x" * 401, records.to_cursor("a\x00b"), records.to_cursor("ü")):
+    for wrong in ("", "=", "%%", "ü", "a", "////", "x" * 401, ids.to_cursor("a\x00b"), ids.to_cursor("ü")):
         answer = call(route, admin.headers, query={**MORE.get(route, {}), "cursor": wrong})
         assert answer.status == 400, (wrong, answer)
         assert [detail["field"] for detail in answer.body["error"]["details"]] == ["cursor"]
@@ -50,7 +50,7 @@ def test_what_is_no_cursor_is_400_and_names_it(admin: User, route: str) -> None:
 @pytest.mark.usefixtures("function")
 def test_a_forged_cursor_is_refused_or_leads_to_the_callers_own(admin: User, route: str) -> None:
     for key in ("{}", '{"userId":"other"}', "a", "~" * 300, "img_0", "2020-01-01#x", "0" * 20):
-        answer = call(route, admin.headers, query={**MORE.get(route, {}), "cursor": records.to_cursor(key)})
+        answer = call(route, admin.headers, query={**MORE.get(route, {}), "cursor": ids.to_cursor(key)})
         assert answer.status in (200, 400), (key, answer)
 
 

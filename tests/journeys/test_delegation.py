@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from chalicelib.actions import ACTIONS, Action
-from chalicelib.core import records, signatures
+from chalicelib.core import ids
+from chalicelib.core.http import signatures
 from local.faults import Fault
 from local.machine import Machine
 from local.partner import Partner
@@ -122,8 +123,8 @@ def test_a_service_that_misbehaves_ends_the_action_with_a_reason_that_names_no_p
 
 
 def test_a_stored_reason_that_names_a_host_is_not_shown(ann: User, function: pytest.MonkeyPatch) -> None:
-    job = records.new_id("act")
-    row = Action(ann.id, job, "PROCESS_FILE", records.now()).to_item()
+    job = ids.new_id("act")
+    row = Action(ann.id, job, "PROCESS_FILE", ids.now()).to_item()
     ACTIONS.put({**row, "status": "FAILED", "reason": "EXTERNAL_SERVICE_FAILED: inner.example did not answer"})
     assert action(ann, job)["reason"] == {"code": OUT[1], "message": OUT[2]}
     ACTIONS.delete(ann.id, job)
@@ -237,9 +238,9 @@ def test_a_service_that_signs_the_body_alone_names_the_action_in_it(ann: User, p
 
 
 def test_rows_of_one_id_in_two_accounts_upset_no_callback(partner: Partner) -> None:
-    job = records.new_id("act")
+    job = ids.new_id("act")
     for user_id in ("two-of-them", "have-it"):
-        ACTIONS.put(Action(user_id, job, "PROCESS_FILE", records.now()).to_item())
+        ACTIONS.put(Action(user_id, job, "PROCESS_FILE", ids.now()).to_item())
     assert report(partner, job, {"id": "work-000001", "status": "completed"}).status == 404
     for user_id in ("two-of-them", "have-it"):
         ACTIONS.delete(user_id, job)

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from moto.backends import get_backend
 
-from chalicelib import actions, exporting
+from chalicelib import actions
+from chalicelib.actions import exporting
 from chalicelib.core import log
 from chalicelib.images import IMAGES
 from local.cloud import ACCOUNT, REGION

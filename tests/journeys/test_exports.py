@@ -17,10 +17,12 @@ import pytest
 import requests
 from moto.backends import get_backend
 
-from chalicelib import exporting, images
-from chalicelib.core import aws
+from chalicelib import images
+from chalicelib.actions import exporting
+from chalicelib.actions.exporting import run as running
+from chalicelib.actions.exporting import thumbnails
+from chalicelib.core import clients
 from chalicelib.core.errors import PermissionDeniedError
-from chalicelib.exporting import running, thumbnails
 from local.cloud import ACCOUNT, REGION
 from local.machine import Machine
 from tests.journeys import gateway
@@ -199,7 +201,7 @@ def test_thumbnails_are_bounded_and_need_no_variant(machine: Machine, function: 
     seen = images.get(user.id, ids[1])
     variants = [{"Key": each.s3_key} for each in seen.variants]
     machine.client("s3").delete_objects(Bucket=bucket, Delete={"Objects": variants})
-    with pytest.raises(aws.ClientError):
+    with pytest.raises(clients.ClientError):
         list(thumbnails.pictured([seen]))
     assert user.request("DELETE", f"/images/{ids[1]}").status_code == 200
     assert list(thumbnails.pictured([seen])) == [(seen, None)], "it went while the export was made"

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from chalicelib.core import guesses
 from chalicelib.core.errors import NotAuthenticatedError, TooManyRequestsError
+from chalicelib.core.http import password_attempts
 from local.machine import Machine
 from tests.journeys.gateway import Answer, call, calls_made
 from tests.journeys.user import User
@@ -22,7 +22,7 @@ def clock(function: pytest.MonkeyPatch) -> SimpleNamespace:
     """The clock that guesses are counted by; a day begins at twelve hours before its first moment."""
     made = SimpleNamespace(now=NOON)
     made.time = lambda: made.now
-    function.setattr(guesses, "time", made)
+    function.setattr(password_attempts, "time", made)
     function.setenv("WRONG_PASSWORDS_PER_MINUTE", "5")
     function.setenv("WRONG_PASSWORDS_PER_DAY", "1000")
     return made
@@ -75,7 +75,7 @@ def test_a_hundred_guesses_at_once_are_five(clock: SimpleNamespace) -> None:
 
     def guess(_: int) -> bool:
         try:
-            with guesses.guessing(email, guesses.Stranger(THEIRS, {})):
+            with password_attempts.guessing(email, password_attempts.Stranger(THEIRS, {})):
                 raise NotAuthenticatedError
         except TooManyRequestsError:
             return False

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import requests
 
-from chalicelib import health, leases
-from chalicelib.core import records
-from chalicelib.health import serving
-from chalicelib.health.checking import ask, overall
-from chalicelib.health.dependencies import Dependency, Finding, State
+from chalicelib.core import ids
+from chalicelib.jobs import health, leases
+from chalicelib.jobs.health import service
+from chalicelib.jobs.health.check import ask, overall
+from chalicelib.jobs.health.dependencies import Dependency, Finding, State
 from infra import template
 from local.machine import Machine
 from tests.waiting import wait_for
@@ -26,12 +26,12 @@ Told = Callable[[], list[dict[str, Any]]]
 def dead_letters(machine: Machine, function: pytest.MonkeyPatch) -> Iterator[str]:
     """No check has run, and the dead-letter queue whose URL this is is empty: other tests leave messages in others."""
     leases.JOBS.delete("health")
-    serving._kept.clear()
+    service._kept.clear()
     url = machine.client("sqs").create_queue(QueueName=f"dead-{secrets.token_hex(4)}")["QueueUrl"]
     function.setenv("DEAD_LETTER_QUEUE_URLS", url)
     yield str(url)
     leases.JOBS.delete("health")
-    serving._kept.clear()
+    service._kept.clear()
 
 
 @pytest.fixture
@@ -158,7 +158,7 @@ def test_messages_that_wait_too_long_are_a_backlog(machine: Machine, function: p
     function.setenv("ACTIONS_QUEUE_URL", url)
     machine.client("sqs").send_message(QueueUrl=url, MessageBody="{}")
     key = {"userId": f"u{secrets.token_hex(4)}", "actionId": "act_waits"}
-    since = records.timestamp(datetime.now(UTC) - timedelta(minutes=16))
+    since = ids.timestamp(datetime.now(UTC) - timedelta(minutes=16))
     table = machine.environment["ACTIONS_TABLE"]
     item = {**key, "status": "PENDING", "unfinished": "PENDING", "unfinishedSince": since, "createdAt": since}
     machine.client("dynamodb").put_item(TableName=table, Item={name: {"S": text} for name, text in item.items()})
@@ -210,7 +210,7 @@ def test_an_old_result_says_nothing_of_now() -> None:
 def test_what_is_down_is_answered_as_such(function: pytest.MonkeyPatch) -> None:
     function.setenv("USERS_TABLE", "no-such-table")
     health.check()
-    with pytest.raises(serving.DownError) as caught:
+    with pytest.raises(service.DownError) as caught:
         health.current()
     assert caught.value.status == 503
     assert caught.value.details == [{"field": "users-table", "message": "down"}]

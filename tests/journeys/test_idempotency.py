@@ -15,12 +15,14 @@ import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.core import aws, grants, idempotency
-from chalicelib.core.access import validated
+from chalicelib.accounts.permissions import public, signed_in
+from chalicelib.core import clients
+from chalicelib.core.aws import grants
 from chalicelib.core.errors import ConflictError, InvalidRequestError, UnavailableError
-from chalicelib.core.operations import Repeat
-from chalicelib.core.payload import MESSAGE, NO_PAYLOAD
-from chalicelib.permissions import public, signed_in
+from chalicelib.core.http import idempotency
+from chalicelib.core.http.access import validated
+from chalicelib.core.http.operations import Repeat
+from chalicelib.core.http.payload import MESSAGE, NO_PAYLOAD
 from infra import manifest
 from local.machine import Machine
 from tests import pictures
@@ -51,7 +53,7 @@ def images(user: User) -> list[str]:
 def stored(machine: Machine) -> list[dict[str, Any]]:
     name = machine.environment["IDEMPOTENCY_TABLE"]
     pages = machine.client("dynamodb").get_paginator("scan").paginate(TableName=name, ConsistentRead=True)
-    return [aws.unmarshal(item) for page in pages for item in page["Items"]]
+    return [clients.unmarshal(item) for page in pages for item in page["Items"]]
 
 
 def code_of(answer: requests.Response) -> tuple[int, str]:
@@ -340,9 +342,9 @@ def fail_on(operation: str) -> None:
     """The table refuses that operation from now on."""
 
     def refuse(**about: Any) -> None:
-        raise aws.ClientError({"Error": {"Code": "InternalServerError"}}, operation)
+        raise clients.ClientError({"Error": {"Code": "InternalServerError"}}, operation)
 
-    client = aws.client("dynamodb", plain=False)
+    client = clients.client("dynamodb", plain=False)
     client.meta.events.register(f"before-parameter-build.dynamodb.{operation}", refuse)
 
 
@@ -381,7 +383,7 @@ def test_who_dies_on_the_way_frees_the_key_after_the_longest_run(
     with pytest.raises(idempotency.InProgressError):
         idempotency.once(scope, {"a": 1}, dict, None)
     # As if that time had passed.
-    aws.client("dynamodb").put_item(
+    clients.client("dynamodb").put_item(
         TableName=machine.environment["IDEMPOTENCY_TABLE"], Item={**record, "in_progress_expiration": 1}
     )
     assert idempotency.once(scope, {"a": 1}, lambda: {"b": 2}, None) == ({"b": 2}, False)
@@ -393,7 +395,7 @@ def test_a_key_is_kept_for_a_day(function: pytest.MonkeyPatch, machine: Machine)
     before = {record["key"] for record in stored(machine)}
     idempotency.once(scope, {}, lambda: {"run": 1}, None)
     (record,) = [each for each in stored(machine) if each["key"] not in before]
-    aws.client("dynamodb").put_item(
+    clients.client("dynamodb").put_item(
         TableName=machine.environment["IDEMPOTENCY_TABLE"], Item={**record, "ttl": int(record["ttl"]) - 86_400 - 1}
     )
     assert idempotency.once(scope, {}, lambda: {"run": 2}, None) == ({"run": 2}, False)
@@ -445,7 +447,7 @@ def test_whatever_the_interleaving_at_most_one_run_ends_well(
 
 def test_a_store_is_ready_before_threads_share_it(function: pytest.MonkeyPatch) -> None:
     """Left to its first caller, Powertools says that it is ready before it is: a twin would find another hash."""
-    store = idempotency._store("a-table", aws.client("dynamodb", plain=False))
+    store = idempotency._store("a-table", clients.client("dynamodb", plain=False))
     assert store.configured
     assert store.payload_validation_enabled
     assert store.hash_function is hashlib.sha256

@@ -13,8 +13,9 @@ import pytest
 import requests
 from PIL import Image
 
-from chalicelib import images, webhooks
-from chalicelib.core import aws, records
+from chalicelib import images
+from chalicelib.core import clients, ids
+from chalicelib.notify import webhooks
 from infra import delivery
 from local.machine import Machine
 from tests import pictures
@@ -378,7 +379,7 @@ def test_files_that_stay_are_not_called_deleted(ann: User, code: str, status: in
     def refuse(parsed: dict[str, Any], **_: Any) -> None:
         parsed["Errors"] = [{"Key": "a", "Code": code, "Message": "No."}]
 
-    aws.client("s3").meta.events.register("after-call.s3.DeleteObjects", refuse)
+    clients.client("s3").meta.events.register("after-call.s3.DeleteObjects", refuse)
     assert call("DELETE /images/{imageId}", ann.headers, imageId=image_id).status == status
 
 
@@ -387,7 +388,7 @@ def test_a_list_of_what_few_are_looks_at_many_at_once(ann: User) -> None:
     user = User.new(ann.url)
     for number in range(300):
         image_id, done = f"img_{number:026}", images.Status.COMPLETED
-        image = images.Image(user.id, image_id, "a.jpg", "image/jpeg", "k", done, records.now())
+        image = images.Image(user.id, image_id, "a.jpg", "image/jpeg", "k", done, ids.now())
         images.IMAGES.put(image.to_item())
     made = calls_made()
     answer = call("GET /images", user.headers, query={"status": "FAILED", "limit": "1"})
@@ -474,7 +475,7 @@ def test_a_step_that_breaks_off_leaves_none_of_its_files(machine: Machine) -> No
     user = User.new(machine.api_url)
     image_id = user.upload(pictures.jpeg(640, 480))
     user.finished(image_id)
-    variants = aws.unmarshal(row(machine, user, image_id))["variants"]
+    variants = clients.unmarshal(row(machine, user, image_id))["variants"]
     plain = sorted((each for each in variants if not each["watermarked"]), key=lambda each: int(each["fileSize"]))
     machine.client("s3").put_object(
         Bucket=machine.environment["S3_OUTPUT_BUCKET"], Key=plain[-1]["s3Key"], Body=b"no picture"

@@ -6,8 +6,8 @@ import pytest
 from chalice.app import Chalice
 
 from chalicelib import accounts
-from chalicelib.core import access
-from chalicelib.permissions import public, signed_in
+from chalicelib.accounts.permissions import public, signed_in
+from chalicelib.core.http import access
 from local.machine import Machine
 from tests.journeys.user import User
 from tests.proxy_event import proxy_event

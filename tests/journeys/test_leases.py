@@ -5,10 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from chalicelib import leases
 from chalicelib.core import log
-from chalicelib.core.table import ConditionFailedError
-from chalicelib.leases import JOBS, LeaseLostError
+from chalicelib.core.aws.tables import ConditionFailedError
+from chalicelib.jobs import leases
+from chalicelib.jobs.leases import JOBS, LeaseLostError
 
 HOUR = 3600.0
 

@@ -13,11 +13,12 @@ import pytest
 import requests
 
 import app as manifest
-from chalicelib.core import aws, limits, records
+from chalicelib.core import clients, ids
 from chalicelib.core.errors import UnavailableError
-from chalicelib.core.limits import CODES, STRANGERS, Limit, Rule, Standing, Window
-from chalicelib.core.operations import Caller
-from chalicelib.core.spending import Period
+from chalicelib.core.http import limits
+from chalicelib.core.http.budgets import Period
+from chalicelib.core.http.limits import CODES, STRANGERS, Limit, Rule, Standing, Window
+from chalicelib.core.http.operations import Caller
 from local.machine import Machine
 from tests.journeys.ledger import runs, settled
 from tests.journeys.user import User
@@ -43,7 +44,7 @@ def grant(machine: Machine, user: User, **numbers: int) -> None:
         TableName=machine.environment["USERS_TABLE"],
         Key={"userId": {"S": user.id}},
         UpdateExpression="SET limits = :limits",
-        ExpressionAttributeValues={":limits": aws.marshal(numbers)},
+        ExpressionAttributeValues={":limits": clients.marshal(numbers)},
     )
 
 
@@ -66,7 +67,7 @@ def test_a_hundred_at_once_get_exactly_as_many_places_as_there_are(caller: Calle
 def test_one_request_is_one_call(caller: Caller) -> None:
     made: list[str] = []
     limited = replace(caller, api_key_id="key_1", key_limits={"requestsPerMinute": 5, "requestsPerHour": 5})
-    aws.client("dynamodb").meta.events.register("before-call", lambda model, **_: made.append(model.name))
+    clients.client("dynamodb").meta.events.register("before-call", lambda model, **_: made.append(model.name))
     limits.of_caller(limited, "op", Limit(5, Window.HOUR), NOON)
     assert made == ["UpdateItem"]
 
@@ -129,7 +130,7 @@ def test_counters_expire(machine: Machine, caller: Caller) -> None:
 @pytest.mark.parametrize("broken", ["AWS_ENDPOINT_URL", "LIMITS_TABLE"])
 def test_a_limiter_that_is_out_lets_nothing_through(function: pytest.MonkeyPatch, broken: str) -> None:
     function.setenv(broken, {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "LIMITS_TABLE": "no-such-table"}[broken])
-    aws._clients.clear()
+    clients._clients.clear()
     with pytest.raises(UnavailableError) as out:
         limits.count("user#a", [Rule("user", Window.MINUTE, 5)], NOON)
     assert out.value.status == 503
@@ -222,7 +223,7 @@ def test_what_a_key_does_not_open_counts_against_the_key_and_not_its_owner(machi
     refused(over.status_code, over.json(), over.headers)
     assert int(ann.get("/images").headers["RateLimit-Remaining"]) == before - 1
     settled(machine)
-    row = aws.unmarshal(
+    row = clients.unmarshal(
         machine.client("dynamodb").get_item(
             TableName=machine.environment["USERS_TABLE"], Key={"userId": {"S": account}}, ConsistentRead=True
         )["Item"]
@@ -256,7 +257,7 @@ def test_who_is_not_known_leaves_no_usage_record_and_is_summed_in_the_log(
     function: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made: list[str] = []
-    aws.client("dynamodb").meta.events.register("before-call", lambda model, **_: made.append(model.name))
+    clients.client("dynamodb").meta.events.register("before-call", lambda model, **_: made.append(model.name))
     call("GET", "/health")
     call("POST", "/auth/signin", odd=1)
     call("GET", "/images")
@@ -319,7 +320,7 @@ def test_an_address_can_be_tried_only_so_often_and_nobody_learns_whether_it_exis
 def test_a_challenge_can_be_answered_only_so_often(function: pytest.MonkeyPatch) -> None:
     at(function, NOON)
     function.setenv("AUTH_PER_ADDRESS_PER_MINUTE", "3")
-    session = f"{records.to_cursor(secrets.token_hex(8))}.{'s' * 20}"
+    session = f"{ids.to_cursor(secrets.token_hex(8))}.{'s' * 20}"
     asked: dict[str, Any] = {"challenge": "SOFTWARE_TOKEN_MFA", "answer": "1"}
     answers = [call("POST", "/auth/challenge", session=f"{session}{n}", **asked) for n in range(4)]
     assert [answer.status for answer in answers] == [401, 401, 401, 429]
@@ -361,7 +362,7 @@ def test_an_operations_own_limit_leaves_the_others_open(ann: User, function: pyt
 
 def test_a_request_costs_one_call_for_its_limits_and_a_bad_token_none(ann: User, function: pytest.MonkeyPatch) -> None:
     made: list[str] = []
-    aws.client("dynamodb").meta.events.register("before-call", lambda model, **_: made.append(model.name))
+    clients.client("dynamodb").meta.events.register("before-call", lambda model, **_: made.append(model.name))
     assert call("GET", "/auth/validate", ann.headers).status == 200
     assert made == ["GetItem", "UpdateItem", "PutItem"], "who calls, the limits, the usage record"
     made.clear()

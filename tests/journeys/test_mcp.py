@@ -15,10 +15,10 @@ from mcp import Client, MCPDeprecationWarning, MCPError
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CallToolResult, TextContent
 
-from chalicelib.core import mcp as protocol
-from chalicelib.core import tools
-from chalicelib.core.operations import APIAccessType
-from chalicelib.permissions import signed_in
+from chalicelib.accounts.permissions import signed_in
+from chalicelib.core.agents import mcp as protocol
+from chalicelib.core.agents import tools
+from chalicelib.core.http.operations import APIAccessType
 from local.machine import Machine
 from tests import pictures
 from tests.journeys.gateway import call

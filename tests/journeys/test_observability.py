@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 import requests
 
-from chalicelib import images, sync
-from chalicelib.core import signatures
+from chalicelib import images
+from chalicelib.core.http import signatures
+from chalicelib.jobs import sync
 from infra import template
 from local.machine import Machine
 from local.partner import Partner

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.core import alerts
 from chalicelib.core.errors import MissingConfigError, NotFoundError, UnavailableError
+from chalicelib.core.observing import alerts
 from chalicelib.imaging import ImageRejectedError
 from local.machine import Machine
 from tests import pictures

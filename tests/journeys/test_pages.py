@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from chalicelib.core import records
-from chalicelib.core.table import Page, Table
+from chalicelib.core import ids
+from chalicelib.core.aws.tables import Page, Table
 from local.machine import Machine
 
 ACTIONS = Table("ACTIONS_TABLE", "userId", "actionId")
@@ -14,8 +14,8 @@ LARGEST = 2_000_000
 
 
 def test_large_items_make_short_pages_and_none_is_lost(machine: Machine, function: pytest.MonkeyPatch) -> None:
-    user = records.new_id("pages")
-    made = [records.new_id("act") for _ in range(9)]
+    user = ids.new_id("pages")
+    made = [ids.new_id("act") for _ in range(9)]
     for each in made:
         ACTIONS.put({"userId": user, "actionId": each, "metadata": {"text": "x" * 390_000}})
     pages: list[Page] = []

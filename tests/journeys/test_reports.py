@@ -13,11 +13,11 @@ import pypdf
 import pytest
 import requests
 
-from chalicelib import actions, reporting
-from chalicelib.actions import ActionFinishedError
-from chalicelib.core import aws
-from chalicelib.core.operations import Caller
-from chalicelib.reporting import ReportTooLargeError, journey
+from chalicelib import actions
+from chalicelib.actions import ActionFinishedError, reporting
+from chalicelib.actions.reporting import ReportTooLargeError, service
+from chalicelib.core import clients
+from chalicelib.core.http.operations import Caller
 from local.machine import Machine
 from local.partner import Partner
 from tests.journeys import test_delegation
@@ -88,7 +88,7 @@ def kept(machine: Machine) -> None:
         item = {"scope": scope, "day#what": f"{day}#{what}", **numbers}
         machine.client("dynamodb").put_item(
             TableName=machine.environment["DAILY_TABLE"],
-            Item={name: aws.marshal(value) for name, value in item.items()},
+            Item={name: clients.marshal(value) for name, value in item.items()},
         )
 
 
@@ -360,7 +360,7 @@ def test_a_message_that_comes_again_changes_no_file(
 
 
 def test_what_takes_too_long_for_the_caller_is_left_to_the_queue(admin: User, function: pytest.MonkeyPatch) -> None:
-    function.setattr(journey, "_SECONDS_AT_ONCE", -1.0)
+    function.setattr(service, "_SECONDS_AT_ONCE", -1.0)
     told = reporting.generate_report(
         Caller(admin.id, admin.email, role="ADMIN"), {"reportType": "usage", "dateRange": MARCH}
     )
@@ -374,7 +374,7 @@ def test_what_takes_too_long_for_the_caller_is_left_to_the_queue(admin: User, fu
 def test_what_takes_too_long_for_the_queue_as_well_ends_with_a_reason(
     admin: User, function: pytest.MonkeyPatch
 ) -> None:
-    function.setattr(journey, "_SECONDS_OF_WORKER", -1.0)
+    function.setattr(service, "_SECONDS_OF_WORKER", -1.0)
     asked = {"reportType": "usage", "dateRange": MARCH}
     action = actions.begin(Caller(admin.id, admin.email), actions.ActionType.GENERATE_REPORT, asked)
     with pytest.raises(ReportTooLargeError), actions.failing(action):

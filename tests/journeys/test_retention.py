@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from chalicelib import daily, leases, retention
-from chalicelib.core import records
+from chalicelib.core import ids
 from chalicelib.images import IMAGES
-from chalicelib.retention import archive_quarter, clean_up
-from chalicelib.sync.records import ACTIVE, BY_LIFECYCLE, CUSTOMERS, RECORDS
+from chalicelib.jobs import leases, retention
+from chalicelib.jobs.retention import archive_quarter, clean_up
+from chalicelib.jobs.sync.sync_records import ACTIVE, BY_LIFECYCLE, CUSTOMERS, RECORDS
+from chalicelib.metering import daily_sums
 from local.machine import Machine
 from tests import pictures
 from tests.journeys.user import User
@@ -37,11 +38,11 @@ def _remove_all() -> None:
 
 def plant(record_id: str, written: datetime, **more: Any) -> dict[str, Any]:
     """A customer as a sync left it at that moment."""
-    at = records.timestamp(written)
+    at = ids.timestamp(written)
     item = {
         "source": CUSTOMERS,
         "recordId": record_id,
-        "data": records.to_json({"id": record_id, "name": f"Ünsal {record_id}"}),
+        "data": ids.to_json({"id": record_id, "name": f"Ünsal {record_id}"}),
         "createdAt": at,
         "updatedAt": at,
         "processedAt": at,
@@ -78,8 +79,8 @@ def test_records_that_no_sync_wrote_for_thirty_days_become_inactive_and_stay() -
     assert (young := found("young")) is not None
     assert young["isActive"] is True
     assert (aged := found("aged")) is not None
-    assert (aged["isActive"], aged["archivedAt"]) == (False, records.timestamp(NOW))
-    assert aged["data"] == records.to_json({"id": "aged", "name": "Ünsal aged"}), "what it says is kept"
+    assert (aged["isActive"], aged["archivedAt"]) == (False, ids.timestamp(NOW))
+    assert aged["data"] == ids.to_json({"id": "aged", "name": "Ünsal aged"}), "what it says is kept"
     assert of_records(clean_up({}, NOW)) == {}, "done is done"
 
 
@@ -113,7 +114,7 @@ def test_what_time_cuts_off_is_gone_on_with(function: pytest.MonkeyPatch) -> Non
         # The first ten are looked at, and then time is over.
         moments = iter([0.0] * 11)
         clock = SimpleNamespace(monotonic=lambda: next(moments, 10_000.0))
-        hurried.setattr("chalicelib.rounds.time", clock)
+        hurried.setattr("chalicelib.jobs.rounds.time", clock)
         cut = clean_up({}, NOW)
     assert (cut["isComplete"], of_records(cut)) == (False, {"recordsExpired": 10})
     assert (found("c009") or {})["isActive"] is False, "the oldest come first"
@@ -167,7 +168,7 @@ def test_inactive_records_move_to_s3_as_json_lines(machine: Machine, function: p
     lines = in_archive(machine)
     assert sorted(line["recordId"] for line in lines) == [f"c{place:04}" for place in range(450)]
     assert lines[0]["data"]["name"].startswith("Ünsal c0")
-    assert lines[0]["archivedAt"] == records.timestamp(old(days=31))
+    assert lines[0]["archivedAt"] == ids.timestamp(old(days=31))
     assert lines[0]["isActive"] is False
     assert {item["recordId"] for item in RECORDS.between(CUSTOMERS, "!", "~")} == {"active", "back"}
 
@@ -267,13 +268,13 @@ def test_an_upload_that_never_came_expires_a_day_after_its_link(ann: User, machi
     assert "ttl" in row, "the rest of the row goes by itself"
     wait_for(lambda: machine.records_waiting("image_changes") == 0, "the stream to be read")
     day = at.date().isoformat()
-    assert "deleted" not in {what for _, what, _ in daily.rows(ann.id, day, day)}, "nobody deleted anything"
+    assert "deleted" not in {what for _, what, _ in daily_sums.rows(ann.id, day, day)}, "nobody deleted anything"
 
 
 def test_an_upload_that_came_unnoticed_is_processed_instead(ann: User) -> None:
     image_id = ann.upload(pictures.jpeg(320, 240))
     ann.finished(image_id)
-    since = records.now()
+    since = ids.now()
     IMAGES.update(
         ann.id,
         image_id,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib import leases
+from chalicelib.jobs import leases
 from local.__main__ import main
 from local.machine import Machine
 from tests.waiting import wait_for

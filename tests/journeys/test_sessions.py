@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib import accounts
 from chalicelib.accounts.cognito import secret_hash
-from chalicelib.core import aws
+from chalicelib.core import clients
 from local.machine import Machine
 from tests.journeys.gateway import Answer, call
 from tests.journeys.user import PASSWORD, User
@@ -108,7 +108,7 @@ def cut_off(function: pytest.MonkeyPatch, service: str, operation: str, **asked:
             left.clear()
             raise ClientError({"Error": {"Code": "InternalServerError", "Message": "cut off"}}, operation)
 
-    aws.client(service).meta.events.register_first(f"provide-client-params.{service}.{operation}", fail)
+    clients.client(service).meta.events.register_first(f"provide-client-params.{service}.{operation}", fail)
 
 
 def cut_end_of_session(function: pytest.MonkeyPatch, machine: Machine, part: str) -> None:

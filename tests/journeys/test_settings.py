@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib import external, pipeline
-from chalicelib.core import aws, config
+from chalicelib import external
+from chalicelib.core import clients, config
 from chalicelib.core.errors import InvalidSettingError, MissingConfigError
+from chalicelib.images import pipeline
 from chalicelib.imaging import ImageRejectedError
 from local.machine import Machine
 from tests import pictures
@@ -42,7 +43,7 @@ def test_a_setting_that_stands_nowhere_has_its_default_or_names_both_places(func
 
 def test_all_that_is_wanting_is_asked_for_at_once_and_once(function: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
-    aws.client("ssm").meta.events.register("before-call.ssm.GetParameters", lambda **about: asked.append(about))
+    clients.client("ssm").meta.events.register("before-call.ssm.GetParameters", lambda **about: asked.append(about))
     names = ["COGNITO_USER_POOL_ID", "COGNITO_CLIENT_ID", "JWKS_URL", "WATERMARK_COLOR", "IMAGES_TABLE"]
     first = config.resolve(names)
     assert config.resolve(names) == first

@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.api_keys import MAX_KEYS
-from chalicelib.core import aws, records, spending
-from chalicelib.core.operations import Caller
-from chalicelib.core.spending import Period, SpendingLimitError
+from chalicelib.accounts.api_keys import MAX_KEYS
+from chalicelib.core import clients
+from chalicelib.core import ids as records
+from chalicelib.core.http import budgets
+from chalicelib.core.http.budgets import Period, SpendingLimitError
+from chalicelib.core.http.operations import Caller
 from local.machine import Machine
 from tests.journeys.gateway import call
 from tests.journeys.ledger import runs, settled
@@ -143,14 +145,14 @@ def test_limits_that_cannot_be_read_are_refused_when_they_are_set(admin: User, a
 
 @pytest.fixture
 def stage(function: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    for name in spending.SETTINGS:
+    for name in budgets.SETTINGS:
         function.delenv(name, raising=False)
     return function
 
 
 def passes(caller: Caller, now: datetime = NOW) -> bool:
     try:
-        spending.refuse_overspent(caller, {}, now)
+        budgets.refuse_overspent(caller, {}, now)
     except SpendingLimitError:
         return False
     return True
@@ -190,11 +192,11 @@ def test_the_strictest_of_user_and_key_wins_and_both_have_their_own_sums(stage: 
 def test_who_waits_is_told_of_the_window_that_lasts_longest(stage: pytest.MonkeyPatch) -> None:
     rate: dict[str, str] = {}
     with pytest.raises(SpendingLimitError) as hour:
-        spending.refuse_overspent(replace(ANN, spent=spent(1)), rate, NOW)
+        budgets.refuse_overspent(replace(ANN, spent=spent(1)), rate, NOW)
     assert hour.value.retry_after == 30
     assert rate == {"RateLimit-Limit": "0", "RateLimit-Remaining": "0", "RateLimit-Reset": "30"}
     with pytest.raises(SpendingLimitError) as month:
-        spending.refuse_overspent(replace(ANN, spent=spent(1, 10, 100)), rate, NOW)
+        budgets.refuse_overspent(replace(ANN, spent=spent(1, 10, 100)), rate, NOW)
     assert month.value.retry_after == (datetime(2026, 12, 1, tzinfo=UTC) - NOW).total_seconds()
 
 
@@ -235,7 +237,7 @@ def test_what_is_kept_is_the_newest_window_of_each_length_with_exactly_its_runs(
     told = [(records.timestamp(moment.replace(tzinfo=UTC)), Decimal(n).scaleb(-12), key) for moment, n, key in costs]
     kept: dict[str, Any] = {}
     for moment, dollars, key in sorted(told, key=lambda each: each[0]):
-        kept = spending.added(kept, moment, {whose: dollars for whose in ("user", key) if whose})
+        kept = budgets.added(kept, moment, {whose: dollars for whose in ("user", key) if whose})
     latest = max(moment for moment, _, _ in told)
     expected = {
         period.window(latest): [each for each in told if period.window(each[0]) == period.window(latest)]
@@ -252,7 +254,7 @@ def test_sums_of_ever_new_keys_do_not_pile_up() -> None:
     ids = [f"key_{number:026d}" for number in range(1000)]
     kept: dict[str, Any] = {}
     for key_id in ids:
-        kept = spending.added(kept, moment, {"user": Decimal(1), key_id: Decimal(1)})
+        kept = budgets.added(kept, moment, {"user": Decimal(1), key_id: Decimal(1)})
     for sums in kept.values():
         assert sums["user"] == len(ids), "a user's own sum is never forgotten"
         assert set(ids[-MAX_KEYS:]) < set(sums), "nor are those of the keys that one may have"
@@ -273,7 +275,7 @@ def test_a_late_record_of_an_old_window_wins_no_new_one(machine: Machine, ann: U
     record = {
         "eventID": secrets.token_hex(16),
         "eventName": "INSERT",
-        "dynamodb": {"NewImage": {name: aws.marshal(value) for name, value in run.items()}},
+        "dynamodb": {"NewImage": {name: clients.marshal(value) for name, value in run.items()}},
     }
     assert not machine.invoke("usage_records", {"Records": [record]})[1]
     assert ann.get("/images").status_code == 200, "that month is over"

@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 
-from chalicelib import actions, images, leases
+from chalicelib import actions, images
+from chalicelib.accounts.users import USERS
+from chalicelib.accounts.users import User as Row
 from chalicelib.actions import ActionType
-from chalicelib.core import records
+from chalicelib.core import ids
 from chalicelib.external import ExternalServiceError, services
 from chalicelib.images import IMAGES, Status
-from chalicelib.sweeping import sweep
-from chalicelib.users import USERS
-from chalicelib.users import User as Row
+from chalicelib.jobs import leases
+from chalicelib.jobs.sweeper import sweep
 from local.machine import Machine
 from tests import pictures
 from tests.journeys.user import User
@@ -79,14 +80,14 @@ def found(answer: dict[str, Any], what: str) -> list[str]:
 
 def becomes(user: User, image_id: str, status: Status, *, remove: tuple[str, ...] = (), **more: Any) -> None:
     """Puts the image's row into a state that something which broke off would have left."""
-    change = {"status": str(status), "unfinished": str(status), "unfinishedSince": records.now(), **more}
+    change = {"status": str(status), "unfinished": str(status), "unfinishedSince": ids.now(), **more}
     IMAGES.update(user.id, image_id, change=change, remove=remove)
 
 
 def test_what_is_finished_or_fresh_is_left_alone(ann: User, photo: str) -> None:
     before = row(ann, photo)
     assert "unfinished" not in before, "what is finished has left the index"
-    becomes(ann, other := ann.upload(PHOTO), Status.PROCESSING, execution=f"{other}-9", startedAt=records.now())
+    becomes(ann, other := ann.upload(PHOTO), Status.PROCESSING, execution=f"{other}-9", startedAt=ids.now())
     assert other not in found(sweep({}, later(minutes=19)), "imagesLedOn")
     assert row(ann, photo) == before
     assert other in found(sweep({}, later(minutes=21)), "imagesLedOn")
@@ -101,7 +102,7 @@ def test_an_upload_whose_message_was_lost_is_processed_after_all(ann: User, phot
 
 
 def test_an_execution_that_never_ended_is_followed_by_the_next(ann: User, photo: str) -> None:
-    becomes(ann, photo, Status.PROCESSING, startedAt=records.now())
+    becomes(ann, photo, Status.PROCESSING, startedAt=ids.now())
     sweep({}, later(minutes=21))
     assert ann.finished(photo)["status"] == "COMPLETED"
     assert row(ann, photo)["execution"] == f"{photo}-2"
@@ -121,7 +122,7 @@ def test_what_is_stuck_again_fails_once_with_a_reason_and_can_be_run_again(
     queue = sqs.create_queue(QueueName=f"listener-{secrets.token_hex(4)}")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     sns.subscribe(TopicArn=machine.environment["SNS_TOPIC_ARN"], Protocol="sqs", Endpoint=arn)
-    becomes(ann, photo, Status.PROCESSING, startedAt=records.now(), redriven=True)
+    becomes(ann, photo, Status.PROCESSING, startedAt=ids.now(), redriven=True)
 
     answers = [sweep({}, later(minutes=21)) for _ in range(2)]
 
@@ -146,7 +147,7 @@ def test_an_upload_that_never_got_an_execution_can_be_run_again_once_it_failed(a
 
 
 def test_a_dry_run_counts_the_same_and_changes_nothing(ann: User, photo: str) -> None:
-    becomes(ann, photo, Status.PROCESSING, startedAt=records.now())
+    becomes(ann, photo, Status.PROCESSING, startedAt=ids.now())
     before = row(ann, photo)
     dry = sweep({"dryRun": True}, later(minutes=21))
     assert row(ann, photo) == before
@@ -169,7 +170,7 @@ def test_an_action_that_nobody_does_fails_with_a_reason(ann: User) -> None:
     assert "actionsFailed" not in sweep({}, later(hours=3.1))["counts"]
     # Sent on from the dead-letter queue it begins anew, and its time with it.
     assert actions.try_again(ann.id, action.action_id) is not None
-    assert [each.action_id for each in actions.pending_since("0", records.timestamp(later(seconds=1)))].count(
+    assert [each.action_id for each in actions.pending_since("0", ids.timestamp(later(seconds=1)))].count(
         action.action_id
     )
 
@@ -322,12 +323,12 @@ def test_one_thing_that_cannot_be_dealt_with_does_not_keep_the_round_from_the_ot
             file_type="image/jpeg",
             s3_key=f"uploads/{ann.id}/{broken}.jpg",
             status=Status.PROCESSING,
-            created_at=records.timestamp(later(minutes=-60)),
+            created_at=ids.timestamp(later(minutes=-60)),
         )
     )
     # No name that an attempt could follow: whoever wrote that was not us.
-    IMAGES.update(ann.id, broken, change={"execution": "nonsense", "startedAt": records.now()})
-    becomes(ann, photo, Status.PROCESSING, startedAt=records.now())
+    IMAGES.update(ann.id, broken, change={"execution": "nonsense", "startedAt": ids.now()})
+    becomes(ann, photo, Status.PROCESSING, startedAt=ids.now())
     answer = sweep({}, later(minutes=21))
     assert answer["status"] == "partial"
     assert answer["counts"]["failed"] == 1

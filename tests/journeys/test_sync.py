@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from chalicelib import leases, sync
-from chalicelib.core import aws
-from chalicelib.leases import LeaseLostError
-from chalicelib.sync import lanes, runs, source
-from chalicelib.sync.deadline import Deadline
-from chalicelib.sync.records import ARCHIVED, BY_LIFECYCLE, CUSTOMERS, RECORDS, REJECTED
-from chalicelib.sync.runs import SYNCS
+from chalicelib.core import clients
+from chalicelib.jobs import leases, sync
+from chalicelib.jobs.leases import LeaseLostError
+from chalicelib.jobs.sync import lanes, models, source
+from chalicelib.jobs.sync.deadline import Deadline
+from chalicelib.jobs.sync.models import SYNCS
+from chalicelib.jobs.sync.sync_records import ARCHIVED, BY_LIFECYCLE, CUSTOMERS, RECORDS, REJECTED
 from local.faults import Fault
 from local.machine import Machine
 from local.partner import Partner
@@ -560,11 +560,11 @@ def test_a_late_holder_cannot_write(partner: Partner, clock: Driven) -> None:
     # A page that was under way when the other took over is not finished.
     assert before <= active() < ids(*range(4 * PAGE))
     assert last_run()["status"] == "failed"
-    assert runs.unfinished(runs.Kind.COMPREHENSIVE) is None, "not even its progress"
+    assert models.unfinished(models.Kind.COMPREHENSIVE) is None, "not even its progress"
 
 
 def test_what_was_killed_is_ended_by_the_next_run(partner: Partner, clock: Driven) -> None:
-    killed = runs.begin(runs.Kind.INCREMENTAL, False, runs.now())
+    killed = models.begin(models.Kind.INCREMENTAL, False, models.now())
     nightly(clock)
     [told] = [run for run in history() if run["syncId"] == killed.sync_id]
     assert (told["status"], told["reason"]) == ("failed", "It was ended from outside before it was done.")
@@ -580,7 +580,7 @@ def test_a_row_that_others_change_meanwhile_is_left_to_the_next_run(partner: Par
             RECORDS.update(CUSTOMERS, "customer-000022", change={"isActive": False})
 
     archived: list[int] = []
-    aws.client("dynamodb").meta.events.register("before-call.dynamodb.TransactWriteItems", between)
+    clients.client("dynamodb").meta.events.register("before-call.dynamodb.TransactWriteItems", between)
     nightly(clock)
     assert archived
     run = last_run()

@@ -12,10 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chalicelib import daily, estimates, usage
-from chalicelib.actions import Action
-from chalicelib.core import aws, records
-from chalicelib.daily import Entry, Row
+from chalicelib import metering
+from chalicelib.actions import Action, estimates
+from chalicelib.core import clients, ids
+from chalicelib.metering import daily_sums
+from chalicelib.metering.daily_sums import Entry, Row
 from local.machine import Machine
 from tests import pictures
 from tests.journeys.gateway import call, calls_made
@@ -99,10 +100,10 @@ def test_a_users_damaged_row_keeps_nobodys_usage_from_being_counted(machine: Mac
     account = ann.id
     settled(machine)
     with damaged(machine, account):
-        late = runs(machine, account)[-1] | {"timestamp": records.now() + "#late"}
+        late = runs(machine, account)[-1] | {"timestamp": ids.now() + "#late"}
         machine.client("dynamodb").put_item(
             TableName=machine.environment["USAGE_METRICS_DYNAMO_TABLE"],
-            Item={name: aws.marshal(value) for name, value in late.items()},
+            Item={name: clients.marshal(value) for name, value in late.items()},
         )
         settled(machine)
     counted = admin.get("/admin/usage", userId=account).json()
@@ -171,15 +172,15 @@ def test_the_calendars_first_days_are_a_period_like_any(ann: User) -> None:
 def test_a_period_holds_both_of_its_days_and_no_others(function: pytest.MonkeyPatch) -> None:
     scope = secrets.token_hex(8)
     days = ["2024-02-28", "2024-02-29", "2024-03-01", "2024-03-02"]
-    daily.add_once(
+    daily_sums.add_once(
         Entry(f"{scope}-{day}", {Row(scope, day, "operation:op"): {"requests": 1, "dollars": Decimal("0.1")}}, scope)
         for day in days
     )
-    found = usage.summary(scope, "2024-02-29", "2024-03-01")
+    found = metering.summary(scope, "2024-02-29", "2024-03-01")
     assert [row["day"] for row in found["byDay"]] == days[1:3]
     assert found["totals"]["requests"] == 2
-    assert usage.summary(scope, "2024-01-01", "2024-12-31")["totals"]["requests"] == 4
-    assert usage.period({"start": "2024-01-01", "end": "2024-12-31"}), "a leap year fits"
+    assert metering.summary(scope, "2024-01-01", "2024-12-31")["totals"]["requests"] == 4
+    assert metering.period({"start": "2024-01-01", "end": "2024-12-31"}), "a leap year fits"
 
 
 # -------------------------------------------------------------------- told more than once
@@ -187,7 +188,7 @@ def test_a_period_holds_both_of_its_days_and_no_others(function: pytest.MonkeyPa
 
 def batch(account: str, count: int, key_id: str | None = None) -> list[dict[str, Any]]:
     """Stream records of as many runs, as Lambda hands them over."""
-    now = records.now()
+    now = ids.now()
     made = []
     for place in range(count):
         run = {
@@ -199,7 +200,7 @@ def batch(account: str, count: int, key_id: str | None = None) -> list[dict[str,
             "success": place % 5 != 0,
             **({} if key_id is None else {"api_key_id": key_id}),
         }
-        image = {name: aws.marshal(Decimal(str(v)) if isinstance(v, float) else v) for name, v in run.items()}
+        image = {name: clients.marshal(Decimal(str(v)) if isinstance(v, float) else v) for name, v in run.items()}
         made.append(
             {
                 "eventID": secrets.token_hex(16),
@@ -212,14 +213,14 @@ def batch(account: str, count: int, key_id: str | None = None) -> list[dict[str,
 
 
 def written_in(told: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [aws.unmarshal(record["dynamodb"]["NewImage"]) for record in told]
+    return [clients.unmarshal(record["dynamodb"]["NewImage"]) for record in told]
 
 
 def spent_by(machine: Machine, account: str) -> dict[str, Any]:
     item = machine.client("dynamodb").get_item(
         TableName=machine.environment["USERS_TABLE"], Key={"userId": {"S": account}}, ConsistentRead=True
     )["Item"]
-    return dict(aws.unmarshal(item).get("spent", {}))
+    return dict(clients.unmarshal(item).get("spent", {}))
 
 
 def test_batches_that_come_twice_overlap_or_come_at_once_count_once(machine: Machine, ann: User) -> None:
@@ -234,7 +235,7 @@ def test_batches_that_come_twice_overlap_or_come_at_once_count_once(machine: Mac
     for part, (_, errored) in zip(overlapping, results, strict=True):
         if errored:
             assert not machine.invoke("usage_records", {"Records": part})[1]
-    day = spent_by(machine, account)[records.now()[:10]]
+    day = spent_by(machine, account)[ids.now()[:10]]
     found = usage_of(ann)
     assert found["totals"] == summed([*written_in(told), *own_runs])
     assert shown(found["byKey"], "keyId")["key_1"] == summed(written_in(told))
@@ -246,13 +247,13 @@ def test_batches_that_come_twice_overlap_or_come_at_once_count_once(machine: Mac
 
 def test_queued_work_takes_what_its_kind_took(machine: Machine, function: pytest.MonkeyPatch, ann: User) -> None:
     kind = f"KIND_{secrets.token_hex(4)}"
-    action = Action(ann.id, "act_1", kind, records.now())
+    action = Action(ann.id, "act_1", kind, ids.now())
     assert estimates.estimated_time(action, 0.2) == "About 1 second.", "nothing is measured yet"
     assert estimates.estimated_time(action, 150) == "About 3 minutes."
     told = batch("system", 4)
     for record, seconds in zip(told, (10, 20, 30, 600), strict=True):
         more = {"operation": "action_worker", "kind": kind, "duration_ms": 1000 * seconds, "success": seconds < 100}
-        record["dynamodb"]["NewImage"].update({name: aws.marshal(value) for name, value in more.items()})
+        record["dynamodb"]["NewImage"].update({name: clients.marshal(value) for name, value in more.items()})
     for _ in range(2):
         assert machine.invoke("usage_records", {"Records": told}) == (None, False)
     assert estimates.estimated_time(action, 1) == "About 20 seconds.", "good runs alone, each once"
@@ -314,8 +315,8 @@ def test_any_redelivery_of_any_events_comes_to_the_same_sums(function: pytest.Mo
     ]
     deliveries = data.draw(st.lists(st.lists(st.sampled_from(entries), max_size=30), max_size=4))
     for delivery in [*deliveries, random.Random(0).sample(entries, len(entries)), *deliveries]:
-        daily.add_once(delivery)
-    totals = usage.summary(scope, "2026-11-21", "2026-11-21")["totals"]
+        daily_sums.add_once(delivery)
+    totals = metering.summary(scope, "2026-11-21", "2026-11-21")["totals"]
     assert (totals["requests"], totals["dollars"]) == (len(numbers), sum(numbers))
 
 
@@ -363,13 +364,13 @@ def test_users_days_come_in_pages(machine: Machine, ann: User, admin: User) -> N
         ({"by": "user", "limit": "1001"}, "limit"),
         ({"by": "user", "cursor": "%%"}, "cursor"),
         ({"by": "user", "cursor": ""}, "cursor"),
-        ({"by": "user", "cursor": records.to_cursor("odd")}, "cursor"),
+        ({"by": "user", "cursor": ids.to_cursor("odd")}, "cursor"),
         (
             {
                 "by": "user",
                 "start": "2020-01-01",
                 "end": "2020-01-02",
-                "cursor": records.to_cursor("2026-01-01#user:x"),
+                "cursor": ids.to_cursor("2026-01-01#user:x"),
             },
             "cursor",
         ),
@@ -410,10 +411,10 @@ def test_a_question_is_one_query_and_a_batch_a_few_transactions(
         assert made == ["GetItem", "UpdateItem", "Query", *rows, "PutItem"], f"{route} {json.dumps(query)}"
         made.clear()
     told = {"Records": batch(account, 100)}
-    usage.count_records(told)
+    metering.count_records(told)
     assert made == ["GetItem", "GetItem", "TransactWriteItems"], "whether there is such a user, and what was spent"
     made.clear()
-    usage.count_records(told)
+    metering.count_records(told)
     assert made == ["GetItem", "GetItem", "TransactWriteItems", "GetItem"], "refused, and the mark says of what"
 
 
@@ -424,9 +425,9 @@ def test_a_day_of_more_operations_than_one_write_can_name_is_counted(function: p
         for place in range(100)
     ]
     made = calls_made()
-    assert len(daily.add_once(entries)) == 100
+    assert len(daily_sums.add_once(entries)) == 100
     assert made == ["TransactWriteItems"] * 4, "of a hundred numbers each"
-    assert usage.summary(scope, "2026-11-21", "2026-11-21")["totals"]["requests"] == 100
+    assert metering.summary(scope, "2026-11-21", "2026-11-21")["totals"]["requests"] == 100
 
 
 def test_a_batch_of_more_users_than_a_transaction_takes_is_counted_in_several(function: pytest.MonkeyPatch) -> None:
@@ -436,8 +437,8 @@ def test_a_batch_of_more_users_than_a_transaction_takes_is_counted_in_several(fu
 
     def spent(some: list[Entry]) -> list[dict[str, Any]]:
         whose = [f"spent-{entry.event_id}" for entry in some]
-        return [daily.DAILY.adding(daily.DAILY.key(each, "sum"), {"sum": 1}) for each in whose]
+        return [daily_sums.DAILY.adding(daily_sums.DAILY.key(each, "sum"), {"sum": 1}) for each in whose]
 
-    added = daily.add_once(entries, also=spent)
+    added = daily_sums.add_once(entries, also=spent)
     assert [entry.event_id for entry in added] == scopes
     assert made == ["TransactWriteItems"] * 3, "33 users at once: each has a mark, a row and a write beside them"

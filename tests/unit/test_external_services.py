@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from chalicelib.core import aws, config
+from chalicelib.core import clients, config
 from chalicelib.external import ExternalServiceError, Reason, breaker, secret, services
 from local.faults import Fault
 from local.partner import Partner
@@ -40,7 +40,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def _forget() -> None:
-    aws._clients.clear()
+    clients._clients.clear()
     config._absent.clear()
     secret._store.cache_clear()
     breaker._breakers.clear()
@@ -55,7 +55,7 @@ def partner() -> Iterator[Partner]:
 
 def keep(text: str) -> None:
     """Puts the secret into Secrets Manager."""
-    client = aws.client("secretsmanager")
+    client = clients.client("secretsmanager")
     try:
         client.create_secret(Name=NAME, SecretString=text)
     except client.exceptions.ResourceExistsException:
@@ -124,7 +124,7 @@ def test_work_is_handed_over_and_followed(partner: Partner, path: str) -> None:
 
 def test_the_secret_is_read_once_a_container(partner: Partner) -> None:
     reads: list[Any] = []
-    aws.client("secretsmanager").meta.events.register(
+    clients.client("secretsmanager").meta.events.register(
         "before-call.secrets-manager.GetSecretValue", lambda **x: reads.append(x)
     )
     for _ in range(3):

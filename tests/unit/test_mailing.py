@@ -6,9 +6,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chalicelib import mailing
-from chalicelib.core import checking, payload
-from chalicelib.mailing import EMAIL, AddressNotMailableError
+from chalicelib.core.http import json_schema, payload
+from chalicelib.notify import mail
+from chalicelib.notify.mail import EMAIL, AddressNotMailableError
 
 ADDRESSES = st.from_regex(str(EMAIL["pattern"]), fullmatch=True).filter(lambda address: len(address) <= 254)
 ONE = payload.shape({"email": EMAIL})
@@ -16,7 +16,7 @@ MANY_LABELS = ".".join(["0"] * 37)
 
 
 def is_taken(address: str) -> bool:
-    return not checking.faults(ONE, {"email": address})
+    return not json_schema.faults(ONE, {"email": address})
 
 
 @example(f"a@{MANY_LABELS}", "")
@@ -27,7 +27,7 @@ def is_taken(address: str) -> bool:
     st.text(st.characters(exclude_categories=["Cs"]), max_size=3000),
 )
 def test_an_address_adds_no_header_and_the_text_stays_text(address: str, text: str) -> None:
-    data = mailing.composed("darkroom@example.com", address, "Your export", text)
+    data = mail.composed("darkroom@example.com", address, "Your export", text)
     message = message_from_bytes(data, policy=policy.default)
     assert message["To"] == address
     assert sorted(name.lower() for name in message.keys()) == [  # noqa: SIM118
@@ -60,7 +60,7 @@ def test_an_address_adds_no_header_and_the_text_stays_text(address: str, text: s
 )
 def test_what_cannot_be_addressed_as_it_is_written_is_refused_by_name(address: str) -> None:
     with pytest.raises(AddressNotMailableError):
-        mailing.composed("darkroom@example.com", address, "Your export", "")
+        mail.composed("darkroom@example.com", address, "Your export", "")
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.actions.reporting import figures, people
+from chalicelib.actions.reporting.deadline import Deadline, ReportTooLargeError
+from chalicelib.actions.reporting.figures import KeyFigure
+from chalicelib.actions.reporting.people import Row
+from chalicelib.actions.reporting.schemas import Period
+from chalicelib.actions.reporting.sums import Runs, total
 from chalicelib.core.errors import InvalidRequestError
-from chalicelib.reporting import figures, people
-from chalicelib.reporting.asking import Period
-from chalicelib.reporting.deadline import Deadline, ReportTooLargeError
-from chalicelib.reporting.figures import KeyFigure
-from chalicelib.reporting.people import Row
-from chalicelib.reporting.sums import Runs, total
 
 ROOT = Path(__file__).parents[2]
 

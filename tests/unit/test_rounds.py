@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from chalicelib.core.errors import ConflictError
-from chalicelib.rounds import MOST_FINDINGS, Round
+from chalicelib.jobs.rounds import MOST_FINDINGS, Round
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib import jobs, schedules
 from chalicelib.core.errors import InvalidRequestError
+from chalicelib.jobs import runner, schedules
 
 FIRED = {
     "version": "0",
@@ -65,7 +65,7 @@ def test_a_stage_cannot_switch_off_what_there_is_not(monkeypatch: pytest.MonkeyP
     ],
 )
 def test_what_is_asked_for(name: str, event: dict[str, Any], expected: dict[str, Any]) -> None:
-    assert jobs.options_of(name, event) == expected
+    assert runner.options_of(name, event) == expected
 
 
 @pytest.mark.parametrize(
@@ -85,5 +85,5 @@ def test_what_is_asked_for(name: str, event: dict[str, Any], expected: dict[str,
 )
 def test_what_cannot_be_meant_is_refused(name: str, event: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidRequestError) as refused:
-        jobs.options_of(name, event)
+        runner.options_of(name, event)
     assert field in {detail["field"] for detail in refused.value.details}

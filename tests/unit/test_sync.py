@@ -13,10 +13,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chalicelib.sync import customer, seen
-from chalicelib.sync.customer import Customer, Rejected
-from chalicelib.sync.deadline import RESERVED_SECONDS, SECONDS, Deadline
-from chalicelib.sync.seen import Seen
+from chalicelib.jobs.sync import bloom_filter, customer
+from chalicelib.jobs.sync.bloom_filter import Seen
+from chalicelib.jobs.sync.customer import Customer, Rejected
+from chalicelib.jobs.sync.deadline import RESERVED_SECONDS, SECONDS, Deadline
 
 ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -86,10 +86,10 @@ def test_few_of_many_are_taken_for_others_and_in_another_walk_not_the_same() -> 
             walk.add(f"customer-{number}")
     confused = [{number for number in range(200_000, 250_000) if f"customer-{number}" in walk} for walk in walks]
     # As the theory has it: (1 - e^(-kn/m))^k, with a margin for chance.
-    share = (1 - math.exp(-8 * 200_000 / (seen.BYTES * 8))) ** 8
+    share = (1 - math.exp(-8 * 200_000 / (bloom_filter.BYTES * 8))) ** 8
     assert all(len(each) < 50_000 * share * 1.6 + 5 for each in confused)
     assert confused[0] & confused[1] == set()
-    assert seen.BYTES + 1024 < 400 * 1024, "a row of DynamoDB holds it"
+    assert bloom_filter.BYTES + 1024 < 400 * 1024, "a row of DynamoDB holds it"
 
 
 class Context:

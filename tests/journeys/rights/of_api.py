@@ -8,10 +8,11 @@ from typing import Any
 import requests
 
 from chalicelib.actions import ACTIONS
-from chalicelib.core import records, signatures
-from chalicelib.core.tracking import USAGE
-from chalicelib.daily import DAILY
+from chalicelib.core import ids
+from chalicelib.core.http import signatures
+from chalicelib.core.observing.tracking import USAGE
 from chalicelib.images import Status
+from chalicelib.metering.daily_sums import DAILY
 from infra.rights import API
 from local.partner import Partner
 from tests.journeys.rights.journey import of
@@ -60,7 +61,7 @@ def a_profile_is_changed_and_that_is_noted(world: World, name: str) -> None:
 @of(API)
 def an_account_is_erased_with_all_it_owns(world: World, name: str) -> None:
     user = User.new(world.machine.api_url)
-    image_id, day = str(user.announce(b"")["imageId"]), records.now()[:10]
+    image_id, day = str(user.announce(b"")["imageId"]), ids.now()[:10]
     good(user.post("/keys", name="k", accessTypes=["actions"]))
     user_id = user.id
     DAILY.put({"scope": user_id, "day#what": f"{day}#images", "sum": 1})
@@ -82,7 +83,7 @@ def an_account_is_erased_with_all_it_owns(world: World, name: str) -> None:
 
 @of(API)
 def an_upload_is_announced_and_recorded(world: World, name: str) -> None:
-    begun = records.now()
+    begun = ids.now()
     announced = world.ann.announce(b"")
     assert announced["uploadUrl"]
     assert len(world.runs("create_upload", begun, world.user_id)) == 1

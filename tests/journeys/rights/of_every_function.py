@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
-from chalicelib.core import records
-from chalicelib.daily import DAILY, EVERYONE
+from chalicelib.core import ids
 from chalicelib.images import Status
-from chalicelib.sync.records import ARCHIVED
+from chalicelib.jobs.sync.sync_records import ARCHIVED
+from chalicelib.metering.daily_sums import DAILY, EVERYONE
 from tests.journeys.rights.journey import of
 from tests.journeys.rights.of_schedules import record
 from tests.journeys.rights.of_streams import published
@@ -32,7 +32,7 @@ _HARMLESS: Mapping[str, Any] = {
 
 @of(*_HARMLESS)
 def a_run_is_recorded(world: World, name: str) -> None:
-    begun = records.now()
+    begun = ids.now()
     world.machine.invoke(name, _HARMLESS[name])
     assert len(world.runs(name, begun)) == 1
 

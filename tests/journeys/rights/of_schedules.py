@@ -7,10 +7,10 @@ from typing import Any
 import requests
 
 from chalicelib.actions import ACTIONS
-from chalicelib.core import records
+from chalicelib.core import ids
 from chalicelib.images import Status
-from chalicelib.leases import JOBS
-from chalicelib.sync.records import ACTIVE, ARCHIVED
+from chalicelib.jobs.leases import JOBS
+from chalicelib.jobs.sync.sync_records import ACTIVE, ARCHIVED
 from local.partner import Partner
 from tests.journeys.rights.journey import of
 from tests.journeys.rights.world import CUSTOMERS, RECORDS, World, ago, as_listed, item
@@ -72,7 +72,7 @@ def an_action_of_the_external_service_ends_as_that_says(world: World, name: str)
 
 @of("sweeper")
 def an_upload_whose_event_was_lost_is_taken(world: World, name: str) -> None:
-    uploads, image_id = world.queue("uploads"), records.new_id("img")
+    uploads, image_id = world.queue("uploads"), ids.new_id("img")
     world.put("S3_INPUT_BUCKET", f"uploads/{world.user_id}/{image_id}.jpg", age=timedelta(hours=1))
     sweep(world)
     assert image_id in [json.loads(each["Body"])["imageId"] for each in world.received(uploads)]
@@ -80,7 +80,7 @@ def an_upload_whose_event_was_lost_is_taken(world: World, name: str) -> None:
 
 @of("sweeper")
 def files_of_nothing_are_removed(world: World, name: str) -> None:
-    image, action_id, age = world.planted(Status.DELETED), records.new_id("act"), timedelta(days=2)
+    image, action_id, age = world.planted(Status.DELETED), ids.new_id("act"), timedelta(days=2)
     files = {
         f"uploads/{world.user_id}/{image.image_id}.jpg": "S3_INPUT_BUCKET",
         f"processed/{world.user_id}/{image.image_id}-small.jpg": "S3_OUTPUT_BUCKET",
@@ -214,7 +214,7 @@ def everything_is_asked_and_answers(world: World, name: str) -> None:
 
 @of("health_check")
 def a_change_is_told(world: World, name: str) -> None:
-    JOBS.put({"name": "health", "told": "down", "status": "down", "since": records.now()})
+    JOBS.put({"name": "health", "told": "down", "status": "down", "since": ids.now()})
     with world.listening("OPERATORS_TOPIC_ARN") as heard:
         world.invoke(name)
         assert [each["before"] for each in heard()] == ["down"]

@@ -5,9 +5,10 @@ import secrets
 from decimal import Decimal
 from typing import Any
 
-from chalicelib import daily, webhooks
-from chalicelib.core import aws, records
-from chalicelib.core.table import Table
+from chalicelib.core import clients, ids
+from chalicelib.core.aws.tables import Table
+from chalicelib.metering import daily_sums
+from chalicelib.notify import webhooks
 from tests.journeys.receiver import Receiver
 from tests.journeys.rights.journey import of
 from tests.journeys.rights.world import INBOX, USERS, World, item
@@ -17,15 +18,15 @@ TRAIL = Table("AUDIT_TABLE", "day", "sequence")
 
 def inserted(row: dict[str, Any]) -> dict[str, Any]:
     """The event of a row that has come, as a stream brings it."""
-    image = {name: aws.marshal(value) for name, value in row.items()}
+    image = {name: clients.marshal(value) for name, value in row.items()}
     record = {"eventID": secrets.token_hex(8), "eventName": "INSERT", "eventSource": "aws:dynamodb"}
     return {"Records": [{**record, "dynamodb": {"NewImage": image}}]}
 
 
 def today(world: World) -> list[tuple[str, str, dict[str, Any]]]:
     """Ann's sums of the day."""
-    day = records.now()[:10]
-    return list(daily.rows(world.user_id, day, day))
+    day = ids.now()[:10]
+    return list(daily_sums.rows(world.user_id, day, day))
 
 
 def published(message: str) -> dict[str, Any]:
@@ -41,7 +42,7 @@ def published(message: str) -> dict[str, Any]:
 
 @of("image_changes")
 def a_finished_image_is_counted(world: World, name: str) -> None:
-    now = records.now()
+    now = ids.now()
     row = {"userId": world.user_id, "status": "COMPLETED", "processedAt": now, "fileSize": 5}
     change = inserted(row)
     kept = item(USERS, world.user_id).get("storedBytes", 0)
@@ -58,14 +59,14 @@ def a_finished_image_is_counted(world: World, name: str) -> None:
 
 @of("image_changes")
 def an_image_of_who_has_gone_is_counted_for_all_alone(world: World, name: str) -> None:
-    now, nobody = records.now(), f"u{secrets.token_hex(8)}"
+    now, nobody = ids.now(), f"u{secrets.token_hex(8)}"
     world.invoke(name, inserted({"userId": nobody, "status": "COMPLETED", "processedAt": now}))
-    assert list(daily.rows(nobody, now[:10], now[:10])) == []
+    assert list(daily_sums.rows(nobody, now[:10], now[:10])) == []
 
 
 @of("usage_records")
 def a_run_is_added_to_the_day_and_to_what_its_user_spent(world: World, name: str) -> None:
-    now, operation = records.now(), f"op{secrets.token_hex(4)}"
+    now, operation = ids.now(), f"op{secrets.token_hex(4)}"
     row = {"account": world.user_id, "timestamp": now, "operation": operation, "duration_ms": 1}
     USERS.update(world.user_id, change={"spent": {}})
     come = inserted({**row, "lambda_cost": Decimal("0.001"), "success": True})
@@ -77,7 +78,7 @@ def a_run_is_added_to_the_day_and_to_what_its_user_spent(world: World, name: str
 
 @of("audit_entries")
 def an_entry_goes_from_the_inbox_to_the_trail(world: World, name: str) -> None:
-    moment, entry_id = records.now(), records.new_id("aud")
+    moment, entry_id = ids.now(), ids.new_id("aud")
     by = {"userId": world.user_id, "keyId": None, "source": "192.0.2.1", "requestId": "r"}
     did = {"operation": "op", "target": {}, "outcome": "ok"}
     entry = {"id": entry_id, "timestamp": moment, **by, **did}

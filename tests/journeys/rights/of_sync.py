@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from chalicelib.core import records
-from chalicelib.sync import runs
+from chalicelib.core import ids
+from chalicelib.jobs.sync import models
 from local.partner import Partner
 from tests.journeys.rights.journey import of
 from tests.journeys.rights.world import CUSTOMERS, RECORDS, SYNCS, World, ago, item
@@ -48,7 +48,7 @@ def customers_come_change_and_vanish(world: World, name: str) -> None:
 @of("nightly_sync", "business_hours_sync")
 def a_run_that_was_killed_is_ended(world: World, name: str) -> None:
     with source(world):
-        killed = runs.DailySync(records.new_id("syn"), ago(minutes=30), runs.Kind.COMPREHENSIVE, dry_run=False)
-        runs.note(killed)
+        killed = models.DailySync(ids.new_id("syn"), ago(minutes=30), models.Kind.COMPREHENSIVE, dry_run=False)
+        models.note(killed)
         synced(world, name)
         assert item(SYNCS, CUSTOMERS, killed.executed_at)["status"] == "failed"

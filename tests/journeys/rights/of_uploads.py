@@ -5,7 +5,7 @@ from typing import Any
 
 from moto.s3.exceptions import S3ClientError
 
-from chalicelib.core import records
+from chalicelib.core import ids
 from chalicelib.images import Image, Status
 from infra.pipeline import PIPELINE
 from tests.journeys.rights.journey import of
@@ -42,7 +42,7 @@ def an_upload_is_noted_and_queued(world: World, name: str) -> None:
 
 @of("s3_event")
 def an_object_that_nobody_announced_is_taken(world: World, name: str) -> None:
-    image_id = records.new_id("img")
+    image_id = ids.new_id("img")
     world.invoke(name, event(f"uploads/{world.user_id}/{image_id}.jpg", "v"))
     assert world.ann.image(image_id)["status"] == Status.UPLOADED
 

@@ -11,12 +11,12 @@ from typing import Any
 from moto.s3.models import S3Backend, s3_backends
 from moto.sqs.models import sqs_backends
 
-from chalicelib import leases
 from chalicelib.actions import ACTIONS, Action
-from chalicelib.core import records
-from chalicelib.core.table import Table
-from chalicelib.core.tracking import SYSTEM_ACCOUNT, USAGE
+from chalicelib.core import ids
+from chalicelib.core.aws.tables import Table
+from chalicelib.core.observing.tracking import SYSTEM_ACCOUNT, USAGE
 from chalicelib.images import IMAGES, Image, Status
+from chalicelib.jobs import leases
 from local.accounts import ADMIN
 from local.accounts import PASSWORD as LOCAL_PASSWORD
 from local.cloud import ACCOUNT, REGION
@@ -36,7 +36,7 @@ Item = dict[str, Any]
 
 def ago(**age: float) -> str:
     """The moment that long ago, as rows say it."""
-    return records.timestamp(datetime.now(UTC) - timedelta(**age))
+    return ids.timestamp(datetime.now(UTC) - timedelta(**age))
 
 
 @dataclass
@@ -134,7 +134,7 @@ class World:
 
     def planted(self, status: Status = Status.COMPLETED, *, remove: tuple[str, ...] = (), **more: Any) -> Image:
         """A new image of Ann's, with a file as its original; `more` and `remove` make its row differ from that."""
-        image_id = records.new_id("img")
+        image_id = ids.new_id("img")
         key = f"uploads/{self.user_id}/{image_id}.jpg"
         version = self.put("S3_INPUT_BUCKET", key)
         image = Image(
@@ -144,15 +144,15 @@ class World:
             file_type="image/jpeg",
             s3_key=key,
             status=status,
-            created_at=records.now(),
+            created_at=ids.now(),
             file_size=len(PHOTO),
             object_version=version,
-            uploaded_at=records.now(),
+            uploaded_at=ids.now(),
         )
         item = {name: value for name, value in {**image.to_item(), **more}.items() if value is not None}
         if status in (Status.COMPLETED, Status.FAILED):
             item = {name: value for name, value in item.items() if name not in ("unfinished", "unfinishedSince")}
-            item = {"execution": f"{image_id}-1", "processedAt": records.now(), **item}
+            item = {"execution": f"{image_id}-1", "processedAt": ids.now(), **item}
         IMAGES.put({name: value for name, value in item.items() if name not in remove})
         return image
 
@@ -173,7 +173,7 @@ class World:
 
     def begun(self, action_type: str, metadata: Mapping[str, Any], user_id: str | None = None, **more: Any) -> Action:
         """A new action of Ann's, or of that user's, that waits for its run."""
-        action = Action(user_id or self.user_id, records.new_id("act"), action_type, records.now(), metadata=metadata)
+        action = Action(user_id or self.user_id, ids.new_id("act"), action_type, ids.now(), metadata=metadata)
         ACTIONS.put({**action.to_item(), **more})
         return action
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 import app as manifest
-from chalicelib.core import checking, payload
 from chalicelib.core.errors import InvalidRequestError
+from chalicelib.core.http import json_schema, payload
 from infra import manifest as reading
 
 SCHEMAS = {
@@ -36,7 +36,7 @@ class Name(str):
 
 def comparisons(schema: payload.Schema, data: Any) -> int:
     Name.compared = 0
-    checking.faults(schema, data)
+    json_schema.faults(schema, data)
     return Name.compared
 
 
@@ -66,8 +66,8 @@ def test_twice_as_many_unknown_fields_are_at_most_twice_the_work(route: str) -> 
     few, many = strange(400), strange(800)
     schema = SCHEMAS[route]
     assert comparisons(schema, many) <= 2 * comparisons(schema, few) + 10
-    assert calls(lambda: checking.faults(schema, many)) <= 2 * calls(lambda: checking.faults(schema, few)) + 10
-    assert len(checking.faults(schema, many)) <= checking.MAX_DETAILS
+    assert calls(lambda: json_schema.faults(schema, many)) <= 2 * calls(lambda: json_schema.faults(schema, few)) + 10
+    assert len(json_schema.faults(schema, many)) <= json_schema.MAX_DETAILS
 
 
 def lists(schema: payload.Schema) -> list[tuple[list[str], payload.Schema]]:
@@ -87,10 +87,10 @@ def test_a_list_that_is_too_long_is_refused_before_its_items_are_looked_at(where
     def work(number: int) -> int:
         # Of several types, items cannot be sorted: jsonschema would compare each with each.
         items = [place if place % 2 else str(place) for place in range(number)]
-        return calls(lambda: checking.faults(LISTS[where], items))
+        return calls(lambda: json_schema.faults(LISTS[where], items))
 
     assert work(800) <= work(400) + 10
-    assert checking.faults(LISTS[where], [0] * 800) == [
+    assert json_schema.faults(LISTS[where], [0] * 800) == [
         {"field": "body", "message": f"must have at most {LISTS[where]['maxItems']} items"}
     ]
 
@@ -100,13 +100,13 @@ def test_a_list_without_twins_is_told_by_linear_work() -> None:
 
     def work(number: int) -> int:
         items = [place if place % 2 else {"a": place} for place in range(number)]
-        assert checking.faults(schema, items) == []
-        return calls(lambda: checking.faults(schema, items))
+        assert json_schema.faults(schema, items) == []
+        return calls(lambda: json_schema.faults(schema, items))
 
     assert work(800) <= 2 * work(400) + 10
     for twins in ([1, "1", 1], [{"a": 1, "b": 2}, {"b": 2, "a": 1}], [[None], 0, [None]]):
-        assert checking.faults(schema, twins) == [{"field": "body", "message": "must not hold anything twice"}]
-    assert checking.faults(schema, [1, True, "1", "true", None, "null", [1], [True]]) == []
+        assert json_schema.faults(schema, twins) == [{"field": "body", "message": "must not hold anything twice"}]
+    assert json_schema.faults(schema, [1, True, "1", "true", None, "null", [1], [True]]) == []
 
 
 def test_the_search_ends_with_what_is_told() -> None:
@@ -114,16 +114,16 @@ def test_the_search_ends_with_what_is_told() -> None:
 
     def work(number: int) -> int:
         data = {"many": [0] * number}
-        assert len(checking.faults(schema, data)) == checking.MAX_DETAILS
-        return calls(lambda: checking.faults(schema, data))
+        assert len(json_schema.faults(schema, data)) == json_schema.MAX_DETAILS
+        return calls(lambda: json_schema.faults(schema, data))
 
     assert work(800) <= work(400) + 10
 
 
 def test_a_text_that_is_too_long_meets_no_pattern() -> None:
     schema = {"type": "string", "pattern": "^a$", "maxLength": 1}
-    assert checking.faults(schema, "aa") == [{"field": "body", "message": "must have at most 1 characters"}]
-    assert checking.faults(schema, "b") == [{"field": "body", "message": "does not have the expected form"}]
+    assert json_schema.faults(schema, "aa") == [{"field": "body", "message": "must have at most 1 characters"}]
+    assert json_schema.faults(schema, "b") == [{"field": "body", "message": "does not have the expected form"}]
 
 
 @pytest.mark.parametrize(

@@ -16,10 +16,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib import images, pipeline
-from chalicelib.core import aws, tracking
-from chalicelib.core.tracking import USAGE
-from chalicelib.images.record import Image, Status
+from chalicelib import images
+from chalicelib.core import clients
+from chalicelib.core.observing import tracking
+from chalicelib.core.observing.tracking import USAGE
+from chalicelib.images import pipeline
+from chalicelib.images.models import Image, Status
 
 PAYLOADS = {path.stem: json.loads(path.read_text()) for path in (Path(__file__).parent / "payloads").glob("*.json")}
 SOURCES = {
@@ -91,7 +93,7 @@ def test_a_step_knows_that_the_state_machine_called_it(monkeypatch: pytest.Monke
         }
     )
     monkeypatch.setattr(images, "claim", lambda *told: image)
-    monkeypatch.setattr(aws, "client", lambda service: StepFunctions())
+    monkeypatch.setattr(clients, "client", lambda service: StepFunctions())
     monkeypatch.setenv("STEP_FUNCTIONS_ARN", "arn")
     pipeline.start_executions({"Records": [{"body": json.dumps({"userId": "u1", "imageId": "img_1"})}]})
     assert tracking.event_source(sent[0]) == "Step Functions"

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.core import limits
-from chalicelib.core.limits import Limit, Rule, Window
+from chalicelib.core.http import limits
+from chalicelib.core.http.limits import Limit, Rule, Window
 
 MOMENTS = st.floats(min_value=0, max_value=4_000_000_000)
 WINDOWS = st.sampled_from(Window)

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.core import media
 from chalicelib.core.errors import NotAcceptableError
+from chalicelib.core.http import accept as media
 
 OFFERED = ["image/jpeg", "image/webp", "image/avif"]
 

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.core import aws, checking, payload
+from chalicelib.core import clients
+from chalicelib.core.aws.tables import writable
 from chalicelib.core.errors import InvalidRequestError, TooLargeError
-from chalicelib.core.table import writable
+from chalicelib.core.http import json_schema, payload
 
 SCHEMA = {
     "type": "object",
@@ -97,7 +98,7 @@ def test_query_values_take_their_schemas_types_and_paths_win() -> None:
 def test_a_query_that_is_no_integer_is_left_for_the_schema_to_refuse(text: str) -> None:
     merged = payload.merge(SCHEMA, {}, {"limit": [text]}, {"name": "ok"})
     with pytest.raises(InvalidRequestError) as refusal:
-        checking.check(SCHEMA, merged)
+        json_schema.check(SCHEMA, merged)
     assert fields(refusal) == {"limit": "must be of type integer"}
 
 
@@ -109,7 +110,7 @@ def test_usual_numbers_are_let_in(number: float) -> None:
 @given(st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**45), 10**45))
 def test_a_number_that_is_let_in_can_be_stored(number: float) -> None:
     with contextlib.suppress(InvalidRequestError):
-        aws.marshal(writable(payload.parse_body(json.dumps({"n": number}).encode())))
+        clients.marshal(writable(payload.parse_body(json.dumps({"n": number}).encode())))
 
 
 @pytest.mark.parametrize(
@@ -139,14 +140,14 @@ def test_a_name_given_twice_is_refused(query: dict[str, list[str]], body: dict[s
 )
 def test_each_field_that_does_not_fit_is_named(data: dict[str, Any], wrong: dict[str, str]) -> None:
     with pytest.raises(InvalidRequestError) as refusal:
-        checking.check(SCHEMA, data)
+        json_schema.check(SCHEMA, data)
     assert fields(refusal) == wrong
 
 
 @given(st.text(min_size=12))
 def test_a_refusal_never_quotes_the_value(secret: str) -> None:
     with pytest.raises(InvalidRequestError) as refusal:
-        checking.check(SCHEMA, {"name": "ok", "password": f"no-{secret}"})
+        json_schema.check(SCHEMA, {"name": "ok", "password": f"no-{secret}"})
     assert f"no-{secret}" not in json.dumps(refusal.value.body("r"))
 
 
@@ -157,19 +158,19 @@ def test_a_whole_number_is_an_integer_however_it_is_written() -> None:
 def test_each_missing_field_is_named_once() -> None:
     schema = {"type": "object", "required": ["a", "b"]}
     with pytest.raises(InvalidRequestError) as refusal:
-        checking.check(schema, {})
+        json_schema.check(schema, {})
     assert [detail["field"] for detail in refusal.value.details] == ["a", "b"]
 
 
 def test_at_most_ten_faults_are_told() -> None:
     with pytest.raises(InvalidRequestError) as refusal:
-        checking.check(SCHEMA, {"name": "ok", **{f"odd{i}": 1 for i in range(50)}})
-    assert len(refusal.value.details) == checking.MAX_DETAILS
+        json_schema.check(SCHEMA, {"name": "ok", **{f"odd{i}": 1 for i in range(50)}})
+    assert len(refusal.value.details) == json_schema.MAX_DETAILS
 
 
 def test_a_pattern_ends_where_the_text_does() -> None:
     schema = {"type": "object", "properties": {"id": {"type": "string", "pattern": "^[a-z]+$"}}}
-    checking.check(schema, {"id": "abc"})
+    json_schema.check(schema, {"id": "abc"})
     for almost in ("abc\n", "abc\r", "abc\n\n"):
         with pytest.raises(InvalidRequestError):
-            checking.check(schema, {"id": almost})
+            json_schema.check(schema, {"id": almost})

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.core import records
+from chalicelib.core import ids as records
 from chalicelib.core.errors import InvalidRequestError
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from chalicelib import schedules
-from chalicelib.core.recurrence import Cron, ExpressionError, Rate, parse
+from chalicelib.jobs import schedules
+from chalicelib.jobs.recurrence import Cron, ExpressionError, Rate, parse
 
 # A Saturday.
 START = datetime(2022, 1, 1, tzinfo=UTC)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.core import signatures
+from chalicelib.core.http import signatures
 
 SENT = 1_800_000_000
 BODY = b'{"id": "work-1"}'

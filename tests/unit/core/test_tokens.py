@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.core import tokens
 from chalicelib.core.errors import NotAuthenticatedError
+from chalicelib.core.http import tokens
 from tests.key_server import KeyServer, jwk
 
 POOL, CLIENT = "us-east-1_pool", "client"

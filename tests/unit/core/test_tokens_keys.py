@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from chalicelib.core.errors import NotAuthenticatedError, UnavailableError
-from chalicelib.core.tokens import KeySet
+from chalicelib.core.http.tokens import KeySet
 from tests.key_server import KeyServer, jwk
 from tests.waiting import wait_for
 

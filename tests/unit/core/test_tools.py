@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
-from chalicelib.core import answers, tools
+from chalicelib.core.agents import tools
+from chalicelib.core.agents.tools import ToolNotFoundError, api_tool
 from chalicelib.core.errors import PermissionDeniedError
-from chalicelib.core.operations import AnswerError, APIAccessType, Caller
-from chalicelib.core.payload import TEXT, shape
-from chalicelib.core.tools import ToolNotFoundError, api_tool
-from chalicelib.core.tracking import Execution
+from chalicelib.core.http import responses
+from chalicelib.core.http.operations import AnswerError, APIAccessType, Caller
+from chalicelib.core.http.payload import TEXT, shape
+from chalicelib.core.observing.tracking import Execution
 
 ANN = Caller(id="u1", email="ann@example.com", name="Ann")
 WORD = shape({"word": TEXT})
@@ -67,7 +68,7 @@ def test_an_answer_that_its_schema_does_not_allow_is_a_defect(wrong: Any) -> Non
     execution = Execution("call_tool", "POST /agent/{tool}", "HTTP", 512)
     with pytest.raises(AnswerError, match="liar") as defect:
         tools.call("liar", {"word": "a"}, {"user": ANN, "execution": execution, "rate": {}})
-    answered = answers.of_failure(defect.value, execution, "r1")
+    answered = responses.of_failure(defect.value, execution, "r1")
     assert answered.status_code == 500
     assert "liar" not in answered.body, "what is wrong with us is for the log"
     assert (execution.error_type, execution.operation) == ("AnswerError", "liar")
@@ -79,7 +80,7 @@ def test_a_tool_that_says_it_failed_counts_as_failed() -> None:
         return {"success": False, "word": "no"}
 
     answer, execution = call("shrug", word="a")
-    assert answers.of(answer).body == '{"success":false,"word":"no"}'
+    assert responses.of(answer).body == '{"success":false,"word":"no"}'
     assert execution.error_type == "OperationFailure"
 
 

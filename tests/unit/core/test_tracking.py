@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.core import grants, tracking
-from chalicelib.core.grants import DynamoDBOperation, S3Operation, SQSOperation, required_env_vars
+from chalicelib.core.aws import grants
+from chalicelib.core.aws.grants import DynamoDBOperation, S3Operation, SQSOperation, required_env_vars
+from chalicelib.core.observing import tracking
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from botocore import exceptions
 
-from chalicelib.core import aws
+from chalicelib.core import clients
 
 
 class Context:
@@ -48,34 +48,34 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> Iterator[Broken]:
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
         monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         # Clients are kept for the life of the process: this one is of this service alone.
-        monkeypatch.setattr(aws, "_clients", {})
+        monkeypatch.setattr(clients, "_clients", {})
         # The pauses between tries.
         monkeypatch.setattr("time.sleep", lambda seconds: None)
         yield server
         server.shutdown()
 
 
-FAULTS = (aws.ClientError, exceptions.ReadTimeoutError)
+FAULTS = (clients.ClientError, exceptions.ReadTimeoutError)
 
 
 def ask() -> None:
-    aws.client("stepfunctions").describe_state_machine(stateMachineArn="arn:aws:states:us-east-1:1:stateMachine:m")
+    clients.client("stepfunctions").describe_state_machine(stateMachineArn="arn:aws:states:us-east-1:1:stateMachine:m")
 
 
 @pytest.mark.parametrize(("left", "calls"), [(20_000, 3), (11_000, 1), (0, 1), (None, 3)])
 def test_a_call_is_tried_again_only_while_the_run_lasts(broken: Broken, left: int | None, calls: int) -> None:
     with (
-        aws.within_run(None if left is None else Context(left)),
+        clients.within_run(None if left is None else Context(left)),
         pytest.raises(Exception, match=r"500|timeout") as told,
     ):
         ask()
     assert broken.calls == calls
-    assert aws.is_passing_fault(told.value)
+    assert clients.is_passing_fault(told.value)
 
 
 def test_the_end_of_one_run_is_not_that_of_the_next(broken: Broken) -> None:
-    with aws.within_run(Context(0)):
+    with clients.within_run(Context(0)):
         pass
-    with pytest.raises(aws.ClientError):
+    with pytest.raises(clients.ClientError):
         ask()
     assert broken.calls == 3

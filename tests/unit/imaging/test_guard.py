@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.core import memory
+from chalicelib.core.observing import memory
 from chalicelib.imaging import ImageRejectedError, Limits, Recipe, Size, check, render
 from chalicelib.imaging.decode import guarded
 from tests import pictures

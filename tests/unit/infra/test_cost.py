@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.core.tracking import lambda_cost
+from chalicelib.core.observing.tracking import lambda_cost
 from infra import cost, stages
 from infra.options import Options
 from infra.prices import PRICES, SECONDS_A_MONTH, priced

@@ -1,0 +1,47 @@
+"""What the operations on API keys take and give."""
+
+from chalicelib.core.http import limits
+from chalicelib.core.http.operations import APIAccessType
+from chalicelib.core.http.payload import TEXT, page_of, shape
+
+_LONGEST_GRACE_SECONDS = 30 * 86_400
+
+_KEY_ID = {"type": "string", "pattern": "^key_[0-9a-z]{26}$", "maxLength": 30}
+CREATE = shape(
+    {
+        "name": {"type": "string", "minLength": 1, "maxLength": 100},
+        "accessTypes": {
+            "type": "array",
+            "items": {"enum": [str(kind) for kind in APIAccessType]},
+            "minItems": 1,
+            "maxItems": len(APIAccessType),
+            "uniqueItems": True,
+        },
+    },
+    {
+        "expiresAt": {
+            "type": "string",
+            "maxLength": 27,
+            "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z$",
+        },
+        "limits": limits.SCHEMA,
+    },
+)
+ONE = shape({"keyId": _KEY_ID})
+ROTATE = shape(
+    {"keyId": _KEY_ID}, {"graceSeconds": {"type": "integer", "minimum": 0, "maximum": _LONGEST_GRACE_SECONDS}}
+)
+
+_SHOWN = shape(
+    {
+        "keyId": TEXT,
+        "name": TEXT,
+        "accessTypes": {"type": "array", "items": TEXT},
+        "createdAt": TEXT,
+        "expiresAt": {"type": ["string", "null"]},
+        "lastUsedAt": {"type": ["string", "null"]},
+        "limits": {"type": "object"},
+    }
+)
+ISSUED = shape({"keyId": TEXT, "key": TEXT, "apiKey": _SHOWN}, {"graceEnd": TEXT})
+PAGE = page_of(_SHOWN)

@@ -1,0 +1,277 @@
+"""The users' rows: who may act, in which role, and what they prefer. Owns USERS_TABLE."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Self
+
+from chalicelib.accounts.permissions import is_admin
+from chalicelib.core import ids, log
+from chalicelib.core.aws.tables import Attr, ConditionFailedError, Table, transact
+from chalicelib.core.errors import ConflictError, NotFoundError
+from chalicelib.core.http import limits
+from chalicelib.core.http.budgets import Spent
+from chalicelib.core.http.operations import Caller, refusal_of
+from chalicelib.core.http.payload import CURSOR, TEXT, page_of, shape
+from chalicelib.notify.mail import EMAIL
+
+USERS = Table("USERS_TABLE", "userId")
+BY_ROLE = Table("USERS_TABLE", "role", "userId", index="by-role")
+BY_EMAIL = Table("USERS_TABLE", "email", "userId", index="by-email")
+
+MAX_PAGE = 100
+DEFAULT_PAGE = 20
+
+
+class Role(StrEnum):
+    USER = "USER"
+    ADMIN = "ADMIN"
+
+
+_ROLE = {"enum": [str(role) for role in Role]}
+_FLAG = {"type": "boolean"}
+LIST = shape(
+    {},
+    {
+        "role": _ROLE,
+        "email": EMAIL,
+        "limit": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE},
+        "cursor": CURSOR,
+    },
+)
+CHANGE_RIGHTS = {
+    **shape(
+        {"userId": {"type": "string", "minLength": 1, "maxLength": 100}},
+        {"role": _ROLE, "isActive": _FLAG, "canExportData": _FLAG, "limits": limits.OF_USER},
+    ),
+    "minProperties": 2,
+}
+_SEEN = shape(
+    {
+        "userId": TEXT,
+        "email": TEXT,
+        "name": TEXT,
+        "role": TEXT,
+        "isActive": _FLAG,
+        "canExportData": _FLAG,
+        "limits": {"type": "object"},
+        "createdAt": TEXT,
+        "lastActionAt": {"type": ["string", "null"]},
+    }
+)
+ONE = shape({"user": _SEEN})
+PAGE = page_of(_SEEN)
+
+
+class UserNotFoundError(NotFoundError):
+    code, message = "USER_NOT_FOUND", "There is no such user."
+
+
+@dataclass(frozen=True)
+class User:
+    """One person's row. Times are ISO 8601 UTC; `tokens_valid_from` is in epoch seconds, as tokens' `iat` is.
+
+    `limits` holds the user's own numbers of requests, dollars and bytes; what it does not name is the stage's.
+    `spent` holds the dollars that the user's and their keys' runs cost, by window; `stored_bytes` is what their images
+    take. `webhook_error` is why the webhook did not take the last notification: `{at, message, status}`.
+    """
+
+    id: str
+    email: str
+    name: str = ""
+    role: str = Role.USER
+    is_active: bool = True
+    can_export_data: bool = False
+    limits: Mapping[str, float] = field(default_factory=dict)
+    spent: Spent = field(default_factory=dict)
+    stored_bytes: int = 0
+    preferences: Mapping[str, Any] = field(default_factory=dict)
+    webhook_secret: str | None = None
+    webhook_error: Mapping[str, Any] | None = None
+    tokens_valid_from: int = 0
+    created_at: str = ""
+    last_action_at: str | None = None
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, Any]) -> Self:
+        return cls(
+            id=item["userId"],
+            email=item["email"],
+            name=item.get("name", ""),
+            role=item["role"],
+            is_active=item["isActive"] is True,
+            can_export_data=item.get("canExportData") is True,
+            limits=limits.read(item.get("limits")),
+            spent=item.get("spent", {}),
+            stored_bytes=int(item.get("storedBytes", 0)),
+            preferences=item.get("preferences", {}),
+            webhook_secret=item.get("webhookSecret"),
+            webhook_error=item.get("webhookError"),
+            tokens_valid_from=int(item.get("tokensValidFrom", 0)),
+            created_at=item["createdAt"],
+            last_action_at=item.get("lastActionAt"),
+        )
+
+    def to_item(self) -> dict[str, Any]:
+        return {
+            "userId": self.id,
+            "email": self.email,
+            "name": self.name,
+            "role": str(self.role),
+            "isActive": self.is_active,
+            "canExportData": self.can_export_data,
+            "limits": self.limits,
+            "preferences": self.preferences,
+            "webhookSecret": self.webhook_secret,
+            "tokensValidFrom": self.tokens_valid_from,
+            "createdAt": self.created_at,
+        }
+
+    def as_caller(self) -> Caller:
+        """The user as whoever calls with a proof of being them."""
+        return Caller(
+            id=self.id,
+            email=self.email,
+            name=self.name,
+            role=self.role,
+            is_active=self.is_active,
+            can_export_data=self.can_export_data,
+            limits=self.limits,
+            spent=self.spent,
+            stored_bytes=self.stored_bytes,
+        )
+
+    def profile(self) -> dict[str, Any]:
+        """What its owner sees. The webhook's secret is theirs: it proves our deliveries to them."""
+        seen = {
+            "userId": self.id,
+            "email": self.email,
+            "name": self.name,
+            "role": self.role,
+            "canExportData": self.can_export_data,
+            "preferences": self.preferences,
+            "createdAt": self.created_at,
+            "lastActionAt": self.last_action_at,
+        }
+        if self.webhook_secret is None:
+            return seen
+        return {**seen, "webhookSecret": self.webhook_secret, "webhook": {"lastError": self._last_error()}}
+
+    def _last_error(self) -> dict[str, Any] | None:
+        if self.webhook_error is None:
+            return None
+        status = self.webhook_error.get("status")
+        return {**self.webhook_error, "status": None if status is None else int(status)}
+
+    def seen(self) -> dict[str, Any]:
+        """The user as an administrator sees them."""
+        return {
+            "userId": self.id,
+            "email": self.email,
+            "name": self.name,
+            "role": self.role,
+            "isActive": self.is_active,
+            "canExportData": self.can_export_data,
+            "limits": self.limits,
+            "createdAt": self.created_at,
+            "lastActionAt": self.last_action_at,
+        }
+
+
+def find(user_id: str) -> User | None:
+    item = USERS.get(user_id)
+    return None if item is None else User.from_item(item)
+
+
+def exists(user_id: str) -> bool:
+    """Whether there is a row, whatever it says: to count what a user did needs nothing of it."""
+    return USERS.get(user_id) is not None
+
+
+def ensure(user_id: str, email: str, name: str) -> User:
+    """The user's row, made on their first sign-in."""
+    found = find(user_id)
+    if found is not None:
+        return found
+    user = User(id=user_id, email=email, name=name, created_at=ids.now())
+    try:
+        USERS.create(user.to_item())
+    except ConditionFailedError:
+        # Two first sign-ins at once: the other one's row stands.
+        return find(user_id) or user
+    return user
+
+
+def change(user: User, *, name: str | None, preferences: Mapping[str, Any] | None) -> User:
+    """Changes only what is given; inside the preferences too, where null takes one away.
+
+    Raises:
+        ConditionFailedError: the user is gone.
+    """
+    changed: dict[str, Any] = {} if name is None else {"name": name}
+    if preferences is not None:
+        kept = {key: value for key, value in {**user.preferences, **preferences}.items() if value is not None}
+        secret = (user.webhook_secret or secrets.token_urlsafe(32)) if "webhook" in kept else None
+        changed |= {"preferences": kept, "webhookSecret": secret}
+        if "webhook" in preferences:
+            changed["webhookError"] = None
+    return User.from_item(USERS.update(user.id, when=Attr("userId").exists(), change=changed))
+
+
+def listed(data: Mapping[str, Any]) -> dict[str, Any]:
+    """A page of users: all of a role (USER where none is named), or whoever has that address."""
+    after = ids.start_of_page(data)
+    limit = data.get("limit", DEFAULT_PAGE)
+    if "email" in data:
+        page = BY_EMAIL.page(data["email"].lower(), limit=limit, after=after)
+    else:
+        page = BY_ROLE.page(data.get("role", Role.USER), limit=limit, after=after)
+    # The indexes hold no moments that change with what users do; the rows do.
+    rows = {row["userId"]: row for row in USERS.get_many(USERS.key(item["userId"]) for item in page.items)}
+    return {
+        "items": [User.from_item(rows[item["userId"]]).seen() for item in page.items if item["userId"] in rows],
+        "nextCursor": None if page.next_after is None else ids.to_cursor(page.next_after),
+    }
+
+
+def change_rights(by: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Changes a user's role, activity, right to export, and limits (as a whole); holds from their next request on.
+
+    Raises:
+        ConflictError: administrators would shut themselves out.
+        PermissionDeniedError: whoever changes them has just ceased to be an administrator.
+        UserNotFoundError: there is none of that id.
+    """
+    user_id = data["userId"]
+    change = {name: value for name, value in data.items() if name != "userId"}
+    if user_id == by.id and (change.get("role", Role.ADMIN) != Role.ADMIN or change.get("isActive") is False):
+        raise ConflictError("You cannot take your own rights; another administrator can.")
+    # In the same transaction, or two who demote each other at once would both succeed and leave nobody.
+    still = {"role": str(Role.ADMIN), "isActive": True}
+    is_own = user_id == by.id
+    there = {"userId": user_id, **(still if is_own else {})}
+    proofs = [] if is_own else [USERS.checking(USERS.key(by.id), where=still)]
+    try:
+        transact(USERS.setting(USERS.key(user_id), change, where=there), *proofs)
+    except ConditionFailedError as refused:
+        raise (UserNotFoundError() if refused.writes == {0} and not is_own else refusal_of(is_admin)) from None
+    changed = find(user_id)
+    if changed is None:
+        raise UserNotFoundError
+    log.info("USER_RIGHTS_CHANGED", userId=user_id, changedBy=by.id, **change)
+    return {"user": changed.seen()}
+
+
+def acted(user_id: str, moment: str) -> dict[str, Any]:
+    """The write, for a transaction, that notes when the user last did something."""
+    return USERS.setting(USERS.key(user_id), {"lastActionAt": moment}, where={"userId": user_id})
+
+
+def refuse_tokens_before(user_id: str, moment: int) -> None:
+    """Every access token issued up to that second (epoch) is refused from now on."""
+    USERS.update(user_id, when=Attr("userId").exists(), change={"tokensValidFrom": moment})
+
+
+def delete(user_id: str) -> None:
+    USERS.delete(user_id)

@@ -1,0 +1,83 @@
+"""The key figures of a period: one number each, with its unit and the name under which programs find it."""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from chalicelib.actions.reporting.people import People
+from chalicelib.actions.reporting.sums import Sums
+from chalicelib.documents import Figure, Unit
+
+Number = int | Decimal
+
+# Units of which the label says enough.
+_PLAIN = ("number", "bytes")
+
+
+class KeyFigure(NamedTuple):
+    """`value` is None where there is nothing to divide by."""
+
+    name: str
+    label: str
+    value: Number | None
+    unit: Unit = "number"
+
+    @property
+    def figure(self) -> Figure:
+        return Figure(self.label, self.value, self.unit)
+
+
+def of_runs(sums: Sums) -> list[KeyFigure]:
+    runs = sums.runs
+    return [
+        KeyFigure("requests", "Requests", runs.requests),
+        KeyFigure("failures", "Failures", runs.failures),
+        KeyFigure("failureRate", "Failure rate", percent(runs.failures, runs.requests), "percent"),
+        KeyFigure("dollars", "Cost", runs.dollars, "dollars"),
+        KeyFigure("milliseconds", "Running time", runs.milliseconds, "milliseconds"),
+        KeyFigure("averageMilliseconds", "Average time", runs.average, "milliseconds"),
+    ]
+
+
+def of_images(sums: Sums) -> list[KeyFigure]:
+    images = sums.images
+    finished = images["completed"] + images["failed"]
+    return [
+        KeyFigure("images", "Images uploaded", images["images"]),
+        KeyFigure("bytes", "Bytes uploaded", images["bytes"], "bytes"),
+        KeyFigure("completed", "Images completed", images["completed"]),
+        KeyFigure("failed", "Images failed", images["failed"]),
+        KeyFigure("deleted", "Images deleted", images["deleted"]),
+        KeyFigure("completionRate", "Completion rate", percent(images["completed"], finished), "percent"),
+    ]
+
+
+def of_people(people: People | None) -> list[KeyFigure]:
+    """How many users were active; nothing where the report is about one user."""
+    return [] if people is None else [KeyFigure("activeUsers", "Active users", people.active)]
+
+
+def by_name(figures: Iterable[KeyFigure]) -> dict[str, Number | None]:
+    return {figure.name: figure.value for figure in figures}
+
+
+def compared(now: Iterable[KeyFigure], before: Iterable[KeyFigure]) -> list[Mapping[str, Any]]:
+    """Each figure beside that of the period before, with the change in percent of what it was."""
+    earlier = by_name(before)
+    return [
+        {
+            "figure": figure.label if figure.unit in _PLAIN else f"{figure.label}, {figure.unit}",
+            "value": figure.value,
+            "before": earlier[figure.name],
+            "change": _change(figure.value, earlier[figure.name]),
+        }
+        for figure in now
+    ]
+
+
+def _change(now: Number | None, before: Number | None) -> Decimal | None:
+    return None if now is None or not before else percent(now - before, before)
+
+
+def percent(part: Number, whole: Number) -> Decimal | None:
+    return None if not whole else round(Decimal(100) * part / whole, 2)

@@ -1,0 +1,342 @@
+"""The audit trail: who did what to what, from where, with what outcome. Owns AUDIT_INBOX_TABLE and AUDIT_TABLE.
+
+A request puts its entry into the inbox, one write. The inbox's stream appends it to the chain: entries are numbered
+without a gap and each carries the hash of the one before, so that none can be altered, taken out or slipped in without
+all that follow, and the head, being wrong.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+from chalicelib.core import clients, ids, log
+from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
+from chalicelib.core.aws.tables import ConditionFailedError, Table, transact
+from chalicelib.core.errors import InvalidRequestError
+from chalicelib.core.http.payload import CURSOR, DATE, TEXT, page_of, shape
+from chalicelib.core.observing import alerts
+from chalicelib.core.observing.tracking import Execution
+
+INBOX = Table("AUDIT_INBOX_TABLE", "id")
+TRAIL = Table("AUDIT_TABLE", "day", "sequence")
+HEAD = TRAIL.key("head", "head")
+
+# What the first entry follows.
+NOTHING = "0" * 64
+DIGITS = 16
+
+MAX_PAGE = 200
+DEFAULT_PAGE = 50
+# One user's entries are looked for among the day's: a request reads this many at most, and the cursor leads on.
+_READ_AT_ONCE = 500
+_READS = 4
+_TRIES = 10
+
+_NAME = {"type": "string", "minLength": 1, "maxLength": 100}
+LIST = shape(
+    {},
+    {
+        "day": DATE,
+        "userId": _NAME,
+        "limit": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE},
+        "cursor": CURSOR,
+    },
+)
+_NAME_OR_NONE = {"type": ["string", "null"]}
+_HASH = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+PAGE = page_of(
+    shape(
+        {
+            "sequence": {"type": "integer"},
+            "timestamp": TEXT,
+            "userId": _NAME_OR_NONE,
+            "keyId": _NAME_OR_NONE,
+            "operation": TEXT,
+            "target": {"type": "object", "additionalProperties": {"type": ["string", "boolean"]}},
+            "outcome": TEXT,
+            "source": TEXT,
+            "requestId": TEXT,
+            "previous": _HASH,
+            "hash": _HASH,
+        }
+    )
+)
+
+# What of a payload or an answer names the thing that was done something to, or says what was done.
+_IDS = (
+    "imageId",
+    "keyId",
+    "userId",
+    "actionId",
+    "fileId",
+    "jobId",
+    "reportId",
+    "exportId",
+    "reportType",
+    "actionType",
+    "processingType",
+    "format",
+    "challenge",
+    "role",
+)
+_FLAGS = ("isActive", "canExportData")
+# No address and no secret of ours looks like that; what is longer or stranger is no name of ours.
+_ID_FORM = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+
+
+# ------------------------------------------------------------------- one write for each request
+
+
+@required_env_vars({"AUDIT_INBOX_TABLE": [DynamoDBOperation.PUT_ITEM]})
+def note(execution: Execution, source: str, request_id: str) -> None:
+    """Hands in what was done, or refused. Never raises: what cannot be noted is logged and told to the operators."""
+    entry: dict[str, Any] = {}
+    try:
+        entry = _entry(execution, source, request_id)
+        INBOX.put(entry)
+    except Exception as error:
+        # The line in the log holds the entry, so that it is not lost.
+        log.error("AUDIT_NOT_WRITTEN", error, operation=execution.operation, entry=entry)
+        alerts.report(error, "audit")
+
+
+def noting(operation: str, target: Mapping[str, Any], source: str, moment: str) -> dict[str, Any]:
+    """The write, for a transaction, that hands in what an operator did with credentials of AWS.
+
+    `source` is the ARN of the operator's identity, `moment` ISO 8601 in UTC.
+    """
+    return INBOX.creating(
+        {
+            "id": ids.new_id("aud"),
+            "timestamp": moment,
+            "userId": None,
+            "keyId": None,
+            "operation": operation,
+            "target": dict(target),
+            "outcome": "ok",
+            "source": source,
+            "requestId": "",
+        }
+    )
+
+
+def _entry(execution: Execution, source: str, request_id: str) -> dict[str, Any]:
+    return {
+        "id": ids.new_id("aud"),
+        "timestamp": ids.timestamp(execution.started_at),
+        "userId": execution.actor,
+        "keyId": execution.api_key_id,
+        "operation": execution.operation,
+        "target": _target(execution),
+        "outcome": execution.outcome,
+        "source": source,
+        "requestId": request_id,
+    }
+
+
+def _target(execution: Execution) -> dict[str, Any]:
+    """What it was done to, by its ids; of a stranger, the SHA-256 of the address in lower case that they named."""
+    said = {**execution.answer, **execution.payload}
+    target = {name: said[name] for name in _IDS if _is_id(said.get(name))}
+    target |= {name: said[name] for name in _FLAGS if isinstance(said.get(name), bool)}
+    target |= _granted(execution.payload)
+    if execution.endpoint.startswith("PATCH "):
+        target["changed"] = _changed(execution)
+    address = execution.payload.get("email")
+    if execution.actor is None and isinstance(address, str):
+        target["addressHash"] = hashlib.sha256(address.lower().encode()).hexdigest()
+    return target
+
+
+def _changed(execution: Execution) -> str:
+    """The names of the fields that the body of a change has, those inside of objects behind a dot; never a value."""
+    in_path = re.findall(r"{(\w+)}", execution.endpoint)
+    names: set[str] = set()
+    for name, value in execution.payload.items():
+        if name not in in_path:
+            names |= {f"{name}.{inner}" for inner in value} if isinstance(value, Mapping) and value else {name}
+    return " ".join(sorted(names))
+
+
+def _granted(payload: Mapping[str, Any]) -> dict[str, str]:
+    """What a key opens, and which limits a key or a user was given: each in one text."""
+    kinds, numbers = payload.get("accessTypes"), payload.get("limits")
+    granted: dict[str, str] = {}
+    if isinstance(kinds, list):
+        granted["accessTypes"] = " ".join(sorted(kind for kind in kinds if _is_id(kind)))
+    if isinstance(numbers, Mapping):
+        known = {name: number for name, number in numbers.items() if _is_id(name) and isinstance(number, int | float)}
+        granted["limits"] = " ".join(f"{name}={known[name]}" for name in sorted(known))
+    return granted
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, str) and _ID_FORM.fullmatch(value) is not None
+
+
+# ------------------------------------------------------------------------------- the chain
+
+
+@dataclass(frozen=True)
+class Head:
+    """Where the chain ends: the last entry's number, hash and day. `since` is the day of the first."""
+
+    number: int
+    hash: str
+    day: str
+    since: str
+
+    @classmethod
+    def read(cls) -> "Head | None":
+        """The head, or None where no entry was ever appended."""
+        item = TRAIL.get(HEAD["day"], HEAD["sequence"])
+        return None if item is None else cls(int(item["number"]), item["hash"], item["lastDay"], item["since"])
+
+    def to_item(self) -> dict[str, Any]:
+        return {"number": self.number, "hash": self.hash, "lastDay": self.day, "since": self.since}
+
+
+def append(event: Mapping[str, Any]) -> None:
+    """Appends what a batch of the inbox's stream brings, in its order; what was appended before is left out.
+
+    Raises:
+        ConditionFailedError: an entry stands where the next one belongs, or others kept moving the head.
+    """
+    handed_in = {
+        item["id"]: item
+        for record in event["Records"]
+        if record["eventName"] == "INSERT"
+        for item in [clients.unmarshal(record["dynamodb"]["NewImage"])]
+    }
+    waiting = list(handed_in.values())
+    for tries_left in reversed(range(_TRIES)):
+        if not waiting:
+            return
+        try:
+            _append(waiting)
+            return
+        except ConditionFailedError as refused:
+            before = _appended_before(waiting, refused.writes)
+            moved = 0 in refused.writes
+            waiting = [item for item in waiting if item["id"] not in before]
+            if (waiting and not tries_left) or not (before or moved):
+                raise
+
+
+def _append(items: Sequence[Mapping[str, Any]]) -> None:
+    """Moves the head, puts the entries and empties the inbox of them: all at once, or nothing."""
+    head = Head.read()
+    entries = chained(head, items)
+    last = entries[-1]
+    moved = Head(
+        number=int(last["sequence"]),
+        hash=last["hash"],
+        day=last["day"],
+        since=entries[0]["day"] if head is None else head.since,
+    )
+    here = {"number": None, "hash": None} if head is None else {"number": head.number, "hash": head.hash}
+    transact(
+        TRAIL.setting(HEAD, moved.to_item(), where=here),
+        *(_taking(str(item["id"])) for item in items),
+        *(TRAIL.creating(entry) for entry in entries),
+    )
+    # Beside the table, so that a chain that was made anew from some entry on can be told from this one.
+    log.info("AUDIT_APPENDED", entries=len(entries), number=moved.number, hash=moved.hash)
+
+
+def _appended_before(items: Sequence[Mapping[str, Any]], failed: frozenset[int]) -> set[str]:
+    """The ids of those that the inbox no longer held; the first write of the transaction is the head's."""
+    return {str(item["id"]) for place, item in enumerate(items, start=1) if place in failed}
+
+
+def _taking(entry_id: str) -> dict[str, Any]:
+    """Takes an entry out of the inbox, where it must still be."""
+    delete = INBOX.deleting(INBOX.key(entry_id))["Delete"]
+    return {"Delete": {**delete, "ConditionExpression": "attribute_exists(id)"}}
+
+
+def chained(head: Head | None, items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The entries that those of the inbox become when they follow `head`.
+
+    An entry stands under its own day, but never under one before the last: the numbers rise with the days.
+    """
+    number, previous, day = (0, NOTHING, "") if head is None else (head.number, head.hash, head.day)
+    entries: list[dict[str, Any]] = []
+    for item in items:
+        number, day = number + 1, max(day, item["timestamp"][:10])
+        entry = {**item, "day": day, "sequence": f"{number:0{DIGITS}d}", "previous": previous}
+        previous = entry["hash"] = hash_of(entry)
+        entries.append(entry)
+    return entries
+
+
+def hash_of(entry: Mapping[str, Any]) -> str:
+    """SHA-256, in hex, of all that an entry holds but its own hash: as JSON in ASCII, names sorted, no spaces."""
+    held = {name: value for name, value in entry.items() if name != "hash"}
+    text = json.dumps(held, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+# --------------------------------------------------------------------------------- reading
+
+
+def listed(data: Mapping[str, Any]) -> dict[str, Any]:
+    """A page of one day's entries (today's where none is named), newest first, perhaps one user's alone.
+
+    A page of one user's may hold fewer than asked for, or none: the cursor says whether there may be more.
+
+    Raises:
+        InvalidRequestError: no such day, or no cursor of ours.
+    """
+    day, limit, after = _day(data), data.get("limit", DEFAULT_PAGE), _after(data)
+    if "userId" in data:
+        items, next_after = _of_user(data["userId"], day, limit, after)
+    else:
+        page = TRAIL.page(day, limit=limit, after=after)
+        items, next_after = page.items, page.next_after
+    return {
+        "items": [_shown(item) for item in items],
+        "nextCursor": None if next_after is None else ids.to_cursor(next_after),
+    }
+
+
+def _of_user(user_id: str, day: str, limit: int, after: str | None) -> tuple[list[dict[str, Any]], str | None]:
+    found: list[dict[str, Any]] = []
+    for _ in range(_READS):
+        page = TRAIL.page(day, limit=_READ_AT_ONCE, after=after)
+        for item in page.items:
+            if item.get("userId") == user_id:
+                found.append(item)
+            if len(found) == limit:
+                return found, item["sequence"]
+        after = page.next_after
+        if after is None:
+            break
+    return found, after
+
+
+def _shown(item: Mapping[str, Any]) -> dict[str, Any]:
+    names = ("timestamp", "operation", "target", "outcome", "source", "requestId", "previous", "hash")
+    return {
+        "sequence": int(item["sequence"]),
+        "userId": item.get("userId"),
+        "keyId": item.get("keyId"),
+        **{name: item[name] for name in names},
+    }
+
+
+def _day(data: Mapping[str, Any]) -> str:
+    if "day" not in data:
+        return datetime.now(UTC).date().isoformat()
+    try:
+        return date.fromisoformat(data["day"]).isoformat()
+    except ValueError:
+        raise InvalidRequestError(details=[{"field": "day", "message": "is no day of the calendar"}]) from None
+
+
+def _after(data: Mapping[str, Any]) -> str | None:
+    return ids.start_of_page(data, f"[0-9]{{{DIGITS}}}")

@@ -1,0 +1,1 @@
+"""The same operations as tools for agents, over HTTP and the Model Context Protocol."""

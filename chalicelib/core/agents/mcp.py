@@ -1,0 +1,288 @@
+"""The Model Context Protocol over one HTTP route: streamable HTTP in its stateless JSON form, spoken through the tools.
+
+Two generations are understood. 2026-07-28 has no handshake: each request brings its version and names itself in
+headers. Those before it begin with `initialize`; as nothing is kept between requests, nothing depends on it.
+Source: modelcontextprotocol.io/specification, "Streamable HTTP", "Lifecycle" and "Tools" of each revision.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chalicelib.core import config, ids
+from chalicelib.core.agents import tools
+from chalicelib.core.errors import DarkroomError, InvalidRequestError, MethodNotAllowedError
+from chalicelib.core.http import payload, responses
+from chalicelib.core.http.operations import Caller, Operation
+from chalicelib.core.http.payload import NotJsonError
+
+HANDSHAKE_VERSIONS = ("2025-06-18", "2025-11-25")
+MODERN_VERSION = "2026-07-28"
+VERSIONS = (*HANDSHAKE_VERSIONS, MODERN_VERSION)
+
+TOOLS_A_PAGE = 50
+INSTRUCTIONS = (
+    "Darkroom turns photos into sized and watermarked variants. Call create_upload, send the file to its uploadUrl "
+    "with its headers, then call get_image until the status is COMPLETED or FAILED."
+)
+
+PARSE_ERROR = -32700
+INVALID_REQUEST = -32600
+METHOD_NOT_FOUND = -32601
+INVALID_PARAMS = -32602
+HEADER_MISMATCH = -32020
+UNSUPPORTED_VERSION = -32022
+# What an error's code answers over HTTP in the modern revision; before it, what could be read answers 200.
+_STATUS = {METHOD_NOT_FOUND: 404}
+
+_META = "io.modelcontextprotocol/"
+_VERSION_HEADER = "mcp-protocol-version"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What goes back over HTTP; a body of None where only the status is to be told."""
+
+    status: int
+    body: dict[str, Any] | None = None
+
+
+class StreamNotOfferedError(MethodNotAllowedError):
+    """A client would open a stream, or end a session: this server has neither."""
+
+    message = "Messages are sent to this address by POST; there is no stream to open and no session to end."
+
+    def headers(self) -> dict[str, str]:
+        return {"Allow": "POST"}
+
+
+class ProtocolError(Exception):
+    """A message that the protocol does not allow."""
+
+    def __init__(self, code: int, message: str, data: Mapping[str, Any] | None = None, status: int = 400) -> None:
+        super().__init__(message)
+        self.code, self.data, self.status = code, data, status
+
+
+@dataclass(frozen=True)
+class _Request:
+    id: str | int
+    method: str
+    params: Mapping[str, Any]
+    headers: Mapping[str, str]
+
+    @property
+    def meta(self) -> Mapping[str, Any]:
+        found = self.params.get("_meta")
+        return found if isinstance(found, Mapping) else {}
+
+    @property
+    def is_modern(self) -> bool:
+        return self.headers.get(_VERSION_HEADER) == MODERN_VERSION or f"{_META}protocolVersion" in self.meta
+
+
+def reply(body: bytes, headers: Mapping[str, str], offered: Mapping[str, Any]) -> Reply:
+    """The reply to one message. `offered` is what the route was given, `user`, `execution` and `rate` at least."""
+    try:
+        _check_origin(headers)
+        message = _parsed(body)
+        request = _request(message, headers)
+    except ProtocolError as error:
+        return _failed(error, None, offered, error.status)
+    if request is None:
+        # A notification, or an answer to a request that we never make: taken note of.
+        return Reply(202)
+    try:
+        result = _answered(request, offered)
+    except ProtocolError as error:
+        unread = error.code in {HEADER_MISMATCH, UNSUPPORTED_VERSION}
+        return _failed(error, request.id, offered, error.status if request.is_modern or unread else 200)
+    return Reply(200, {"jsonrpc": "2.0", "id": request.id, "result": result})
+
+
+def operation_of(body: bytes) -> Operation | None:
+    """The operation that a message calls as a tool; None where it calls none, or is no message."""
+    try:
+        message = payload.parse(body)
+        return tools.operation_of(message["params"]["name"]) if message["method"] == "tools/call" else None
+    except (DarkroomError, LookupError, TypeError):
+        return None
+
+
+def _check_origin(headers: Mapping[str, str]) -> None:
+    """Refuses pages of origins that CORS does not let in either."""
+    origin, allowed = headers.get("origin"), config.cors_origin()
+    if origin is not None and allowed not in ("*", origin):
+        raise ProtocolError(INVALID_REQUEST, "This origin may not call.", status=403)
+
+
+def _parsed(body: bytes) -> Mapping[str, Any]:
+    try:
+        message = payload.parse(body)
+    except NotJsonError:
+        raise ProtocolError(PARSE_ERROR, "The body is not valid JSON.") from None
+    except DarkroomError as error:
+        raise ProtocolError(INVALID_REQUEST, error.message, status=error.status) from None
+    if not isinstance(message, Mapping):
+        raise ProtocolError(INVALID_REQUEST, "One message a request; batches are not part of these versions.")
+    return message
+
+
+def _request(message: Mapping[str, Any], headers: Mapping[str, str]) -> _Request | None:
+    """The request in a message, or None where it is one that wants no answer."""
+    method, params, asked = message.get("method"), _or_empty(message.get("params")), message.get("id")
+    if message.get("jsonrpc") != "2.0":
+        raise ProtocolError(INVALID_REQUEST, 'A message has "jsonrpc": "2.0".')
+    if method is None and ("result" in message or "error" in message):
+        return None
+    if not isinstance(method, str) or not isinstance(params, Mapping):
+        raise ProtocolError(INVALID_REQUEST, "A request names its method, and its params are an object.")
+    if "id" not in message:
+        return None
+    if isinstance(asked, bool) or not isinstance(asked, str | int):
+        raise ProtocolError(INVALID_REQUEST, "A request's id is a string or an integer.")
+    return _Request(asked, method, params, headers)
+
+
+def _or_empty(value: Any) -> Any:
+    """JSON's null says, of what may be left out, that it is left out."""
+    return {} if value is None else value
+
+
+def _answered(request: _Request, offered: Mapping[str, Any]) -> dict[str, Any]:
+    if request.method == "initialize":
+        return _initialize(request)
+    methods: dict[str, Callable[[_Request, Mapping[str, Any]], dict[str, Any]]] = {
+        "tools/list": _list_tools,
+        "tools/call": _call_tool,
+    }
+    if request.is_modern:
+        _check_envelope(request)
+        methods["server/discover"] = _discover
+    else:
+        version = request.headers.get(_VERSION_HEADER, HANDSHAKE_VERSIONS[0])
+        if version not in HANDSHAKE_VERSIONS:
+            raise _unsupported(version)
+        methods["ping"] = lambda request, offered: {}
+    method = methods.get(request.method)
+    if method is None:
+        raise ProtocolError(
+            METHOD_NOT_FOUND, f"There is no method {request.method[:100]!r}.", status=_STATUS[METHOD_NOT_FOUND]
+        )
+    result = method(request, offered)
+    if request.is_modern:
+        result |= {"resultType": "complete", "_meta": {f"{_META}serverInfo": _server()}}
+    return result
+
+
+def _check_envelope(request: _Request) -> None:
+    """Holds what the headers say to what the body says, as 2026-07-28 asks of servers."""
+    version = request.meta.get(f"{_META}protocolVersion")
+    if not isinstance(version, str) or not isinstance(request.meta.get(f"{_META}clientCapabilities"), Mapping):
+        raise ProtocolError(INVALID_PARAMS, "params._meta carries the protocolVersion and clientCapabilities.")
+    expected = {_VERSION_HEADER: version, "mcp-method": request.method}
+    if request.method == "tools/call":
+        # Tool names are plain ASCII, so they stand in the header as they are.
+        expected["mcp-name"] = str(request.params.get("name"))
+    for header, value in expected.items():
+        if request.headers.get(header) != value:
+            raise ProtocolError(HEADER_MISMATCH, f"The header {header} does not say what the body says.")
+    if version != MODERN_VERSION:
+        raise _unsupported(version)
+
+
+def _unsupported(version: str) -> ProtocolError:
+    return ProtocolError(
+        UNSUPPORTED_VERSION, "This protocol version is not spoken.", {"supported": VERSIONS, "requested": version[:100]}
+    )
+
+
+def _initialize(request: _Request) -> dict[str, Any]:
+    wanted = request.params.get("protocolVersion")
+    if not isinstance(wanted, str):
+        raise ProtocolError(INVALID_PARAMS, "initialize names a protocolVersion.")
+    return {
+        "protocolVersion": wanted if wanted in HANDSHAKE_VERSIONS else HANDSHAKE_VERSIONS[-1],
+        "capabilities": _capabilities(),
+        "serverInfo": _server(),
+        "instructions": INSTRUCTIONS,
+    }
+
+
+def _discover(request: _Request, offered: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "supportedVersions": list(VERSIONS),
+        "capabilities": _capabilities(),
+        "instructions": INSTRUCTIONS,
+        **_uncached(),
+    }
+
+
+def _capabilities() -> dict[str, Any]:
+    return {"tools": {"listChanged": False}}
+
+
+def _server() -> dict[str, str]:
+    return {"name": "darkroom", "title": "Darkroom", "version": config.VERSION}
+
+
+def _uncached() -> dict[str, Any]:
+    """Which tools there are depends on the key, which may change at any moment."""
+    return {"ttlMs": 0, "cacheScope": "private"}
+
+
+def _list_tools(request: _Request, offered: Mapping[str, Any]) -> dict[str, Any]:
+    after = _after(request.params.get("cursor"))
+    user: Caller = offered["user"]
+    left = [tool for tool in tools.open_to(user) if tool.operation.name > after]
+    page = left[:TOOLS_A_PAGE]
+    more = {"nextCursor": ids.to_cursor(page[-1].operation.name)} if len(left) > len(page) else {}
+    described = [_described(tool.described(user)) for tool in page]
+    return {"tools": described, **more, **(_uncached() if request.is_modern else {})}
+
+
+def _after(cursor: Any) -> str:
+    if cursor is None:
+        return ""
+    try:
+        return ids.from_cursor(cursor if isinstance(cursor, str) else "?")
+    except InvalidRequestError:
+        raise ProtocolError(INVALID_PARAMS, "That is no cursor of this list.") from None
+
+
+def _described(tool: Mapping[str, Any]) -> dict[str, Any]:
+    known = {name: tool[name] for name in ("name", "description", "inputSchema", "outputSchema")}
+    return {**known, "annotations": {"readOnlyHint": tool["readsOnly"]}, "_meta": {"tags": tool["tags"]}}
+
+
+def _call_tool(request: _Request, offered: Mapping[str, Any]) -> dict[str, Any]:
+    name, arguments = request.params.get("name"), _or_empty(request.params.get("arguments"))
+    if not isinstance(name, str) or not isinstance(arguments, Mapping):
+        raise ProtocolError(INVALID_PARAMS, "tools/call names a tool, and its arguments are an object.")
+    try:
+        answer = tools.call(name, arguments, offered)
+    except tools.ToolNotFoundError as error:
+        raise ProtocolError(INVALID_PARAMS, error.message, {"nearest": error.nearest}) from None
+    except Exception as error:
+        # What a tool refuses is for the model to read and mend; the protocol itself went well.
+        told = responses.note(error, offered["execution"])
+        reasons = [f"{detail['field']}: {detail['message']}" for detail in told.details]
+        return {"content": _text("\n".join([f"{told.code}: {told.message}", *reasons])), "isError": True}
+    return {
+        "content": _text(ids.to_json(answer)),
+        # Held by clients to the tool's schema, which does not know of success.
+        "structuredContent": {name: value for name, value in answer.items() if name != "success"},
+        "isError": answer.get("success") is False,
+    }
+
+
+def _text(text: str) -> list[dict[str, str]]:
+    return [{"type": "text", "text": text}]
+
+
+def _failed(error: ProtocolError, asked: str | int | None, offered: Mapping[str, Any], status: int) -> Reply:
+    offered["execution"].failed(error)
+    told: dict[str, Any] = {"code": error.code, "message": str(error)}
+    if error.data is not None:
+        told["data"] = error.data
+    return Reply(status, {"jsonrpc": "2.0", "id": asked, "error": told})

@@ -1,0 +1,1 @@
+"""AWS as the platform uses it: tables, objects, and what each function may touch."""

@@ -1,0 +1,1 @@
+"""Everything between a request and its handler: identity, limits, schema, permission, idempotency, the response."""

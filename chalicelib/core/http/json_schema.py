@@ -1,0 +1,185 @@
+"""Holding data to a JSON Schema (draft 2020-12), with an amount of work that grows no faster than the data does.
+
+jsonschema is imported with the first thing to check: every function imports app.py, and most check nothing.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.core.errors import InvalidRequestError
+from chalicelib.core.http.payload import MAX_NAME, Schema
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import ValidationError
+
+MAX_DETAILS = 10
+
+
+def check(schema: Schema, data: Mapping[str, Any]) -> None:
+    """Raises InvalidRequestError, naming the fields that do not fit the schema (MAX_DETAILS at most)."""
+    details = faults(schema, data)
+    if details:
+        raise InvalidRequestError(details=details)
+
+
+def faults(schema: Schema, data: Any) -> list[dict[str, str]]:
+    """The fields that do not fit the schema, with the rule that each breaks; never the value.
+
+    The search ends with the first MAX_DETAILS of them.
+    """
+    found: dict[tuple[str, str], list[str]] = {}
+    for fault in _validator(_Frozen(schema)).iter_errors(data):
+        for field, message in _explained(fault):
+            found.setdefault((field, message), [str(step) for step in fault.absolute_path])
+            if len(found) == MAX_DETAILS:
+                return _told(found)
+    return _told(found)
+
+
+def _told(found: Mapping[tuple[str, str], list[str]]) -> list[dict[str, str]]:
+    return [{"field": field, "message": message} for field, message in sorted(found, key=lambda each: found[each])]
+
+
+class _Frozen:
+    """A schema as a cache's key: schemas are constants of their modules, so the object itself is its identity."""
+
+    def __init__(self, schema: Schema) -> None:
+        self.schema = schema
+
+    def __hash__(self) -> int:
+        return id(self.schema)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Frozen) and other.schema is self.schema
+
+
+@functools.cache
+def _validator(frozen: _Frozen) -> Draft202012Validator:
+    strict = _strict()
+    strict.check_schema(dict(frozen.schema))
+    validator: Draft202012Validator = strict(dict(frozen.schema))
+    return validator
+
+
+# ------------------------------------------------------------------------------- the rules
+
+
+@functools.cache
+def _strict() -> Any:
+    """jsonschema's class of validators, with rules of our own where its rules do too much work.
+
+    Its own rules put all unknown names into one message, compare each item of a list with each other, and go
+    through lists and texts that are known to be too long.
+    """
+    from jsonschema import Draft202012Validator, validators
+
+    return validators.extend(
+        Draft202012Validator,
+        {
+            "required": _required,
+            "additionalProperties": _additional_properties,
+            "items": _items,
+            "uniqueItems": _unique_items,
+            "pattern": _pattern,
+        },
+    )
+
+
+def _fault() -> ValidationError:
+    """A fault that `_explained` puts into words: it knows the rule and the value from jsonschema."""
+    from jsonschema.exceptions import ValidationError
+
+    return ValidationError("does not fit")
+
+
+def _required(
+    validator: Draft202012Validator, names: list[str], instance: Any, schema: Schema
+) -> Iterator[ValidationError]:
+    if isinstance(instance, dict) and not all(name in instance for name in names):
+        yield _fault()
+
+
+def _additional_properties(
+    validator: Draft202012Validator, allowed: Any, instance: Any, schema: Schema
+) -> Iterator[ValidationError]:
+    """No schema of ours has `patternProperties`, which this rule would have to leave out."""
+    if not isinstance(instance, dict) or len(instance) > schema.get("maxProperties", math.inf):
+        return
+    unknown = (name for name in instance if name not in schema.get("properties", {}))
+    if allowed is not False:
+        for name in unknown:
+            yield from validator.descend(instance[name], allowed, path=name)
+    elif any(True for _ in unknown):
+        yield _fault()
+
+
+def _items(validator: Draft202012Validator, items: Any, instance: Any, schema: Schema) -> Iterator[ValidationError]:
+    if isinstance(instance, list) and len(instance) <= schema.get("maxItems", math.inf):
+        for place, item in enumerate(instance):
+            yield from validator.descend(item, items, path=place)
+
+
+def _unique_items(
+    validator: Draft202012Validator, wanted: bool, instance: Any, schema: Schema
+) -> Iterator[ValidationError]:
+    if not wanted or not isinstance(instance, list) or len(instance) > schema.get("maxItems", math.inf):
+        return
+    # As JSON they differ where JSON Schema's values differ: `parse` has made an integer of 1.0.
+    if len({json.dumps(item, sort_keys=True) for item in instance}) < len(instance):
+        yield _fault()
+
+
+def _pattern(validator: Draft202012Validator, pattern: str, instance: Any, schema: Schema) -> Iterator[ValidationError]:
+    """JSON Schema's `$` is the text's very end (ECMA-262); Python's would let a newline stand behind it."""
+    strict = pattern[:-1] + r"\Z" if pattern.endswith("$") and not pattern.endswith("\\$") else pattern
+    is_short = isinstance(instance, str) and len(instance) <= schema.get("maxLength", math.inf)
+    if is_short and not re.search(strict, instance):
+        yield _fault()
+
+
+# ------------------------------------------------------------------------------ the words
+
+# jsonschema's own sentences quote the value, which may be a password: ours name the rule alone.
+_WORDING = {
+    "type": "must be of type {0}",
+    "enum": "must be one of {0}",
+    "const": "must be {0}",
+    "minLength": "must have at least {0} characters",
+    "maxLength": "must have at most {0} characters",
+    "minimum": "must be at least {0}",
+    "maximum": "must be at most {0}",
+    "exclusiveMinimum": "must be more than {0}",
+    "minItems": "must have at least {0} items",
+    "maxItems": "must have at most {0} items",
+    "minProperties": "must name at least {0} fields",
+    "maxProperties": "must name at most {0} fields",
+    "uniqueItems": "must not hold anything twice",
+    "pattern": "does not have the expected form",
+}
+
+
+def _explained(fault: ValidationError) -> Iterator[tuple[str, str]]:
+    """Each field of a fault, with what is wrong with it."""
+    field = ".".join(str(step) for step in fault.absolute_path)
+    if fault.validator == "required":
+        yield from (
+            (_under(field, name), "is required") for name in fault.validator_value if name not in fault.instance
+        )
+    elif fault.validator == "additionalProperties":
+        known = fault.schema.get("properties", {})
+        yield from ((_under(field, name), "is not known here") for name in fault.instance if name not in known)
+    else:
+        rule = fault.validator_value
+        shown = ", ".join(map(str, rule)) if isinstance(rule, list) else rule
+        yield field[:MAX_NAME] or "body", _WORDING.get(str(fault.validator), "is not valid").format(shown)
+
+
+def _under(field: str, name: str) -> str:
+    return f"{field}.{name}"[:MAX_NAME] if field else name[:MAX_NAME]

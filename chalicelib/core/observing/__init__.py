@@ -1,0 +1,1 @@
+"""What is written down of each run: usage records, metrics, traces, alerts."""

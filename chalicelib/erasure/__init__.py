@@ -1,0 +1,5 @@
+"""The erasure of an account and of everything that it owns."""
+
+from chalicelib.erasure.service import erase
+
+__all__ = ["erase"]

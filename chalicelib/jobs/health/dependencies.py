@@ -1,0 +1,177 @@
+"""What Darkroom depends on, and how each is asked how it is doing."""
+
+import functools
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from chalicelib import actions, external, images
+from chalicelib.core import clients, config, ids
+from chalicelib.core.aws import grants
+from chalicelib.core.aws.grants import (
+    CognitoOperation,
+    DynamoDBOperation,
+    S3Operation,
+    SQSOperation,
+    StepFunctionsOperation,
+)
+from chalicelib.core.observing import metrics
+from chalicelib.images import Status
+from chalicelib.jobs import leases
+
+# What is no answer within so many seconds is none.
+SECONDS = 10.0
+_EXTERNAL_SECONDS = 5.0
+# A message that waits longer than this waits for nobody.
+_PATIENCE = timedelta(minutes=15)
+
+
+class State(StrEnum):
+    OK = "ok"
+    DEGRADED = "degraded"
+    DOWN = "down"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """How one dependency is doing; `detail` is for operators alone."""
+
+    name: str
+    state: State
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Dependency:
+    """`name` is what strangers may read. `trouble` says what is wrong, "" where nothing is, or raises where it is down.
+
+    What is `essential` takes the whole down with it; without the rest users are served, if less well.
+    """
+
+    name: str
+    trouble: Callable[[], str]
+    essential: bool = False
+
+
+# By the names that strangers may read: variable, and whether requests need it.
+TABLES = {
+    "users-table": ("USERS_TABLE", True),
+    "images-table": ("IMAGES_TABLE", True),
+    "actions-table": ("ACTIONS_TABLE", True),
+    "keys-table": ("API_KEYS_TABLE", True),
+    "limits-table": ("LIMITS_TABLE", True),
+    "idempotency-table": ("IDEMPOTENCY_TABLE", True),
+    "usage-table": ("USAGE_METRICS_DYNAMO_TABLE", False),
+    "daily-table": ("DAILY_TABLE", False),
+    "syncs-table": ("SYNCS_TABLE", False),
+    "records-table": ("RECORDS_TABLE", False),
+    "audit-inbox-table": ("AUDIT_INBOX_TABLE", False),
+    "audit-table": ("AUDIT_TABLE", False),
+}
+BUCKETS = {"input-bucket": "S3_INPUT_BUCKET", "output-bucket": "S3_OUTPUT_BUCKET"}
+
+NEEDS: grants.Grants = grants.merge(
+    {variable: [DynamoDBOperation.DESCRIBE_TABLE] for variable, _ in TABLES.values()},
+    {variable: [S3Operation.LIST_BUCKET] for variable in BUCKETS.values()},
+    leases.ASKING,
+    {
+        "IMAGES_TABLE": [DynamoDBOperation.QUERY_INDEX],
+        "ACTIONS_TABLE": [DynamoDBOperation.QUERY_INDEX],
+        "SQS_QUEUE_URL": [SQSOperation.GET_QUEUE_ATTRIBUTES],
+        "ACTIONS_QUEUE_URL": [SQSOperation.GET_QUEUE_ATTRIBUTES],
+        "CRITICAL_ERRORS_SQS_QUEUE_NAME": [SQSOperation.GET_QUEUE_URL, SQSOperation.GET_QUEUE_ATTRIBUTES],
+        "DEAD_LETTER_QUEUE_URLS": [SQSOperation.GET_QUEUE_ATTRIBUTES],
+        "COGNITO_USER_POOL_ID": [CognitoOperation.DESCRIBE_USER_POOL],
+        "STEP_FUNCTIONS_ARN": [StepFunctionsOperation.DESCRIBE_STATE_MACHINE],
+        "EXTERNAL_API_URL": [],
+        "ALLOW_PRIVATE_ADDRESSES": [],
+    },
+)
+
+
+def all_of(now: datetime) -> Iterator[Dependency]:
+    """Everything, as this stage has it."""
+    for name, (variable, essential) in TABLES.items():
+        yield Dependency(name, functools.partial(_table, variable), essential)
+    for name, variable in BUCKETS.items():
+        yield Dependency(name, functools.partial(_bucket, variable), essential=True)
+    yield Dependency("uploads-queue", functools.partial(_uploads, now), essential=True)
+    yield Dependency("actions-queue", functools.partial(_actions, now))
+    yield Dependency("errors-queue", _errors)
+    yield Dependency("dead-letters", _dead_letters)
+    yield Dependency("user-pool", _user_pool, essential=True)
+    yield Dependency("image-pipeline", _state_machine, essential=True)
+    yield Dependency("schedules", functools.partial(_schedules, now))
+    if config.get("EXTERNAL_API_URL"):
+        yield Dependency("external-api", _external_api)
+
+
+def _table(variable: str) -> str:
+    table = clients.client("dynamodb").describe_table(TableName=config.get(variable))["Table"]
+    return "" if table["TableStatus"] in ("ACTIVE", "UPDATING") else f"is {table['TableStatus']}"
+
+
+def _bucket(variable: str) -> str:
+    clients.client("s3").list_objects_v2(Bucket=config.get(variable), MaxKeys=1)
+    return ""
+
+
+def _uploads(now: datetime) -> str:
+    return _backlog(config.get("SQS_QUEUE_URL"), images.oldest_since(Status.UPLOADED), now)
+
+
+def _actions(now: datetime) -> str:
+    return _backlog(config.get("ACTIONS_QUEUE_URL"), actions.oldest_since(), now)
+
+
+def _backlog(queue_url: str, oldest: str | None, now: datetime) -> str:
+    """Messages wait, and what the oldest stands for has waited too long: SQS itself does not tell its messages' age."""
+    waiting = _messages(queue_url)
+    if not waiting or oldest is None or oldest > ids.timestamp(now - _PATIENCE):
+        return ""
+    return f"{waiting} messages wait, since {oldest}"
+
+
+def _errors() -> str:
+    # What cannot be told to operators is a fault of its own; how many errors there are is not.
+    url = clients.client("sqs").get_queue_url(QueueName=config.get("CRITICAL_ERRORS_SQS_QUEUE_NAME"))["QueueUrl"]
+    _messages(url)
+    return ""
+
+
+def _dead_letters() -> str:
+    counts = {url.rsplit("/", 1)[-1]: _messages(url) for url in config.words("DEAD_LETTER_QUEUE_URLS")}
+    return ", ".join(f"{name}: {number}" for name, number in counts.items() if number)
+
+
+def _messages(queue_url: str) -> int:
+    name = "ApproximateNumberOfMessages"
+    answer = clients.client("sqs").get_queue_attributes(QueueUrl=queue_url, AttributeNames=[name])
+    return int(answer["Attributes"][name])
+
+
+def _user_pool() -> str:
+    clients.client("cognito-idp").describe_user_pool(UserPoolId=config.get("COGNITO_USER_POOL_ID"))
+    return ""
+
+
+def _state_machine() -> str:
+    arn = config.get("STEP_FUNCTIONS_ARN")
+    status = clients.client("stepfunctions").describe_state_machine(stateMachineArn=arn).get("status", "ACTIVE")
+    return "" if status == "ACTIVE" else f"is {status}"
+
+
+def _schedules(now: datetime) -> str:
+    late = leases.overdue(now)
+    # For the alarm: CloudWatch looks back a week at most, and some schedules fire less often.
+    metrics.emit({"SchedulesOverdue": (len(late), metrics.COUNT)}, about={"late": [each.name for each in late]})
+    return ", ".join(f"{each.name} {each.why} (expected at {each.expected_at})" for each in late)
+
+
+def _external_api() -> str:
+    """Whether it answers at all: what it says to whom is the sync's business."""
+    url = config.get("EXTERNAL_API_URL")
+    answer = external.request("GET", url, deadline=time.monotonic() + _EXTERNAL_SECONDS, redirects=0, trusted=True)
+    return f"answers {answer.status}" if answer.status >= 500 else ""

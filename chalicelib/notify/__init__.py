@@ -1,0 +1,1 @@
+"""Messages that leave Darkroom: webhooks to users, notifications to operators, e-mail."""
