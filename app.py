@@ -335,7 +335,7 @@ def reprocess_image(user: Caller, data: Payload) -> Answer:
 @validated(images.GET_VARIANT, permission=signed_in, access=APIAccessType.FILE_UPLOAD)
 def get_variant(user: Caller, data: Payload, headers: Headers) -> Response:
     found = images.variant(user.id, data["imageId"], data["name"], headers.get("accept", ""))
-    return Response(status_code=302, body="", headers={"Location": images.link_to(found), "Vary": "Accept"})
+    return Response(status_code=302, body="", headers={"Location": found.url, "Vary": "Accept"})
 
 
 # ============================================================================ actions

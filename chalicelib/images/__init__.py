@@ -31,7 +31,7 @@ from chalicelib.images.reading import (
     listed,
     variant,
 )
-from chalicelib.images.record import EXTENSIONS, IMAGES, Image, Status, Variant, link_to
+from chalicelib.images.record import EXTENSIONS, IMAGES, Image, Status, Variant
 from chalicelib.images.stuck import give_up, lead_on, make_again, oldest_since, unfinished_since
 
 __all__ = [
@@ -65,7 +65,6 @@ __all__ = [
     "give_up",
     "is_left_over",
     "lead_on",
-    "link_to",
     "listed",
     "make_again",
     "next_execution",

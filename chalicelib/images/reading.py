@@ -5,9 +5,9 @@ from typing import Any
 
 from chalicelib.core import media, records
 from chalicelib.core.errors import NotFoundError
-from chalicelib.core.payload import CURSOR, TEXT, page_of, shape
+from chalicelib.core.payload import CURSOR, page_of, shape
 from chalicelib.core.table import Attr
-from chalicelib.images.record import IMAGES, Image, Status, Variant
+from chalicelib.images.record import IMAGES, STATUS, Image, Status, Variant
 
 MAX_PAGE = 100
 DEFAULT_PAGE = 20
@@ -17,47 +17,16 @@ _IMAGE_ID = {"type": "string", "pattern": r"^[A-Za-z0-9_]{1,64}$", "maxLength": 
 _VARIANT_NAME = {"type": "string", "pattern": r"^[A-Za-z0-9_-]{1,80}$", "maxLength": 80}
 GET = DELETE = REPROCESS = shape({"imageId": _IMAGE_ID})
 GET_VARIANT = shape({"imageId": _IMAGE_ID, "name": _VARIANT_NAME})
-_STATUS = {"enum": [str(status) for status in Status if status is not Status.DELETED]}
 LIST = shape(
     {},
     {
-        "status": _STATUS,
+        "status": STATUS,
         "limit": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE},
         "cursor": CURSOR,
     },
 )
-_TEXT_OR_NONE = {"type": ["string", "null"]}
-_VARIANT = shape(
-    {
-        "name": TEXT,
-        "size": TEXT,
-        "dimensions": TEXT,
-        "format": TEXT,
-        "s3Key": TEXT,
-        "fileSize": {"type": "integer"},
-        "watermarked": {"type": "boolean"},
-        "url": TEXT,
-    }
-)
-_SHOWN = shape(
-    {
-        "imageId": TEXT,
-        "fileName": TEXT,
-        "fileType": TEXT,
-        "fileSize": {"type": ["integer", "null"]},
-        "status": _STATUS,
-        "reason": {"anyOf": [{"type": "null"}, shape({"code": TEXT, "message": TEXT})]},
-        "metadata": {"type": "object"},
-        "placeholder": _TEXT_OR_NONE,
-        "createdAt": TEXT,
-        "uploadedAt": _TEXT_OR_NONE,
-        "processedAt": _TEXT_OR_NONE,
-        "lastActionAt": _TEXT_OR_NONE,
-        "variants": {"type": "array", "items": _VARIANT},
-    }
-)
-ONE = shape({"image": _SHOWN})
-PAGE = page_of(_SHOWN)
+ONE = shape({"image": Image.schema()})
+PAGE = page_of(Image.schema())
 
 
 class ImageNotFoundError(NotFoundError):
