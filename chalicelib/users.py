@@ -4,14 +4,15 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Self
+from typing import Annotated, Any
 
 from chalicelib.core import limits, log, records
 from chalicelib.core.errors import ConflictError, NotFoundError
 from chalicelib.core.operations import Caller, refusal_of
-from chalicelib.core.payload import CURSOR, TEXT, page_of, shape
+from chalicelib.core.payload import CURSOR, page_of, shape
 from chalicelib.core.spending import Spent
 from chalicelib.core.table import Attr, ConditionFailedError, Table, transact
+from chalicelib.core.table_records import LATER, SHOWN, Exported, Record, Shown, Stored
 from chalicelib.mailing import EMAIL
 from chalicelib.permissions import is_admin
 
@@ -46,29 +47,18 @@ CHANGE_RIGHTS = {
     ),
     "minProperties": 2,
 }
-_SEEN = shape(
-    {
-        "userId": TEXT,
-        "email": TEXT,
-        "name": TEXT,
-        "role": TEXT,
-        "isActive": _FLAG,
-        "canExportData": _FLAG,
-        "limits": {"type": "object"},
-        "createdAt": TEXT,
-        "lastActionAt": {"type": ["string", "null"]},
-    }
-)
-ONE = shape({"user": _SEEN})
-PAGE = page_of(_SEEN)
 
 
 class UserNotFoundError(NotFoundError):
     code, message = "USER_NOT_FOUND", "There is no such user."
 
 
-@dataclass(frozen=True)
-class User:
+ADMIN = Shown("admin")
+_LIMITS = Stored(read=limits.read)
+
+
+@dataclass(frozen=True, kw_only=True)
+class User(Record):
     """One person's row. Times are ISO 8601 UTC; `tokens_valid_from` is in epoch seconds, as tokens' `iat` is.
 
     `limits` holds the user's own numbers of requests, dollars and bytes; what it does not name is the stage's.
@@ -76,59 +66,24 @@ class User:
     take. `webhook_error` is why the webhook did not take the last notification: `{at, message, status}`.
     """
 
-    id: str
-    email: str
-    name: str = ""
-    role: str = Role.USER
-    is_active: bool = True
-    can_export_data: bool = False
-    limits: Mapping[str, float] = field(default_factory=dict)
-    spent: Spent = field(default_factory=dict)
-    stored_bytes: int = 0
-    preferences: Mapping[str, Any] = field(default_factory=dict)
+    id: Annotated[str, Stored("userId"), SHOWN, ADMIN, Exported("User")]
+    email: Annotated[str, SHOWN, ADMIN, Exported("E-mail")]
+    name: Annotated[str, SHOWN, ADMIN, Exported("Name")] = ""
+    role: Annotated[str, SHOWN, ADMIN, Exported("Role")] = Role.USER.value
+    is_active: Annotated[bool, ADMIN]
+    can_export_data: Annotated[bool, SHOWN, ADMIN, Exported("May export")] = False
+    preferences: Annotated[Mapping[str, Any], SHOWN, Exported("Preferences")] = field(default_factory=dict)
+    limits: Annotated[Mapping[str, float], _LIMITS, ADMIN, Exported("Limits")] = field(default_factory=dict)
+    spent: Annotated[Spent, LATER] = field(default_factory=dict)
+    stored_bytes: Annotated[int, LATER] = 0
     webhook_secret: str | None = None
     webhook_error: Mapping[str, Any] | None = None
     tokens_valid_from: int = 0
-    created_at: str = ""
-    last_action_at: str | None = None
-
-    @classmethod
-    def from_item(cls, item: Mapping[str, Any]) -> Self:
-        return cls(
-            id=item["userId"],
-            email=item["email"],
-            name=item.get("name", ""),
-            role=item["role"],
-            is_active=item["isActive"] is True,
-            can_export_data=item.get("canExportData") is True,
-            limits=limits.read(item.get("limits")),
-            spent=item.get("spent", {}),
-            stored_bytes=int(item.get("storedBytes", 0)),
-            preferences=item.get("preferences", {}),
-            webhook_secret=item.get("webhookSecret"),
-            webhook_error=item.get("webhookError"),
-            tokens_valid_from=int(item.get("tokensValidFrom", 0)),
-            created_at=item["createdAt"],
-            last_action_at=item.get("lastActionAt"),
-        )
-
-    def to_item(self) -> dict[str, Any]:
-        return {
-            "userId": self.id,
-            "email": self.email,
-            "name": self.name,
-            "role": str(self.role),
-            "isActive": self.is_active,
-            "canExportData": self.can_export_data,
-            "limits": self.limits,
-            "preferences": self.preferences,
-            "webhookSecret": self.webhook_secret,
-            "tokensValidFrom": self.tokens_valid_from,
-            "createdAt": self.created_at,
-        }
+    created_at: Annotated[str, SHOWN, ADMIN, Exported("Created", "time")]
+    last_action_at: Annotated[str | None, SHOWN, ADMIN, Exported("Last action", "time")] = None
 
     def as_caller(self) -> Caller:
-        """The user as whoever calls with a proof of being them."""
+        """The user as an authenticated caller."""
         return Caller(
             id=self.id,
             email=self.email,
@@ -142,20 +97,11 @@ class User:
         )
 
     def profile(self) -> dict[str, Any]:
-        """What its owner sees. The webhook's secret is theirs: it proves our deliveries to them."""
-        seen = {
-            "userId": self.id,
-            "email": self.email,
-            "name": self.name,
-            "role": self.role,
-            "canExportData": self.can_export_data,
-            "preferences": self.preferences,
-            "createdAt": self.created_at,
-            "lastActionAt": self.last_action_at,
-        }
+        """The user as they see themselves. They need the webhook's secret to verify our deliveries."""
         if self.webhook_secret is None:
-            return seen
-        return {**seen, "webhookSecret": self.webhook_secret, "webhook": {"lastError": self._last_error()}}
+            return self.shown()
+        webhook = {"lastError": self._last_error()}
+        return {**self.shown(), "webhookSecret": self.webhook_secret, "webhook": webhook}
 
     def _last_error(self) -> dict[str, Any] | None:
         if self.webhook_error is None:
@@ -163,19 +109,9 @@ class User:
         status = self.webhook_error.get("status")
         return {**self.webhook_error, "status": None if status is None else int(status)}
 
-    def seen(self) -> dict[str, Any]:
-        """The user as an administrator sees them."""
-        return {
-            "userId": self.id,
-            "email": self.email,
-            "name": self.name,
-            "role": self.role,
-            "isActive": self.is_active,
-            "canExportData": self.can_export_data,
-            "limits": self.limits,
-            "createdAt": self.created_at,
-            "lastActionAt": self.last_action_at,
-        }
+
+ONE = shape({"user": User.schema("admin")})
+PAGE = page_of(User.schema("admin"))
 
 
 def find(user_id: str) -> User | None:
@@ -193,7 +129,7 @@ def ensure(user_id: str, email: str, name: str) -> User:
     found = find(user_id)
     if found is not None:
         return found
-    user = User(id=user_id, email=email, name=name, created_at=records.now())
+    user = User(id=user_id, email=email, name=name, is_active=True, created_at=records.now())
     try:
         USERS.create(user.to_item())
     except ConditionFailedError:
@@ -229,7 +165,7 @@ def listed(data: Mapping[str, Any]) -> dict[str, Any]:
     # The indexes hold no moments that change with what users do; the rows do.
     rows = {row["userId"]: row for row in USERS.get_many(USERS.key(item["userId"]) for item in page.items)}
     return {
-        "items": [User.from_item(rows[item["userId"]]).seen() for item in page.items if item["userId"] in rows],
+        "items": [User.from_item(rows[item["userId"]]).shown("admin") for item in page.items if item["userId"] in rows],
         "nextCursor": None if page.next_after is None else records.to_cursor(page.next_after),
     }
 
@@ -259,7 +195,7 @@ def change_rights(by: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     if changed is None:
         raise UserNotFoundError
     log.info("USER_RIGHTS_CHANGED", userId=user_id, changedBy=by.id, **change)
-    return {"user": changed.seen()}
+    return {"user": changed.shown("admin")}
 
 
 def acted(user_id: str, moment: str) -> dict[str, Any]:

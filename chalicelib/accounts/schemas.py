@@ -2,6 +2,7 @@
 
 from chalicelib.core.payload import TEXT, shape
 from chalicelib.mailing import EMAIL
+from chalicelib.users import User
 
 # Cognito takes passwords of up to 256 characters (AWS::Cognito::UserPool PasswordPolicy).
 _PASSWORD = {"type": "string", "minLength": 1, "maxLength": 256}
@@ -54,32 +55,6 @@ TOKENS_OR_CHALLENGE = {
 CALLER = shape(
     {"user": shape({"userId": TEXT, "email": TEXT, "name": TEXT, "role": TEXT}), "claims": {"type": "object"}}
 )
-PROFILE = shape(
-    {
-        "profile": shape(
-            {
-                "userId": TEXT,
-                "email": TEXT,
-                "name": TEXT,
-                "role": TEXT,
-                "canExportData": {"type": "boolean"},
-                "preferences": {"type": "object"},
-                "createdAt": TEXT,
-                "lastActionAt": {"type": ["string", "null"]},
-            },
-            {
-                "webhookSecret": TEXT,
-                "webhook": shape(
-                    {
-                        "lastError": {
-                            "anyOf": [
-                                {"type": "null"},
-                                shape({"at": TEXT, "message": TEXT, "status": {"type": ["integer", "null"]}}),
-                            ]
-                        }
-                    }
-                ),
-            },
-        )
-    }
-)
+_WEBHOOK_ERROR = shape({"at": TEXT, "message": TEXT, "status": {"type": ["integer", "null"]}})
+_WEBHOOK = shape({"lastError": {"anyOf": [{"type": "null"}, _WEBHOOK_ERROR]}})
+PROFILE = shape({"profile": shape(User.schema()["properties"], {"webhookSecret": TEXT, "webhook": _WEBHOOK})})

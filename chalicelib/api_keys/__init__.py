@@ -7,7 +7,7 @@ reaches all of them, in one transaction and with the next request.
 
 from chalicelib.api_keys.caller import authenticate
 from chalicelib.api_keys.owner import create, erase_all, listed, revoke
-from chalicelib.api_keys.record import MAX_KEYS, ApiKey
+from chalicelib.api_keys.record import MAX_KEYS, ApiKey, current_keys
 from chalicelib.api_keys.rotation import MAX_SECRETS, REPEAT, rotate
 from chalicelib.api_keys.schemas import CREATE, ISSUED, ONE, PAGE, ROTATE
 from chalicelib.api_keys.secret import PREFIX
@@ -25,6 +25,7 @@ __all__ = [
     "ApiKey",
     "authenticate",
     "create",
+    "current_keys",
     "erase_all",
     "listed",
     "revoke",
