@@ -28,10 +28,10 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 class Stored:
     """How an attribute is stored, where the field's name and type do not say it.
 
-    `later`: a new row lacks the attribute, a later write sets it.
+    `later`: a new row lacks the attribute, a later write sets it. `name` None: the field is not stored.
     """
 
-    name: str = ""
+    name: str | None = ""
     read: Conversion | None = None
     later: bool = False
 
@@ -58,7 +58,7 @@ class Exported:
     name: str = ""
 
 
-SHOWN, EXPORTED, LATER = Shown(), Exported(), Stored(later=True)
+SHOWN, EXPORTED, LATER, UNSTORED = Shown(), Exported(), Stored(later=True), Stored(name=None)
 
 
 def _reason(stored: str) -> dict[str, str]:
@@ -162,7 +162,8 @@ class _Plan:
 
     def __init__(self, cls: type[Record]) -> None:
         hints = get_type_hints(cls, include_extras=True)
-        stored = [_attribute(field, hints[field.name]) for field in dataclasses.fields(cls)]
+        attributes = [_attribute(field, hints[field.name]) for field in dataclasses.fields(cls)]
+        stored = [each for each in attributes if UNSTORED not in each.marks]
         self.read: list[_Step] = [(each.field, each.name, each.form.read) for each in stored]
         self.written = [(each.field, each.name, each.form.write, each.missing) for each in stored]
         self.shown: dict[str, list[_Step]] = {}

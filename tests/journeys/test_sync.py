@@ -560,7 +560,7 @@ def test_a_late_holder_cannot_write(partner: Partner, clock: Driven) -> None:
     # A page that was under way when the other took over is not finished.
     assert before <= active() < ids(*range(4 * PAGE))
     assert last_run()["status"] == "failed"
-    assert runs.unfinished(runs.Kind.COMPREHENSIVE) is None, "not even its progress"
+    assert runs.find_unfinished(runs.Kind.COMPREHENSIVE) is None, "not even its progress"
 
 
 def test_what_was_killed_is_ended_by_the_next_run(partner: Partner, clock: Driven) -> None:

@@ -1,4 +1,4 @@
-"""What a sync takes for a customer, what it remembers of a walk, and how much memory a hundred thousand take."""
+"""What a sync takes for a customer, what it remembers of a crawl, and how much memory a hundred thousand take."""
 
 import json
 import math
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from chalicelib.sync import customer, seen
 from chalicelib.sync.customer import Customer, Rejected
 from chalicelib.sync.deadline import RESERVED_SECONDS, SECONDS, Deadline
-from chalicelib.sync.seen import Seen
+from chalicelib.sync.seen import BloomFilter
 
 ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -71,20 +71,20 @@ def test_a_record_nested_too_deep_is_rejected() -> None:
 
 @given(st.lists(st.text(max_size=20), max_size=50), st.lists(st.text(max_size=20), max_size=50))
 def test_what_was_seen_is_never_forgotten_not_even_when_stored(ids: list[str], others: list[str]) -> None:
-    walk = Seen()
-    assert [walk.add(each) for each in dict.fromkeys(ids)] == [True] * len(set(ids))
-    stored = Seen.stored(walk.salt, walk.bits())
+    crawl = BloomFilter()
+    assert [crawl.add(each) for each in dict.fromkeys(ids)] == [True] * len(set(ids))
+    stored = BloomFilter(crawl.salt, crawl.bits())
     assert all(each in stored for each in ids)
     assert not any(stored.add(each) for each in ids)
     assert not any(each in stored for each in others if each not in ids)
 
 
-def test_few_of_many_are_taken_for_others_and_in_another_walk_not_the_same() -> None:
-    walks = [Seen(bytes([number])) for number in range(2)]
-    for walk in walks:
+def test_few_of_many_are_taken_for_others_and_in_another_crawl_not_the_same() -> None:
+    crawls = [BloomFilter(bytes([number])) for number in range(2)]
+    for crawl in crawls:
         for number in range(200_000):
-            walk.add(f"customer-{number}")
-    confused = [{number for number in range(200_000, 250_000) if f"customer-{number}" in walk} for walk in walks]
+            crawl.add(f"customer-{number}")
+    confused = [{number for number in range(200_000, 250_000) if f"customer-{number}" in crawl} for crawl in crawls]
     # As the theory has it: (1 - e^(-kn/m))^k, with a margin for chance.
     share = (1 - math.exp(-8 * 200_000 / (seen.BYTES * 8))) ** 8
     assert all(len(each) < 50_000 * share * 1.6 + 5 for each in confused)
