@@ -11,13 +11,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Annotated, Any, Self
 
 from chalicelib.core import alerts, aws, log, records
 from chalicelib.core.errors import InvalidRequestError
 from chalicelib.core.grants import DynamoDBOperation, required_env_vars
-from chalicelib.core.payload import CURSOR, DATE, TEXT, page_of, shape
+from chalicelib.core.payload import CURSOR, DATE, page_of, shape
 from chalicelib.core.table import ConditionFailedError, Table, transact
+from chalicelib.core.table_records import SHOWN, Record, Shown, Stored
 from chalicelib.core.tracking import Execution
 
 INBOX = Table("AUDIT_INBOX_TABLE", "id")
@@ -45,25 +46,29 @@ LIST = shape(
         "cursor": CURSOR,
     },
 )
-_NAME_OR_NONE = {"type": ["string", "null"]}
-_HASH = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
-PAGE = page_of(
-    shape(
-        {
-            "sequence": {"type": "integer"},
-            "timestamp": TEXT,
-            "userId": _NAME_OR_NONE,
-            "keyId": _NAME_OR_NONE,
-            "operation": TEXT,
-            "target": {"type": "object", "additionalProperties": {"type": ["string", "boolean"]}},
-            "outcome": TEXT,
-            "source": TEXT,
-            "requestId": TEXT,
-            "previous": _HASH,
-            "hash": _HASH,
-        }
-    )
-)
+_TARGET = {"type": "object", "additionalProperties": {"type": ["string", "boolean"]}}
+_HASH = Shown(schema={"type": "string", "pattern": "^[0-9a-f]{64}$"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry(Record):
+    """What one caller did, or was refused. `sequence`, `previous` and `hash` are those of its place in the chain."""
+
+    id: str
+    sequence: Annotated[int | None, Shown(schema={"type": "integer"})] = None
+    user_id: Annotated[str | None, SHOWN] = None
+    key_id: Annotated[str | None, SHOWN] = None
+    timestamp: Annotated[str, SHOWN]
+    operation: Annotated[str, SHOWN]
+    target: Annotated[Mapping[str, Any], Shown(schema=_TARGET)]
+    outcome: Annotated[str, SHOWN] = "ok"
+    source: Annotated[str, SHOWN]
+    request_id: Annotated[str, SHOWN] = ""
+    previous: Annotated[str | None, _HASH] = None
+    hash: Annotated[str | None, _HASH] = None
+
+
+PAGE = page_of(Entry.schema())
 
 # What of a payload or an answer names the thing that was done something to, or says what was done.
 _IDS = (
@@ -95,7 +100,7 @@ def note(execution: Execution, source: str, request_id: str) -> None:
     """Hands in what was done, or refused. Never raises: what cannot be noted is logged and told to the operators."""
     entry: dict[str, Any] = {}
     try:
-        entry = _entry(execution, source, request_id)
+        entry = _entry(execution, source, request_id).to_item()
         INBOX.put(entry)
     except Exception as error:
         # The line in the log holds the entry, so that it is not lost.
@@ -108,33 +113,22 @@ def noting(operation: str, target: Mapping[str, Any], source: str, moment: str) 
 
     `source` is the ARN of the operator's identity, `moment` ISO 8601 in UTC.
     """
-    return INBOX.creating(
-        {
-            "id": records.new_id("aud"),
-            "timestamp": moment,
-            "userId": None,
-            "keyId": None,
-            "operation": operation,
-            "target": dict(target),
-            "outcome": "ok",
-            "source": source,
-            "requestId": "",
-        }
+    entry = Entry(id=records.new_id("aud"), timestamp=moment, operation=operation, target=dict(target), source=source)
+    return INBOX.creating(entry.to_item())
+
+
+def _entry(execution: Execution, source: str, request_id: str) -> Entry:
+    return Entry(
+        id=records.new_id("aud"),
+        timestamp=records.timestamp(execution.started_at),
+        user_id=execution.actor,
+        key_id=execution.api_key_id,
+        operation=execution.operation,
+        target=_target(execution),
+        outcome=execution.outcome,
+        source=source,
+        request_id=request_id,
     )
-
-
-def _entry(execution: Execution, source: str, request_id: str) -> dict[str, Any]:
-    return {
-        "id": records.new_id("aud"),
-        "timestamp": records.timestamp(execution.started_at),
-        "userId": execution.actor,
-        "keyId": execution.api_key_id,
-        "operation": execution.operation,
-        "target": _target(execution),
-        "outcome": execution.outcome,
-        "source": source,
-        "requestId": request_id,
-    }
 
 
 def _target(execution: Execution) -> dict[str, Any]:
@@ -181,22 +175,19 @@ def _is_id(value: Any) -> bool:
 
 
 @dataclass(frozen=True)
-class Head:
+class Head(Record):
     """Where the chain ends: the last entry's number, hash and day. `since` is the day of the first."""
 
     number: int
     hash: str
-    day: str
+    day: Annotated[str, Stored("lastDay")]
     since: str
 
     @classmethod
-    def read(cls) -> "Head | None":
+    def read(cls) -> Self | None:
         """The head, or None where no entry was ever appended."""
         item = TRAIL.get(HEAD["day"], HEAD["sequence"])
-        return None if item is None else cls(int(item["number"]), item["hash"], item["lastDay"], item["since"])
-
-    def to_item(self) -> dict[str, Any]:
-        return {"number": self.number, "hash": self.hash, "lastDay": self.day, "since": self.since}
+        return None if item is None else cls.from_item(item)
 
 
 def append(event: Mapping[str, Any]) -> None:
@@ -298,7 +289,7 @@ def listed(data: Mapping[str, Any]) -> dict[str, Any]:
         page = TRAIL.page(day, limit=limit, after=after)
         items, next_after = page.items, page.next_after
     return {
-        "items": [_shown(item) for item in items],
+        "items": [Entry.from_item(item).shown() for item in items],
         "nextCursor": None if next_after is None else records.to_cursor(next_after),
     }
 
@@ -316,16 +307,6 @@ def _of_user(user_id: str, day: str, limit: int, after: str | None) -> tuple[lis
         if after is None:
             break
     return found, after
-
-
-def _shown(item: Mapping[str, Any]) -> dict[str, Any]:
-    names = ("timestamp", "operation", "target", "outcome", "source", "requestId", "previous", "hash")
-    return {
-        "sequence": int(item["sequence"]),
-        "userId": item.get("userId"),
-        "keyId": item.get("keyId"),
-        **{name: item[name] for name in names},
-    }
 
 
 def _day(data: Mapping[str, Any]) -> str:
