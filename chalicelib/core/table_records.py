@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import NoneType, UnionType
-from typing import Annotated, Any, NamedTuple, Self, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, NamedTuple, Self, TypeVar, Union, get_args, get_origin
 
 from chalicelib.core.payload import TEXT, Schema, shape
 
@@ -145,7 +145,7 @@ class _Form(NamedTuple):
 
 
 class _Attribute(NamedTuple):
-    """One field, or one property that is `derived`; `missing` is what stands for an attribute that is not stored."""
+    """A field, or a property that is `derived`. A new row lacks the attribute where its value is `missing`."""
 
     field: str
     name: str
@@ -161,9 +161,7 @@ class _Plan:
     """What follows from a record's fields: the field, the attribute and the conversion of each step."""
 
     def __init__(self, cls: type[Record]) -> None:
-        hints = get_type_hints(cls, include_extras=True)
-        attributes = [_attribute(field, hints[field.name]) for field in dataclasses.fields(cls)]
-        stored = [each for each in attributes if UNSTORED not in each.marks]
+        stored = [_attribute(field) for field in dataclasses.fields(cls) if UNSTORED not in _marks(field)]
         self.read: list[_Step] = [(each.field, each.name, each.form.read) for each in stored]
         self.written = [(each.field, each.name, each.form.write, each.missing) for each in stored]
         self.shown: dict[str, list[_Step]] = {}
@@ -184,23 +182,20 @@ _plans: dict[type[Record], _Plan] = {}
 
 
 def _plan(cls: type[Record]) -> _Plan:
-    plan = _plans.get(cls)
-    if plan is None:
-        plan = _plans[cls] = _Plan(cls)
-    return plan
+    return _plans.get(cls) or _plans.setdefault(cls, _Plan(cls))
 
 
-def _attribute(field: "dataclasses.Field[Any]", hint: Any) -> _Attribute:
-    form, marks = _form(hint), getattr(hint, "__metadata__", ())
+def _marks(field: "dataclasses.Field[Any]") -> tuple[Any, ...]:
+    return getattr(field.type, "__metadata__", ())
+
+
+def _attribute(field: "dataclasses.Field[Any]") -> _Attribute:
+    form, marks = _form(field.type), _marks(field)
     stored = next((mark for mark in marks if isinstance(mark, Stored)), Stored())
+    form = form._replace(read=stored.read or form.read)
     default = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
-    return _Attribute(
-        field.name,
-        stored.name or _camel_case(field.name),
-        form._replace(read=stored.read or form.read),
-        marks,
-        default if stored.later else None,
-    )
+    missing = default if stored.later else None
+    return _Attribute(field.name, stored.name or _camel_case(field.name), form, marks, missing)
 
 
 def _with_derived(cls: type[Record], stored: list[_Attribute]) -> list[_Attribute]:
@@ -221,13 +216,12 @@ def _camel_case(name: str) -> str:
 _FORMS = {
     str: _Form(TEXT),
     int: _Form({"type": "integer"}, int),
-    float: _Form({"type": "number"}, float),
     bool: _Form({"type": "boolean"}, lambda value: value is True),
 }
 
 
 def _form(hint: Any) -> _Form:
-    """How values of a type are treated; a mapping, and what is not known, is an object that stays as it is."""
+    """How values of a type are treated. A mapping, and what is not known, is an object that stays as it is."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Annotated:
         return _form(arguments[0])
@@ -236,10 +230,8 @@ def _form(hint: Any) -> _Form:
         return form._replace(schema={**form.schema, "type": [form.schema.get("type"), "null"]})
     if origin in (tuple, frozenset):
         schema, read, *others = _form(arguments[0])
-        in_order = list if origin is tuple else sorted
-        return _Form(
-            {"type": "array", "items": schema}, _of_each(origin, read), *(_of_each(in_order, c) for c in others)
-        )
+        make = list if origin is tuple else sorted
+        return _Form({"type": "array", "items": schema}, _of_each(origin, read), *(_of_each(make, c) for c in others))
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         return _Form({"enum": [str(each) for each in hint]}, hint, str)
     if isinstance(hint, type) and issubclass(hint, Record):
