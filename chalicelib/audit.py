@@ -16,8 +16,8 @@ from typing import Annotated, Any, Self
 from chalicelib.core import alerts, aws, log, records
 from chalicelib.core.errors import InvalidRequestError
 from chalicelib.core.grants import DynamoDBOperation, required_env_vars
-from chalicelib.core.payload import CURSOR, DATE, page_of, shape
-from chalicelib.core.table import ConditionFailedError, Table, transact
+from chalicelib.core.payload import DATE, list_of, page_of
+from chalicelib.core.table import ConditionFailedError, Page, Table, transact
 from chalicelib.core.table_records import SHOWN, Record, Shown, Stored
 from chalicelib.core.tracking import Execution
 
@@ -37,15 +37,7 @@ _READS = 4
 _TRIES = 10
 
 _NAME = {"type": "string", "minLength": 1, "maxLength": 100}
-LIST = shape(
-    {},
-    {
-        "day": DATE,
-        "userId": _NAME,
-        "limit": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE},
-        "cursor": CURSOR,
-    },
-)
+LIST = list_of(MAX_PAGE, day=DATE, userId=_NAME)
 _TARGET = {"type": "object", "additionalProperties": {"type": ["string", "boolean"]}}
 _HASH = Shown(schema={"type": "string", "pattern": "^[0-9a-f]{64}$"})
 
@@ -284,17 +276,13 @@ def listed(data: Mapping[str, Any]) -> dict[str, Any]:
     """
     day, limit, after = _day(data), data.get("limit", DEFAULT_PAGE), _after(data)
     if "userId" in data:
-        items, next_after = _of_user(data["userId"], day, limit, after)
+        page = _page_of_user(data["userId"], day, limit, after)
     else:
         page = TRAIL.page(day, limit=limit, after=after)
-        items, next_after = page.items, page.next_after
-    return {
-        "items": [Entry.from_item(item).shown() for item in items],
-        "nextCursor": None if next_after is None else records.to_cursor(next_after),
-    }
+    return page.answer(Entry.show_item)
 
 
-def _of_user(user_id: str, day: str, limit: int, after: str | None) -> tuple[list[dict[str, Any]], str | None]:
+def _page_of_user(user_id: str, day: str, limit: int, after: str | None) -> Page:
     found: list[dict[str, Any]] = []
     for _ in range(_READS):
         page = TRAIL.page(day, limit=_READ_AT_ONCE, after=after)
@@ -302,11 +290,11 @@ def _of_user(user_id: str, day: str, limit: int, after: str | None) -> tuple[lis
             if item.get("userId") == user_id:
                 found.append(item)
             if len(found) == limit:
-                return found, item["sequence"]
+                return Page(found, item["sequence"])
         after = page.next_after
         if after is None:
             break
-    return found, after
+    return Page(found, after)
 
 
 def _day(data: Mapping[str, Any]) -> str:

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 from chalicelib.core import limits, log, records
 from chalicelib.core.errors import ConflictError, NotFoundError
 from chalicelib.core.operations import Caller, refusal_of
-from chalicelib.core.payload import CURSOR, page_of, shape
+from chalicelib.core.payload import list_of, page_of, shape
 from chalicelib.core.spending import Spent
-from chalicelib.core.table import Attr, ConditionFailedError, Table, transact
+from chalicelib.core.table import Attr, ConditionFailedError, Page, Table, transact
 from chalicelib.core.table_records import LATER, SHOWN, Exported, Record, Shown, Stored
 from chalicelib.mailing import EMAIL
 from chalicelib.permissions import is_admin
@@ -31,15 +31,7 @@ class Role(StrEnum):
 
 _ROLE = {"enum": [str(role) for role in Role]}
 _FLAG = {"type": "boolean"}
-LIST = shape(
-    {},
-    {
-        "role": _ROLE,
-        "email": EMAIL,
-        "limit": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE},
-        "cursor": CURSOR,
-    },
-)
+LIST = list_of(MAX_PAGE, role=_ROLE, email=EMAIL)
 CHANGE_RIGHTS = {
     **shape(
         {"userId": {"type": "string", "minLength": 1, "maxLength": 100}},
@@ -164,10 +156,8 @@ def listed(data: Mapping[str, Any]) -> dict[str, Any]:
         page = BY_ROLE.page(data.get("role", Role.USER), limit=limit, after=after)
     # The indexes hold no moments that change with what users do; the rows do.
     rows = {row["userId"]: row for row in USERS.get_many(USERS.key(item["userId"]) for item in page.items)}
-    return {
-        "items": [User.from_item(rows[item["userId"]]).shown("admin") for item in page.items if item["userId"] in rows],
-        "nextCursor": None if page.next_after is None else records.to_cursor(page.next_after),
-    }
+    items = [rows[item["userId"]] for item in page.items if item["userId"] in rows]
+    return Page(items, page.next_after).answer(lambda row: User.from_item(row).shown("admin"))
 
 
 def change_rights(by: Caller, data: Mapping[str, Any]) -> dict[str, Any]:

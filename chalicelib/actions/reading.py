@@ -9,7 +9,7 @@ from chalicelib.actions.record import ACTIONS, BY_ACTION, Action, ActionType, St
 from chalicelib.core import config, objects, records
 from chalicelib.core.errors import NotFoundError
 from chalicelib.core.operations import APIAccessType, Caller
-from chalicelib.core.payload import CURSOR, shape
+from chalicelib.core.payload import list_of, shape
 from chalicelib.core.table import Attr, Page
 
 MAX_PAGE = 100
@@ -17,14 +17,7 @@ DEFAULT_PAGE = 20
 
 ACTION_ID = {"type": "string", "pattern": "^act_[0-9a-z]{26}$", "maxLength": 30}
 GET = shape({"actionId": ACTION_ID})
-LIST = shape(
-    {},
-    {
-        "status": {"enum": [str(status) for status in Status]},
-        "limit": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE},
-        "cursor": CURSOR,
-    },
-)
+LIST = list_of(MAX_PAGE, status={"enum": [str(status) for status in Status]})
 
 
 class ActionNotFoundError(NotFoundError):
@@ -82,10 +75,7 @@ def listed(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     keep = functools.reduce(operator.and_, filters) if filters else None
     after = records.start_of_page(data, str(ACTION_ID["pattern"]))
     page = ACTIONS.page(user.id, limit=data.get("limit", DEFAULT_PAGE), after=after, keep=keep)
-    return {
-        "items": [Action.from_item(item).shown() for item in page.items],
-        "nextCursor": None if page.next_after is None else records.to_cursor(page.next_after),
-    }
+    return page.answer(Action.show_item)
 
 
 def all_of(user_id: str) -> Iterator[Action]:

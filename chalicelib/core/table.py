@@ -3,7 +3,7 @@
 import contextlib
 import random
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +42,11 @@ class Page:
 
     items: list[Item]
     next_after: str | None
+
+    def answer(self, show: Callable[[Item], Item]) -> Item:
+        """The page as the answer of a list, each item as `show` gives it."""
+        cursor = None if self.next_after is None else records.to_cursor(self.next_after)
+        return {"items": [show(item) for item in self.items], "nextCursor": cursor}
 
 
 @dataclass(frozen=True)

@@ -119,6 +119,11 @@ class Record:
         return values
 
     @classmethod
+    def show_item(cls, item: Mapping[str, Any]) -> dict[str, Any]:
+        """The row as its owner sees it."""
+        return cls.from_item(item).shown()
+
+    @classmethod
     def schema(cls, view: str = OWNER) -> dict[str, Any]:
         """The JSON Schema of what `shown` gives."""
         return shape(_plan(cls).schemas.get(view, {}))

@@ -5,7 +5,7 @@ from typing import Any
 
 from chalicelib.core import media, records
 from chalicelib.core.errors import NotFoundError
-from chalicelib.core.payload import CURSOR, page_of, shape
+from chalicelib.core.payload import list_of, page_of, shape
 from chalicelib.core.table import Attr
 from chalicelib.images.record import IMAGES, STATUS, Image, Status, Variant
 
@@ -17,14 +17,7 @@ _IMAGE_ID = {"type": "string", "pattern": r"^[A-Za-z0-9_]{1,64}$", "maxLength": 
 _VARIANT_NAME = {"type": "string", "pattern": r"^[A-Za-z0-9_-]{1,80}$", "maxLength": 80}
 GET = DELETE = REPROCESS = shape({"imageId": _IMAGE_ID})
 GET_VARIANT = shape({"imageId": _IMAGE_ID, "name": _VARIANT_NAME})
-LIST = shape(
-    {},
-    {
-        "status": STATUS,
-        "limit": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE},
-        "cursor": CURSOR,
-    },
-)
+LIST = list_of(MAX_PAGE, status=STATUS)
 ONE = shape({"image": Image.schema()})
 PAGE = page_of(Image.schema())
 
@@ -59,10 +52,7 @@ def listed(user_id: str, data: Mapping[str, Any]) -> dict[str, Any]:
     keep = Attr("status").eq(data["status"]) if "status" in data else Attr("status").ne(Status.DELETED)
     after = records.start_of_page(data, str(_IMAGE_ID["pattern"]))
     page = IMAGES.page(user_id, limit=data.get("limit", DEFAULT_PAGE), after=after, keep=keep)
-    return {
-        "items": [Image.from_item(item).shown() for item in page.items],
-        "nextCursor": None if page.next_after is None else records.to_cursor(page.next_after),
-    }
+    return page.answer(Image.show_item)
 
 
 def variant(user_id: str, image_id: str, name: str, accept: str) -> Variant:

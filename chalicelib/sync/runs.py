@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Self
 
 from chalicelib.core import records
-from chalicelib.core.payload import CURSOR, page_of, shape
+from chalicelib.core.payload import list_of, page_of
 from chalicelib.core.table import Attr, ConditionFailedError, Table, writable
 from chalicelib.core.table_records import SHOWN, UNSTORED, Record, Shown, Stored
 from chalicelib.external import ExternalServiceError, ExternalServiceRefusedError, Reason
@@ -240,14 +240,7 @@ def _put(item: Mapping[str, Any]) -> dict[str, Any]:
 # -------------------------------------------------------------------------- reading
 
 DEFAULT_PAGE = 20
-LIST = shape(
-    {},
-    {
-        "limit": {"type": "integer", "minimum": 1, "maximum": 100},
-        "cursor": CURSOR,
-        "status": {"enum": [str(status) for status in Status]},
-    },
-)
+LIST = list_of(100, status={"enum": [str(status) for status in Status]})
 PAGE = page_of(DailySync.schema())
 
 
@@ -260,10 +253,7 @@ def listed(data: Mapping[str, Any]) -> dict[str, Any]:
     keep = Attr("status").eq(data["status"]) if "status" in data else None
     after = records.start_of_page(data)
     page = SYNCS.page(CUSTOMERS, limit=data.get("limit", DEFAULT_PAGE), after=after, keep=keep)
-    return {
-        "items": [DailySync.from_item(item).shown() for item in page.items],
-        "nextCursor": None if page.next_after is None else records.to_cursor(page.next_after),
-    }
+    return page.answer(DailySync.show_item)
 
 
 def now() -> datetime:
