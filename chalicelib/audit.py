@@ -100,7 +100,7 @@ def note(execution: Execution, source: str, request_id: str) -> None:
         alerts.report(error, "audit")
 
 
-def noting(operation: str, target: Mapping[str, Any], source: str, moment: str) -> dict[str, Any]:
+def operators_entry_write(operation: str, target: Mapping[str, Any], source: str, moment: str) -> dict[str, Any]:
     """The write, for a transaction, that hands in what an operator did with credentials of AWS.
 
     `source` is the ARN of the operator's identity, `moment` ISO 8601 in UTC.
@@ -266,7 +266,7 @@ def hash_of(entry: Mapping[str, Any]) -> str:
 # --------------------------------------------------------------------------------- reading
 
 
-def listed(data: Mapping[str, Any]) -> dict[str, Any]:
+def list_page(data: Mapping[str, Any]) -> dict[str, Any]:
     """A page of one day's entries (today's where none is named), newest first, perhaps one user's alone.
 
     A page of one user's may hold fewer than asked for, or none: the cursor says whether there may be more.

@@ -1,4 +1,4 @@
-"""The users' rows: who may act, in which role, and what they prefer. Owns USERS_TABLE."""
+"""The table record of a user: role, rights, limits and preferences. Owns USERS_TABLE."""
 
 import secrets
 from collections.abc import Mapping
@@ -49,13 +49,22 @@ ADMIN = Shown("admin")
 _LIMITS = Stored(read=limits.read)
 
 
+@dataclass(frozen=True)
+class WebhookError(Record):
+    """Why a notification was not delivered, and the HTTP status, if there was a response."""
+
+    at: Annotated[str, SHOWN]
+    message: Annotated[str, SHOWN]
+    status: Annotated[int | None, SHOWN] = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class User(Record):
     """One person's row. Times are ISO 8601 UTC; `tokens_valid_from` is in epoch seconds, as tokens' `iat` is.
 
     `limits` holds the user's own numbers of requests, dollars and bytes; what it does not name is the stage's.
     `spent` holds the dollars that the user's and their keys' runs cost, by window; `stored_bytes` is what their images
-    take. `webhook_error` is why the webhook did not take the last notification: `{at, message, status}`.
+    take. `webhook_error` is why the last notification was not delivered.
     """
 
     id: Annotated[str, Stored("userId"), SHOWN, ADMIN, Exported("User")]
@@ -69,7 +78,7 @@ class User(Record):
     spent: Annotated[Spent, LATER] = field(default_factory=dict)
     stored_bytes: Annotated[int, LATER] = 0
     webhook_secret: str | None = None
-    webhook_error: Mapping[str, Any] | None = None
+    webhook_error: WebhookError | None = None
     tokens_valid_from: int = 0
     created_at: Annotated[str, SHOWN, ADMIN, Exported("Created", "time")]
     last_action_at: Annotated[str | None, SHOWN, ADMIN, Exported("Last action", "time")] = None
@@ -92,14 +101,8 @@ class User(Record):
         """The user as they see themselves. They need the webhook's secret to verify our deliveries."""
         if self.webhook_secret is None:
             return self.shown()
-        webhook = {"lastError": self._last_error()}
-        return {**self.shown(), "webhookSecret": self.webhook_secret, "webhook": webhook}
-
-    def _last_error(self) -> dict[str, Any] | None:
-        if self.webhook_error is None:
-            return None
-        status = self.webhook_error.get("status")
-        return {**self.webhook_error, "status": None if status is None else int(status)}
+        error = None if self.webhook_error is None else self.webhook_error.shown()
+        return {**self.shown(), "webhookSecret": self.webhook_secret, "webhook": {"lastError": error}}
 
 
 ONE = shape({"user": User.schema("admin")})
@@ -112,12 +115,12 @@ def find(user_id: str) -> User | None:
 
 
 def exists(user_id: str) -> bool:
-    """Whether there is a row, whatever it says: to count what a user did needs nothing of it."""
+    """Whether the user has a row. Reads nothing of it, so a broken row is one too."""
     return USERS.get(user_id) is not None
 
 
 def ensure(user_id: str, email: str, name: str) -> User:
-    """The user's row, made on their first sign-in."""
+    """The user, whose row is created on their first sign-in."""
     found = find(user_id)
     if found is not None:
         return found
@@ -125,13 +128,13 @@ def ensure(user_id: str, email: str, name: str) -> User:
     try:
         USERS.create(user.to_item())
     except ConditionFailedError:
-        # Two first sign-ins at once: the other one's row stands.
+        # Another first sign-in at the same moment was faster.
         return find(user_id) or user
     return user
 
 
 def change(user: User, *, name: str | None, preferences: Mapping[str, Any] | None) -> User:
-    """Changes only what is given; inside the preferences too, where null takes one away.
+    """Changes only what is given, also inside the preferences, where null removes one.
 
     Raises:
         ConditionFailedError: the user is gone.
@@ -146,37 +149,37 @@ def change(user: User, *, name: str | None, preferences: Mapping[str, Any] | Non
     return User.from_item(USERS.update(user.id, when=Attr("userId").exists(), change=changed))
 
 
-def listed(data: Mapping[str, Any]) -> dict[str, Any]:
-    """A page of users: all of a role (USER where none is named), or whoever has that address."""
+def list_page(data: Mapping[str, Any]) -> dict[str, Any]:
+    """A page of users: all of a role (USER by default), or those with an e-mail address."""
     after = records.start_of_page(data)
     limit = data.get("limit", DEFAULT_PAGE)
     if "email" in data:
         page = BY_EMAIL.page(data["email"].lower(), limit=limit, after=after)
     else:
         page = BY_ROLE.page(data.get("role", Role.USER), limit=limit, after=after)
-    # The indexes hold no moments that change with what users do; the rows do.
+    # The indexes lack attributes that change often, as lastActionAt.
     rows = {row["userId"]: row for row in USERS.get_many(USERS.key(item["userId"]) for item in page.items)}
     items = [rows[item["userId"]] for item in page.items if item["userId"] in rows]
     return Page(items, page.next_after).answer(lambda row: User.from_item(row).shown("admin"))
 
 
 def change_rights(by: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
-    """Changes a user's role, activity, right to export, and limits (as a whole); holds from their next request on.
+    """Changes a user's role, activity, right to export, and limits (all of them). It holds from their next request on.
 
     Raises:
-        ConflictError: administrators would shut themselves out.
-        PermissionDeniedError: whoever changes them has just ceased to be an administrator.
-        UserNotFoundError: there is none of that id.
+        ConflictError: administrators would lock themselves out.
+        PermissionDeniedError: the caller is no longer an administrator.
+        UserNotFoundError: no user has that id.
     """
     user_id = data["userId"]
     change = {name: value for name, value in data.items() if name != "userId"}
     if user_id == by.id and (change.get("role", Role.ADMIN) != Role.ADMIN or change.get("isActive") is False):
         raise ConflictError("You cannot take your own rights; another administrator can.")
-    # In the same transaction, or two who demote each other at once would both succeed and leave nobody.
-    still = {"role": str(Role.ADMIN), "isActive": True}
+    # In one transaction, or two administrators who demote each other at once would leave none.
+    is_still_admin = {"role": str(Role.ADMIN), "isActive": True}
     is_own = user_id == by.id
-    there = {"userId": user_id, **(still if is_own else {})}
-    proofs = [] if is_own else [USERS.checking(USERS.key(by.id), where=still)]
+    there = {"userId": user_id, **(is_still_admin if is_own else {})}
+    proofs = [] if is_own else [USERS.checking(USERS.key(by.id), where=is_still_admin)]
     try:
         transact(USERS.setting(USERS.key(user_id), change, where=there), *proofs)
     except ConditionFailedError as refused:
@@ -188,13 +191,13 @@ def change_rights(by: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     return {"user": changed.shown("admin")}
 
 
-def acted(user_id: str, moment: str) -> dict[str, Any]:
-    """The write, for a transaction, that notes when the user last did something."""
+def last_action_update(user_id: str, moment: str) -> dict[str, Any]:
+    """The write, for a transaction, that sets when the user last did something."""
     return USERS.setting(USERS.key(user_id), {"lastActionAt": moment}, where={"userId": user_id})
 
 
 def refuse_tokens_before(user_id: str, moment: int) -> None:
-    """Every access token issued up to that second (epoch) is refused from now on."""
+    """Refuses from now on every access token that was issued up to that second (epoch)."""
     USERS.update(user_id, when=Attr("userId").exists(), change={"tokensValidFrom": moment})
 
 

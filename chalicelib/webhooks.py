@@ -11,7 +11,7 @@ from typing import Any
 from chalicelib import external, user_notes, users
 from chalicelib.core import limits, log, records, signatures
 from chalicelib.external import Reason
-from chalicelib.users import User
+from chalicelib.users import User, WebhookError
 
 # For ourselves: whose it is, and the work that it belongs to.
 _OURS = {"userId", "correlationId"}
@@ -62,7 +62,7 @@ def _deliver(notification: Mapping[str, Any], message_id: str) -> None:
         if refusal.passing and _may_try_again(message_id):
             raise NotTakenError(refusal.words) from refusal
         log.info("WEBHOOK_GIVEN_UP", userId=user.id, imageId=notification["imageId"], reason=refusal.words)
-        _note(user, {"at": records.now(), "message": refusal.words, "status": refusal.status})
+        _note(user, WebhookError(records.now(), refusal.words, refusal.status))
         return
     log.info("WEBHOOK_DELIVERED", userId=user.id, imageId=notification["imageId"], status=status)
     _note(user, None)
@@ -93,7 +93,7 @@ def _may_try_again(message_id: str) -> bool:
     return again
 
 
-def _note(user: User, error: Mapping[str, Any] | None) -> None:
+def _note(user: User, error: WebhookError | None) -> None:
     """Shows the owner how it went; what goes wrong here keeps nobody from being told of their images."""
     try:
         user_notes.note_webhook(user, error)

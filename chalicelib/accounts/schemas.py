@@ -2,7 +2,7 @@
 
 from chalicelib.core.payload import TEXT, shape
 from chalicelib.mailing import EMAIL
-from chalicelib.users import User
+from chalicelib.users import User, WebhookError
 
 # Cognito takes passwords of up to 256 characters (AWS::Cognito::UserPool PasswordPolicy).
 _PASSWORD = {"type": "string", "minLength": 1, "maxLength": 256}
@@ -55,6 +55,5 @@ TOKENS_OR_CHALLENGE = {
 CALLER = shape(
     {"user": shape({"userId": TEXT, "email": TEXT, "name": TEXT, "role": TEXT}), "claims": {"type": "object"}}
 )
-_WEBHOOK_ERROR = shape({"at": TEXT, "message": TEXT, "status": {"type": ["integer", "null"]}})
-_WEBHOOK = shape({"lastError": {"anyOf": [{"type": "null"}, _WEBHOOK_ERROR]}})
+_WEBHOOK = shape({"lastError": {"anyOf": [{"type": "null"}, WebhookError.schema()]}})
 PROFILE = shape({"profile": shape(User.schema()["properties"], {"webhookSecret": TEXT, "webhook": _WEBHOOK})})

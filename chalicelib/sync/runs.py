@@ -244,7 +244,7 @@ LIST = list_of(100, status={"enum": [str(status) for status in Status]})
 PAGE = page_of(DailySync.schema())
 
 
-def listed(data: Mapping[str, Any]) -> dict[str, Any]:
+def list_page(data: Mapping[str, Any]) -> dict[str, Any]:
     """A page of the runs, newest first, filtered by `status` if given. Times are in milliseconds.
 
     Raises:

@@ -105,7 +105,7 @@ def ids(*numbers: int) -> set[str]:
 
 
 def history() -> list[Row]:
-    items: list[Row] = sync.listed({"limit": 100})["items"]
+    items: list[Row] = sync.list_page({"limit": 100})["items"]
     # The machine's own schedule may fire meanwhile: it has no source.
     return [item for item in items if item["reason"] != "not configured: EXTERNAL_API_URL is empty"]
 
