@@ -1,8 +1,8 @@
 """The audit trail: who did what to what, from where, with what outcome. Owns AUDIT_INBOX_TABLE and AUDIT_TABLE.
 
-A request puts its entry into the inbox, one write. The inbox's stream appends it to the chain: entries are numbered
-without a gap and each carries the hash of the one before, so that none can be altered, taken out or slipped in without
-all that follow, and the head, being wrong.
+A request puts its entry into the inbox, in one write. The inbox's stream appends it to the chain. Entries are numbered
+without gaps, and each has the hash of the one before: if an entry is changed, removed or inserted, all later entries
+and the head no longer fit.
 """
 
 import hashlib
@@ -25,13 +25,13 @@ INBOX = Table("AUDIT_INBOX_TABLE", "id")
 TRAIL = Table("AUDIT_TABLE", "day", "sequence")
 HEAD = TRAIL.key("head", "head")
 
-# What the first entry follows.
+# The hash before the first entry.
 NOTHING = "0" * 64
 DIGITS = 16
 
 MAX_PAGE = 200
 DEFAULT_PAGE = 50
-# One user's entries are looked for among the day's: a request reads this many at most, and the cursor leads on.
+# One user's entries are searched in those of the day. A request reads this many at most; the cursor continues there.
 _READ_AT_ONCE = 500
 _READS = 4
 _TRIES = 10
@@ -44,7 +44,7 @@ _HASH = Shown(schema={"type": "string", "pattern": "^[0-9a-f]{64}$"})
 
 @dataclass(frozen=True, kw_only=True)
 class Entry(Record):
-    """What one caller did, or was refused. `sequence`, `previous` and `hash` are those of its place in the chain."""
+    """What a caller did, or was refused. `sequence`, `previous` and `hash` are set when it is appended to the chain."""
 
     id: str
     sequence: Annotated[int | None, Shown(schema={"type": "integer"})] = None
@@ -62,7 +62,7 @@ class Entry(Record):
 
 PAGE = page_of(Entry.schema())
 
-# What of a payload or an answer names the thing that was done something to, or says what was done.
+# The fields of payloads and responses that say what was done, and to what.
 _IDS = (
     "imageId",
     "keyId",
@@ -80,7 +80,7 @@ _IDS = (
     "role",
 )
 _FLAGS = ("isActive", "canExportData")
-# No address and no secret of ours looks like that; what is longer or stranger is no name of ours.
+# The form of our identifiers. No address and no secret has it.
 _ID_FORM = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 
@@ -89,19 +89,19 @@ _ID_FORM = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 @required_env_vars({"AUDIT_INBOX_TABLE": [DynamoDBOperation.PUT_ITEM]})
 def note(execution: Execution, source: str, request_id: str) -> None:
-    """Hands in what was done, or refused. Never raises: what cannot be noted is logged and told to the operators."""
+    """Puts the entry of a request into the inbox. Never raises: an error is logged and reported to the operators."""
     entry: dict[str, Any] = {}
     try:
         entry = _entry(execution, source, request_id).to_item()
         INBOX.put(entry)
     except Exception as error:
-        # The line in the log holds the entry, so that it is not lost.
+        # The entry is not lost: it is in the log.
         log.error("AUDIT_NOT_WRITTEN", error, operation=execution.operation, entry=entry)
         alerts.report(error, "audit")
 
 
 def operators_entry_write(operation: str, target: Mapping[str, Any], source: str, moment: str) -> dict[str, Any]:
-    """The write, for a transaction, that hands in what an operator did with credentials of AWS.
+    """The write, for a transaction, that puts into the inbox what an operator did with AWS credentials.
 
     `source` is the ARN of the operator's identity, `moment` ISO 8601 in UTC.
     """
@@ -124,7 +124,7 @@ def _entry(execution: Execution, source: str, request_id: str) -> Entry:
 
 
 def _target(execution: Execution) -> dict[str, Any]:
-    """What it was done to, by its ids; of a stranger, the SHA-256 of the address in lower case that they named."""
+    """What it was done to, by ids; for anonymous callers, the SHA-256 of the e-mail address (lower case) they gave."""
     said = {**execution.answer, **execution.payload}
     target = {name: said[name] for name in _IDS if _is_id(said.get(name))}
     target |= {name: said[name] for name in _FLAGS if isinstance(said.get(name), bool)}
@@ -138,7 +138,7 @@ def _target(execution: Execution) -> dict[str, Any]:
 
 
 def _changed(execution: Execution) -> str:
-    """The names of the fields that the body of a change has, those inside of objects behind a dot; never a value."""
+    """The names of the fields in the body of a change (`outer.inner` inside of objects), without their values."""
     in_path = re.findall(r"{(\w+)}", execution.endpoint)
     names: set[str] = set()
     for name, value in execution.payload.items():
@@ -148,7 +148,7 @@ def _changed(execution: Execution) -> str:
 
 
 def _granted(payload: Mapping[str, Any]) -> dict[str, str]:
-    """What a key opens, and which limits a key or a user was given: each in one text."""
+    """The access types of a key, and the limits of a key or a user: each as one text."""
     kinds, numbers = payload.get("accessTypes"), payload.get("limits")
     granted: dict[str, str] = {}
     if isinstance(kinds, list):
@@ -168,7 +168,7 @@ def _is_id(value: Any) -> bool:
 
 @dataclass(frozen=True)
 class Head(Record):
-    """Where the chain ends: the last entry's number, hash and day. `since` is the day of the first."""
+    """The end of the chain: number, hash and day of the last entry. `since` is the day of the first entry."""
 
     number: int
     hash: str
@@ -177,16 +177,16 @@ class Head(Record):
 
     @classmethod
     def read(cls) -> Self | None:
-        """The head, or None where no entry was ever appended."""
+        """The head, or None before the first entry."""
         item = TRAIL.get(HEAD["day"], HEAD["sequence"])
         return None if item is None else cls.from_item(item)
 
 
 def append(event: Mapping[str, Any]) -> None:
-    """Appends what a batch of the inbox's stream brings, in its order; what was appended before is left out.
+    """Appends the entries of a batch of the inbox's stream, in order, except those that are in the chain already.
 
     Raises:
-        ConditionFailedError: an entry stands where the next one belongs, or others kept moving the head.
+        ConditionFailedError: the place of the next entry is taken, or other runs kept moving the head.
     """
     handed_in = {
         item["id"]: item
@@ -210,7 +210,7 @@ def append(event: Mapping[str, Any]) -> None:
 
 
 def _append(items: Sequence[Mapping[str, Any]]) -> None:
-    """Moves the head, puts the entries and empties the inbox of them: all at once, or nothing."""
+    """Moves the head, puts the entries and deletes them from the inbox, in one transaction."""
     head = Head.read()
     entries = chained(head, items)
     last = entries[-1]

@@ -19,7 +19,7 @@ from chalicelib.core.grants import DynamoDBOperation, S3Operation, SNSOperation,
 from chalicelib.core.table import Attr, ConditionFailedError, Item, transact
 from chalicelib.images import Image, Status
 from chalicelib.rounds import Round
-from chalicelib.sync.records import ACTIVE, ARCHIVED, BY_LIFECYCLE, CUSTOMERS, EXPIRED, RECORDS, archiving
+from chalicelib.sync.records import ACTIVE, ARCHIVED, BY_LIFECYCLE, CUSTOMERS, EXPIRED, RECORDS, archive_write
 
 CLEAN_UP_NEEDS: grants.Grants = grants.merge(
     rounds.NEEDS,
@@ -107,7 +107,7 @@ def _expired(a_round: Round, entry: Item) -> bool:
     # Of an active record the index has the moment at which it was last written.
     as_read = {"source": entry["source"], "recordId": entry["recordId"], "processedAt": entry["since"]}
     try:
-        transact(archiving(as_read, EXPIRED, a_round.now))
+        transact(archive_write(as_read, EXPIRED, a_round.now))
     except ConditionFailedError:
         return False
     return True

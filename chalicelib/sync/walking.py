@@ -125,12 +125,12 @@ class Crawler:
     def _take(self, page: Page, readers: Executor) -> bool:
         """Writes what is new or changed in a page; whether it held any record that the crawl had not found."""
         good, bad = self._sort_records(page)
-        stored = records.stored(records.CUSTOMERS, good, readers)
-        aside = records.stored(records.REJECTED, bad, readers)
-        changes = {one.id: change for one in good.values() if (change := records.change(one, stored.get(one.id)))}
-        writes = [records.writing(good[each], stored.get(each), self.now) for each in changes]
-        rejections = [one for one in bad.values() if not records.is_kept_aside(one, aside.get(one.id))]
-        refused = self.make_writes([*writes, *(records.keeping_aside(one, self.now) for one in rejections)])
+        stored = records.read_rows(records.CUSTOMERS, good, readers)
+        aside = records.read_rows(records.REJECTED, bad, readers)
+        changes = {one.id: change for one in good.values() if (change := records.change_to(one, stored.get(one.id)))}
+        writes = [records.write_of(good[each], stored.get(each), self.now) for each in changes]
+        rejections = [one for one in bad.values() if not records.is_known_rejection(one, aside.get(one.id))]
+        refused = self.make_writes([*writes, *(records.rejection_write(one, self.now) for one in rejections)])
         contested = {list(changes)[place] for place in refused if place < len(changes)}
         self._count(page, changes, contested, len(good))
         is_new = [self.crawl.found.add(each) for each in {**good, **bad}]
@@ -144,10 +144,10 @@ class Crawler:
         good: dict[str, Customer] = {}
         bad: dict[str, Rejected] = {}
         for raw in page.records:
-            read = customers.read(raw, self.now)
+            read = customers.parse_record(raw, self.now)
             if isinstance(read, Customer) and read.id in good:
                 older, newer = sorted((good[read.id], read), key=lambda each: each.updated_at)
-                good[read.id], read = newer, customers.twice(older)
+                good[read.id], read = newer, customers.reject_duplicate(older)
             if isinstance(read, Rejected):
                 bad[read.id] = read
                 self.tally.count("rejected")
@@ -186,7 +186,7 @@ class Crawler:
         waiting: list[dict[str, Any]] = []
         for item, is_missing in self._active():
             if is_missing:
-                waiting.append(records.archiving(item, records.VANISHED, self.now))
+                waiting.append(records.archive_write(item, records.VANISHED, self.now))
             if len(waiting) == _ARCHIVED_AT_ONCE:
                 self._write_archived(waiting)
                 waiting = []
@@ -200,7 +200,7 @@ class Crawler:
 
     def _active(self) -> Iterator[tuple[dict[str, Any], bool]]:
         """Each active customer, and whether it is missing: not found, and older than the crawl."""
-        for number, item in enumerate(records.active()):
+        for number, item in enumerate(records.read_active()):
             if number % 1000 == 0 and self.deadline.is_over():
                 raise OutOfTimeError
             yield item, item["processedAt"] < self.crawl.began and item["recordId"] not in self.crawl.found

@@ -41,7 +41,7 @@ customers = st.fixed_dictionaries(
 @example({"id": "\ud800", "updatedAt": "2026-01-01"})
 @example({"id": " a", "updatedAt": "2026-01-01"})
 def test_anything_in_json_is_a_customer_or_rejected_in_a_form_that_a_table_takes(raw: Any) -> None:
-    read = customer.read(raw, NOW)
+    read = customer.parse_record(raw, NOW)
     assert 0 < len(read.id.encode()) <= KEY_BYTES
     assert read.id >= "!", "clean-up and vanishing look at ids from there on"
     assert len(read.data.encode()) <= customer.MAX_RECORD_BYTES
@@ -56,17 +56,17 @@ def test_anything_in_json_is_a_customer_or_rejected_in_a_form_that_a_table_takes
 @given(st.text("abcé7-_.@ #", min_size=1, max_size=128).filter(lambda text: text == text.strip()))
 def test_what_is_right_is_taken(record_id: str) -> None:
     raw = {"updatedAt": "2026-05-01T12:00:00.1234567+02:00", "id": record_id, "email": "a@b.c", "more": [1, {"x": 2}]}
-    read = customer.read(raw, NOW)
+    read = customer.parse_record(raw, NOW)
     assert isinstance(read, Customer), read
     assert (read.id, read.updated_at) == (record_id, "2026-05-01T10:00:00.123Z")
-    assert customer.read(dict(reversed(raw.items())), NOW) == read, "the order of its fields changes nothing"
+    assert customer.parse_record(dict(reversed(raw.items())), NOW) == read, "the order of its fields changes nothing"
 
 
 def test_a_record_nested_too_deep_is_rejected() -> None:
     deep: Any = []
     for _ in range(100_000):
         deep = [deep]
-    assert customer.read({"id": "a", "deep": deep}, NOW) == Rejected("a", True, "is nested too deep", "")
+    assert customer.parse_record({"id": "a", "deep": deep}, NOW) == Rejected("a", True, "is nested too deep", "")
 
 
 @given(st.lists(st.text(max_size=20), max_size=50), st.lists(st.text(max_size=20), max_size=50))
