@@ -10,7 +10,7 @@ from chalicelib.core import config, objects, records
 from chalicelib.core.errors import NotFoundError
 from chalicelib.core.operations import APIAccessType, Caller
 from chalicelib.core.payload import list_of, shape
-from chalicelib.core.table import Attr, Page
+from chalicelib.core.table import Attr
 
 MAX_PAGE = 100
 DEFAULT_PAGE = 20
@@ -80,10 +80,7 @@ def listed(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
 
 def all_of(user_id: str) -> Iterator[Action]:
     """Every action of a user, newest first."""
-    page: Page | None = None
-    while page is None or page.next_after is not None:
-        page = ACTIONS.page(user_id, limit=MAX_PAGE, after=None if page is None else page.next_after)
-        yield from map(Action.from_item, page.items)
+    yield from map(Action.from_item, ACTIONS.all_of(user_id, newest_first=True))
 
 
 def erase_all(user_id: str) -> None:

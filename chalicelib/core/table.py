@@ -218,7 +218,13 @@ class Table:
 
     def between(self, partition: str, first: str, last: str) -> Iterator[Item]:
         """Every item of one partition whose sort key is between these two, both included; oldest first."""
-        query = self._query(partition, (first, last))
+        return self._each(self._query(partition, (first, last)))
+
+    def all_of(self, partition: str, *, newest_first: bool = False) -> Iterator[Item]:
+        """Every item of one partition, in the order of their sort key, read a page at a time."""
+        return self._each({**self._query(partition), "ScanIndexForward": not newest_first})
+
+    def _each(self, query: Item) -> Iterator[Item]:
         while True:
             answer = aws.client("dynamodb").query(**query)
             yield from answer["Items"]

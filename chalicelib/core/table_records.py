@@ -26,9 +26,9 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Stored:
-    """How an attribute is stored, where the field's name and type do not say it.
+    """How an attribute is stored, where the field's name and type do not say it. `name` None: it is not stored.
 
-    `later`: a new row lacks the attribute, a later write sets it. `name` None: the field is not stored.
+    `later`: a new row lacks the attribute, a later write sets it.
     """
 
     name: str | None = ""
@@ -38,9 +38,9 @@ class Stored:
 
 @dataclass(frozen=True)
 class Shown:
-    """The attribute is part of answers to `view`, in the order of fields; with `last`, behind all others.
+    """The attribute is in answers to `view`, in the order of fields, or after all others (`last`).
 
-    `schema` and `value` stand in the place of what the type says.
+    `schema` and `value` replace the JSON Schema and the conversion that follow from the type.
     """
 
     view: str = OWNER
@@ -51,7 +51,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Exported:
-    """The attribute is a column of exports: its title, how documents for people show its values, and its name."""
+    """The attribute is a column of exports; `kind` says how documents show its values, `name` replaces its name."""
 
     title: str = ""
     kind: str = "text"
@@ -66,12 +66,12 @@ def _reason(stored: str) -> dict[str, str]:
     return {"code": code, "message": message}
 
 
-# A text "code: sentence" that is shown as an object.
+# For a text "code: sentence", which is shown as an object.
 REASON = Shown(schema={"anyOf": [{"type": "null"}, shape({"code": TEXT, "message": TEXT})]}, value=_reason)
 
 
 def derived(schema: Schema, *marks: Shown | Exported, after: str = "") -> Callable[[Method], Method]:
-    """Shows what a method gives, which is a property (`@property` above this one), behind the field `after`."""
+    """Shows the value of a property, behind the field `after` or at the end. Stands below `@property`."""
 
     def mark(method: Method) -> Method:
         method.__dict__["derived"] = (_Form(schema), marks or (SHOWN,), after)
@@ -82,7 +82,7 @@ def derived(schema: Schema, *marks: Shown | Exported, after: str = "") -> Callab
 
 @dataclass(frozen=True)
 class Record:
-    """A row of a table, or a map inside of one."""
+    """A row of a table, or a map inside of a row."""
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> Self:
@@ -95,7 +95,7 @@ class Record:
         return new(**values)
 
     def to_item(self) -> dict[str, Any]:
-        """The row, without what is None and what a new row lacks."""
+        """The row. None is not stored."""
         item = {}
         for field, name, write, missing in _plan(type(self)).written:
             value = getattr(self, field)
@@ -166,7 +166,7 @@ class _Plan:
     """What follows from a record's fields: the field, the attribute and the conversion of each step."""
 
     def __init__(self, cls: type[Record]) -> None:
-        stored = [_attribute(field) for field in dataclasses.fields(cls) if UNSTORED not in _marks(field)]
+        stored = [each for each in map(_attribute, dataclasses.fields(cls)) if UNSTORED not in each.marks]
         self.read: list[_Step] = [(each.field, each.name, each.form.read) for each in stored]
         self.written = [(each.field, each.name, each.form.write, each.missing) for each in stored]
         self.shown: dict[str, list[_Step]] = {}
@@ -190,12 +190,8 @@ def _plan(cls: type[Record]) -> _Plan:
     return _plans.get(cls) or _plans.setdefault(cls, _Plan(cls))
 
 
-def _marks(field: "dataclasses.Field[Any]") -> tuple[Any, ...]:
-    return getattr(field.type, "__metadata__", ())
-
-
 def _attribute(field: "dataclasses.Field[Any]") -> _Attribute:
-    form, marks = _form(field.type), _marks(field)
+    form, marks = _form(field.type), getattr(field.type, "__metadata__", ())
     stored = next((mark for mark in marks if isinstance(mark, Stored)), Stored())
     form = form._replace(read=stored.read or form.read)
     default = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()

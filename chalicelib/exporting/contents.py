@@ -18,9 +18,8 @@ from chalicelib.users import User
 
 DATA_TYPES = ("profile", "activities", "files")
 
-# Before and after every day, and before and after every image's id.
+# Before and after every day.
 _FIRST_DAY, _LAST_DAY = "0000-01-01", "9999-12-31"
-_FIRST_ID, _LAST_ID = "0", "~"
 
 Sums = tuple[str, str, Mapping[str, Any]]
 
@@ -87,6 +86,6 @@ def sums_of(user_id: str) -> Iterator[Sums]:
 
 def images_of(user_id: str) -> Iterator[Image]:
     """The user's images that are not deleted."""
-    for item in images.IMAGES.between(user_id, _FIRST_ID, _LAST_ID):
+    for item in images.IMAGES.all_of(user_id):
         if item["status"] != images.Status.DELETED:
             yield Image.from_item(item)

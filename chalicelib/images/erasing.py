@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chalicelib.core import config, objects
-from chalicelib.core.table import Attr, ConditionFailedError, Page
-from chalicelib.images.reading import MAX_PAGE, ImageNotFoundError
+from chalicelib.core.table import Attr, ConditionFailedError
+from chalicelib.images.reading import ImageNotFoundError
 from chalicelib.images.record import IMAGES, Image, Status, Tombstone
 
 _TOMBSTONE_KEPT = timedelta(days=30)
@@ -29,13 +29,10 @@ def delete(user_id: str, image_id: str) -> None:
 
 def erase_all(user_id: str) -> None:
     """Deletes all images of a user. A run after one that was interrupted finds what is left."""
-    page: Page | None = None
-    while page is None or page.next_after is not None:
-        page = IMAGES.page(user_id, limit=MAX_PAGE, after=None if page is None else page.next_after)
-        for item in page.items:
-            # Version 0.1.0 left more of a deleted image.
-            if not set(item) <= Tombstone.attributes():
-                _put_tombstone(user_id, item["imageId"], when=Attr("status").exists(), erased=True)
+    for item in IMAGES.all_of(user_id):
+        # Version 0.1.0 left more of a deleted image.
+        if not set(item) <= Tombstone.attributes():
+            _put_tombstone(user_id, item["imageId"], when=Attr("status").exists(), erased=True)
     _delete_files(user_id, "", "")
 
 
