@@ -15,7 +15,7 @@ from chalicelib.images.lifecycle import (
     run_again,
     uploaded,
 )
-from chalicelib.images.models import EXTENSIONS, IMAGES, Image, Status, Variant, link_to
+from chalicelib.images.models import EXTENSIONS, IMAGES, Image, Status, Variant
 from chalicelib.images.originals import allowed_types, decoding_limits, original, too_large
 from chalicelib.images.service import (
     DELETE,
@@ -65,7 +65,6 @@ __all__ = [
     "give_up",
     "is_left_over",
     "lead_on",
-    "link_to",
     "listed",
     "make_again",
     "next_execution",

@@ -21,7 +21,7 @@ from chalicelib.core.aws.tables import Attr, ConditionFailedError, Item, transac
 from chalicelib.images import Image, Status, pipeline
 from chalicelib.jobs import rounds
 from chalicelib.jobs.rounds import Round
-from chalicelib.jobs.sync.sync_records import ACTIVE, ARCHIVED, BY_LIFECYCLE, CUSTOMERS, EXPIRED, RECORDS, archiving
+from chalicelib.jobs.sync.sync_records import ACTIVE, ARCHIVED, BY_LIFECYCLE, CUSTOMERS, EXPIRED, RECORDS, archive_write
 
 CLEAN_UP_NEEDS: grants.Grants = grants.merge(
     rounds.NEEDS,
@@ -109,7 +109,7 @@ def _expired(a_round: Round, entry: Item) -> bool:
     # Of an active record the index has the moment at which it was last written.
     as_read = {"source": entry["source"], "recordId": entry["recordId"], "processedAt": entry["since"]}
     try:
-        transact(archiving(as_read, EXPIRED, a_round.now))
+        transact(archive_write(as_read, EXPIRED, a_round.now))
     except ConditionFailedError:
         return False
     return True

@@ -1,4 +1,4 @@
-"""One sync from its beginning to its record: the lease, the walk, how it ended, and who is told."""
+"""One sync from its beginning to its record: the lease, the crawl, how it ended, and who is told."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,11 +13,10 @@ from chalicelib.external import ExternalServiceError, Reason, secret
 from chalicelib.jobs import leases
 from chalicelib.jobs.leases import LeaseLostError
 from chalicelib.jobs.sync import lanes, models
-from chalicelib.jobs.sync.bloom_filter import Seen
-from chalicelib.jobs.sync.crawl import UnbelievableListError, Walker
+from chalicelib.jobs.sync.crawl import Crawler, UnbelievableListError
 from chalicelib.jobs.sync.deadline import RESERVED_SECONDS, Deadline
 from chalicelib.jobs.sync.lanes import Lanes, OutOfTimeError
-from chalicelib.jobs.sync.models import DailySync, Kind, Status, Walk
+from chalicelib.jobs.sync.models import Crawl, DailySync, Kind, Status, Tally
 from chalicelib.jobs.sync.source import Source
 
 NEEDS: Grants = {
@@ -58,15 +57,15 @@ class SyncFailedError(UnavailableError):
 
 @dataclass(frozen=True)
 class _Ended:
-    """How a walk ended: why it was not whole (None: it was), and how far it is; `brought` counts its records."""
+    """How a crawl ended: the error that ended it early, how far it is, and how many records it read."""
 
     fault: Exception | None
-    walk: Walk
+    crawl: Crawl
     brought: int
 
     @property
     def goes_on(self) -> bool:
-        """Whether the next run takes the walk up where this one left it.
+        """Whether the next run continues the crawl.
 
         Not where that leads nowhere, nor at a page that is bad in itself and the first of the run: it would stop
         every run from now on.
@@ -74,7 +73,7 @@ class _Ended:
         if isinstance(self.fault, UnbelievableListError):
             return False
         is_stuck = self.brought == 0 and getattr(self.fault, "reason", None) in _BAD_IN_ITSELF
-        return self.fault is not None and self.walk.has_begun() and not is_stuck
+        return self.fault is not None and self.crawl.has_begun() and not is_stuck
 
 
 def run(
@@ -96,57 +95,64 @@ def run(
     until = deadline or Deadline.of(context)
     sync_kind = Kind(options.get("syncType", Kind.INCREMENTAL if "since" in options else _KINDS[kind]))
     started, now = until.clock(), models.now()
+    tally = Tally()
     begun = models.begin(sync_kind, options.get("dryRun") is True, now)
     log.info("SYNC_STARTED", source=models.CUSTOMERS, syncId=begun.sync_id, kind=sync_kind, dryRun=begun.dry_run)
     try:
-        ended = _guarded(begun, options.get("since"), until, now)
+        ended = _guarded(begun, tally, options.get("since"), until, now)
     except Exception as error:
-        _close(replace(begun, status=Status.FAILED, reason=_told(error)), until.clock() - started)
+        _close(replace(begun, status=Status.FAILED, reason=_told(error)), tally, until.clock() - started)
         raise
-    ended = _close(ended, until.clock() - started)
+    ended = _close(ended, tally, until.clock() - started)
     if ended.status is Status.FAILED:
         raise SyncFailedError(f"The sync brought nothing: {ended.reason}")
     return _answer(ended)
 
 
-def _guarded(begun: DailySync, since: str | None, deadline: Deadline, now: datetime) -> DailySync:
+def _guarded(begun: DailySync, tally: Tally, since: str | None, deadline: Deadline, now: datetime) -> DailySync:
     url = config.get("EXTERNAL_API_URL")
     if not url:
         return replace(begun, status=Status.SKIPPED, reason="not configured: EXTERNAL_API_URL is empty")
     with lanes.held(_LEASE, max(deadline.left(), 0) + 2 * RESERVED_SECONDS, deadline) as held:
         if held is None:
             return replace(begun, status=Status.SKIPPED, reason="another run is under way")
-        models.settle_what_was_killed(begun)
-        return _synced(begun, Source(url, deadline), held, since, deadline, now)
+        models.fail_killed_runs(begun)
+        return _synced(begun, tally, Source(url, deadline), held, since, deadline, now)
 
 
 def _synced(
-    begun: DailySync, source: Source, held: Lanes, since: str | None, deadline: Deadline, now: datetime
+    begun: DailySync,
+    tally: Tally,
+    source: Source,
+    held: Lanes,
+    since: str | None,
+    deadline: Deadline,
+    now: datetime,
 ) -> DailySync:
     usual = since is None and not begun.dry_run
-    walk = (models.unfinished(begun.kind) if usual else None) or _first(begun.kind, since, now)
+    crawl = (models.find_unfinished(begun.kind) if usual else None) or _first(begun.kind, since, now)
     write = _nothing if begun.dry_run else held.write
-    walker = Walker(source, walk, begun.tally, deadline, write, now)
-    ended = _walked(walker)
+    crawler = Crawler(source, crawl, tally, deadline, write, now)
+    ended = _crawl(crawler)
     if usual:
-        _keep(ended, held, now)
-    return _judged(begun, ended)
+        _keep(ended, held)
+    return _judged(begun, tally, ended)
 
 
 def _nothing(writes: list[dict[str, Any]]) -> list[int]:
     return []
 
 
-def _first(kind: Kind, since: str | None, now: datetime) -> Walk:
-    known = (since or models.mark()) if kind is Kind.INCREMENTAL else None
-    return Walk(kind, ids.timestamp(now), known, Seen())
+def _first(kind: Kind, since: str | None, now: datetime) -> Crawl:
+    known = (since or models.known_until()) if kind is Kind.INCREMENTAL else None
+    return Crawl(kind, ids.timestamp(now), known)
 
 
-def _walked(walker: Walker) -> _Ended:
+def _crawl(crawler: Crawler) -> _Ended:
     """Goes as far as it gets. A defect of ours is raised, and so is LeaseLostError: what this run knows is old then."""
     fault: Exception | None = None
     try:
-        walker.go()
+        crawler.go()
     except (ExternalServiceError, OutOfTimeError) as error:
         fault = error
     except Exception as error:
@@ -155,35 +161,35 @@ def _walked(walker: Walker) -> _Ended:
         fault = error
     if fault is not None:
         log.warning("SYNC_CUT_OFF", fault)
-        walker.tally.error(_told(fault))
-    return _Ended(fault, walker.walk, walker.tally.counts["recordCount"])
+        crawler.tally.add_error(_told(fault))
+    return _Ended(fault, crawler.crawl, crawler.tally.counts["recordCount"])
 
 
-def _keep(ended: _Ended, held: Lanes, now: datetime) -> None:
+def _keep(ended: _Ended, held: Lanes) -> None:
     """Lets the next run go on where this one was cut off, or begin at the first page."""
-    walk = ended.walk
+    crawl = ended.crawl
     if ended.fault is not None:
-        held.progress(models.keeping(walk) if ended.goes_on else models.forgetting(walk.kind))
+        held.progress(models.put_crawl(crawl) if ended.goes_on else models.delete_crawl(crawl.kind))
         return
-    mark = _mark(walk, now)
-    held.progress(models.forgetting(walk.kind), *([] if mark is None else [models.marking(mark)]))
+    until = _known_until(crawl)
+    held.progress(models.delete_crawl(crawl.kind), *([] if until is None else [models.put_known_until(until)]))
 
 
-def _mark(walk: Walk, now: datetime) -> str | None:
-    """Up to when changes are known now; a date in the future must not hide what is changed until then."""
-    if walk.newest is None:
+def _known_until(crawl: Crawl) -> str | None:
+    """Up to when changes are known now. A date in the future must not hide the changes until then."""
+    if crawl.newest is None:
         return None
-    newest = min(datetime.fromisoformat(walk.newest), datetime.fromisoformat(walk.began))
-    return max(ids.timestamp(newest - _OVERLAP), models.mark() or "")
+    newest = min(datetime.fromisoformat(crawl.newest), datetime.fromisoformat(crawl.began))
+    return max(ids.timestamp(newest - _OVERLAP), models.known_until() or "")
 
 
-def _judged(begun: DailySync, ended: _Ended) -> DailySync:
-    done = replace(begun, cursor=ended.walk.cursor if ended.goes_on else None)
+def _judged(begun: DailySync, tally: Tally, ended: _Ended) -> DailySync:
+    done = replace(begun, cursor=ended.crawl.cursor if ended.goes_on else None)
     if ended.fault is not None:
-        status = Status.PARTIAL if ended.brought or ended.walk.is_walked else Status.FAILED
+        status = Status.PARTIAL if ended.brought or ended.crawl.is_complete else Status.FAILED
         return replace(done, status=status, reason=_told(ended.fault))
-    if begun.tally.errors:
-        return replace(done, status=Status.PARTIAL, reason=begun.tally.errors[0]["reason"])
+    if tally.errors:
+        return replace(done, status=Status.PARTIAL, reason=tally.errors[0].reason)
     return replace(done, status=Status.SUCCESS)
 
 
@@ -199,21 +205,20 @@ def _told(error: Exception) -> str:
 # ------------------------------------------------------------------------- how it ended
 
 
-def _close(run: DailySync, seconds: float) -> DailySync:
+def _close(run: DailySync, tally: Tally, seconds: float) -> DailySync:
     """Writes the run's record, and tells log and metrics."""
-    ended = replace(run, processing_ms=round(seconds * 1000))
-    models.note(ended)
-    counts = ended.tally.counts
-    count = counts["recordCount"]
+    ended = replace(run, processing_ms=round(seconds * 1000), **tally.totals())
+    models.write_end(ended)
+    count = ended.record_count
     about: dict[str, Any] = {"syncId": ended.sync_id, "kind": ended.kind, "status": ended.status}
     if ended.status is Status.SKIPPED:
         log.info("SYNC_SKIPPED", **about, reason=ended.reason)
         return ended
     if ended.status is Status.FAILED:
-        point = "source" if ended.tally.errors else "data-processing"
+        point = "source" if ended.errors else "data-processing"
         log.error("EXECUTION_FAILED", **about, durationMs=ended.processing_ms, failurePoint=point, reason=ended.reason)
     else:
-        log.info("SYNC_COMPLETED", **about, recordsProcessed=count, duration=ended.processing_ms, counts=counts)
+        log.info("SYNC_COMPLETED", **about, recordsProcessed=count, duration=ended.processing_ms, counts=tally.counts)
         average = round(ended.processing_ms / count, 3) if count and ended.processing_ms else 0
         log.info(
             "EXECUTION_COMPLETED", durationMs=ended.processing_ms, recordsProcessed=count, avgTimePerRecord=average
@@ -222,7 +227,7 @@ def _close(run: DailySync, seconds: float) -> DailySync:
         {
             "ProcessingTime": (seconds, metrics.SECONDS),
             "RecordsProcessed": (count, metrics.COUNT),
-            "RecordsRejected": (counts["rejected"], metrics.COUNT),
+            "RecordsRejected": (ended.rejected, metrics.COUNT),
             "SyncsPartial": (int(ended.status is Status.PARTIAL), metrics.COUNT),
             "SyncsFailed": (int(ended.status is Status.FAILED), metrics.COUNT),
         },
@@ -246,7 +251,7 @@ def _answer(run: DailySync) -> dict[str, Any]:
         "body": {
             "message": _MESSAGES[run.status].format(run.reason),
             "timestamp": ids.now(),
-            "recordsProcessed": run.tally.counts["recordCount"],
+            "recordsProcessed": run.record_count,
             "processingTimeMs": run.processing_ms,
             "syncId": run.sync_id,
             "status": str(run.status),
