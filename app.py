@@ -29,8 +29,8 @@ from chalicelib.core.http.access import setup_validated, validated
 from chalicelib.core.http.operations import ANY_ACCESS, APIAccessType, Caller
 from chalicelib.core.http.password_attempts import AnonymousCaller
 from chalicelib.core.http.payload import parse_body
-from chalicelib.core.http.schemas import MESSAGE
 from chalicelib.core.observing.tracking import Account, Execution, track_execution
+from chalicelib.core.schemas import MESSAGE
 from chalicelib.images import pipeline, uploads
 from chalicelib.imaging import ImageRejectedError
 from chalicelib.jobs import health, retention, runner, schedules, sync
@@ -319,7 +319,7 @@ def reprocess_image(user: Caller, data: Payload) -> Answer:
 @validated(images.GET_VARIANT, permission=signed_in, access=APIAccessType.FILE_UPLOAD)
 def get_variant(user: Caller, data: Payload, headers: Headers) -> Response:
     found = images.variant(user.id, data["imageId"], data["name"], headers.get("accept", ""))
-    return Response(status_code=302, body="", headers={"Location": images.link_to(found), "Vary": "Accept"})
+    return Response(status_code=302, body="", headers={"Location": found.url, "Vary": "Accept"})
 
 
 # ============================================================================ actions
@@ -629,7 +629,7 @@ def refuse_mcp_stream() -> Answer:
 @required_env_vars({"USERS_TABLE": [DynamoDBOperation.QUERY_INDEX, DynamoDBOperation.BATCH_GET_ITEM]})
 @validated(users.LIST, permission=is_admin, access=APIAccessType.ADMIN, returns=users.PAGE)
 def list_users(data: Payload) -> Answer:
-    return users.listed(data)
+    return users.list_page(data)
 
 
 @app.route("/admin/users/{userId}", methods=["PATCH"], cors=CORS)
@@ -658,14 +658,14 @@ def get_all_usage(data: Payload) -> Answer:
 @required_env_vars({"SYNCS_TABLE": [DynamoDBOperation.QUERY]})
 @validated(sync.LIST, permission=is_admin, access=APIAccessType.ADMIN, returns=sync.PAGE)
 def list_syncs(data: Payload) -> Answer:
-    return sync.listed(data)
+    return sync.list_page(data)
 
 
 @app.route("/admin/audit", methods=["GET"], cors=CORS)
 @required_env_vars({"AUDIT_TABLE": [DynamoDBOperation.QUERY]})
 @validated(audit.LIST, permission=is_admin, access=APIAccessType.ADMIN, returns=audit.PAGE)
 def list_audit(data: Payload) -> Answer:
-    return audit.listed(data)
+    return audit.list_page(data)
 
 
 # ================================================================================ web

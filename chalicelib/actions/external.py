@@ -13,7 +13,7 @@ from chalicelib.core.errors import InvalidRequestError, NotAuthenticatedError, U
 from chalicelib.core.http import signatures
 from chalicelib.core.http.operations import Caller
 from chalicelib.core.http.payload import parse_body
-from chalicelib.core.http.schemas import TEXT, shape
+from chalicelib.core.schemas import TEXT, shape
 from chalicelib.external import AddressNotAllowedError, ExternalServiceError, check_url, services
 
 NEEDS = grants.merge(services.NEEDS, {"API_BASE_URL": []})

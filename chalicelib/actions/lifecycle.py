@@ -21,10 +21,10 @@ class ActionFinishedError(ConflictError):
 def begin(user: Caller, action_type: str, metadata: Mapping[str, Any]) -> Action:
     """The action's row, PENDING: written before any of its work is done."""
     action = Action(
-        user.id,
-        ids.new_id("act"),
-        action_type,
-        ids.now(),
+        user_id=user.id,
+        action_id=ids.new_id("act"),
+        action_type=action_type,
+        created_at=ids.now(),
         metadata=metadata,
         correlation_id=log.correlation_id(),
     )
@@ -99,11 +99,11 @@ def _end(action: Action, status: Status, change: Mapping[str, Any], notes: Seque
     key = ACTIONS.key(action.user_id, action.action_id)
     end = ACTIONS.setting(key, ended, where={"status": str(Status.PENDING)}, remove=FINISHED)
     try:
-        _with_notes(end, [users.acted(action.user_id, now), *notes])
+        _with_notes(end, [users.last_action_update(action.user_id, now), *notes])
     except ConditionFailedError:
         raise ActionFinishedError from None
     log.info("ACTION_ENDED", actionId=action.action_id, actionType=action.action_type, status=str(status))
-    return Action.from_item({**action.to_item(), "externalId": action.external_id, **ended})
+    return Action.from_item({**action.to_item(), **ended})
 
 
 def _with_notes(end: dict[str, Any], notes: Sequence[dict[str, Any]]) -> None:

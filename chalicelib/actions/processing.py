@@ -11,7 +11,7 @@ from chalicelib.core import config, ids
 from chalicelib.core.aws import objects
 from chalicelib.core.errors import ConflictError, InvalidRequestError
 from chalicelib.core.http.operations import Caller, Replay, naming
-from chalicelib.core.http.schemas import TEXT, shape
+from chalicelib.core.schemas import TEXT, shape
 from chalicelib.images import Image
 from chalicelib.imaging import FITS, FORMATS, MAX_QUALITY, MAX_SIDE, Fit, ImageRejectedError, Transform
 

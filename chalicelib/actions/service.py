@@ -8,24 +8,17 @@ from typing import Any
 from chalicelib.actions.models import ACTIONS, BY_ACTION, Action, ActionType, Status
 from chalicelib.core import config, ids
 from chalicelib.core.aws import objects
-from chalicelib.core.aws.tables import Attr, Page
+from chalicelib.core.aws.tables import Attr
 from chalicelib.core.errors import NotFoundError
 from chalicelib.core.http.operations import APIAccessType, Caller
-from chalicelib.core.http.schemas import CURSOR, shape
+from chalicelib.core.schemas import list_of, shape
 
 MAX_PAGE = 100
 DEFAULT_PAGE = 20
 
 ACTION_ID = {"type": "string", "pattern": "^act_[0-9a-z]{26}$", "maxLength": 30}
 GET = shape({"actionId": ACTION_ID})
-LIST = shape(
-    {},
-    {
-        "status": {"enum": [str(status) for status in Status]},
-        "limit": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE},
-        "cursor": CURSOR,
-    },
-)
+LIST = list_of(MAX_PAGE, status={"enum": [str(status) for status in Status]})
 
 
 class ActionNotFoundError(NotFoundError):
@@ -83,18 +76,12 @@ def listed(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     keep = functools.reduce(operator.and_, filters) if filters else None
     after = ids.start_of_page(data, str(ACTION_ID["pattern"]))
     page = ACTIONS.page(user.id, limit=data.get("limit", DEFAULT_PAGE), after=after, keep=keep)
-    return {
-        "items": [Action.from_item(item).shown() for item in page.items],
-        "nextCursor": None if page.next_after is None else ids.to_cursor(page.next_after),
-    }
+    return page.answer(Action.show_item)
 
 
 def all_of(user_id: str) -> Iterator[Action]:
     """Every action of a user, newest first."""
-    page: Page | None = None
-    while page is None or page.next_after is not None:
-        page = ACTIONS.page(user_id, limit=MAX_PAGE, after=None if page is None else page.next_after)
-        yield from map(Action.from_item, page.items)
+    yield from map(Action.from_item, ACTIONS.all_of(user_id, newest_first=True))
 
 
 def erase_all(user_id: str) -> None:

@@ -15,7 +15,7 @@ from chalicelib.images.lifecycle import (
     run_again,
     uploaded,
 )
-from chalicelib.images.models import EXTENSIONS, IMAGES, Image, Status, Variant, link_to
+from chalicelib.images.models import EXTENSIONS, IMAGES, Image, Status, Variant
 from chalicelib.images.originals import allowed_types, decoding_limits, original, too_large
 from chalicelib.images.service import (
     DELETE,
@@ -64,7 +64,6 @@ __all__ = [
     "first_execution",
     "get",
     "is_left_over",
-    "link_to",
     "listed",
     "make_again",
     "next_execution",

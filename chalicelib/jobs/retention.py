@@ -21,7 +21,7 @@ from chalicelib.images import Image, Status, pipeline
 from chalicelib.jobs import rounds
 from chalicelib.jobs.rounds import Round
 from chalicelib.jobs.runner import Job, Run, payload
-from chalicelib.jobs.sync.sync_records import ACTIVE, ARCHIVED, BY_LIFECYCLE, CUSTOMERS, EXPIRED, RECORDS, archiving
+from chalicelib.jobs.sync.sync_records import ACTIVE, ARCHIVED, BY_LIFECYCLE, CUSTOMERS, EXPIRED, RECORDS, archive_write
 
 # Writes at the same time.
 _AT_ONCE = 200
@@ -110,7 +110,7 @@ def _expire_record(a_round: Round, entry: Item) -> bool:
     # In the index, `since` of an active record is when it was last written.
     as_read = {"source": entry["source"], "recordId": entry["recordId"], "processedAt": entry["since"]}
     try:
-        transact(archiving(as_read, EXPIRED, a_round.run.now))
+        transact(archive_write(as_read, EXPIRED, a_round.run.now))
     except ConditionFailedError:
         return False
     return True

@@ -10,7 +10,7 @@ from chalicelib.core.aws.grants import required_env_vars
 from chalicelib.core.deadline import Deadline
 from chalicelib.core.errors import InvalidRequestError
 from chalicelib.core.http import json_schema
-from chalicelib.core.http.schemas import NO_PAYLOAD, Schema, shape
+from chalicelib.core.schemas import NO_PAYLOAD, Schema, shape
 from chalicelib.jobs import heartbeats, leases
 from chalicelib.jobs.leases import Lease
 

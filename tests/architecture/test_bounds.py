@@ -11,7 +11,7 @@ import pytest
 import app as manifest
 from chalicelib.core.agents import tools
 from chalicelib.core.http import json_schema
-from chalicelib.core.http.schemas import Schema
+from chalicelib.core.schemas import Schema
 from infra import manifest as reading
 from tests.scheduled_jobs import JOBS
 

@@ -106,7 +106,7 @@ def ids(*numbers: int) -> set[str]:
 
 
 def history() -> list[Row]:
-    items: list[Row] = sync.listed({"limit": 100})["items"]
+    items: list[Row] = sync.list_page({"limit": 100})["items"]
     # The machine's own schedule may fire meanwhile: it has no source.
     return [item for item in items if item["reason"] != "not configured: EXTERNAL_API_URL is empty"]
 
@@ -563,7 +563,7 @@ def test_a_late_holder_cannot_write(partner: Partner, clock: Driven) -> None:
     # A page that was under way when the other took over is not finished.
     assert before <= active() < ids(*range(4 * PAGE))
     assert last_run()["status"] == "failed"
-    assert models.unfinished(models.Kind.COMPREHENSIVE) is None, "not even its progress"
+    assert models.find_unfinished(models.Kind.COMPREHENSIVE) is None, "not even its progress"
 
 
 def test_what_was_killed_is_ended_by_the_next_run(partner: Partner, clock: Driven) -> None:

@@ -12,7 +12,7 @@ from chalicelib.actions.external import Service
 from chalicelib.core import config
 from chalicelib.core.errors import ConflictError, PermissionDeniedError
 from chalicelib.core.http.operations import Caller, Replay, naming, refusal_of
-from chalicelib.core.http.schemas import EMAIL, TEXT, shape
+from chalicelib.core.schemas import EMAIL, TEXT, shape
 from chalicelib.notify import mail
 
 # What the API writes while its caller waits: so many images and actions, and sums by day, half a second's work as PDF.

@@ -52,9 +52,9 @@ def read(days: Sequence[str], deadline: Deadline) -> People:
 
 
 def _page(day: str, limit: int, after: str | None) -> tuple[Sequence[Row], str | None]:
-    items, next_after = daily_sums.page(EVERY_USER, day, day, limit, after)
+    read = daily_sums.page(EVERY_USER, day, day, limit, after)
     # Only what is needed of an item: a page of them is held for each day.
-    return [(item["day#what"].partition("#user:")[2], day, Runs.of(item)) for item in items], next_after
+    return [(item["day#what"].partition("#user:")[2], day, Runs.of(item)) for item in read.items], read.next_after
 
 
 def counted(days: Sequence[str], page: ReadPage) -> People:

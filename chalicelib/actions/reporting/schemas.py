@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from chalicelib import metering
 from chalicelib.core.errors import InvalidRequestError
-from chalicelib.core.http.schemas import DATE, TEXT, shape
+from chalicelib.core.schemas import DATE, TEXT, shape
 from chalicelib.metering.daily_sums import EVERY_USER, EVERYONE
 
 

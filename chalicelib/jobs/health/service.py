@@ -9,7 +9,7 @@ from chalicelib.core import config, ids
 from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
 from chalicelib.core.errors import UnavailableError
 from chalicelib.core.http.limits import AnonymousLimit
-from chalicelib.core.http.schemas import TEXT, shape
+from chalicelib.core.schemas import TEXT, shape
 from chalicelib.jobs import leases
 from chalicelib.jobs.health.check import ROW
 from chalicelib.jobs.health.dependencies import State

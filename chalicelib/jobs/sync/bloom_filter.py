@@ -1,13 +1,12 @@
-"""The ids that a crawl has found, in a Bloom filter of fixed size that fits into a DynamoDB item.
+"""The ids that a crawl has found, in a memory of fixed size that fits into a row of DynamoDB.
 
-Bloom, "Space/Time Trade-offs in Hash Coding with Allowable Errors", 1970: an id that was added is always found. Of
-other ids, six in a million are found by mistake after 100,000 records, and a quarter after a million. Each crawl has
-its own salt, so the next crawl makes other mistakes: a customer that is missed tonight is noticed another night.
+A Bloom filter (Bloom, "Space/Time Trade-offs in Hash Coding with Allowable Errors", 1970). An id that was added is
+always found. Of other ids, six in a million are found after 100,000 records, and a quarter after a million. Each crawl
+has its own salt, so the next crawl confuses other ids: a customer that is overlooked tonight is noticed another night.
 """
 
 import hashlib
 import secrets
-from typing import Self
 
 # A DynamoDB item holds at most 400 KB.
 BYTES = 384 * 1024
@@ -16,21 +15,17 @@ _HASHES = 8
 
 
 class BloomFilter:
-    """A set of ids: never forgets one, and may take an id for another."""
+    """A set of ids. It may say that it has an id that was not added, never the reverse."""
 
     def __init__(self, salt: bytes | None = None, bits: bytes | None = None) -> None:
         self.salt = salt or secrets.token_bytes(8)
         self._bits = bytearray(bits) if bits else bytearray(BYTES)
 
-    @classmethod
-    def stored(cls, salt: bytes, bits: bytes) -> Self:
-        return cls(salt, bits)
-
     def bits(self) -> bytes:
         return bytes(self._bits)
 
     def add(self, record_id: str) -> bool:
-        """Adds an id; gives whether it is new."""
+        """Adds the id; whether it was new."""
         is_new = False
         for place, mask in self._places(record_id):
             if not self._bits[place] & mask:

@@ -1,4 +1,4 @@
-"""A crawl through the source's list: compares each page with what is stored, and writes only what differs."""
+"""A crawl of the source's list: each page compared with what is stored, and only what differs is written."""
 
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -13,7 +13,6 @@ from chalicelib.core.ids import timestamp
 from chalicelib.external import ExternalServiceError, Reason
 from chalicelib.jobs.sync import customer as customers
 from chalicelib.jobs.sync import sync_records
-from chalicelib.jobs.sync.bloom_filter import BloomFilter
 from chalicelib.jobs.sync.customer import Customer, Rejected
 from chalicelib.jobs.sync.lanes import OutOfTimeError
 from chalicelib.jobs.sync.models import Crawl, Kind, Tally
@@ -24,7 +23,7 @@ MakeWrites = Callable[[list[dict[str, Any]]], list[int]]
 
 # After so many pages without a new record, the list goes in a circle or never ends.
 _STALE_PAGES = 10
-# A list with more records than this is taken for a fault of the source.
+# A crawl takes no more: no honest list is so long.
 MOST_RECORDS = 2_000_000
 # Batches of keys that are looked up at the same time.
 _READERS = 4
@@ -43,7 +42,7 @@ class UnbelievableListError(ExternalServiceError):
 
 
 class EndlessListError(UnbelievableListError):
-    """The source's list goes in a circle or never ends: continuing this crawl makes no sense."""
+    """The source's list goes in a circle or on for ever: continuing this crawl is of no use."""
 
 
 class TooManyVanishedError(UnbelievableListError):
@@ -52,7 +51,7 @@ class TooManyVanishedError(UnbelievableListError):
 
 @dataclass
 class Crawler:
-    """Does one run's part of a crawl. `crawl` is how far it is, in whole pages; `now` is when the run began."""
+    """Does one run's part of a crawl. `crawl` is how far it is, whole pages only; `now` is when the run began."""
 
     source: Source
     crawl: Crawl
@@ -66,29 +65,30 @@ class Crawler:
 
         Raises:
             OutOfTimeError: the rest is for the next run.
-            EndlessListError, TooManyVanishedError: the list cannot be right.
+            EndlessListError, TooManyVanishedError: the crawl is of no further use.
             ExternalServiceError: the source failed.
             LeaseLostError: another run has taken over.
         """
-        if not self.crawl.is_listed:
-            self._read_list()
+        if not self.crawl.is_complete:
+            self._crawl_list()
         if self.crawl.kind is Kind.COMPREHENSIVE:
             self._archive_vanished()
 
-    def _read_list(self) -> None:
+    def _crawl_list(self) -> None:
         stale = 0
         with ThreadPoolExecutor(_READERS) as readers, closing(self._pages()) as pages:
             for page in pages:
                 stale = 0 if self._take(page, readers) else stale + 1
                 count = self.crawl.record_count + len(page.records)
-                self.crawl = self.crawl.at(page.next_cursor, record_count=count, is_listed=page.next_cursor is None)
-                if stale >= _STALE_PAGES and not self.crawl.is_listed:
+                cursor = page.next_cursor
+                self.crawl = replace(self.crawl, cursor=cursor, record_count=count, is_complete=cursor is None)
+                if stale >= _STALE_PAGES and not self.crawl.is_complete:
                     raise EndlessListError(f"{_STALE_PAGES} pages running brought nothing new", Reason.JUNK)
                 if count > MOST_RECORDS:
                     raise EndlessListError(f"the list has more than {MOST_RECORDS} records", Reason.JUNK)
 
     def _pages(self) -> Generator[Page]:
-        """Page after page; each is requested while the one before is handled."""
+        """Page after page, each asked for while the one before is dealt with."""
         since = self.crawl.since
         with ThreadPoolExecutor(1) as ahead:
             coming = ahead.submit(log.carried(self._first_page))
@@ -116,42 +116,44 @@ class Crawler:
         try:
             return self.source.page(self.crawl.cursor, self.crawl.since)
         except CursorRefusedError:
-            # The cursor is from an earlier run: the crawl begins anew.
-            self.crawl = Crawl(self.crawl.kind, timestamp(self.now), self.crawl.since, BloomFilter())
+            # The cursor is of another day: start again.
+            self.crawl = Crawl(self.crawl.kind, timestamp(self.now), self.crawl.since)
             return self.source.page(None, self.crawl.since)
 
     # -------------------------------------------------------------------- one page
 
     def _take(self, page: Page, readers: Executor) -> bool:
-        """Writes what is new or changed in a page; gives whether the page held a record that is new to the crawl."""
-        good, bad = self._parse(page)
-        stored = sync_records.stored(sync_records.CUSTOMERS, good, readers)
-        aside = sync_records.stored(sync_records.REJECTED, bad, readers)
-        changes = {one.id: change for one in good.values() if (change := sync_records.change(one, stored.get(one.id)))}
-        writes = [sync_records.writing(good[each], stored.get(each), self.now) for each in changes]
-        rejections = [one for one in bad.values() if not sync_records.is_kept_aside(one, aside.get(one.id))]
-        refused = self.make_writes([*writes, *(sync_records.keeping_aside(one, self.now) for one in rejections)])
+        """Writes what is new or changed in a page; whether it held any record that the crawl had not found."""
+        good, bad = self._sort_records(page)
+        stored = sync_records.read_rows(sync_records.CUSTOMERS, good, readers)
+        aside = sync_records.read_rows(sync_records.REJECTED, bad, readers)
+        changes = {
+            one.id: change for one in good.values() if (change := sync_records.change_to(one, stored.get(one.id)))
+        }
+        writes = [sync_records.write_of(good[each], stored.get(each), self.now) for each in changes]
+        rejections = [one for one in bad.values() if not sync_records.is_known_rejection(one, aside.get(one.id))]
+        refused = self.make_writes([*writes, *(sync_records.rejection_write(one, self.now) for one in rejections)])
         contested = {list(changes)[place] for place in refused if place < len(changes)}
         self._count(page, changes, contested, len(good))
-        is_new = [self.crawl.seen.add(each) for each in {**good, **bad}]
+        is_new = [self.crawl.found.add(each) for each in {**good, **bad}]
         newest = max([self.crawl.newest or "", *(one.updated_at for one in good.values())])
         has_unnamed = self.crawl.has_unnamed or any(not one.is_named for one in bad.values())
         self.crawl = replace(self.crawl, newest=newest or None, has_unnamed=has_unnamed)
         return any(is_new)
 
-    def _parse(self, page: Page) -> tuple[dict[str, Customer], dict[str, Rejected]]:
-        """The page's customers by id, each in its newest form, and its rejected records."""
+    def _sort_records(self, page: Page) -> tuple[dict[str, Customer], dict[str, Rejected]]:
+        """The page's customers by their ids, each in its newest form, and what is rejected."""
         good: dict[str, Customer] = {}
         bad: dict[str, Rejected] = {}
         for raw in page.records:
-            read = customers.read(raw, self.now)
+            read = customers.parse_record(raw, self.now)
             if isinstance(read, Customer) and read.id in good:
                 older, newer = sorted((good[read.id], read), key=lambda each: each.updated_at)
-                good[read.id], read = newer, customers.twice(older)
+                good[read.id], read = newer, customers.reject_duplicate(older)
             if isinstance(read, Rejected):
                 bad[read.id] = read
                 self.tally.count("rejected")
-                self.tally.error(read.reason, read.id)
+                self.tally.add_error(read.reason, read.id)
             else:
                 good[read.id] = read
         return good, bad
@@ -162,16 +164,16 @@ class Crawler:
         for record_id, change in changes.items():
             if record_id in contested:
                 self.tally.count("contested")
-                self.tally.error("its row was changed while it was compared", record_id)
+                self.tally.add_error("its row was changed while it was compared", record_id)
             else:
-                self.tally.change(change, record_id)
+                self.tally.count_change(change, record_id)
 
     # ------------------------------------------------------------- what has vanished
 
     def _archive_vanished(self) -> None:
-        """Archives the customers that are on no page of the crawl. It counts them first, and archives only then."""
+        """Archives the customers that the crawl did not find; counts them before it archives any."""
         if self.crawl.has_unnamed:
-            self.tally.error("nothing was archived: records without an id may be those that are missing")
+            self.tally.add_error("nothing was archived: records without an id may be those that are missing")
             return
         active = vanished = 0
         for _, is_missing in self._active():
@@ -186,7 +188,7 @@ class Crawler:
         waiting: list[dict[str, Any]] = []
         for item, is_missing in self._active():
             if is_missing:
-                waiting.append(sync_records.archiving(item, sync_records.VANISHED, self.now))
+                waiting.append(sync_records.archive_write(item, sync_records.VANISHED, self.now))
             if len(waiting) == _ARCHIVED_AT_ONCE:
                 self._write_archived(waiting)
                 waiting = []
@@ -196,11 +198,11 @@ class Crawler:
         refused = self.make_writes(writes)
         for place, write in enumerate(writes):
             if place not in refused:
-                self.tally.change("archived", write["Update"]["Key"]["recordId"])
+                self.tally.count_change("archived", write["Update"]["Key"]["recordId"])
 
     def _active(self) -> Iterator[tuple[dict[str, Any], bool]]:
-        """Each active customer, and whether the crawl missed it; customers that came after it began are not missed."""
-        for number, item in enumerate(sync_records.active()):
+        """Each active customer, and whether it is missing: not found, and older than the crawl."""
+        for number, item in enumerate(sync_records.read_active()):
             if number % 1000 == 0 and self.deadline.is_over:
                 raise OutOfTimeError
-            yield item, item["processedAt"] < self.crawl.began and item["recordId"] not in self.crawl.seen
+            yield item, item["processedAt"] < self.crawl.began and item["recordId"] not in self.crawl.found

@@ -13,10 +13,9 @@ from chalicelib.jobs import leases
 from chalicelib.jobs.leases import Lease, LeaseLostError
 from chalicelib.jobs.runner import Job, Run, payload
 from chalicelib.jobs.sync import lanes, models
-from chalicelib.jobs.sync.bloom_filter import BloomFilter
 from chalicelib.jobs.sync.crawl import Crawler, UnbelievableListError
 from chalicelib.jobs.sync.lanes import Lanes, OutOfTimeError
-from chalicelib.jobs.sync.models import Crawl, DailySync, Kind, Status
+from chalicelib.jobs.sync.models import Crawl, DailySync, Kind, Status, Tally
 from chalicelib.jobs.sync.source import Source
 
 _KINDS = {"nightly_sync": Kind.COMPREHENSIVE, "business_hours_sync": Kind.INCREMENTAL}
@@ -89,20 +88,22 @@ def sync(run: Run) -> dict[str, Any]:
         SyncFailedError: nothing could be done; the sync record says why.
         LeaseLostError: another run took over meanwhile, as this one outlasted its lease.
     """
-    started, begun = run.deadline.clock(), _begin(run)
+    started, begun, tally = run.deadline.clock(), _begin(run), Tally()
     try:
-        ended = _run(begun, run)
+        ended = _run(begun, tally, run)
     except Exception as error:
-        _close(replace(begun, status=Status.FAILED, reason=_public_reason(error)), run.deadline.clock() - started)
+        _close(
+            replace(begun, status=Status.FAILED, reason=_public_reason(error)), tally, run.deadline.clock() - started
+        )
         raise
-    ended = _close(ended, run.deadline.clock() - started)
+    ended = _close(ended, tally, run.deadline.clock() - started)
     if ended.status is Status.FAILED:
         raise SyncFailedError(f"The sync brought nothing: {ended.reason}")
     return _answer(ended)
 
 
 def _skip(run: Run) -> dict[str, Any]:
-    return _answer(_close(_busy(_begin(run)), 0.0))
+    return _answer(_close(_busy(_begin(run)), Tally(), 0.0))
 
 
 def _begin(run: Run) -> DailySync:
@@ -116,30 +117,30 @@ def _busy(begun: DailySync) -> DailySync:
     return replace(begun, status=Status.SKIPPED, reason="another run is under way")
 
 
-def _run(begun: DailySync, run: Run) -> DailySync:
+def _run(begun: DailySync, tally: Tally, run: Run) -> DailySync:
     url = config.get("EXTERNAL_API_URL")
     if not url:
         return replace(begun, status=Status.SKIPPED, reason="not configured: EXTERNAL_API_URL is empty")
     source = Source(url, run.deadline)
     if run.lease is None:
-        return _crawl(begun, source, None, run)
+        return _crawl(begun, tally, source, None, run)
     with lanes.lanes(run.lease, run.deadline) as held:
         if held is None:
             return _busy(begun)
-        models.settle_what_was_killed(begun)
-        return _crawl(begun, source, held, run)
+        models.fail_killed_runs(begun)
+        return _crawl(begun, tally, source, held, run)
 
 
-def _crawl(begun: DailySync, source: Source, held: Lanes | None, run: Run) -> DailySync:
+def _crawl(begun: DailySync, tally: Tally, source: Source, held: Lanes | None, run: Run) -> DailySync:
     """Crawls the source, from where the last run stopped unless `since` is given. Without lanes it writes nothing."""
     since = run.options.get("since")
     is_usual = since is None and held is not None
-    crawl = (models.unfinished(begun.kind) if is_usual else None) or _first(begun.kind, since, run.now)
-    crawler = Crawler(source, crawl, begun.tally, run.deadline, _write_nothing if held is None else held.write, run.now)
+    crawl = (models.find_unfinished(begun.kind) if is_usual else None) or _first(begun.kind, since, run.now)
+    crawler = Crawler(source, crawl, tally, run.deadline, _write_nothing if held is None else held.write, run.now)
     ended = _crawled(crawler)
     if is_usual and held is not None:
-        _save_progress(ended, held, run.now)
-    return _judge(begun, ended)
+        _save_progress(ended, held)
+    return _judge(begun, tally, ended)
 
 
 def _write_nothing(writes: list[dict[str, Any]]) -> list[int]:
@@ -147,8 +148,8 @@ def _write_nothing(writes: list[dict[str, Any]]) -> list[int]:
 
 
 def _first(kind: Kind, since: str | None, now: datetime) -> Crawl:
-    known = (since or models.mark()) if kind is Kind.INCREMENTAL else None
-    return Crawl(kind, ids.timestamp(now), known, BloomFilter())
+    known = (since or models.known_until()) if kind is Kind.INCREMENTAL else None
+    return Crawl(kind, ids.timestamp(now), known)
 
 
 def _crawled(crawler: Crawler) -> _Ended:
@@ -164,35 +165,35 @@ def _crawled(crawler: Crawler) -> _Ended:
         fault = error
     if fault is not None:
         log.warning("SYNC_CUT_OFF", fault)
-        crawler.tally.error(_public_reason(fault))
+        crawler.tally.add_error(_public_reason(fault))
     return _Ended(fault, crawler.crawl, crawler.tally.counts["recordCount"])
 
 
-def _save_progress(ended: _Ended, held: Lanes, now: datetime) -> None:
+def _save_progress(ended: _Ended, held: Lanes) -> None:
     """Lets the next run go on where this one was cut off, or begin at the first page."""
     crawl = ended.crawl
     if ended.fault is not None:
-        held.write_progress(models.keeping(crawl) if ended.can_continue else models.forgetting(crawl.kind))
+        held.write_progress(models.put_crawl(crawl) if ended.can_continue else models.delete_crawl(crawl.kind))
         return
-    checkpoint = _checkpoint(crawl, now)
-    held.write_progress(models.forgetting(crawl.kind), *([] if checkpoint is None else [models.marking(checkpoint)]))
+    until = _known_until(crawl)
+    held.write_progress(models.delete_crawl(crawl.kind), *([] if until is None else [models.put_known_until(until)]))
 
 
-def _checkpoint(crawl: Crawl, now: datetime) -> str | None:
+def _known_until(crawl: Crawl) -> str | None:
     """Up to when changes are known. A date in the future must not hide changes made before it."""
     if crawl.newest is None:
         return None
     newest = min(datetime.fromisoformat(crawl.newest), datetime.fromisoformat(crawl.began))
-    return max(ids.timestamp(newest - _OVERLAP), models.mark() or "")
+    return max(ids.timestamp(newest - _OVERLAP), models.known_until() or "")
 
 
-def _judge(begun: DailySync, ended: _Ended) -> DailySync:
+def _judge(begun: DailySync, tally: Tally, ended: _Ended) -> DailySync:
     done = replace(begun, cursor=ended.crawl.cursor if ended.can_continue else None)
     if ended.fault is not None:
-        status = Status.PARTIAL if ended.brought or ended.crawl.is_listed else Status.FAILED
+        status = Status.PARTIAL if ended.brought or ended.crawl.is_complete else Status.FAILED
         return replace(done, status=status, reason=_public_reason(ended.fault))
-    if begun.tally.errors:
-        return replace(done, status=Status.PARTIAL, reason=begun.tally.errors[0]["reason"])
+    if tally.errors:
+        return replace(done, status=Status.PARTIAL, reason=tally.errors[0].reason)
     return replace(done, status=Status.SUCCESS)
 
 
@@ -208,21 +209,20 @@ def _public_reason(error: Exception) -> str:
 # ------------------------------------------------------------------------- how it ended
 
 
-def _close(run: DailySync, seconds: float) -> DailySync:
+def _close(run: DailySync, tally: Tally, seconds: float) -> DailySync:
     """Writes the sync record, log lines and metrics."""
-    ended = replace(run, processing_ms=round(seconds * 1000))
-    models.note(ended)
-    counts = ended.tally.counts
-    count = counts["recordCount"]
+    ended = replace(run, processing_ms=round(seconds * 1000), **tally.totals())
+    models.write_end(ended)
+    count = ended.record_count
     about: dict[str, Any] = {"syncId": ended.sync_id, "kind": ended.kind, "status": ended.status}
     if ended.status is Status.SKIPPED:
         log.info("SYNC_SKIPPED", **about, reason=ended.reason)
         return ended
     if ended.status is Status.FAILED:
-        point = "source" if ended.tally.errors else "data-processing"
+        point = "source" if ended.errors else "data-processing"
         log.error("EXECUTION_FAILED", **about, durationMs=ended.processing_ms, failurePoint=point, reason=ended.reason)
     else:
-        log.info("SYNC_COMPLETED", **about, recordsProcessed=count, duration=ended.processing_ms, counts=counts)
+        log.info("SYNC_COMPLETED", **about, recordsProcessed=count, duration=ended.processing_ms, counts=tally.counts)
         average = round(ended.processing_ms / count, 3) if count and ended.processing_ms else 0
         log.info(
             "EXECUTION_COMPLETED", durationMs=ended.processing_ms, recordsProcessed=count, avgTimePerRecord=average
@@ -231,7 +231,7 @@ def _close(run: DailySync, seconds: float) -> DailySync:
         {
             "ProcessingTime": (seconds, metrics.SECONDS),
             "RecordsProcessed": (count, metrics.COUNT),
-            "RecordsRejected": (counts["rejected"], metrics.COUNT),
+            "RecordsRejected": (ended.rejected, metrics.COUNT),
             "SyncsPartial": (int(ended.status is Status.PARTIAL), metrics.COUNT),
             "SyncsFailed": (int(ended.status is Status.FAILED), metrics.COUNT),
         },
@@ -255,7 +255,7 @@ def _answer(run: DailySync) -> dict[str, Any]:
         "body": {
             "message": _MESSAGES[run.status].format(run.reason),
             "timestamp": ids.now(),
-            "recordsProcessed": run.tally.counts["recordCount"],
+            "recordsProcessed": run.record_count,
             "processingTimeMs": run.processing_ms,
             "syncId": run.sync_id,
             "status": str(run.status),
