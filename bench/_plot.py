@@ -1,8 +1,8 @@
 """The simulated burst as a picture: what waits, what is busy, what is done, second by second."""
 
 from bench._burst import Outcome
-from chalicelib.documents.svg import svg
-from chalicelib.documents.values import Chart
+from chalicelib.documents.html.svg import svg_of
+from chalicelib.documents.models import Chart
 
 _FROM, _TO = 20, 80
 _WIDTH, _PANEL, _TITLE = 720, 260, 34
@@ -54,4 +54,4 @@ def _labels() -> list[str]:
 
 def _placed(panel: Chart, top: int) -> str:
     title = f'<text x="0" y="{top + 22}" font-size="14" font-weight="bold" fill="#2b3440">{panel.title}</text>'
-    return f'{title}<svg x="0" y="{top + _TITLE}" width="{_WIDTH}" height="{_PANEL}">{svg(panel)}</svg>'
+    return f'{title}<svg x="0" y="{top + _TITLE}" width="{_WIDTH}" height="{_PANEL}">{svg_of(panel)}</svg>'

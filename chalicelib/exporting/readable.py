@@ -10,7 +10,7 @@ from typing import Any
 from chalicelib import actions, images
 from chalicelib.actions import Action, ActionType, File
 from chalicelib.documents import Column, Picture, Table
-from chalicelib.documents.measures import quantity
+from chalicelib.documents.formatting import format_quantity
 from chalicelib.exporting import contents
 from chalicelib.exporting.thumbnails import Pictured, pictured
 from chalicelib.images import Image
@@ -107,7 +107,7 @@ def _activity(action: Action) -> Row:
 
 
 def _file_of_action(file: File) -> str:
-    return f"{file.format.upper()}, {quantity(file.size, 'bytes')}"
+    return f"{file.format.upper()}, {format_quantity(file.size, 'bytes')}"
 
 
 def usage(user: User) -> Table:
