@@ -16,14 +16,14 @@ ALLOWED = 32_000_000
 
 SCRIPT = """
 import resource, sys
-from bench.documents import COLUMNS, WRITERS, Counted, Table, records
+from bench.documents import COLUMNS, WRITERS, ByteCounter, Table, rows
 name, count, allowed = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + allowed, used + allowed))
-rows = records(count)
+table_rows = rows(count)
 if name == "list":
-    rows, name = list(rows), "json"
-WRITERS[name](Counted(), Table("files", "Files", COLUMNS, rows))
+    table_rows, name = list(table_rows), "json"
+WRITERS[name](ByteCounter(), Table("files", "Files", COLUMNS, table_rows))
 """
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the address space of a process")

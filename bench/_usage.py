@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench._calls import NOBODY, Call
+
 from infra.cost import Units, recorded
 from infra.prices import SECONDS_A_MONTH
 

@@ -15,12 +15,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import boto3
-from botocore.config import Config
-from PIL import Image, ImageDraw, ImageFont
-
 from bench._calls import Recorder, stored_bytes
 from bench._ours import objects
 from bench._taken import Function, Taken, is_billed, taken
+from botocore.config import Config
+from PIL import Image, ImageDraw, ImageFont
+
 from local.machine import Machine
 
 # MB, as the document sets them.

@@ -13,10 +13,10 @@ from typing import Any
 
 import boto3
 import requests
-from botocore.config import Config
-
 from bench._calls import Recorder, cpu_seconds, stored_bytes
 from bench._taken import Function, Taken, is_billed, taken
+from botocore.config import Config
+
 from infra.settings import CONFIG, ROOT
 from local.machine import Machine
 from tests.journeys.user import User
