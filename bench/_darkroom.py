@@ -1,9 +1,6 @@
-"""Darkroom on its embedded AWS as the object of a measurement: what images and requests take of it."""
+"""Measures what images and requests use of Darkroom on the embedded AWS."""
 
 import json
-import resource
-import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -13,30 +10,31 @@ from typing import Any
 
 import boto3
 import requests
-from bench._calls import Recorder, cpu_seconds, stored_bytes
-from bench._taken import Function, Taken, is_billed, taken
 from botocore.config import Config
 
-from infra.settings import CONFIG, ROOT
+from bench._aws_calls import Recorder, stored_bytes
+from bench._measure import process_cpu_seconds, python_cpu_seconds, without_bytecode
+from bench._usage import FunctionUsage, Usage, is_billed, usage_of
+from infra.settings import CONFIG
 from local.machine import Machine
 from tests.journeys.user import User
 from tests.proxy_event import proxy_event
 
-# Who is called by what is traced already carries the caller's trace on.
-_JOIN_TRACES = {"orchestrator", "validation", "resize", "watermark", "notifications", "action_worker"}
-# What the steps read and write at once, each in a thread of its own (chalicelib/pipeline.py). Not their original.
-_SIDE_BY_SIDE = {
+# Functions whose runs belong to the trace of their caller.
+_IN_CALLERS_TRACE = {"orchestrator", "validation", "resize", "watermark", "notifications", "action_worker"}
+# What the steps read and write in parallel threads (chalicelib/pipeline.py), except the original.
+_PARALLEL_CALLS = {
     "resize": frozenset({"s3:PutObject"}),
     "watermark": frozenset({"s3:GetObject", "s3:PutObject"}),
 }
-# Calls of this name are ours and not the platform's.
-_WATCHER = "bench"
+# The caller's name of this benchmark's own calls, which are not counted.
+_BENCHMARK = "bench"
 _QUIET_SECONDS = 0.3
-_PATIENCE_SECONDS = 120
+_TIMEOUT_SECONDS = 120
 
 
-class Ours:
-    """Darkroom, with somebody signed in."""
+class Darkroom:
+    """Darkroom on the local machine, with a signed-in user."""
 
     def __init__(self, machine: Machine, recorder: Recorder, logs: Path) -> None:
         self._machine, self._recorder, self._logs = machine, recorder, logs
@@ -45,50 +43,49 @@ class Ours:
         self._dynamodb = _client(machine, "dynamodb")
         self._memory = {each["name"]: int(each["memory"]) for each in machine.manifest["functions"]}
 
-    def image(self, data: bytes) -> str:
-        """Announces an image, sends it, and waits until everything that follows is done; its id."""
-        image_id = self.send(data)
-        self._until(lambda: self._status(image_id) == "COMPLETED", "the image is COMPLETED")
-        self.settle()
+    def process_image(self, data: bytes) -> str:
+        """Uploads an image and waits until everything is done; returns its id."""
+        image_id = self.upload(data)
+        self._wait_until(lambda: self._status(image_id) == "COMPLETED", "the image is COMPLETED")
+        self.wait_until_idle()
         return image_id
 
-    def send(self, data: bytes) -> str:
-        """Announces an image and sends it; its id."""
+    def upload(self, data: bytes) -> str:
+        """Uploads an image; returns its id."""
         body = {"fileName": "photo.jpg", "fileType": "image/jpeg", "fileSize": len(data)}
-        announced = self.request("POST", "/upload", body)
-        sent = requests.put(announced["uploadUrl"], data=data, headers=announced["headers"], timeout=60)
-        sent.raise_for_status()
-        return str(announced["imageId"])
+        response = self.request("POST", "/upload", body)
+        requests.put(response["uploadUrl"], data=data, headers=response["headers"], timeout=60).raise_for_status()
+        return str(response["imageId"])
 
     def request(self, method: str, resource: str, body: Any = None, **path: str) -> dict[str, Any]:
-        """What the API's function answers to a request as API Gateway hands it over."""
+        """The response of the API's function to a request from API Gateway."""
         bearer = {"Authorization": f"Bearer {self._token}"}
         event = proxy_event(method, resource, headers=bearer, body=body, path=path)
-        answer, failed = self._machine.invoke("api_handler", event)
-        if failed or answer["statusCode"] != 200:
-            raise SystemExit(f"{method} {resource} was answered {answer}.")
-        return dict(json.loads(answer["body"]))
+        response, failed = self._machine.invoke("api_handler", event)
+        if failed or response["statusCode"] != 200:
+            raise SystemExit(f"{method} {resource} got {response}.")
+        return dict(json.loads(response["body"]))
 
-    def images(self, sent: Iterable[bytes]) -> None:
-        """Sends images one right behind the other, and waits until everything that follows is done."""
-        for data in sent:
-            self.send(data)
-        self._until(lambda: all(each == "COMPLETED" for each in self._statuses()), "all images are COMPLETED")
-        self.settle()
+    def process_images(self, images: Iterable[bytes]) -> None:
+        """Uploads images without waiting in between, then waits until everything is done."""
+        for data in images:
+            self.upload(data)
+        self._wait_until(lambda: all(each == "COMPLETED" for each in self._statuses()), "all images are COMPLETED")
+        self.wait_until_idle()
 
-    def settle(self) -> None:
+    def wait_until_idle(self) -> None:
         """Waits until no stream, queue or topic has anything left for a function."""
         streams = ("image_changes", "usage_records", "audit_entries")
 
-        def idle() -> bool:
-            seen = len(self._recorder.calls)
+        def is_idle() -> bool:
+            before = len(self._recorder.calls)
             waiting = sum(self._machine.records_waiting(name) for name in streams) + self._machine.events_waiting()
             time.sleep(_QUIET_SECONDS)
-            return not waiting and seen == len(self._recorder.calls)
+            return not waiting and before == len(self._recorder.calls)
 
-        # What a function has just begun may still write: records that wait for their window are counted as waiting.
+        # A function that has just started may still write.
         time.sleep(1.0)
-        self._until(idle, "all is quiet")
+        self._wait_until(is_idle, "everything is idle")
 
     def _status(self, image_id: str) -> str:
         key = {"userId": {"S": self._user_id}, "imageId": {"S": image_id}}
@@ -96,109 +93,100 @@ class Ours:
         return str(self._dynamodb.get_item(TableName=table, Key=key)["Item"]["status"]["S"])
 
     def _statuses(self) -> list[str]:
-        found = self._dynamodb.get_paginator("query").paginate(
+        pages = self._dynamodb.get_paginator("query").paginate(
             TableName=self._machine.environment["IMAGES_TABLE"],
             KeyConditionExpression="userId = :user",
             ExpressionAttributeValues={":user": {"S": self._user_id}},
         )
-        return [item["status"]["S"] for page in found for item in page["Items"]]
+        return [item["status"]["S"] for page in pages for item in page["Items"]]
 
-    def _until(self, look: Callable[[], Any], what: str) -> None:
-        deadline = time.monotonic() + _PATIENCE_SECONDS
-        while not look():
+    def _wait_until(self, condition: Callable[[], Any], description: str) -> None:
+        deadline = time.monotonic() + _TIMEOUT_SECONDS
+        while not condition():
             if time.monotonic() > deadline:
-                raise SystemExit(f"Waited in vain until {what}.")
+                raise SystemExit(f"Not within {_TIMEOUT_SECONDS} seconds: {description}.")
             time.sleep(0.05)
 
-    def measure(self, number: int, work: Callable[[], Any], init: float) -> Taken:
-        """What `work`, which is so many images or requests, takes in all."""
-        self.settle()
-        before = {name: cpu_seconds(self._machine.workers(name)) for name in self._memory}
-        logged, stored, kept = self._logged(), self._stored(), stored_bytes()
+    def measure(self, number: int, work: Callable[[], Any], init: float) -> Usage:
+        """The usage of `work`, which processes `number` images or requests."""
+        self.wait_until_idle()
+        before = {name: process_cpu_seconds(self._machine.workers(name)) for name in self._memory}
+        log_bytes, object_bytes, item_bytes = self._log_bytes(), self._object_bytes(), stored_bytes()
         self._recorder.clear()
         work()
-        self.settle()
-        calls = [call for call in self._recorder.calls if call.caller != _WATCHER and is_billed(call)]
+        self.wait_until_idle()
+        calls = [call for call in self._recorder.calls if call.caller != _BENCHMARK and is_billed(call)]
         functions = {
-            name: Function(
+            name: FunctionUsage(
                 memory=memory,
                 invocations=self._recorder.invoked.count(name),
-                cpu=cpu_seconds(self._machine.workers(name)) - before[name],
+                cpu=process_cpu_seconds(self._machine.workers(name)) - before[name],
                 calls=Counter(f"{call.service}:{call.operation}" for call in calls if call.caller == name),
-                begins_traces=_begins_traces(name),
-                side_by_side=_SIDE_BY_SIDE.get(name, frozenset()),
+                starts_traces=_starts_traces(name),
+                parallel_calls=_PARALLEL_CALLS.get(name, frozenset()),
             )
             for name, memory in self._memory.items()
         }
-        return taken(
+        return usage_of(
             number,
             {name: each for name, each in functions.items() if each.invocations},
             calls,
-            log_bytes=self._logged() - logged,
-            object_bytes=self._stored() - stored,
-            item_bytes=stored_bytes() - kept,
+            log_bytes=self._log_bytes() - log_bytes,
+            object_bytes=self._object_bytes() - object_bytes,
+            item_bytes=stored_bytes() - item_bytes,
             init=init,
-            metrics=len(set(self._figures())),
+            metrics=len(set(self._custom_metrics())),
         )
 
-    def _figures(self) -> Iterator[tuple[str, ...]]:
-        """Each custom metric that the logs hold so far, as CloudWatch tells them apart and bills them."""
+    def _custom_metrics(self) -> Iterator[tuple[str, ...]]:
+        """The custom metrics in the logs so far, as CloudWatch bills them: by namespace, name and dimensions."""
         for log in self._logs.glob("*.log"):
             for line in log.read_text().splitlines():
                 if '"_aws"' in line:
                     yield from _metrics(json.loads(line))
 
-    def _logged(self) -> int:
+    def _log_bytes(self) -> int:
         return sum(log.stat().st_size for log in self._logs.glob("*.log"))
 
-    def _stored(self) -> int:
+    def _object_bytes(self) -> int:
         buckets = (self._machine.environment[name] for name in ("S3_INPUT_BUCKET", "S3_OUTPUT_BUCKET"))
         return sum(each["Size"] for bucket in buckets for each in objects(self._machine, bucket))
 
 
 def _metrics(line: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
-    """What a line in CloudWatch's embedded format adds to (Amazon CloudWatch, "Embedded metric format")."""
+    """The metrics of a line in CloudWatch's embedded metric format (Amazon CloudWatch, "Embedded metric format")."""
     for directive in line["_aws"]["CloudWatchMetrics"]:
         for names in directive["Dimensions"]:
-            told = sorted(f"{name}={line[name]}" for name in names)
+            dimensions = sorted(f"{name}={line[name]}" for name in names)
             for metric in directive["Metrics"]:
-                yield directive["Namespace"], metric["Name"], *told
+                yield directive["Namespace"], metric["Name"], *dimensions
 
 
 def objects(machine: Machine, bucket: str) -> Iterable[Mapping[str, Any]]:
-    """What a bucket holds."""
+    """The objects of a bucket."""
     for page in _client(machine, "s3").get_paginator("list_objects_v2").paginate(Bucket=bucket):
         yield from page.get("Contents", ())
 
 
 def _client(machine: Machine, service: str) -> Any:
-    """A client whose calls are told from the platform's."""
+    """A client whose calls are not counted."""
     session = boto3.Session(
         aws_access_key_id=machine.environment["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=machine.environment["AWS_SECRET_ACCESS_KEY"],
         region_name=machine.environment["AWS_DEFAULT_REGION"],
     )
-    config = Config(user_agent_appid=_WATCHER, s3={"addressing_style": "path"})
+    config = Config(user_agent_appid=_BENCHMARK, s3={"addressing_style": "path"})
     return session.client(service, endpoint_url=machine.aws_url, config=config)
 
 
-def _begins_traces(function: str) -> bool:
+def _starts_traces(function: str) -> bool:
     config = json.loads(CONFIG.read_text())
     traced = config["lambda_functions"].get(function, {}).get("xray", config["xray"])
-    return bool(traced) and function not in _JOIN_TRACES
+    return bool(traced) and function not in _IN_CALLERS_TRACE
 
 
 def import_seconds(statement: str, environment: Mapping[str, str]) -> float:
-    """CPU seconds of a process that starts, imports and ends, as Lambda finds it: without bytecode; the least of three.
-
-    The packages that Chalice builds hold sources alone, and where they lie nothing can be written.
-    """
-    taken_seconds = []
-    with tempfile.TemporaryDirectory() as nowhere:
-        bare = {**environment, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPYCACHEPREFIX": nowhere}
-        for _ in range(3):
-            before = resource.getrusage(resource.RUSAGE_CHILDREN)
-            subprocess.run([sys.executable, "-c", statement], cwd=ROOT, env=bare, check=True)
-            after = resource.getrusage(resource.RUSAGE_CHILDREN)
-            taken_seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    return min(taken_seconds)
+    """CPU seconds of a process that only runs the import, as on Lambda: without bytecode; the lowest of three."""
+    with tempfile.TemporaryDirectory() as empty_folder:
+        sources = without_bytecode(environment, empty_folder)
+        return min(python_cpu_seconds(statement, sources) for _ in range(3))

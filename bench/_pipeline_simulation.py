@@ -92,15 +92,12 @@ class Simulation:
             self._at(burst_at, self._arrive)
         for second in range(int(duration)):
             self._at(float(second), self._record_second)
-        usual_in_flight = rate * sum(self._limits.seconds.values()) * 4
+        usual_in_flight = max(1.0, rate * sum(self._limits.seconds.values()) * 4)
         while self._events:
             self._now, _, event = heapq.heappop(self._events)
             event()
-            if (
-                self._now > burst_at + 1
-                and self._outcome.drained is None
-                and self._in_flight <= max(usual_in_flight, 1)
-            ):
+            is_after_burst = self._now > burst_at + 1
+            if is_after_burst and self._outcome.drained is None and self._in_flight <= usual_in_flight:
                 self._outcome.drained = self._now
         return self._outcome
 

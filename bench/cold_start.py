@@ -79,7 +79,7 @@ def environment() -> dict[str, str]:
 _STREAMS = ("IMAGES_STREAM_ARN", "USAGE_STREAM_ARN", "AUDIT_STREAM_ARN")
 
 
-# ------------------------------------------------------------------------------------ what is shown
+# ------------------------------------------------------------------------------------ output
 
 
 def _show_starts(rounds: int) -> None:
@@ -92,7 +92,7 @@ def _show_starts(rounds: int) -> None:
             "Darkroom, without bytecode": partial(python_cpu_seconds, OURS, sources),
         }
         best = best_of(rounds, contenders)
-    print(f"{'to the first answer':<42}{'CPU':>8}{'ratio':>8}   (target: {TARGET_RATIO})")
+    print(f"{'to the first response':<42}{'CPU':>8}{'ratio':>8}   (target: {TARGET_RATIO})")
     empty = 0.0
     for name, seconds in best.items():
         empty = seconds if name.startswith("empty") else empty
@@ -111,7 +111,7 @@ def _show_imports() -> None:
     print(f"{'all':<46}{len(extra):>9}{sum(extra.values()) / 1e3:>7.1f}")
     print(f"{'(the empty app itself)':<46}{len(empty):>9}{sum(empty.values()) / 1e3:>7.1f}")
     own = Counter({module: spent for module, spent in extra.items() if module.startswith("chalicelib")})
-    print("of ours most: " + ", ".join(f"{module} {spent / 1e3:.1f}" for module, spent in own.most_common(6)))
+    print("slowest of ours: " + ", ".join(f"{module} {spent / 1e3:.1f}" for module, spent in own.most_common(6)))
 
 
 def _import_times(statement: str) -> dict[str, int]:

@@ -32,7 +32,7 @@ def main() -> None:
         _show(20_000, name, simulate(20_000, changed))
     if arguments.plot is not None:
         arguments.plot.write_text(_plot.draw_plot(simulate(arguments.images, defaults), arguments.images))
-        print(f"\n{arguments.plot} is drawn.")
+        print(f"\nWrote {arguments.plot}.")
 
 
 def _arguments() -> argparse.Namespace:
