@@ -13,7 +13,7 @@ from chalicelib.actions import Action, ActionType, File
 from chalicelib.actions.exporting import contents
 from chalicelib.actions.exporting.thumbnails import Pictured, pictured
 from chalicelib.documents import Column, Picture, Table
-from chalicelib.documents.measures import quantity
+from chalicelib.documents.formatting import format_quantity
 from chalicelib.images import Image
 
 Row = Mapping[str, Any]
@@ -107,7 +107,7 @@ def _activity(action: Action) -> Row:
 
 
 def _file_of_action(file: File) -> str:
-    return f"{file.format.upper()}, {quantity(file.size, 'bytes')}"
+    return f"{file.format.upper()}, {format_quantity(file.size, 'bytes')}"
 
 
 def usage(user: User) -> Table:
