@@ -1,4 +1,4 @@
-"""What the routes of images do: list, show, delete, reprocess, choose a variant. A user reaches their own images alone."""
+"""What the routes of images do: list, show, delete, reprocess, choose a variant. Users reach only their own images."""
 
 from collections.abc import Mapping
 from typing import Any
