@@ -15,15 +15,13 @@ from chalicelib.core.agents import mcp as protocol
 from chalicelib.core.agents import tools
 from chalicelib.core.agents.tools import api_tool
 from chalicelib.core.aws.grants import (
-    CognitoOperation,
     DynamoDBOperation,
     S3Operation,
     SESOperation,
-    SNSOperation,
     SQSOperation,
     required_env_vars,
 )
-from chalicelib.core.http import idempotency, limits, password_attempts, responses, signatures, storage_limit
+from chalicelib.core.http import idempotency, limits, responses, signatures
 from chalicelib.core.http.access import setup_validated, validated
 from chalicelib.core.http.operations import ANY_ACCESS, APIAccessType, Caller
 from chalicelib.core.http.password_attempts import AnonymousCaller
@@ -67,41 +65,28 @@ CHALLENGES = replace(limits.CODES, field="session", account=accounts.challenged)
 
 
 @app.route("/auth/signup", methods=["POST"], cors=CORS)
-@required_env_vars(
-    {
-        "COGNITO_CLIENT_ID": [CognitoOperation.SIGN_UP],
-        "COGNITO_CLIENT_SECRET": [],
-        "COGNITO_USER_POOL_ID": [CognitoOperation.ADMIN_GET_USER],
-    }
-)
+@required_env_vars(accounts.sign_up)
 @validated(schemas.SIGN_UP, permission=public, limit=limits.EMAILS, returns=schemas.SIGNED_UP)
 def sign_up(data: Payload) -> Answer:
     return accounts.sign_up(data["email"], data["password"], data.get("name"))
 
 
 @app.route("/auth/verify", methods=["POST"], cors=CORS)
-@required_env_vars({"COGNITO_CLIENT_ID": [CognitoOperation.CONFIRM_SIGN_UP], "COGNITO_CLIENT_SECRET": []})
+@required_env_vars(accounts.verify)
 @validated(schemas.VERIFY, permission=public, limit=limits.CODES, returns=MESSAGE)
 def verify(data: Payload) -> Answer:
     return accounts.verify(data["email"], data["code"])
 
 
 @app.route("/auth/resend", methods=["POST"], cors=CORS)
-@required_env_vars({"COGNITO_CLIENT_ID": [CognitoOperation.RESEND_CONFIRMATION_CODE], "COGNITO_CLIENT_SECRET": []})
+@required_env_vars(accounts.resend)
 @validated(schemas.EMAIL_ONLY, permission=public, limit=limits.EMAILS, returns=MESSAGE)
 def resend(data: Payload) -> Answer:
     return accounts.resend(data["email"])
 
 
 @app.route("/auth/signin", methods=["POST"], cors=CORS)
-@required_env_vars(
-    {
-        "COGNITO_CLIENT_ID": [CognitoOperation.INITIATE_AUTH, CognitoOperation.GET_TOKENS_FROM_REFRESH_TOKEN],
-        "COGNITO_CLIENT_SECRET": [],
-        "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.PUT_ITEM],
-    }
-)
-@required_env_vars(password_attempts.NEEDS)
+@required_env_vars(accounts.sign_in)
 @validated(
     schemas.SIGN_IN, permission=public, limit=limits.ANONYMOUS, returns=schemas.TOKENS_OR_CHALLENGE, audited=True
 )
@@ -110,64 +95,35 @@ def sign_in(data: Payload, anonymous: AnonymousCaller, execution: Execution) -> 
 
 
 @app.route("/auth/challenge", methods=["POST"], cors=CORS)
-@required_env_vars(
-    {
-        "COGNITO_CLIENT_ID": [
-            CognitoOperation.RESPOND_TO_AUTH_CHALLENGE,
-            CognitoOperation.GET_TOKENS_FROM_REFRESH_TOKEN,
-        ],
-        "COGNITO_CLIENT_SECRET": [],
-        "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.PUT_ITEM],
-    }
-)
+@required_env_vars(accounts.answer_challenge)
 @validated(schemas.CHALLENGE, permission=public, limit=CHALLENGES, returns=schemas.TOKENS_OR_CHALLENGE, audited=True)
 def answer_challenge(data: Payload, execution: Execution) -> Answer:
     return accounts.answer_challenge(data["challenge"], data["session"], data["answer"], known=execution.caller_is)
 
 
 @app.route("/auth/refresh", methods=["POST"], cors=CORS)
-@required_env_vars(
-    {
-        "COGNITO_CLIENT_ID": [CognitoOperation.GET_TOKENS_FROM_REFRESH_TOKEN],
-        "COGNITO_CLIENT_SECRET": [],
-        "COGNITO_FORMER_CLIENT_ID": [CognitoOperation.INITIATE_AUTH],
-        "USERS_TABLE": [DynamoDBOperation.GET_ITEM],
-    }
-)
+@required_env_vars(accounts.refresh)
 @validated(schemas.REFRESH, permission=public, limit=limits.ANONYMOUS, returns=schemas.ISSUED)
 def refresh(data: Payload) -> Answer:
     return accounts.refresh(data["refreshToken"])
 
 
 @app.route("/auth/forgot-password", methods=["POST"], cors=CORS)
-@required_env_vars({"COGNITO_CLIENT_ID": [CognitoOperation.FORGOT_PASSWORD], "COGNITO_CLIENT_SECRET": []})
+@required_env_vars(accounts.forgot_password)
 @validated(schemas.EMAIL_ONLY, permission=public, limit=limits.EMAILS, returns=MESSAGE)
 def forgot_password(data: Payload) -> Answer:
     return accounts.forgot_password(data["email"])
 
 
 @app.route("/auth/reset-password", methods=["POST"], cors=CORS)
-@required_env_vars(
-    {
-        "COGNITO_CLIENT_ID": [CognitoOperation.CONFIRM_FORGOT_PASSWORD, CognitoOperation.INITIATE_AUTH],
-        "COGNITO_CLIENT_SECRET": [],
-        "COGNITO_USER_POOL_ID": [CognitoOperation.ADMIN_GET_USER, CognitoOperation.ADMIN_USER_GLOBAL_SIGN_OUT],
-        "USERS_TABLE": [DynamoDBOperation.UPDATE_ITEM],
-    }
-)
-@required_env_vars(password_attempts.NEEDS)
+@required_env_vars(accounts.reset_password)
 @validated(schemas.RESET_PASSWORD, permission=public, limit=limits.CODES, returns=MESSAGE, audited=True)
 def reset_password(data: Payload, anonymous: AnonymousCaller, execution: Execution) -> Answer:
     return accounts.reset_password(data["email"], data["code"], data["password"], anonymous, known=execution.caller_is)
 
 
 @app.route("/auth/signout", methods=["POST"], cors=CORS)
-@required_env_vars(
-    {
-        "COGNITO_USER_POOL_ID": [CognitoOperation.ADMIN_USER_GLOBAL_SIGN_OUT],
-        "USERS_TABLE": [DynamoDBOperation.UPDATE_ITEM],
-    }
-)
+@required_env_vars(accounts.sign_out)
 @validated(permission=signed_in, api_schema=None, returns=MESSAGE, audited=True, allow_over_budget=True)
 def sign_out(user: Caller) -> Answer:
     return accounts.sign_out(user)
@@ -180,33 +136,21 @@ def validate_token(user: Caller) -> Answer:
 
 
 @app.route("/auth/profile", methods=["GET"], cors=CORS)
-@required_env_vars({"USERS_TABLE": [DynamoDBOperation.GET_ITEM]})
+@required_env_vars(accounts.profile)
 @validated(permission=signed_in, api_schema=None, returns=schemas.PROFILE)
 def get_profile(user: Caller) -> Answer:
     return accounts.profile(user)
 
 
 @app.route("/auth/profile", methods=["PATCH"], cors=CORS)
-@required_env_vars({"USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM]})
+@required_env_vars(accounts.change_profile)
 @validated(schemas.CHANGE_PROFILE, permission=signed_in, api_schema=None, returns=schemas.PROFILE, audited=True)
 def change_profile(user: Caller, data: Payload) -> Answer:
     return accounts.change_profile(user, data)
 
 
 @app.route("/auth/profile", methods=["DELETE"], cors=CORS)
-@required_env_vars(
-    {
-        "USERS_TABLE": [DynamoDBOperation.DELETE_ITEM],
-        "API_KEYS_TABLE": [DynamoDBOperation.QUERY_INDEX, DynamoDBOperation.GET_ITEM, DynamoDBOperation.DELETE_ITEM],
-        "COGNITO_USER_POOL_ID": [CognitoOperation.ADMIN_DELETE_USER],
-        "IMAGES_TABLE": [DynamoDBOperation.QUERY, DynamoDBOperation.PUT_ITEM],
-        "ACTIONS_TABLE": [DynamoDBOperation.QUERY, DynamoDBOperation.DELETE_ITEM],
-        "USAGE_METRICS_DYNAMO_TABLE": [DynamoDBOperation.QUERY, DynamoDBOperation.BATCH_WRITE_ITEM],
-        "DAILY_TABLE": [DynamoDBOperation.QUERY, DynamoDBOperation.BATCH_WRITE_ITEM],
-        "S3_INPUT_BUCKET": [S3Operation.LIST_OBJECT_VERSIONS, S3Operation.DELETE_OBJECTS],
-        "S3_OUTPUT_BUCKET": [S3Operation.LIST_OBJECT_VERSIONS, S3Operation.DELETE_OBJECTS],
-    }
-)
+@required_env_vars(erasure.erase)
 @validated(permission=signed_in, api_schema=None, returns=MESSAGE, audited=True, allow_over_budget=True)
 def erase_account(user: Caller, execution: Execution) -> Answer:
     return erasure.erase(user, execution)
@@ -463,18 +407,7 @@ def take_callback(data: Payload, headers: Headers, body: bytes) -> Answer:
 
 
 @app.route("/keys", methods=["POST"], cors=CORS)
-@required_env_vars(
-    {
-        "API_KEYS_TABLE": [
-            DynamoDBOperation.PUT_ITEM,
-            DynamoDBOperation.QUERY_INDEX,
-            # Sent again, a creation replaces the secret that it made.
-            DynamoDBOperation.GET_ITEM,
-            DynamoDBOperation.UPDATE_ITEM,
-            DynamoDBOperation.DELETE_ITEM,
-        ]
-    }
-)
+@required_env_vars(api_keys.create)
 @validated(
     api_keys.CREATE,
     permission=signed_in,
@@ -488,23 +421,14 @@ def create_key(user: Caller, data: Payload) -> Answer:
 
 
 @app.route("/keys", methods=["GET"], cors=CORS)
-@required_env_vars({"API_KEYS_TABLE": [DynamoDBOperation.QUERY_INDEX]})
+@required_env_vars(api_keys.listed)
 @validated(permission=signed_in, api_schema=None, returns=api_keys.PAGE, allow_over_budget=True)
 def list_keys(user: Caller) -> Answer:
     return api_keys.listed(user)
 
 
 @app.route("/keys/{keyId}/rotate", methods=["POST"], cors=CORS)
-@required_env_vars(
-    {
-        "API_KEYS_TABLE": [
-            DynamoDBOperation.GET_ITEM,
-            DynamoDBOperation.PUT_ITEM,
-            DynamoDBOperation.UPDATE_ITEM,
-            DynamoDBOperation.DELETE_ITEM,
-        ]
-    }
-)
+@required_env_vars(api_keys.rotate)
 @validated(
     api_keys.ROTATE,
     permission=signed_in,
@@ -518,7 +442,7 @@ def rotate_key(user: Caller, data: Payload) -> Answer:
 
 
 @app.route("/keys/{keyId}", methods=["DELETE"], cors=CORS)
-@required_env_vars({"API_KEYS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.DELETE_ITEM]})
+@required_env_vars(api_keys.revoke)
 @validated(api_keys.ONE, permission=signed_in, api_schema=None, returns=MESSAGE, audited=True, allow_over_budget=True)
 def revoke_key(user: Caller, data: Payload) -> Answer:
     return api_keys.revoke(user, data["keyId"])
@@ -528,7 +452,7 @@ def revoke_key(user: Caller, data: Payload) -> Answer:
 
 
 @app.route("/usage", methods=["GET"], cors=CORS)
-@required_env_vars({"DAILY_TABLE": [DynamoDBOperation.QUERY], **storage_limit.SETTINGS})
+@required_env_vars(metering.own)
 @api_tool(
     description="Your requests, their cost in dollars, and what became of your images, by day.",
     tags=["usage"],
@@ -583,43 +507,35 @@ def refuse_mcp_stream() -> Answer:
 
 
 @app.route("/admin/users", methods=["GET"], cors=CORS)
-@required_env_vars({"USERS_TABLE": [DynamoDBOperation.QUERY_INDEX, DynamoDBOperation.BATCH_GET_ITEM]})
+@required_env_vars(users.list_page)
 @validated(users.LIST, permission=is_admin, access=APIAccessType.ADMIN, returns=users.PAGE)
 def list_users(data: Payload) -> Answer:
     return users.list_page(data)
 
 
 @app.route("/admin/users/{userId}", methods=["PATCH"], cors=CORS)
-@required_env_vars(
-    {
-        "USERS_TABLE": [
-            DynamoDBOperation.GET_ITEM,
-            DynamoDBOperation.UPDATE_ITEM,
-            DynamoDBOperation.CONDITION_CHECK_ITEM,
-        ]
-    }
-)
+@required_env_vars(users.change_rights)
 @validated(users.CHANGE_RIGHTS, permission=is_admin, access=APIAccessType.ADMIN, returns=users.ONE, audited=True)
 def change_rights(user: Caller, data: Payload) -> Answer:
     return users.change_rights(user, data)
 
 
 @app.route("/admin/usage", methods=["GET"], cors=CORS)
-@required_env_vars({"DAILY_TABLE": [DynamoDBOperation.QUERY]})
+@required_env_vars(metering.of_all)
 @validated(metering.GET_ALL, permission=is_admin, access=APIAccessType.ADMIN, returns=metering.EITHER)
 def get_all_usage(data: Payload) -> Answer:
     return metering.of_all(data)
 
 
 @app.route("/admin/syncs", methods=["GET"], cors=CORS)
-@required_env_vars({"SYNCS_TABLE": [DynamoDBOperation.QUERY]})
+@required_env_vars(sync.list_page)
 @validated(sync.LIST, permission=is_admin, access=APIAccessType.ADMIN, returns=sync.PAGE)
 def list_syncs(data: Payload) -> Answer:
     return sync.list_page(data)
 
 
 @app.route("/admin/audit", methods=["GET"], cors=CORS)
-@required_env_vars({"AUDIT_TABLE": [DynamoDBOperation.QUERY]})
+@required_env_vars(audit.list_page)
 @validated(audit.LIST, permission=is_admin, access=APIAccessType.ADMIN, returns=audit.PAGE)
 def list_audit(data: Payload) -> Answer:
     return audit.list_page(data)
@@ -770,12 +686,7 @@ def image_changes(event: Event, context: Any) -> None:
     maximum_batching_window_in_seconds=1,
     name="usage_records",
 )
-@required_env_vars(
-    {
-        "DAILY_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
-        "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
-    }
-)
+@required_env_vars(metering.count_records)
 @track_execution(recorded=False)
 def usage_records(event: Event, context: Any) -> None:
     metering.count_records(event)
@@ -788,25 +699,14 @@ def usage_records(event: Event, context: Any) -> None:
     maximum_batching_window_in_seconds=1,
     name="audit_entries",
 )
-@required_env_vars(
-    {
-        "AUDIT_INBOX_TABLE": [DynamoDBOperation.DELETE_ITEM],
-        "AUDIT_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.PUT_ITEM, DynamoDBOperation.UPDATE_ITEM],
-    }
-)
+@required_env_vars(audit.append)
 @track_execution
 def audit_entries(event: Event, context: Any) -> None:
     audit.append(event)
 
 
 @app.on_sns_message(topic=config.trigger_name("SNS_TOPIC_ARN"), name="notifications")
-@required_env_vars(
-    {
-        "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
-        "LIMITS_TABLE": [DynamoDBOperation.UPDATE_ITEM],
-        "ALLOW_PRIVATE_ADDRESSES": [],
-    }
-)
+@required_env_vars(webhooks.deliver)
 @track_execution(refusals=(webhooks.NotTakenError,))
 def notifications(event: Event, context: Any) -> None:
     webhooks.deliver(event)
@@ -844,7 +744,7 @@ def action_worker(event: Event, context: Any) -> None:
 
 
 @app.on_sqs_message(queue=config.trigger_name("CRITICAL_ERRORS_SQS_QUEUE_NAME"), batch_size=10, name="critical_errors")
-@required_env_vars({"OPERATORS_TOPIC_ARN": [SNSOperation.PUBLISH]})
+@required_env_vars(operators.notify_of_errors)
 @track_execution
 def critical_errors(event: Event, context: Any) -> None:
     operators.notify_of_errors(event)

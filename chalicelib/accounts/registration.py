@@ -7,10 +7,19 @@ from typing import Any
 
 from chalicelib.accounts import cognito, made_up_ids, passwords, sessions
 from chalicelib.core import clients
+from chalicelib.core.aws.grants import CognitoOperation, DynamoDBOperation, required_env_vars
 from chalicelib.core.errors import InvalidRequestError
+from chalicelib.core.http import password_attempts
 from chalicelib.core.http.password_attempts import AnonymousCaller
 
 
+@required_env_vars(
+    {
+        "COGNITO_CLIENT_ID": [CognitoOperation.SIGN_UP],
+        "COGNITO_CLIENT_SECRET": [],
+        "COGNITO_USER_POOL_ID": [CognitoOperation.ADMIN_GET_USER],
+    }
+)
 def sign_up(email: str, password: str, name: str | None) -> dict[str, Any]:
     """Registers an address and has a code sent to it; `userSub` is the new user's id, or looks like one."""
     passwords.check(password)
@@ -39,12 +48,14 @@ def _subject(email: str) -> str:
     return ""
 
 
+@required_env_vars({"COGNITO_CLIENT_ID": [CognitoOperation.CONFIRM_SIGN_UP], "COGNITO_CLIENT_SECRET": []})
 def verify(email: str, code: str) -> dict[str, Any]:
     with cognito.translated():
         cognito.client().confirm_sign_up(**cognito.signed(email.lower()), Username=email.lower(), ConfirmationCode=code)
     return {"message": "The address is verified; you can sign in."}
 
 
+@required_env_vars({"COGNITO_CLIENT_ID": [CognitoOperation.RESEND_CONFIRMATION_CODE], "COGNITO_CLIENT_SECRET": []})
 def resend(email: str) -> dict[str, Any]:
     with (
         cognito.translated(),
@@ -54,6 +65,7 @@ def resend(email: str) -> dict[str, Any]:
     return {"message": "If that address awaits verification, a new code is on its way."}
 
 
+@required_env_vars({"COGNITO_CLIENT_ID": [CognitoOperation.FORGOT_PASSWORD], "COGNITO_CLIENT_SECRET": []})
 def forgot_password(email: str) -> dict[str, Any]:
     with (
         cognito.translated(),
@@ -63,6 +75,15 @@ def forgot_password(email: str) -> dict[str, Any]:
     return {"message": "If that address has an account, a code to reset its password is on its way."}
 
 
+@required_env_vars(
+    {
+        "COGNITO_CLIENT_ID": [CognitoOperation.CONFIRM_FORGOT_PASSWORD, CognitoOperation.INITIATE_AUTH],
+        "COGNITO_CLIENT_SECRET": [],
+        "COGNITO_USER_POOL_ID": [CognitoOperation.ADMIN_GET_USER, CognitoOperation.ADMIN_USER_GLOBAL_SIGN_OUT],
+        "USERS_TABLE": [DynamoDBOperation.UPDATE_ITEM],
+    }
+)
+@required_env_vars(password_attempts.NEEDS)
 def reset_password(
     email: str, code: str, password: str, anonymous: AnonymousCaller, known: sessions.Known
 ) -> dict[str, Any]:

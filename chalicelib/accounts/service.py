@@ -6,15 +6,18 @@ from typing import Any
 from chalicelib import external
 from chalicelib.accounts import users
 from chalicelib.accounts.users import User
+from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
 from chalicelib.core.aws.tables import ConditionFailedError
 from chalicelib.core.errors import InvalidRequestError, NotFoundError
 from chalicelib.core.http.operations import Caller
 
 
+@required_env_vars({"USERS_TABLE": [DynamoDBOperation.GET_ITEM]})
 def profile(user: Caller) -> dict[str, Any]:
     return {"profile": _own_row(user).profile()}
 
 
+@required_env_vars({"USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM]})
 def change_profile(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     preferences = data.get("preferences")
     webhook = (preferences or {}).get("webhook")

@@ -10,7 +10,7 @@ from chalicelib.accounts import api_keys, cognito, passwords, users
 from chalicelib.accounts.users import User
 from chalicelib.core import config, ids
 from chalicelib.core.aws import grants
-from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
+from chalicelib.core.aws.grants import CognitoOperation, DynamoDBOperation, required_env_vars
 from chalicelib.core.aws.tables import ConditionFailedError
 from chalicelib.core.errors import InvalidRequestError, NotAuthenticatedError, PermissionDeniedError
 from chalicelib.core.http import password_attempts, tokens
@@ -46,6 +46,14 @@ def authenticate(token: str) -> Caller:
     return replace(user.as_caller(), claims=claims)
 
 
+@required_env_vars(
+    {
+        "COGNITO_CLIENT_ID": [CognitoOperation.INITIATE_AUTH, CognitoOperation.GET_TOKENS_FROM_REFRESH_TOKEN],
+        "COGNITO_CLIENT_SECRET": [],
+        "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.PUT_ITEM],
+    }
+)
+@required_env_vars(password_attempts.NEEDS)
 def sign_in(email: str, password: str, anonymous: AnonymousCaller, known: Known) -> dict[str, Any]:
     """Tokens, or the challenge that stands before them. `known` is told who it was that signed in.
 
@@ -86,6 +94,16 @@ def _proved(email: str, password: str, anonymous: AnonymousCaller) -> Mapping[st
 _CHALLENGE_ANSWERS = {"NEW_PASSWORD_REQUIRED": "NEW_PASSWORD", "SOFTWARE_TOKEN_MFA": "SOFTWARE_TOKEN_MFA_CODE"}
 
 
+@required_env_vars(
+    {
+        "COGNITO_CLIENT_ID": [
+            CognitoOperation.RESPOND_TO_AUTH_CHALLENGE,
+            CognitoOperation.GET_TOKENS_FROM_REFRESH_TOKEN,
+        ],
+        "COGNITO_CLIENT_SECRET": [],
+        "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.PUT_ITEM],
+    }
+)
 def answer_challenge(challenge: str, session: str, answer: str, known: Known) -> dict[str, Any]:
     """Tokens, or the next challenge. `session` is the one that the challenge came with; `known` as in `sign_in`."""
     if challenge == "NEW_PASSWORD_REQUIRED":
@@ -172,6 +190,14 @@ def _refuse_inactive(user: User) -> None:
         raise PermissionDeniedError("User account is not active")
 
 
+@required_env_vars(
+    {
+        "COGNITO_CLIENT_ID": [CognitoOperation.GET_TOKENS_FROM_REFRESH_TOKEN],
+        "COGNITO_CLIENT_SECRET": [],
+        "COGNITO_FORMER_CLIENT_ID": [CognitoOperation.INITIATE_AUTH],
+        "USERS_TABLE": [DynamoDBOperation.GET_ITEM],
+    }
+)
 def refresh(refresh_token: str) -> dict[str, Any]:
     """New tokens, by a refresh token that is good for 30 days.
 
@@ -222,6 +248,12 @@ def _renewed_by(former: str, refresh_token: str) -> Mapping[str, Any]:
     raise NotAuthenticatedError(_NOT_REFRESHED)
 
 
+@required_env_vars(
+    {
+        "COGNITO_USER_POOL_ID": [CognitoOperation.ADMIN_USER_GLOBAL_SIGN_OUT],
+        "USERS_TABLE": [DynamoDBOperation.UPDATE_ITEM],
+    }
+)
 def sign_out(user: Caller) -> dict[str, Any]:
     """Ends every session of the caller. Sent again, it finishes what was cut off."""
     end_all(user.id, user.claims["username"])

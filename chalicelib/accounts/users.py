@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from chalicelib.accounts.permissions import is_admin
 from chalicelib.core import ids, log
+from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
 from chalicelib.core.aws.records import LATER, SHOWN, Exported, Record, Shown, Stored
 from chalicelib.core.aws.tables import Attr, ConditionFailedError, Page, Table, transact
 from chalicelib.core.errors import ConflictError, NotFoundError
@@ -149,6 +150,7 @@ def change(user: User, *, name: str | None, preferences: Mapping[str, Any] | Non
     return User.from_item(USERS.update(user.id, when=Attr("userId").exists(), change=changed))
 
 
+@required_env_vars({"USERS_TABLE": [DynamoDBOperation.QUERY_INDEX, DynamoDBOperation.BATCH_GET_ITEM]})
 def list_page(data: Mapping[str, Any]) -> dict[str, Any]:
     """A page of users: all of a role (USER by default), or those with an e-mail address."""
     after = ids.start_of_page(data)
@@ -163,6 +165,15 @@ def list_page(data: Mapping[str, Any]) -> dict[str, Any]:
     return Page(items, page.next_after).answer(lambda row: User.from_item(row).shown("admin"))
 
 
+@required_env_vars(
+    {
+        "USERS_TABLE": [
+            DynamoDBOperation.GET_ITEM,
+            DynamoDBOperation.UPDATE_ITEM,
+            DynamoDBOperation.CONDITION_CHECK_ITEM,
+        ]
+    }
+)
 def change_rights(by: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     """Changes a user's role, activity, right to export, and limits (all of them). It holds from their next request on.
 

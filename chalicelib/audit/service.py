@@ -183,6 +183,12 @@ class Head(Record):
         return None if item is None else cls.from_item(item)
 
 
+@required_env_vars(
+    {
+        "AUDIT_INBOX_TABLE": [DynamoDBOperation.DELETE_ITEM],
+        "AUDIT_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.PUT_ITEM, DynamoDBOperation.UPDATE_ITEM],
+    }
+)
 def append(event: Mapping[str, Any]) -> None:
     """Appends the entries of a batch of the inbox's stream, in order, except those that are in the chain already.
 
@@ -267,6 +273,7 @@ def hash_of(entry: Mapping[str, Any]) -> str:
 # --------------------------------------------------------------------------------- reading
 
 
+@required_env_vars({"AUDIT_TABLE": [DynamoDBOperation.QUERY]})
 def list_page(data: Mapping[str, Any]) -> dict[str, Any]:
     """A page of one day's entries (today's where none is named), newest first, perhaps one user's alone.
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from chalicelib.accounts import running_totals, users
 from chalicelib.core import clients, ids
+from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
 from chalicelib.core.errors import InvalidRequestError
 from chalicelib.core.http import budgets, storage_limit
 from chalicelib.core.http.operations import Caller
@@ -62,6 +63,12 @@ EITHER = {"type": "object", "anyOf": [SUMMARY, USERS_DAYS]}
 # -------------------------------------------------------------- from the stream of usage records
 
 
+@required_env_vars(
+    {
+        "DAILY_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
+        "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
+    }
+)
 def count_records(event: Mapping[str, Any]) -> None:
     """Adds each usage record of a stream's batch to the day's sums and to what its user spent, exactly once."""
     written = {
@@ -128,6 +135,7 @@ def _spending(usages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 # ------------------------------------------------------------------------------------- reading
 
 
+@required_env_vars({"DAILY_TABLE": [DynamoDBOperation.QUERY], **storage_limit.SETTINGS})
 def own(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     """The caller's usage and cost of a period, by day, operation and API key; and what became of their images.
 
@@ -137,6 +145,7 @@ def own(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     return {**summary(user.id, *period(data)), "storage": kept}
 
 
+@required_env_vars({"DAILY_TABLE": [DynamoDBOperation.QUERY]})
 def of_all(data: Mapping[str, Any]) -> dict[str, Any]:
     """Everyone's usage by day and operation, or one user's; or, `by` user, a page of users' days, newest first."""
     start, end = period(data)

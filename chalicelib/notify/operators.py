@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.core import clients, config, log
+from chalicelib.core.aws.grants import SNSOperation, required_env_vars
 
 
+@required_env_vars({"OPERATORS_TOPIC_ARN": [SNSOperation.PUBLISH]})
 def notify_of_errors(event: Mapping[str, Any]) -> None:
     """One notification for each record of the critical-errors queue."""
     for entry in event["Records"]:

@@ -12,6 +12,7 @@ from chalicelib import external
 from chalicelib.accounts import running_totals, users
 from chalicelib.accounts.users import User, WebhookError
 from chalicelib.core import ids, log
+from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
 from chalicelib.core.http import limits, signatures
 from chalicelib.external import Reason
 
@@ -43,6 +44,13 @@ class _Refusal(Exception):  # noqa: N818 - it is caught where it is raised, and 
         self.words, self.status, self.passing = words, status, passing
 
 
+@required_env_vars(
+    {
+        "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
+        "LIMITS_TABLE": [DynamoDBOperation.UPDATE_ITEM],
+        "ALLOW_PRIVATE_ADDRESSES": [],
+    }
+)
 def deliver(event: Mapping[str, Any]) -> None:
     """Delivers each of a topic's records to its user's webhook, if they named one.
 

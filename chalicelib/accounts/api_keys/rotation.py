@@ -14,6 +14,7 @@ from typing import Any
 from chalicelib.accounts.api_keys import secret as secrets
 from chalicelib.accounts.api_keys.models import KEYS, Anchor, ApiKey, InGrace, own_anchor
 from chalicelib.core import ids, log
+from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
 from chalicelib.core.aws.tables import ConditionFailedError, transact
 from chalicelib.core.errors import ConflictError
 from chalicelib.core.http.operations import Caller, Replay
@@ -45,6 +46,16 @@ class _Rotated:
         return {"keyId": self.key.key_id, "key": self.secret, "apiKey": self.key.shown(), "graceEnd": grace_end}
 
 
+@required_env_vars(
+    {
+        "API_KEYS_TABLE": [
+            DynamoDBOperation.GET_ITEM,
+            DynamoDBOperation.PUT_ITEM,
+            DynamoDBOperation.UPDATE_ITEM,
+            DynamoDBOperation.DELETE_ITEM,
+        ]
+    }
+)
 def rotate(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     """A new secret for the key; the present one works on for `graceSeconds`, and earlier ones until their grace ends.
 

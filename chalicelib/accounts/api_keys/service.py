@@ -10,6 +10,7 @@ from chalicelib.accounts.api_keys import secret as secrets
 from chalicelib.accounts.api_keys.models import KEYS, MAX_KEYS, Anchor, ApiKey, ApiKeyNotFoundError, own_anchor
 from chalicelib.accounts.api_keys.rotation import ChangedError
 from chalicelib.core import ids, log
+from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
 from chalicelib.core.aws.tables import ConditionFailedError, transact
 from chalicelib.core.errors import ConflictError, InvalidRequestError, PermissionDeniedError
 from chalicelib.core.http import limits
@@ -18,6 +19,18 @@ from chalicelib.core.http.operations import APIAccessType, Caller
 _TRIES = 10
 
 
+@required_env_vars(
+    {
+        "API_KEYS_TABLE": [
+            DynamoDBOperation.PUT_ITEM,
+            DynamoDBOperation.QUERY_INDEX,
+            # Sent again, a creation replaces the secret that it made.
+            DynamoDBOperation.GET_ITEM,
+            DynamoDBOperation.UPDATE_ITEM,
+            DynamoDBOperation.DELETE_ITEM,
+        ]
+    }
+)
 def create(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     """A new key; the answer alone holds its secret.
 
@@ -59,11 +72,13 @@ def _normal(expires_at: str) -> str:
     return ids.timestamp(moment)
 
 
+@required_env_vars({"API_KEYS_TABLE": [DynamoDBOperation.QUERY_INDEX]})
 def listed(user: Caller) -> dict[str, Any]:
     """The caller's keys, newest first; MAX_KEYS is a page."""
     return {"items": [key.shown() for key in models.current_keys(user.id)], "nextCursor": None}
 
 
+@required_env_vars({"API_KEYS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.DELETE_ITEM]})
 def revoke(user: Caller, key_id: str) -> dict[str, Any]:
     """Ends a key at once: the next request with any of its secrets, anywhere, finds nothing.
 

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Self
 
 from chalicelib.core import ids
+from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
 from chalicelib.core.aws.records import SHOWN, UNSTORED, Record, Shown, Stored
 from chalicelib.core.aws.tables import Attr, ConditionFailedError, Table, writable
 from chalicelib.core.schemas import list_of, page_of
@@ -244,6 +245,7 @@ LIST = list_of(100, status={"enum": [str(status) for status in Status]})
 PAGE = page_of(DailySync.schema())
 
 
+@required_env_vars({"SYNCS_TABLE": [DynamoDBOperation.QUERY]})
 def list_page(data: Mapping[str, Any]) -> dict[str, Any]:
     """A page of the runs, newest first, filtered by `status` if given. Times are in milliseconds.
 
