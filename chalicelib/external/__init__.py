@@ -1,8 +1,7 @@
-"""Third-party services: called with a deadline, a size cap, checked addresses, retries and a circuit breaker."""
+"""Calls to third-party services: bounded in time and size, to checked addresses, with retries and a circuit breaker."""
 
 from chalicelib.external.addresses import check_url, host_of
-from chalicelib.external.calls import post, request
-from chalicelib.external.connection import Answer
+from chalicelib.external.client import fetch, post, request
 from chalicelib.external.errors import (
     CREDENTIALS_REFUSED,
     AddressNotAllowedError,
@@ -11,16 +10,18 @@ from chalicelib.external.errors import (
     Reason,
     refusal,
 )
+from chalicelib.external.messages import Response
 from chalicelib.external.retries import retrying
 
 __all__ = [
     "CREDENTIALS_REFUSED",
     "AddressNotAllowedError",
-    "Answer",
     "ExternalServiceError",
     "ExternalServiceRefusedError",
     "Reason",
+    "Response",
     "check_url",
+    "fetch",
     "host_of",
     "post",
     "refusal",

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from chalicelib.external.connection import Answer
 from chalicelib.external.errors import ExternalServiceError, Reason, may_pass
+from chalicelib.external.messages import Response
 
 ATTEMPTS = 3
 BASE_SECONDS = 1.0
@@ -15,14 +15,14 @@ _PASSING = frozenset({Reason.UNREACHABLE, Reason.TIMEOUT})
 
 
 def retrying(
-    attempt: Callable[[], Answer],
+    attempt: Callable[[], Response],
     *,
     deadline: float,
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
     now: Callable[[], float] = time.time,
     jitter: Callable[[float, float], float] = random.uniform,
-) -> Answer:
+) -> Response:
     """The first answer that is worth having, or the last one of all, whatever its status.
 
     Tried again are 408, 425, 429, 5xx and faults of the network, nothing else. The wait is anything between nothing and
@@ -46,21 +46,21 @@ def retrying(
     return outcome
 
 
-def _try(attempt: Callable[[], Answer]) -> Answer | ExternalServiceError:
+def _try(attempt: Callable[[], Response]) -> Response | ExternalServiceError:
     try:
         return attempt()
     except ExternalServiceError as error:
         return error
 
 
-def _may_pass(outcome: Answer | ExternalServiceError) -> bool:
+def _may_pass(outcome: Response | ExternalServiceError) -> bool:
     if isinstance(outcome, ExternalServiceError):
         return outcome.reason in _PASSING
     return may_pass(outcome.status)
 
 
-def _asked_wait(outcome: Answer | ExternalServiceError, now: float) -> float:
-    return retry_after(outcome.headers.get("retry-after", ""), now) if isinstance(outcome, Answer) else 0.0
+def _asked_wait(outcome: Response | ExternalServiceError, now: float) -> float:
+    return retry_after(outcome.headers.get("retry-after", ""), now) if isinstance(outcome, Response) else 0.0
 
 
 def retry_after(header: str, now: float) -> float:

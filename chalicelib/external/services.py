@@ -9,10 +9,9 @@ from urllib.parse import quote
 from chalicelib.core import grants, log, payload, records
 from chalicelib.core.errors import DarkroomError
 from chalicelib.core.grants import required_env_vars
-from chalicelib.external import breaker, secret
+from chalicelib.external import circuit_breaker, secret
 from chalicelib.external.addresses import host_of
-from chalicelib.external.calls import request
-from chalicelib.external.connection import Answer
+from chalicelib.external.client import request
 from chalicelib.external.errors import (
     CREDENTIALS_REFUSED,
     AddressNotAllowedError,
@@ -20,6 +19,7 @@ from chalicelib.external.errors import (
     Reason,
     refusal,
 )
+from chalicelib.external.messages import Response
 from chalicelib.external.retries import retrying
 from chalicelib.external.secret import Secret
 
@@ -114,7 +114,7 @@ def _service(path: str) -> str:
 
 def _authorized(
     method: str, path: str, body: bytes | None, headers: Mapping[str, str], deadline: float
-) -> tuple[str, Answer]:
+) -> tuple[str, Response]:
     """The host, and its answer to the key that we know, or if that is refused to the one in Secrets Manager now."""
     known = _known(secret.read())
     answer = _send(known, method, path, body, headers, deadline)
@@ -132,11 +132,11 @@ def _known(found: Secret | None) -> Secret:
 
 def _send(
     known: Secret, method: str, path: str, body: bytes | None, headers: Mapping[str, str], deadline: float
-) -> Answer:
-    circuit = breaker.of(known.base_url)
+) -> Response:
+    circuit = circuit_breaker.of(known.base_url)
     sent = {"Accept": "application/json", "Authorization": f"Bearer {known.api_key}", **headers}
 
-    def attempt() -> Answer:
+    def attempt() -> Response:
         # An operator named the base URL: it may well be private.
         return request(method, known.base_url + path, body=body, headers=sent, deadline=deadline, trusted=True)
 
@@ -146,7 +146,7 @@ def _send(
         raise ExternalServiceError(str(error), Reason.ADDRESS_NOT_ALLOWED) from error
 
 
-def _result(host: str, answer: Answer) -> dict[str, Any]:
+def _result(host: str, answer: Response) -> dict[str, Any]:
     refused = refusal(answer.status, f"{host} answered {answer.status}")
     if refused is not None:
         raise refused

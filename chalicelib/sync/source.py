@@ -9,10 +9,10 @@ from chalicelib.core import log
 from chalicelib.external import (
     CREDENTIALS_REFUSED,
     AddressNotAllowedError,
-    Answer,
     ExternalServiceError,
     ExternalServiceRefusedError,
     Reason,
+    Response,
     host_of,
     refusal,
     request,
@@ -82,16 +82,16 @@ class Source:
             raise refused
         return _page(answer.body)
 
-    def _authorized(self, url: str) -> Answer:
+    def _authorized(self, url: str) -> Response:
         """The answer to the key that we know, and if that is refused to the one that Secrets Manager holds now."""
         answer = self._send(url, secret.source_key())
         return self._send(url, secret.source_key(anew=True)) if answer.status in CREDENTIALS_REFUSED else answer
 
-    def _send(self, url: str, key: str | None) -> Answer:
+    def _send(self, url: str, key: str | None) -> Response:
         deadline = self._deadline
         headers = {"Accept": "application/json"} | ({} if key is None else {"Authorization": f"Bearer {key}"})
 
-        def attempt() -> Answer:
+        def attempt() -> Response:
             until = min(deadline.ends, deadline.clock() + CALL_SECONDS)
             # An operator named the URL: it may well be private. Where it redirects to may not.
             return request("GET", url, headers=headers, deadline=until, trusted=True)

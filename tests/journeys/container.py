@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from chalicelib.core import aws, config, tracking
-from chalicelib.external import breaker, secret
+from chalicelib.external import circuit_breaker, secret
 
 
 def play(environment: Mapping[str, str], patch: pytest.MonkeyPatch) -> None:
@@ -22,4 +22,4 @@ def forget() -> None:
     config._absent.clear()
     tracking._resolved.clear()
     secret._store.cache_clear()
-    breaker._breakers.clear()
+    circuit_breaker._breakers.clear()

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib import external
-from chalicelib.external import connection
+from chalicelib.external import transport
 from chalicelib.external.errors import Reason
 from local.faults import Fault
 from local.partner import Partner
@@ -129,7 +129,7 @@ def test_no_redirect_leads_inside(url: str) -> None:
 )
 def test_a_name_with_any_private_address_is_refused(addresses: list[str]) -> None:
     with pytest.raises(external.AddressNotAllowedError):
-        external.request("GET", "http://innocent.example/", look_up=resolving_to(*addresses))
+        external.request("GET", "http://innocent.example/", resolver=resolving_to(*addresses))
 
 
 @given(st.ip_addresses(v=4))
@@ -141,14 +141,14 @@ def test_no_wrapping_in_ipv6_makes_a_private_address_public(address: ipaddress.I
         return
     for each in [str(address), *wrapped]:
         with pytest.raises(external.AddressNotAllowedError):
-            external.request("GET", "http://innocent.example/", look_up=resolving_to(each))
+            external.request("GET", "http://innocent.example/", resolver=resolving_to(each))
 
 
 @pytest.mark.usefixtures("private_allowed")
 @pytest.mark.parametrize("address", ["169.254.169.254", "::ffff:169.254.169.254", "fe80::1", "fd00:ec2::254"])
 def test_the_clouds_metadata_is_out_of_reach_whatever_a_stage_allows(address: str) -> None:
     with pytest.raises(external.AddressNotAllowedError):
-        external.request("GET", "http://innocent.example/", trusted=True, look_up=resolving_to(address))
+        external.request("GET", "http://innocent.example/", trusted=True, resolver=resolving_to(address))
 
 
 def test_the_address_that_was_checked_is_the_one_that_is_called() -> None:
@@ -160,7 +160,7 @@ def test_the_address_that_was_checked_is_the_one_that_is_called() -> None:
             return [(2, 1, 6, "", ("127.0.0.1" if len(looked_up) == 1 else "127.0.0.9", port))]
 
         url = f"http://partner.example:{server.port}/a b?q=ü&r=%2F"
-        assert external.request("GET", url, trusted=True, look_up=look_up).body == b"here"
+        assert external.request("GET", url, trusted=True, resolver=look_up).body == b"here"
         head = server.asked[0].decode()
     assert looked_up == ["partner.example"]
     assert head.startswith("GET /a%20b?q=%C3%BC&r=%2F HTTP/1.1\r\n")
@@ -172,7 +172,7 @@ def test_a_host_is_tried_at_each_of_its_addresses() -> None:
     with Scripted(answer(200, b"here")) as server:
         url = f"http://partner.example:{server.port}/"
         found = resolving_to("127.0.0.9", "127.0.0.1")
-        assert external.request("GET", url, trusted=True, look_up=found).body == b"here"
+        assert external.request("GET", url, trusted=True, resolver=found).body == b"here"
 
 
 # ------------------------------------------------------------------ redirects
@@ -258,17 +258,17 @@ def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ssl.SSLCont
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(trusted, private)
     monkeypatch.setattr(certifi, "where", lambda: str(trusted))
-    connection._tls.cache_clear()
+    transport._tls_context.cache_clear()
     yield context
-    connection._tls.cache_clear()
+    transport._tls_context.cache_clear()
 
 
 def test_tls_proves_the_name_and_not_the_address(tls: ssl.SSLContext) -> None:
     with Scripted(answer(200, b"secret " * 9000), tls=tls) as server:
         here = resolving_to("127.0.0.1")
-        found = external.request("GET", f"https://partner.example:{server.port}/", trusted=True, look_up=here)
+        found = external.request("GET", f"https://partner.example:{server.port}/", trusted=True, resolver=here)
         assert found.body == b"secret " * 9000
-        assert reason_of(f"https://somebody.example:{server.port}/", look_up=here) is Reason.UNREACHABLE
+        assert reason_of(f"https://somebody.example:{server.port}/", resolver=here) is Reason.UNREACHABLE
         assert len(server.asked) == 1
 
 
@@ -277,7 +277,7 @@ def test_an_unknown_issuer_is_not_trusted(tls: ssl.SSLContext, monkeypatch: pyte
     monkeypatch.setenv("ALLOW_PRIVATE_ADDRESSES", "false")
     with Scripted(answer(200), tls=tls) as server:
         url = f"https://partner.example:{server.port}/"
-        assert reason_of(url, look_up=resolving_to("127.0.0.1")) is Reason.UNREACHABLE
+        assert reason_of(url, resolver=resolving_to("127.0.0.1")) is Reason.UNREACHABLE
         assert server.asked == []
 
 
@@ -286,7 +286,7 @@ def test_no_redirect_leads_from_https_to_http(tls: ssl.SSLContext) -> None:
     with Scripted(answer(200)) as plain, Scripted(answer(302, Location=plain.url), tls=tls) as secure:
         url = f"https://partner.example:{secure.port}/"
         with pytest.raises(external.AddressNotAllowedError, match="from https to http"):
-            external.request("GET", url, look_up=resolving_to("127.0.0.1"))
+            external.request("GET", url, resolver=resolving_to("127.0.0.1"))
         assert plain.asked == []
 
 

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.external import Answer, ExternalServiceError, Reason, retrying
-from chalicelib.external.breaker import FAILURES, OPEN_SECONDS, Breaker
+from chalicelib.external import ExternalServiceError, Reason, Response, retrying
+from chalicelib.external.circuit_breaker import FAILURES, OPEN_SECONDS, Breaker
 from chalicelib.external.retries import retry_after
 
 NOW = 1_800_000_000.0
-OK = Answer(200, b"fine")
-DOWN = Answer(503, b"")
+OK = Response(200, b"fine")
+DOWN = Response(503, b"")
 
 
 @dataclass
@@ -34,11 +34,11 @@ class Time:
 class Service:
     """Gives or raises its outcomes one after the other."""
 
-    def __init__(self, *outcomes: Answer | Exception) -> None:
-        self._outcomes: Iterator[Answer | Exception] = iter(outcomes)
+    def __init__(self, *outcomes: Response | Exception) -> None:
+        self._outcomes: Iterator[Response | Exception] = iter(outcomes)
         self.calls = 0
 
-    def __call__(self) -> Answer:
+    def __call__(self) -> Response:
         self.calls += 1
         outcome = next(self._outcomes)
         if isinstance(outcome, Exception):
@@ -46,7 +46,7 @@ class Service:
         return outcome
 
 
-def asked(service: Service, time: Time, deadline: float = 100.0, luck: float = 1.0) -> Answer:
+def asked(service: Service, time: Time, deadline: float = 100.0, luck: float = 1.0) -> Response:
     """`luck` is how much of the longest wait the dice give."""
     return retrying(
         service,
@@ -63,9 +63,9 @@ def fault(reason: Reason) -> ExternalServiceError:
 
 
 @pytest.mark.parametrize(
-    "first", [*(Answer(status, b"") for status in (408, 425, 429, 500)), DOWN, fault(Reason.UNREACHABLE)]
+    "first", [*(Response(status, b"") for status in (408, 425, 429, 500)), DOWN, fault(Reason.UNREACHABLE)]
 )
-def test_what_may_pass_is_tried_again(first: Answer | Exception) -> None:
+def test_what_may_pass_is_tried_again(first: Response | Exception) -> None:
     service = Service(first, OK)
     assert asked(service, Time()) is OK
     assert service.calls == 2
@@ -73,7 +73,7 @@ def test_what_may_pass_is_tried_again(first: Answer | Exception) -> None:
 
 @pytest.mark.parametrize("status", [200, 202, 301, 400, 401, 403, 404, 409, 422])
 def test_every_other_answer_is_the_answer(status: int) -> None:
-    service = Service(Answer(status, b""), OK)
+    service = Service(Response(status, b""), OK)
     assert asked(service, Time()).status == status
     assert service.calls == 1
 
@@ -88,7 +88,7 @@ def test_what_would_only_fail_again_is_not_tried_again(reason: Reason) -> None:
 
 
 def test_three_attempts_are_all_and_the_last_outcome_stands() -> None:
-    time, service = Time(), Service(DOWN, DOWN, Answer(500, b"last"), OK)
+    time, service = Time(), Service(DOWN, DOWN, Response(500, b"last"), OK)
     assert asked(service, time).body == b"last"
     assert time.slept == [1.0, 2.0], "the longest waits: a second, then twice that"
     with pytest.raises(ExternalServiceError):
@@ -106,14 +106,14 @@ def test_the_wait_is_anything_from_nothing_on() -> None:
 
 def test_retry_after_is_waited_for_in_both_of_its_forms() -> None:
     time = Time()
-    in_seconds = Answer(429, b"", {"retry-after": "7"})
-    as_date = Answer(503, b"", {"retry-after": formatdate(NOW + 20, usegmt=True)})
+    in_seconds = Response(429, b"", {"retry-after": "7"})
+    as_date = Response(503, b"", {"retry-after": formatdate(NOW + 20, usegmt=True)})
     assert asked(Service(in_seconds, as_date, OK), time) is OK
     assert time.slept == [7.0, 20.0]
 
 
 def test_a_wait_that_would_pass_the_deadline_is_not_begun() -> None:
-    time, late = Time(), Answer(429, b"", {"retry-after": "3600"})
+    time, late = Time(), Response(429, b"", {"retry-after": "3600"})
     assert asked(Service(late, OK), time) is late
     assert asked(Service(DOWN, OK), time, deadline=0.9) is DOWN
     assert time.slept == []
@@ -190,7 +190,7 @@ def test_raised_faults_count_like_answers_of_5xx() -> None:
 def test_an_answer_of_a_living_service_ends_the_count(status: int) -> None:
     circuit = Circuit()
     circuit.fails(FAILURES - 1)
-    circuit.breaker.call(lambda: Answer(status, b""))
+    circuit.breaker.call(lambda: Response(status, b""))
     circuit.fails(FAILURES - 1)
     assert not circuit.refuses()
 
@@ -213,7 +213,7 @@ def test_one_trial_goes_through_however_many_ask_at_once() -> None:
     circuit.time.now = OPEN_SECONDS
     let_through, may_end = threading.Event(), threading.Event()
 
-    def trial() -> Answer:
+    def trial() -> Response:
         let_through.set()
         assert may_end.wait(10)
         return OK
@@ -230,7 +230,7 @@ def test_one_trial_goes_through_however_many_ask_at_once() -> None:
 def test_what_began_before_the_circuit_opened_does_not_close_it() -> None:
     circuit = Circuit()
 
-    def old() -> Answer:
+    def old() -> Response:
         circuit.fails(FAILURES)
         return OK
 

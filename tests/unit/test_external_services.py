@@ -12,7 +12,7 @@ import pytest
 from moto import mock_aws
 
 from chalicelib.core import aws, config
-from chalicelib.external import ExternalServiceError, Reason, breaker, secret, services
+from chalicelib.external import ExternalServiceError, Reason, circuit_breaker, secret, services
 from local.faults import Fault
 from local.partner import Partner
 from tests.unit.scripted import Scripted, answer
@@ -43,7 +43,7 @@ def _forget() -> None:
     aws._clients.clear()
     config._absent.clear()
     secret._store.cache_clear()
-    breaker._breakers.clear()
+    circuit_breaker._breakers.clear()
 
 
 @pytest.fixture
@@ -234,7 +234,7 @@ def test_a_service_that_is_out_is_left_alone(partner: Partner) -> None:
     partner.fail(UPLOAD, Fault.ERROR, times=None)
     reasons = [failure(deadline=soon()).reason for _ in range(12)]
     assert reasons[-1] is Reason.CIRCUIT_OPEN
-    assert len(partner.received) == breaker.FAILURES
+    assert len(partner.received) == circuit_breaker.FAILURES
     # It is one circuit for the whole service.
     assert failure(services.EXPORT_DATA).reason is Reason.CIRCUIT_OPEN
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from chalicelib.core import log
 from chalicelib.external.addresses import host_of
-from chalicelib.external.connection import Answer
 from chalicelib.external.errors import ExternalServiceError, Reason
+from chalicelib.external.messages import Response
 
 FAILURES = 5
 OPEN_SECONDS = 30.0
@@ -28,7 +28,7 @@ class Breaker:
         self._open_until: float | None = None
         self._probing = False
 
-    def call(self, attempt: Callable[[], Answer]) -> Answer:
+    def call(self, attempt: Callable[[], Response]) -> Response:
         """What `attempt` gives or raises.
 
         Raises:
