@@ -14,6 +14,7 @@ from chalicelib import (
     audit,
     delegation,
     exporting,
+    external,
     health,
     images,
     jobs,
@@ -49,6 +50,7 @@ from chalicelib.core.grants import (
 from chalicelib.core.guesses import Stranger
 from chalicelib.core.operations import ANY_ACCESS, APIAccessType, Caller
 from chalicelib.core.payload import MESSAGE, parse_body
+from chalicelib.core.tokens import setup_tokens
 from chalicelib.core.tools import api_tool
 from chalicelib.core.tracking import Account, Execution, track_execution
 from chalicelib.imaging import ImageRejectedError
@@ -62,6 +64,7 @@ Answer = dict[str, Any]
 # Our own lines go through core.log; the logger that Chalice would set up has the same name and would write them twice.
 app = Chalice(app_name="darkroom", configure_logs=False)
 setup_validated(app, authenticate=accounts.authenticate, audit=audit.note)
+setup_tokens(external.fetch)
 
 CORS = CORSConfig(
     allow_origin=config.cors_origin(),

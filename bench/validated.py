@@ -151,8 +151,8 @@ def _bare(event: dict[str, Any]) -> Contender:
 
 
 def _ours(key: rsa.RSAPrivateKey) -> Chalice:
-    from chalicelib import accounts
-    from chalicelib.core import aws
+    from chalicelib import accounts, external
+    from chalicelib.core import aws, tokens
     from chalicelib.core.access import setup_validated, validated
     from chalicelib.core.operations import APIAccessType
     from chalicelib.permissions import signed_in
@@ -161,6 +161,7 @@ def _ours(key: rsa.RSAPrivateKey) -> Chalice:
     _publish({"keys": [_described(key)]})
     app = Chalice(app_name="ours", configure_logs=False)
     setup_validated(app, authenticate=accounts.authenticate)
+    tokens.setup_tokens(external.fetch)
 
     @app.route("/upload", methods=["POST"])
     @validated(SCHEMA, permission=signed_in, access=APIAccessType.FILE_UPLOAD)

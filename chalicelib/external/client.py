@@ -68,7 +68,7 @@ def request(
     first = parse_url(url)
     current = Request(method, first, body, {"User-Agent": f"Darkroom/{config.VERSION}", **(headers or {})})
     for _ in range(redirects + 1):
-        private_allowed = config.flag("ALLOW_PRIVATE_ADDRESSES") or (trusted and current.target.origin == first.origin)
+        private_allowed = (trusted and current.target.origin == first.origin) or config.flag("ALLOW_PRIVATE_ADDRESSES")
         addresses = resolve_checked(current.target, private_allowed, resolver)
         response = exchange(current, addresses, Limits(current.target.host, deadline, max_bytes))
         location = response.redirect_location

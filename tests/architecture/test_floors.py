@@ -53,8 +53,9 @@ DOORS = {
     "botocore": {"chalicelib/core/aws.py"},
     "chalice": {"app.py", "chalicelib/core/access.py", "chalicelib/core/answers.py"},
     "PIL": "chalicelib/imaging/",
-    "requests": {"chalicelib/core/tokens.py"},
-    "certifi": {"chalicelib/external/connection.py"},
+    "requests": {"chalicelib/external/transport.py"},
+    "urllib3": {"chalicelib/external/transport.py"},
+    "certifi": {"chalicelib/external/transport.py"},
     "local": set(),
     "infra": set(),
 }

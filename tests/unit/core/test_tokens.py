@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib import external
 from chalicelib.core import tokens
 from chalicelib.core.errors import NotAuthenticatedError
 from tests.key_server import KeyServer, jwk
@@ -33,6 +34,7 @@ def pool() -> Iterator[KeyServer]:
             "AWS_DEFAULT_REGION": "us-east-1",
         }.items():
             environment.setenv(name, value)
+        tokens.setup_tokens(external.fetch)
         yield serving
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from chalicelib import external
 from chalicelib.core.errors import NotAuthenticatedError, UnavailableError
 from chalicelib.core.tokens import KeySet
 from tests.key_server import KeyServer, jwk
@@ -41,7 +42,7 @@ def clock() -> Clock:
 @pytest.fixture
 def keys(server: KeyServer, clock: Clock) -> KeySet:
     """The keys behind the server; "one" is known."""
-    found = KeySet(server.url, clock)
+    found = KeySet(server.url, external.fetch, clock)
     assert found.find("one").key_id == "one"
     return found
 
@@ -85,7 +86,7 @@ def test_random_key_ids_cause_one_fetch_in_ten_seconds(server: KeyServer, keys: 
 
 def test_who_ask_at_the_same_time_share_one_fetch(server: KeyServer, clock: Clock) -> None:
     server.hangs = True
-    keys = KeySet(server.url, clock)
+    keys = KeySet(server.url, external.fetch, clock)
     with ThreadPoolExecutor(8) as pool:
         found = [pool.submit(keys.find, "one") for _ in range(8)]
         wait_for(lambda: server.asked, "the fetch")
@@ -161,14 +162,14 @@ def test_nobody_at_the_address_is_an_outage(server: KeyServer, keys: KeySet, clo
     with pytest.raises(UnavailableError):
         keys.find("two")
     with pytest.raises(UnavailableError):
-        KeySet(server.url, clock).find("one")
+        KeySet(server.url, external.fetch, clock).find("one")
 
 
 def test_a_good_key_serves_whatever_stands_beside_it(server: KeyServer, clock: Clock) -> None:
     broken = [each for listed in NONE_USABLE if isinstance(listed, list) for each in listed]
     curve = {**CURVE, "x": "", "kid": ec.SECP256R1.name}
     server.publish(*broken, curve, ONE, *broken)
-    keys = KeySet(server.url, clock)
+    keys = KeySet(server.url, external.fetch, clock)
     assert keys.find("one").key_id == "one"
     with pytest.raises(NotAuthenticatedError):
         keys.find("two")
@@ -179,7 +180,7 @@ def test_a_good_key_serves_whatever_stands_beside_it(server: KeyServer, clock: C
 
 def test_an_address_that_hangs_holds_up_nobody_whose_key_is_known(server: KeyServer, clock: Clock) -> None:
     # A fetch that would outlast the test: whoever waited for it would be seen.
-    keys = KeySet(server.url, clock, timeout=60)
+    keys = KeySet(server.url, external.fetch, clock, timeout=60)
     assert keys.find("one").key_id == "one"
     server.hangs = True
     clock.now += HOUR
@@ -196,7 +197,7 @@ def test_an_address_that_hangs_holds_up_nobody_whose_key_is_known(server: KeySer
 
 
 def test_the_one_who_finds_its_key_stale_is_not_held_up_either(server: KeyServer, clock: Clock) -> None:
-    keys = KeySet(server.url, clock, timeout=60)
+    keys = KeySet(server.url, external.fetch, clock, timeout=60)
     keys.find("one")
     server.hangs = True
     clock.now += HOUR
@@ -207,7 +208,7 @@ def test_the_one_who_finds_its_key_stale_is_not_held_up_either(server: KeyServer
 
 def test_a_fetch_that_times_out_is_an_outage(server: KeyServer, clock: Clock) -> None:
     server.hangs = True
-    keys = KeySet(server.url, clock, timeout=0.2)
+    keys = KeySet(server.url, external.fetch, clock, timeout=0.2)
     with pytest.raises(UnavailableError):
         keys.find("one")
     server.go_on()
@@ -227,7 +228,7 @@ def test_an_answer_that_drips_for_ever_is_an_outage(server: KeyServer, clock: Cl
             stopped.set()
 
     server.send = drip
-    keys = KeySet(server.url, clock, timeout=0.2)
+    keys = KeySet(server.url, external.fetch, clock, timeout=0.2)
     with pytest.raises(UnavailableError):
         keys.find("one")
     wait_for(stopped.is_set, "the fetch to hang up")
@@ -245,7 +246,7 @@ def test_an_answer_without_end_is_hung_up_on(server: KeyServer, clock: Clock) ->
 
     server.send = flood
     with pytest.raises(UnavailableError):
-        KeySet(server.url, clock, timeout=60).find("one")
+        KeySet(server.url, external.fetch, clock, timeout=60).find("one")
     wait_for(hung_up.is_set, "the fetch to hang up")
 
 
@@ -257,7 +258,7 @@ def test_no_redirect_is_followed(server: KeyServer, clock: Clock, status: int) -
     with KeyServer(TWO) as elsewhere:
         server.status, server.headers = status, {"Location": elsewhere.url}
         with pytest.raises(UnavailableError):
-            KeySet(server.url, clock).find("two")
+            KeySet(server.url, external.fetch, clock).find("two")
         assert elsewhere.asked == 0
 
 
@@ -267,5 +268,5 @@ def test_no_proxy_of_the_environment_is_asked(server: KeyServer, clock: Clock, m
             monkeypatch.setenv(name, proxy.url)
         monkeypatch.delenv("no_proxy", raising=False)
         monkeypatch.delenv("NO_PROXY", raising=False)
-        assert KeySet(server.url, clock).find("one").key_id == "one"
+        assert KeySet(server.url, external.fetch, clock).find("one").key_id == "one"
         assert proxy.asked == 0
