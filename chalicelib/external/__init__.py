@@ -8,10 +8,10 @@ from chalicelib.external.errors import (
     ExternalServiceError,
     ExternalServiceRefusedError,
     Reason,
-    refusal,
+    error_for_status,
 )
 from chalicelib.external.messages import Response
-from chalicelib.external.retries import retrying
+from chalicelib.external.retries import call_with_retries
 
 __all__ = [
     "CREDENTIALS_REFUSED",
@@ -20,11 +20,11 @@ __all__ = [
     "ExternalServiceRefusedError",
     "Reason",
     "Response",
+    "call_with_retries",
     "check_url",
+    "error_for_status",
     "fetch",
     "host_of",
     "post",
-    "refusal",
     "request",
-    "retrying",
 ]

@@ -1,4 +1,4 @@
-"""The circuit breaker: a service that failed five times running is left alone for a while, and then tried once."""
+"""The circuit breaker: no calls to a service for a while after five failures in a row, then one trial call."""
 
 import threading
 import time
@@ -13,11 +13,11 @@ FAILURES = 5
 OPEN_SECONDS = 30.0
 
 
-class Breaker:
-    """Guards the calls of one service, in one container; safe to share between threads.
+class CircuitBreaker:
+    """Guards the calls to one service in one container. Thread-safe.
 
-    After FAILURES calls running without an answer, or with one of 5xx, it is open: calls fail at once. OPEN_SECONDS
-    later one call is let through. If that is answered the circuit is closed; if not it stays open as long again.
+    FAILURES failed calls in a row (no response, or 5xx) open the circuit: calls fail at once. After OPEN_SECONDS one
+    trial call is allowed. If it succeeds the circuit closes, else it stays open for OPEN_SECONDS more.
     """
 
     def __init__(self, name: str, clock: Callable[[], float] = time.monotonic) -> None:
@@ -26,42 +26,42 @@ class Breaker:
         self._lock = threading.Lock()
         self._failures = 0
         self._open_until: float | None = None
-        self._probing = False
+        self._is_trial_running = False
 
     def call(self, attempt: Callable[[], Response]) -> Response:
-        """What `attempt` gives or raises.
+        """Returns or raises what `attempt` does.
 
         Raises:
-            ExternalServiceError: CIRCUIT_OPEN, and nothing was sent.
+            ExternalServiceError: CIRCUIT_OPEN: nothing was sent.
         """
-        probe = self._enter()
-        answered = False
+        is_trial = self._begin()
+        succeeded = False
         try:
-            answer = attempt()
-            answered = answer.status < 500
-            return answer
+            response = attempt()
+            succeeded = response.status < 500
+            return response
         finally:
-            self._leave(probe, answered)
+            self._end(is_trial, succeeded)
 
-    def _enter(self) -> bool:
-        """Whether this call is the one that finds out; raises where it must not be made."""
+    def _begin(self) -> bool:
+        """Whether this call is the trial; raises if it is not allowed."""
         with self._lock:
             if self._open_until is None:
                 return False
-            if self._probing or self._clock() < self._open_until:
-                raise ExternalServiceError(f"{self._name} is out and left alone for now", Reason.CIRCUIT_OPEN)
-            self._probing = True
+            if self._is_trial_running or self._clock() < self._open_until:
+                raise ExternalServiceError(f"{self._name} is out and not called for now", Reason.CIRCUIT_OPEN)
+            self._is_trial_running = True
             return True
 
-    def _leave(self, probe: bool, answered: bool) -> None:
+    def _end(self, is_trial: bool, succeeded: bool) -> None:
         with self._lock:
             was_open = self._open_until is not None
-            if probe:
-                self._probing = False
-            if was_open and not probe:
-                # It began before the circuit opened: what it says is old.
+            if is_trial:
+                self._is_trial_running = False
+            elif was_open:
+                # This call began before the circuit opened: its result is old.
                 return
-            self._failures = 0 if answered else self._failures + 1
+            self._failures = 0 if succeeded else self._failures + 1
             opens = self._failures >= FAILURES
             self._open_until = self._clock() + OPEN_SECONDS if opens else None
         if opens:
@@ -70,11 +70,11 @@ class Breaker:
             log.info("CIRCUIT_CLOSED", service=self._name)
 
 
-_breakers: dict[str, Breaker] = {}
-_making = threading.Lock()
+_breakers: dict[str, CircuitBreaker] = {}
+_breakers_lock = threading.Lock()
 
 
-def of(base_url: str) -> Breaker:
-    """This container's breaker for the service at that URL."""
-    with _making:
-        return _breakers.setdefault(base_url, Breaker(host_of(base_url)))
+def for_service(base_url: str) -> CircuitBreaker:
+    """The container's circuit breaker for the service at that URL."""
+    with _breakers_lock:
+        return _breakers.setdefault(base_url, CircuitBreaker(host_of(base_url)))

@@ -26,6 +26,12 @@ MAX_WAIT_SECONDS = 10.0
 # For headers and chunk framing: http.client bounds the length of lines, but not their number.
 _MAX_OVERHEAD_BYTES = 1024 * 1024
 _PIECE_BYTES = 64 * 1024
+_CAUSES = {
+    Reason.UNREACHABLE: "did not answer",
+    Reason.TIMEOUT: "took too long",
+    Reason.TOO_LARGE: "sent a response that is too large",
+    Reason.JUNK: "does not speak HTTP",
+}
 
 # urllib3's warnings contain whole URLs, which may hold secrets.
 logging.getLogger("urllib3").setLevel(logging.ERROR)
@@ -45,10 +51,10 @@ def exchange(request: Request, addresses: Sequence[Address], limits: "Limits") -
             names = {name.lower(): value for name, value in response.headers.items()}
             return Response(response.status_code, _read(response, limits), names)
     except ValueError:
-        raise limits.junk() from None
+        raise limits.error(Reason.JUNK) from None
     except (requests.RequestException, HTTPError):
         # Their messages contain the whole URL.
-        raise limits.unreachable() from None
+        raise limits.error(Reason.UNREACHABLE) from None
 
 
 def _read(response: requests.Response, limits: "Limits") -> bytes:
@@ -56,7 +62,7 @@ def _read(response: requests.Response, limits: "Limits") -> bytes:
     for piece in response.raw.stream(_PIECE_BYTES, decode_content=False):
         body += piece
         if len(body) > limits.max_bytes:
-            raise limits.too_large()
+            raise limits.error(Reason.TOO_LARGE)
     return bytes(body)
 
 
@@ -69,37 +75,29 @@ class Limits:
         self.max_bytes = max_bytes
         self._wire_bytes_left = max_bytes + _MAX_OVERHEAD_BYTES
 
-    def seconds_left(self) -> float:
+    def next_timeout(self) -> float:
         left = self._deadline - time.monotonic()
         if left <= 0:
-            raise self.timeout()
+            raise TimeoutError
         return min(MAX_WAIT_SECONDS, left)
-
-    @contextlib.contextmanager
-    def wait(self, connection: socket.socket) -> Iterator[None]:
-        """Bounds one blocking call on the socket."""
-        connection.settimeout(self.seconds_left())
-        try:
-            yield
-        except TimeoutError as error:
-            raise self.timeout() from error
 
     def count_received(self, count: int) -> None:
         self._wire_bytes_left -= count
         if self._wire_bytes_left < 0:
-            raise self.too_large()
+            raise self.error(Reason.TOO_LARGE)
 
-    def timeout(self) -> ExternalServiceError:
-        return ExternalServiceError(f"{self._host} took too long", Reason.TIMEOUT)
+    def error(self, reason: Reason) -> ExternalServiceError:
+        return ExternalServiceError(f"{self._host} {_CAUSES[reason]}", reason)
 
-    def too_large(self) -> ExternalServiceError:
-        return ExternalServiceError(f"the response of {self._host} is too large", Reason.TOO_LARGE)
-
-    def unreachable(self) -> ExternalServiceError:
-        return ExternalServiceError(f"{self._host} did not answer", Reason.UNREACHABLE)
-
-    def junk(self) -> ExternalServiceError:
-        return ExternalServiceError(f"{self._host} does not speak HTTP", Reason.JUNK)
+    @contextlib.contextmanager
+    def translate_errors(self) -> Iterator[None]:
+        """Raises ExternalServiceError for socket errors: urllib3 would wrap them, and ignore some."""
+        try:
+            yield
+        except TimeoutError as error:
+            raise self.error(Reason.TIMEOUT) from error
+        except OSError as error:
+            raise self.error(Reason.UNREACHABLE) from error
 
 
 class _LimitedSocket:
@@ -108,13 +106,15 @@ class _LimitedSocket:
     limits: Limits
 
     def recv_into(self, *args: Any) -> int:
-        with self.limits.wait(self):  # type: ignore[arg-type]
+        with self.limits.translate_errors():
+            self.settimeout(self.limits.next_timeout())  # type: ignore[attr-defined]
             count: int = super().recv_into(*args)  # type: ignore[misc]
         self.limits.count_received(count)
         return count
 
     def send(self, *args: Any) -> int:
-        with self.limits.wait(self):  # type: ignore[arg-type]
+        with self.limits.translate_errors():
+            self.settimeout(self.limits.next_timeout())  # type: ignore[attr-defined]
             sent: int = super().send(*args)  # type: ignore[misc]
         return sent
 
@@ -149,26 +149,22 @@ class _PinnedConnection(HTTPConnection):
         self._limits = limits
 
     def connect(self) -> None:
-        try:
+        with self._limits.translate_errors():
             super().connect()
-        except TimeoutError as error:
-            raise self._limits.timeout() from error
-        except OSError as error:
-            raise self._limits.unreachable() from error
         self.sock.limits = self._limits  # type: ignore[union-attr]
 
     def _new_conn(self) -> socket.socket:
-        failure: OSError | ExternalServiceError = ConnectionRefusedError()
+        failure: OSError = ConnectionRefusedError()
         for address in self._addresses:
             plain = _PlainSocket(address.family, socket.SOCK_STREAM)
             try:
-                with self._limits.wait(plain):
-                    plain.connect(address.sockaddr)
+                plain.settimeout(self._limits.next_timeout())
+                plain.connect(address.sockaddr)
                 plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 # This timeout bounds the TLS handshake as a whole.
-                plain.settimeout(self._limits.seconds_left())
+                plain.settimeout(self._limits.next_timeout())
                 return plain
-            except (OSError, ExternalServiceError) as error:
+            except OSError as error:
                 plain.close()
                 failure = error
         raise failure
@@ -176,11 +172,11 @@ class _PinnedConnection(HTTPConnection):
     def getresponse(self) -> Any:
         try:
             return super().getresponse()
-        except http.client.RemoteDisconnected as error:
-            raise self._limits.unreachable() from error
+        except http.client.RemoteDisconnected:
+            raise self._limits.error(Reason.UNREACHABLE) from None
         except (http.client.HTTPException, ValueError):
             # Their messages quote the response.
-            raise self._limits.junk() from None
+            raise self._limits.error(Reason.JUNK) from None
 
 
 class _PinnedTlsConnection(_PinnedConnection, HTTPSConnection):

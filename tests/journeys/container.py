@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from chalicelib.core import aws, config, tracking
+from chalicelib import external
+from chalicelib.core import aws, config, tokens, tracking
 from chalicelib.external import circuit_breaker, secret
 
 
@@ -12,6 +13,7 @@ def play(environment: Mapping[str, str], patch: pytest.MonkeyPatch) -> None:
     """Begins as a new container with that environment."""
     for name, value in environment.items():
         patch.setenv(name, value)
+    tokens.setup_tokens(external.fetch)
     forget()
 
 

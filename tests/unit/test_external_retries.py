@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.external import ExternalServiceError, Reason, Response, retrying
-from chalicelib.external.circuit_breaker import FAILURES, OPEN_SECONDS, Breaker
-from chalicelib.external.retries import retry_after
+from chalicelib.external import ExternalServiceError, Reason, Response, call_with_retries
+from chalicelib.external.circuit_breaker import FAILURES, OPEN_SECONDS, CircuitBreaker
+from chalicelib.external.retries import parse_retry_after
 
 NOW = 1_800_000_000.0
 OK = Response(200, b"fine")
@@ -48,7 +48,7 @@ class Service:
 
 def asked(service: Service, time: Time, deadline: float = 100.0, luck: float = 1.0) -> Response:
     """`luck` is how much of the longest wait the dice give."""
-    return retrying(
+    return call_with_retries(
         service,
         deadline=deadline,
         sleep=time.sleep,
@@ -127,17 +127,17 @@ def test_the_deadline_holds_for_all_attempts_together() -> None:
 
 @pytest.mark.parametrize("junk", ["", "soon", "-5", "1.5", "٣", "Wed, 99 Foo 2026 99:99:99 GMT", "0x10", "1e9"])
 def test_junk_asks_for_no_wait(junk: str) -> None:
-    assert retry_after(junk, NOW) == 0.0
+    assert parse_retry_after(junk, NOW) == 0.0
 
 
 @given(st.text() | st.dates().map(str) | st.datetimes().map(format_datetime) | st.from_regex(r"\A[0-9]+\Z"))
 def test_whatever_stands_in_retry_after_is_a_wait(text: str) -> None:
-    assert retry_after(text, NOW) >= 0.0
+    assert parse_retry_after(text, NOW) >= 0.0
 
 
 def test_a_date_that_has_passed_asks_for_no_wait() -> None:
-    assert retry_after(formatdate(NOW - 60, usegmt=True), NOW) == 0.0
-    assert retry_after("9" * 5000, NOW) > 10**9
+    assert parse_retry_after(formatdate(NOW - 60, usegmt=True), NOW) == 0.0
+    assert parse_retry_after("9" * 5000, NOW) > 10**9
 
 
 # ------------------------------------------------------------------ the breaker
@@ -150,7 +150,7 @@ class Circuit:
     time: Time = field(default_factory=Time)
 
     def __post_init__(self) -> None:
-        self.breaker = Breaker("partner", lambda: self.time.now)
+        self.breaker = CircuitBreaker("partner", lambda: self.time.now)
 
     def fails(self, times: int = 1) -> None:
         for _ in range(times):

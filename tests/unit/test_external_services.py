@@ -75,7 +75,7 @@ def failure(path: str = UPLOAD, **options: Any) -> ExternalServiceError:
 
 
 def test_a_stage_without_a_secret_has_no_services() -> None:
-    assert not services.configured()
+    assert not services.is_configured()
     assert services.callback_secret() is None
     assert failure().reason is Reason.MISCONFIGURED
 
@@ -83,7 +83,7 @@ def test_a_stage_without_a_secret_has_no_services() -> None:
 @pytest.mark.parametrize("text", ["{}", '{"base_url": ""}', '{"api_key": "key"}'])
 def test_a_secret_without_a_base_url_is_none(text: str) -> None:
     keep(text)
-    assert not services.configured()
+    assert not services.is_configured()
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_a_secret_without_a_base_url_is_none(text: str) -> None:
 def test_a_secret_that_makes_no_sense_is_told_of_and_not_shown(text: str) -> None:
     keep(text)
     with pytest.raises(ExternalServiceError) as raised:
-        services.configured()
+        services.is_configured()
     assert raised.value.reason is Reason.MISCONFIGURED
     assert "hunter2" not in str(raised.value)
     assert raised.value.__cause__ is None
@@ -113,7 +113,7 @@ def test_a_secret_that_makes_no_sense_is_told_of_and_not_shown(text: str) -> Non
 def test_work_is_handed_over_and_followed(partner: Partner, path: str) -> None:
     taken = services.call(path, {"imageId": "one", "size": 10})
     assert taken == {"id": "work-000001", "status": "queued"}
-    seen = [services.status_of(path, taken["id"])["status"] for _ in range(3)]
+    seen = [services.fetch_status(path, taken["id"])["status"] for _ in range(3)]
     assert seen == ["queued", "processing", "completed"]
     first = partner.received[0]
     assert (first.method, first.path, first.json()) == ("POST", path, {"imageId": "one", "size": 10})
@@ -214,11 +214,11 @@ def test_what_more_an_answer_says_is_kept() -> None:
     with Scripted(answer(201, b'{"id": "x y/..", "status": "done", "result": {"rows": 3}}')) as server:
         keep(json.dumps({"base_url": f"{server.url}/v1/", "api_key": "key"}))
         assert services.call("/jobs", {})["result"] == {"rows": 3}
-        assert services.status_of("/jobs", "x y/..")["status"] == "done"
+        assert services.fetch_status("/jobs", "x y/..")["status"] == "done"
         assert server.asked[0].startswith(b"POST /v1/jobs ")
         assert server.asked[1].startswith(b"GET /v1/jobs/x%20y%2F.. ")
         with pytest.raises(ExternalServiceError, match="other work"):
-            services.status_of("/jobs", "another")
+            services.fetch_status("/jobs", "another")
 
 
 @pytest.mark.parametrize("status", [302, 400, 404, 409, 422])
