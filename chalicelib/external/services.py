@@ -162,9 +162,7 @@ def _parse_result(host: str, response: Response) -> dict[str, Any]:
 
 def _is_name(value: Any, max_characters: int) -> bool:
     # An id of `.` or `..` would change the path of fetch_status.
-    return (
-        isinstance(value, str) and 0 < len(value) <= max_characters and value.isprintable() and value.strip(". ") != ""
-    )
+    return isinstance(value, str) and len(value) <= max_characters and value.isprintable() and value.strip(". ") != ""
 
 
 def _junk(host: str, fault: str) -> ExternalServiceError:

@@ -1,7 +1,9 @@
 """Calls to third parties over real sockets: where they go, how long they last, and how much they take in."""
 
 import datetime
+import gzip
 import ipaddress
+import socket
 import ssl
 import time
 from collections.abc import Iterator, Sequence
@@ -290,6 +292,47 @@ def test_no_redirect_leads_from_https_to_http(tls: ssl.SSLContext) -> None:
         assert plain.asked == []
 
 
+# ------------------------------------------------------------- nothing from outside
+
+
+def test_nothing_of_the_environment_changes_a_request(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login someone password secret\n")
+    with Scripted(answer(200, b"proxy")) as proxy, Scripted(answer(200, b"here")) as server:
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, proxy.url)
+        monkeypatch.setenv("NETRC", str(netrc))
+        assert external.request("GET", server.url, trusted=True).body == b"here"
+        assert proxy.asked == []
+        assert b"Authorization" not in server.asked[0]
+
+
+def test_a_cookie_is_not_kept() -> None:
+    with Scripted(answer(302, Location="/again", Set_Cookie="a=b"), answer(200)) as server:
+        external.request("GET", server.url, trusted=True)
+        external.request("GET", server.url, trusted=True)
+        assert not any(b"Cookie" in asked for asked in server.asked)
+
+
+def test_no_compression_is_asked_for_and_none_is_undone() -> None:
+    packed = gzip.compress(b"x" * 5_000_000)
+    with Scripted(answer(200, packed, Content_Encoding="gzip")) as server:
+        assert external.request("GET", server.url, trusted=True).body == packed
+        assert b"Accept-Encoding: identity\r\n" in server.asked[0]
+
+
+def test_a_path_is_sent_as_it_was_checked() -> None:
+    with Scripted(answer(200)) as server:
+        external.request("GET", f"{server.url}/a/../b//c/%7Ed?x=%2F#part", trusted=True)
+        assert server.asked[0].startswith(b"GET /a/../b//c/%7Ed?x=%2F HTTP/1.1\r\n")
+
+
+def test_a_broken_header_puts_no_url_into_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    with Scripted(b"HTTP/1.1 200 OK\r\nX: 1\r\nno header\r\nContent-Length: 0\r\n\r\n") as server:
+        external.request("GET", f"{server.url}/secret", trusted=True)
+    assert "secret" not in caplog.text
+
+
 # ----------------------------------------------------------- how long, how much
 
 
@@ -301,6 +344,15 @@ def test_however_slowly_an_answer_comes_the_deadline_ends_it(partner: Partner, f
     url = f"{partner.url}/customers?limit=1"
     assert reason_of(url, headers=headers, deadline=time.monotonic() + 0.5) is Reason.TIMEOUT
     partner.behave()
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_silent_server_is_left_at_the_deadline(scheme: str) -> None:
+    # Connections wait in the backlog; nothing answers a request or a TLS handshake, or takes in a large body.
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"{scheme}://127.0.0.1:{silent.getsockname()[1]}/"
+        for body in (None, b"x" * 30_000_000):
+            assert reason_of(url, body=body, deadline=time.monotonic() + 0.3) is Reason.TIMEOUT
 
 
 def test_no_call_begins_after_its_deadline() -> None:
