@@ -1,4 +1,4 @@
-"""Calls to third parties over real sockets: where they go, how long they last, and how much they take in."""
+"""The HTTP client over real sockets: which addresses it calls, how long it waits, and how much it reads."""
 
 import datetime
 import gzip
@@ -47,11 +47,11 @@ def partner() -> Iterator[Partner]:
 def resolving_to(*addresses: str) -> Any:
     """A resolver to which every name has these addresses."""
 
-    def look_up(host: str, port: int) -> Sequence[tuple[Any, ...]]:
+    def resolver(host: str, port: int) -> Sequence[tuple[Any, ...]]:
         families = {4: 2, 6: 10}
         return [(families[ipaddress.ip_address(each).version], 1, 6, "", (each, port)) for each in addresses]
 
-    return look_up
+    return resolver
 
 
 def reason_of(url: str, **options: Any) -> Reason:
@@ -60,10 +60,10 @@ def reason_of(url: str, **options: Any) -> Reason:
     return fault.value.reason
 
 
-# ------------------------------------------------------------------- where to
+# ------------------------------------------------------------------- addresses
 
 
-LEADING_INSIDE = [
+PRIVATE_URLS = [
     "http://127.0.0.1:{port}/",
     "http://127.1:{port}/",
     "http://2130706433:{port}/",
@@ -104,19 +104,19 @@ LEADING_INSIDE = [
     "http://h:0/",
 ]
 # As a redirect these are relative to where they come from.
-NO_URLS = ["", "/path", "//127.0.0.1:{port}/", "http:///nowhere", "http:"]
+INVALID_URLS = ["", "/path", "//127.0.0.1:{port}/", "http:///nowhere", "http:"]
 
 
-@pytest.mark.parametrize("url", LEADING_INSIDE + NO_URLS)
-def test_no_url_leads_inside(url: str) -> None:
+@pytest.mark.parametrize("url", PRIVATE_URLS + INVALID_URLS)
+def test_no_url_reaches_a_private_address(url: str) -> None:
     with Scripted(answer(200)) as inside:
         with pytest.raises(external.AddressNotAllowedError):
             external.post(url.format(port=inside.port), b"{}", {})
         assert inside.asked == []
 
 
-@pytest.mark.parametrize("url", LEADING_INSIDE)
-def test_no_redirect_leads_inside(url: str) -> None:
+@pytest.mark.parametrize("url", PRIVATE_URLS)
+def test_no_redirect_reaches_a_private_address(url: str) -> None:
     with Scripted(answer(200)) as inside:
         location = url.format(port=inside.port).encode().decode("latin-1")
         redirect = b"HTTP/1.1 302 Found\r\nLocation: " + location.encode("latin-1") + b"\r\nContent-Length: 0\r\n\r\n"
@@ -148,29 +148,29 @@ def test_no_wrapping_in_ipv6_makes_a_private_address_public(address: ipaddress.I
 
 @pytest.mark.usefixtures("private_allowed")
 @pytest.mark.parametrize("address", ["169.254.169.254", "::ffff:169.254.169.254", "fe80::1", "fd00:ec2::254"])
-def test_the_clouds_metadata_is_out_of_reach_whatever_a_stage_allows(address: str) -> None:
+def test_the_metadata_service_is_refused_even_where_private_addresses_are_allowed(address: str) -> None:
     with pytest.raises(external.AddressNotAllowedError):
         external.request("GET", "http://innocent.example/", trusted=True, resolver=resolving_to(address))
 
 
-def test_the_address_that_was_checked_is_the_one_that_is_called() -> None:
-    looked_up: list[str] = []
+def test_the_checked_address_is_called() -> None:
+    resolved: list[str] = []
     with Scripted(answer(200, b"here")) as server:
 
-        def look_up(host: str, port: int) -> Sequence[tuple[Any, ...]]:
-            looked_up.append(host)
-            return [(2, 1, 6, "", ("127.0.0.1" if len(looked_up) == 1 else "127.0.0.9", port))]
+        def resolver(host: str, port: int) -> Sequence[tuple[Any, ...]]:
+            resolved.append(host)
+            return [(2, 1, 6, "", ("127.0.0.1" if len(resolved) == 1 else "127.0.0.9", port))]
 
         url = f"http://partner.example:{server.port}/a b?q=ü&r=%2F"
-        assert external.request("GET", url, trusted=True, resolver=look_up).body == b"here"
+        assert external.request("GET", url, trusted=True, resolver=resolver).body == b"here"
         head = server.asked[0].decode()
-    assert looked_up == ["partner.example"]
+    assert resolved == ["partner.example"]
     assert head.startswith("GET /a%20b?q=%C3%BC&r=%2F HTTP/1.1\r\n")
     assert f"Host: partner.example:{server.port}\r\n" in head
     assert "User-Agent: Darkroom/" in head
 
 
-def test_a_host_is_tried_at_each_of_its_addresses() -> None:
+def test_each_address_of_a_host_is_tried() -> None:
     with Scripted(answer(200, b"here")) as server:
         url = f"http://partner.example:{server.port}/"
         found = resolving_to("127.0.0.9", "127.0.0.1")
@@ -292,7 +292,7 @@ def test_no_redirect_leads_from_https_to_http(tls: ssl.SSLContext) -> None:
         assert plain.asked == []
 
 
-# ------------------------------------------------------------- nothing from outside
+# ------------------------------------------------------------------- isolation
 
 
 def test_nothing_of_the_environment_changes_a_request(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -314,7 +314,7 @@ def test_a_cookie_is_not_kept() -> None:
         assert not any(b"Cookie" in asked for asked in server.asked)
 
 
-def test_no_compression_is_asked_for_and_none_is_undone() -> None:
+def test_responses_are_not_decompressed() -> None:
     packed = gzip.compress(b"x" * 5_000_000)
     with Scripted(answer(200, packed, Content_Encoding="gzip")) as server:
         assert external.request("GET", server.url, trusted=True).body == packed
@@ -333,11 +333,11 @@ def test_a_broken_header_puts_no_url_into_the_log(caplog: pytest.LogCaptureFixtu
     assert "secret" not in caplog.text
 
 
-# ----------------------------------------------------------- how long, how much
+# ---------------------------------------------------------------- time and size
 
 
 @pytest.mark.parametrize("fault", [Fault.SLOW, Fault.TRICKLE, Fault.TRICKLE_HEAD])
-def test_however_slowly_an_answer_comes_the_deadline_ends_it(partner: Partner, fault: Fault) -> None:
+def test_the_deadline_ends_a_slow_response(partner: Partner, fault: Fault) -> None:
     headers = {"Authorization": f"Bearer {partner.api_key}"}
     # Later than the deadline a whole answer would come, and no read of it would fail by itself.
     partner.fail("/customers", fault, seconds=3 if fault is Fault.SLOW else 0.1)
@@ -361,7 +361,7 @@ def test_no_call_begins_after_its_deadline() -> None:
         assert server.asked == []
 
 
-def test_a_megabyte_is_taken_and_no_byte_more() -> None:
+def test_a_response_may_have_one_megabyte() -> None:
     with Scripted(answer(200, b"x" * 1024 * 1024)) as server:
         assert len(external.request("GET", server.url, trusted=True).body) == 1024 * 1024
     with Scripted(answer(200, b"x" * (1024 * 1024 + 1))) as server:
@@ -383,7 +383,7 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     ],
     ids=["one chunk", "many chunks", "a negative chunk", "no length", "an endless prelude"],
 )
-def test_nothing_endless_is_taken(raw: bytes) -> None:
+def test_an_endless_response_is_refused(raw: bytes) -> None:
     with Scripted(raw) as server:
         assert reason_of(server.url) is Reason.TOO_LARGE
 
@@ -409,7 +409,7 @@ def test_nothing_endless_is_taken(raw: bytes) -> None:
         "many headers",
     ],
 )
-def test_what_is_no_whole_answer_is_none(raw: bytes, reason: Reason) -> None:
+def test_an_incomplete_or_invalid_response_is_an_error(raw: bytes, reason: Reason) -> None:
     with Scripted(raw) as server:
         assert reason_of(server.url) is reason
 
@@ -418,7 +418,7 @@ def test_what_is_no_whole_answer_is_none(raw: bytes, reason: Reason) -> None:
 @given(
     st.binary(max_size=200), st.sampled_from([b"", b"HTTP/1.1 200 OK\r\n", CHUNKED, b"HTTP/1.1 302 Found\r\nLocation:"])
 )
-def test_whatever_bytes_come_a_call_ends_in_an_answer_or_in_an_error_of_ours(junk: bytes, start: bytes) -> None:
+def test_any_bytes_give_a_response_or_one_of_our_errors(junk: bytes, start: bytes) -> None:
     with Scripted(start + junk) as server:
         try:
             found = external.request("GET", server.url, trusted=True)
@@ -427,7 +427,7 @@ def test_whatever_bytes_come_a_call_ends_in_an_answer_or_in_an_error_of_ours(jun
             pass
 
 
-def test_a_host_that_is_not_there_is_unreachable() -> None:
+def test_a_missing_host_is_unreachable() -> None:
     with Scripted(answer(200)) as server:
         url = server.url
     assert reason_of(url) is Reason.UNREACHABLE

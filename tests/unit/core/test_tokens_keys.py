@@ -1,4 +1,4 @@
-"""The pool's keys: how soon a new one works, and what an outage of their address changes: nothing for known ones."""
+"""The user pool's keys: how soon a new one works, and that known ones keep working through an outage."""
 
 import json
 import threading
@@ -10,6 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from chalicelib import external
+from chalicelib.core import tokens
 from chalicelib.core.errors import NotAuthenticatedError, UnavailableError
 from chalicelib.core.tokens import KeySet
 from tests.key_server import KeyServer, jwk
@@ -56,7 +57,7 @@ def test_a_new_key_works_within_thirty_seconds(server: KeyServer, keys: KeySet, 
     assert keys.find("one").key_id == "one"
 
 
-def test_strangers_who_ask_for_any_key_do_not_keep_a_new_one_out(server: KeyServer, keys: KeySet, clock: Clock) -> None:
+def test_requests_for_unknown_keys_do_not_keep_a_new_one_out(server: KeyServer, keys: KeySet, clock: Clock) -> None:
     server.publish(ONE, TWO)
     for second in range(30):
         clock.now += 1
@@ -84,7 +85,7 @@ def test_random_key_ids_cause_one_fetch_in_ten_seconds(server: KeyServer, keys: 
         assert server.asked == asked + 1
 
 
-def test_who_ask_at_the_same_time_share_one_fetch(server: KeyServer, clock: Clock) -> None:
+def test_concurrent_requests_share_one_fetch(server: KeyServer, clock: Clock) -> None:
     server.hangs = True
     keys = KeySet(server.url, external.fetch, clock)
     with ThreadPoolExecutor(8) as pool:
@@ -155,7 +156,7 @@ def test_an_answer_without_a_usable_key_is_an_outage(
     assert keys.find("two").key_id == "two", "it is over as soon as the address answers"
 
 
-def test_nobody_at_the_address_is_an_outage(server: KeyServer, keys: KeySet, clock: Clock) -> None:
+def test_an_unreachable_address_is_an_outage(server: KeyServer, keys: KeySet, clock: Clock) -> None:
     server.__exit__(None, None, None)
     clock.now += HOUR
     assert keys.find("one").key_id == "one"
@@ -165,7 +166,7 @@ def test_nobody_at_the_address_is_an_outage(server: KeyServer, keys: KeySet, clo
         KeySet(server.url, external.fetch, clock).find("one")
 
 
-def test_a_good_key_serves_whatever_stands_beside_it(server: KeyServer, clock: Clock) -> None:
+def test_a_good_key_works_beside_broken_ones(server: KeyServer, clock: Clock) -> None:
     broken = [each for listed in NONE_USABLE if isinstance(listed, list) for each in listed]
     curve = {**CURVE, "x": "", "kid": ec.SECP256R1.name}
     server.publish(*broken, curve, ONE, *broken)
@@ -178,7 +179,7 @@ def test_a_good_key_serves_whatever_stands_beside_it(server: KeyServer, clock: C
 # ------------------------------------------------------------------- it hangs
 
 
-def test_an_address_that_hangs_holds_up_nobody_whose_key_is_known(server: KeyServer, clock: Clock) -> None:
+def test_a_fetch_that_hangs_does_not_delay_known_keys(server: KeyServer, clock: Clock) -> None:
     # A fetch that would outlast the test: whoever waited for it would be seen.
     keys = KeySet(server.url, external.fetch, clock, timeout=60)
     assert keys.find("one").key_id == "one"
@@ -196,7 +197,7 @@ def test_an_address_that_hangs_holds_up_nobody_whose_key_is_known(server: KeySer
     assert server.asked == 2
 
 
-def test_the_one_who_finds_its_key_stale_is_not_held_up_either(server: KeyServer, clock: Clock) -> None:
+def test_a_fetch_that_hangs_does_not_delay_a_stale_key(server: KeyServer, clock: Clock) -> None:
     keys = KeySet(server.url, external.fetch, clock, timeout=60)
     keys.find("one")
     server.hangs = True
@@ -216,7 +217,7 @@ def test_a_fetch_that_times_out_is_an_outage(server: KeyServer, clock: Clock) ->
     assert keys.find("one").key_id == "one"
 
 
-def test_an_answer_that_drips_for_ever_is_an_outage(server: KeyServer, clock: Clock) -> None:
+def test_a_key_set_that_drips_for_ever_is_an_outage(server: KeyServer, clock: Clock) -> None:
     stopped = threading.Event()
 
     def drip(out: Any) -> None:
@@ -234,7 +235,7 @@ def test_an_answer_that_drips_for_ever_is_an_outage(server: KeyServer, clock: Cl
     wait_for(stopped.is_set, "the fetch to hang up")
 
 
-def test_an_answer_without_end_is_hung_up_on(server: KeyServer, clock: Clock) -> None:
+def test_an_endless_key_set_is_cut_off(server: KeyServer, clock: Clock) -> None:
     hung_up = threading.Event()
 
     def flood(out: Any) -> None:
@@ -250,6 +251,12 @@ def test_an_answer_without_end_is_hung_up_on(server: KeyServer, clock: Clock) ->
     wait_for(hung_up.is_set, "the fetch to hang up")
 
 
+def test_without_a_fetcher_no_token_is_accepted(server: KeyServer, clock: Clock) -> None:
+    with pytest.raises(UnavailableError):
+        KeySet(server.url, tokens._Setup().fetch, clock).find("one")
+    assert server.asked == 0
+
+
 # -------------------------------------------------------------- nowhere else
 
 
@@ -262,7 +269,9 @@ def test_no_redirect_is_followed(server: KeyServer, clock: Clock, status: int) -
         assert elsewhere.asked == 0
 
 
-def test_no_proxy_of_the_environment_is_asked(server: KeyServer, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environments_proxies_are_not_used(
+    server: KeyServer, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with KeyServer(TWO) as proxy:
         for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
             monkeypatch.setenv(name, proxy.url)
