@@ -236,23 +236,23 @@ class KeySet:
 
 def _usable_keys(key_set: Any) -> dict[str, jwt.PyJWK]:
     """The keys by id, without those that are invalid or have another purpose."""
-    keys = (_parse_key(described) for described in key_set["keys"])
+    keys = (_parse_key(jwk) for jwk in key_set["keys"])
     return {str(key.key_id): key for key in keys if key is not None}
 
 
-def _parse_key(described: Any) -> jwt.PyJWK | None:
+def _parse_key(jwk: Any) -> jwt.PyJWK | None:
     import jwt
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-    if not isinstance(described, dict) or not _is_key_id(described.get("kid")):
+    if not isinstance(jwk, dict) or not _is_key_id(jwk.get("kid")):
         return None
-    if (described.get("kty"), described.get("use", "sig"), described.get("alg", "RS256")) != ("RSA", "sig", "RS256"):
+    if (jwk.get("kty"), jwk.get("use", "sig"), jwk.get("alg", "RS256")) != ("RSA", "sig", "RS256"):
         return None
     try:
-        key = jwt.PyJWK(described, algorithm="RS256")
+        key = jwt.PyJWK(jwk, algorithm="RS256")
     except Exception as error:
         # The other keys are still usable.
-        log.warning("SIGNING_KEY_BROKEN", error, keyId=described["kid"])
+        log.warning("SIGNING_KEY_BROKEN", error, keyId=jwk["kid"])
         return None
     is_strong = isinstance(key.key, RSAPublicKey) and key.key.key_size >= _MIN_KEY_BITS
     return key if is_strong else None
