@@ -7,7 +7,7 @@ from typing import Any
 
 from chalice.app import Chalice, CORSConfig, LambdaFunctionEvent, Response
 
-from chalicelib import accounts, actions, audit, images, metering
+from chalicelib import accounts, actions, audit, external, images, metering
 from chalicelib.accounts import api_keys, schemas, users
 from chalicelib.accounts.permissions import can_report, is_admin, public, signed_in
 from chalicelib.actions import exporting, external, processing, reporting, worker
@@ -30,6 +30,7 @@ from chalicelib.core.http.access import setup_validated, validated
 from chalicelib.core.http.operations import ANY_ACCESS, APIAccessType, Caller
 from chalicelib.core.http.password_attempts import Stranger
 from chalicelib.core.http.payload import MESSAGE, parse_body
+from chalicelib.core.http.tokens import setup_tokens
 from chalicelib.core.observing.tracking import Account, Execution, track_execution
 from chalicelib.images import pipeline, uploads
 from chalicelib.imaging import ImageRejectedError
@@ -44,6 +45,7 @@ Answer = dict[str, Any]
 # Our own lines go through core.log; the logger that Chalice would set up has the same name and would write them twice.
 app = Chalice(app_name="darkroom", configure_logs=False)
 setup_validated(app, authenticate=accounts.authenticate, audit=audit.note)
+setup_tokens(external.fetch)
 
 CORS = CORSConfig(
     allow_origin=config.cors_origin(),

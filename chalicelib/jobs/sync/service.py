@@ -35,7 +35,7 @@ NEEDS: Grants = {
         DynamoDBOperation.UPDATE_ITEM,
         DynamoDBOperation.QUERY,
     ],
-    **secret.NEEDS,
+    **secret.GRANTS,
     "EXTERNAL_API_URL": [],
     "ALLOW_PRIVATE_ADDRESSES": [],
     "ENABLE_BATCH_PROCESSING": [],
