@@ -26,8 +26,10 @@ from chalicelib.core.http.access import setup_validated, validated
 from chalicelib.core.http.operations import ANY_ACCESS, APIAccessType, Caller
 from chalicelib.core.http.password_attempts import AnonymousCaller
 from chalicelib.core.http.payload import parse_body
+from chalicelib.core.http.tokens import setup_tokens
 from chalicelib.core.observing.tracking import Account, Execution, track_execution
 from chalicelib.core.schemas import MESSAGE
+from chalicelib.external import fetch
 from chalicelib.imaging import ImageRejectedError
 from chalicelib.jobs import health, retention, runner, schedules, sync
 from chalicelib.jobs import monthly_report as reports
@@ -42,6 +44,7 @@ Answer = dict[str, Any]
 # Our own lines go through core.log; the logger that Chalice would set up has the same name and would write them twice.
 app = Chalice(app_name="darkroom", configure_logs=False)
 setup_validated(app, authenticate=accounts.authenticate, audit=audit.note)
+setup_tokens(fetch)
 
 CORS = CORSConfig(
     allow_origin=config.cors_origin(),

@@ -148,9 +148,10 @@ def _bare(event: dict[str, Any]) -> Contender:
 
 
 def _ours(key: rsa.RSAPrivateKey) -> Chalice:
-    from chalicelib import accounts
+    from chalicelib import accounts, external
     from chalicelib.accounts.permissions import signed_in
     from chalicelib.core import clients
+    from chalicelib.core.http import tokens
     from chalicelib.core.http.access import setup_validated, validated
     from chalicelib.core.http.operations import APIAccessType
 
@@ -158,6 +159,7 @@ def _ours(key: rsa.RSAPrivateKey) -> Chalice:
     _serve_keys({"keys": [_public_key(key)]})
     app = Chalice(app_name="ours", configure_logs=False)
     setup_validated(app, authenticate=accounts.authenticate)
+    tokens.setup_tokens(external.fetch)
 
     @app.route("/upload", methods=["POST"])
     @validated(SCHEMA, permission=signed_in, access=APIAccessType.FILE_UPLOAD)

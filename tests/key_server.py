@@ -1,4 +1,4 @@
-"""A pool's key address, as a real server with every fault that one can have."""
+"""A server for a user pool's key set that can fail in many ways."""
 
 import json
 import threading
@@ -12,13 +12,13 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 
 def jwk(key: rsa.RSAPrivateKey, key_id: str) -> dict[str, Any]:
-    """The public half, as a pool shows it."""
+    """The public key as a user pool publishes it."""
     shown = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key()))
     return {**{name: shown[name] for name in ("kty", "n", "e")}, "kid": key_id, "alg": "RS256", "use": "sig"}
 
 
 class KeyServer:
-    """Serves `body` with `status` and `headers`; `asked` counts requests. While `hangs`, it answers nobody."""
+    """Serves `body` with `status` and `headers`; `asked` counts requests. While `hangs`, it does not respond."""
 
     def __init__(self, *keys: Any) -> None:
         self.status = 200
@@ -45,11 +45,11 @@ class KeyServer:
                 serving.ended += 1
 
             def log_message(self, *args: Any) -> None:
-                """Nothing: the test's output is its own."""
+                """Silent, to keep the test's output readable."""
 
         class Server(ThreadingHTTPServer):
             def handle_error(self, request: Any, client_address: Any) -> None:
-                """A client that hung up on an answer that was too large."""
+                """Ignored: a client closed the connection on a response that was too large."""
 
         self._server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}/jwks.json"
@@ -58,7 +58,7 @@ class KeyServer:
         self.body = json.dumps({"keys": keys}).encode()
 
     def go_on(self) -> None:
-        """Ends the wait of all who hang, and hangs no more."""
+        """Releases all waiting requests and stops hanging."""
         self.hangs = False
         self._go_on.set()
 

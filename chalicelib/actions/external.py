@@ -16,7 +16,7 @@ from chalicelib.core.http.payload import parse_body
 from chalicelib.core.schemas import TEXT, shape
 from chalicelib.external import AddressNotAllowedError, ExternalServiceError, check_url, services
 
-NEEDS = grants.merge(services.NEEDS, {"API_BASE_URL": []})
+NEEDS = grants.merge(services.GRANTS, {"API_BASE_URL": []})
 
 # Somebody waits for the answer, and the service will call back anyway.
 _POLL_SECONDS = 3
@@ -57,7 +57,7 @@ class NoExternalServiceError(UnavailableError):
 
 def configured() -> bool:
     """Whether the stage has an external service: its secret names a base_url and an api_key."""
-    return services.configured()
+    return services.is_configured()
 
 
 def hand_over(action: Action, service: Service, payload: Mapping[str, Any]) -> Action:
@@ -133,7 +133,9 @@ def up_to_date(action: Action) -> Action:
     if action.status is not Status.PENDING or action.external_id is None or action.external_path is None:
         return action
     try:
-        told = services.status_of(action.external_path, action.external_id, deadline=time.monotonic() + _POLL_SECONDS)
+        told = services.fetch_status(
+            action.external_path, action.external_id, deadline=time.monotonic() + _POLL_SECONDS
+        )
         return _settled(action, told)
     except (ExternalServiceError, actions.ActionFinishedError) as error:
         log.info("ACTION_NOT_POLLED", actionId=action.action_id, reason=str(error))

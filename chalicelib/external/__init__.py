@@ -1,29 +1,30 @@
-"""Third-party services: called with a deadline, a size cap, checked addresses, retries and a circuit breaker."""
+"""Calls to third-party services: bounded in time and size, to checked addresses, with retries and a circuit breaker."""
 
 from chalicelib.external.addresses import check_url, host_of
-from chalicelib.external.calls import post, request
-from chalicelib.external.connection import Answer
+from chalicelib.external.client import fetch, post, request
 from chalicelib.external.errors import (
     CREDENTIALS_REFUSED,
     AddressNotAllowedError,
     ExternalServiceError,
     ExternalServiceRefusedError,
     Reason,
-    refusal,
+    error_for_status,
 )
-from chalicelib.external.retries import retrying
+from chalicelib.external.messages import Response
+from chalicelib.external.retries import call_with_retries
 
 __all__ = [
     "CREDENTIALS_REFUSED",
     "AddressNotAllowedError",
-    "Answer",
     "ExternalServiceError",
     "ExternalServiceRefusedError",
     "Reason",
+    "Response",
+    "call_with_retries",
     "check_url",
+    "error_for_status",
+    "fetch",
     "host_of",
     "post",
-    "refusal",
     "request",
-    "retrying",
 ]

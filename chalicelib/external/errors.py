@@ -1,4 +1,4 @@
-"""What may go wrong between us and a third party, each with a reason that a record can hold."""
+"""Failures of calls to third parties, each with a reason that can be stored."""
 
 from enum import StrEnum
 
@@ -6,7 +6,7 @@ from chalicelib.core.errors import UnavailableError
 
 
 class Reason(StrEnum):
-    """Why a third party did not serve us; stable, and fit to be stored and shown."""
+    """Why a call failed. The values are stored and shown to users: never change them."""
 
     UNREACHABLE = "unreachable"
     TIMEOUT = "timeout"
@@ -23,10 +23,10 @@ class Reason(StrEnum):
 
 
 class ExternalServiceError(UnavailableError):
-    """The other side did not answer as agreed; it may later.
+    """The service did not respond as agreed; a later call may succeed.
 
-    `message` is what callers read: it names no place and holds nothing of the answer. str() gives the cause, which
-    may name the host, never a path or a secret: it is for the log alone.
+    Callers see `message`, which says nothing about the host or the response. `str()` is the cause, for the log only:
+    it may name the host, never a path or a secret.
     """
 
     code, message = "EXTERNAL_SERVICE_FAILED", "The external service is unavailable."
@@ -41,7 +41,7 @@ class ExternalServiceError(UnavailableError):
 
 
 class ExternalServiceRefusedError(ExternalServiceError):
-    """The other side answered that it will not do this; the same request is refused again."""
+    """The service refused the request; it would refuse the same request again."""
 
     status, code, message = 502, "EXTERNAL_SERVICE_REFUSED", "The external service refused the request."
     may_pass = False
@@ -52,25 +52,25 @@ class ExternalServiceRefusedError(ExternalServiceError):
 
 
 class AddressNotAllowedError(Exception):
-    """The URL leads where no request of ours may go; no retry changes that."""
+    """No request may be sent to this URL; a retry does not help."""
 
 
-# What HTTP itself says may pass (RFC 9110, section 15.5.9; RFC 8470, section 5.2; RFC 6585, section 4).
-_PASSING = {408: Reason.TIMEOUT, 425: Reason.RATE_LIMITED, 429: Reason.RATE_LIMITED}
+# The temporary 4xx statuses (RFC 9110, section 15.5.9; RFC 8470, section 5.2; RFC 6585, section 4).
+_TEMPORARY = {408: Reason.TIMEOUT, 425: Reason.RATE_LIMITED, 429: Reason.RATE_LIMITED}
 CREDENTIALS_REFUSED = frozenset({401, 403})
 
 
-def may_pass(status: int) -> bool:
-    """Whether the same request may get another answer later than this status."""
-    return status in _PASSING or status >= 500
+def is_temporary(status: int) -> bool:
+    """Whether the same request may succeed later."""
+    return status in _TEMPORARY or status >= 500
 
 
-def refusal(status: int, cause: str) -> ExternalServiceError | None:
-    """What an answer's status means; None for one of success. `cause` is as in ExternalServiceError."""
+def error_for_status(status: int, cause: str) -> ExternalServiceError | None:
+    """The error that a status means, None for 2xx. `cause` is as in ExternalServiceError."""
     if 200 <= status < 300:
         return None
-    if may_pass(status):
-        return ExternalServiceError(cause, _PASSING.get(status, Reason.SERVER_ERROR))
+    if is_temporary(status):
+        return ExternalServiceError(cause, _TEMPORARY.get(status, Reason.SERVER_ERROR))
     if not 400 <= status < 500:
         return ExternalServiceError(cause, Reason.REJECTED)
     reason = Reason.CREDENTIALS_REFUSED if status in CREDENTIALS_REFUSED else Reason.REJECTED

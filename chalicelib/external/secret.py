@@ -1,4 +1,4 @@
-"""What we know of the external services, kept in Secrets Manager: where they are, and the keys to them."""
+"""The base URL and credentials of the external services, from Secrets Manager."""
 
 import functools
 import json
@@ -12,15 +12,15 @@ from chalicelib.core.aws.grants import SecretsManagerOperation, of, required_env
 from chalicelib.external.addresses import check_url
 from chalicelib.external.errors import AddressNotAllowedError, ExternalServiceError, Reason
 
-# A key that is refused is read anew at once; this is for a base URL that moves.
-_KNOWN_SECONDS = 300
-# So soon does a stage that had no services find out that it has some.
+# A refused key is refreshed at once, so this only delays a changed base URL.
+_CACHE_SECONDS = 300
+# How long a missing secret is not looked for again.
 _ABSENT_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
 class Secret:
-    """`base_url` is without a slash at its end. What must not be seen is not in its repr."""
+    """`base_url` has no trailing slash. The repr hides the credentials."""
 
     base_url: str
     api_key: str = field(repr=False)
@@ -28,41 +28,41 @@ class Secret:
 
 
 @required_env_vars({"EXTERNAL_SERVICES_SECRET": [SecretsManagerOperation.GET_SECRET_VALUE]})
-def read(*, anew: bool = False) -> Secret | None:
-    """The secret that EXTERNAL_SERVICES_SECRET names; None where there is none, or it names no base URL.
+def read(*, refresh: bool = False) -> Secret | None:
+    """The secret that EXTERNAL_SERVICES_SECRET names; None if it does not exist or has no base URL.
 
-    A copy is kept for five minutes in each container, or an absence for one; `anew` asks AWS in any case.
+    Each container caches it for five minutes, and a missing one for one minute. `refresh` skips the cache.
 
     Raises:
         ExternalServiceError: MISCONFIGURED: it cannot be read, or is not
             `{"base_url": …, "api_key": …, "callback_secret"?: …}`.
     """
-    text = _store().text(config.get("EXTERNAL_SERVICES_SECRET"), anew)
-    return None if text is None else _parsed(text)
+    text = _store().read(config.get("EXTERNAL_SERVICES_SECRET"), refresh)
+    return None if text is None else _parse(text)
 
 
 @required_env_vars({"EXTERNAL_SERVICES_SECRET": [SecretsManagerOperation.GET_SECRET_VALUE]})
-def source_key(*, anew: bool = False) -> str | None:
-    """The key to what EXTERNAL_API_URL names: the secret's `source_api_key`, else its `api_key`; None without either.
+def source_key(*, refresh: bool = False) -> str | None:
+    """The key for EXTERNAL_API_URL: the secret's `source_api_key`, else its `api_key`, else None.
 
-    It needs no base URL beside it: a stage may read customers from a service that takes no work. `anew` as in `read`.
+    It needs no base URL: a stage may sync customers without other external services. `refresh` is as in `read`.
 
     Raises:
         ExternalServiceError: MISCONFIGURED.
     """
-    text = _store().text(config.get("EXTERNAL_SERVICES_SECRET"), anew)
-    held = {} if text is None else _object(text)
-    key = held.get("source_api_key", held.get("api_key"))
+    text = _store().read(config.get("EXTERNAL_SERVICES_SECRET"), refresh)
+    fields = {} if text is None else _parse_object(text)
+    key = fields.get("source_api_key", fields.get("api_key"))
     return None if key is None else _checked_key(key)
 
 
-NEEDS = of(read)
+GRANTS = of(read)
 
 
 class _Store:
-    """Powertools' cache, and beside it the names that do not exist, which it would ask for every time.
+    """Caches secrets through Powertools, which does not cache missing ones; this class does.
 
-    Powertools' part is imported where it is used: every function imports this module, and few read a secret.
+    Powertools is imported on first use: every function imports this module, and few read a secret.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -72,15 +72,15 @@ class _Store:
         self._clock = clock
         self._absent_until: dict[str, float] = {}
 
-    def text(self, name: str, anew: bool) -> str | None:
+    def read(self, name: str, refresh: bool) -> str | None:
         from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 
-        if not anew and self._clock() < self._absent_until.get(name, 0.0):
+        if not refresh and self._clock() < self._absent_until.get(name, 0.0):
             return None
         try:
-            return str(self._provider.get(name, max_age=_KNOWN_SECONDS, force_fetch=anew))
+            return str(self._provider.get(name, max_age=_CACHE_SECONDS, force_fetch=refresh))
         except GetParameterError as error:
-            # Powertools keeps only the words of what AWS said; the error itself is behind it.
+            # Powertools keeps only the message; AWS's own error is its context.
             if error.__context__ is None or clients.error_code(error.__context__) != "ResourceNotFoundException":
                 raise _misconfigured("cannot be read") from error
         self._absent_until[name] = self._clock() + _ABSENT_SECONDS
@@ -92,15 +92,15 @@ def _store() -> _Store:
     return _Store()
 
 
-def _object(text: str) -> dict[str, Any]:
+def _parse_object(text: str) -> dict[str, Any]:
     try:
-        held = json.loads(text)
+        fields = json.loads(text)
     except ValueError:
-        # The error would quote it.
+        # The error quotes the text.
         raise _misconfigured("is not JSON") from None
-    if not isinstance(held, dict):
+    if not isinstance(fields, dict):
         raise _misconfigured("is not an object")
-    return held
+    return fields
 
 
 def _checked_key(key: Any) -> str:
@@ -109,23 +109,19 @@ def _checked_key(key: Any) -> str:
     return key
 
 
-def _parsed(text: str) -> Secret | None:
-    held = _object(text)
-    base_url, callback_secret = held.get("base_url"), held.get("callback_secret")
+def _parse(text: str) -> Secret | None:
+    fields = _parse_object(text)
+    base_url, callback_secret = fields.get("base_url"), fields.get("callback_secret")
     if not base_url:
         return None
-    _check_base_url(base_url)
-    api_key = _checked_key(held.get("api_key"))
-    if callback_secret is not None and (not isinstance(callback_secret, str) or not callback_secret):
-        raise _misconfigured("has a callback_secret that is no text")
-    return Secret(base_url.rstrip("/"), api_key, callback_secret)
-
-
-def _check_base_url(base_url: Any) -> None:
     try:
         check_url(base_url if isinstance(base_url, str) else "")
     except AddressNotAllowedError:
         raise _misconfigured("has a base_url that cannot be called") from None
+    api_key = _checked_key(fields.get("api_key"))
+    if callback_secret is not None and (not isinstance(callback_secret, str) or not callback_secret):
+        raise _misconfigured("has a callback_secret that is not a text")
+    return Secret(base_url.rstrip("/"), api_key, callback_secret)
 
 
 def _misconfigured(fault: str) -> ExternalServiceError:

@@ -1,8 +1,9 @@
-"""The external services that user actions go to: asked with a key, in strict JSON, patiently but not for ever."""
+"""The external services that user actions are delegated to: strict JSON, an API key, retries within a deadline."""
 
 import time
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -11,18 +12,18 @@ from chalicelib.core.aws import grants
 from chalicelib.core.aws.grants import required_env_vars
 from chalicelib.core.errors import DarkroomError
 from chalicelib.core.http import payload
-from chalicelib.external import breaker, secret
+from chalicelib.external import circuit_breaker, secret
 from chalicelib.external.addresses import host_of
-from chalicelib.external.calls import request
-from chalicelib.external.connection import Answer
+from chalicelib.external.client import request
 from chalicelib.external.errors import (
     CREDENTIALS_REFUSED,
     AddressNotAllowedError,
     ExternalServiceError,
     Reason,
-    refusal,
+    error_for_status,
 )
-from chalicelib.external.retries import retrying
+from chalicelib.external.messages import Response
+from chalicelib.external.retries import call_with_retries
 from chalicelib.external.secret import Secret
 
 PROCESS_FILE = "/file-processor/upload"
@@ -30,143 +31,141 @@ GENERATE_REPORT = "/report-generator/create"
 EXPORT_DATA = "/data-exporter/queue"
 CUSTOM = "/generic-processor"
 
-# With what stands around it, below the 29 seconds that API Gateway waits for an answer.
+# With the rest of a request this stays below API Gateway's timeout of 29 seconds.
 CALL_SECONDS = 20.0
 MAX_ID_CHARACTERS = 256
 MAX_STATUS_CHARACTERS = 64
 
 
-def configured() -> bool:
+def is_configured() -> bool:
     """Whether this stage has external services.
 
     Raises:
-        ExternalServiceError: MISCONFIGURED: that cannot be told.
+        ExternalServiceError: MISCONFIGURED: the secret cannot be read.
     """
     return secret.read() is not None
 
 
 def callback_secret() -> str | None:
-    """What the services sign their callbacks with (`signatures.verify`); None where none is agreed.
+    """The key that services sign callbacks with (`signatures.verify`), if there is one.
 
     Raises:
         ExternalServiceError: MISCONFIGURED.
     """
-    known = secret.read()
-    return None if known is None else known.callback_secret
+    current = secret.read()
+    return None if current is None else current.callback_secret
 
 
-@required_env_vars({**secret.NEEDS, "ALLOW_PRIVATE_ADDRESSES": []})
+@required_env_vars({**secret.GRANTS, "ALLOW_PRIVATE_ADDRESSES": []})
 def call(
     path: str, data: Mapping[str, Any], *, idempotency_key: str | None = None, deadline: float | None = None
 ) -> dict[str, Any]:
-    """Hands work to a service by POST; gives its answer, in which `id` and `status` are sure to be texts.
+    """Sends work to a service by POST; returns its response, in which `id` and `status` are strings.
 
-    Every attempt carries the same Idempotency-Key, one made for this call unless given. `deadline` is a moment of
-    time.monotonic(), CALL_SECONDS from now unless given.
+    All attempts have the same Idempotency-Key, by default a new one. `deadline` is a time.monotonic() value, by
+    default CALL_SECONDS from now.
 
     Raises:
-        ExternalServiceRefusedError: it answered with a 4xx that will stay.
-        ExternalServiceError: with the reason, and neither what was sent nor what came back.
+        ExternalServiceRefusedError: a permanent 4xx.
+        ExternalServiceError: any other failure. Neither the request nor the response is in it.
     """
     key = idempotency_key or str(uuid.uuid4())
     headers = {"Content-Type": "application/json", "Idempotency-Key": key, log.CORRELATION_HEADER: log.correlation_id()}
-    return _ask("POST", path, ids.to_json(data).encode(), headers, deadline)
+    return _Call("POST", path, ids.to_json(data).encode(), headers, _deadline(deadline)).run()
 
 
-def status_of(path: str, external_id: str, *, deadline: float | None = None) -> dict[str, Any]:
-    """How the work stands that `call` handed to `path`, by the `id` that it gave.
+def fetch_status(path: str, external_id: str, *, deadline: float | None = None) -> dict[str, Any]:
+    """The status of the work with the id that `call` returned for `path`.
 
     Raises:
         ExternalServiceError: as `call` does.
     """
-    return _ask("GET", f"{path}/{quote(external_id, safe='')}", None, {}, deadline, about=external_id)
+    url_path = f"{path}/{quote(external_id, safe='')}"
+    return _Call("GET", url_path, None, {}, _deadline(deadline), expected_id=external_id).run()
 
 
-NEEDS = grants.of(call)
+GRANTS = grants.of(call)
 
 
-def _ask(
-    method: str,
-    path: str,
-    body: bytes | None,
-    headers: Mapping[str, str],
-    deadline: float | None,
-    about: str | None = None,
-) -> dict[str, Any]:
-    """The service's answer; where `about` is given, it must be about the work of that id."""
-    began = time.monotonic()
-    until = began + CALL_SECONDS if deadline is None else deadline
-    try:
-        host, answer = _authorized(method, path, body, headers, until)
-        result = _result(host, answer)
-        if about not in (None, result["id"]):
-            raise _junk(host, "speaks of other work")
-    except ExternalServiceError as error:
-        log.warning("EXTERNAL_CALL_FAILED", error, method=method, service=_service(path), reason=error.reason)
-        raise
-    took = round((time.monotonic() - began) * 1000)
-    log.info("EXTERNAL_CALL", method=method, service=_service(path), status=answer.status, durationMs=took)
-    return result
+def _deadline(deadline: float | None) -> float:
+    return time.monotonic() + CALL_SECONDS if deadline is None else deadline
 
 
-def _service(path: str) -> str:
-    """The service's name for the log, which takes no path: `file-processor` of `/file-processor/upload/work-1`."""
-    return path.split("/")[1]
+@dataclass(frozen=True)
+class _Call:
+    """One call with its retries. The response must have `expected_id`, if that is set."""
+
+    method: str
+    path: str
+    body: bytes | None
+    headers: Mapping[str, str]
+    deadline: float
+    expected_id: str | None = None
+
+    def run(self) -> dict[str, Any]:
+        started_at = time.monotonic()
+        # The log gets the service's name only: `file-processor` of `/file-processor/upload/work-1`.
+        logged = {"method": self.method, "service": self.path.split("/")[1]}
+        try:
+            host, response = self._send_authorized()
+            result = _parse_result(host, response)
+            if self.expected_id not in (None, result["id"]):
+                raise _junk(host, "is about other work")
+        except ExternalServiceError as error:
+            log.warning("EXTERNAL_CALL_FAILED", error, **logged, reason=error.reason)
+            raise
+        duration = round((time.monotonic() - started_at) * 1000)
+        log.info("EXTERNAL_CALL", **logged, status=response.status, durationMs=duration)
+        return result
+
+    def _send_authorized(self) -> tuple[str, Response]:
+        """The host and its response. If the cached API key is refused, tries once more with the current one."""
+        current = _existing(secret.read())
+        response = self._send_with_retries(current)
+        if response.status in CREDENTIALS_REFUSED:
+            current = _existing(secret.read(refresh=True))
+            response = self._send_with_retries(current)
+        return host_of(current.base_url), response
+
+    def _send_with_retries(self, current: Secret) -> Response:
+        circuit = circuit_breaker.for_service(current.base_url)
+        try:
+            return call_with_retries(lambda: circuit.call(lambda: self._send(current)), deadline=self.deadline)
+        except AddressNotAllowedError as error:
+            raise ExternalServiceError(str(error), Reason.ADDRESS_NOT_ALLOWED) from error
+
+    def _send(self, current: Secret) -> Response:
+        headers = {"Accept": "application/json", "Authorization": f"Bearer {current.api_key}", **self.headers}
+        url = current.base_url + self.path
+        # An operator set the base URL, so it may be private.
+        return request(self.method, url, body=self.body, headers=headers, deadline=self.deadline, trusted=True)
 
 
-def _authorized(
-    method: str, path: str, body: bytes | None, headers: Mapping[str, str], deadline: float
-) -> tuple[str, Answer]:
-    """The host, and its answer to the key that we know, or if that is refused to the one in Secrets Manager now."""
-    known = _known(secret.read())
-    answer = _send(known, method, path, body, headers, deadline)
-    if answer.status in CREDENTIALS_REFUSED:
-        known = _known(secret.read(anew=True))
-        answer = _send(known, method, path, body, headers, deadline)
-    return host_of(known.base_url), answer
-
-
-def _known(found: Secret | None) -> Secret:
-    if found is None:
+def _existing(current: Secret | None) -> Secret:
+    if current is None:
         raise ExternalServiceError("there are no external services on this stage", Reason.MISCONFIGURED)
-    return found
+    return current
 
 
-def _send(
-    known: Secret, method: str, path: str, body: bytes | None, headers: Mapping[str, str], deadline: float
-) -> Answer:
-    circuit = breaker.of(known.base_url)
-    sent = {"Accept": "application/json", "Authorization": f"Bearer {known.api_key}", **headers}
-
-    def attempt() -> Answer:
-        # An operator named the base URL: it may well be private.
-        return request(method, known.base_url + path, body=body, headers=sent, deadline=deadline, trusted=True)
-
+def _parse_result(host: str, response: Response) -> dict[str, Any]:
+    error = error_for_status(response.status, f"{host} answered {response.status}")
+    if error is not None:
+        raise error
     try:
-        return retrying(lambda: circuit.call(attempt), deadline=deadline)
-    except AddressNotAllowedError as error:
-        raise ExternalServiceError(str(error), Reason.ADDRESS_NOT_ALLOWED) from error
-
-
-def _result(host: str, answer: Answer) -> dict[str, Any]:
-    refused = refusal(answer.status, f"{host} answered {answer.status}")
-    if refused is not None:
-        raise refused
-    try:
-        result = payload.parse(answer.body)
+        result = payload.parse(response.body)
     except DarkroomError:
-        raise _junk(host, "is not JSON as we take it") from None
+        raise _junk(host, "is not valid JSON") from None
     if not isinstance(result, dict):
         raise _junk(host, "is not an object")
-    if not _is_word(result.get("id"), MAX_ID_CHARACTERS) or not _is_word(result.get("status"), MAX_STATUS_CHARACTERS):
+    if not _is_name(result.get("id"), MAX_ID_CHARACTERS) or not _is_name(result.get("status"), MAX_STATUS_CHARACTERS):
         raise _junk(host, "lacks an id or a status")
     return result
 
 
-def _is_word(value: Any, longest: int) -> bool:
-    # A path of `.` or `..` would lead elsewhere.
-    return isinstance(value, str) and 0 < len(value) <= longest and value.isprintable() and value.strip(". ") != ""
+def _is_name(value: Any, max_characters: int) -> bool:
+    # An id of `.` or `..` would change the path of fetch_status.
+    return isinstance(value, str) and len(value) <= max_characters and value.isprintable() and value.strip(". ") != ""
 
 
 def _junk(host: str, fault: str) -> ExternalServiceError:
-    return ExternalServiceError(f"the answer of {host} {fault}", Reason.JUNK)
+    return ExternalServiceError(f"the response of {host} {fault}", Reason.JUNK)

@@ -37,8 +37,9 @@ DOORS = {
     "botocore": {"chalicelib/core/clients.py"},
     "chalice": {"app.py", "chalicelib/core/http/access.py", "chalicelib/core/http/responses.py"},
     "PIL": "chalicelib/imaging/",
-    "requests": {"chalicelib/core/http/tokens.py"},
-    "certifi": {"chalicelib/external/connection.py"},
+    "requests": {"chalicelib/external/transport.py"},
+    "urllib3": {"chalicelib/external/transport.py"},
+    "certifi": {"chalicelib/external/transport.py"},
     "local": set(),
     "infra": set(),
 }

@@ -4,15 +4,18 @@ from collections.abc import Mapping
 
 import pytest
 
+from chalicelib import external
 from chalicelib.core import clients, config
+from chalicelib.core.http import tokens
 from chalicelib.core.observing import tracking
-from chalicelib.external import breaker, secret
+from chalicelib.external import circuit_breaker, secret
 
 
 def play(environment: Mapping[str, str], patch: pytest.MonkeyPatch) -> None:
     """Begins as a new container with that environment."""
     for name, value in environment.items():
         patch.setenv(name, value)
+    tokens.setup_tokens(external.fetch)
     forget()
 
 
@@ -23,4 +26,4 @@ def forget() -> None:
     config._absent.clear()
     tracking._resolved.clear()
     secret._store.cache_clear()
-    breaker._breakers.clear()
+    circuit_breaker._breakers.clear()

@@ -1,7 +1,9 @@
-"""Calls to third parties over real sockets: where they go, how long they last, and how much they take in."""
+"""The HTTP client over real sockets: which addresses it calls, how long it waits, and how much it reads."""
 
 import datetime
+import gzip
 import ipaddress
+import socket
 import ssl
 import time
 from collections.abc import Iterator, Sequence
@@ -17,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib import external
-from chalicelib.external import connection
+from chalicelib.external import transport
 from chalicelib.external.errors import Reason
 from local.faults import Fault
 from local.partner import Partner
@@ -45,11 +47,11 @@ def partner() -> Iterator[Partner]:
 def resolving_to(*addresses: str) -> Any:
     """A resolver to which every name has these addresses."""
 
-    def look_up(host: str, port: int) -> Sequence[tuple[Any, ...]]:
+    def resolver(host: str, port: int) -> Sequence[tuple[Any, ...]]:
         families = {4: 2, 6: 10}
         return [(families[ipaddress.ip_address(each).version], 1, 6, "", (each, port)) for each in addresses]
 
-    return look_up
+    return resolver
 
 
 def reason_of(url: str, **options: Any) -> Reason:
@@ -58,10 +60,10 @@ def reason_of(url: str, **options: Any) -> Reason:
     return fault.value.reason
 
 
-# ------------------------------------------------------------------- where to
+# ------------------------------------------------------------------- addresses
 
 
-LEADING_INSIDE = [
+PRIVATE_URLS = [
     "http://127.0.0.1:{port}/",
     "http://127.1:{port}/",
     "http://2130706433:{port}/",
@@ -102,19 +104,19 @@ LEADING_INSIDE = [
     "http://h:0/",
 ]
 # As a redirect these are relative to where they come from.
-NO_URLS = ["", "/path", "//127.0.0.1:{port}/", "http:///nowhere", "http:"]
+INVALID_URLS = ["", "/path", "//127.0.0.1:{port}/", "http:///nowhere", "http:"]
 
 
-@pytest.mark.parametrize("url", LEADING_INSIDE + NO_URLS)
-def test_no_url_leads_inside(url: str) -> None:
+@pytest.mark.parametrize("url", PRIVATE_URLS + INVALID_URLS)
+def test_no_url_reaches_a_private_address(url: str) -> None:
     with Scripted(answer(200)) as inside:
         with pytest.raises(external.AddressNotAllowedError):
             external.post(url.format(port=inside.port), b"{}", {})
         assert inside.asked == []
 
 
-@pytest.mark.parametrize("url", LEADING_INSIDE)
-def test_no_redirect_leads_inside(url: str) -> None:
+@pytest.mark.parametrize("url", PRIVATE_URLS)
+def test_no_redirect_reaches_a_private_address(url: str) -> None:
     with Scripted(answer(200)) as inside:
         location = url.format(port=inside.port).encode().decode("latin-1")
         redirect = b"HTTP/1.1 302 Found\r\nLocation: " + location.encode("latin-1") + b"\r\nContent-Length: 0\r\n\r\n"
@@ -129,7 +131,7 @@ def test_no_redirect_leads_inside(url: str) -> None:
 )
 def test_a_name_with_any_private_address_is_refused(addresses: list[str]) -> None:
     with pytest.raises(external.AddressNotAllowedError):
-        external.request("GET", "http://innocent.example/", look_up=resolving_to(*addresses))
+        external.request("GET", "http://innocent.example/", resolver=resolving_to(*addresses))
 
 
 @given(st.ip_addresses(v=4))
@@ -141,38 +143,38 @@ def test_no_wrapping_in_ipv6_makes_a_private_address_public(address: ipaddress.I
         return
     for each in [str(address), *wrapped]:
         with pytest.raises(external.AddressNotAllowedError):
-            external.request("GET", "http://innocent.example/", look_up=resolving_to(each))
+            external.request("GET", "http://innocent.example/", resolver=resolving_to(each))
 
 
 @pytest.mark.usefixtures("private_allowed")
 @pytest.mark.parametrize("address", ["169.254.169.254", "::ffff:169.254.169.254", "fe80::1", "fd00:ec2::254"])
-def test_the_clouds_metadata_is_out_of_reach_whatever_a_stage_allows(address: str) -> None:
+def test_the_metadata_service_is_refused_even_where_private_addresses_are_allowed(address: str) -> None:
     with pytest.raises(external.AddressNotAllowedError):
-        external.request("GET", "http://innocent.example/", trusted=True, look_up=resolving_to(address))
+        external.request("GET", "http://innocent.example/", trusted=True, resolver=resolving_to(address))
 
 
-def test_the_address_that_was_checked_is_the_one_that_is_called() -> None:
-    looked_up: list[str] = []
+def test_the_checked_address_is_called() -> None:
+    resolved: list[str] = []
     with Scripted(answer(200, b"here")) as server:
 
-        def look_up(host: str, port: int) -> Sequence[tuple[Any, ...]]:
-            looked_up.append(host)
-            return [(2, 1, 6, "", ("127.0.0.1" if len(looked_up) == 1 else "127.0.0.9", port))]
+        def resolver(host: str, port: int) -> Sequence[tuple[Any, ...]]:
+            resolved.append(host)
+            return [(2, 1, 6, "", ("127.0.0.1" if len(resolved) == 1 else "127.0.0.9", port))]
 
         url = f"http://partner.example:{server.port}/a b?q=ü&r=%2F"
-        assert external.request("GET", url, trusted=True, look_up=look_up).body == b"here"
+        assert external.request("GET", url, trusted=True, resolver=resolver).body == b"here"
         head = server.asked[0].decode()
-    assert looked_up == ["partner.example"]
+    assert resolved == ["partner.example"]
     assert head.startswith("GET /a%20b?q=%C3%BC&r=%2F HTTP/1.1\r\n")
     assert f"Host: partner.example:{server.port}\r\n" in head
     assert "User-Agent: Darkroom/" in head
 
 
-def test_a_host_is_tried_at_each_of_its_addresses() -> None:
+def test_each_address_of_a_host_is_tried() -> None:
     with Scripted(answer(200, b"here")) as server:
         url = f"http://partner.example:{server.port}/"
         found = resolving_to("127.0.0.9", "127.0.0.1")
-        assert external.request("GET", url, trusted=True, look_up=found).body == b"here"
+        assert external.request("GET", url, trusted=True, resolver=found).body == b"here"
 
 
 # ------------------------------------------------------------------ redirects
@@ -258,17 +260,17 @@ def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ssl.SSLCont
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(trusted, private)
     monkeypatch.setattr(certifi, "where", lambda: str(trusted))
-    connection._tls.cache_clear()
+    transport._tls_context.cache_clear()
     yield context
-    connection._tls.cache_clear()
+    transport._tls_context.cache_clear()
 
 
 def test_tls_proves_the_name_and_not_the_address(tls: ssl.SSLContext) -> None:
     with Scripted(answer(200, b"secret " * 9000), tls=tls) as server:
         here = resolving_to("127.0.0.1")
-        found = external.request("GET", f"https://partner.example:{server.port}/", trusted=True, look_up=here)
+        found = external.request("GET", f"https://partner.example:{server.port}/", trusted=True, resolver=here)
         assert found.body == b"secret " * 9000
-        assert reason_of(f"https://somebody.example:{server.port}/", look_up=here) is Reason.UNREACHABLE
+        assert reason_of(f"https://somebody.example:{server.port}/", resolver=here) is Reason.UNREACHABLE
         assert len(server.asked) == 1
 
 
@@ -277,7 +279,7 @@ def test_an_unknown_issuer_is_not_trusted(tls: ssl.SSLContext, monkeypatch: pyte
     monkeypatch.setenv("ALLOW_PRIVATE_ADDRESSES", "false")
     with Scripted(answer(200), tls=tls) as server:
         url = f"https://partner.example:{server.port}/"
-        assert reason_of(url, look_up=resolving_to("127.0.0.1")) is Reason.UNREACHABLE
+        assert reason_of(url, resolver=resolving_to("127.0.0.1")) is Reason.UNREACHABLE
         assert server.asked == []
 
 
@@ -286,15 +288,56 @@ def test_no_redirect_leads_from_https_to_http(tls: ssl.SSLContext) -> None:
     with Scripted(answer(200)) as plain, Scripted(answer(302, Location=plain.url), tls=tls) as secure:
         url = f"https://partner.example:{secure.port}/"
         with pytest.raises(external.AddressNotAllowedError, match="from https to http"):
-            external.request("GET", url, look_up=resolving_to("127.0.0.1"))
+            external.request("GET", url, resolver=resolving_to("127.0.0.1"))
         assert plain.asked == []
 
 
-# ----------------------------------------------------------- how long, how much
+# ------------------------------------------------------------------- isolation
+
+
+def test_nothing_of_the_environment_changes_a_request(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login someone password secret\n")
+    with Scripted(answer(200, b"proxy")) as proxy, Scripted(answer(200, b"here")) as server:
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, proxy.url)
+        monkeypatch.setenv("NETRC", str(netrc))
+        assert external.request("GET", server.url, trusted=True).body == b"here"
+        assert proxy.asked == []
+        assert b"Authorization" not in server.asked[0]
+
+
+def test_a_cookie_is_not_kept() -> None:
+    with Scripted(answer(302, Location="/again", Set_Cookie="a=b"), answer(200)) as server:
+        external.request("GET", server.url, trusted=True)
+        external.request("GET", server.url, trusted=True)
+        assert not any(b"Cookie" in asked for asked in server.asked)
+
+
+def test_responses_are_not_decompressed() -> None:
+    packed = gzip.compress(b"x" * 5_000_000)
+    with Scripted(answer(200, packed, Content_Encoding="gzip")) as server:
+        assert external.request("GET", server.url, trusted=True).body == packed
+        assert b"Accept-Encoding: identity\r\n" in server.asked[0]
+
+
+def test_a_path_is_sent_as_it_was_checked() -> None:
+    with Scripted(answer(200)) as server:
+        external.request("GET", f"{server.url}/a/../b//c/%7Ed?x=%2F#part", trusted=True)
+        assert server.asked[0].startswith(b"GET /a/../b//c/%7Ed?x=%2F HTTP/1.1\r\n")
+
+
+def test_a_broken_header_puts_no_url_into_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    with Scripted(b"HTTP/1.1 200 OK\r\nX: 1\r\nno header\r\nContent-Length: 0\r\n\r\n") as server:
+        external.request("GET", f"{server.url}/secret", trusted=True)
+    assert "secret" not in caplog.text
+
+
+# ---------------------------------------------------------------- time and size
 
 
 @pytest.mark.parametrize("fault", [Fault.SLOW, Fault.TRICKLE, Fault.TRICKLE_HEAD])
-def test_however_slowly_an_answer_comes_the_deadline_ends_it(partner: Partner, fault: Fault) -> None:
+def test_the_deadline_ends_a_slow_response(partner: Partner, fault: Fault) -> None:
     headers = {"Authorization": f"Bearer {partner.api_key}"}
     # Later than the deadline a whole answer would come, and no read of it would fail by itself.
     partner.fail("/customers", fault, seconds=3 if fault is Fault.SLOW else 0.1)
@@ -303,13 +346,22 @@ def test_however_slowly_an_answer_comes_the_deadline_ends_it(partner: Partner, f
     partner.behave()
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_silent_server_is_left_at_the_deadline(scheme: str) -> None:
+    # Connections wait in the backlog; nothing answers a request or a TLS handshake, or takes in a large body.
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"{scheme}://127.0.0.1:{silent.getsockname()[1]}/"
+        for body in (None, b"x" * 30_000_000):
+            assert reason_of(url, body=body, deadline=time.monotonic() + 0.3) is Reason.TIMEOUT
+
+
 def test_no_call_begins_after_its_deadline() -> None:
     with Scripted(answer(200)) as server:
         assert reason_of(server.url, deadline=time.monotonic() - 1) is Reason.TIMEOUT
         assert server.asked == []
 
 
-def test_a_megabyte_is_taken_and_no_byte_more() -> None:
+def test_a_response_may_have_one_megabyte() -> None:
     with Scripted(answer(200, b"x" * 1024 * 1024)) as server:
         assert len(external.request("GET", server.url, trusted=True).body) == 1024 * 1024
     with Scripted(answer(200, b"x" * (1024 * 1024 + 1))) as server:
@@ -331,7 +383,7 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     ],
     ids=["one chunk", "many chunks", "a negative chunk", "no length", "an endless prelude"],
 )
-def test_nothing_endless_is_taken(raw: bytes) -> None:
+def test_an_endless_response_is_refused(raw: bytes) -> None:
     with Scripted(raw) as server:
         assert reason_of(server.url) is Reason.TOO_LARGE
 
@@ -357,7 +409,7 @@ def test_nothing_endless_is_taken(raw: bytes) -> None:
         "many headers",
     ],
 )
-def test_what_is_no_whole_answer_is_none(raw: bytes, reason: Reason) -> None:
+def test_an_incomplete_or_invalid_response_is_an_error(raw: bytes, reason: Reason) -> None:
     with Scripted(raw) as server:
         assert reason_of(server.url) is reason
 
@@ -366,7 +418,7 @@ def test_what_is_no_whole_answer_is_none(raw: bytes, reason: Reason) -> None:
 @given(
     st.binary(max_size=200), st.sampled_from([b"", b"HTTP/1.1 200 OK\r\n", CHUNKED, b"HTTP/1.1 302 Found\r\nLocation:"])
 )
-def test_whatever_bytes_come_a_call_ends_in_an_answer_or_in_an_error_of_ours(junk: bytes, start: bytes) -> None:
+def test_any_bytes_give_a_response_or_one_of_our_errors(junk: bytes, start: bytes) -> None:
     with Scripted(start + junk) as server:
         try:
             found = external.request("GET", server.url, trusted=True)
@@ -375,7 +427,7 @@ def test_whatever_bytes_come_a_call_ends_in_an_answer_or_in_an_error_of_ours(jun
             pass
 
 
-def test_a_host_that_is_not_there_is_unreachable() -> None:
+def test_a_missing_host_is_unreachable() -> None:
     with Scripted(answer(200)) as server:
         url = server.url
     assert reason_of(url) is Reason.UNREACHABLE

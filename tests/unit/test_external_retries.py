@@ -1,4 +1,4 @@
-"""When a failed call is made again, how long that waits, and when a service is left alone."""
+"""Which failed calls are retried, how long the waits are, and when the circuit breaker opens."""
 
 import threading
 from collections.abc import Iterator
@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.external import Answer, ExternalServiceError, Reason, retrying
-from chalicelib.external.breaker import FAILURES, OPEN_SECONDS, Breaker
-from chalicelib.external.retries import retry_after
+from chalicelib.external import ExternalServiceError, Reason, Response, call_with_retries
+from chalicelib.external.circuit_breaker import FAILURES, OPEN_SECONDS, CircuitBreaker
+from chalicelib.external.retries import parse_retry_after
 
 NOW = 1_800_000_000.0
-OK = Answer(200, b"fine")
-DOWN = Answer(503, b"")
+OK = Response(200, b"fine")
+DOWN = Response(503, b"")
 
 
 @dataclass
@@ -34,11 +34,11 @@ class Time:
 class Service:
     """Gives or raises its outcomes one after the other."""
 
-    def __init__(self, *outcomes: Answer | Exception) -> None:
-        self._outcomes: Iterator[Answer | Exception] = iter(outcomes)
+    def __init__(self, *outcomes: Response | Exception) -> None:
+        self._outcomes: Iterator[Response | Exception] = iter(outcomes)
         self.calls = 0
 
-    def __call__(self) -> Answer:
+    def __call__(self) -> Response:
         self.calls += 1
         outcome = next(self._outcomes)
         if isinstance(outcome, Exception):
@@ -46,9 +46,9 @@ class Service:
         return outcome
 
 
-def asked(service: Service, time: Time, deadline: float = 100.0, luck: float = 1.0) -> Answer:
-    """`luck` is how much of the longest wait the dice give."""
-    return retrying(
+def asked(service: Service, time: Time, deadline: float = 100.0, luck: float = 1.0) -> Response:
+    """`luck` is the random share of the longest wait."""
+    return call_with_retries(
         service,
         deadline=deadline,
         sleep=time.sleep,
@@ -63,23 +63,23 @@ def fault(reason: Reason) -> ExternalServiceError:
 
 
 @pytest.mark.parametrize(
-    "first", [*(Answer(status, b"") for status in (408, 425, 429, 500)), DOWN, fault(Reason.UNREACHABLE)]
+    "first", [*(Response(status, b"") for status in (408, 425, 429, 500)), DOWN, fault(Reason.UNREACHABLE)]
 )
-def test_what_may_pass_is_tried_again(first: Answer | Exception) -> None:
+def test_temporary_failures_are_retried(first: Response | Exception) -> None:
     service = Service(first, OK)
     assert asked(service, Time()) is OK
     assert service.calls == 2
 
 
 @pytest.mark.parametrize("status", [200, 202, 301, 400, 401, 403, 404, 409, 422])
-def test_every_other_answer_is_the_answer(status: int) -> None:
-    service = Service(Answer(status, b""), OK)
+def test_other_responses_are_returned_at_once(status: int) -> None:
+    service = Service(Response(status, b""), OK)
     assert asked(service, Time()).status == status
     assert service.calls == 1
 
 
 @pytest.mark.parametrize("reason", sorted(set(Reason) - {Reason.UNREACHABLE, Reason.TIMEOUT}))
-def test_what_would_only_fail_again_is_not_tried_again(reason: Reason) -> None:
+def test_permanent_failures_are_not_retried(reason: Reason) -> None:
     service = Service(fault(reason), OK)
     with pytest.raises(ExternalServiceError) as raised:
         asked(service, Time())
@@ -87,15 +87,15 @@ def test_what_would_only_fail_again_is_not_tried_again(reason: Reason) -> None:
     assert service.calls == 1
 
 
-def test_three_attempts_are_all_and_the_last_outcome_stands() -> None:
-    time, service = Time(), Service(DOWN, DOWN, Answer(500, b"last"), OK)
+def test_the_third_attempt_is_the_last() -> None:
+    time, service = Time(), Service(DOWN, DOWN, Response(500, b"last"), OK)
     assert asked(service, time).body == b"last"
     assert time.slept == [1.0, 2.0], "the longest waits: a second, then twice that"
     with pytest.raises(ExternalServiceError):
         asked(Service(DOWN, DOWN, fault(Reason.TIMEOUT)), Time())
 
 
-def test_the_wait_is_anything_from_nothing_on() -> None:
+def test_the_wait_is_random_from_zero_up() -> None:
     time = Time()
     asked(Service(DOWN, DOWN, OK), time, luck=0.25)
     assert time.slept == [0.25, 0.5]
@@ -104,40 +104,40 @@ def test_the_wait_is_anything_from_nothing_on() -> None:
     assert time.slept == [0.0, 0.0]
 
 
-def test_retry_after_is_waited_for_in_both_of_its_forms() -> None:
+def test_the_wait_follows_both_forms_of_retry_after() -> None:
     time = Time()
-    in_seconds = Answer(429, b"", {"retry-after": "7"})
-    as_date = Answer(503, b"", {"retry-after": formatdate(NOW + 20, usegmt=True)})
+    in_seconds = Response(429, b"", {"retry-after": "7"})
+    as_date = Response(503, b"", {"retry-after": formatdate(NOW + 20, usegmt=True)})
     assert asked(Service(in_seconds, as_date, OK), time) is OK
     assert time.slept == [7.0, 20.0]
 
 
-def test_a_wait_that_would_pass_the_deadline_is_not_begun() -> None:
-    time, late = Time(), Answer(429, b"", {"retry-after": "3600"})
+def test_there_is_no_wait_past_the_deadline() -> None:
+    time, late = Time(), Response(429, b"", {"retry-after": "3600"})
     assert asked(Service(late, OK), time) is late
     assert asked(Service(DOWN, OK), time, deadline=0.9) is DOWN
     assert time.slept == []
 
 
-def test_the_deadline_holds_for_all_attempts_together() -> None:
+def test_the_deadline_bounds_all_attempts_together() -> None:
     time, service = Time(), Service(DOWN, DOWN, OK)
     assert asked(service, time, deadline=2.5) is DOWN
     assert service.calls == 2
 
 
 @pytest.mark.parametrize("junk", ["", "soon", "-5", "1.5", "٣", "Wed, 99 Foo 2026 99:99:99 GMT", "0x10", "1e9"])
-def test_junk_asks_for_no_wait(junk: str) -> None:
-    assert retry_after(junk, NOW) == 0.0
+def test_an_invalid_retry_after_means_no_wait(junk: str) -> None:
+    assert parse_retry_after(junk, NOW) == 0.0
 
 
 @given(st.text() | st.dates().map(str) | st.datetimes().map(format_datetime) | st.from_regex(r"\A[0-9]+\Z"))
-def test_whatever_stands_in_retry_after_is_a_wait(text: str) -> None:
-    assert retry_after(text, NOW) >= 0.0
+def test_any_retry_after_gives_a_wait_of_zero_or_more(text: str) -> None:
+    assert parse_retry_after(text, NOW) >= 0.0
 
 
-def test_a_date_that_has_passed_asks_for_no_wait() -> None:
-    assert retry_after(formatdate(NOW - 60, usegmt=True), NOW) == 0.0
-    assert retry_after("9" * 5000, NOW) > 10**9
+def test_a_date_in_the_past_means_no_wait() -> None:
+    assert parse_retry_after(formatdate(NOW - 60, usegmt=True), NOW) == 0.0
+    assert parse_retry_after("9" * 5000, NOW) > 10**9
 
 
 # ------------------------------------------------------------------ the breaker
@@ -150,7 +150,7 @@ class Circuit:
     time: Time = field(default_factory=Time)
 
     def __post_init__(self) -> None:
-        self.breaker = Breaker("partner", lambda: self.time.now)
+        self.breaker = CircuitBreaker("partner", lambda: self.time.now)
 
     def fails(self, times: int = 1) -> None:
         for _ in range(times):
@@ -167,7 +167,7 @@ class Circuit:
         return reason is not None
 
 
-def test_five_failures_running_open_the_circuit_for_half_a_minute() -> None:
+def test_five_failures_in_a_row_open_the_circuit_for_half_a_minute() -> None:
     circuit = Circuit()
     circuit.fails(FAILURES)
     assert circuit.refuses()
@@ -178,7 +178,7 @@ def test_five_failures_running_open_the_circuit_for_half_a_minute() -> None:
     assert not circuit.refuses(), "the one that was let through closed it"
 
 
-def test_raised_faults_count_like_answers_of_5xx() -> None:
+def test_raised_errors_count_like_5xx_responses() -> None:
     circuit = Circuit()
     for _ in range(FAILURES):
         with pytest.raises(ExternalServiceError):
@@ -187,15 +187,15 @@ def test_raised_faults_count_like_answers_of_5xx() -> None:
 
 
 @pytest.mark.parametrize("status", [200, 302, 401, 404, 429])
-def test_an_answer_of_a_living_service_ends_the_count(status: int) -> None:
+def test_any_other_response_resets_the_count(status: int) -> None:
     circuit = Circuit()
     circuit.fails(FAILURES - 1)
-    circuit.breaker.call(lambda: Answer(status, b""))
+    circuit.breaker.call(lambda: Response(status, b""))
     circuit.fails(FAILURES - 1)
     assert not circuit.refuses()
 
 
-def test_a_failed_trial_opens_the_circuit_as_long_again() -> None:
+def test_a_failed_trial_reopens_the_circuit() -> None:
     circuit = Circuit()
     circuit.fails(FAILURES)
     circuit.time.now = OPEN_SECONDS
@@ -207,13 +207,13 @@ def test_a_failed_trial_opens_the_circuit_as_long_again() -> None:
     assert not circuit.refuses()
 
 
-def test_one_trial_goes_through_however_many_ask_at_once() -> None:
+def test_concurrent_calls_get_one_trial() -> None:
     circuit = Circuit()
     circuit.fails(FAILURES)
     circuit.time.now = OPEN_SECONDS
     let_through, may_end = threading.Event(), threading.Event()
 
-    def trial() -> Answer:
+    def trial() -> Response:
         let_through.set()
         assert may_end.wait(10)
         return OK
@@ -227,10 +227,10 @@ def test_one_trial_goes_through_however_many_ask_at_once() -> None:
     assert not circuit.refuses()
 
 
-def test_what_began_before_the_circuit_opened_does_not_close_it() -> None:
+def test_a_call_from_before_the_opening_does_not_close_the_circuit() -> None:
     circuit = Circuit()
 
-    def old() -> Answer:
+    def old() -> Response:
         circuit.fails(FAILURES)
         return OK
 

@@ -1,4 +1,4 @@
-"""What the external services are asked, with which key, and what is taken for an answer."""
+"""Calls to the external services: what is sent, with which key, and which responses are accepted."""
 
 import io
 import json
@@ -12,7 +12,7 @@ import pytest
 from moto import mock_aws
 
 from chalicelib.core import clients, config
-from chalicelib.external import ExternalServiceError, Reason, breaker, secret, services
+from chalicelib.external import ExternalServiceError, Reason, circuit_breaker, secret, services
 from local.faults import Fault
 from local.partner import Partner
 from tests.unit.scripted import Scripted, answer
@@ -43,7 +43,7 @@ def _forget() -> None:
     clients._clients.clear()
     config._absent.clear()
     secret._store.cache_clear()
-    breaker._breakers.clear()
+    circuit_breaker._breakers.clear()
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def partner() -> Iterator[Partner]:
 
 
 def keep(text: str) -> None:
-    """Puts the secret into Secrets Manager."""
+    """Stores the secret in Secrets Manager."""
     client = clients.client("secretsmanager")
     try:
         client.create_secret(Name=NAME, SecretString=text)
@@ -63,7 +63,7 @@ def keep(text: str) -> None:
 
 
 def soon() -> float:
-    """A deadline that leaves time for a call and none for a wait: the dice say 0.96 s after this seed."""
+    """A deadline that leaves time for one call: with this seed the wait before a retry would be 0.96 s."""
     random.seed(2)
     return time.monotonic() + 0.9
 
@@ -75,7 +75,7 @@ def failure(path: str = UPLOAD, **options: Any) -> ExternalServiceError:
 
 
 def test_a_stage_without_a_secret_has_no_services() -> None:
-    assert not services.configured()
+    assert not services.is_configured()
     assert services.callback_secret() is None
     assert failure().reason is Reason.MISCONFIGURED
 
@@ -83,7 +83,7 @@ def test_a_stage_without_a_secret_has_no_services() -> None:
 @pytest.mark.parametrize("text", ["{}", '{"base_url": ""}', '{"api_key": "key"}'])
 def test_a_secret_without_a_base_url_is_none(text: str) -> None:
     keep(text)
-    assert not services.configured()
+    assert not services.is_configured()
 
 
 @pytest.mark.parametrize(
@@ -98,10 +98,10 @@ def test_a_secret_without_a_base_url_is_none(text: str) -> None:
         '{"base_url": "http://x/", "api_key": "hunter2", "callback_secret": ""}',
     ],
 )
-def test_a_secret_that_makes_no_sense_is_told_of_and_not_shown(text: str) -> None:
+def test_an_invalid_secret_is_reported_and_not_shown(text: str) -> None:
     keep(text)
     with pytest.raises(ExternalServiceError) as raised:
-        services.configured()
+        services.is_configured()
     assert raised.value.reason is Reason.MISCONFIGURED
     assert "hunter2" not in str(raised.value)
     assert raised.value.__cause__ is None
@@ -110,10 +110,10 @@ def test_a_secret_that_makes_no_sense_is_told_of_and_not_shown(text: str) -> Non
 @pytest.mark.parametrize(
     "path", [services.PROCESS_FILE, services.GENERATE_REPORT, services.EXPORT_DATA, services.CUSTOM]
 )
-def test_work_is_handed_over_and_followed(partner: Partner, path: str) -> None:
+def test_work_is_sent_and_its_status_is_read(partner: Partner, path: str) -> None:
     taken = services.call(path, {"imageId": "one", "size": 10})
     assert taken == {"id": "work-000001", "status": "queued"}
-    seen = [services.status_of(path, taken["id"])["status"] for _ in range(3)]
+    seen = [services.fetch_status(path, taken["id"])["status"] for _ in range(3)]
     assert seen == ["queued", "processing", "completed"]
     first = partner.received[0]
     assert (first.method, first.path, first.json()) == ("POST", path, {"imageId": "one", "size": 10})
@@ -122,7 +122,7 @@ def test_work_is_handed_over_and_followed(partner: Partner, path: str) -> None:
     assert first.headers["User-Agent"].startswith("Darkroom/")
 
 
-def test_the_secret_is_read_once_a_container(partner: Partner) -> None:
+def test_the_secret_is_read_once_per_container(partner: Partner) -> None:
     reads: list[Any] = []
     clients.client("secretsmanager").meta.events.register(
         "before-call.secrets-manager.GetSecretValue", lambda **x: reads.append(x)
@@ -133,7 +133,7 @@ def test_the_secret_is_read_once_a_container(partner: Partner) -> None:
     assert len(reads) == 1
 
 
-def test_a_key_that_was_rotated_is_read_anew(partner: Partner) -> None:
+def test_a_rotated_key_is_read_again(partner: Partner) -> None:
     services.call(UPLOAD, {})
     partner.rotate_key()
     keep(partner.secret)
@@ -141,13 +141,13 @@ def test_a_key_that_was_rotated_is_read_anew(partner: Partner) -> None:
     assert len(partner.received) == 3, "refused once"
 
 
-def test_a_key_that_stays_refused_is_told_of(partner: Partner) -> None:
+def test_a_key_that_stays_refused_is_reported(partner: Partner) -> None:
     partner.rotate_key()
     assert failure().reason is Reason.CREDENTIALS_REFUSED
     assert len(partner.received) == 2
 
 
-def test_what_failed_in_passing_is_done_once(partner: Partner) -> None:
+def test_work_that_is_retried_is_done_once(partner: Partner) -> None:
     partner.fail(UPLOAD, Fault.CUT_OFF)
     assert services.call(UPLOAD, {}, idempotency_key="action-1")["id"] == "work-000001"
     assert len(partner.work) == 1, "the work whose answer was lost is not done again"
@@ -203,26 +203,26 @@ def test_every_way_to_fail_has_its_reason(partner: Partner, fault: Fault, reason
         b'\xff{"id": "x", "status": "queued"}',
     ],
 )
-def test_an_answer_that_is_not_as_agreed_is_junk(body: bytes) -> None:
+def test_an_invalid_response_is_junk(body: bytes) -> None:
     with Scripted(answer(200, body)) as server:
         keep(json.dumps({"base_url": server.url, "api_key": "key"}))
         assert failure().reason is Reason.JUNK
         assert len(server.asked) == 1
 
 
-def test_what_more_an_answer_says_is_kept() -> None:
+def test_other_fields_of_a_response_are_kept() -> None:
     with Scripted(answer(201, b'{"id": "x y/..", "status": "done", "result": {"rows": 3}}')) as server:
         keep(json.dumps({"base_url": f"{server.url}/v1/", "api_key": "key"}))
         assert services.call("/jobs", {})["result"] == {"rows": 3}
-        assert services.status_of("/jobs", "x y/..")["status"] == "done"
+        assert services.fetch_status("/jobs", "x y/..")["status"] == "done"
         assert server.asked[0].startswith(b"POST /v1/jobs ")
         assert server.asked[1].startswith(b"GET /v1/jobs/x%20y%2F.. ")
         with pytest.raises(ExternalServiceError, match="other work"):
-            services.status_of("/jobs", "another")
+            services.fetch_status("/jobs", "another")
 
 
 @pytest.mark.parametrize("status", [302, 400, 404, 409, 422])
-def test_a_refusal_is_not_tried_again(status: int) -> None:
+def test_a_refusal_is_not_retried(status: int) -> None:
     with Scripted(answer(status, b'{"id": "x", "status": "queued"}')) as server:
         keep(json.dumps({"base_url": server.url, "api_key": "key"}))
         fault = failure()
@@ -230,16 +230,16 @@ def test_a_refusal_is_not_tried_again(status: int) -> None:
         assert len(server.asked) == 1
 
 
-def test_a_service_that_is_out_is_left_alone(partner: Partner) -> None:
+def test_a_service_that_keeps_failing_is_not_called(partner: Partner) -> None:
     partner.fail(UPLOAD, Fault.ERROR, times=None)
     reasons = [failure(deadline=soon()).reason for _ in range(12)]
     assert reasons[-1] is Reason.CIRCUIT_OPEN
-    assert len(partner.received) == breaker.FAILURES
+    assert len(partner.received) == circuit_breaker.FAILURES
     # It is one circuit for the whole service.
     assert failure(services.EXPORT_DATA).reason is Reason.CIRCUIT_OPEN
 
 
-def test_nothing_secret_is_logged_or_told(partner: Partner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_secret_is_logged_or_shown(partner: Partner, monkeypatch: pytest.MonkeyPatch) -> None:
     written = io.StringIO()
     listener = logging.StreamHandler(written)
     listener.setFormatter(logging.Formatter("%(message)s %(metadata)s"))

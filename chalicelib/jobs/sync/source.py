@@ -10,14 +10,14 @@ from chalicelib.core.deadline import Deadline
 from chalicelib.external import (
     CREDENTIALS_REFUSED,
     AddressNotAllowedError,
-    Answer,
     ExternalServiceError,
     ExternalServiceRefusedError,
     Reason,
+    Response,
+    call_with_retries,
+    error_for_status,
     host_of,
-    refusal,
     request,
-    retrying,
     secret,
 )
 
@@ -77,27 +77,27 @@ class Source:
         fault = f"{host_of(self._url)} answered {answer.status}"
         if cursor is not None and answer.status in (400, 404, 410, 422):
             raise CursorRefusedError(fault)
-        refused = refusal(answer.status, fault)
+        refused = error_for_status(answer.status, fault)
         if refused is not None:
             raise refused
         return _page(answer.body)
 
-    def _send_authorized(self, url: str) -> Answer:
+    def _send_authorized(self, url: str) -> Response:
         """Sends with the cached key; if that is refused, with the key that Secrets Manager holds now."""
         answer = self._send(url, secret.source_key())
-        return self._send(url, secret.source_key(anew=True)) if answer.status in CREDENTIALS_REFUSED else answer
+        return self._send(url, secret.source_key(refresh=True)) if answer.status in CREDENTIALS_REFUSED else answer
 
-    def _send(self, url: str, key: str | None) -> Answer:
+    def _send(self, url: str, key: str | None) -> Response:
         deadline = self._deadline
         headers = {"Accept": "application/json"} | ({} if key is None else {"Authorization": f"Bearer {key}"})
 
-        def attempt() -> Answer:
+        def attempt() -> Response:
             until = min(deadline.ends, deadline.clock() + CALL_SECONDS)
             # An operator configured the URL, so it may be private; what it redirects to may not.
             return request("GET", url, headers=headers, deadline=until, trusted=True)
 
         try:
-            return retrying(attempt, deadline=deadline.ends, sleep=deadline.sleep, clock=deadline.clock)
+            return call_with_retries(attempt, deadline=deadline.ends, sleep=deadline.sleep, clock=deadline.clock)
         except AddressNotAllowedError as error:
             raise ExternalServiceError(str(error), Reason.ADDRESS_NOT_ALLOWED) from error
 

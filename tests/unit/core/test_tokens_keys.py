@@ -1,4 +1,4 @@
-"""The pool's keys: how soon a new one works, and what an outage of their address changes: nothing for known ones."""
+"""The user pool's keys: how soon a new one works, and that known ones keep working through an outage."""
 
 import json
 import threading
@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from chalicelib import external
 from chalicelib.core.errors import NotAuthenticatedError, UnavailableError
+from chalicelib.core.http import tokens
 from chalicelib.core.http.tokens import KeySet
 from tests.key_server import KeyServer, jwk
 from tests.waiting import wait_for
@@ -41,7 +43,7 @@ def clock() -> Clock:
 @pytest.fixture
 def keys(server: KeyServer, clock: Clock) -> KeySet:
     """The keys behind the server; "one" is known."""
-    found = KeySet(server.url, clock)
+    found = KeySet(server.url, external.fetch, clock)
     assert found.find("one").key_id == "one"
     return found
 
@@ -55,7 +57,7 @@ def test_a_new_key_works_within_thirty_seconds(server: KeyServer, keys: KeySet, 
     assert keys.find("one").key_id == "one"
 
 
-def test_strangers_who_ask_for_any_key_do_not_keep_a_new_one_out(server: KeyServer, keys: KeySet, clock: Clock) -> None:
+def test_requests_for_unknown_keys_do_not_keep_a_new_one_out(server: KeyServer, keys: KeySet, clock: Clock) -> None:
     server.publish(ONE, TWO)
     for second in range(30):
         clock.now += 1
@@ -83,9 +85,9 @@ def test_random_key_ids_cause_one_fetch_in_ten_seconds(server: KeyServer, keys: 
         assert server.asked == asked + 1
 
 
-def test_who_ask_at_the_same_time_share_one_fetch(server: KeyServer, clock: Clock) -> None:
+def test_concurrent_requests_share_one_fetch(server: KeyServer, clock: Clock) -> None:
     server.hangs = True
-    keys = KeySet(server.url, clock)
+    keys = KeySet(server.url, external.fetch, clock)
     with ThreadPoolExecutor(8) as pool:
         found = [pool.submit(keys.find, "one") for _ in range(8)]
         wait_for(lambda: server.asked, "the fetch")
@@ -154,21 +156,21 @@ def test_an_answer_without_a_usable_key_is_an_outage(
     assert keys.find("two").key_id == "two", "it is over as soon as the address answers"
 
 
-def test_nobody_at_the_address_is_an_outage(server: KeyServer, keys: KeySet, clock: Clock) -> None:
+def test_an_unreachable_address_is_an_outage(server: KeyServer, keys: KeySet, clock: Clock) -> None:
     server.__exit__(None, None, None)
     clock.now += HOUR
     assert keys.find("one").key_id == "one"
     with pytest.raises(UnavailableError):
         keys.find("two")
     with pytest.raises(UnavailableError):
-        KeySet(server.url, clock).find("one")
+        KeySet(server.url, external.fetch, clock).find("one")
 
 
-def test_a_good_key_serves_whatever_stands_beside_it(server: KeyServer, clock: Clock) -> None:
+def test_a_good_key_works_beside_broken_ones(server: KeyServer, clock: Clock) -> None:
     broken = [each for listed in NONE_USABLE if isinstance(listed, list) for each in listed]
     curve = {**CURVE, "x": "", "kid": ec.SECP256R1.name}
     server.publish(*broken, curve, ONE, *broken)
-    keys = KeySet(server.url, clock)
+    keys = KeySet(server.url, external.fetch, clock)
     assert keys.find("one").key_id == "one"
     with pytest.raises(NotAuthenticatedError):
         keys.find("two")
@@ -177,9 +179,9 @@ def test_a_good_key_serves_whatever_stands_beside_it(server: KeyServer, clock: C
 # ------------------------------------------------------------------- it hangs
 
 
-def test_an_address_that_hangs_holds_up_nobody_whose_key_is_known(server: KeyServer, clock: Clock) -> None:
+def test_a_fetch_that_hangs_does_not_delay_known_keys(server: KeyServer, clock: Clock) -> None:
     # A fetch that would outlast the test: whoever waited for it would be seen.
-    keys = KeySet(server.url, clock, timeout=60)
+    keys = KeySet(server.url, external.fetch, clock, timeout=60)
     assert keys.find("one").key_id == "one"
     server.hangs = True
     clock.now += HOUR
@@ -195,8 +197,8 @@ def test_an_address_that_hangs_holds_up_nobody_whose_key_is_known(server: KeySer
     assert server.asked == 2
 
 
-def test_the_one_who_finds_its_key_stale_is_not_held_up_either(server: KeyServer, clock: Clock) -> None:
-    keys = KeySet(server.url, clock, timeout=60)
+def test_a_fetch_that_hangs_does_not_delay_a_stale_key(server: KeyServer, clock: Clock) -> None:
+    keys = KeySet(server.url, external.fetch, clock, timeout=60)
     keys.find("one")
     server.hangs = True
     clock.now += HOUR
@@ -207,7 +209,7 @@ def test_the_one_who_finds_its_key_stale_is_not_held_up_either(server: KeyServer
 
 def test_a_fetch_that_times_out_is_an_outage(server: KeyServer, clock: Clock) -> None:
     server.hangs = True
-    keys = KeySet(server.url, clock, timeout=0.2)
+    keys = KeySet(server.url, external.fetch, clock, timeout=0.2)
     with pytest.raises(UnavailableError):
         keys.find("one")
     server.go_on()
@@ -215,7 +217,7 @@ def test_a_fetch_that_times_out_is_an_outage(server: KeyServer, clock: Clock) ->
     assert keys.find("one").key_id == "one"
 
 
-def test_an_answer_that_drips_for_ever_is_an_outage(server: KeyServer, clock: Clock) -> None:
+def test_a_key_set_that_drips_for_ever_is_an_outage(server: KeyServer, clock: Clock) -> None:
     stopped = threading.Event()
 
     def drip(out: Any) -> None:
@@ -227,13 +229,13 @@ def test_an_answer_that_drips_for_ever_is_an_outage(server: KeyServer, clock: Cl
             stopped.set()
 
     server.send = drip
-    keys = KeySet(server.url, clock, timeout=0.2)
+    keys = KeySet(server.url, external.fetch, clock, timeout=0.2)
     with pytest.raises(UnavailableError):
         keys.find("one")
     wait_for(stopped.is_set, "the fetch to hang up")
 
 
-def test_an_answer_without_end_is_hung_up_on(server: KeyServer, clock: Clock) -> None:
+def test_an_endless_key_set_is_cut_off(server: KeyServer, clock: Clock) -> None:
     hung_up = threading.Event()
 
     def flood(out: Any) -> None:
@@ -245,8 +247,14 @@ def test_an_answer_without_end_is_hung_up_on(server: KeyServer, clock: Clock) ->
 
     server.send = flood
     with pytest.raises(UnavailableError):
-        KeySet(server.url, clock, timeout=60).find("one")
+        KeySet(server.url, external.fetch, clock, timeout=60).find("one")
     wait_for(hung_up.is_set, "the fetch to hang up")
+
+
+def test_without_a_fetcher_no_token_is_accepted(server: KeyServer, clock: Clock) -> None:
+    with pytest.raises(UnavailableError):
+        KeySet(server.url, tokens._Setup().fetch, clock).find("one")
+    assert server.asked == 0
 
 
 # -------------------------------------------------------------- nowhere else
@@ -257,15 +265,17 @@ def test_no_redirect_is_followed(server: KeyServer, clock: Clock, status: int) -
     with KeyServer(TWO) as elsewhere:
         server.status, server.headers = status, {"Location": elsewhere.url}
         with pytest.raises(UnavailableError):
-            KeySet(server.url, clock).find("two")
+            KeySet(server.url, external.fetch, clock).find("two")
         assert elsewhere.asked == 0
 
 
-def test_no_proxy_of_the_environment_is_asked(server: KeyServer, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environments_proxies_are_not_used(
+    server: KeyServer, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with KeyServer(TWO) as proxy:
         for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
             monkeypatch.setenv(name, proxy.url)
         monkeypatch.delenv("no_proxy", raising=False)
         monkeypatch.delenv("NO_PROXY", raising=False)
-        assert KeySet(server.url, clock).find("one").key_id == "one"
+        assert KeySet(server.url, external.fetch, clock).find("one").key_id == "one"
         assert proxy.asked == 0
