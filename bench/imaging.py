@@ -19,9 +19,9 @@ from typing import BinaryIO, cast
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from chalicelib.imaging import Limits, Mark, Recipe, Size, check, mark, render
-from chalicelib.imaging.decode import verify_picture
-from chalicelib.imaging.probe import probe
-from chalicelib.imaging.variants import write_prints
+from chalicelib.imaging.pipeline import verify_work, write_variants
+from chalicelib.imaging.probe import read_header
+from chalicelib.imaging.work import Work
 from tests import pictures
 
 SIZES = (Size("small", 800, 600), Size("medium", 1200, 900), Size("large", 1920, 1080))
@@ -54,20 +54,21 @@ def _inputs() -> list[tuple[str, bytes]]:
 
 
 def _contenders(data: bytes) -> dict[str, Contender]:
-    header = probe(data, "", LIMITS)
-    picture = header.picture(data)
+    header = read_header(data, "", LIMITS)
+    stripped = header.strip(data)
+    work = Work(stripped, header, (header.width, header.height))
     finished = render(data, RECIPE, LIMITS)[-2].data
 
     def unguarded() -> None:
         with cast(BinaryIO, tempfile.TemporaryFile(buffering=0)) as output:
-            write_prints(picture, header, RECIPE, LIMITS, output)
+            write_variants(stripped, header, RECIPE, LIMITS, output)
 
     return {
         "render": lambda: render(data, RECIPE, LIMITS),
         "  render without the child": unguarded,
         "  plain Pillow, a decode an output": lambda: _plain(data),
         "check": lambda: check(data, "", LIMITS),
-        "  check without the child": lambda: verify_picture(picture, header, LIMITS),
+        "  check without the child": lambda: verify_work(work, LIMITS),
         "  plain Pillow, verify and load": lambda: _plain_check(data),
         "mark (one finished file)": lambda: mark(finished, MARK, RECIPE.quality),
     }

@@ -5,7 +5,7 @@
 A first step makes one pixel of each block: libjpeg as it decodes, or Pillow's `reduce`. LANCZOS
 makes the rest. Shown for each ratio and side of a block is the SSIM that is lost against LANCZOS of
 the whole picture, and the CPU time as a share of decoding and shrinking all of it. Below them, what
-is lost where LANCZOS begins at a size that LANCZOS made. `imaging/pixels.py` has the ratios at which
+is lost where LANCZOS begins at a size that LANCZOS made. `imaging/shrink.py` has the ratios at which
 less than 0.003 is lost; text loses most. Trust the ratios: the time is this machine's.
 """
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFilter
 
 from chalicelib.imaging import REASONS, Analysis, ImageRejectedError, Limits, analyze
-from chalicelib.imaging.exif import orientation, shot
 from chalicelib.imaging.findings import Color
+from chalicelib.imaging.probe.exif import capture, orientation
 from tests import pictures
 from tests.unit.imaging.test_any_bytes import damaged, outcome
 
@@ -237,11 +237,11 @@ def test_a_picture_without_exif_says_nothing_of_it() -> None:
     ],
 )
 def test_texts_are_bounded_and_printable(written: str, read: str | None) -> None:
-    assert shot(tiff([(MAKE, 2, written.encode() + b"\0")])).camera_make == read
+    assert capture(tiff([(MAKE, 2, written.encode() + b"\0")])).camera_make == read
 
 
 def test_a_text_that_is_no_utf_8_is_still_a_text() -> None:
-    found = shot(tiff([(MAKE, 2, b"Caf\xe9 Camera\0")])).camera_make
+    found = capture(tiff([(MAKE, 2, b"Caf\xe9 Camera\0")])).camera_make
     assert found is not None
     assert (found[:3], found[-7:]) == ("Caf", " Camera")
 
@@ -277,7 +277,7 @@ def test_a_moment_without_an_offset_is_local(offset: str | None) -> None:
     ],
 )
 def test_nonsense_says_nothing(exif: bytes) -> None:
-    found = shot(exif)
+    found = capture(exif)
     assert (found.camera_make, found.camera_model, found.lens, found.taken_at) == (None,) * 4
     assert orientation(exif) == 1
 
@@ -285,7 +285,7 @@ def test_nonsense_says_nothing(exif: bytes) -> None:
 @settings(max_examples=1000, deadline=None)
 @given(st.sampled_from([b"II*\0\x08\0\0\0", b"MM\0*\0\0\0\x08", b"", b"Exif\0\0II*\0"]), st.binary(max_size=400))
 def test_whatever_the_exif_its_texts_are_short_and_printable(start: bytes, rest: bytes) -> None:
-    found = shot(start + rest)
+    found = capture(start + rest)
     for text in (found.camera_make, found.camera_model, found.lens, found.software):
         assert text is None or (0 < len(text) <= 100 and text.isprintable())
     assert 1 <= orientation(start + rest) <= 8
@@ -319,12 +319,12 @@ def test_the_limits_and_the_declared_type_are_held() -> None:
         assert caught.value.reason == reason
 
 
-SOUND: dict[str, Any] = {"transparent": False, "counts": [[1] * 256] * 4, "colors": [[0, 0, 0, 1.0]], "sharpness": 0}
+SOUND: dict[str, Any] = {"transparent": False, "histograms": [[1] * 256] * 4, "colors": [[0, 0, 0, 1.0]], "sharpness": 0}
 
 
 def answered(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> Analysis:
     """The analysis when `answer` is what the child says."""
-    monkeypatch.setattr("chalicelib.imaging.analysis.write_numbers", lambda *given: given[-1].write(answer))
+    monkeypatch.setattr("chalicelib.imaging.analysis.measure", lambda *_: answer)
     return analyze(pictures.jpeg(), "")
 
 
@@ -333,9 +333,9 @@ def test_the_numbers_of_the_child_are_used(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 WRONG: list[dict[str, Any]] = [
-    {"counts": []},
-    {"counts": [[1] * 256] * 3 + [[0] * 256]},
-    {"counts": [[-1] * 256] * 4},
+    {"histograms": []},
+    {"histograms": [[1] * 256] * 3 + [[0] * 256]},
+    {"histograms": [[-1] * 256] * 4},
     {"colors": [["<b>", 0, 0, 1]]},
     {"colors": [[0, 0, 0, 1]] * 9},
     {"colors": [[0, 0, 256, 1]]},

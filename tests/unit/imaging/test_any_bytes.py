@@ -18,8 +18,8 @@ from chalicelib.imaging import (
     check,
     render,
 )
-from chalicelib.imaging.header import Header
-from chalicelib.imaging.probe import probe
+from chalicelib.imaging.probe import read_header
+from chalicelib.imaging.probe.header import Header
 from tests import pictures
 
 RECIPE = Recipe((Size("box", 32, 32),))
@@ -80,7 +80,7 @@ def outcome(answer: Callable[[], object]) -> object:
 
 
 def assert_probe_answers(data: bytes) -> None:
-    found = outcome(lambda: probe(data, "", Limits()))
+    found = outcome(lambda: read_header(data, "", Limits()))
     assert isinstance(found, Header) or found in REASONS
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from chalicelib.core import memory
 from chalicelib.imaging import ImageRejectedError, Limits, Recipe, Size, check, render
-from chalicelib.imaging.decode import guarded
+from chalicelib.imaging.child import run_in_child
 from tests import pictures
 
 ONE = Recipe((Size("box", 160, 120),))
@@ -100,7 +100,7 @@ def test_a_killed_child_is_a_resource_limit(monkeypatch: pytest.MonkeyPatch) -> 
     def die(*_: object) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
-    monkeypatch.setattr("chalicelib.imaging.variants.write_prints", die)
+    monkeypatch.setattr("chalicelib.imaging.pipeline.write_variants", die)
     assert_refused_for_resources(pictures.jpeg(), ONE, Limits())
 
 
@@ -110,7 +110,7 @@ def test_a_fault_that_is_not_the_pictures_is_not_blamed_on_it(
     def fail(*_: object) -> None:
         raise KeyError("ours")
 
-    monkeypatch.setattr("chalicelib.imaging.variants.write_prints", fail)
+    monkeypatch.setattr("chalicelib.imaging.pipeline.write_variants", fail)
     with pytest.raises(RuntimeError, match="KeyError: 'ours'"):
         render(pictures.jpeg(), ONE)
     assert_no_child_is_left()
@@ -184,7 +184,7 @@ def test_the_memory_of_a_run_is_that_of_parent_and_child_together(work: Callable
     memory.begin()
     before = memory.peak()
     with suppress(ImageRejectedError):
-        guarded(work, Limits(memory_bytes=2 * TAKING))
+        run_in_child(work, Limits(memory_bytes=2 * TAKING))
     # What the two share counts once: the sum of both would be larger by all that the parent has.
     grown = memory.peak() - before
     assert TAKING * 0.95 < grown < TAKING + before / 2

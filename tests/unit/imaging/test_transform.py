@@ -24,8 +24,8 @@ from chalicelib.imaging import (
     Transformed,
     transform,
 )
-from chalicelib.imaging.probe import probe
-from chalicelib.imaging.shaping import planned
+from chalicelib.imaging.plan import plan_transform
+from chalicelib.imaging.probe import read_header
 from tests import pictures
 from tests.unit.imaging.test_any_bytes import damaged, outcome
 
@@ -42,8 +42,8 @@ def image_of(made: Transformed) -> Image.Image:
     return image
 
 
-def only(data: bytes, wish: Transform) -> Image.Image:
-    return image_of(transform(data, "", wish))
+def only(data: bytes, options: Transform) -> Image.Image:
+    return image_of(transform(data, "", options))
 
 
 def pixel(image: Image.Image, across: float, down: float) -> tuple[int, ...]:
@@ -65,9 +65,9 @@ def flat_png(width: int, height: int) -> bytes:
     return pictures.encoded(Image.new("1", (width, height)), "PNG")
 
 
-def refusal(data: bytes, wish: Transform, limits: Limits = Limits(), declared: str = "") -> ImageRejectedError:  # noqa: B008
+def refusal(data: bytes, options: Transform, limits: Limits = Limits(), declared: str = "") -> ImageRejectedError:  # noqa: B008
     with pytest.raises(ImageRejectedError) as caught:
-        transform(data, declared, wish, limits)
+        transform(data, declared, options, limits)
     return caught.value
 
 
@@ -104,17 +104,17 @@ def test_a_mere_conversion_keeps_the_dimensions_and_drops_the_metadata(form: str
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_the_same_input_gives_the_same_bytes(form: str) -> None:
-    wish = Transform(200, 200, Fit.COVER, form)
-    assert transform(pictures.jpeg(), "", wish) == transform(pictures.jpeg(), "", wish)
+    options = Transform(200, 200, Fit.COVER, form)
+    assert transform(pictures.jpeg(), "", options) == transform(pictures.jpeg(), "", options)
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="processors can be assigned on Linux only")
 def test_the_bytes_do_not_depend_on_how_many_processors_there_are() -> None:
-    data, wish = pictures.jpeg(1200, 900), Transform(format="avif")
-    many, all_of_them = transform(data, "", wish), os.sched_getaffinity(0)
+    data, options = pictures.jpeg(1200, 900), Transform(format="avif")
+    many, all_of_them = transform(data, "", options), os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(all_of_them)})
     try:
-        assert transform(data, "", wish) == many
+        assert transform(data, "", options) == many
     finally:
         os.sched_setaffinity(0, all_of_them)
 
@@ -131,7 +131,7 @@ def test_quality_decides_the_bytes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wish", "expected"),
+    ("options", "expected"),
     [
         (Transform(), (640, 480)),
         (Transform(320), (320, 240)),
@@ -148,8 +148,8 @@ def test_quality_decides_the_bytes() -> None:
     ],
 )
 @pytest.mark.parametrize("make", [pictures.jpeg, pictures.png])
-def test_dimensions(make: Callable[[], bytes], wish: Transform, expected: tuple[int, int]) -> None:
-    assert only(make(), wish).size == expected
+def test_dimensions(make: Callable[[], bytes], options: Transform, expected: tuple[int, int]) -> None:
+    assert only(make(), options).size == expected
 
 
 @settings(max_examples=300, deadline=None)
@@ -157,7 +157,7 @@ def test_dimensions(make: Callable[[], bytes], wish: Transform, expected: tuple[
 @example(MAX_SIDE, 1, 1, MAX_SIDE)
 def test_contain_stays_inside_in_proportion(width: int, height: int, wide: int | None, high: int | None) -> None:
     vast = Limits(max_pixels=MAX_SIDE**2, small_pixels=MAX_SIDE**2)
-    found = planned(probe(bare_gif(width, height), "", vast), Transform(wide, high), vast).dimensions
+    found = plan_transform(read_header(bare_gif(width, height), "", vast), Transform(wide, high), vast).dimensions
     assert 1 <= found[0] <= min(width, wide or width)
     assert 1 <= found[1] <= min(height, high or height)
     # As large as the box lets it be, and each side within half a pixel of its proportion.
@@ -183,11 +183,11 @@ def test_what_is_planned_is_made(width: int, height: int, wide: int, high: int, 
         assert (made.width, made.height) == (wide, high)
 
 
-@pytest.mark.parametrize("wish", [Transform(90, 90, Fit.COVER), Transform(500, 500, Fit.COVER)])
+@pytest.mark.parametrize("options", [Transform(90, 90, Fit.COVER), Transform(500, 500, Fit.COVER)])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_cover_keeps_the_middle_of_what_is_seen(orientation: int, wish: Transform) -> None:
+def test_cover_keeps_the_middle_of_what_is_seen(orientation: int, options: Transform) -> None:
     # 320 x 200 in quarters: a square out of the middle has a quarter in each of its corners.
-    image = only(pictures.oriented_jpeg(orientation), wish)
+    image = only(pictures.oriented_jpeg(orientation), options)
     assert shows_the_corners(image)
     middle = [is_near(pixel(image, across, 0.25), pictures.RED, 30) for across in (0.42, 0.58)]
     assert middle == [True, False]
@@ -239,8 +239,8 @@ def test_what_is_covered_equals_a_crop_of_the_whole(
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_every_orientation_comes_out_upright(orientation: int) -> None:
-    for wish in (Transform(), Transform(100), Transform(640, 400, Fit.FILL), Transform(format="webp")):
-        image = only(pictures.oriented_jpeg(orientation), wish)
+    for options in (Transform(), Transform(100), Transform(640, 400, Fit.FILL), Transform(format="webp")):
+        image = only(pictures.oriented_jpeg(orientation), options)
         assert image.width > image.height
         assert shows_the_corners(image)
 
@@ -254,11 +254,11 @@ def test_adobe_rgb_is_converted(form: str) -> None:
 
 def test_what_is_clear_turns_white_in_jpeg_and_stays_clear_elsewhere() -> None:
     for data in (pictures.alpha_png(), pictures.alpha_webp()):
-        for wish in (Transform(), Transform(640, 400, Fit.FILL)):
-            white = only(data, Transform(wish.width, wish.height, wish.fit, "jpeg"))
+        for options in (Transform(), Transform(640, 400, Fit.FILL)):
+            white = only(data, Transform(options.width, options.height, options.fit, "jpeg"))
             assert is_near(pixel(white, 0.8, 0.5), (255, 255, 255), 3)
             for form in ("png", "webp", "avif"):
-                image = only(data, Transform(wish.width, wish.height, wish.fit, form))
+                image = only(data, Transform(options.width, options.height, options.fit, form))
                 assert pixel(image, 0.8, 0.5)[3] == 0
                 assert is_near(pixel(image, 0.2, 0.2), (*pictures.RED, 255), 20)
 
@@ -292,19 +292,19 @@ def test_an_animation_gives_its_first_frame() -> None:
         lambda: Transform(fit="inside"),  # type: ignore[arg-type]
     ],
 )
-def test_a_wish_that_makes_no_sense_is_the_callers_fault(make: Callable[[], Transform]) -> None:
+def test_a_options_that_makes_no_sense_is_the_callers_fault(make: Callable[[], Transform]) -> None:
     with pytest.raises(ValueError, match="must"):
         make()
 
 
-def test_what_a_schema_needs_is_what_a_wish_takes() -> None:
+def test_what_a_schema_needs_is_what_a_options_takes() -> None:
     for fit in FITS:
         for form in FORMATS:
             assert Transform(MAX_SIDE, MAX_SIDE, Fit(fit), form).format == form
 
 
 @pytest.mark.parametrize(
-    ("data", "wish"),
+    ("data", "options"),
     [
         (pictures.jpeg(64, 48), Transform(MAX_SIDE, MAX_SIDE, Fit.COVER)),
         (flat_png(10, 2000), Transform(1000, fit=Fit.COVER)),
@@ -314,16 +314,16 @@ def test_what_a_schema_needs_is_what_a_wish_takes() -> None:
         (pictures.jpeg(64, 48), Transform(6000, 5000, Fit.COVER, "avif")),
     ],
 )
-def test_a_result_of_too_many_pixels_is_refused_before_it_is_begun(data: bytes, wish: Transform) -> None:
+def test_a_result_of_too_many_pixels_is_refused_before_it_is_begun(data: bytes, options: Transform) -> None:
     # No child could do anything in no memory and no time.
-    rejection = refusal(data, wish, Limits(memory_bytes=0, wall_seconds=0.0))
+    rejection = refusal(data, options, Limits(memory_bytes=0, wall_seconds=0.0))
     assert rejection.reason == "too_many_pixels"
     assert "result" in rejection.message
 
 
 def test_a_long_picture_is_accepted_as_long_as_it_is_not_enlarged() -> None:
-    for wish in (Transform(), Transform(height=5), Transform(MAX_SIDE, 2, Fit.FILL)):
-        image_of(transform(flat_png(17_000, 10), "", wish))
+    for options in (Transform(), Transform(height=5), Transform(MAX_SIDE, 2, Fit.FILL)):
+        image_of(transform(flat_png(17_000, 10), "", options))
 
 
 @pytest.mark.parametrize(
@@ -334,8 +334,8 @@ def test_a_long_picture_is_accepted_as_long_as_it_is_not_enlarged() -> None:
     ],
 )
 def test_hostile_and_broken_files_are_refused(make: Callable[[], bytes], reason: str) -> None:
-    for wish in (Transform(10, 10, Fit.COVER), Transform(format="webp")):
-        assert refusal(make(), wish).reason == reason
+    for options in (Transform(10, 10, Fit.COVER), Transform(format="webp")):
+        assert refusal(make(), options).reason == reason
 
 
 def test_the_limits_and_the_declared_type_are_held() -> None:

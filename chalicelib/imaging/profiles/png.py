@@ -11,8 +11,9 @@ import zlib
 from collections.abc import Mapping
 from itertools import chain
 
-from chalicelib.imaging import cicp, icc, profiles
-from chalicelib.imaging.primaries import BT709, Primaries, colorants
+from chalicelib.imaging import profiles
+from chalicelib.imaging.profiles import cicp, icc
+from chalicelib.imaging.profiles.primaries import BT709, Primaries, colorants
 
 CHUNKS = frozenset({b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM"})
 """The kinds of chunks that say something of color."""

@@ -12,8 +12,8 @@ import math
 from collections.abc import Callable
 from functools import partial
 
-from chalicelib.imaging import icc
-from chalicelib.imaging.primaries import BT709, D65, Primaries, colorants
+from chalicelib.imaging.profiles import icc
+from chalicelib.imaging.profiles.primaries import BT709, D65, Primaries, colorants
 
 _C = (0.310, 0.316)
 _SMPTE = Primaries(D65, (0.630, 0.340), (0.310, 0.595), (0.155, 0.070))

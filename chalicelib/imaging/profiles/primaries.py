@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from chalicelib.imaging.icc import D50, XYZ, Colorants
+from chalicelib.imaging.profiles.icc import D50, XYZ, Colorants
 
 XY = tuple[float, float]
 """A chromaticity of CIE 1931."""

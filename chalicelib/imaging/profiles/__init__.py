@@ -8,7 +8,7 @@ are stored as they are under D50, whatever it was.
 
 from __future__ import annotations
 
-from chalicelib.imaging.icc import Colorants, Curve, Profile, Shape
+from chalicelib.imaging.profiles.icc import Colorants, Curve, Profile, Shape
 
 _SPACES = {b"RGB ": "RGB", b"GRAY": "Gray", b"CMYK": "CMYK"}
 
