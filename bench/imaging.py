@@ -14,12 +14,14 @@ import resource
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from typing import BinaryIO, cast
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from chalicelib.imaging import Limits, Mark, Recipe, Size, check, mark, render
-from chalicelib.imaging.pipeline import verify_work, write_variants
+from chalicelib.imaging.pipeline import verify_data, write_variants
+from chalicelib.imaging.plan import variant_sizes
 from chalicelib.imaging.probe import read_header
 from chalicelib.imaging.work import Work
 from tests import pictures
@@ -55,20 +57,21 @@ def _inputs() -> list[tuple[str, bytes]]:
 
 def _contenders(data: bytes) -> dict[str, Contender]:
     header = read_header(data, "", LIMITS)
-    stripped = header.strip(data)
-    work = Work(stripped, header, (header.width, header.height))
+    whole = Work(header.strip(data), header, (header.width, header.height), LIMITS)
+    sizes = variant_sizes(header, RECIPE)
+    variants = replace(whole, size=header.turn(sizes[0]), formats=RECIPE.formats, quality=RECIPE.quality, mark=MARK)
     finished = render(data, RECIPE, LIMITS)[-2].data
 
     def unguarded() -> None:
         with cast(BinaryIO, tempfile.TemporaryFile(buffering=0)) as output:
-            write_variants(stripped, header, RECIPE, LIMITS, output)
+            write_variants(variants.to(output), sizes)
 
     return {
         "render": lambda: render(data, RECIPE, LIMITS),
         "  render without the child": unguarded,
         "  plain Pillow, a decode an output": lambda: _plain(data),
         "check": lambda: check(data, "", LIMITS),
-        "  check without the child": lambda: verify_work(work, LIMITS),
+        "  check without the child": lambda: verify_data(whole),
         "  plain Pillow, verify and load": lambda: _plain_check(data),
         "mark (one finished file)": lambda: mark(finished, MARK, RECIPE.quality),
     }

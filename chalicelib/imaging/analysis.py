@@ -12,9 +12,10 @@ from typing import Any
 
 from chalicelib.imaging import measures, probe
 from chalicelib.imaging.child import run_in_child
+from chalicelib.imaging.decode import run_decoding
 from chalicelib.imaging.encode import on_white
 from chalicelib.imaging.findings import BINS, MAX_COLORS, Analysis, Color, Histogram, Tones
-from chalicelib.imaging.pipeline import DECODE, RESIZE, run_decoding
+from chalicelib.imaging.pipeline import DECODE, RESIZE
 from chalicelib.imaging.plan import fit_inside
 from chalicelib.imaging.probe import exif
 from chalicelib.imaging.rejection import ImageRejectedError
@@ -41,8 +42,8 @@ def analyze(data: bytes, declared_type: str, limits: Limits) -> Analysis:
     """See `chalicelib.imaging.analyze`."""
     header = probe.read_header(data, declared_type, limits)
     measured = fit_inside(header.upright, _MEASURED_SIDE, _MEASURED_SIDE)
-    work = Work(header.strip(data), header, header.turn(measured))
-    [answer] = run_in_child(lambda output: [output.write(measure(work, limits))], limits)
+    work = Work(header.strip(data), header, header.turn(measured), limits)
+    [answer] = run_in_child(lambda output: [output.write(measure(work))], limits)
     numbers = _parse(answer)
     info = probe.image_info(header)
     return Analysis(
@@ -62,12 +63,12 @@ def analyze(data: bytes, declared_type: str, limits: Limits) -> Analysis:
     )
 
 
-def measure(work: Work, limits: Limits) -> bytes:
+def measure(work: Work) -> bytes:
     """What `analyze` does in the child: its numbers as JSON. Raises ImageRejectedError."""
-    run_decoding(DECODE, work, limits)
+    run_decoding(DECODE, work)
     # Before RESIZE: afterwards a single transparent pixel could be gone.
     transparent = measures.has_transparency(work.image)
-    run_decoding(RESIZE, work, limits)
+    run_decoding(RESIZE, work)
     numbers = {
         "transparent": transparent,
         "histograms": measures.histograms(work.image),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from PIL import Image
@@ -16,7 +16,7 @@ from chalicelib.imaging.probe.header import Dimensions
 from chalicelib.imaging.rejection import ImageRejectedError
 from chalicelib.imaging.shrink import block_side
 from chalicelib.imaging.values import Limits
-from chalicelib.imaging.work import Plane, Work
+from chalicelib.imaging.work import Plane, Step, Work, run
 
 # Bytes that are inflated at once: compressed ones, and what they may become.
 _COMPRESSED_STEP, _INFLATE_STEP = 1 << 16, 1 << 20
@@ -41,6 +41,13 @@ def decoding(*, is_vast: bool = False) -> Iterator[None]:
         raise ImageRejectedError("resource_limit") from None
     except Exception as error:
         raise ImageRejectedError("resource_limit" if is_vast else _reason(error)) from None
+
+
+def run_decoding(steps: Iterable[Step], work: Work) -> None:
+    """Runs steps whose failures are the picture's fault."""
+    stored = work.header.width, work.header.height
+    with decoding(is_vast=may_exceed_memory(stored, work.limits)):
+        run(steps, work)
 
 
 def may_exceed_memory(dimensions: Dimensions, limits: Limits) -> bool:

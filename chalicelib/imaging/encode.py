@@ -18,7 +18,7 @@ _MAX_SLOW_AVIF_PIXELS = 8_000_000
 _THUMBNAIL_QUALITY = 80
 
 
-def prepare(format_: str) -> None:
+def load_codec(format_: str) -> None:
     """Loads in the parent, where it lasts, what every child would have to load again."""
     if format_ == "avif":
         # By far the largest codec: only loaded by those who use it.

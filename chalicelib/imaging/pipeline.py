@@ -1,13 +1,12 @@
 """The order of processing, and what each use takes of it.
 
-In the parent, `probe` reads and bounds the headers, and `plan` computes the dimensions of the result. All steps run
-in the guarded child: `run_in_child`.
+Before the steps, in the parent: `probe` reads and bounds the headers, `plan` computes the dimensions of the result.
+The steps themselves run in a guarded child (`child`).
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import BinaryIO
 
 from PIL import Image
 
@@ -21,62 +20,56 @@ from chalicelib.imaging.decode import (
     load_rendition,
     may_exceed_memory,
     open_rendition,
+    run_decoding,
     to_rgb,
     verify,
 )
-from chalicelib.imaging.encode import encode, encode_alike, encode_thumbnail, prepare
+from chalicelib.imaging.encode import encode, encode_alike, encode_thumbnail, load_codec
 from chalicelib.imaging.jpeg_end import check_end
 from chalicelib.imaging.orient import orient
-from chalicelib.imaging.probe.header import Dimensions, Header
+from chalicelib.imaging.probe.header import Dimensions
 from chalicelib.imaging.rejection import ImageRejectedError
 from chalicelib.imaging.shrink import can_shrink_again, shrink, shrink_to_thumbnail
 from chalicelib.imaging.values import OUTPUTS, ImageInfo, Limits, Mark, Recipe, Rendition, Transform, Transformed
 from chalicelib.imaging.watermark import mark
 from chalicelib.imaging.work import Step, Work, run
 
-# Once for an original: whatever is made of it, it is decoded once, and a JPEG at no more than the largest size needs.
-DECODE: tuple[Step, ...] = (check_end, decode, unify_mode)
+STEPS: tuple[tuple[Step, ...], ...] = (
+    # Once for an original: a JPEG at no more than the largest size needs.
+    (check_end, decode, unify_mode),
+    # Once for a size. What makes the picture smaller comes first, so that the later steps have fewer pixels.
+    (crop, shrink, orient, to_srgb, drop_metadata),
+    # The plain files of a size, in every format.
+    (encode,),
+    # The marked ones.
+    (mark, encode),
+)
+DECODE, RESIZE, WRITE, WRITE_MARKED = STEPS
 
-# Once for a size. What makes the picture smaller comes first, so that the later steps have fewer pixels.
-RESIZE: tuple[Step, ...] = (crop, shrink, orient, to_srgb, drop_metadata)
-
-# Once for a size: the plain files in every format, then the marked ones.
-WRITE: tuple[Step, ...] = (encode, mark, encode)
-WRITE_PLAIN: tuple[Step, ...] = (encode,)
-
-STEPS = (*DECODE, *RESIZE, *WRITE)
-
-# Uses that take other steps:
-# A size from one that was resized before: it is upright and in sRGB already.
-RESIZE_AGAIN: tuple[Step, ...] = (shrink,)
-# A check makes no pixels. PNG is inflated, JPEG decoded at an eighth.
+# A check makes no image: a PNG is inflated, a JPEG decoded at an eighth.
 VERIFY: tuple[Step, ...] = (check_end, verify)
-# An analysis measures between and after the steps: DECODE, RESIZE (`analysis`).
-# The picture of an image mark is used in its own size: `watermark.IMAGE_STEPS`.
-# Files that `render` made are upright and in sRGB: `mark_rendition` and `thumbnail` decode them without the guard.
+
+# A size can be made from a larger one, which is upright and in sRGB already.
+RESIZE_AGAIN: tuple[Step, ...] = (shrink,)
+
+# Also: the picture of an image mark keeps its size (`watermark.IMAGE_STEPS`); an analysis measures after DECODE and
+# after RESIZE; `mark_rendition` and `thumbnail` need no guard, since `render` made their files.
 
 # A larger rendition is not decoded for a thumbnail: it would take tens of milliseconds and 16 MB.
 _MAX_THUMBNAIL_SOURCE_PIXELS = 4_000_000
 
 
-def run_decoding(steps: tuple[Step, ...], work: Work, limits: Limits) -> None:
-    """Runs steps whose failures are the picture's. What fails in the other steps is our fault."""
-    stored = work.header.width, work.header.height
-    with decoding(is_vast=may_exceed_memory(stored, limits)):
-        run(steps, work)
-
-
 def check(data: bytes, declared_type: str, limits: Limits) -> ImageInfo:
     """See `chalicelib.imaging.check`."""
     header = probe.read_header(data, declared_type, limits)
-    work = Work(header.strip(data), header, (header.width, header.height))
-    run_in_child(lambda _output: verify_work(work, limits), limits)
+    work = Work(header.strip(data), header, (header.width, header.height), limits)
+    run_in_child(lambda _output: verify_data(work), limits)
     return probe.image_info(header)
 
 
-def verify_work(work: Work, limits: Limits) -> list[int]:
+def verify_data(work: Work) -> list[int]:
     """What `check` does in the child. Writes no file. Raises ImageRejectedError."""
-    run_decoding(VERIFY, work, limits)
+    run_decoding(VERIFY, work)
     return []
 
 
@@ -84,36 +77,40 @@ def render(data: bytes, recipe: Recipe, limits: Limits) -> list[Rendition]:
     """See `chalicelib.imaging.render`."""
     header = probe.read_header(data, "", limits)
     sizes = plan.variant_sizes(header, recipe)
-    # In the parent, where it lasts.
-    for format_ in recipe.formats:
-        prepare(format_)
-    if recipe.mark:
-        for size in sizes:
-            watermark.place(recipe.mark, size)
-    stripped = header.strip(data)
-    files = run_in_child(lambda output: write_variants(stripped, header, recipe, limits, output), limits)
+    _warm_up(recipe, sizes)
+    work = Work(
+        header.strip(data), header, header.turn(sizes[0]), limits, formats=recipe.formats, quality=recipe.quality,
+        mark=recipe.mark,
+    )  # fmt: skip
+    files = run_in_child(lambda output: write_variants(work.to(output), sizes), limits)
     return plan.renditions(header, recipe, files)
 
 
-def write_variants(data: bytes, header: Header, recipe: Recipe, limits: Limits, output: BinaryIO) -> list[int]:
-    """What `render` does in the child: writes the files in the order of `plan.renditions`, returns their lengths.
+def write_variants(original: Work, sizes: list[Dimensions]) -> list[int]:
+    """What `render` does in the child: writes the files, returns their lengths. Raises ImageRejectedError.
 
-    Raises ImageRejectedError.
+    `sizes` are upright, the largest first.
     """
-    sizes = plan.variant_sizes(header, recipe)
-    original = Work(
-        data, header, header.turn(sizes[0]), formats=recipe.formats, quality=recipe.quality, mark=recipe.mark,
-        output=output,
-    )  # fmt: skip
-    run_decoding(DECODE, original, limits)
+    run_decoding(DECODE, original)
     resized: list[Image.Image] = []
     for size in sizes:
-        work = _resize(original, size, resized, limits)
-        run(WRITE if recipe.mark else WRITE_PLAIN, work)
+        work = _resize(original, size, resized)
+        run(WRITE, work)
+        if work.mark:
+            run(WRITE_MARKED, work)
     return original.lengths
 
 
-def _resize(original: Work, size: Dimensions, resized: list[Image.Image], limits: Limits) -> Work:
+def _warm_up(recipe: Recipe, sizes: list[Dimensions]) -> None:
+    """Does in the parent, where it lasts, what every child would have to do again."""
+    for format_ in recipe.formats:
+        load_codec(format_)
+    if recipe.mark:
+        for size in sizes:
+            watermark.place(recipe.mark, size)
+
+
+def _resize(original: Work, size: Dimensions, resized: list[Image.Image]) -> Work:
     """One size of a decoded original, made from one of the `resized` images where that is as good.
 
     `resized` has the images that were made from the original itself, and gains this one if it is too.
@@ -122,10 +119,10 @@ def _resize(original: Work, size: Dimensions, resized: list[Image.Image], limits
     if larger:
         work = replace(original, size=size)
         work.image = min(larger, key=lambda image: image.size)
-        run_decoding(RESIZE_AGAIN, work, limits)
+        run_decoding(RESIZE_AGAIN, work)
         return work
     work = replace(original, size=original.header.turn(size))
-    run_decoding(RESIZE, work, limits)
+    run_decoding(RESIZE, work)
     resized.append(work.image)
     return work
 
@@ -133,25 +130,24 @@ def _resize(original: Work, size: Dimensions, resized: list[Image.Image], limits
 def transform(data: bytes, declared_type: str, options: Transform, limits: Limits) -> Transformed:
     """See `chalicelib.imaging.transform`."""
     header = probe.read_header(data, declared_type, limits)
-    planned = plan.plan_transform(header, options, limits)
-    prepare(planned.format)
+    size, share, format_ = plan.plan_transform(header, options, limits)
+    load_codec(format_)
     work = Work(
-        header.strip(data), header, header.turn(planned.dimensions), header.turn(planned.crop), (planned.format,),
-        options.quality,
+        header.strip(data), header, header.turn(size), limits, header.turn(share), (format_,), options.quality
     )  # fmt: skip
-    [file] = run_in_child(lambda output: write_transformed(replace(work, output=output), limits), limits)
-    media_type, extension = OUTPUTS[planned.format]
-    return Transformed(file, planned.format, media_type, *planned.dimensions, extension, header.frames > 1)
+    [file] = run_in_child(lambda output: write_transformed(work.to(output)), limits)
+    media_type, extension = OUTPUTS[format_]
+    return Transformed(file, format_, media_type, *size, extension, header.frames > 1)
 
 
-def write_transformed(work: Work, limits: Limits) -> list[int]:
+def write_transformed(work: Work) -> list[int]:
     """What `transform` does in the child. Raises ImageRejectedError."""
-    run_decoding((*DECODE, *RESIZE), work, limits)
+    run_decoding((*DECODE, *RESIZE), work)
     try:
-        run(WRITE_PLAIN, work)
+        run(WRITE, work)
     except Exception:
         # Encoders have many words for a lack of memory.
-        if may_exceed_memory(work.image.size, limits):
+        if may_exceed_memory(work.image.size, work.limits):
             raise ImageRejectedError("resource_limit") from None
         raise
     return work.lengths

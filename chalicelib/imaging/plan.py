@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from chalicelib.imaging.probe.header import Dimensions, Header
 from chalicelib.imaging.rejection import ImageRejectedError
@@ -21,21 +20,15 @@ _MAX_SIDE_OF = {"jpeg": 65_500, "webp": 16_383}
 _MAX_PIXELS_OF = {"avif": 24_000_000}
 
 
-@dataclass(frozen=True)
-class TransformPlan:
-    """The one result of a transform."""
+def plan_transform(header: Header, options: Transform, limits: Limits) -> tuple[Dimensions, Shares, str]:
+    """The upright dimensions of the result, how much of the original is in it, and its format.
 
-    dimensions: Dimensions
-    crop: Shares
-    format: str
-
-
-def plan_transform(header: Header, options: Transform, limits: Limits) -> TransformPlan:
-    """Raises ImageRejectedError where the result would have too many pixels."""
+    Raises ImageRejectedError where the result would have too many pixels.
+    """
     format_ = options.format or _OWN_FORMATS[header.format]
     dimensions, crop = _place(header.upright, options)
     _check_room(dimensions, header.upright, format_, limits)
-    return TransformPlan(dimensions, crop, format_)
+    return dimensions, crop, format_
 
 
 def variant_sizes(header: Header, recipe: Recipe) -> list[Dimensions]:

@@ -15,12 +15,12 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
 
 from chalicelib.imaging import probe
 from chalicelib.imaging.color import drop_metadata, to_srgb, unify_mode
-from chalicelib.imaging.decode import decode, decoding
+from chalicelib.imaging.decode import decode, run_decoding
 from chalicelib.imaging.jpeg_end import check_end
 from chalicelib.imaging.orient import orient
 from chalicelib.imaging.rejection import ImageRejectedError
 from chalicelib.imaging.values import FONTS, Limits, Mark
-from chalicelib.imaging.work import Step, Work, run
+from chalicelib.imaging.work import Step, Work
 
 # For the picture of an image mark, which keeps its own size.
 IMAGE_STEPS: tuple[Step, ...] = (check_end, decode, unify_mode, orient, to_srgb, drop_metadata)
@@ -90,11 +90,11 @@ def undrawable(mark: Mark) -> str:
     if mark.image is not None:
         return ""
     characters = dict.fromkeys(character for character in mark.text if not character.isspace())
-    box = _draw(mark.font, _NO_CHARACTER)
-    return "".join(character for character in characters if _draw(mark.font, character) == box)
+    box = _draw_character(mark.font, _NO_CHARACTER)
+    return "".join(character for character in characters if _draw_character(mark.font, character) == box)
 
 
-def _draw(name: str, character: str) -> tuple[bytes, tuple[int, int]]:
+def _draw_character(name: str, character: str) -> tuple[bytes, tuple[int, int]]:
     mask, offset = _font(name, _MEASURING_SIZE).getmask2(character, "L")
     return bytes(mask), offset
 
@@ -187,9 +187,8 @@ def _decode_mark(data: bytes) -> Image.Image:
     """Raises ValueError: the picture is the operator's, so no upload is rejected because of it."""
     try:
         header = probe.read_header(data, "", Limits())
-        work = Work(header.strip(data), header, (header.width, header.height))
-        with decoding():
-            run(IMAGE_STEPS, work)
-            return work.image.convert("RGBA")
+        work = Work(header.strip(data), header, (header.width, header.height), Limits())
+        run_decoding(IMAGE_STEPS, work)
+        return work.image.convert("RGBA")
     except ImageRejectedError as rejection:
         raise ValueError(f"the mark's image is of no use: {rejection}") from None

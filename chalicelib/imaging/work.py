@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import BinaryIO, NamedTuple
 
 from PIL import Image
 
 from chalicelib.imaging.probe.header import Dimensions, Header
-from chalicelib.imaging.values import Mark
+from chalicelib.imaging.values import Limits, Mark
 
 Shares = tuple[float, float]
 """The share of the width, and of the height, that a crop about the center leaves; up to 1."""
@@ -40,6 +40,7 @@ class Work:
     size: Dimensions
     """What to shrink to, in the orientation that the planes have before `shrink`."""
 
+    limits: Limits = field(repr=False)
     crop: Shares = UNCROPPED
     """In the same orientation as `size`."""
 
@@ -54,6 +55,10 @@ class Work:
 
     planes: tuple[Plane, ...] = ()
     """The picture in one plane; or, between `decode` and `shrink`, in three: Y, Cb and Cr."""
+
+    def to(self, output: BinaryIO) -> Work:
+        """The same work, which has written nothing yet."""
+        return replace(self, output=output, lengths=[])
 
     @property
     def image(self) -> Image.Image:

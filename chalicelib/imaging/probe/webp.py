@@ -92,9 +92,8 @@ def _read_frame(data: bytes, start: int, findings: _Findings) -> None:
     if 2 * left + width + 1 > findings.canvas[0] or 2 * top + height + 1 > findings.canvas[1]:
         raise corrupt("a frame reaches over the edge of the canvas")
     if not findings.frames:
-        findings.frame_box = partial_box(
-            *findings.canvas, (2 * left, 2 * top, 2 * left + width + 1, 2 * top + height + 1)
-        )
+        box = 2 * left, 2 * top, 2 * left + width + 1, 2 * top + height + 1
+        findings.frame_box = partial_box(*findings.canvas, box)
     findings.frames += 1
 
 

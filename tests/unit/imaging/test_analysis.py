@@ -319,7 +319,12 @@ def test_the_limits_and_the_declared_type_are_held() -> None:
         assert caught.value.reason == reason
 
 
-SOUND: dict[str, Any] = {"transparent": False, "histograms": [[1] * 256] * 4, "colors": [[0, 0, 0, 1.0]], "sharpness": 0}
+SOUND: dict[str, Any] = {
+    "transparent": False,
+    "histograms": [[1] * 256] * 4,
+    "colors": [[0, 0, 0, 1.0]],
+    "sharpness": 0,
+}
 
 
 def answered(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> Analysis:

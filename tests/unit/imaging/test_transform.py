@@ -157,7 +157,7 @@ def test_dimensions(make: Callable[[], bytes], options: Transform, expected: tup
 @example(MAX_SIDE, 1, 1, MAX_SIDE)
 def test_contain_stays_inside_in_proportion(width: int, height: int, wide: int | None, high: int | None) -> None:
     vast = Limits(max_pixels=MAX_SIDE**2, small_pixels=MAX_SIDE**2)
-    found = plan_transform(read_header(bare_gif(width, height), "", vast), Transform(wide, high), vast).dimensions
+    found, _share, _format = plan_transform(read_header(bare_gif(width, height), "", vast), Transform(wide, high), vast)
     assert 1 <= found[0] <= min(width, wide or width)
     assert 1 <= found[1] <= min(height, high or height)
     # As large as the box lets it be, and each side within half a pixel of its proportion.
