@@ -4,8 +4,6 @@ Knows no AWS and no environment. Pillow is imported with the first picture, so t
 this package costs almost nothing.
 """
 
-from __future__ import annotations
-
 from chalicelib.imaging.findings import Analysis
 from chalicelib.imaging.rejection import REASONS, ImageRejectedError, describe
 from chalicelib.imaging.values import (

@@ -3,8 +3,6 @@
 The child sends numbers as JSON. They are checked, since a hostile file may have taken the child over.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ come back in an anonymous file, and its verdict as one JSON message on a pipe; a
 decoder that was taken over run code in the parent.
 """
 
-from __future__ import annotations
-
 import errno
 import gc
 import json

@@ -1,13 +1,12 @@
 """The steps about color: which pixels are transparent, and which sRGB color the samples mean."""
 
-from __future__ import annotations
-
 import io
 from functools import reduce
 
 from PIL import Image, ImageChops, ImageCms
 
 from chalicelib.imaging import profiles
+from chalicelib.imaging.decode import open_image
 from chalicelib.imaging.probe.header import Box, Header
 from chalicelib.imaging.work import Work
 
@@ -88,7 +87,7 @@ def _transparent_color_mask(image: Image.Image, data: bytes, header: Header) -> 
 def _upper_and_lower_bytes(image: Image.Image, data: bytes, header: Header) -> tuple[tuple[Image.Image, ...], ...]:
     """The upper bytes of samples of 16 bits, band by band, and the lower ones."""
     if image.mode == "RGB":
-        again = Image.open(io.BytesIO(data), formats=[header.format])
+        again = open_image(data, header.format)
         again.tile = [tile._replace(args=_LOWER_BYTES) for tile in again.tile]
         again.load()
         return image.split(), again.split()

@@ -1,7 +1,5 @@
 """The step that crops: it narrows what `shrink` resizes, and copies no pixel."""
 
-from __future__ import annotations
-
 from chalicelib.imaging.work import Plane, Work
 
 

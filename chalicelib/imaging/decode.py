@@ -1,14 +1,12 @@
 """The steps that decode, for the inside of the guarded child; and the decoder of our own renditions."""
 
-from __future__ import annotations
-
 import io
 import math
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from PIL import Image
+from PIL import Image, ImageFile
 
 from chalicelib.imaging.encode import halves_chroma
 from chalicelib.imaging.probe import png
@@ -55,7 +53,7 @@ def may_exceed_memory(dimensions: Dimensions, limits: Limits) -> bool:
     return math.prod(dimensions) * _MAX_BYTES_PER_PIXEL > limits.memory_bytes
 
 
-def open_image(data: bytes, *formats: str) -> Image.Image:
+def open_image(data: bytes, *formats: str) -> ImageFile.ImageFile:
     """The image, not decoded yet, if it is of one of `formats`, in Pillow's names."""
     return Image.open(io.BytesIO(data), formats=formats)
 
@@ -148,7 +146,7 @@ def _inflate(data: bytes, expected: int) -> None:
     raise ImageRejectedError("truncated")
 
 
-def _inflated_length(engine: zlib._Decompress, compressed: bytes, limit: int) -> int:
+def _inflated_length(engine: "zlib._Decompress", compressed: bytes, limit: int) -> int:
     """How many bytes `compressed` becomes; stops soon after `limit`."""
     total = 0
     while total < limit:

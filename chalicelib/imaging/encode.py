@@ -1,7 +1,5 @@
 """The step that encodes: the same bytes for the same pixels."""
 
-from __future__ import annotations
-
 import io
 from importlib import import_module
 from typing import BinaryIO

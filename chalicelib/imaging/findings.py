@@ -1,7 +1,5 @@
 """The result of an analysis, and its JSON."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -11,14 +11,10 @@ The decodes are full size: at an eighth the decoder ignores all codes but each b
 of them take some 0.45 s of CPU time for 12 megapixels, and only files without an end marker pay it.
 """
 
-from __future__ import annotations
-
 import hashlib
-import io
 import zlib
 
-from PIL import Image
-
+from chalicelib.imaging.decode import open_image
 from chalicelib.imaging.probe.header import Header
 from chalicelib.imaging.rejection import ImageRejectedError
 from chalicelib.imaging.work import Work
@@ -56,7 +52,7 @@ def check_end(work: Work) -> None:
 
 
 def _checksum(data: bytes, header: Header) -> int:
-    image = Image.open(io.BytesIO(data), formats=("JPEG",))
+    image = open_image(data, "JPEG")
     # As it is stored: a conversion could hide or add differences.
     image.draft("YCbCr" if header.is_ycc else None, image.size)
     image.load()

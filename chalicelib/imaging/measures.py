@@ -1,7 +1,5 @@
 """Counts and measures pixels, for the inside of the guarded child."""
 
-from __future__ import annotations
-
 from PIL import Image, ImageFilter
 
 from chalicelib.imaging.findings import MAX_COLORS

@@ -1,7 +1,5 @@
 """The step that turns a picture upright. It comes after `shrink`, so that few pixels are turned."""
 
-from __future__ import annotations
-
 from PIL import Image
 
 from chalicelib.imaging.work import Work

@@ -4,8 +4,6 @@ Before the steps, in the parent: `probe` reads and bounds the headers, `plan` co
 The steps themselves run in a guarded child (`child`).
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from PIL import Image

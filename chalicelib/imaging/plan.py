@@ -1,7 +1,5 @@
 """What comes out of an original, computed from its header before a pixel is decoded."""
 
-from __future__ import annotations
-
 import math
 
 from chalicelib.imaging.probe.header import Dimensions, Header

@@ -1,7 +1,5 @@
 """The step that resizes: blocks are averaged as far as that is not seen, LANCZOS does the rest."""
 
-from __future__ import annotations
-
 from PIL import Image
 
 from chalicelib.imaging.probe.header import Dimensions

@@ -4,8 +4,6 @@ A mark is a small tile, drawn once for each mark and size, and cached. It is pas
 transparency, so nothing outside of its box changes.
 """
 
-from __future__ import annotations
-
 import math
 from functools import cache, lru_cache
 from pathlib import Path

@@ -1,11 +1,9 @@
 """What the steps of the pipeline work on."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, Self
 
 from PIL import Image
 
@@ -56,7 +54,7 @@ class Work:
     planes: tuple[Plane, ...] = ()
     """The picture in one plane; or, between `decode` and `shrink`, in three: Y, Cb and Cr."""
 
-    def to(self, output: BinaryIO) -> Work:
+    def to(self, output: BinaryIO) -> Self:
         """The same work, which has written nothing yet."""
         return replace(self, output=output, lengths=[])
 

@@ -4,8 +4,6 @@ Nothing here decodes a pixel. The readers take time linear in the file, stop at 
 limit that is exceeded, and raise only ImageRejectedError, whatever the bytes.
 """
 
-from __future__ import annotations
-
 import struct
 from dataclasses import replace
 

@@ -5,8 +5,6 @@ decodes the pixels of a PNG first. Only three directories (IFDs) are read, so th
 lead in a circle.
 """
 
-from __future__ import annotations
-
 import re
 import struct
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The header of a GIF, read from its blocks (GIF89a specification)."""
 
-from __future__ import annotations
-
 import re
 import struct
 from dataclasses import dataclass

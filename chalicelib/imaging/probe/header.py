@@ -1,7 +1,6 @@
 """What the header readers share: their result, and the bounds that they check while reading."""
 
-from __future__ import annotations
-
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -80,6 +79,10 @@ class Header:
         return b"".join([*(data[start:end] for start, end in self.spans), self.trailer])
 
 
+# What is counted, in the words of the errors: the first two in a JPEG, the third in a PNG.
+SCANS, SEGMENTS, CHUNKS, METADATA = "scans", "segments", "chunks that are read", "bytes of metadata"
+
+
 class Budget:
     """Counts what is read or decoded, and rejects the file as soon as it exceeds a limit.
 
@@ -89,23 +92,19 @@ class Budget:
     def __init__(self, limits: Limits, size: int) -> None:
         self._limits = limits
         self._size = size
-        self._counts: dict[str, int] = {}
+        self._counts = Counter[str]()
+        self._bounds = {
+            SCANS: limits.max_scans,
+            SEGMENTS: limits.max_segments,
+            CHUNKS: limits.max_chunks,
+            METADATA: limits.max_metadata_bytes,
+        }
 
-    def count_scan(self) -> None:
-        """One more scan of a JPEG."""
-        self._count("scans", 1, self._limits.max_scans)
-
-    def count_segment(self) -> None:
-        """One more segment of a JPEG that is read or decoded."""
-        self._count("segments", 1, self._limits.max_segments)
-
-    def count_chunk(self) -> None:
-        """One more chunk of a PNG that is read or decoded."""
-        self._count("chunks that are read", 1, self._limits.max_chunks)
-
-    def count_metadata(self, count: int) -> None:
-        """`count` more bytes of EXIF or of a profile."""
-        self._count("bytes of metadata", count, self._limits.max_metadata_bytes)
+    def count(self, what: str, number: int = 1) -> None:
+        """Adds to the count of SCANS, SEGMENTS, CHUNKS or METADATA."""
+        self._counts[what] += number
+        if self._counts[what] > self._bounds[what]:
+            raise ImageRejectedError("too_complex", f"The picture has more than {self._bounds[what]:,} {what}.")
 
     def check_pixels(self, width: int, height: int) -> None:
         """The dimensions of the canvas, or of the first frame."""
@@ -124,12 +123,6 @@ class Budget:
                 f"The file claims {pixels:,} pixels in {self._size:,} bytes; "
                 f"at most {ratio:,} pixels a byte are accepted.",
             )
-
-    def _count(self, what: str, count: int, limit: int) -> None:
-        total = self._counts.get(what, 0) + count
-        self._counts[what] = total
-        if total > limit:
-            raise ImageRejectedError("too_complex", f"The picture has more than {limit:,} {what}.")
 
 
 def truncated(what: str) -> ImageRejectedError:

@@ -1,14 +1,12 @@
 """The header of a JPEG, read from its markers (ITU-T T.81, annex B)."""
 
-from __future__ import annotations
-
 import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from chalicelib.imaging.probe.exif import orientation
-from chalicelib.imaging.probe.header import Budget, Header, corrupt, merge_spans, truncated
+from chalicelib.imaging.probe.header import METADATA, SCANS, SEGMENTS, Budget, Header, corrupt, merge_spans, truncated
 from chalicelib.imaging.rejection import ImageRejectedError
 
 _START, _END, _SCAN, _ADOBE, _JFIF, _COMMENT = 0xD8, 0xD9, 0xDA, 0xEE, 0xE0, 0xFE
@@ -98,7 +96,7 @@ def _segments(data: bytes, budget: Budget) -> Iterator[_Segment]:
     position, scans = 2, 0
     while True:
         position = _skip_unread(data, position)
-        budget.count_segment()
+        budget.count(SEGMENTS)
         try:
             segment = _segment(data, _next_marker(data, position))
         except (ImageRejectedError, struct.error):
@@ -112,7 +110,7 @@ def _segments(data: bytes, budget: Budget) -> Iterator[_Segment]:
             return
         if segment.marker == _SCAN:
             scans += 1
-            budget.count_scan()
+            budget.count(SCANS)
         if segment.marker not in _ALONE:
             yield segment
         if segment.marker == _END:
@@ -194,10 +192,10 @@ def _read_frame(data: bytes, segment: _Segment, findings: _Findings, budget: Bud
 def _read_application(data: bytes, segment: _Segment, findings: _Findings, budget: Budget) -> None:
     body = data[segment.body : segment.stop]
     if segment.marker == 0xE1 and body.startswith(b"Exif\0\0") and not findings.exif:
-        budget.count_metadata(len(body))
+        budget.count(METADATA, len(body))
         findings.exif = body
     elif segment.marker == 0xE2 and body.startswith(b"ICC_PROFILE\0") and len(body) > 14:
-        budget.count_metadata(len(body))
+        budget.count(METADATA, len(body))
         findings.profile.setdefault(body[12], body[14:])
         findings.profile_parts = body[13]
     elif not _draws(data, segment, findings):

@@ -1,14 +1,12 @@
 """The header of a PNG, read from its chunks (W3C PNG, third edition)."""
 
-from __future__ import annotations
-
 import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from chalicelib.imaging.probe.exif import orientation
-from chalicelib.imaging.probe.header import Budget, Header, corrupt, merge_spans, truncated
+from chalicelib.imaging.probe.header import CHUNKS, METADATA, Budget, Header, corrupt, merge_spans, truncated
 from chalicelib.imaging.profiles import png as png_color
 from chalicelib.imaging.rejection import ImageRejectedError
 
@@ -29,7 +27,7 @@ _MAX_INFLATION = 1032
 
 _DRAWING = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT"})
 # Chunks that are read beside these. All others are skipped, with their checksums.
-_METADATA = frozenset({b"acTL", b"eXIf", *png_color.CHUNKS})
+_ANCILLARY = frozenset({b"acTL", b"eXIf", *png_color.CHUNKS})
 # Color chunks must come before these; other readers ignore later ones, too.
 _AFTER_COLOR = frozenset({b"PLTE", b"IDAT"})
 
@@ -77,8 +75,8 @@ def read(data: bytes, budget: Budget, max_metadata: int) -> Header:
             findings.compressed_bytes += stop - start
             findings.pixels_end = stop + 4
         # Damaged metadata is ignored, as decoders do.
-        elif kind in _METADATA and kind not in findings.kinds and _is_sound(data, start, stop):
-            budget.count_metadata(stop - start)
+        elif kind in _ANCILLARY and kind not in findings.kinds and _is_sound(data, start, stop):
+            budget.count(METADATA, stop - start)
             _read_metadata(kind, data[start:stop], findings)
         findings.kinds.add(kind)
     return _header(findings, max_metadata)
@@ -109,7 +107,7 @@ def _chunks(data: bytes, budget: Budget) -> Iterator[_Chunk]:
             if has_pixels:
                 return
             raise
-        budget.count_chunk()
+        budget.count(CHUNKS)
         yield kind, start, stop
         has_pixels = has_pixels or kind == b"IDAT"
         position = stop + 4
@@ -122,7 +120,7 @@ def _skip_unread(data: bytes, position: int) -> int:
         length, kind = _HEAD.unpack_from(data, position)
         stop = position + 12 + length
         # A first letter in lower case means that the picture does not need the chunk.
-        if kind in _METADATA or kind in _DRAWING or stop > len(data) or not (kind.isalpha() and kind[0] & 0x20):
+        if kind in _ANCILLARY or kind in _DRAWING or stop > len(data) or not (kind.isalpha() and kind[0] & 0x20):
             break
         position = stop
     return position

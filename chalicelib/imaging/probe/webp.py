@@ -1,13 +1,11 @@
 """The header of a WebP, read from its RIFF chunks (RFC 9649)."""
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from chalicelib.imaging.probe.exif import orientation
-from chalicelib.imaging.probe.header import Box, Budget, Header, corrupt, partial_box, truncated
+from chalicelib.imaging.probe.header import METADATA, Box, Budget, Header, corrupt, partial_box, truncated
 
 _ALPHA_FLAG, _ANIMATION_FLAG = 0x10, 0x02
 _PIXELS = (b"VP8 ", b"VP8L")
@@ -43,7 +41,7 @@ def read(data: bytes, budget: Budget) -> Header:
         elif kind == b"ANMF":
             _read_frame(data, start, findings)
         elif kind in _READ:
-            budget.count_metadata(stop - start)
+            budget.count(METADATA, stop - start)
             _read_metadata(kind, data[start:stop], findings)
         # Dimensions are checked before the length of the data: a bomb is short.
         if stop > len(data):

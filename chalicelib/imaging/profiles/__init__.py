@@ -1,14 +1,13 @@
 """What an embedded ICC profile means: for which samples it is, whether it is sRGB, its name.
 
-A profile is judged by its curves and its colorants. Its name is only told: a profile of linear
-light may be called sRGB, and a profile that is sRGB may be called anything. All conversion is
-relative to white, so the white that a profile was measured at does not matter here: colorants
-are stored as they are under D50, whatever it was.
+A profile is recognized by its curves and its colorants, never by its name: a profile of linear
+light may be named sRGB, and one that is sRGB may have any name. Conversions are relative to white,
+so the white that a profile was measured with does not matter: colorants are stored relative to D50.
 """
 
-from __future__ import annotations
+from itertools import chain
 
-from chalicelib.imaging.profiles.icc import Colorants, Curve, Profile, Shape
+from chalicelib.imaging.profiles.icc import Colorants, Curve, MatrixShaper, Profile
 
 _SPACES = {b"RGB ": "RGB", b"GRAY": "Gray", b"CMYK": "CMYK"}
 
@@ -16,71 +15,69 @@ _SRGB: Colorants = ((0.43607, 0.22249, 0.01392), (0.38515, 0.71687, 0.09708), (0
 _ADOBE_RGB: Colorants = ((0.60974, 0.31111, 0.01947), (0.20528, 0.62567, 0.06087), (0.14919, 0.06322, 0.74457))
 _ADOBE_EXPONENT = 563 / 256
 
-# Measured: of what is called sRGB and was made to be, colorants differ by 0.0003, and curves by half
-# a level of 255 in the coarsest. The nearest other ones: BT.601 by 0.019, a gamma of 2.2 by 8 levels.
+# Measured: colorants of real sRGB profiles differ by up to 0.0003, and curves by half a level of 255.
+# The nearest other profiles: BT.601 by 0.019, a gamma of 2.2 by 8 levels.
 _SAME_COLORANT = 0.001
 _SAME_LEVEL = 1 / 255
 _LEVELS = [level / 255 for level in range(0, 256, 5)]
 
-# These say what the samples are. A profile that is something else must not be called so.
-_TAKEN = frozenset({"sRGB", "AdobeRGB", "Gray", "CMYK"})
-_MOST_NAME = 64
+# A profile may not call itself one of these.
+_RESERVED_NAMES = frozenset({"sRGB", "AdobeRGB", "Gray", "CMYK"})
+_MAX_NAME = 64
 
 
 def space(profile: bytes) -> str:
-    """The samples that an ICC profile is for: RGB, Gray, CMYK, or nothing that we know."""
+    """The samples that an ICC profile is for: RGB, Gray, CMYK, or an empty text for others."""
     return _SPACES.get(profile[16:20], "")
 
 
-def describes(profile: bytes, wanted: str) -> bool:
-    """Whether this is a profile for `wanted` samples (RGB, Gray or CMYK) that can be read.
+def describes(profile: bytes, samples: str) -> bool:
+    """Whether this is a readable profile for these samples: RGB, Gray or CMYK.
 
-    A profile of tables is taken as it is: only the guarded child looks into it.
+    The tables of a profile are not checked: only the guarded child reads them.
     """
     try:
-        found = Profile(profile)
-        if found.is_shape:
-            found.shape()
+        parsed = Profile(profile)
+        if parsed.is_matrix_shaper:
+            parsed.matrix_shaper()
     except ValueError:
         return False
-    return space(profile) == wanted
+    return space(profile) == samples
 
 
 def is_srgb(profile: bytes) -> bool:
-    """Whether the samples mean what they would mean without the profile: sRGB, or its grays."""
+    """Whether the profile changes nothing: sRGB, or its grays."""
     return _is_like(profile, from_srgb, _SRGB)
 
 
 def name(profile: bytes) -> str:
-    """`sRGB` or `AdobeRGB` for what is that, whatever it is called; otherwise the profile's own name."""
+    """`sRGB` or `AdobeRGB` for these two, whatever their own name; otherwise the profile's name, or `ICC`."""
     if is_srgb(profile):
         return "sRGB"
     if _is_like(profile, lambda light: light ** (1 / _ADOBE_EXPONENT), _ADOBE_RGB):
         return "AdobeRGB"
-    described = "".join(letter for letter in Profile(profile).description() if letter.isprintable())[:_MOST_NAME]
-    return "ICC" if described in _TAKEN else described or "ICC"
+    description = "".join(letter for letter in Profile(profile).description() if letter.isprintable())[:_MAX_NAME]
+    return "ICC" if description in _RESERVED_NAMES else description or "ICC"
 
 
 def from_srgb(light: float) -> float:
-    """Linear light as it is stored in sRGB (IEC 61966-2-1), both from 0 to 1."""
+    """The sRGB sample of linear light (IEC 61966-2-1), both from 0 to 1."""
     return 12.92 * light if light <= 0.0031308 else 1.055 * light ** (1 / 2.4) - 0.055
 
 
-def _is_like(profile: bytes, stored: Curve, colorants: Colorants) -> bool:
-    """Whether the profile is one of these colorants, or gray, and of the inverse of `stored`."""
+def _is_like(profile: bytes, to_sample: Curve, colorants: Colorants) -> bool:
+    """Whether the profile has these colorants, or is gray, and its curves are the inverse of `to_sample`."""
     try:
-        found = Profile(profile)
-        return found.is_shape and _is_same(found.shape(), stored, colorants)
+        parsed = Profile(profile)
+        return parsed.is_matrix_shaper and _is_same(parsed.matrix_shaper(), to_sample, colorants)
     except (ArithmeticError, ValueError):
         return False
 
 
-def _is_same(shape: Shape, stored: Curve, colorants: Colorants) -> bool:
-    for found, wanted in zip(shape.colorants or colorants, colorants, strict=True):
-        if any(abs(a - b) > _SAME_COLORANT for a, b in zip(found, wanted, strict=True)):
-            return False
-    return all(
-        abs(stored(min(1.0, max(0.0, curve(level)))) - level) <= _SAME_LEVEL
-        for curve in shape.curves
+def _is_same(shaper: MatrixShaper, to_sample: Curve, colorants: Colorants) -> bool:
+    pairs = zip(chain(*(shaper.colorants or colorants)), chain(*colorants), strict=True)
+    return all(abs(a - b) <= _SAME_COLORANT for a, b in pairs) and all(
+        abs(to_sample(min(1.0, max(0.0, curve(level)))) - level) <= _SAME_LEVEL
+        for curve in shaper.curves
         for level in _LEVELS
     )

@@ -1,10 +1,7 @@
-"""What a PNG says of its color, as a profile (W3C PNG, third edition, 4.3 and 11.3.2).
+"""The color chunks of a PNG as an ICC profile (W3C PNG, third edition, 4.3 and 11.3.2).
 
-Four kinds of chunks can say it; where there are several, the first of this order that can be
-used counts: cICP, iCCP, sRGB, and then gAMA and cHRM together.
+The first usable one in this order counts: cICP, iCCP, sRGB, and then gAMA and cHRM together.
 """
-
-from __future__ import annotations
 
 import struct
 import zlib
@@ -16,40 +13,40 @@ from chalicelib.imaging.profiles import cicp, icc
 from chalicelib.imaging.profiles.primaries import BT709, Primaries, colorants
 
 CHUNKS = frozenset({b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM"})
-"""The kinds of chunks that say something of color."""
+"""The color chunks."""
 
 _SCALE = 100_000
-# Of 1 / gAMA. What is beyond makes a picture black or white, and is no statement.
+# Range of 1 / gAMA. Exponents beyond would make every picture black or white, and are ignored.
 _EXPONENTS = (0.01, 100)
-# What writers are told to put beside an sRGB chunk, and put there alone: 45455, give or take one percent.
+# Writers should write gAMA 45455 beside an sRGB chunk, and often write only that; with one percent tolerance.
 _SRGB_EXPONENT, _SRGB_TOLERANCE = 2.2, 0.01
-# Of a chromaticity; libpng takes as much.
+# Tolerance of a chromaticity, as in libpng.
 _SAME_POINT = 0.001
 
 
-def profile(chunks: Mapping[bytes, bytes], space: str, most: int) -> bytes | None:
-    """The profile that chunks of CHUNKS make together; None where it is sRGB, or nothing is said.
+def profile(chunks: Mapping[bytes, bytes], space: str, max_bytes: int) -> bytes | None:
+    """The profile that these chunks describe; None for sRGB, or where they describe none.
 
-    `space` is that of the samples, RGB or Gray, and `most` what a profile may have of bytes.
+    `space` is that of the samples, RGB or Gray; a profile has at most `max_bytes`.
     """
-    found = cicp.profile(chunks.get(b"cICP", b""), space) or _embedded(chunks.get(b"iCCP", b""), space, most)
-    if found or len(chunks.get(b"sRGB", b"")) == 1:
-        return found
-    return _measured(_exponent(chunks.get(b"gAMA", b"")), _primaries(chunks.get(b"cHRM", b"")), space)
+    described = cicp.profile(chunks.get(b"cICP", b""), space) or _embedded(chunks.get(b"iCCP", b""), space, max_bytes)
+    if described or len(chunks.get(b"sRGB", b"")) == 1:
+        return described
+    return _from_gamma(_exponent(chunks.get(b"gAMA", b"")), _primaries(chunks.get(b"cHRM", b"")), space)
 
 
-def _embedded(body: bytes, space: str, most: int) -> bytes | None:
+def _embedded(body: bytes, space: str, max_bytes: int) -> bytes | None:
     """The profile in an iCCP chunk; None where it is damaged, too long or for other samples."""
-    _name, _, packed = body.partition(b"\0")
+    _name, _, compressed = body.partition(b"\0")
     engine = zlib.decompressobj()
     try:
-        found = engine.decompress(packed[1:], most)
+        unpacked = engine.decompress(compressed[1:], max_bytes)
     except zlib.error:
         return None
-    return found if engine.eof and profiles.describes(found, space) else None
+    return unpacked if engine.eof and profiles.describes(unpacked, space) else None
 
 
-def _measured(exponent: float | None, primaries: Primaries | None, space: str) -> bytes | None:
+def _from_gamma(exponent: float | None, primaries: Primaries | None, space: str) -> bytes | None:
     if space == "Gray":
         primaries = None
     if primaries is None and (exponent is None or _is_srgb_exponent(exponent)):
@@ -69,28 +66,28 @@ def _exponent(body: bytes) -> float | None:
     if len(body) != 4:
         return None
     (stored,) = struct.unpack(">I", body)
-    least, most = _EXPONENTS
-    return _SCALE / stored if stored and least <= _SCALE / stored <= most else None
+    low, high = _EXPONENTS
+    return _SCALE / stored if stored and low <= _SCALE / stored <= high else None
 
 
 def _primaries(body: bytes) -> Primaries | None:
-    """Those of a cHRM chunk; None where they are sRGB's, or none that colors can be mixed of."""
+    """Those of a cHRM chunk; None where they are those of sRGB, or cannot mix white."""
     if len(body) != 32:
         return None
     values = [value / _SCALE for value in struct.unpack(">8I", body)]
     white, red, green, blue = zip(values[::2], values[1::2], strict=True)
-    found = Primaries(white, red, green, blue)
-    return None if _is_bt709(found) or not _can_be_mixed(found) else found
+    primaries = Primaries(white, red, green, blue)
+    return None if _is_bt709(primaries) or not _can_mix_white(primaries) else primaries
 
 
-def _is_bt709(found: Primaries) -> bool:
-    pairs = zip(chain(*found), chain(*BT709), strict=True)
+def _is_bt709(primaries: Primaries) -> bool:
+    pairs = zip(chain(*primaries), chain(*BT709), strict=True)
     return all(abs(one - other) <= _SAME_POINT for one, other in pairs)
 
 
-def _can_be_mixed(found: Primaries) -> bool:
+def _can_mix_white(primaries: Primaries) -> bool:
     try:
-        icc.matrix_profile("", b"", colorants(found))
+        icc.matrix_profile("", b"", colorants(primaries))
     except ValueError:
         return False
     return True

@@ -292,12 +292,12 @@ def test_an_animation_gives_its_first_frame() -> None:
         lambda: Transform(fit="inside"),  # type: ignore[arg-type]
     ],
 )
-def test_a_options_that_makes_no_sense_is_the_callers_fault(make: Callable[[], Transform]) -> None:
+def test_options_that_make_no_sense_are_the_callers_fault(make: Callable[[], Transform]) -> None:
     with pytest.raises(ValueError, match="must"):
         make()
 
 
-def test_what_a_schema_needs_is_what_a_options_takes() -> None:
+def test_the_constants_for_schemas_match_the_options() -> None:
     for fit in FITS:
         for form in FORMATS:
             assert Transform(MAX_SIDE, MAX_SIDE, Fit(fit), form).format == form
