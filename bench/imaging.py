@@ -1,10 +1,9 @@
-"""The image functions beside the plain way of writing them, in one run.
+"""The image functions compared with plain Pillow, in one run.
 
     python -m bench.imaging [ROUNDS]
 
-Each contender takes its turn in every round, so that a busy machine slows them alike; what is
-shown is the best CPU time of all rounds, children included, and its ratio to ours. Trust the
-ratios: the milliseconds are this machine's.
+The contenders take turns, so that a busy machine slows all of them. Shown is the best CPU time of
+all rounds, with children, and its ratio to ours. Only the ratios hold for other machines.
 """
 
 from __future__ import annotations
@@ -78,7 +77,7 @@ def _contenders(data: bytes) -> dict[str, Contender]:
 
 
 def _plain(data: bytes) -> None:
-    """What one writes first: every output opens, decodes, turns and shrinks for itself."""
+    """The simplest code: each output opens, decodes, turns and shrinks for itself."""
     for size in SIZES:
         for marked in (False, True):
             image = ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB")

@@ -1,4 +1,4 @@
-"""Whatever the bytes: an answer or a refusal, and nothing else."""
+"""Arbitrary bytes give a result or an ImageRejectedError, never another error."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ STARTS = (b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"RIFF\xff\0\0\
 
 
 def colored_png() -> bytes:
-    """With a key color of 16 bits, and three statements of its color."""
+    """With a transparent color of 16 bits, and three color chunks."""
     keyed = pictures.samples_png((1, 2, 3), (4, 5, 6), 16, clear=b"\0\1\0\2\0\3")
     chunks = (b"cICP", b"\x0c\x0d\0\1"), (b"gAMA", b"\0\1\x86\xa0"), (b"cHRM", bytes(32))
     return pictures.with_chunks(keyed, *chunks)
@@ -72,7 +72,7 @@ def damaged(draw: st.DrawFn) -> bytes:
 
 
 def outcome(answer: Callable[[], object]) -> object:
-    """The answer, or the reason of the refusal."""
+    """The result, or the reason of the rejection."""
     try:
         return answer()
     except ImageRejectedError as rejection:
