@@ -79,8 +79,8 @@ def _count_frames(data: bytes, position: int) -> int:
 
 
 def _skip_padding(data: bytes, position: int) -> int:
-    found = _CONTENT.search(data, position)
-    return found.start() if found else len(data)
+    match = _CONTENT.search(data, position)
+    return match.start() if match else len(data)
 
 
 def _read_extension(data: bytes, position: int, findings: _Findings) -> int:

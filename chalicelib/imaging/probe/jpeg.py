@@ -146,9 +146,9 @@ def _segment(data: bytes, start: int) -> _Segment:
 
 
 def _next_marker(data: bytes, position: int) -> int:
-    found = _MARKER.search(data, position, position + _MAX_PADDING + 2)
-    if found:
-        return found.start()
+    match = _MARKER.search(data, position, position + _MAX_PADDING + 2)
+    if match:
+        return match.start()
     if len(data) - position <= _MAX_PADDING:
         raise truncated("its headers")
     raise corrupt("there is no segment where one must begin")
@@ -156,9 +156,9 @@ def _next_marker(data: bytes, position: int) -> int:
 
 def _end_of_scan(data: bytes, position: int) -> int:
     """The end of the compressed data: at the next marker, or where the file ends."""
-    found = _AFTER_SCAN.search(data, position)
-    if found:
-        return found.start()
+    match = _AFTER_SCAN.search(data, position)
+    if match:
+        return match.start()
     return max(position, min(len(data), len(data.rstrip(b"\0")) + _MAX_ZEROS))
 
 

@@ -145,7 +145,7 @@ def test_a_gray_profile_also_applies_beside_alpha(data: bytes) -> None:
     assert space(said) == "Gray"
 
 
-def test_a_gray_profile_may_connect_through_lab() -> None:
+def test_a_gray_profile_may_describe_lightness() -> None:
     # The curve of sRGB applied to lightness (CIE L*) is not sRGB.
     curve = pictures.samples([to_srgb(step / 255) for step in range(256)])
     said = pictures.iccp(pictures.gray_profile("lightness", curve, b"Lab "))
