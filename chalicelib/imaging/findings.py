@@ -59,8 +59,7 @@ class Histogram:
     """The luma of ITU-R BT.601."""
 
     def to_dict(self) -> dict[str, Any]:
-        channels = {"red": self.red, "green": self.green, "blue": self.blue, "luminance": self.luminance}
-        return {name: list(shares) for name, shares in channels.items()}
+        return {name: list(shares) for name, shares in vars(self).items()}
 
 
 @dataclass(frozen=True)

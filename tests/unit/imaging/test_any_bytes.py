@@ -29,7 +29,7 @@ STARTS = (b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"RIFF\xff\0\0\
 
 def colored_png() -> bytes:
     """With a transparent color of 16 bits, and three color chunks."""
-    keyed = pictures.samples_png((1, 2, 3), (4, 5, 6), 16, clear=b"\0\1\0\2\0\3")
+    keyed = pictures.samples_png((1, 2, 3), (4, 5, 6), 16, trns=b"\0\1\0\2\0\3")
     chunks = (b"cICP", b"\x0c\x0d\0\1"), (b"gAMA", b"\0\1\x86\xa0"), (b"cHRM", bytes(32))
     return pictures.with_chunks(keyed, *chunks)
 

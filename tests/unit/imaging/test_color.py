@@ -132,7 +132,7 @@ def test_profiles_of_one_curve_differ_by_their_colorants() -> None:
         pictures.samples_png((87, 200), (87, 200), 8),
         pictures.samples_png((87 * 257,), (87 * 257,), 16),
         pictures.samples_png((87 * 257, 200 * 257), (87 * 257, 200 * 257), 16),
-        pictures.samples_png((87,), (10,), 8, clear=b"\0\x0a"),
+        pictures.samples_png((87,), (10,), 8, trns=b"\0\x0a"),
     ],
     ids=["gray", "gray and alpha", "gray of 16 bits", "gray of 16 bits and alpha", "gray and a key"],
 )
@@ -285,7 +285,7 @@ def test_the_transparent_color_applies_at_every_depth(
 
 
 def test_an_invalid_transparent_color_is_ignored() -> None:
-    data = pictures.samples_png((1, 2, 3), (4, 5, 6), 8, clear=b"\0\1\0")
+    data = pictures.samples_png((1, 2, 3), (4, 5, 6), 8, trns=b"\0\1\0")
     assert pixel(lossless(data), 0.2) == (1, 2, 3, 255)
     assert not check(data, "").has_alpha
 
@@ -312,7 +312,7 @@ def test_an_image_mark_is_converted_to_srgb() -> None:
 
 
 def test_an_image_mark_is_upright_and_keeps_its_transparency() -> None:
-    keyed = pictures.samples_png((0x4000,), (0x8000,), 16, clear=b"\x40\0")
+    keyed = pictures.samples_png((0x4000,), (0x8000,), 16, trns=b"\x40\0")
     plain = pictures.encoded(Image.new("RGB", (400, 300), "white"), "PNG")
     recipe = Recipe((Size("whole", 400, 300),), ("png",), mark=Mark(image=keyed, opacity=1.0, position="center"))
     _plain, marked = render(plain, recipe)
