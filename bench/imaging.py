@@ -1,10 +1,9 @@
-"""The image functions beside the plain way of writing them, in one run.
+"""The image functions compared with plain Pillow, in one run.
 
     python -m bench.imaging [ROUNDS]
 
-Each contender takes its turn in every round, so that a busy machine slows them alike; what is
-shown is the best CPU time of all rounds, children included, and its ratio to ours. Trust the
-ratios: the milliseconds are this machine's.
+The contenders take turns, so that a busy machine slows all of them. Shown is the best CPU time of
+all rounds, with children, and its ratio to ours. Only the ratios hold for other machines.
 """
 
 from __future__ import annotations
@@ -14,14 +13,16 @@ import resource
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from typing import BinaryIO, cast
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from chalicelib.imaging import Limits, Mark, Recipe, Size, check, mark, render
-from chalicelib.imaging.decode import verify_picture
-from chalicelib.imaging.probe import probe
-from chalicelib.imaging.variants import write_prints
+from chalicelib.imaging.pipeline import verify_data, write_variants
+from chalicelib.imaging.plan import variant_sizes
+from chalicelib.imaging.probe import read_header
+from chalicelib.imaging.work import Work
 from tests import pictures
 
 SIZES = (Size("small", 800, 600), Size("medium", 1200, 900), Size("large", 1920, 1080))
@@ -54,27 +55,29 @@ def _inputs() -> list[tuple[str, bytes]]:
 
 
 def _contenders(data: bytes) -> dict[str, Contender]:
-    header = probe(data, "", LIMITS)
-    picture = header.picture(data)
+    header = read_header(data, "", LIMITS)
+    whole = Work(header.strip(data), header, (header.width, header.height), LIMITS)
+    sizes = variant_sizes(header, RECIPE)
+    variants = replace(whole, size=header.turn(sizes[0]), formats=RECIPE.formats, quality=RECIPE.quality, mark=MARK)
     finished = render(data, RECIPE, LIMITS)[-2].data
 
     def unguarded() -> None:
         with cast(BinaryIO, tempfile.TemporaryFile(buffering=0)) as output:
-            write_prints(picture, header, RECIPE, LIMITS, output)
+            write_variants(variants.to(output), sizes)
 
     return {
         "render": lambda: render(data, RECIPE, LIMITS),
         "  render without the child": unguarded,
         "  plain Pillow, a decode an output": lambda: _plain(data),
         "check": lambda: check(data, "", LIMITS),
-        "  check without the child": lambda: verify_picture(picture, header, LIMITS),
+        "  check without the child": lambda: verify_data(whole),
         "  plain Pillow, verify and load": lambda: _plain_check(data),
         "mark (one finished file)": lambda: mark(finished, MARK, RECIPE.quality),
     }
 
 
 def _plain(data: bytes) -> None:
-    """What one writes first: every output opens, decodes, turns and shrinks for itself."""
+    """The simplest code: each output opens, decodes, turns and shrinks for itself."""
     for size in SIZES:
         for marked in (False, True):
             image = ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB")

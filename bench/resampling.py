@@ -1,12 +1,12 @@
-"""What shrinking in two steps saves, and what it costs in likeness.
+"""What shrinking in two steps saves in CPU time, and costs in similarity.
 
     python -m bench resampling
 
-A first step makes one pixel of each block: libjpeg as it decodes, or Pillow's `reduce`. LANCZOS
-makes the rest. Shown for each ratio and side of a block is the SSIM that is lost against LANCZOS of
-the whole picture, and the CPU time as a share of decoding and shrinking all of it. Below them, what
-is lost where LANCZOS begins at a size that LANCZOS made. `imaging/pixels.py` has the ratios at which
-less than 0.003 is lost; text loses most. Trust the ratios: the time is this machine's.
+The first step averages blocks to one pixel: libjpeg while it decodes, or Pillow's `reduce`. LANCZOS
+does the rest. Shown for each ratio and block is the loss of SSIM against LANCZOS of the whole
+picture, and the CPU time as a share of a full decode and resize. Then the loss of a second LANCZOS
+of a size that LANCZOS made. `imaging/shrink.py` has the ratios at which the loss is below 0.003;
+text loses most. Only the ratios hold for other machines.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from chalicelib.core import config
 from chalicelib.core.aws import objects
 from chalicelib.imaging import ImageRejectedError, Limits
-from chalicelib.imaging.probe import normalized
+from chalicelib.imaging.probe import normalize_media_type
 
 # What Python, boto3 and the bytes of a picture take of a function's memory.
 _OWN_MEMORY_MB = 256
@@ -30,7 +30,7 @@ def too_large(size: int) -> ImageRejectedError:
 
 def allowed_types() -> list[str]:
     """The media types that this stage accepts, each in its one spelling."""
-    return [normalized(media_type) for media_type in config.words("ALLOWED_TYPES")]
+    return [normalize_media_type(media_type) for media_type in config.words("ALLOWED_TYPES")]
 
 
 def decoding_limits() -> Limits:

@@ -11,7 +11,7 @@ from chalicelib.core.http import storage_limit
 from chalicelib.core.http.operations import Caller, Repeat, naming
 from chalicelib.core.http.payload import TEXT, shape
 from chalicelib.images import EXTENSIONS, Image, Status
-from chalicelib.imaging.probe import normalized
+from chalicelib.imaging.probe import normalize_media_type
 
 CREATE = shape(
     {
@@ -58,7 +58,7 @@ def create(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
         InvalidRequestError: a form cannot be of single use.
     """
     _check_single_use(data)
-    file_type, file_size = normalized(data["fileType"]), data.get("fileSize")
+    file_type, file_size = normalize_media_type(data["fileType"]), data.get("fileSize")
     _check_allowed(file_type, file_size)
     storage_limit.refuse_full(user, file_size or 0)
     image_id = ids.new_id("img")
