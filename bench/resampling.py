@@ -4,7 +4,7 @@
 
 The first step averages blocks of pixels: libjpeg while decoding, or Pillow's `reduce`. LANCZOS does the rest. Shown
 for each ratio and block size is the SSIM lost, compared with LANCZOS of the whole picture, and the share of its CPU
-time. The last block shows the SSIM lost by two steps of LANCZOS. `imaging/pixels.py` has the ratios at which less than
+time. The last block shows the SSIM lost by two steps of LANCZOS. `imaging/shrink.py` has the ratios at which less than
 0.003 is lost; text loses most. Times depend on the machine: compare the ratios.
 """
 

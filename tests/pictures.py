@@ -101,7 +101,7 @@ def oriented_jpeg(orientation: int) -> bytes:
 
 
 def laden_jpeg() -> bytes:
-    """A JPEG with EXIF (a place included), XMP, a profile and a comment."""
+    """A JPEG with EXIF (with a location), XMP, a profile and a comment."""
     exif = Image.Exif()
     exif[0x010E] = "SECRET description"
     exif.get_ifd(0x8825)[1] = "N"
@@ -120,7 +120,7 @@ def palette_png() -> bytes:
 
 
 def alpha_png(width: int = 320, height: int = 200) -> bytes:
-    """CORNERS in the left half, all clear (and black beneath) in the right one."""
+    """CORNERS in the left half, transparent (over black) in the right one."""
     image = corners(width, height).convert("RGBA")
     image.paste((0, 0, 0, 0), (width // 2, 0, width, height))
     return encoded(image, "PNG")
@@ -132,8 +132,8 @@ def gray16_png() -> bytes:
     return _png(256, 64, 16, 0, (b"\0" + slope) * 64)
 
 
-def samples_png(left: tuple[int, ...], right: tuple[int, ...], depth: int, clear: bytes = b"") -> bytes:
-    """64 x 64 of two colors in one, three or four samples each, of `depth` bits; `clear` is a tRNS chunk."""
+def samples_png(left: tuple[int, ...], right: tuple[int, ...], depth: int, trns: bytes = b"") -> bytes:
+    """64 x 64 of two colors in one, three or four samples each, of `depth` bits; `trns` is the body of a tRNS chunk."""
 
     def half(samples: tuple[int, ...]) -> str:
         return "".join(f"{sample:0{depth}b}" for sample in samples) * 32
@@ -141,7 +141,7 @@ def samples_png(left: tuple[int, ...], right: tuple[int, ...], depth: int, clear
     row = half(left) + half(right)
     rows = (b"\0" + int(row, 2).to_bytes(len(row) // 8, "big")) * 64
     data = _png(64, 64, depth, {1: 0, 2: 4, 3: 2, 4: 6}[len(left)], rows)
-    return with_chunks(data, (b"tRNS", clear)) if clear else data
+    return with_chunks(data, (b"tRNS", trns)) if trns else data
 
 
 def with_chunks(data: bytes, *chunks: tuple[bytes, bytes]) -> bytes:
@@ -184,7 +184,7 @@ def gif(frames: int = 1, width: int = 120, height: int = 80) -> bytes:
 
 
 def bare_gif() -> bytes:
-    """A canvas of 80 x 60 whose only frame, in RED, covers 40 x 30 in its middle; no color is clear."""
+    """A canvas of 80 x 60 whose only frame, in RED, covers 40 x 30 in its middle; no color is transparent."""
     frame = encoded(Image.new("P", (40, 30)), "GIF")
     palette = bytes(RED) + bytes((250, 0, 250))
     body = frame.index(b"\x2c\0\0\0\0\x28\0\x1e\0")
@@ -194,7 +194,7 @@ def bare_gif() -> bytes:
 
 
 def bare_webp() -> bytes:
-    """As `bare_gif`: an animation of one frame, which says that it has no alpha."""
+    """Like `bare_gif`: an animation of one frame, with a header that says there is no alpha."""
     picture = encoded(Image.new("RGB", (40, 30), RED), "WEBP", lossless=True)[12:]
     place = b"".join(struct.pack("<I", value)[:3] for value in (20 // 2, 14 // 2, 40 - 1, 30 - 1, 40))
     frame = place + b"\2" + picture

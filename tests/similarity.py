@@ -1,4 +1,4 @@
-"""How much two pictures look alike, and pictures that show it when they are badly shrunk."""
+"""The similarity of two pictures, and pictures that show bad shrinking."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _product(one: Image.Image, other: Image.Image) -> Image.Image:
 
 
 def _luma(image: Image.Image) -> Image.Image:
-    """Luma as floating-point numbers, without the rows and columns that fill no window."""
+    """Luma as floating-point numbers, without the rows and columns that do not fill a window."""
     if image.has_transparency_data:
         ground = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(ground, image.convert("RGBA"))

@@ -20,7 +20,7 @@ _SMALL_PIXELS = 4_000_000
 _SMALL_BYTES = 4 * 1024 * 1024
 _SLOW_FORMAT = "avif"
 # What the worker takes, before it has been measured: for pixels read and written, and AVIF's encoder beside that
-# (chalicelib/imaging/encoding.py), which hurries so that it never takes much more than five seconds.
+# (chalicelib/imaging/encode.py), which hurries so that it never takes much more than five seconds.
 _SECONDS_A_PIXEL = 0.1e-6
 _AVIF_SECONDS_A_PIXEL, _AVIF_SECONDS = 0.65e-6, 5.0
 

@@ -4,7 +4,7 @@ from chalicelib.core import config
 from chalicelib.core.aws import objects
 from chalicelib.core.aws.grants import S3Operation, required_env_vars
 from chalicelib.imaging import ImageRejectedError, Limits
-from chalicelib.imaging.probe import normalized
+from chalicelib.imaging.probe import normalize_media_type
 
 # The memory of a function that Python, boto3 and the bytes of an image need.
 _OWN_MEMORY_MB = 256
@@ -34,7 +34,7 @@ def too_large(size: int) -> ImageRejectedError:
 
 def allowed_types() -> list[str]:
     """The media types that this stage accepts, in their normal spelling."""
-    return [normalized(media_type) for media_type in config.words("ALLOWED_TYPES")]
+    return [normalize_media_type(media_type) for media_type in config.words("ALLOWED_TYPES")]
 
 
 def decoding_limits() -> Limits:

@@ -12,7 +12,7 @@ from chalicelib.core.http.operations import Caller, Replay, naming
 from chalicelib.images import states
 from chalicelib.images.models import EXTENSIONS, Image, Status, get
 from chalicelib.images.originals import allowed_types
-from chalicelib.imaging.probe import normalized
+from chalicelib.imaging.probe import normalize_media_type
 
 
 class FileTooLargeError(TooLargeError):
@@ -49,7 +49,7 @@ def create_upload(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
         InvalidRequestError: `singleUse` with the method POST.
     """
     _check_single_use(data)
-    file_type, file_size = normalized(data["fileType"]), data.get("fileSize")
+    file_type, file_size = normalize_media_type(data["fileType"]), data.get("fileSize")
     _check_allowed(file_type, file_size)
     storage_limit.refuse_full(user, file_size or 0)
     image_id = ids.new_id("img")

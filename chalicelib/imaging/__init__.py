@@ -1,10 +1,8 @@
-"""Pictures: what they are, and what is made of them. Bytes in, bytes out.
+"""Checks, resizes, marks and analyzes pictures: bytes in, bytes out. `pipeline` has the order of the steps.
 
 Knows no AWS and no environment. Pillow is imported with the first picture, so that importing
-this package costs next to nothing.
+this package costs almost nothing.
 """
-
-from __future__ import annotations
 
 from chalicelib.imaging.findings import Analysis
 from chalicelib.imaging.rejection import REASONS, ImageRejectedError, describe
@@ -57,94 +55,89 @@ _DEFAULT_LIMITS = Limits()
 
 
 def check(data: bytes, declared_type: str, limits: Limits = _DEFAULT_LIMITS) -> ImageInfo:
-    """What the picture is, once its headers and then its data have been found sound.
+    """Type and dimensions of a picture, after its headers and its data were found sound.
 
-    `declared_type` is the media type that the sender named; empty or octet-stream where it
-    named none. Raises ImageRejectedError; OSError and RuntimeError are passing faults of this
-    machine.
+    `declared_type` is the media type that the sender named; empty or octet-stream if none.
+    Raises ImageRejectedError; OSError and RuntimeError are temporary failures of this machine.
     """
-    from chalicelib.imaging import decode, probe
+    from chalicelib.imaging import pipeline
 
-    header = probe.probe(data, declared_type, limits)
-    decode.verify(data, header, limits)
-    return probe.info(header)
+    return pipeline.check(data, declared_type, limits)
 
 
 def render(data: bytes, recipe: Recipe, limits: Limits = _DEFAULT_LIMITS) -> list[Rendition]:
-    """Every size in every format, plain and, if `recipe.mark` is set, marked as well.
+    """Every size in every format, plain and, if `recipe.mark` is set, also marked.
 
-    In the order of the recipe's sizes. Each fits its box with the proportions kept, is never
-    enlarged, stands upright, is in sRGB and carries no metadata; what was clear stays so, but turns
-    white in a JPEG. A size that the original does not fill is made all the same, in the original's
-    dimensions. Of animations, the first frame. A picture too small for a legible mark counts as
-    marked without bearing one.
+    In the order of the recipe's sizes. Each fits its box in the original proportions, is never
+    enlarged, is upright, in sRGB and without metadata; transparency is kept, but becomes white in a
+    JPEG. A size that is larger than the original is made in the original's dimensions. Of animations,
+    the first frame. A picture too small for a legible mark counts as marked, without a mark.
 
-    Needs no `check` before it: it holds the same limits itself. Raises ImageRejectedError;
-    ValueError where the mark's own image cannot be read; OSError and RuntimeError are passing
-    faults of this machine.
+    Needs no `check` before it: it applies the same limits. Raises ImageRejectedError;
+    ValueError if the mark's own image cannot be read; OSError and RuntimeError are temporary
+    failures of this machine.
     """
-    from chalicelib.imaging import variants
+    from chalicelib.imaging import pipeline
 
-    return variants.render(data, recipe, limits)
+    return pipeline.render(data, recipe, limits)
 
 
 def mark(data: bytes, mark: Mark, quality: int) -> bytes:
-    """The same rendition with a mark, in the same format.
+    """A rendition with a mark, in the same format.
 
-    For files that `render` made: it decodes without the guard. A JPEG keeps its tables, its
-    progressive order and its YCbCr. WebP and AVIF do not record what they were encoded at: they
-    are encoded again at `quality`, which should be that of the recipe. Where no mark would be
-    legible the same bytes come back. Raises ImageRejectedError where `data` cannot be read,
-    ValueError where the mark's own image cannot.
+    Only for files that `render` made: it decodes without the guard. A JPEG keeps its tables, its
+    progressive order and its YCbCr. WebP and AVIF do not record their quality: they are encoded
+    again at `quality`, which should be that of the recipe. If no mark would be legible, returns
+    `data`. Raises ImageRejectedError if `data` cannot be read, ValueError if the mark's own
+    image cannot.
     """
-    from chalicelib.imaging import watermark
+    from chalicelib.imaging import pipeline
 
-    return watermark.mark(data, mark, quality)
+    return pipeline.mark_rendition(data, mark, quality)
 
 
 def thumbnail(data: bytes, side: int) -> Transformed:
-    """A rendition as an RGB JPEG of no more than `side` pixels a side, never enlarged; what was clear is white.
+    """A rendition as an RGB JPEG of at most `side` pixels a side, never enlarged; transparency becomes white.
 
-    For files that `render` made: it decodes without the guard. Raises ImageRejectedError where `data` cannot be
+    Only for files that `render` made: it decodes without the guard. Raises ImageRejectedError if `data` cannot be
     read, or has more than 4 megapixels.
     """
-    from chalicelib.imaging import thumbnails
+    from chalicelib.imaging import pipeline
 
-    return thumbnails.thumbnail(data, side)
+    return pipeline.thumbnail(data, side)
 
 
 def undrawable(mark: Mark) -> str:
-    """The characters of the mark's text that its font lacks, each once: boxes are drawn in their place."""
+    """The characters of the mark's text that its font lacks, each once. The mark shows boxes instead."""
     from chalicelib.imaging import watermark
 
     return watermark.undrawable(mark)
 
 
-def transform(data: bytes, declared_type: str, wish: Transform, limits: Limits = _DEFAULT_LIMITS) -> Transformed:
-    """One picture, in the box and the format that `wish` names.
+def transform(data: bytes, declared_type: str, options: Transform, limits: Limits = _DEFAULT_LIMITS) -> Transformed:
+    """One picture, in the box and the format that `options` name.
 
-    It stands upright, is in sRGB and carries no metadata; what was clear stays so, but turns
-    white in a JPEG. Of an animation it is the first frame. The same input gives the same bytes.
+    The result is upright, in sRGB and without metadata; transparency is kept, but becomes white in a
+    JPEG. Of an animation, the first frame. The same input gives the same bytes.
 
-    A result never has more than `limits.max_pixels`, nor a side above MAX_SIDE that the original
-    does not have; a WebP has at most 16,383 a side, an AVIF 24,000,000 pixels. AVIF takes by far
-    the most CPU time: some five seconds for 8 megapixels, and no more for what is larger.
+    A result has at most `limits.max_pixels`, and no side is longer than MAX_SIDE or, if longer, the
+    longest of the original; a WebP has at most 16,383 a side, an AVIF 24,000,000 pixels. AVIF takes
+    by far the most CPU time: about five seconds for 8 megapixels, and no more for larger ones.
 
     `declared_type` is as for `check`. Needs no `check` before it. Raises ImageRejectedError, with
-    the reason too_many_pixels also where the result would have too many; OSError and RuntimeError
-    are passing faults of this machine.
+    the reason too_many_pixels also if the result would have too many; OSError and RuntimeError
+    are temporary failures of this machine.
     """
-    from chalicelib.imaging import shaping
+    from chalicelib.imaging import pipeline
 
-    return shaping.transform(data, declared_type, wish, limits)
+    return pipeline.transform(data, declared_type, options, limits)
 
 
 def analyze(data: bytes, declared_type: str, limits: Limits = _DEFAULT_LIMITS) -> Analysis:
-    """What there is to say of a picture: its header, its colors, how it was taken.
+    """The header of a picture, its colors and tones, and how it was taken.
 
-    Pixels that are more clear than opaque count neither among its colors nor in its histogram.
-    The same input gives the same answer. Arguments and errors are those of `check`, which it
-    does not need before it.
+    Colors and histogram leave out pixels that are more transparent than opaque. The same input
+    gives the same answer. Arguments and errors are those of `check`, which is not needed before.
     """
     from chalicelib.imaging import analysis
 

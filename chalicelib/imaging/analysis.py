@@ -1,26 +1,26 @@
-"""The analysis of a picture: its pixels are counted in the child, the counts are judged here.
+"""Analyzes a picture: the child counts pixels, the parent computes the result.
 
-The child sends numbers alone. What it says is checked, as its decoder has met a stranger's file.
+The child sends numbers as JSON. They are checked, since a hostile file may have taken the child over.
 """
-
-from __future__ import annotations
 
 import json
 import math
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any
 
-from chalicelib.imaging import exif, measures
-from chalicelib.imaging.decode import decoding, guarded, is_vast
-from chalicelib.imaging.encoding import on_white
-from chalicelib.imaging.findings import BINS, MOST_COLORS, Analysis, Color, Histogram, Tones
-from chalicelib.imaging.header import Header
-from chalicelib.imaging.pixels import finished, fitted, loaded
-from chalicelib.imaging.probe import info, probe, upright
+from chalicelib.imaging import measures, probe
+from chalicelib.imaging.child import run_in_child
+from chalicelib.imaging.decode import run_decoding
+from chalicelib.imaging.encode import on_white
+from chalicelib.imaging.findings import BINS, MAX_COLORS, Analysis, Color, Histogram, Tones
+from chalicelib.imaging.pipeline import DECODE, RESIZE
+from chalicelib.imaging.plan import fit_inside
+from chalicelib.imaging.probe import exif
 from chalicelib.imaging.rejection import ImageRejectedError
 from chalicelib.imaging.values import Limits
+from chalicelib.imaging.work import Work
 
-# Pixels of the longer side that is measured: what a screen shows of a photograph.
+# Pixels of the longer side that is measured: about a screen.
 _MEASURED_SIDE = 1_024
 
 _VALUES = 256
@@ -28,86 +28,82 @@ _VALUES = 256
 
 @dataclass(frozen=True)
 class _Numbers:
-    """What the child found."""
+    """The child's answer."""
 
     transparent: bool
-    counts: list[list[int]]
+    histograms: list[list[int]]
     colors: list[tuple[int, int, int, float]]
     sharpness: float
 
 
 def analyze(data: bytes, declared_type: str, limits: Limits) -> Analysis:
-    """What there is to say of a picture; see `chalicelib.imaging.analyze`."""
-    header = probe(data, declared_type, limits)
-    picture = header.picture(data)
-    [answer] = guarded(lambda output: [write_numbers(picture, header, limits, output)], limits)
-    found = _numbers(answer)
-    about = info(header)
+    """See `chalicelib.imaging.analyze`."""
+    header = probe.read_header(data, declared_type, limits)
+    measured = fit_inside(header.upright, _MEASURED_SIDE, _MEASURED_SIDE)
+    work = Work(header.strip(data), header, header.turn(measured), limits)
+    [answer] = run_in_child(lambda output: [output.write(measure(work))], limits)
+    numbers = _parse(answer)
+    info = probe.image_info(header)
     return Analysis(
-        width=about.width,
-        height=about.height,
-        format=about.format.lower(),
-        media_type=about.media_type,
+        width=info.width,
+        height=info.height,
+        format=info.format.lower(),
+        media_type=info.media_type,
         size=len(data),
-        color_space=about.color_space,
-        has_transparency=found.transparent,
-        frames=about.frames,
-        orientation=about.orientation,
-        colors=tuple(Color(_hex(*rgb), round(share, 4)) for *rgb, share in found.colors),
-        tones=_tones(found.counts),
-        sharpness=round(found.sharpness, 2),
-        shot=exif.shot(header.exif),
+        color_space=info.color_space,
+        has_transparency=numbers.transparent,
+        frames=info.frames,
+        orientation=info.orientation,
+        colors=tuple(Color(_hex(*rgb), round(share, 4)) for *rgb, share in numbers.colors),
+        tones=_tones(numbers.histograms),
+        sharpness=round(numbers.sharpness, 2),
+        capture=exif.capture(header.exif),
     )
 
 
-def write_numbers(picture: bytes, header: Header, limits: Limits, output: BinaryIO) -> int:
-    """Measures the picture and writes what it found as JSON; returns its length.
-
-    Without any guard: for the inside of the child. Raises ImageRejectedError.
-    """
-    with decoding(is_vast=is_vast(header, limits)):
-        target = fitted(upright(header), _MEASURED_SIDE, _MEASURED_SIDE)
-        source = loaded(picture, header, target)
-        # Asked before it is shrunk, after which a single clear pixel could be gone.
-        transparent = measures.is_see_through(source.image)
-        image = finished(source, header, target)
-    found = {
+def measure(work: Work) -> bytes:
+    """What `analyze` does in the child: its numbers as JSON. Raises ImageRejectedError."""
+    run_decoding(DECODE, work)
+    # Before RESIZE: afterwards a single transparent pixel could be gone.
+    transparent = measures.has_transparency(work.image)
+    run_decoding(RESIZE, work)
+    numbers = {
         "transparent": transparent,
-        "counts": measures.counts(image),
-        "colors": [(*rgb, share) for rgb, share in measures.dominant(image)],
-        "sharpness": measures.sharpness(on_white(image).convert("L")),
+        "histograms": measures.histograms(work.image),
+        "colors": [(*rgb, share) for rgb, share in measures.dominant_colors(work.image)],
+        "sharpness": measures.sharpness(on_white(work.image).convert("L")),
     }
-    return output.write(json.dumps(found).encode())
+    return json.dumps(numbers).encode()
 
 
-def _numbers(answer: bytes) -> _Numbers:
+def _parse(answer: bytes) -> _Numbers:
     try:
-        return _checked(json.loads(answer))
+        return _check(json.loads(answer))
     except (KeyError, OverflowError, RecursionError, TypeError, ValueError):
-        # Only a decoder that the picture has taken over would say this.
+        # Only a decoder that the picture has taken over would answer this.
         raise ImageRejectedError("corrupt") from None
 
 
-def _checked(found: Any) -> _Numbers:
+def _check(answer: Any) -> _Numbers:
     numbers = _Numbers(
-        transparent=bool(found["transparent"]),
-        counts=[[int(count) for count in band] for band in found["counts"]],
-        colors=[(int(red), int(green), int(blue), float(share)) for red, green, blue, share in found["colors"]],
-        sharpness=float(found["sharpness"]),
+        transparent=bool(answer["transparent"]),
+        histograms=[[int(count) for count in band] for band in answer["histograms"]],
+        colors=[(int(red), int(green), int(blue), float(share)) for red, green, blue, share in answer["colors"]],
+        sharpness=float(answer["sharpness"]),
     )
-    if [len(band) for band in numbers.counts] != [_VALUES] * 4 or len(numbers.colors) > MOST_COLORS:
-        raise ValueError("not as many numbers as there must be")
-    if len({sum(band) for band in numbers.counts}) != 1 or min(map(min, numbers.counts)) < 0:
-        raise ValueError("counts of different pixels")
+    if [len(band) for band in numbers.histograms] != [_VALUES] * 4 or len(numbers.colors) > MAX_COLORS:
+        raise ValueError("the wrong number of values")
+    if len({sum(band) for band in numbers.histograms}) != 1 or min(map(min, numbers.histograms)) < 0:
+        raise ValueError("histograms of different pixels")
     if not all(0 <= value < _VALUES for *rgb, _share in numbers.colors for value in rgb):
-        raise ValueError("a color that is none")
+        raise ValueError("not a color")
     if not all(map(math.isfinite, [numbers.sharpness, *(share for *_rgb, share in numbers.colors)])):
-        raise ValueError("a number that is none")
+        raise ValueError("not a finite number")
     return numbers
 
 
-def _tones(counts: list[list[int]]) -> Tones | None:
-    *color, luma = counts
+def _tones(histograms: list[list[int]]) -> Tones | None:
+    *color, luma = histograms
     if not sum(luma):
         return None
     brightness = _mean(luma)
@@ -116,7 +112,7 @@ def _tones(counts: list[list[int]]) -> Tones | None:
         average_color=_hex(*(round(_mean(band)) for band in color)),
         brightness=round(brightness / 255, 4),
         contrast=round(math.sqrt(variance) / 255, 4),
-        histogram=Histogram(*map(_shares, counts)),
+        histogram=Histogram(*map(_shares, histograms)),
     )
 
 

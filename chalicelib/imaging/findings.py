@@ -1,21 +1,19 @@
-"""What an analysis finds out about a picture, and how it is told as JSON."""
-
-from __future__ import annotations
+"""The result of an analysis, and its JSON."""
 
 from dataclasses import dataclass
 from typing import Any
 
 BINS = 32
-"""Of a histogram: each holds eight of the 256 values, the darkest first."""
+"""Bins of a histogram: each has eight of the 256 values, the darkest first."""
 
-MOST_COLORS = 5
+MAX_COLORS = 5
 
 
 @dataclass(frozen=True)
-class Shot:
-    """How a picture was taken, as its EXIF says: a claim, since anybody can write there.
+class Capture:
+    """How a picture was taken, as its EXIF claims: anybody can write there.
 
-    Texts have at most 100 printable letters. Where the picture was taken is never read.
+    Texts have at most 100 printable characters. The location is never read.
     """
 
     camera_make: str | None = None
@@ -25,8 +23,8 @@ class Shot:
     """ISO 8601; local time without an offset where the camera wrote none."""
 
     software: str | None = None
-    has_place: bool = False
-    """Whether the EXIF says where it was taken."""
+    has_location: bool = False
+    """Whether the EXIF holds a location."""
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -35,13 +33,13 @@ class Shot:
             "lens": self.lens,
             "takenAt": self.taken_at,
             "software": self.software,
-            "hasLocation": self.has_place,
+            "hasLocation": self.has_location,
         }
 
 
 @dataclass(frozen=True)
 class Color:
-    """One of the colors that a picture mostly has."""
+    """One of the main colors of a picture."""
 
     hex: str
     """#rrggbb, sRGB."""
@@ -52,7 +50,7 @@ class Color:
 
 @dataclass(frozen=True)
 class Histogram:
-    """Shares of the pixels, BINS for a channel, which add up to 1 but for rounding."""
+    """For each channel the shares of the pixels in BINS bins; they add up to 1, apart from rounding."""
 
     red: tuple[float, ...]
     green: tuple[float, ...]
@@ -61,13 +59,12 @@ class Histogram:
     """The luma of ITU-R BT.601."""
 
     def to_dict(self) -> dict[str, Any]:
-        channels = {"red": self.red, "green": self.green, "blue": self.blue, "luminance": self.luminance}
-        return {name: list(shares) for name, shares in channels.items()}
+        return {name: list(shares) for name, shares in vars(self).items()}
 
 
 @dataclass(frozen=True)
 class Tones:
-    """How light and how varied a picture is."""
+    """Brightness and contrast of a picture."""
 
     average_color: str
     """#rrggbb: the mean of the sRGB values."""
@@ -83,7 +80,7 @@ class Tones:
 
 @dataclass(frozen=True)
 class Analysis:
-    """All of it. Of an animation, the colors and measures are those of its first frame."""
+    """Of an animation, colors and measures are those of its first frame."""
 
     width: int
     """Pixels, upright: after the EXIF orientation is applied."""
@@ -100,25 +97,25 @@ class Analysis:
     """sRGB, AdobeRGB, Gray, CMYK, or the name of the embedded profile."""
 
     has_transparency: bool
-    """Whether any pixel is less than opaque, not only whether it could be."""
+    """Whether any pixel is less than opaque; not just whether the file has an alpha channel."""
 
     frames: int
     orientation: int
     """The EXIF orientation, 1 to 8; 1 where there is none."""
 
     colors: tuple[Color, ...]
-    """Up to MOST_COLORS, each with 2 % or more, the commonest first; none where all of the picture is clear."""
+    """Up to MAX_COLORS, each with 2 % or more, the most common first; none if the whole picture is transparent."""
 
     tones: Tones | None
-    """None where all of the picture is clear."""
+    """None if the whole picture is transparent."""
 
     sharpness: float
     """Variance of the Laplacian (Pech-Pacheco et al. 2000) of the luma, shrunk to 1,024 pixels.
 
-    Compares pictures of one kind: flat ones are low by nature, so no threshold holds for all.
+    Only for comparing similar pictures: flat subjects are low by nature, so no threshold fits all.
     """
 
-    shot: Shot
+    capture: Capture
 
     def to_dict(self) -> dict[str, Any]:
         """Ready for JSON: every number is finite."""
@@ -140,5 +137,5 @@ class Analysis:
             "contrast": tones.contrast if tones else None,
             "histogram": tones.histogram.to_dict() if tones else None,
             "sharpness": self.sharpness,
-            "metadata": self.shot.to_dict(),
+            "metadata": self.capture.to_dict(),
         }

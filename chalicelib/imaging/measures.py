@@ -1,54 +1,52 @@
-"""What is counted and measured in the pixels of a picture. For the inside of the guarded child."""
-
-from __future__ import annotations
+"""Counts and measures pixels, for the inside of the guarded child."""
 
 from PIL import Image, ImageFilter
 
-from chalicelib.imaging.findings import MOST_COLORS
+from chalicelib.imaging.findings import MAX_COLORS
 
 RGB = tuple[int, int, int]
 
-# From this opacity on a pixel counts as seen.
-_SEEN = 128
+# From this alpha on a pixel counts.
+_VISIBLE = 128
 
-# Enough of a picture to know its colors, and few enough for a loop.
+# Enough pixels to find the main colors, and few enough for a loop.
 _SAMPLE_SIDE = 128
 _CANDIDATES = 16
-# Of 441, the distance from black to white. What is nearer looks like shades of one color.
+# Black and white are 441 apart. Colors nearer than this look like shades of one.
 _SAME_COLOR = 40
-# What has less is mostly the blur that a lossy format leaves along edges.
-_LEAST_SHARE = 0.02
+# A smaller share is mostly the blur that a lossy format leaves along edges.
+_MIN_SHARE = 0.02
 
 _LAPLACIAN = (0, 1, 0, 1, -4, 1, 0, 1, 0)
 
 
-def is_see_through(image: Image.Image) -> bool:
-    """Whether any pixel of an image, as `pixels.loaded` gives it, is less than opaque."""
+def has_transparency(image: Image.Image) -> bool:
+    """Whether any pixel of an image, after `unify_mode`, is less than opaque."""
     if image.mode not in ("LA", "RGBA"):
         return False
-    least, _most = image.getchannel("A").getextrema()
-    return isinstance(least, int) and least < 255
+    lowest, _highest = image.getchannel("A").getextrema()
+    return isinstance(lowest, int) and lowest < 255
 
 
-def counts(image: Image.Image) -> list[list[int]]:
-    """How often each of 256 values occurs, in red, green, blue and luma, where the image is seen."""
-    mask = image.getchannel("A").point(lambda alpha: 255 * (alpha >= _SEEN)) if image.mode == "RGBA" else None
+def histograms(image: Image.Image) -> list[list[int]]:
+    """How often each of 256 values occurs in red, green, blue and luma, among visible pixels."""
+    mask = image.getchannel("A").point(lambda alpha: 255 * (alpha >= _VISIBLE)) if image.mode == "RGBA" else None
     color = image.convert("RGB")
     bands = color.histogram(mask)
     return [bands[:256], bands[256:512], bands[512:], color.convert("L").histogram(mask)]
 
 
-def dominant(image: Image.Image) -> list[tuple[RGB, float]]:
-    """Up to MOST_COLORS colors with their shares, the commonest first."""
-    # Whole pixels and not means of them, or edges would bring in colors that nobody sees.
-    sample = _sample(image)
+def dominant_colors(image: Image.Image) -> list[tuple[RGB, float]]:
+    """Up to MAX_COLORS colors with their shares, the most common first."""
+    # Pixels as they are: averages at edges would add colors that are not in the picture.
+    sample = _sample_pixels(image)
     if not sample:
         return []
     row = Image.frombytes("RGB", (len(sample), 1), b"".join(sample))
-    groups = _merged(_palette(row))
+    groups = _merge_similar(_palette(row))
     groups.sort(key=lambda group: (-group[1], group[0]))
-    shares = [(color, count / len(sample)) for color, count in groups[:MOST_COLORS]]
-    return [(color, share) for color, share in shares if share >= _LEAST_SHARE]
+    shares = [(color, count / len(sample)) for color, count in groups[:MAX_COLORS]]
+    return [(color, share) for color, share in shares if share >= _MIN_SHARE]
 
 
 def sharpness(gray: Image.Image) -> float:
@@ -56,8 +54,8 @@ def sharpness(gray: Image.Image) -> float:
     width, height = gray.size
     if width < 3 or height < 3:
         return 0.0
-    # A filter's result is cut to 0 to 255, so what is above and below 0 is looked at apart. Only
-    # the hardest of edges reach further. The outermost pixels are not filtered.
+    # A filter's result is clipped to 0 to 255, so positive and negative values are filtered
+    # separately; only the hardest edges exceed that. The outermost pixels are not filtered.
     inside = (1, 1, width - 1, height - 1)
     rises, falls = (
         gray.filter(ImageFilter.Kernel((3, 3), [sign * weight for weight in _LAPLACIAN], scale=1)).crop(inside)
@@ -69,14 +67,14 @@ def sharpness(gray: Image.Image) -> float:
     return sum(value * value * (up[value] + down[value]) for value in range(256)) / pixels - mean * mean
 
 
-def _sample(image: Image.Image) -> list[bytes]:
+def _sample_pixels(image: Image.Image) -> list[bytes]:
     width, height = min(image.width, _SAMPLE_SIDE), min(image.height, _SAMPLE_SIDE)
     data = image.convert("RGBA").resize((width, height), Image.Resampling.NEAREST).tobytes()
-    return [data[at : at + 3] for at in range(0, len(data), 4) if data[at + 3] >= _SEEN]
+    return [data[at : at + 3] for at in range(0, len(data), 4) if data[at + 3] >= _VISIBLE]
 
 
 def _palette(row: Image.Image) -> list[tuple[RGB, int]]:
-    """The colors that stand best for all others, with the pixels that each stands for."""
+    """Representative colors, with the number of pixels that each stands for."""
     reduced = row.quantize(_CANDIDATES, Image.Quantize.MEDIANCUT, kmeans=1)
     values = reduced.getpalette() or []
     return [
@@ -86,16 +84,16 @@ def _palette(row: Image.Image) -> list[tuple[RGB, int]]:
     ]
 
 
-def _merged(colors: list[tuple[RGB, int]]) -> list[tuple[RGB, int]]:
-    """The same, with those that hardly differ put to the commonest of them."""
+def _merge_similar(colors: list[tuple[RGB, int]]) -> list[tuple[RGB, int]]:
+    """The colors, with similar ones merged into the most common of them."""
     groups: list[tuple[RGB, int]] = []
     for color, count in sorted(colors, key=lambda each: (-each[1], each[0])):
-        near = next((at for at, (kept, _) in enumerate(groups) if _distance(color, kept) < _SAME_COLOR), None)
+        near = next((at for at, (main, _) in enumerate(groups) if _distance(color, main) < _SAME_COLOR), None)
         if near is None:
             groups.append((color, count))
         else:
-            kept, already = groups[near]
-            groups[near] = kept, already + count
+            main, total = groups[near]
+            groups[near] = main, total + count
     return groups
 
 

@@ -1,6 +1,4 @@
-"""Why a picture is refused: one code, and one wording, a reason."""
-
-from __future__ import annotations
+"""Why a picture is rejected: each reason has a code and a sentence."""
 
 REASONS: dict[str, str] = {
     "empty": "The file is empty.",
@@ -25,7 +23,7 @@ def describe(reason: str) -> str:
 
 
 class ImageRejectedError(Exception):
-    """This file will never become a picture here: trying again is of no use.
+    """This file cannot be processed, and a retry will not help.
 
     `reason` is a stable code of REASONS; `message` is a sentence that its owner may read.
     """
@@ -33,7 +31,7 @@ class ImageRejectedError(Exception):
     def __init__(self, reason: str, message: str | None = None) -> None:
         self.reason = reason
         self.message = message or describe(reason)
-        # Both go to args, since those are what unpickling calls the class with.
+        # Unpickling calls the class with these args.
         super().__init__(self.reason, self.message)
 
     def __str__(self) -> str:

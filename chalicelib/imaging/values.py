@@ -1,18 +1,12 @@
-"""The values that go into the imaging functions and come out of them."""
-
-from __future__ import annotations
+"""Arguments and results of the imaging functions."""
 
 import hashlib
 import json
+import re
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
-MEDIA_TYPES = {
-    "JPEG": "image/jpeg",
-    "PNG": "image/png",
-    "GIF": "image/gif",
-    "WEBP": "image/webp",
-}
+MEDIA_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "GIF": "image/gif", "WEBP": "image/webp"}
 
 # Output format → (media type, file extension).
 OUTPUTS = {
@@ -22,8 +16,8 @@ OUTPUTS = {
     "avif": ("image/avif", "avif"),
 }
 
-# Names of fonts → the bundled file that draws them. Liberation Sans 2 is made of Arimo's outlines, and both have the
-# widths of Arial (docs of Liberation Fonts); other families have other shapes, and would be drawn wrongly by it.
+# Names of fonts → the bundled file that draws them. Liberation Sans 2 has the outlines of Arimo, and both have the
+# widths of Arial (docs of Liberation Fonts). Other families look different, so they are not listed.
 _LIBERATION_SANS = "LiberationSans-Regular.ttf"
 FONTS = {"Arial": _LIBERATION_SANS, "Arimo": _LIBERATION_SANS, "Liberation Sans": _LIBERATION_SANS}
 
@@ -46,33 +40,33 @@ class Limits:
     """Media types, lower case."""
 
     max_scans: int = 64
-    """Scans of a JPEG. Encoders write 1 to 20; every scan walks the whole picture again."""
+    """Scans of a JPEG. Encoders write 1 to 20; every scan goes over the whole picture again."""
 
     max_segments: int = 1_000
     """Segments of a JPEG that are read or decoded. A large profile takes some dozens, 64 scans
     with tables of their own some hundreds."""
 
     max_chunks: int = 100_000
-    """Chunks of a PNG that are read or decoded. Of pixels encoders write one for 8 KiB or more."""
+    """Chunks of a PNG that are read or decoded. Encoders write one for 8 KiB of pixels or more."""
 
     max_metadata_bytes: int = 4 * MEBIBYTE
-    """Bytes of EXIF and of a profile, packed or unpacked. Other metadata is not read."""
+    """Bytes of EXIF and of a profile, compressed or not. Other metadata is not read."""
 
     max_pixels_per_byte: int = 2_000
-    """Pixels for a byte of the file. One flat colour gives 170 as a JPEG and 1,240 as a GIF."""
+    """Pixels for a byte of the file. A flat color has 170 as a JPEG and 1,240 as a GIF."""
 
     small_pixels: int = 4_000_000
-    """Pixels up to which the ratio is not looked at: tens of milliseconds, whatever they hold."""
+    """Up to so many pixels the ratio is not checked: they decode in tens of milliseconds."""
 
     memory_bytes: int = 1024 * MEBIBYTE
     """Address space of the decoding child beyond what its parent occupies at the fork.
 
-    What 50 megapixels need: 128 MiB as a JPEG that is shrunk, 450 as a progressive one, 640 as a
-    PNG and 1,000 as a WebP, each of the costliest kind.
+    50 megapixels of the costliest kind need 128 MiB as a JPEG that is shrunk, 450 as a progressive
+    one, 640 as a PNG and 1,000 as a WebP.
     """
 
     cpu_seconds: int = 30
-    """CPU time of the child, whole seconds; the kernel counts less than one as one."""
+    """CPU time of the child, in whole seconds; less than one counts as one."""
 
     wall_seconds: float = 45.0
     """Time from the fork to the child's end."""
@@ -80,7 +74,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class ImageInfo:
-    """What a picture is, as its headers say."""
+    """What the headers of a picture say."""
 
     width: int
     """Pixels, upright: after the EXIF orientation is applied."""
@@ -91,12 +85,11 @@ class ImageInfo:
 
     media_type: str
     color_space: str
-    """sRGB, AdobeRGB, Gray, CMYK, or another name of what the samples are.
+    """sRGB, AdobeRGB, Gray, CMYK, or the name of another RGB space.
 
-    Of RGB it is sRGB or AdobeRGB where curves and primaries are those, whatever the profile is
-    called; otherwise the profile's own name, or `ICC` where it has none. Where a PNG says it without
-    a profile: the name of its code points (`Display P3`, `BT.2020`, …), or `RGB gamma 1.00`, or
-    `RGB` where it gives primaries alone.
+    sRGB and AdobeRGB are recognized by their curves and primaries, not by the profile's name. Others
+    have the profile's name, or `ICC` if it has none. For a PNG without a profile, the name of its
+    code points (`Display P3`, `BT.2020`, …), or `RGB gamma 1.00`, or `RGB` if it only gives primaries.
     """
 
     has_alpha: bool
@@ -107,7 +100,7 @@ class ImageInfo:
 
 @dataclass(frozen=True)
 class Size:
-    """A named box, in pixels, which a picture is shrunk to fit inside."""
+    """A named box, in pixels, into which a picture is shrunk."""
 
     name: str
     width: int
@@ -134,7 +127,7 @@ class Mark:
     """0 (invisible) to 1."""
 
     image: bytes | None = None
-    """A PNG, JPEG, GIF or WebP of the operator's own; its transparency is kept."""
+    """The operator's PNG, JPEG, GIF or WebP; its transparency is kept."""
 
     def __post_init__(self) -> None:
         if self.font not in FONTS:
@@ -143,8 +136,7 @@ class Mark:
             raise ValueError(f"position must be one of {', '.join(POSITIONS)}")
         if not 0 <= self.opacity <= 1:
             raise ValueError("opacity must lie between 0 and 1")
-        digits = self.color.removeprefix("#")
-        if len(digits) not in (3, 6) or digits == self.color or not _is_hex(digits):
+        if not re.fullmatch("#([0-9A-Fa-f]{3}){1,2}", self.color):
             raise ValueError("color must be #RGB or #RRGGBB")
 
     @property
@@ -158,14 +150,14 @@ class Mark:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What is made of an original: every size in every format, plain and marked."""
+    """Which variants of an original to make: every size in every format, plain and marked."""
 
     sizes: tuple[Size, ...]
     formats: tuple[str, ...] = ("jpeg",)
     quality: int = 85
-    """1 to 95, for JPEG, WebP and AVIF; PNG loses nothing."""
+    """1 to 95, for JPEG, WebP and AVIF; PNG is lossless."""
 
-    mark: Mark | None = field(default=None)
+    mark: Mark | None = None
 
     def __post_init__(self) -> None:
         names = [size.name for size in self.sizes]
@@ -180,7 +172,7 @@ class Recipe:
 
     @property
     def fingerprint(self) -> str:
-        """Twelve hex digits that are equal exactly when two recipes ask for the same."""
+        """Twelve hex digits that are equal exactly for equal recipes."""
         text = json.dumps(asdict(self), sort_keys=True, default=_digest)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -190,7 +182,7 @@ class Rendition:
     """One finished file."""
 
     name: str
-    """Of the size that it was made for."""
+    """The name of its size."""
 
     format: str
     media_type: str
@@ -210,14 +202,14 @@ class Fit(StrEnum):
     """All of it, in its proportions, inside the box; never enlarged, and no bars are added."""
 
     COVER = "cover"
-    """In its proportions, all over the box; what overhangs on both sides is cut off."""
+    """In its proportions, covers the box; what overhangs is cut off on both sides alike."""
 
     FILL = "fill"
-    """All of it, all over the box, and distorted where the proportions differ."""
+    """All of it, stretched to the box; distorted where the proportions differ."""
 
 
 MAX_SIDE = 8_000
-"""Pixels of a side that may be asked for."""
+"""The longest side that a caller may request, in pixels."""
 
 MAX_QUALITY = 95
 FORMATS = tuple(OUTPUTS)
@@ -226,7 +218,7 @@ FITS = tuple(fit.value for fit in Fit)
 
 @dataclass(frozen=True)
 class Transform:
-    """What one picture is to become. Without a box it keeps its dimensions."""
+    """The options of a transform. Without a box the picture keeps its dimensions."""
 
     width: int | None = None
     """Pixels, 1 to MAX_SIDE. With only one side given, the other follows in proportion."""
@@ -239,7 +231,7 @@ class Transform:
     """One of FORMATS; None for the original's own, which for a GIF is PNG."""
 
     quality: int = 85
-    """1 to MAX_QUALITY, each format on a scale of its own; PNG loses nothing."""
+    """1 to MAX_QUALITY, on the format's own scale; PNG is lossless."""
 
     def __post_init__(self) -> None:
         if not all(1 <= side <= MAX_SIDE for side in (self.width, self.height) if side is not None):
@@ -254,7 +246,7 @@ class Transform:
 
 @dataclass(frozen=True)
 class Transformed:
-    """What became of a picture."""
+    """The result of a transform."""
 
     data: bytes = field(repr=False)
     format: str
@@ -267,14 +259,10 @@ class Transformed:
     """Without a dot."""
 
     is_first_frame: bool
-    """Whether the original moves: this is then its first frame, and stands still."""
-
-
-def _is_hex(digits: str) -> bool:
-    return all(digit in "0123456789abcdefABCDEF" for digit in digits)
+    """Whether the original is animated: this is its first frame."""
 
 
 def _digest(value: object) -> str:
     if not isinstance(value, bytes):
-        raise TypeError(f"{type(value).__name__} has no place in a recipe")
+        raise TypeError(f"{type(value).__name__} cannot be part of a recipe")
     return hashlib.sha256(value).hexdigest()

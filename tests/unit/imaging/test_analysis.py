@@ -1,4 +1,4 @@
-"""What `analyze` says of a picture, and that a file cannot make it say anything else."""
+"""The results of `analyze`, and that a hostile file cannot forge them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFilter
 
 from chalicelib.imaging import REASONS, Analysis, ImageRejectedError, Limits, analyze
-from chalicelib.imaging.exif import orientation, shot
 from chalicelib.imaging.findings import Color
+from chalicelib.imaging.probe.exif import capture, orientation
 from tests import pictures
 from tests.unit.imaging.test_any_bytes import damaged, outcome
 
@@ -23,7 +23,7 @@ CORNERS = {"#dc1e1e", "#1eb41e", "#1e1edc", "#e6dc1e"}
 MAKE, MODEL, SOFTWARE, TAKEN_AT, TAKEN_OFFSET, LENS = 0x010F, 0x0110, 0x0131, 0x9003, 0x9011, 0xA434
 
 
-def told(data: bytes, declared: str = "") -> dict[str, Any]:
+def analysis_json(data: bytes, declared: str = "") -> dict[str, Any]:
     """The analysis as a client gets it."""
     answer: dict[str, Any] = json.loads(json.dumps(analyze(data, declared).to_dict(), allow_nan=False))
     return answer
@@ -33,12 +33,12 @@ def flat(color: str, mode: str = "RGB") -> bytes:
     return pictures.encoded(Image.new(mode, (60, 40), color), "PNG")
 
 
-def with_exif(main: Mapping[int, Any], camera: Mapping[int, Any] | None = None, place: Mapping[int, Any] | None = None,
+def with_exif(main: Mapping[int, Any], camera: Mapping[int, Any] | None = None, gps: Mapping[int, Any] | None = None,
               form: str = "JPEG") -> bytes:  # fmt: skip
     exif = Image.Exif()
     for tag, value in main.items():
         exif[tag] = value
-    for directory, entries in ((0x8769, camera), (0x8825, place)):
+    for directory, entries in ((0x8769, camera), (0x8825, gps)):
         if entries is not None:
             exif.get_ifd(directory).update(entries)
     return pictures.encoded(pictures.corners(), form, exif=exif)
@@ -48,9 +48,9 @@ def with_exif(main: Mapping[int, Any], camera: Mapping[int, Any] | None = None, 
 
 
 @pytest.mark.parametrize("name", pictures.GOOD)
-def test_every_kind_of_picture_is_told_in_full(name: str) -> None:
+def test_every_kind_of_picture_is_analyzed_in_full(name: str) -> None:
     data = pictures.GOOD[name]()
-    found = told(data)
+    found = analysis_json(data)
     assert found["format"] in name.lower()
     assert found["mediaType"] == f"image/{found['format']}"
     assert found["fileSize"] == len(data)
@@ -65,24 +65,24 @@ def test_every_kind_of_picture_is_told_in_full(name: str) -> None:
 
 
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
-def test_dimensions_are_told_upright(orientation: int) -> None:
-    found = told(pictures.oriented_jpeg(orientation))
+def test_dimensions_are_upright(orientation: int) -> None:
+    found = analysis_json(pictures.oriented_jpeg(orientation))
     assert (found["width"], found["height"], found["orientation"]) == (320, 200, orientation)
 
 
 def test_the_color_space_is_named() -> None:
-    assert told(pictures.laden_jpeg())["colorSpace"] == "AdobeRGB"
-    assert told(pictures.cmyk_jpeg())["colorSpace"] == "CMYK"
-    assert told(pictures.gray_jpeg())["colorSpace"] == "Gray"
-    assert told(pictures.png())["colorSpace"] == "sRGB"
+    assert analysis_json(pictures.laden_jpeg())["colorSpace"] == "AdobeRGB"
+    assert analysis_json(pictures.cmyk_jpeg())["colorSpace"] == "CMYK"
+    assert analysis_json(pictures.gray_jpeg())["colorSpace"] == "Gray"
+    assert analysis_json(pictures.png())["colorSpace"] == "sRGB"
 
 
-def test_transparency_is_that_of_the_pixels() -> None:
+def test_transparency_is_read_from_the_pixels() -> None:
     image = Image.new("RGBA", (3000, 2000), (10, 20, 30, 255))
-    assert not told(pictures.encoded(image, "PNG"))["hasTransparency"]
-    # A single pixel, which is gone once the picture is shrunk.
+    assert not analysis_json(pictures.encoded(image, "PNG"))["hasTransparency"]
+    # A single pixel, which is lost when the picture is shrunk.
     image.putpixel((1234, 567), (0, 0, 0, 254))
-    assert told(pictures.encoded(image, "PNG"))["hasTransparency"]
+    assert analysis_json(pictures.encoded(image, "PNG"))["hasTransparency"]
 
 
 def test_the_same_input_gives_the_same_answer() -> None:
@@ -93,47 +93,47 @@ def test_the_same_input_gives_the_same_answer() -> None:
 # --- colors and measures -------------------------------------------------------------------
 
 
-def test_dominant_colors_are_those_that_one_sees() -> None:
+def test_dominant_colors_are_the_visible_ones() -> None:
     for data in (pictures.encoded(pictures.corners(), "PNG"), pictures.gif(), pictures.rgb_coded_jpeg()):
-        found = told(data)["dominantColors"]
+        found = analysis_json(data)["dominantColors"]
         assert {color["color"] for color in found} == CORNERS
         assert all(color["share"] == pytest.approx(0.25, abs=0.01) for color in found)
 
 
-def test_the_commonest_color_comes_first() -> None:
+def test_the_most_common_color_comes_first() -> None:
     image = Image.new("RGB", (100, 100), "#ffffff")
     image.paste("#204080", (0, 0, 100, 30))
     image.paste("#c02020", (0, 30, 100, 40))
-    found = told(pictures.encoded(image, "PNG"))["dominantColors"]
+    found = analysis_json(pictures.encoded(image, "PNG"))["dominantColors"]
     assert [color["color"] for color in found] == ["#ffffff", "#204080", "#c02020"]
     assert [color["share"] for color in found] == [0.6, 0.3, 0.1]
 
 
-def test_a_fleck_is_no_dominant_color() -> None:
+def test_a_small_spot_is_no_dominant_color() -> None:
     image = Image.new("RGB", (100, 100), "#ffffff")
     image.paste("#c02020", (0, 0, 10, 10))
-    assert [color["color"] for color in told(pictures.encoded(image, "PNG"))["dominantColors"]] == ["#ffffff"]
+    assert [color["color"] for color in analysis_json(pictures.encoded(image, "PNG"))["dominantColors"]] == ["#ffffff"]
 
 
-def test_no_color_is_a_mixture_of_others() -> None:
+def test_dominant_colors_are_not_averages() -> None:
     image = Image.new("RGB", (300, 300), "#ffffff")
     for top in range(0, 300, 2):
         image.paste("#c02020", (0, top, 300, top + 1))
-    found = told(pictures.encoded(image, "PNG"))["dominantColors"]
+    found = analysis_json(pictures.encoded(image, "PNG"))["dominantColors"]
     assert {color["color"] for color in found} == {"#ffffff", "#c02020"}
 
 
-def test_what_lies_beneath_the_clear_does_not_make_a_picture_sharp() -> None:
+def test_transparent_pixels_do_not_count_for_sharpness() -> None:
     image = pictures.photo(100, 100)
     image.putalpha(0)
-    assert told(pictures.encoded(image, "PNG"))["sharpness"] == 0
+    assert analysis_json(pictures.encoded(image, "PNG"))["sharpness"] == 0
 
 
-def test_what_is_clear_has_no_color() -> None:
-    half = told(pictures.alpha_png())
+def test_transparent_pixels_have_no_color() -> None:
+    half = analysis_json(pictures.alpha_png())
     assert {color["color"] for color in half["dominantColors"]} == {"#dc1e1e", "#1e1edc"}
     assert half["histogram"]["green"][30 // 8] == pytest.approx(1, abs=0.02)
-    nothing = told(flat("#ff000000", "RGBA"))
+    nothing = analysis_json(flat("#ff000000", "RGBA"))
     assert nothing["dominantColors"] == []
     assert [nothing[name] for name in ("averageColor", "brightness", "contrast", "histogram")] == [None] * 4
     assert nothing["sharpness"] == 0
@@ -143,8 +143,8 @@ def test_what_is_clear_has_no_color() -> None:
     ("color", "brightness", "bins"),
     [("#000000", 0.0, (0, 0, 0, 0)), ("#ffffff", 1.0, (31, 31, 31, 31)), ("#ff8000", 0.5922, (31, 16, 0, 18))],
 )
-def test_a_flat_picture_stands_in_one_bin(color: str, brightness: float, bins: tuple[int, ...]) -> None:
-    found = told(flat(color))
+def test_a_flat_picture_fills_one_bin(color: str, brightness: float, bins: tuple[int, ...]) -> None:
+    found = analysis_json(flat(color))
     assert found["averageColor"] == color
     assert (found["brightness"], found["contrast"], found["sharpness"]) == (brightness, 0, 0)
     for channel, place in zip(("red", "green", "blue", "luminance"), bins, strict=True):
@@ -154,14 +154,14 @@ def test_a_flat_picture_stands_in_one_bin(color: str, brightness: float, bins: t
 def test_contrast_is_greatest_between_black_and_white() -> None:
     image = Image.new("RGB", (60, 40), "black")
     image.paste("white", (0, 0, 30, 40))
-    found = told(pictures.encoded(image, "PNG"))
+    found = analysis_json(pictures.encoded(image, "PNG"))
     assert (found["brightness"], found["contrast"], found["averageColor"]) == (0.5, 0.5, "#808080")
 
 
 def test_colors_are_those_of_srgb() -> None:
     # AdobeRGB (115, 150, 100), by the published matrices, is about (97, 151, 97) in sRGB.
     image = Image.new("RGB", (200, 150), (115, 150, 100))
-    average = told(pictures.with_profile(image, pictures.adobe_rgb_profile(), "PNG"))["averageColor"]
+    average = analysis_json(pictures.with_profile(image, pictures.adobe_rgb_profile(), "PNG"))["averageColor"]
     found = [int(average[start : start + 2], 16) for start in (1, 3, 5)]
     assert all(abs(a - b) <= 3 for a, b in zip(found, (97, 151, 97), strict=True))
 
@@ -170,24 +170,24 @@ def test_sharpness_is_the_variance_of_the_laplacian() -> None:
     # One dot of 50 on black: the Laplacian is -200 there, 50 at its four neighbors, 0 elsewhere.
     image = Image.new("L", (22, 12))
     image.putpixel((10, 6), 50)
-    assert told(pictures.encoded(image, "PNG"))["sharpness"] == pytest.approx((200**2 + 4 * 50**2) / 200)
+    assert analysis_json(pictures.encoded(image, "PNG"))["sharpness"] == pytest.approx((200**2 + 4 * 50**2) / 200)
 
 
-def test_the_more_blurred_the_less_sharp() -> None:
+def test_a_blurred_picture_is_less_sharp() -> None:
     image = Image.new("RGB", (1500, 1000), "white")
     draw = ImageDraw.Draw(image)
     for left in range(0, 1500, 60):
         draw.line((left, 0, 1499 - left, 999), fill="black", width=4)
     for form in ("JPEG", "PNG"):
         blurred = [image.filter(ImageFilter.GaussianBlur(radius)) for radius in (0, 1, 2, 4, 8)]
-        found = [told(pictures.encoded(one, form))["sharpness"] for one in blurred]
+        found = [analysis_json(pictures.encoded(one, form))["sharpness"] for one in blurred]
         assert found == sorted(found, reverse=True)
         assert found[0] > 20 * found[-1]
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 2), (1, 3000), (3000, 1), (2, 5)])
-def test_the_smallest_pictures_have_measures_too(size: tuple[int, int]) -> None:
-    found = told(pictures.encoded(Image.new("RGB", size, "#204060"), "PNG"))
+def test_the_smallest_pictures_are_measured_too(size: tuple[int, int]) -> None:
+    found = analysis_json(pictures.encoded(Image.new("RGB", size, "#204060"), "PNG"))
     assert (found["width"], found["height"], found["averageColor"]) == (*size, "#204060")
     assert found["sharpness"] == 0
 
@@ -196,15 +196,15 @@ def test_the_smallest_pictures_have_measures_too(size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
-def test_how_a_picture_was_taken(form: str) -> None:
+def test_exif_says_how_a_picture_was_taken(form: str) -> None:
     data = with_exif(
         {MAKE: "NIKON CORPORATION", MODEL: "NIKON Z 6", SOFTWARE: "darktable 4.8"},
         {TAKEN_AT: "2026:03:04 05:06:07", TAKEN_OFFSET: "+02:00", LENS: "NIKKOR Z 50mm f/1.8 S"},
         {1: "N", 2: (59.0, 12.0, 34.5), 3: "E", 4: (17.0, 55.0, 11.0)},
         form,
     )
-    # All of it, so that no place is among it.
-    assert told(data)["metadata"] == {
+    # The whole of it, so it holds no location.
+    assert analysis_json(data)["metadata"] == {
         "cameraMake": "NIKON CORPORATION",
         "cameraModel": "NIKON Z 6",
         "lens": "NIKKOR Z 50mm f/1.8 S",
@@ -214,13 +214,13 @@ def test_how_a_picture_was_taken(form: str) -> None:
     }
 
 
-def test_a_picture_without_exif_says_nothing_of_it() -> None:
+def test_a_picture_without_exif_has_no_metadata() -> None:
     for make in (pictures.jpeg, pictures.png, pictures.gif, pictures.webp):
-        assert told(make())["metadata"] == {
+        assert analysis_json(make())["metadata"] == {
             "cameraMake": None, "cameraModel": None, "lens": None, "takenAt": None, "software": None,
             "hasLocation": False,
         }  # fmt: skip
-    assert not told(with_exif({MAKE: "x"}, place={0: b"\2\3\0\0"}))["metadata"]["hasLocation"]
+    assert not analysis_json(with_exif({MAKE: "x"}, gps={0: b"\2\3\0\0"}))["metadata"]["hasLocation"]
 
 
 @pytest.mark.parametrize(
@@ -236,12 +236,12 @@ def test_a_picture_without_exif_says_nothing_of_it() -> None:
         ("abc", "abc"),
     ],
 )
-def test_texts_are_bounded_and_printable(written: str, read: str | None) -> None:
-    assert shot(tiff([(MAKE, 2, written.encode() + b"\0")])).camera_make == read
+def test_exif_texts_are_bounded_and_printable(written: str, read: str | None) -> None:
+    assert capture(tiff([(MAKE, 2, written.encode() + b"\0")])).camera_make == read
 
 
-def test_a_text_that_is_no_utf_8_is_still_a_text() -> None:
-    found = shot(tiff([(MAKE, 2, b"Caf\xe9 Camera\0")])).camera_make
+def test_an_exif_text_that_is_not_utf_8_is_still_read() -> None:
+    found = capture(tiff([(MAKE, 2, b"Caf\xe9 Camera\0")])).camera_make
     assert found is not None
     assert (found[:3], found[-7:]) == ("Caf", " Camera")
 
@@ -251,14 +251,14 @@ def test_a_text_that_is_no_utf_8_is_still_a_text() -> None:
     ["0000:00:00 00:00:00", "    :  :     :  :  ", "2026:13:01 00:00:00", "2026:02:30 00:00:00", "yesterday",
      "2026:01:01 25:00:00", "2026:01:01", "٢٠٢٦:01:01 00:00:00"],
 )  # fmt: skip
-def test_a_moment_that_is_none_is_left_out(written: str) -> None:
-    assert told(with_exif({MAKE: "x"}, {TAKEN_AT: written}))["metadata"]["takenAt"] is None
+def test_an_invalid_time_is_left_out(written: str) -> None:
+    assert analysis_json(with_exif({MAKE: "x"}, {TAKEN_AT: written}))["metadata"]["takenAt"] is None
 
 
 @pytest.mark.parametrize("offset", [None, "", "+2", "   :  ", "Z"])
-def test_a_moment_without_an_offset_is_local(offset: str | None) -> None:
+def test_a_time_without_an_offset_is_local(offset: str | None) -> None:
     camera = {TAKEN_AT: "2026:03:04 05:06:07"} | ({} if offset is None else {TAKEN_OFFSET: offset})
-    assert told(with_exif({MAKE: "x"}, camera))["metadata"]["takenAt"] == "2026-03-04T05:06:07"
+    assert analysis_json(with_exif({MAKE: "x"}, camera))["metadata"]["takenAt"] == "2026-03-04T05:06:07"
 
 
 @pytest.mark.parametrize(
@@ -268,30 +268,30 @@ def test_a_moment_without_an_offset_is_local(offset: str | None) -> None:
         b"Exif\0\0",
         b"II*\0",
         b"II*\0\xff\xff\xff\xff",
-        # A directory that says to be its own subdirectory, and its own place.
+        # A directory that names itself as its EXIF and as its GPS directory.
         b"II*\0\x08\0\0\0\2\0" + struct.pack("<HHII", 0x8769, 4, 1, 8) + struct.pack("<HHII", 0x8825, 4, 1, 8),
-        # Entries that are not there, and a text that begins and ends nowhere.
+        # Missing entries, and a text that is outside of the block.
         b"MM\0*\0\0\0\x08\xff\xff" + struct.pack(">HHII", MAKE, 2, 0xFFFFFFFF, 0xFFFFFFF0),
-        # Texts of other kinds than text.
+        # A text of another type.
         b"II*\0\x08\0\0\0\1\0" + struct.pack("<HHII", MAKE, 7, 4, 0x41414141),
     ],
 )
-def test_nonsense_says_nothing(exif: bytes) -> None:
-    found = shot(exif)
+def test_broken_exif_gives_no_metadata(exif: bytes) -> None:
+    found = capture(exif)
     assert (found.camera_make, found.camera_model, found.lens, found.taken_at) == (None,) * 4
     assert orientation(exif) == 1
 
 
 @settings(max_examples=1000, deadline=None)
 @given(st.sampled_from([b"II*\0\x08\0\0\0", b"MM\0*\0\0\0\x08", b"", b"Exif\0\0II*\0"]), st.binary(max_size=400))
-def test_whatever_the_exif_its_texts_are_short_and_printable(start: bytes, rest: bytes) -> None:
-    found = shot(start + rest)
+def test_texts_of_arbitrary_exif_are_short_and_printable(start: bytes, rest: bytes) -> None:
+    found = capture(start + rest)
     for text in (found.camera_make, found.camera_model, found.lens, found.software):
         assert text is None or (0 < len(text) <= 100 and text.isprintable())
     assert 1 <= orientation(start + rest) <= 8
 
 
-# --- refusals ------------------------------------------------------------------------------
+# --- rejections ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -301,13 +301,13 @@ def test_whatever_the_exif_its_texts_are_short_and_printable(start: bytes, rest:
         *pictures.HOSTILE,
     ],
 )
-def test_hostile_and_broken_files_are_refused(make: Callable[[], bytes], reason: str) -> None:
+def test_hostile_and_broken_files_are_rejected(make: Callable[[], bytes], reason: str) -> None:
     with pytest.raises(ImageRejectedError) as caught:
         analyze(make(), "")
     assert caught.value.reason == reason
 
 
-def test_the_limits_and_the_declared_type_are_held() -> None:
+def test_the_limits_and_the_declared_type_are_enforced() -> None:
     for limits, declared, reason in (
         (Limits(max_bytes=10), "", "too_large"),
         (Limits(max_metadata_bytes=10), "", "too_complex"),
@@ -319,23 +319,28 @@ def test_the_limits_and_the_declared_type_are_held() -> None:
         assert caught.value.reason == reason
 
 
-SOUND: dict[str, Any] = {"transparent": False, "counts": [[1] * 256] * 4, "colors": [[0, 0, 0, 1.0]], "sharpness": 0}
+SOUND: dict[str, Any] = {
+    "transparent": False,
+    "histograms": [[1] * 256] * 4,
+    "colors": [[0, 0, 0, 1.0]],
+    "sharpness": 0,
+}
 
 
-def answered(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> Analysis:
-    """The analysis when `answer` is what the child says."""
-    monkeypatch.setattr("chalicelib.imaging.analysis.write_numbers", lambda *given: given[-1].write(answer))
+def analysis_with(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> Analysis:
+    """The analysis when `answer` is what the child answers."""
+    monkeypatch.setattr("chalicelib.imaging.analysis.measure", lambda *_: answer)
     return analyze(pictures.jpeg(), "")
 
 
 def test_the_numbers_of_the_child_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert answered(json.dumps(SOUND).encode(), monkeypatch).colors == (Color("#000000", 1.0),)
+    assert analysis_with(json.dumps(SOUND).encode(), monkeypatch).colors == (Color("#000000", 1.0),)
 
 
 WRONG: list[dict[str, Any]] = [
-    {"counts": []},
-    {"counts": [[1] * 256] * 3 + [[0] * 256]},
-    {"counts": [[-1] * 256] * 4},
+    {"histograms": []},
+    {"histograms": [[1] * 256] * 3 + [[0] * 256]},
+    {"histograms": [[-1] * 256] * 4},
     {"colors": [["<b>", 0, 0, 1]]},
     {"colors": [[0, 0, 0, 1]] * 9},
     {"colors": [[0, 0, 256, 1]]},
@@ -349,15 +354,15 @@ WRONG: list[dict[str, Any]] = [
     [b"", b"[]", b"no JSON", b"[" * 100_000, *(json.dumps({**SOUND, **wrong}).encode() for wrong in WRONG)],
     ids=range(4 + len(WRONG)),
 )
-def test_a_child_that_was_taken_over_can_say_nothing_else(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hijacked_child_cannot_return_other_values(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ImageRejectedError) as caught:
-        answered(answer, monkeypatch)
+        analysis_with(answer, monkeypatch)
     assert caught.value.reason == "corrupt"
 
 
 @settings(max_examples=150, deadline=None)
 @given(damaged())
-def test_whatever_the_bytes_there_is_an_answer_or_a_refusal(data: bytes) -> None:
+def test_any_bytes_are_analyzed_or_rejected(data: bytes) -> None:
     found = outcome(lambda: analyze(data, ""))
     if isinstance(found, Analysis):
         json.dumps(found.to_dict(), allow_nan=False)

@@ -1,4 +1,4 @@
-"""Whatever the bytes: an answer or a refusal, and nothing else."""
+"""Arbitrary bytes give a result or an ImageRejectedError, never another error."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from chalicelib.imaging import (
     check,
     render,
 )
-from chalicelib.imaging.header import Header
-from chalicelib.imaging.probe import probe
+from chalicelib.imaging.probe import read_header
+from chalicelib.imaging.probe.header import Header
 from tests import pictures
 
 RECIPE = Recipe((Size("box", 32, 32),))
@@ -28,8 +28,8 @@ STARTS = (b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"RIFF\xff\0\0\
 
 
 def colored_png() -> bytes:
-    """With a key color of 16 bits, and three statements of its color."""
-    keyed = pictures.samples_png((1, 2, 3), (4, 5, 6), 16, clear=b"\0\1\0\2\0\3")
+    """With a transparent color of 16 bits, and three color chunks."""
+    keyed = pictures.samples_png((1, 2, 3), (4, 5, 6), 16, trns=b"\0\1\0\2\0\3")
     chunks = (b"cICP", b"\x0c\x0d\0\1"), (b"gAMA", b"\0\1\x86\xa0"), (b"cHRM", bytes(32))
     return pictures.with_chunks(keyed, *chunks)
 
@@ -72,7 +72,7 @@ def damaged(draw: st.DrawFn) -> bytes:
 
 
 def outcome(answer: Callable[[], object]) -> object:
-    """The answer, or the reason of the refusal."""
+    """The result, or the reason of the rejection."""
     try:
         return answer()
     except ImageRejectedError as rejection:
@@ -80,7 +80,7 @@ def outcome(answer: Callable[[], object]) -> object:
 
 
 def assert_probe_answers(data: bytes) -> None:
-    found = outcome(lambda: probe(data, "", Limits()))
+    found = outcome(lambda: read_header(data, "", Limits()))
     assert isinstance(found, Header) or found in REASONS
 
 

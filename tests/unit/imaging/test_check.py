@@ -1,4 +1,4 @@
-"""What `check` says of good pictures, and why it refuses bad ones."""
+"""`check` of good and of bad pictures."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_good_picture_passes(name: str) -> None:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_dimensions_are_told_upright(orientation: int) -> None:
+def test_dimensions_are_upright(orientation: int) -> None:
     info = check(pictures.oriented_jpeg(orientation), "image/jpeg")
     assert (info.width, info.height, info.orientation) == (320, 200, orientation)
 
@@ -66,11 +66,11 @@ def test_the_color_space_is_named(data: Callable[[], bytes], space: str) -> None
     ["image/jpeg", "image/jpg", "IMAGE/JPEG", " image/jpeg; charset=x", "image/pjpeg", "image/mpo", "",
      "application/octet-stream", "binary/octet-stream"],
 )  # fmt: skip
-def test_a_declared_type_is_compared_by_its_meaning(declared: str) -> None:
+def test_declared_types_are_normalized_before_they_are_compared(declared: str) -> None:
     assert check(pictures.jpeg(), declared).format == "JPEG"
 
 
-def test_a_picture_is_what_its_bytes_say_as_long_as_that_is_allowed() -> None:
+def test_the_type_comes_from_the_bytes_if_it_is_allowed() -> None:
     assert check(pictures.jpeg(), "image/png").media_type == "image/jpeg"
     assert check(pictures.png(), "image/jpg").format == "PNG"
     assert reason(pictures.encoded(pictures.photo(), "BMP"), "image/jpeg") == "type_mismatch"
@@ -78,7 +78,7 @@ def test_a_picture_is_what_its_bytes_say_as_long_as_that_is_allowed() -> None:
     assert reason(pictures.jpeg(), "image/png", only_png) == "type_mismatch"
 
 
-def test_a_type_that_is_not_allowed_is_refused_by_declaration_or_by_bytes() -> None:
+def test_a_type_that_is_not_allowed_is_rejected_by_declaration_or_by_bytes() -> None:
     assert reason(pictures.jpeg(), "image/tiff") == "type_not_allowed"
     assert reason(pictures.encoded(pictures.photo(), "BMP")) == "type_not_allowed"
     assert reason(pictures.encoded(pictures.photo(), "AVIF")) == "type_not_allowed"
@@ -86,20 +86,20 @@ def test_a_type_that_is_not_allowed_is_refused_by_declaration_or_by_bytes() -> N
     assert reason(pictures.jpeg(), "", only_png) == "type_not_allowed"
 
 
-def test_what_is_no_picture_is_refused() -> None:
+def test_a_file_that_is_no_picture_is_rejected() -> None:
     assert reason(b"", "image/jpeg") == "empty"
     assert reason(b"just some words", "image/jpeg") == "not_an_image"
     assert reason(b"\xff", "image/jpeg") == "not_an_image"
 
 
-def test_bytes_and_pixels_are_bounded_with_their_figures() -> None:
+def test_errors_about_bytes_and_pixels_name_the_figures() -> None:
     with pytest.raises(ImageRejectedError, match=r"^too_large: .*1,000"):
         check(pictures.jpeg(), "", SMALL)
     with pytest.raises(ImageRejectedError, match=r"^too_many_pixels: .*307,200 .*640 x 480"):
         check(pictures.jpeg(), "", Limits(max_pixels=300_000))
 
 
-def test_what_a_camera_of_fifty_megapixels_makes_is_taken() -> None:
+def test_a_fifty_megapixel_photo_is_accepted() -> None:
     data = pictures.encoded(Image.new("L", (8192, 6144), 90), "JPEG")
     assert check(data, "").width == 8192
     assert reason(pictures.empty_png(8192, 6145)) == "too_many_pixels"
@@ -132,18 +132,18 @@ def test_damage_is_found() -> None:
         (lambda: pictures.empty_png(1900, 1900), "truncated"),
     ],
 )
-def test_a_bomb_is_refused_from_its_headers(make: Callable[[], bytes], expected: str) -> None:
-    # No child could do anything in no memory and no time: what refuses is the headers.
+def test_a_bomb_is_rejected_by_its_headers(make: Callable[[], bytes], expected: str) -> None:
+    # With no memory and no time a child could do nothing: the headers decide.
     nothing = Limits(memory_bytes=0, wall_seconds=0.0)
     assert reason(make(), "", nothing) == expected
 
 
-def test_metadata_that_is_read_is_bounded_but_not_judged() -> None:
+def test_metadata_is_bounded_but_not_validated() -> None:
     assert reason(pictures.laden_jpeg(), "", Limits(max_metadata_bytes=100)) == "too_complex"
     assert check(pictures.text_bomb_png(), "").format == "PNG"
 
 
-def test_frames_that_are_never_decoded_are_no_fault() -> None:
+def test_frames_that_are_never_decoded_are_not_limited() -> None:
     assert check(pictures.apng(1_000), "").frames == 1_000
     assert check(pictures.many_frames_gif(1_000), "").frames == 1_000
     assert check(pictures.animated_webp(600), "").frames == 600
@@ -155,7 +155,7 @@ def test_a_large_picture_of_one_color_is_no_bomb(form: str) -> None:
     assert check(flat, "").width == 3000
 
 
-def test_what_follows_the_picture_does_not_matter() -> None:
+def test_data_after_the_picture_is_ignored() -> None:
     for make in (pictures.jpeg, pictures.png, pictures.gif):
         assert check(make() + b"appended by a camera", "").width > 0
 
@@ -166,7 +166,7 @@ def test_a_rejection_survives_pickling() -> None:
     assert str(error) == "truncated: It ends early."
 
 
-def test_every_reason_has_its_wording() -> None:
+def test_every_reason_has_a_sentence() -> None:
     assert describe("infected") == REASONS["infected"]
     assert describe("no such reason").endswith(".")
     assert all(text.endswith(".") for text in REASONS.values())

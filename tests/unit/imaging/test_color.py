@@ -1,4 +1,4 @@
-"""Which color a sample is, and which samples are clear: as the file says it, and as browsers show it."""
+"""Colors and transparency come out as browsers show them."""
 
 from __future__ import annotations
 
@@ -40,19 +40,19 @@ def to_srgb(value: float) -> float:
 
 
 def from_video(value: float) -> float:
-    """ITU-R BT.709, 1.2, backwards."""
+    """The inverse of ITU-R BT.709, 1.2."""
     return value / 4.5 if value < 0.081 else float(((value + 0.099) / 1.099) ** (1 / 0.45))
 
 
 def shown(color: tuple[int, ...], light: Callable[[float], float], matrix: tuple[tuple[float, ...], ...]) -> list[int]:
-    """What a color is in sRGB: `light` makes linear light of a sample, `matrix` exchanges the colors."""
+    """A color in sRGB: `light` turns a sample into linear light, `matrix` converts between the primaries."""
     linear = [light(sample / 255) for sample in color]
     mixed = (sum(part * one for part, one in zip(row, linear, strict=True)) for row in matrix)
     return [round(255 * from_srgb(min(1.0, max(0.0, one)))) for one in mixed]
 
 
 def lightened(*color: int) -> list[int]:
-    """What samples of linear light are in sRGB."""
+    """Samples of linear light in sRGB."""
     return [round(255 * from_srgb(sample / 255)) for sample in color]
 
 
@@ -82,7 +82,7 @@ def flat(color: tuple[int, int, int], *chunks: Chunk) -> bytes:
 
 
 @pytest.mark.parametrize("form", ["PNG", "WEBP", "JPEG"])
-def test_a_profile_is_what_its_curves_say_and_not_what_it_is_called(form: str) -> None:
+def test_a_profile_is_recognized_by_its_curves_and_not_by_its_name(form: str) -> None:
     image = Image.new("RGB", (64, 64), (183, 90, 60))
     profile = pictures.rgb_profile("GIMP built-in Linear sRGB", LINEAR)
     data = pictures.with_profile(image, profile, form)
@@ -93,23 +93,23 @@ def test_a_profile_is_what_its_curves_say_and_not_what_it_is_called(form: str) -
     assert near(tuple(bytes.fromhex(colors[0].hex[1:])), lightened(183, 90, 60), 4)
 
 
-def test_a_profile_of_several_segments_is_put_together() -> None:
+def test_a_profile_in_several_segments_is_joined() -> None:
     curve = pictures.samples([step / 32_766 for step in range(32_767)])
     data = pictures.with_profile(Image.new("RGB", (64, 64), (183, 90, 60)), pictures.rgb_profile("linear", curve))
     assert data.count(b"ICC_PROFILE\0") > 1
     assert near(pixel(lossless(data)), lightened(183, 90, 60), 4)
 
 
-def test_a_profile_may_not_take_the_name_of_what_it_is_not() -> None:
+def test_a_profile_may_not_use_a_reserved_name() -> None:
     assert space(flat((1, 2, 3), pictures.iccp(pictures.rgb_profile("sRGB", LINEAR)))) == "ICC"
     other = pictures.rgb_profile("AdobeRGB", pictures.power(1.8))
     assert space(flat((1, 2, 3), pictures.iccp(other))) == "ICC"
 
 
 @pytest.mark.parametrize("points", [26, 1024])
-def test_a_profile_that_is_srgb_changes_nothing_whatever_it_is_called(points: int) -> None:
-    # Of 26 points are the coarsest curves that are in use. The same bytes: the samples of the JPEG
-    # went through as they were, without the way to RGB and back.
+def test_an_srgb_profile_of_any_name_changes_nothing(points: int) -> None:
+    # The coarsest curves in use have 26 points. The bytes are equal, since the YCbCr of the JPEG was
+    # not converted to RGB and back.
     curve = pictures.samples([to_srgb(step / (points - 1)) for step in range(points)])
     image = pictures.photo(320, 200)
     told = pictures.with_profile(image, pictures.rgb_profile("c2", curve))
@@ -117,7 +117,7 @@ def test_a_profile_that_is_srgb_changes_nothing_whatever_it_is_called(points: in
     assert render(told, LARGE) == render(pictures.encoded(image, "JPEG", quality=95), LARGE)
 
 
-def test_colors_tell_profiles_of_one_curve_apart() -> None:
+def test_profiles_of_one_curve_differ_by_their_colorants() -> None:
     curve = pictures.samples([to_srgb(step / 255) for step in range(256)])
     p3 = ((0.51512, 0.24120, -0.00105), (0.29198, 0.69225, 0.04189), (0.15710, 0.06657, 0.78407))
     data = flat((200, 100, 50), pictures.iccp(pictures.rgb_profile("sRGB of my screen", curve, p3)))
@@ -132,11 +132,11 @@ def test_colors_tell_profiles_of_one_curve_apart() -> None:
         pictures.samples_png((87, 200), (87, 200), 8),
         pictures.samples_png((87 * 257,), (87 * 257,), 16),
         pictures.samples_png((87 * 257, 200 * 257), (87 * 257, 200 * 257), 16),
-        pictures.samples_png((87,), (10,), 8, clear=b"\0\x0a"),
+        pictures.samples_png((87,), (10,), 8, trns=b"\0\x0a"),
     ],
     ids=["gray", "gray and alpha", "gray of 16 bits", "gray of 16 bits and alpha", "gray and a key"],
 )
-def test_a_profile_of_gray_counts_beside_alpha_too(data: bytes) -> None:
+def test_a_gray_profile_also_applies_beside_alpha(data: bytes) -> None:
     said = pictures.with_chunks(data, pictures.iccp(pictures.gray_profile("linear gray", LINEAR)))
     before, found = pixel(lossless(data), 0.2), pixel(lossless(said), 0.2)
     assert near(found, lightened(87) * 3)
@@ -145,8 +145,8 @@ def test_a_profile_of_gray_counts_beside_alpha_too(data: bytes) -> None:
     assert space(said) == "Gray"
 
 
-def test_gray_may_be_told_by_its_lightness() -> None:
-    # The curve of sRGB, but of lightness (CIE L*): what it says is another thing than sRGB.
+def test_a_gray_profile_may_describe_lightness() -> None:
+    # The curve of sRGB applied to lightness (CIE L*) is not sRGB.
     curve = pictures.samples([to_srgb(step / 255) for step in range(256)])
     said = pictures.iccp(pictures.gray_profile("lightness", curve, b"Lab "))
     light = ((100 * to_srgb(200 / 255) + 16) / 116) ** 3
@@ -154,10 +154,10 @@ def test_gray_may_be_told_by_its_lightness() -> None:
     assert near(pixel(lossless(data)), [round(255 * from_srgb(light))] * 3)
 
 
-def test_gray_of_a_jpeg_may_have_a_profile_of_rgb() -> None:
+def test_a_gray_jpeg_may_have_an_rgb_profile() -> None:
     gray, profile = Image.new("L", (64, 64), 87), pictures.rgb_profile("linear", LINEAR)
     assert near(pixel(lossless(pictures.with_profile(gray, profile))), lightened(87) * 3)
-    # Of a PNG the standard forbids it, and browsers pass over it.
+    # In a PNG the standard forbids it, and browsers ignore it.
     png = pictures.with_chunks(pictures.samples_png((87,), (87,), 8), pictures.iccp(profile))
     assert near(pixel(lossless(png)), (87, 87, 87))
 
@@ -186,7 +186,7 @@ OF_LIGHT = lightened(*COLOR)
         ([(b"cICP", bytes((1, 8, 0, 1))), SRGB], OF_LIGHT, "BT.709 linear"),
         ([(b"cICP", bytes((12, 13, 0, 1))), SAID], shown(COLOR, to_srgb, P3_TO_SRGB), "Display P3"),
         ([(b"cICP", bytes((9, 14, 0, 1)))], shown(COLOR, from_video, BT2020_TO_SRGB), "BT.2020"),
-        # Nothing that can be used: the next one counts.
+        # Not usable: the next one counts.
         ([(b"cICP", bytes((2, 2, 0, 1))), SAID], OF_LIGHT, "linear"),
         ([(b"cICP", bytes((12, 13, 0, 0)))], COLOR, "sRGB"),
         ([(b"cICP", bytes((12, 13, 6, 1)))], COLOR, "sRGB"),
@@ -198,7 +198,7 @@ OF_LIGHT = lightened(*COLOR)
         ([(b"cHRM", bytes(32)), gama(100_000)], OF_LIGHT, "RGB gamma 1.00"),
     ],
 )
-def test_of_what_a_png_says_of_its_color_the_first_that_can_be_used_counts(
+def test_the_first_usable_color_chunk_of_a_png_counts(
     chunks: list[Chunk], wanted: list[int] | None, named: str
 ) -> None:
     data = flat(COLOR, *chunks)
@@ -210,7 +210,7 @@ def test_of_what_a_png_says_of_its_color_the_first_that_can_be_used_counts(
     assert space(data) == named
 
 
-def test_gray_has_its_gamma_too() -> None:
+def test_the_gamma_of_gray_is_applied() -> None:
     gray = pictures.samples_png((87, 200), (87, 255), 8)
     for chunk in (gama(100_000), (b"cICP", bytes((1, 8, 0, 1)))):
         data = pictures.with_chunks(gray, chunk)
@@ -228,7 +228,7 @@ def hlg_light(value: float) -> float:
     return on_a_page((value * value / 3) ** 1.2 * 1000 / 203) if value <= 0.5 else on_a_page(1.0)
 
 
-def test_light_brighter_than_a_page_is_brought_into_its_range() -> None:
+def test_light_brighter_than_a_page_is_tone_mapped() -> None:
     # White paper is 0.58 of PQ (BT.2408, table 1). Black and the brightest are themselves.
     for sample, light in ((148, on_a_page(1.0)), (0, 0.0), (255, 1.0)):
         data = flat((sample,) * 3, (b"cICP", bytes((9, 16, 0, 1))))
@@ -237,11 +237,11 @@ def test_light_brighter_than_a_page_is_brought_into_its_range() -> None:
     assert near(pixel(lossless(data)), shown((191, 64, 64), hlg_light, BT2020_TO_SRGB), 3)
 
 
-def test_what_is_said_after_the_pixels_is_said_too_late() -> None:
+def test_color_chunks_after_the_pixels_are_ignored() -> None:
     assert near(pixel(lossless(pictures.with_late_chunk(flat(COLOR), *gama(100_000)))), COLOR)
 
 
-def test_inks_without_a_profile_are_mixed_as_browsers_do() -> None:
+def test_cmyk_without_a_profile_looks_as_in_browsers() -> None:
     # Chromium: red is the light that cyan and black let through; YCCK is CMY as YCbCr.
     inks = Image.new("CMYK", (64, 64), (64, 128, 0, 77))
     data = pictures.cmyk_jpeg(inks)
@@ -266,11 +266,11 @@ def test_inks_without_a_profile_are_mixed_as_browsers_do() -> None:
         ((0x4000,), (0x4001,), 16, b"\x40\0"),
         ((10, 20, 30), (10, 20, 31), 8, b"\0\x0a\0\x14\0\x1e"),
         ((0x1234, 0x8000, 0xC000), (0x1234, 0x8001, 0xC000), 16, b"\x12\x34\x80\0\xc0\0"),
-        # Of fewer bits than 16, those above count for nothing.
+        # With fewer bits than 16, the upper bits do not count.
         ((2,), (1,), 2, b"\xff\xfe"),
     ],
 )
-def test_a_key_color_is_clear_at_every_depth(
+def test_the_transparent_color_applies_at_every_depth(
     key: tuple[int, ...], beside: tuple[int, ...], depth: int, clear: bytes
 ) -> None:
     data = pictures.samples_png(key, beside, depth, clear)
@@ -284,14 +284,14 @@ def test_a_key_color_is_clear_at_every_depth(
     assert analyze(data, "").has_transparency
 
 
-def test_a_key_that_is_no_color_is_passed_over() -> None:
-    data = pictures.samples_png((1, 2, 3), (4, 5, 6), 8, clear=b"\0\1\0")
+def test_an_invalid_transparent_color_is_ignored() -> None:
+    data = pictures.samples_png((1, 2, 3), (4, 5, 6), 8, trns=b"\0\1\0")
     assert pixel(lossless(data), 0.2) == (1, 2, 3, 255)
     assert not check(data, "").has_alpha
 
 
 @pytest.mark.parametrize("make", [pictures.bare_gif, pictures.bare_webp])
-def test_a_canvas_that_the_first_frame_leaves_bare_is_clear(make: Callable[[], bytes]) -> None:
+def test_a_canvas_outside_of_the_first_frame_is_transparent(make: Callable[[], bytes]) -> None:
     data = make()
     info = check(data, "")
     assert (info.width, info.height, info.has_alpha) == (80, 60, True)
@@ -303,7 +303,7 @@ def test_a_canvas_that_the_first_frame_leaves_bare_is_clear(make: Callable[[], b
     assert pixel(png) == (*RED, 255)
 
 
-def test_an_operators_mark_has_the_colors_that_its_file_says() -> None:
+def test_an_image_mark_is_converted_to_srgb() -> None:
     logo = flat((90, 60, 183), gama(100_000))
     plain = pictures.encoded(Image.new("RGB", (400, 300), "white"), "PNG")
     recipe = Recipe((Size("whole", 400, 300),), ("png",), mark=Mark(image=logo, opacity=1.0, position="center"))
@@ -311,8 +311,8 @@ def test_an_operators_mark_has_the_colors_that_its_file_says() -> None:
     assert near(pixel(marked.data), lightened(90, 60, 183))
 
 
-def test_an_operators_mark_is_upright_and_clear_where_its_file_says_so() -> None:
-    keyed = pictures.samples_png((0x4000,), (0x8000,), 16, clear=b"\x40\0")
+def test_an_image_mark_is_upright_and_keeps_its_transparency() -> None:
+    keyed = pictures.samples_png((0x4000,), (0x8000,), 16, trns=b"\x40\0")
     plain = pictures.encoded(Image.new("RGB", (400, 300), "white"), "PNG")
     recipe = Recipe((Size("whole", 400, 300),), ("png",), mark=Mark(image=keyed, opacity=1.0, position="center"))
     _plain, marked = render(plain, recipe)

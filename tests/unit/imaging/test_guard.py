@@ -1,4 +1,4 @@
-"""The child: what it may not do, and what it may not leave behind."""
+"""The guarded child: its limits, and that it leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 
 from chalicelib.core.observing import memory
 from chalicelib.imaging import ImageRejectedError, Limits, Recipe, Size, check, render
-from chalicelib.imaging.decode import guarded
+from chalicelib.imaging.child import run_in_child
 from tests import pictures
 
 ONE = Recipe((Size("box", 160, 120),))
@@ -27,13 +27,13 @@ def open_descriptors() -> list[str]:
 
 
 def children() -> set[str]:
-    """The processes that this one has started and not yet buried."""
+    """The child processes of this one."""
     return {pid for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()}
 
 
 @pytest.fixture(autouse=True)
 def _others_children() -> None:
-    # Other tests of this process may have children of theirs that live on.
+    # Other tests of this process may have left children running.
     _OTHERS.clear()
     _OTHERS.update(children())
 
@@ -52,8 +52,8 @@ def assert_refused_for_resources(data: bytes, recipe: Recipe, limits: Limits) ->
     assert_no_child_is_left()
 
 
-# In a process of its own: the child may use again what its parent's heap holds free, and in a
-# process that has run other tests that is a lot.
+# In a process of its own: the child can reuse the free memory of its parent's heap, which is a lot
+# in a process that has run other tests.
 RENDERS_IN_LITTLE_MEMORY = """
 import sys
 from chalicelib.imaging import ImageRejectedError, Limits, Recipe, Size, render
@@ -100,23 +100,23 @@ def test_a_killed_child_is_a_resource_limit(monkeypatch: pytest.MonkeyPatch) -> 
     def die(*_: object) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
-    monkeypatch.setattr("chalicelib.imaging.variants.write_prints", die)
+    monkeypatch.setattr("chalicelib.imaging.pipeline.write_variants", die)
     assert_refused_for_resources(pictures.jpeg(), ONE, Limits())
 
 
-def test_a_fault_that_is_not_the_pictures_is_not_blamed_on_it(
+def test_a_bug_of_ours_does_not_reject_the_picture(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fail(*_: object) -> None:
         raise KeyError("ours")
 
-    monkeypatch.setattr("chalicelib.imaging.variants.write_prints", fail)
+    monkeypatch.setattr("chalicelib.imaging.pipeline.write_variants", fail)
     with pytest.raises(RuntimeError, match="KeyError: 'ours'"):
         render(pictures.jpeg(), ONE)
     assert_no_child_is_left()
 
 
-def test_a_fork_that_fails_is_a_passing_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_fork_is_a_temporary_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail() -> int:
         raise BlockingIOError(errno.EAGAIN, "no process left")
 
@@ -127,7 +127,7 @@ def test_a_fork_that_fails_is_a_passing_fault(monkeypatch: pytest.MonkeyPatch) -
     assert open_descriptors() == before
 
 
-def test_nothing_is_left_open_and_nobody_unburied() -> None:
+def test_no_descriptor_and_no_child_is_left() -> None:
     render(pictures.jpeg(), ONE)
     before = open_descriptors()
     for data in (pictures.jpeg(), pictures.jpeg()[:4000], pictures.png(), b""):
@@ -152,7 +152,7 @@ def test_the_parent_keeps_its_own_settings() -> None:
     assert signal.alarm(0) == 0
 
 
-def test_it_works_where_children_are_not_to_be_waited_for() -> None:
+def test_it_works_where_the_parent_ignores_sigchld() -> None:
     before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     try:
         assert render(pictures.jpeg(), ONE)
@@ -169,7 +169,7 @@ TAKING = 128 * MEBIBYTE
 
 
 def take_memory(files: object) -> list[int]:
-    """What the child does: it has so many bytes more than its parent had."""
+    """Makes the child larger than its parent by so many bytes."""
     return [len(b"x" * TAKING) - TAKING]
 
 
@@ -180,19 +180,19 @@ def take_memory_and_die(files: object) -> list[int]:
 
 
 @pytest.mark.parametrize("work", [take_memory, take_memory_and_die])
-def test_the_memory_of_a_run_is_that_of_parent_and_child_together(work: Callable[[object], list[int]]) -> None:
+def test_the_memory_of_a_run_includes_the_child(work: Callable[[object], list[int]]) -> None:
     memory.begin()
     before = memory.peak()
     with suppress(ImageRejectedError):
-        guarded(work, Limits(memory_bytes=2 * TAKING))
-    # What the two share counts once: the sum of both would be larger by all that the parent has.
+        run_in_child(work, Limits(memory_bytes=2 * TAKING))
+    # Shared memory counts once: the sum of both would be larger by the memory of the parent.
     grown = memory.peak() - before
     assert TAKING * 0.95 < grown < TAKING + before / 2
     memory.begin()
     assert memory.peak() < before + TAKING / 2, "the next run's is its own"
 
 
-def test_the_memory_of_a_run_is_not_that_of_an_earlier_one() -> None:
+def test_the_memory_of_a_run_excludes_earlier_runs() -> None:
     memory.begin()
     before = memory.peak()
     take_memory(None)

@@ -1,4 +1,4 @@
-"""Marks: where they stand, what they leave alone, and when they are left out."""
+"""Marks: their position, what they leave unchanged, and when they are left out."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def changed(one: bytes, other: bytes, threshold: int = 12) -> tuple[int, int, in
 
 def largest_outside(image: Image.Image, box: tuple[int, int, int, int]) -> int:
     image = image.copy()
-    # What a mark touches it touches by whole JPEG blocks: 16 pixels at half the chroma, and
-    # one block further where chroma is interpolated.
+    # A mark changes whole JPEG blocks: 16 pixels at half the chroma, and one more block where
+    # chroma is interpolated.
     left, top, right, bottom = box
     image.paste(0, (left // 16 * 16 - 16, top // 16 * 16 - 16, right + 32, bottom + 32))
     return int(image.getextrema()[1])  # type: ignore[arg-type]
@@ -50,7 +50,7 @@ def rendered(form: str, recipe_mark: Mark = TEXT, data: bytes | None = None) -> 
     return [one.data for one in made]
 
 
-def test_the_mark_stands_at_the_bottom_right_with_a_margin() -> None:
+def test_the_mark_is_at_the_bottom_right_with_a_margin() -> None:
     clean, marked = rendered("png")
     left, top, right, bottom = changed(clean, marked, 0)
     assert 200 < left < right < 640 - 5
@@ -62,7 +62,7 @@ def test_the_mark_stands_at_the_bottom_right_with_a_margin() -> None:
     [("bottom-right", (1, 1)), ("bottom-left", (0, 1)), ("top-right", (1, 0)),
      ("top-left", (0, 0)), ("center", (None, None))],
 )  # fmt: skip
-def test_a_mark_stands_where_it_is_told(position: str, where: tuple[int | None, int | None]) -> None:
+def test_a_mark_is_at_its_position(position: str, where: tuple[int | None, int | None]) -> None:
     clean, marked = rendered("png", Mark("Hi there", position=position))
     left, top, right, bottom = changed(clean, marked, 0)
     for before, after, side in ((left, 640 - right, where[0]), (top, 480 - bottom, where[1])):
@@ -79,7 +79,7 @@ def test_render_changes_nothing_outside_of_the_mark() -> None:
         assert largest_outside(difference(clean, marked), changed(clean, marked, 0)) == 0
 
 
-def test_marking_a_finished_jpeg_changes_next_to_nothing_outside_of_the_mark() -> None:
+def test_marking_a_finished_jpeg_changes_almost_nothing_outside_of_the_mark() -> None:
     clean = rendered("jpeg")[0]
     marked = mark(clean, TEXT, QUALITY)
     box = changed(clean, marked, 40)
@@ -114,7 +114,7 @@ def test_a_marked_file_has_about_as_many_bytes_as_render_gives_it(form: str, qua
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="processors can be assigned on Linux only")
 @pytest.mark.parametrize("form", ["jpeg", "png", "webp", "avif"])
-def test_the_bytes_do_not_depend_on_how_many_processors_there_are(form: str) -> None:
+def test_the_bytes_do_not_depend_on_the_number_of_processors(form: str) -> None:
     box = Size("box", 1200, 900)
     clean = render(pictures.jpeg(1200, 900), Recipe((box,), (form,)))[0].data
     many, all_of_them = mark(clean, TEXT, QUALITY), os.sched_getaffinity(0)
@@ -133,7 +133,7 @@ def test_a_finished_file_is_marked_in_its_own_format(form: str) -> None:
         assert (after.format, after.size, after.mode) == (before.format, before.size, before.mode)
 
 
-def test_the_mark_shows_on_white_on_black_and_on_clear() -> None:
+def test_the_mark_is_visible_on_white_on_black_and_on_transparency() -> None:
     for ground in ("white", "black"):
         flat = pictures.encoded(Image.new("RGB", (640, 480), ground), "PNG")
         clean, marked = rendered("png", data=flat)
@@ -143,7 +143,7 @@ def test_the_mark_shows_on_white_on_black_and_on_clear() -> None:
     assert pictures.decoded(marked).getchannel("A").getextrema()[1] > 100  # type: ignore[operator]
 
 
-def test_color_and_opacity_are_obeyed() -> None:
+def test_color_and_opacity_are_applied() -> None:
     gray = pictures.encoded(Image.new("RGB", (640, 480), (128, 128, 128)), "PNG")
     faint, strong = (rendered("png", Mark("MMMM", color="#F00", opacity=opacity), gray)[1] for opacity in (0.2, 1.0))
     reds = [pictures.decoded(data).getchannel(0).getextrema()[1] for data in (faint, strong)]
@@ -163,7 +163,7 @@ def test_the_text_grows_with_the_picture() -> None:
 
 
 @pytest.mark.parametrize("size", [(200, 150), (140, 1000), (2000, 40)])
-def test_on_odd_pictures_the_mark_is_scaled_to_fit(size: tuple[int, int]) -> None:
+def test_on_narrow_pictures_the_mark_is_scaled_to_fit(size: tuple[int, int]) -> None:
     flat = pictures.encoded(Image.new("RGB", size, "gray"), "PNG")
     left, top, right, bottom = changed(flat, mark(flat, TEXT, QUALITY), 0)
     assert 0 <= left < right <= size[0]
@@ -171,7 +171,7 @@ def test_on_odd_pictures_the_mark_is_scaled_to_fit(size: tuple[int, int]) -> Non
 
 
 @pytest.mark.parametrize("size", [(1, 1), (60, 45), (3000, 5), (5, 3000)])
-def test_where_no_mark_could_be_read_it_is_left_out(size: tuple[int, int]) -> None:
+def test_a_mark_that_would_not_be_legible_is_left_out(size: tuple[int, int]) -> None:
     flat = pictures.encoded(Image.new("RGB", size, "gray"), "JPEG")
     assert mark(flat, TEXT, QUALITY) == flat
     clean, marked = render(flat, Recipe((Size("box", 4000, 4000),), mark=TEXT))
@@ -198,19 +198,19 @@ def test_an_image_mark_keeps_its_transparency_and_its_proportions() -> None:
     assert 8 <= right - left <= 14
 
 
-def test_an_image_mark_that_is_no_image_is_the_operators_fault() -> None:
+def test_an_unreadable_image_mark_does_not_reject_the_picture() -> None:
     stamp = Mark(image=b"no picture")
     with pytest.raises(ValueError, match="not_an_image"):
         render(pictures.jpeg(), Recipe((BOX,), mark=stamp))
 
 
-def test_what_cannot_be_read_cannot_be_marked() -> None:
+def test_a_file_that_cannot_be_read_cannot_be_marked() -> None:
     for data in (b"", b"words", pictures.jpeg()[:3000]):
         with pytest.raises(ImageRejectedError):
             mark(data, TEXT, QUALITY)
 
 
-def test_a_font_is_known_or_refused_by_name() -> None:
+def test_unknown_fonts_are_rejected() -> None:
     data = pictures.jpeg()
     liberation, arial = (mark(data, Mark("Text", font=font), QUALITY) for font in ("Liberation Sans", "Arial"))
     assert liberation == arial
@@ -227,6 +227,6 @@ def test_a_font_is_known_or_refused_by_name() -> None:
         ("", ""),
     ],
 )
-def test_what_a_font_cannot_draw_is_named(text: str, missing: str) -> None:
+def test_undrawable_names_the_characters_that_a_font_lacks(text: str, missing: str) -> None:
     assert undrawable(Mark(text)) == missing
     assert undrawable(Mark(text, image=b"a picture instead")) == ""

@@ -1,4 +1,4 @@
-"""What `render` makes: dimensions, pixels, and nothing left that is not a pixel."""
+"""The results of `render`: dimensions, pixels, and no metadata."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_picture_fits_its_box_and_is_never_enlarged(width: int, height: int, e
         assert only(pictures.encoded(image, form)).size == expected
 
 
-def test_every_size_is_made_even_where_they_come_out_equal() -> None:
+def test_sizes_that_come_out_equal_are_all_made() -> None:
     recipe = Recipe((SMALL, LARGE, Size("huge", 1600, 1200)))
     small, large, huge = render(pictures.jpeg(120, 90), recipe)
     assert (small.width, large.width, huge.width) == (80, 120, 120)
@@ -85,7 +85,7 @@ def test_every_orientation_comes_out_upright(orientation: int, box: Size) -> Non
 
 
 @pytest.mark.parametrize("form", ["PNG", "WEBP"])
-def test_the_orientation_of_other_formats_counts_too(form: str) -> None:
+def test_the_orientation_of_other_formats_is_applied(form: str) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     turned = pictures.corners().transpose(Image.Transpose.ROTATE_90)
@@ -113,14 +113,14 @@ def test_cmyk_is_converted_with_and_without_a_profile() -> None:
     assert 100 < red < 220
 
 
-def test_a_profile_that_cannot_be_read_is_passed_over() -> None:
+def test_an_unreadable_profile_is_ignored() -> None:
     damaged = pictures.adobe_rgb_profile()[:200]
     flat = Image.new("RGB", (200, 150), (115, 150, 100))
     image = only(pictures.with_profile(flat, damaged))
     assert near(pixel(image, 0.5, 0.5), (115, 150, 100), 4)
 
 
-def test_sixteen_bits_are_scaled_and_not_cut() -> None:
+def test_sixteen_bits_are_scaled_and_not_clipped() -> None:
     slope = only(pictures.gray16_png())
     for across in (0.1, 0.5, 0.9):
         assert near(pixel(slope, across, 0.5), (round(across * 255),) * 3, 5)
@@ -134,7 +134,7 @@ def test_gray_interlaced_and_palette_pictures_keep_their_colors() -> None:
     assert all(map(near, corners_of(only(pictures.rgb_coded_jpeg())), pictures.CORNERS, [14] * 4))
 
 
-def test_what_is_clear_turns_white_in_jpeg_and_stays_clear_elsewhere() -> None:
+def test_transparency_becomes_white_in_jpeg_and_is_kept_elsewhere() -> None:
     for data in (pictures.alpha_png(), pictures.alpha_webp()):
         assert near(pixel(only(data), 0.8, 0.5), (255, 255, 255), 3)
         for form in ("png", "webp", "avif"):
@@ -143,7 +143,7 @@ def test_what_is_clear_turns_white_in_jpeg_and_stays_clear_elsewhere() -> None:
             assert near(pixel(image, 0.2, 0.2), (*pictures.RED, 255), 20)
 
 
-def test_the_color_beneath_what_is_clear_does_not_bleed() -> None:
+def test_the_color_of_transparent_pixels_does_not_bleed() -> None:
     image = only(pictures.alpha_png(333, 200), Recipe((SMALL,), ("png",)))
     line = [pixel(image, across / image.width, 0.2) for across in range(image.width)]
     assert all(red > 180 for red, _green, _blue, alpha in line if alpha > 100)
@@ -170,18 +170,18 @@ def test_a_jpeg_is_progressive_with_half_the_chroma() -> None:
         (2, 2), (1, 1), (1, 1)]  # fmt: skip
 
 
-def test_quality_decides_the_bytes() -> None:
+def test_a_higher_quality_makes_more_bytes() -> None:
     sizes = [len(render(pictures.jpeg(), replace(ONE, quality=q))[0].data) for q in (40, 85, 95)]
     assert sizes == sorted(sizes)
 
 
 @pytest.mark.parametrize("width", [400, 500, 1000])
-def test_shrinking_is_as_good_as_shrinking_the_whole_picture(width: int) -> None:
+def test_shrinking_is_as_good_as_without_draft_mode(width: int) -> None:
     source = pictures.photo(800, 600).resize((1600, 1200), Image.Resampling.BICUBIC)
     data = pictures.encoded(source, "JPEG", quality=95)
     ours = only(data, Recipe((Size("box", width, width),), ("png",)))
     whole = pictures.decoded(data).resize(ours.size, Image.Resampling.LANCZOS)
-    # Of 255: the rounding of what libjpeg shrinks and of what we shrink.
+    # Of 255: libjpeg and Pillow round differently.
     assert max(ImageStat.Stat(ImageChops.difference(ours, whole)).rms) < 2
 
 
@@ -191,7 +191,7 @@ def test_the_same_input_gives_the_same_bytes() -> None:
     assert first == second
 
 
-def test_render_holds_the_limits_itself() -> None:
+def test_render_enforces_the_limits() -> None:
     refused: list[tuple[Callable[[], bytes], str]] = [
         (lambda: b"", "empty"),
         (lambda: b"words", "not_an_image"),

@@ -1,4 +1,4 @@
-"""What comes out looks like LANCZOS of the whole picture, whatever it was cheaper to make it of."""
+"""Results look like LANCZOS of the whole picture, despite the shortcuts that save time."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from chalicelib.imaging import Fit, Recipe, Size, Transform, analyze, render, tr
 from tests import pictures
 from tests.similarity import scene, screenshot, ssim
 
-# Of SSIM, below the plain way: decode all of it, LANCZOS, the same quality.
-MOST_LOST = 0.003
+# Loss of SSIM against the plain way: full decode, LANCZOS, the same quality.
+MAX_LOSS = 0.003
 QUALITY = 85
 
 SIDES = range(1_000, 1_017)
@@ -40,7 +40,7 @@ def lost(ours: bytes, whole: Image.Image, form: str, kept: tuple[float, float] =
 
 @cache
 def stored(width: int, orientation: int) -> bytes:
-    """A JPEG as detailed as photographs are, both of whose sides change with `width`."""
+    """A JPEG as detailed as a photograph; both of its sides change with `width`."""
     exif = Image.Exif()
     exif[0x0112] = orientation
     size = width, SIDES.start + SIDES.stop - 1 - width
@@ -49,10 +49,10 @@ def stored(width: int, orientation: int) -> bytes:
 
 
 def losses(width: int, orientation: int, target: int) -> Iterator[float]:
-    """For all that makes one size of a picture: a crop, a distortion, and the sizes of a recipe."""
+    """For each way to make one size: a crop, a distortion, and the sizes of a recipe."""
     data = stored(width, orientation)
     whole = ImageOps.exif_transpose(pictures.decoded(data)).convert("RGB")
-    # In so few windows the losses of JPEG itself, one way or the other, would hide ours.
+    # In so few windows, the losses of JPEG itself would hide ours.
     form = "jpeg" if target > 2 * 8 else "png"
     yield lost(transform(data, "", Transform(target, format=form)).data, whole, form)
     low = target * 3 // 4
@@ -66,16 +66,16 @@ def losses(width: int, orientation: int, target: int) -> Iterator[float]:
 
 @settings(max_examples=8, deadline=None, derandomize=True)
 @given(st.sampled_from(SIDES), st.sampled_from(ORIENTATIONS), st.sampled_from(TARGETS))
-def test_no_side_of_a_jpeg_displaces_it(width: int, orientation: int, target: int) -> None:
-    assert max(losses(width, orientation, target)) <= MOST_LOST
+def test_a_jpeg_of_any_width_is_not_displaced(width: int, orientation: int, target: int) -> None:
+    assert max(losses(width, orientation, target)) <= MAX_LOSS
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
 @pytest.mark.parametrize("width", SIDES)
-def test_no_side_displaces_it_in_any_orientation_and_at_any_scale(width: int, orientation: int) -> None:
+def test_no_width_orientation_or_scale_displaces_a_picture(width: int, orientation: int) -> None:
     for target in TARGETS:
-        assert max(losses(width, orientation, target)) <= MOST_LOST
+        assert max(losses(width, orientation, target)) <= MAX_LOSS
 
 
 INPUTS: dict[str, dict[str, Any]] = {
@@ -85,8 +85,8 @@ INPUTS: dict[str, dict[str, Any]] = {
     "progressive JPEG": {"quality": 92, "progressive": True},
     "whole-color JPEG": {"quality": 92, "subsampling": 0},
 }
-# Ratios 1.3 to 8, among them the least at which blocks of two are averaged. Some sizes are made of
-# the original, some of one another.
+# Ratios 1.3 to 8, among them the smallest at which blocks of two are averaged. Some sizes are made
+# from the original, some from another size.
 BOXES = tuple(Size(f"size{width}", width, width) for width in (760, 620, 413, 320, 250, 184, 128))
 
 
@@ -96,15 +96,15 @@ BOXES = tuple(Size(f"size{width}", width, width) for width in (760, 620, 413, 32
     [("PNG", "png"), ("WEBP", "jpeg"), ("JPEG", "jpeg"), ("JPEG", "png"), ("progressive JPEG", "jpeg"),
      *(pytest.param(kind, form, marks=pytest.mark.slow) for kind in INPUTS for form in ("png", "jpeg", "webp"))],
 )  # fmt: skip
-def test_every_size_is_as_good_as_one_made_of_the_whole_picture(picture: str, kind: str, form: str) -> None:
+def test_every_size_is_as_good_as_one_made_from_the_original(picture: str, kind: str, form: str) -> None:
     image = screenshot(1024, 576) if picture == "text" else scene(1016, 1016)
     data = pictures.encoded(image, kind.split()[-1], **INPUTS[kind])
     whole = pictures.decoded(data).convert("RGB")
     for one in render(data, Recipe(BOXES, (form,), QUALITY)):
-        assert lost(one.data, whole, form) <= MOST_LOST, one.name
+        assert lost(one.data, whole, form) <= MAX_LOSS, one.name
 
 
-def test_sharpness_is_that_of_the_whole_picture_shrunk() -> None:
+def test_sharpness_does_not_depend_on_the_shortcuts_of_shrinking() -> None:
     data = pictures.encoded(screenshot(2100, 1024), "JPEG", quality=92)
     shrunk = pictures.decoded(data).resize((1024, 499), Image.Resampling.LANCZOS)
     expected = analyze(pictures.encoded(shrunk, "PNG"), "").sharpness

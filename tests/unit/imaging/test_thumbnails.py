@@ -10,7 +10,7 @@ from tests import pictures
 
 
 @pytest.mark.parametrize("form", ["jpeg", "png", "webp", "avif"])
-def test_every_format_that_is_rendered_becomes_a_small_jpeg(form: str) -> None:
+def test_every_rendition_format_becomes_a_small_jpeg(form: str) -> None:
     (made,) = render(pictures.jpeg(640, 480), Recipe((Size("box", 320, 320),), (form,)))
     small = thumbnail(made.data, 96)
     image = pictures.decoded(small.data)
@@ -19,7 +19,7 @@ def test_every_format_that_is_rendered_becomes_a_small_jpeg(form: str) -> None:
     assert len(small.data) < 6000
 
 
-def test_what_is_clear_is_white_and_nothing_is_enlarged() -> None:
+def test_transparency_becomes_white_and_nothing_is_enlarged() -> None:
     clear = Image.new("RGBA", (20, 10), (255, 0, 0, 0))
     small = pictures.decoded(thumbnail(pictures.encoded(clear, "PNG"), 96).data)
     assert small.size == (20, 10)
@@ -36,7 +36,7 @@ def test_what_is_clear_is_white_and_nothing_is_enlarged() -> None:
         (pictures.encoded(Image.new("L", (2001, 2000)), "PNG"), "too_many_pixels"),
     ],
 )
-def test_what_cannot_be_shown_is_refused(data: bytes, reason: str) -> None:
+def test_unreadable_and_large_files_are_rejected(data: bytes, reason: str) -> None:
     with pytest.raises(ImageRejectedError) as refused:
         thumbnail(data, 96)
     assert refused.value.reason == reason

@@ -1,4 +1,4 @@
-"""What `transform` makes of one picture, and what it refuses to make."""
+"""The results of `transform`, and what it rejects."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from chalicelib.imaging import (
     Transformed,
     transform,
 )
-from chalicelib.imaging.probe import probe
-from chalicelib.imaging.shaping import planned
+from chalicelib.imaging.plan import plan_transform
+from chalicelib.imaging.probe import read_header
 from tests import pictures
 from tests.unit.imaging.test_any_bytes import damaged, outcome
 
@@ -42,8 +42,8 @@ def image_of(made: Transformed) -> Image.Image:
     return image
 
 
-def only(data: bytes, wish: Transform) -> Image.Image:
-    return image_of(transform(data, "", wish))
+def only(data: bytes, options: Transform) -> Image.Image:
+    return image_of(transform(data, "", options))
 
 
 def pixel(image: Image.Image, across: float, down: float) -> tuple[int, ...]:
@@ -65,9 +65,9 @@ def flat_png(width: int, height: int) -> bytes:
     return pictures.encoded(Image.new("1", (width, height)), "PNG")
 
 
-def refusal(data: bytes, wish: Transform, limits: Limits = Limits(), declared: str = "") -> ImageRejectedError:  # noqa: B008
+def refusal(data: bytes, options: Transform, limits: Limits = Limits(), declared: str = "") -> ImageRejectedError:  # noqa: B008
     with pytest.raises(ImageRejectedError) as caught:
-        transform(data, declared, wish, limits)
+        transform(data, declared, options, limits)
     return caught.value
 
 
@@ -94,7 +94,7 @@ def test_without_a_format_it_keeps_its_own_and_a_gif_becomes_a_png(make: Callabl
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_a_mere_conversion_keeps_the_dimensions_and_drops_the_metadata(form: str) -> None:
+def test_a_conversion_keeps_the_dimensions_and_drops_the_metadata(form: str) -> None:
     made = transform(pictures.laden_jpeg(), "image/jpeg", Transform(format=form))
     assert image_of(made).size == (640, 480)
     for trace in (b"SECRET", b"Adobe", b"http://ns.adobe.com", b"ICC_PROFILE", b"iCCP"):
@@ -104,22 +104,22 @@ def test_a_mere_conversion_keeps_the_dimensions_and_drops_the_metadata(form: str
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_the_same_input_gives_the_same_bytes(form: str) -> None:
-    wish = Transform(200, 200, Fit.COVER, form)
-    assert transform(pictures.jpeg(), "", wish) == transform(pictures.jpeg(), "", wish)
+    options = Transform(200, 200, Fit.COVER, form)
+    assert transform(pictures.jpeg(), "", options) == transform(pictures.jpeg(), "", options)
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="processors can be assigned on Linux only")
-def test_the_bytes_do_not_depend_on_how_many_processors_there_are() -> None:
-    data, wish = pictures.jpeg(1200, 900), Transform(format="avif")
-    many, all_of_them = transform(data, "", wish), os.sched_getaffinity(0)
+def test_the_bytes_do_not_depend_on_the_number_of_processors() -> None:
+    data, options = pictures.jpeg(1200, 900), Transform(format="avif")
+    many, all_of_them = transform(data, "", options), os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(all_of_them)})
     try:
-        assert transform(data, "", wish) == many
+        assert transform(data, "", options) == many
     finally:
         os.sched_setaffinity(0, all_of_them)
 
 
-def test_quality_decides_the_bytes() -> None:
+def test_a_higher_quality_makes_more_bytes() -> None:
     for form in ("jpeg", "webp", "avif"):
         lengths = [
             len(transform(pictures.jpeg(), "", Transform(200, format=form, quality=q)).data) for q in (30, 60, 90)
@@ -131,7 +131,7 @@ def test_quality_decides_the_bytes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wish", "expected"),
+    ("options", "expected"),
     [
         (Transform(), (640, 480)),
         (Transform(320), (320, 240)),
@@ -148,8 +148,8 @@ def test_quality_decides_the_bytes() -> None:
     ],
 )
 @pytest.mark.parametrize("make", [pictures.jpeg, pictures.png])
-def test_dimensions(make: Callable[[], bytes], wish: Transform, expected: tuple[int, int]) -> None:
-    assert only(make(), wish).size == expected
+def test_dimensions(make: Callable[[], bytes], options: Transform, expected: tuple[int, int]) -> None:
+    assert only(make(), options).size == expected
 
 
 @settings(max_examples=300, deadline=None)
@@ -157,10 +157,10 @@ def test_dimensions(make: Callable[[], bytes], wish: Transform, expected: tuple[
 @example(MAX_SIDE, 1, 1, MAX_SIDE)
 def test_contain_stays_inside_in_proportion(width: int, height: int, wide: int | None, high: int | None) -> None:
     vast = Limits(max_pixels=MAX_SIDE**2, small_pixels=MAX_SIDE**2)
-    found = planned(probe(bare_gif(width, height), "", vast), Transform(wide, high), vast).dimensions
+    found, _share, _format = plan_transform(read_header(bare_gif(width, height), "", vast), Transform(wide, high), vast)
     assert 1 <= found[0] <= min(width, wide or width)
     assert 1 <= found[1] <= min(height, high or height)
-    # As large as the box lets it be, and each side within half a pixel of its proportion.
+    # As large as the box allows, and each side within half a pixel of its proportion.
     assert found[0] == min(width, wide or width) or found[1] == min(height, high or height)
     if min(found) > 1:
         assert abs(found[0] * height - found[1] * width) <= (width + height) / 2 + 1
@@ -172,7 +172,7 @@ def test_contain_stays_inside_in_proportion(width: int, height: int, wide: int |
 @example(300, 1, 1, 300, Fit.COVER, "PNG")
 @example(300, 1, 1, 300, Fit.COVER, "JPEG")
 @example(1, 300, 300, 1, Fit.CONTAIN, "JPEG")
-def test_what_is_planned_is_made(width: int, height: int, wide: int, high: int, fit: Fit, form: str) -> None:
+def test_the_result_has_the_planned_size(width: int, height: int, wide: int, high: int, fit: Fit, form: str) -> None:
     picture = pictures.encoded(pictures.corners(300, 300).crop((0, 0, width, height)), form)
     made = transform(picture, "", Transform(wide, high, fit, "png"))
     image_of(made)
@@ -183,19 +183,19 @@ def test_what_is_planned_is_made(width: int, height: int, wide: int, high: int, 
         assert (made.width, made.height) == (wide, high)
 
 
-@pytest.mark.parametrize("wish", [Transform(90, 90, Fit.COVER), Transform(500, 500, Fit.COVER)])
+@pytest.mark.parametrize("options", [Transform(90, 90, Fit.COVER), Transform(500, 500, Fit.COVER)])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_cover_keeps_the_middle_of_what_is_seen(orientation: int, wish: Transform) -> None:
-    # 320 x 200 in quarters: a square out of the middle has a quarter in each of its corners.
-    image = only(pictures.oriented_jpeg(orientation), wish)
+def test_cover_keeps_the_middle_of_the_upright_picture(orientation: int, options: Transform) -> None:
+    # 320 x 200 in quarters: the corners of a square in the middle are in four different quarters.
+    image = only(pictures.oriented_jpeg(orientation), options)
     assert shows_the_corners(image)
     middle = [is_near(pixel(image, across, 0.25), pictures.RED, 30) for across in (0.42, 0.58)]
     assert middle == [True, False]
 
 
 @pytest.mark.parametrize("orientation", [1, 3, 6])
-def test_cover_cuts_only_what_overhangs(orientation: int) -> None:
-    # Over a box of half the width, what is left of 320 is the 160 in the middle.
+def test_cover_only_cuts_the_overhang(orientation: int) -> None:
+    # A box of half the width keeps the 160 of 320 pixels in the middle.
     image = only(pictures.oriented_jpeg(orientation), Transform(160, 200, Fit.COVER, "png"))
     for across in (0.05, 0.45):
         assert is_near(pixel(image, across, 0.1), pictures.RED)
@@ -221,14 +221,14 @@ def test_cover_does_not_distort_and_fill_does(orientation: int) -> None:
 
 @pytest.mark.parametrize("scale", [0.3, 0.6, 1.7])
 @pytest.mark.parametrize(("size", "middle"), [((800, 400), (200, 0, 600, 400)), ((400, 800), (0, 200, 400, 600))])
-def test_what_is_covered_equals_a_crop_of_the_whole(
+def test_cover_equals_a_crop_of_the_original(
     size: tuple[int, int], middle: tuple[int, int, int, int], scale: float
 ) -> None:
     source = pictures.photo(*size)
     side = round(400 * scale)
     ours = only(pictures.encoded(source, "PNG"), Transform(side, side, Fit.COVER))
     whole = source.crop(middle).resize((side, side), Image.Resampling.LANCZOS)
-    # Inside, since a crop that comes first has no neighbors at its edges.
+    # Without the edges: a crop before the resize has no neighbor pixels there.
     inside = (8, 8, side - 8, side - 8)
     differences = zip(ours.crop(inside).tobytes(), whole.crop(inside).tobytes(), strict=True)
     assert max(abs(a - b) for a, b in differences) <= 12
@@ -239,8 +239,8 @@ def test_what_is_covered_equals_a_crop_of_the_whole(
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_every_orientation_comes_out_upright(orientation: int) -> None:
-    for wish in (Transform(), Transform(100), Transform(640, 400, Fit.FILL), Transform(format="webp")):
-        image = only(pictures.oriented_jpeg(orientation), wish)
+    for options in (Transform(), Transform(100), Transform(640, 400, Fit.FILL), Transform(format="webp")):
+        image = only(pictures.oriented_jpeg(orientation), options)
         assert image.width > image.height
         assert shows_the_corners(image)
 
@@ -252,18 +252,18 @@ def test_adobe_rgb_is_converted(form: str) -> None:
     assert is_near(pixel(only(flat, Transform(format=form)), 0.5, 0.5), (97, 151, 97), 4)
 
 
-def test_what_is_clear_turns_white_in_jpeg_and_stays_clear_elsewhere() -> None:
+def test_transparency_becomes_white_in_jpeg_and_is_kept_elsewhere() -> None:
     for data in (pictures.alpha_png(), pictures.alpha_webp()):
-        for wish in (Transform(), Transform(640, 400, Fit.FILL)):
-            white = only(data, Transform(wish.width, wish.height, wish.fit, "jpeg"))
+        for options in (Transform(), Transform(640, 400, Fit.FILL)):
+            white = only(data, Transform(options.width, options.height, options.fit, "jpeg"))
             assert is_near(pixel(white, 0.8, 0.5), (255, 255, 255), 3)
             for form in ("png", "webp", "avif"):
-                image = only(data, Transform(wish.width, wish.height, wish.fit, form))
+                image = only(data, Transform(options.width, options.height, options.fit, form))
                 assert pixel(image, 0.8, 0.5)[3] == 0
                 assert is_near(pixel(image, 0.2, 0.2), (*pictures.RED, 255), 20)
 
 
-def test_the_color_beneath_what_is_clear_does_not_bleed() -> None:
+def test_the_color_of_transparent_pixels_does_not_bleed() -> None:
     image = only(pictures.alpha_png(333, 200), Transform(700, 300, Fit.FILL, "png"))
     line = [pixel(image, across / image.width, 0.2) for across in range(image.width)]
     assert all(red > 180 for red, _green, _blue, alpha in line if alpha > 100)
@@ -276,7 +276,7 @@ def test_an_animation_gives_its_first_frame() -> None:
         assert shows_the_corners(image_of(made))
 
 
-# --- refusals ------------------------------------------------------------------------------
+# --- rejections ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -292,19 +292,19 @@ def test_an_animation_gives_its_first_frame() -> None:
         lambda: Transform(fit="inside"),  # type: ignore[arg-type]
     ],
 )
-def test_a_wish_that_makes_no_sense_is_the_callers_fault(make: Callable[[], Transform]) -> None:
+def test_options_that_make_no_sense_are_the_callers_fault(make: Callable[[], Transform]) -> None:
     with pytest.raises(ValueError, match="must"):
         make()
 
 
-def test_what_a_schema_needs_is_what_a_wish_takes() -> None:
+def test_the_constants_for_schemas_match_the_options() -> None:
     for fit in FITS:
         for form in FORMATS:
             assert Transform(MAX_SIDE, MAX_SIDE, Fit(fit), form).format == form
 
 
 @pytest.mark.parametrize(
-    ("data", "wish"),
+    ("data", "options"),
     [
         (pictures.jpeg(64, 48), Transform(MAX_SIDE, MAX_SIDE, Fit.COVER)),
         (flat_png(10, 2000), Transform(1000, fit=Fit.COVER)),
@@ -314,16 +314,16 @@ def test_what_a_schema_needs_is_what_a_wish_takes() -> None:
         (pictures.jpeg(64, 48), Transform(6000, 5000, Fit.COVER, "avif")),
     ],
 )
-def test_a_result_of_too_many_pixels_is_refused_before_it_is_begun(data: bytes, wish: Transform) -> None:
-    # No child could do anything in no memory and no time.
-    rejection = refusal(data, wish, Limits(memory_bytes=0, wall_seconds=0.0))
+def test_a_result_of_too_many_pixels_is_rejected_before_any_decode(data: bytes, options: Transform) -> None:
+    # With no memory and no time a child could do nothing.
+    rejection = refusal(data, options, Limits(memory_bytes=0, wall_seconds=0.0))
     assert rejection.reason == "too_many_pixels"
     assert "result" in rejection.message
 
 
 def test_a_long_picture_is_accepted_as_long_as_it_is_not_enlarged() -> None:
-    for wish in (Transform(), Transform(height=5), Transform(MAX_SIDE, 2, Fit.FILL)):
-        image_of(transform(flat_png(17_000, 10), "", wish))
+    for options in (Transform(), Transform(height=5), Transform(MAX_SIDE, 2, Fit.FILL)):
+        image_of(transform(flat_png(17_000, 10), "", options))
 
 
 @pytest.mark.parametrize(
@@ -333,12 +333,12 @@ def test_a_long_picture_is_accepted_as_long_as_it_is_not_enlarged() -> None:
         (lambda: pictures.encoded(pictures.photo(), "AVIF"), "type_not_allowed"),
     ],
 )
-def test_hostile_and_broken_files_are_refused(make: Callable[[], bytes], reason: str) -> None:
-    for wish in (Transform(10, 10, Fit.COVER), Transform(format="webp")):
-        assert refusal(make(), wish).reason == reason
+def test_hostile_and_broken_files_are_rejected(make: Callable[[], bytes], reason: str) -> None:
+    for options in (Transform(10, 10, Fit.COVER), Transform(format="webp")):
+        assert refusal(make(), options).reason == reason
 
 
-def test_the_limits_and_the_declared_type_are_held() -> None:
+def test_the_limits_and_the_declared_type_are_enforced() -> None:
     assert refusal(pictures.jpeg(), Transform(10), Limits(max_bytes=10)).reason == "too_large"
     assert refusal(pictures.jpeg(), Transform(10), SMALL_PICTURES).reason == "too_many_pixels"
     only_png = Limits(allowed_types=frozenset({"image/png"}))
@@ -347,13 +347,13 @@ def test_the_limits_and_the_declared_type_are_held() -> None:
     assert refusal(small, Transform(400, 300, Fit.COVER), SMALL_PICTURES).reason == "too_many_pixels"
 
 
-def test_memory_and_time_are_the_guards() -> None:
+def test_transform_runs_in_the_guarded_child() -> None:
     assert refusal(pictures.jpeg(), Transform(10), Limits(wall_seconds=0.0)).reason == "resource_limit"
     enlarged = Transform(6000, 6000, Fit.FILL, "png")
     assert refusal(pictures.alpha_png(), enlarged, Limits(memory_bytes=1 << 26)).reason == "resource_limit"
 
 
-# In a process of its own: the child may use again what its parent's heap holds free.
+# In a process of its own: the child can reuse the free memory of its parent's heap.
 ENLARGES_IN_LITTLE_MEMORY = """
 import sys
 from chalicelib.imaging import Fit, ImageRejectedError, Limits, Transform, transform
@@ -367,7 +367,7 @@ except ImageRejectedError as rejection:
 
 @pytest.mark.parametrize(("form", "memory"), [("jpeg", 110), ("webp", 110), ("avif", 150)])
 def test_an_encoder_without_memory_is_a_resource_limit(form: str, memory: int) -> None:
-    # A PNG takes hardly more than the picture itself, which shows that this much is there.
+    # A PNG needs little more than the picture itself, which shows that there is enough for it.
     data = pictures.encoded(Image.new("RGB", (200, 200), "teal"), "PNG")
     for wanted, expected in (("png", ""), (form, "resource_limit")):
         command = [sys.executable, "-c", ENLARGES_IN_LITTLE_MEMORY, wanted, str(memory)]
@@ -377,7 +377,7 @@ def test_an_encoder_without_memory_is_a_resource_limit(form: str, memory: int) -
 
 @settings(max_examples=150, deadline=None)
 @given(damaged(), st.sampled_from(Fit), st.sampled_from(FORMATS[:3]))
-def test_whatever_the_bytes_there_is_a_file_or_a_refusal(data: bytes, fit: Fit, form: str) -> None:
+def test_any_bytes_are_transformed_or_rejected(data: bytes, fit: Fit, form: str) -> None:
     found = outcome(lambda: transform(data, "", Transform(20, 30, fit, form)))
     if isinstance(found, Transformed):
         image_of(found)

@@ -1,4 +1,4 @@
-"""Pictures that break a rule and are good all the same: browsers show them, so they are taken."""
+"""Pictures that break a rule, but are accepted, since browsers show them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ RECIPE = Recipe((Size("box", 320, 320),))
 
 
 def taken(data: bytes, like: bytes) -> ImageInfo:
-    """What `check` says of `data`, once `render` has made the same of it as of `like`."""
+    """The result of `check`, after `render` has made the same of `data` as of `like`."""
     info = check(data, "")
     assert [made.data for made in render(data, RECIPE)] == [made.data for made in render(like, RECIPE)]
     return info
 
 
 def reasons(data: bytes) -> set[str]:
-    """Why `check` refuses, and why `render` does."""
+    """The reasons with which `check` and `render` reject."""
     found = set()
     for operation in (lambda: check(data, ""), lambda: render(data, RECIPE)):
         with pytest.raises(ImageRejectedError) as caught:
@@ -32,7 +32,7 @@ def reasons(data: bytes) -> set[str]:
     return found
 
 
-# --- without an end, or cut ----------------------------------------------------------------
+# --- no end marker, or truncated------------------------------------------------------------
 
 
 def smooth(**options: object) -> bytes:
@@ -72,20 +72,20 @@ def test_a_jpeg_may_lack_its_end_marker(trailer: str) -> None:
 
 
 @pytest.mark.parametrize("kind", JPEGS)
-def test_a_jpeg_is_cut_as_soon_as_one_code_is_missing(kind: str) -> None:
+def test_a_jpeg_that_lacks_one_code_is_truncated(kind: str) -> None:
     data = JPEGS[kind]()
     taken(data[:-2], data)
     scan = data.index(b"\xff\xda") + 20
     for end in (len(data) - 3, len(data) - 5, len(data) - 9, len(data) - 40, (scan + len(data)) // 2, scan):
         assert reasons(data[:end]) == {"truncated"}, f"{len(data) - end} bytes are missing"
-    # What stopped writing often leaves zeros, in which a decoder finds codes enough.
+    # Interrupted writes often leave zeros, which a decoder reads as codes.
     half = (scan + len(data)) // 2
     assert reasons(data[:half].ljust(len(data) * 3, b"\0")) == {"truncated"}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", JPEGS)
-def test_a_jpeg_is_cut_wherever_it_ends_early(kind: str) -> None:
+def test_a_jpeg_that_ends_anywhere_early_is_truncated(kind: str) -> None:
     data = JPEGS[kind]()
     scan = data.index(b"\xff\xda") + 20
     for end in {*range(len(data) - 60, len(data) - 2), *range(scan, len(data) - 2, len(data) // 30)}:
@@ -93,14 +93,14 @@ def test_a_jpeg_is_cut_wherever_it_ends_early(kind: str) -> None:
             check(data[:end], "")
 
 
-def test_a_jpeg_between_whose_scans_the_file_ends_is_cut() -> None:
+def test_a_jpeg_that_ends_between_two_scans_is_truncated() -> None:
     data = pictures.jpeg(203, 151, progressive=True)
     start = data.rindex(b"\xff\xc4")
     assert start > data.index(b"\xff\xda"), "the last scan has a table of its own"
     assert reasons(data[:start]) == {"truncated"}
 
 
-def test_of_several_pictures_in_a_jpeg_the_first_is_taken() -> None:
+def test_the_first_of_several_pictures_in_a_jpeg_is_used() -> None:
     data = pictures.two_jpegs()
     assert check(data, "image/mpo").format == "JPEG"
     [made] = render(data, RECIPE)
@@ -115,7 +115,7 @@ def test_a_png_may_lack_its_end() -> None:
     taken(pictures.with_damage(data, b"IEND"), data)
 
 
-def test_a_png_whose_rows_are_not_complete_is_cut() -> None:
+def test_a_png_with_incomplete_rows_is_truncated() -> None:
     data = pictures.png()
     second = data.index(b"IDAT", data.index(b"IDAT") + 4) - 4
     for end in (second, second + 8, second + 500, len(data) // 2, len(data) - 200):
@@ -128,10 +128,10 @@ def test_a_gif_may_lack_its_trailer() -> None:
         assert taken(data[:-1] + end, data).frames == 3
 
 
-# --- what is only stepped over -------------------------------------------------------------
+# --- what is only skipped ------------------------------------------------------------------
 
 
-def test_metadata_that_nobody_reads_may_be_long() -> None:
+def test_metadata_that_is_not_read_may_be_long() -> None:
     data = pictures.extended_xmp_jpeg()
     assert len(data) > 5_000_000
     taken(data, pictures.extended_xmp_jpeg(0))
@@ -146,7 +146,7 @@ def test_metadata_that_nobody_reads_may_be_long() -> None:
     taken(b"RIFF" + len(body).to_bytes(4, "little") + body, data)
 
 
-def test_what_is_stepped_over_may_be_many() -> None:
+def test_skipped_segments_and_chunks_may_be_many() -> None:
     taken(pictures.many_segments_jpeg(200_000), pictures.jpeg())
     taken(pictures.with_chunk(pictures.png(), b"prVt", b"", times=200_000), pictures.png())
     taken(pictures.with_chunk(pictures.png(), b"prVt", b"", sound=False), pictures.png())
@@ -157,9 +157,9 @@ def test_what_is_stepped_over_may_be_many() -> None:
 
 
 @pytest.mark.parametrize("kind", [b"tEXt", b"prVt", b"eXIf", b"iCCP"])
-def test_a_wrong_checksum_matters_only_where_it_draws(kind: bytes) -> None:
+def test_a_wrong_checksum_of_metadata_is_ignored(kind: bytes) -> None:
     data = pictures.png()
-    # Nor is what it holds believed: this would turn the picture.
+    # Its content is ignored: it would turn the picture.
     body = b"II*\0\x08\0\0\0\1\0\x12\1\3\0\1\0\0\0\6\0\0\0\0\0\0\0" if kind == b"eXIf" else b"x\0\0y"
     assert taken(pictures.with_chunk(data, kind, body, sound=False), data).orientation == 1
     if kind == b"eXIf":
@@ -167,7 +167,7 @@ def test_a_wrong_checksum_matters_only_where_it_draws(kind: bytes) -> None:
 
 
 @pytest.mark.parametrize("kind", [b"IHDR", b"PLTE", b"tRNS", b"IDAT"])
-def test_a_wrong_checksum_where_it_draws_is_damage(kind: bytes) -> None:
+def test_a_wrong_checksum_of_a_drawing_chunk_is_damage(kind: bytes) -> None:
     data = pictures.encoded(pictures.corners().quantize(16), "PNG", transparency=0)
     assert check(data, "").has_alpha
     assert reasons(pictures.with_damage(data, kind)) == {"corrupt"}
@@ -180,7 +180,7 @@ import re, resource, sys
 from pathlib import Path
 from chalicelib.imaging import check
 check(sys.stdin.buffer.read(), "")
-# Of this process the kernel's other record would include the one that started it.
+# ru_maxrss of this process would include the process that started it.
 own = re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, own)
 """
@@ -217,15 +217,15 @@ def adobe(transform: int, length: int = 12) -> tuple[int, bytes]:
         ([adobe(0), (0xE0, b"JFIF\0\1\1\0\0\1\0\1\0\0")], True),
     ],
 )
-def test_markers_of_the_color_space_count_as_for_the_decoder(segments: list[tuple[int, bytes]], is_ycc: bool) -> None:
+def test_color_space_markers_count_as_for_libjpeg(segments: list[tuple[int, bytes]], is_ycc: bool) -> None:
     coded = pictures.encoded(pictures.corners(), "JPEG", quality=95, keep_rgb=not is_ycc)
-    # Without the encoder's own marker, and with component names that tell nothing.
+    # Without the encoder's own marker, and with neutral component names.
     coded = coded[:2] + coded[coded.index(b"\xff\xdb") :]
     coded = coded.replace(b"R\x11\0G\x11\0B\x11", b"\1\x11\0\2\x11\0\3\x11").replace(b"R\0G\0B\0", b"\1\0\2\0\3\0")
     data = pictures.with_segments(coded, *segments)
     check(data, "")
     [made] = render(data, RECIPE)
     assert pictures.decoded(made.data).getpixel((20, 20)) == pytest.approx(pictures.RED, abs=12)
-    # Behind the first scan no marker changes anything.
+    # After the first scan, markers change nothing.
     late = pictures.with_segments(b"\xff\xd8", adobe(1 if not is_ycc else 0))[2:]
     taken(data[:-2] + late + data[-2:], data)

@@ -1,4 +1,4 @@
-"""The values refuse what makes no sense, and recipes can be told apart."""
+"""Invalid values are rejected, and recipes have fingerprints."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ RECIPE = Recipe((Size("small", 800, 600), Size("large", 1920, 1080)), mark=Mark(
         lambda: Mark("x", color="#ggg"),
     ],
 )
-def test_nonsense_is_refused(make: Callable[[], object]) -> None:
+def test_invalid_values_are_rejected(make: Callable[[], object]) -> None:
     with pytest.raises(ValueError, match=r"\w+"):
         make()
 
 
-def test_a_fingerprint_is_equal_exactly_for_equal_recipes() -> None:
+def test_only_equal_recipes_have_equal_fingerprints() -> None:
     assert RECIPE.fingerprint == replace(RECIPE).fingerprint
     others = [
         replace(RECIPE, quality=84),
@@ -50,7 +50,7 @@ def test_a_fingerprint_is_equal_exactly_for_equal_recipes() -> None:
 
 
 def test_a_fingerprint_stays_the_same_from_release_to_release() -> None:
-    # It is stored with every image: when this fails, everything would be made anew.
+    # It is stored with every image: if it changed, all variants would be made again.
     assert Recipe((Size("small", 800, 600),)).fingerprint == "d703d0cdbb2e"
 
 

@@ -1,11 +1,9 @@
-"""What a picture's EXIF block says: its orientation, and how it was taken.
+"""Reads EXIF: the orientation, and how the picture was taken.
 
-The layout is TIFF 6.0's, the tags are those of EXIF 2.32. Pillow is not asked, since its reader
-decodes the pixels of a PNG first. Three directories are read and no more, wherever they point,
-so that no chain of offsets can lead in a circle.
+The layout is that of TIFF 6.0, the tags are those of EXIF 2.32. Pillow is not used, since its reader
+decodes the pixels of a PNG first. Only three directories (IFDs) are read, so that offsets cannot
+lead in a circle.
 """
-
-from __future__ import annotations
 
 import re
 import struct
@@ -13,19 +11,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from chalicelib.imaging.findings import Shot
+from chalicelib.imaging.findings import Capture
 
 _MAKE, _MODEL, _ORIENTATION, _SOFTWARE = 0x010F, 0x0110, 0x0112, 0x0131
 _TAKEN_AT, _TAKEN_OFFSET, _LENS = 0x9003, 0x9011, 0xA434
-_CAMERA_DIRECTORY, _PLACE_DIRECTORY, _PLACE_VERSION = 0x8769, 0x8825, 0
+_EXIF_IFD, _GPS_IFD, _GPS_VERSION = 0x8769, 0x8825, 0
 
 _SHORT, _LONG = 3, 4
 # ASCII, and the UTF-8 that EXIF 3.0 added.
 _TEXTS = (2, 129)
 
 # Cameras write up to about a hundred.
-_MOST_ENTRIES = 500
-_MOST_LETTERS = 100
+_MAX_ENTRIES = 500
+_MAX_TEXT = 100
 
 _TIME = re.compile(r"(\d{4}):(\d\d):(\d\d) (\d\d:\d\d:\d\d)", re.ASCII)
 _OFFSET = re.compile(r"[+-]\d\d:\d\d", re.ASCII)
@@ -37,11 +35,11 @@ class _Entry:
     kind: int
     count: int
     at: int
-    """Of the four bytes that hold the value, or where it is."""
+    """Offset of the entry; its last four bytes hold the value, or the value's offset."""
 
 
 class _Tiff:
-    """A block of directories, in the byte order that its first bytes name."""
+    """An EXIF block. Its first bytes name its byte order."""
 
     def __init__(self, exif: bytes) -> None:
         self._bytes = exif.removeprefix(b"Exif\0\0")
@@ -52,12 +50,12 @@ class _Tiff:
         return self.directory(self._number("I", 4)) if self._order else {}
 
     def directory(self, start: int | None) -> dict[int, _Entry]:
-        """The entries of the directory at `start`, as far as they lie inside of the block."""
+        """The entries of the directory at `start`, as far as they are inside the block."""
         if start is None:
             return {}
         entries: dict[int, _Entry] = {}
         for entry in self._entries(start):
-            # Of a tag that comes twice the first counts, as for other readers.
+            # If a tag comes twice, the first counts, as in other readers.
             entries.setdefault(entry.tag, entry)
         return entries
 
@@ -68,24 +66,24 @@ class _Tiff:
         return self._number("I", entry.at + 8) if entry and entry.kind == _LONG else None
 
     def text(self, entry: _Entry | None) -> str | None:
-        """At most 100 letters, all of them printable; None where nothing is left."""
+        """At most 100 characters, all printable; None if none is left."""
         if entry is None or entry.kind not in _TEXTS:
             return None
         start = entry.at + 8 if entry.count <= 4 else self._number("I", entry.at + 8)
         if start is None:
             return None
-        # A letter of UTF-8 has up to four bytes.
-        found = self._bytes[start : start + min(entry.count, 4 * _MOST_LETTERS)]
-        return _tidy(found.partition(b"\0")[0].decode("utf-8", "replace"))
+        # A character of UTF-8 has up to four bytes.
+        stored = self._bytes[start : start + min(entry.count, 4 * _MAX_TEXT)]
+        return _printable(stored.partition(b"\0")[0].decode("utf-8", "replace"))
 
     def _entries(self, start: int) -> Iterator[_Entry]:
         count = self._number("H", start) or 0
-        for index in range(min(count, _MOST_ENTRIES)):
+        for index in range(min(count, _MAX_ENTRIES)):
             at = start + 2 + 12 * index
             if at + 12 > len(self._bytes):
                 return
-            tag, kind, letters = struct.unpack_from(self._order + "HHI", self._bytes, at)
-            yield _Entry(tag, kind, letters, at)
+            tag, kind, length = struct.unpack_from(self._order + "HHI", self._bytes, at)
+            yield _Entry(tag, kind, length, at)
 
     def _number(self, layout: str, at: int) -> int | None:
         try:
@@ -101,29 +99,29 @@ def orientation(exif: bytes) -> int:
     return value if value is not None and 1 <= value <= 8 else 1
 
 
-def shot(exif: bytes) -> Shot:
-    """How the picture was taken, as far as an EXIF block says it; raises nothing."""
+def capture(exif: bytes) -> Capture:
+    """How the picture was taken, as far as an EXIF block says it. Raises nothing."""
     tiff = _Tiff(exif)
     main = tiff.first_directory()
-    camera = tiff.directory(tiff.long(main.get(_CAMERA_DIRECTORY)))
-    place = tiff.directory(tiff.long(main.get(_PLACE_DIRECTORY)))
-    return Shot(
+    camera = tiff.directory(tiff.long(main.get(_EXIF_IFD)))
+    gps = tiff.directory(tiff.long(main.get(_GPS_IFD)))
+    return Capture(
         camera_make=tiff.text(main.get(_MAKE)),
         camera_model=tiff.text(main.get(_MODEL)),
         lens=tiff.text(camera.get(_LENS)),
-        taken_at=_moment(tiff.text(camera.get(_TAKEN_AT)), tiff.text(camera.get(_TAKEN_OFFSET))),
+        taken_at=_iso_time(tiff.text(camera.get(_TAKEN_AT)), tiff.text(camera.get(_TAKEN_OFFSET))),
         software=tiff.text(main.get(_SOFTWARE)),
-        has_place=bool(place.keys() - {_PLACE_VERSION}),
+        has_location=bool(gps.keys() - {_GPS_VERSION}),
     )
 
 
-def _tidy(text: str) -> str | None:
-    """Without control characters and those that turn the direction of writing."""
-    printable = "".join(letter if letter.isprintable() else " " for letter in text)
-    return " ".join(printable.split())[:_MOST_LETTERS].strip() or None
+def _printable(text: str) -> str | None:
+    """Without control characters, and those that change the direction of writing."""
+    cleaned = "".join(character if character.isprintable() else " " for character in text)
+    return " ".join(cleaned.split())[:_MAX_TEXT].strip() or None
 
 
-def _moment(taken: str | None, offset: str | None) -> str | None:
+def _iso_time(taken: str | None, offset: str | None) -> str | None:
     """ISO 8601, with the offset from UTC where the camera wrote one."""
     match = _TIME.fullmatch(taken or "")
     if not match:

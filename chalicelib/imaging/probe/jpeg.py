@@ -1,37 +1,35 @@
 """The header of a JPEG, read from its markers (ITU-T T.81, annex B)."""
 
-from __future__ import annotations
-
 import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from chalicelib.imaging.exif import orientation
-from chalicelib.imaging.header import Budget, Header, corrupt, joined, truncated
+from chalicelib.imaging.probe.exif import orientation
+from chalicelib.imaging.probe.header import METADATA, SCANS, SEGMENTS, Budget, Header, corrupt, merge_spans, truncated
 from chalicelib.imaging.rejection import ImageRejectedError
 
 _START, _END, _SCAN, _ADOBE, _JFIF, _COMMENT = 0xD8, 0xD9, 0xDA, 0xEE, 0xE0, 0xFE
 _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 _FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
-# Baseline, extended and progressive, by Huffman or arithmetic codes. The others (lossless,
-# hierarchical) are no pictures for libjpeg.
+# Baseline, extended and progressive, with Huffman or arithmetic codes. Libjpeg does not read the
+# others (lossless, hierarchical).
 _DECODABLE = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})
 _PROGRESSIVE, _ARITHMETIC = frozenset({0xC2, 0xCA}), frozenset({0xC9, 0xCA})
 
 _APPLICATION = frozenset({*range(0xE0, 0xF0), _COMMENT})
-# How the application segments begin that are read here; all others are stepped over.
+# The application segments that are read here begin with these; all others are skipped.
 _READ = frozenset({b"JFIF\0", b"Adobe", b"Exif\0", b"ICC_P"})
-# Bytes of a body below which libjpeg takes no notice of it (jdmarker.c).
-_LEAST_JFIF, _LEAST_ADOBE = 14, 12
+# Libjpeg ignores segments with a shorter body (jdmarker.c).
+_MIN_JFIF, _MIN_ADOBE = 14, 12
 
-# Bytes between two segments that belong to none. Cameras pad a little; much of it would be
-# skipped by the decoder one byte at a time.
-_MOST_PADDING = 1024
+# Bytes between two segments that belong to none. Cameras write a few; the decoder would skip
+# many of them one by one.
+_MAX_PADDING = 1024
 
-# Zeros at the end of a file that may be data. More of them are what a download or a memory card
-# that stopped leaves in place of the rest.
-_MOST_ZEROS = 4
+# Zeros at the end of a file that may be data. More of them are what an interrupted download, or a
+# failed memory card, leaves in place of the rest.
+_MAX_ZEROS = 4
 
 _COEFFICIENTS = 64
 
@@ -43,11 +41,11 @@ _AFTER_SCAN = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]", re.DOTALL)
 class _Segment:
     marker: int
     start: int
-    """Of the 0xFF before the marker."""
+    """At the 0xFF before the marker."""
 
     body: int
     stop: int
-    """Of the body; a scan's compressed data goes on to `end`."""
+    """The end of the body; a scan's compressed data goes on to `end`."""
 
     end: int
 
@@ -67,7 +65,7 @@ class _Findings:
     profile: dict[int, bytes] = field(default_factory=dict)
     profile_parts: int = 0
     open_bits: dict[int, list[int]] = field(default_factory=dict)
-    """Component → of each coefficient, how many of its low bits the scans have left out."""
+    """Component → how many low bits of each coefficient the scans so far lack."""
 
     is_ended: bool = False
 
@@ -90,15 +88,15 @@ def read(data: bytes, budget: Budget) -> Header:
 
 
 def _segments(data: bytes, budget: Budget) -> Iterator[_Segment]:
-    """The segments that are read or draw, up to the end marker or to what stands in its place.
+    """The segments that are read or draw, up to the end marker or what stands in its place.
 
-    Some cameras and editors leave the end marker out, or write a block of their own instead.
-    So what is no segment ends the picture once there was pixel data.
+    Some cameras and editors leave the end marker out, or write a block of their own instead. So
+    after pixel data, whatever is no segment ends the picture.
     """
     position, scans = 2, 0
     while True:
-        position = _past_unread(data, position)
-        budget.segment()
+        position = _skip_unread(data, position)
+        budget.count(SEGMENTS)
         try:
             segment = _segment(data, _next_marker(data, position))
         except (ImageRejectedError, struct.error):
@@ -112,7 +110,7 @@ def _segments(data: bytes, budget: Budget) -> Iterator[_Segment]:
             return
         if segment.marker == _SCAN:
             scans += 1
-            budget.scan()
+            budget.count(SCANS)
         if segment.marker not in _ALONE:
             yield segment
         if segment.marker == _END:
@@ -120,8 +118,8 @@ def _segments(data: bytes, budget: Budget) -> Iterator[_Segment]:
         position = segment.end
 
 
-def _past_unread(data: bytes, position: int) -> int:
-    """Steps over application segments that nothing here reads: a file may hold millions."""
+def _skip_unread(data: bytes, position: int) -> int:
+    """Skips application segments that are not read here: a file may hold millions."""
     last = len(data) - 9
     while position < last and data[position] == 0xFF and data[position + 1] in _APPLICATION:
         length = data[position + 2] << 8 | data[position + 3]
@@ -148,24 +146,24 @@ def _segment(data: bytes, start: int) -> _Segment:
 
 
 def _next_marker(data: bytes, position: int) -> int:
-    found = _MARKER.search(data, position, position + _MOST_PADDING + 2)
-    if found:
-        return found.start()
-    if len(data) - position <= _MOST_PADDING:
+    match = _MARKER.search(data, position, position + _MAX_PADDING + 2)
+    if match:
+        return match.start()
+    if len(data) - position <= _MAX_PADDING:
         raise truncated("its headers")
     raise corrupt("there is no segment where one must begin")
 
 
 def _end_of_scan(data: bytes, position: int) -> int:
-    """Of the compressed data: where the next marker is, or else where the file ends."""
-    found = _AFTER_SCAN.search(data, position)
-    if found:
-        return found.start()
-    return max(position, min(len(data), len(data.rstrip(b"\0")) + _MOST_ZEROS))
+    """The end of the compressed data: at the next marker, or where the file ends."""
+    match = _AFTER_SCAN.search(data, position)
+    if match:
+        return match.start()
+    return max(position, min(len(data), len(data.rstrip(b"\0")) + _MAX_ZEROS))
 
 
 def _read_scan(data: bytes, segment: _Segment, findings: _Findings) -> None:
-    """Notes which coefficients of which components the scan brings (T.81, B.2.3 and G.1.1.1)."""
+    """Records which coefficients of which components the scan has (T.81, B.2.3 and G.1.1.1)."""
     if findings.frame is None:
         raise corrupt("its first scan comes before its dimensions")
     count = data[segment.body]
@@ -187,17 +185,17 @@ def _read_frame(data: bytes, segment: _Segment, findings: _Findings, budget: Bud
         raise corrupt("it is of a rare kind of JPEG that cannot be read here")
     if len(ids) != count:
         raise corrupt("its components are not those that it announces")
-    budget.pixels(width, height)
+    budget.check_pixels(width, height)
     findings.frame, findings.kind = (width, height, ids), segment.marker
 
 
 def _read_application(data: bytes, segment: _Segment, findings: _Findings, budget: Budget) -> None:
     body = data[segment.body : segment.stop]
     if segment.marker == 0xE1 and body.startswith(b"Exif\0\0") and not findings.exif:
-        budget.metadata(len(body))
+        budget.count(METADATA, len(body))
         findings.exif = body
     elif segment.marker == 0xE2 and body.startswith(b"ICC_PROFILE\0") and len(body) > 14:
-        budget.metadata(len(body))
+        budget.count(METADATA, len(body))
         findings.profile.setdefault(body[12], body[14:])
         findings.profile_parts = body[13]
     elif not _draws(data, segment, findings):
@@ -209,10 +207,10 @@ def _read_application(data: bytes, segment: _Segment, findings: _Findings, budge
 
 
 def _draws(data: bytes, segment: _Segment, findings: _Findings) -> bool:
-    """Of the application segments only two change the picture: they name its color space.
+    """Whether decoders need the segment. Of application segments, two name the color space.
 
-    Libjpeg takes them from before the first scan alone, and the last of each counts. One that
-    is too short for it is kept from Pillow as well, which would fail on it.
+    Libjpeg only reads them before the first scan, and the last of each counts. Pillow would fail on one that is too
+    short for libjpeg.
     """
     if segment.marker not in _APPLICATION:
         return True
@@ -220,8 +218,8 @@ def _draws(data: bytes, segment: _Segment, findings: _Findings) -> bool:
         return False
     length = segment.stop - segment.body
     if segment.marker == _JFIF:
-        return length >= _LEAST_JFIF and data.startswith(b"JFIF\0", segment.body)
-    return segment.marker == _ADOBE and length >= _LEAST_ADOBE and data.startswith(b"Adobe", segment.body)
+        return length >= _MIN_JFIF and data.startswith(b"JFIF\0", segment.body)
+    return segment.marker == _ADOBE and length >= _MIN_ADOBE and data.startswith(b"Adobe", segment.body)
 
 
 def _header(findings: _Findings) -> Header:
@@ -235,21 +233,21 @@ def _header(findings: _Findings) -> Header:
         width=width,
         height=height,
         space={1: "Gray", 3: "RGB", 4: "CMYK"}[len(ids)],
-        spans=joined(findings.spans),
+        spans=merge_spans(findings.spans),
         orientation=orientation(findings.exif),
         exif=findings.exif,
         profile=_profile(findings),
         is_ycc=_is_ycc(ids, findings),
-        tail=b"" if findings.is_ended else bytes([0xFF, _END]),
-        may_be_cut=not findings.is_ended,
+        trailer=b"" if findings.is_ended else bytes([0xFF, _END]),
+        lacks_end=not findings.is_ended,
     )
 
 
 def _check_scans(ids: bytes, findings: _Findings) -> None:
-    """Refuses a file without an end marker that lacks whole scans.
+    """Rejects a file without an end marker that lacks whole scans.
 
-    Whether the last scan is whole, only the decoder can tell (`endings`); and of arithmetic
-    codes not even that one can, since their encoder leaves out zeros at the end.
+    Whether the last scan is complete, only the decoder can tell (`jpeg_end`). With arithmetic
+    codes not even the decoder can, since their encoder leaves out zeros at the end.
     """
     bits = [findings.open_bits.get(component, [16]) for component in ids]
     if findings.kind in _ARITHMETIC or any(any(each) for each in bits):
@@ -257,7 +255,7 @@ def _check_scans(ids: bytes, findings: _Findings) -> None:
 
 
 def _profile(findings: _Findings) -> bytes | None:
-    """The profile, put together from its parts, or None where one is missing."""
+    """The profile, joined from its parts, or None where one is missing."""
     numbers = range(1, findings.profile_parts + 1)
     if not numbers or any(number not in findings.profile for number in numbers):
         return None

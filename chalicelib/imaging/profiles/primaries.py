@@ -1,22 +1,20 @@
-"""From the chromaticities that name a color space to the colorants that a profile stores."""
-
-from __future__ import annotations
+"""From the chromaticities of a color space to the colorants that a profile stores."""
 
 from typing import NamedTuple
 
-from chalicelib.imaging.icc import D50, XYZ, Colorants
+from chalicelib.imaging.profiles.icc import D50, XYZ, Colorants
 
 XY = tuple[float, float]
 """A chromaticity of CIE 1931."""
 
 _Matrix = tuple[XYZ, XYZ, XYZ]
 
-# To the responses of the eye's cones, in which whites are exchanged (Bradford; ICC.1:2010, annex E).
+# From XYZ to cone responses, for adapting the white (Bradford; ICC.1:2010, annex E).
 _BRADFORD: _Matrix = ((0.8951, 0.2664, -0.1614), (-0.7502, 1.7135, 0.0367), (0.0389, -0.0685, 1.0296))
 
 
 class Primaries(NamedTuple):
-    """Chromaticities of the white and of the three colors of light that all others are mixed of."""
+    """Chromaticities of the white and of the three primary colors."""
 
     white: XY
     red: XY
@@ -26,26 +24,23 @@ class Primaries(NamedTuple):
 
 D65: XY = (0.3127, 0.3290)
 BT709 = Primaries(D65, (0.64, 0.33), (0.30, 0.60), (0.15, 0.06))
-"""Those of sRGB, too."""
+"""Also those of sRGB."""
 
 
 def colorants(primaries: Primaries) -> Colorants:
-    """Red, green and blue as a profile stores them: with a white of D50.
-
-    Raises ValueError where the three are no colors that white can be mixed of.
-    """
+    """Red, green and blue as a profile stores them: adapted to D50. Raises ValueError where they cannot mix white."""
     try:
-        return _adapted(primaries)
+        return _adapt(primaries)
     except ZeroDivisionError:
-        raise ValueError("no white can be mixed of these") from None
+        raise ValueError("these primaries cannot mix white") from None
 
 
-def _adapted(primaries: Primaries) -> Colorants:
+def _adapt(primaries: Primaries) -> Colorants:
     white = _xyz(primaries.white)
     mixed = _columns(*(_xyz(color) for color in primaries[1:]))
     strengths = _times(_inverse(mixed), white)
     if min(strengths) <= 0:
-        raise ValueError("no white can be mixed of these")
+        raise ValueError("these primaries cannot mix white")
     gains = [there / here for there, here in zip(_times(_BRADFORD, D50), _times(_BRADFORD, white), strict=True)]
     back = _inverse(_BRADFORD)
 

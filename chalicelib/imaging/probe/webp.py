@@ -1,13 +1,11 @@
 """The header of a WebP, read from its RIFF chunks (RFC 9649)."""
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from chalicelib.imaging.exif import orientation
-from chalicelib.imaging.header import Box, Budget, Header, corrupt, part_of, truncated
+from chalicelib.imaging.probe.exif import orientation
+from chalicelib.imaging.probe.header import METADATA, Box, Budget, Header, corrupt, partial_box, truncated
 
 _ALPHA_FLAG, _ANIMATION_FLAG = 0x10, 0x02
 _PIXELS = (b"VP8 ", b"VP8L")
@@ -25,7 +23,7 @@ class _Findings:
     has_alpha: bool = False
     animated: bool = False
     frames: int = 0
-    drawn: Box | None = None
+    frame_box: Box | None = None
     exif: bytes = b""
     profile: bytes | None = None
 
@@ -39,13 +37,13 @@ def read(data: bytes, budget: Budget) -> Header:
             _read_canvas(data, start, findings, budget)
         elif kind in _PIXELS:
             findings.picture = _read_picture(data, kind, start, findings)
-            budget.pixels(*findings.picture)
+            budget.check_pixels(*findings.picture)
         elif kind == b"ANMF":
             _read_frame(data, start, findings)
         elif kind in _READ:
-            budget.metadata(stop - start)
+            budget.count(METADATA, stop - start)
             _read_metadata(kind, data[start:stop], findings)
-        # Dimensions are judged before the end of the data is: a bomb is short.
+        # Dimensions are checked before the length of the data: a bomb is short.
         if stop > len(data):
             raise truncated("a chunk")
     if end > len(data):
@@ -62,10 +60,10 @@ def _chunks(data: bytes, end: int) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _read_canvas(data: bytes, start: int, findings: _Findings, budget: Budget) -> None:
-    findings.canvas = _three_bytes(data, start + 4) + 1, _three_bytes(data, start + 7) + 1
+    findings.canvas = _uint24(data, start + 4) + 1, _uint24(data, start + 7) + 1
     findings.has_alpha = bool(data[start] & _ALPHA_FLAG)
     findings.animated = bool(data[start] & _ANIMATION_FLAG)
-    budget.pixels(*findings.canvas)
+    budget.check_pixels(*findings.canvas)
 
 
 def _read_picture(data: bytes, kind: bytes, start: int, findings: _Findings) -> tuple[int, int]:
@@ -87,12 +85,13 @@ def _read_picture(data: bytes, kind: bytes, start: int, findings: _Findings) -> 
 def _read_frame(data: bytes, start: int, findings: _Findings) -> None:
     if findings.canvas is None:
         raise corrupt("it is animated without saying so")
-    left, top, width, height = (_three_bytes(data, start + 3 * field) for field in range(4))
+    left, top, width, height = (_uint24(data, start + 3 * field) for field in range(4))
     # Offsets are stored halved, dimensions less one.
     if 2 * left + width + 1 > findings.canvas[0] or 2 * top + height + 1 > findings.canvas[1]:
         raise corrupt("a frame reaches over the edge of the canvas")
     if not findings.frames:
-        findings.drawn = part_of(*findings.canvas, (2 * left, 2 * top, 2 * left + width + 1, 2 * top + height + 1))
+        box = 2 * left, 2 * top, 2 * left + width + 1, 2 * top + height + 1
+        findings.frame_box = partial_box(*findings.canvas, box)
     findings.frames += 1
 
 
@@ -107,7 +106,7 @@ def _header(findings: _Findings, end: int) -> Header:
     dimensions = findings.canvas or findings.picture
     if dimensions is None or (findings.picture is None and not findings.frames):
         raise corrupt("it has no pixel data")
-    # So libwebp and browsers judge; only a frame of an animation may be smaller.
+    # The rule of libwebp and browsers; only a frame of an animation may be smaller.
     if not findings.animated and findings.picture not in (None, dimensions):
         raise corrupt("its picture does not fill its canvas")
     return Header(
@@ -116,15 +115,15 @@ def _header(findings: _Findings, end: int) -> Header:
         height=dimensions[1],
         space="RGB",
         spans=((0, end),),
-        has_alpha=findings.has_alpha or findings.drawn is not None,
+        has_alpha=findings.has_alpha or findings.frame_box is not None,
         frames=max(1, findings.frames),
         orientation=orientation(findings.exif),
         exif=findings.exif,
         profile=findings.profile,
-        drawn=findings.drawn,
+        frame_box=findings.frame_box,
     )
 
 
-def _three_bytes(data: bytes, start: int) -> int:
+def _uint24(data: bytes, start: int) -> int:
     low, high = struct.unpack_from("<HB", data, start)
     return int(low | high << 16)

@@ -1,10 +1,8 @@
-"""ICC profiles as bytes: what is in one, and how one is made (ICC.1:2010, profile version 4.3).
+"""Reads and writes ICC profiles (ICC.1:2010, profile version 4.3).
 
-Read in plain Python, in time linear in the profile, since this runs outside of the guarded child.
-Only profiles of curves and a matrix can be read here; those of tables are for the decoder's child.
+Reading is plain Python and takes time linear in the profile, since it runs outside of the guarded
+child. Only matrix profiles (curves and a matrix) are read here; the child reads those with tables.
 """
-
-from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
@@ -16,75 +14,75 @@ Curve = Callable[[float], float]
 XYZ = tuple[float, float, float]
 
 Colorants = tuple[XYZ, XYZ, XYZ]
-"""Red, green and blue at full strength, relative to a white of D50, as profiles store them."""
+"""Red, green and blue at full strength, relative to D50, as profiles store them."""
 
 D50: XYZ = (0.9642, 1.0, 0.8249)
 
 _HEADER_BYTES = 128
-# Scanners, screens, printers and spaces: the classes that a picture can embed.
+# Input, display, output and color space: the classes that a picture can embed.
 _CLASSES = frozenset({b"scnr", b"mntr", b"prtr", b"spac"})
-_CONNECTIONS = frozenset({b"XYZ ", b"Lab "})
-_MOST_TAGS = 100
-_MOST_NAME = 256
-# Of a sampled curve: Little CMS reads no more either.
-_MOST_SAMPLES = 0x7FFF
-# In version 2 and 4 alike, these go before curves and matrix where a profile has both.
+_CONNECTION_SPACES = frozenset({b"XYZ ", b"Lab "})
+_MAX_TAGS = 100
+_MAX_NAME = 256
+# Samples of a curve: Little CMS has the same limit.
+_MAX_SAMPLES = 0x7FFF
+# In versions 2 and 4, these take precedence over curves and matrix.
 _TABLES = (b"A2B0", b"A2B1", b"A2B2", b"D2B0", b"D2B1", b"D2B2")
 
 
 @dataclass(frozen=True)
-class Shape:
-    """How a profile of curves and a matrix makes color of samples."""
+class MatrixShaper:
+    """The curves and the matrix of a profile."""
 
     curves: tuple[Curve, ...]
-    """Each that there is, once: of RGB, mostly one stands for all three colors."""
+    """Each different one once: in RGB mostly one for all three colors."""
 
     colorants: Colorants | None = None
     """None for gray."""
 
 
 class Profile:
-    """The tags of an ICC profile. Raises ValueError where there is no such profile."""
+    """The tags of an ICC profile. Raises ValueError where `data` is none."""
 
     def __init__(self, data: bytes) -> None:
         if len(data) < _HEADER_BYTES + 4 or data[36:40] != b"acsp":
             raise ValueError("this is no ICC profile")
-        if data[12:16] not in _CLASSES or data[20:24] not in _CONNECTIONS:
+        if data[12:16] not in _CLASSES or data[20:24] not in _CONNECTION_SPACES:
             raise ValueError("this is no profile for a picture")
         self._data = data
         self.samples = data[16:20]
-        """The kind of samples that it describes: `RGB `, `GRAY`, `CMYK`, …"""
+        """The color space of the samples: `RGB `, `GRAY`, `CMYK`, …"""
 
         self._connection = data[20:24]
         self._places = self._tags()
 
     @property
-    def is_shape(self) -> bool:
-        """Whether it is curves and a matrix to XYZ, and no tables go before them."""
+    def is_matrix_shaper(self) -> bool:
+        """Whether curves and a matrix to XYZ apply, and no tables take precedence."""
         return self._connection == b"XYZ " and not any(tag in self._places for tag in _TABLES)
 
     def description(self) -> str:
-        """The name of the profile; empty where it has none that can be read."""
+        """The name of the profile; empty where it has no readable one."""
         try:
             return _text(self._tag(b"desc"))
         except (ValueError, struct.error):
             return ""
 
-    def shape(self) -> Shape:
+    def matrix_shaper(self) -> MatrixShaper:
         """Raises ValueError where a curve or a colorant is missing or damaged."""
         try:
             if self.samples == b"GRAY":
-                return Shape((_curve(self._tag(b"kTRC")),))
+                return MatrixShaper((_curve(self._tag(b"kTRC")),))
             curves = tuple(map(_curve, {self._tag(tag) for tag in (b"rTRC", b"gTRC", b"bTRC")}))
             red, green, blue = (_xyz(self._tag(tag)) for tag in (b"rXYZ", b"gXYZ", b"bXYZ"))
         except struct.error:
             raise ValueError("a tag ends early") from None
-        return Shape(curves, (red, green, blue))
+        return MatrixShaper(curves, (red, green, blue))
 
     def _tags(self) -> dict[bytes, tuple[int, int]]:
         (count,) = struct.unpack_from(">I", self._data, _HEADER_BYTES)
         places: dict[bytes, tuple[int, int]] = {}
-        for index in range(min(count, _MOST_TAGS)):
+        for index in range(min(count, _MAX_TAGS)):
             at = _HEADER_BYTES + 4 + 12 * index
             if at + 12 > len(self._data):
                 break
@@ -101,17 +99,17 @@ class Profile:
 
 
 def matrix_profile(name: str, curve: bytes, colorants: Colorants) -> bytes:
-    """A profile of RGB; `curve`, from `gamma_curve` or one of the others, is that of all three."""
+    """An RGB profile; `curve`, a tag of `gamma_curve` or the like, is that of all three colors."""
     tags = {b"desc": _name(name), b"wtpt": _xyz_tag(D50)}
     for letter, colorant in zip((b"r", b"g", b"b"), colorants, strict=True):
         tags[letter + b"XYZ"] = _xyz_tag(colorant)
         tags[letter + b"TRC"] = curve
-    return _assembled(b"RGB ", tags)
+    return _assemble(b"RGB ", tags)
 
 
 def gray_profile(name: str, curve: bytes) -> bytes:
-    """A profile of gray, the white of which is white."""
-    return _assembled(b"GRAY", {b"desc": _name(name), b"wtpt": _xyz_tag(D50), b"kTRC": curve})
+    """A gray profile; its white is D50."""
+    return _assemble(b"GRAY", {b"desc": _name(name), b"wtpt": _xyz_tag(D50), b"kTRC": curve})
 
 
 def gamma_curve(exponent: float) -> bytes:
@@ -142,7 +140,7 @@ def _sampled(tag: bytes) -> Curve:
     (count,) = struct.unpack_from(">I", tag, 8)
     if count == 0:
         return lambda x: x
-    if count > _MOST_SAMPLES or 12 + 2 * count > len(tag):
+    if count > _MAX_SAMPLES or 12 + 2 * count > len(tag):
         raise ValueError("a curve that is too long, or ends early")
     values = struct.unpack_from(f">{count}H", tag, 12)
     if count == 1:
@@ -157,20 +155,20 @@ def _sampled(tag: bytes) -> Curve:
 
 
 def _parametric(tag: bytes) -> Curve:
-    """The five functions of table 65; where the last parameters are missing, they change nothing."""
+    """The five functions of table 65; parameters that a function lacks have no effect."""
     (kind,) = struct.unpack_from(">H", tag, 8)
     if kind > 4:
         raise ValueError("a curve of an unknown function")
-    given = [value / 65536 for value in struct.unpack_from(f">{(1, 3, 4, 5, 7)[kind]}i", tag, 12)]
+    parameters = [value / 65536 for value in struct.unpack_from(f">{(1, 3, 4, 5, 7)[kind]}i", tag, 12)]
     if kind == 0:
-        exponent, scale, offset, slope, end, above, below = given[0], 1.0, 0.0, 0.0, 0.0, 0.0, 0.0
+        exponent, scale, offset, slope, end, above, below = parameters[0], 1.0, 0.0, 0.0, 0.0, 0.0, 0.0
     elif kind < 3:
-        exponent, scale, offset = given[:3]
-        slope, above = 0.0, given[3] if kind == 2 else 0.0
+        exponent, scale, offset = parameters[:3]
+        slope, above = 0.0, parameters[3] if kind == 2 else 0.0
         end, below = -offset / scale if scale else 0.0, above
     else:
-        exponent, scale, offset, slope, end = given[:5]
-        above, below = (given[5], given[6]) if kind == 4 else (0.0, 0.0)
+        exponent, scale, offset, slope, end = parameters[:5]
+        above, below = (parameters[5], parameters[6]) if kind == 4 else (0.0, 0.0)
 
     def value(x: float) -> float:
         if x < end:
@@ -188,17 +186,17 @@ def _xyz(tag: bytes) -> XYZ:
 
 
 def _text(tag: bytes) -> str:
-    """The wording of ICC.1:2001 (`desc`), or of ICC.1:2010 (`mluc`)."""
+    """A text as in ICC.1:2001 (`desc`) or ICC.1:2010 (`mluc`)."""
     if tag[:4] == b"desc":
         (length,) = struct.unpack_from(">I", tag, 8)
-        return tag[12 : 12 + min(length, _MOST_NAME)].partition(b"\0")[0].decode("latin-1")
+        return tag[12 : 12 + min(length, _MAX_NAME)].partition(b"\0")[0].decode("latin-1")
     if tag[:4] == b"mluc":
         length, offset = struct.unpack_from(">II", tag, 20)
-        return tag[offset : offset + min(length, _MOST_NAME)].decode("utf-16-be")
+        return tag[offset : offset + min(length, _MAX_NAME)].decode("utf-16-be")
     return ""
 
 
-def _assembled(samples: bytes, tags: dict[bytes, bytes]) -> bytes:
+def _assemble(samples: bytes, tags: dict[bytes, bytes]) -> bytes:
     start = _HEADER_BYTES + 4 + 12 * len(tags)
     index, body, places = struct.pack(">I", len(tags)), b"", dict[bytes, int]()
     for tag, content in tags.items():
@@ -206,7 +204,7 @@ def _assembled(samples: bytes, tags: dict[bytes, bytes]) -> bytes:
             places[content] = start + len(body)
             body += content + b"\0" * (-len(content) % 4)
         index += struct.pack(">4sII", tag, places[content], len(content))
-    # Size, version, class, samples, connection; the signature; the white of the connection, D50.
+    # Size, version, class, color space, connection space; the signature; the white of the connection space, D50.
     header = struct.pack(
         ">I4xI4s4s4s12x4s28x3i", start + len(body), 0x04300000, b"mntr", samples, b"XYZ ", b"acsp", *_fixed(D50)
     )
@@ -227,7 +225,7 @@ def _parameters(kind: int, *values: float) -> bytes:
 
 
 def _fixed(values: Sequence[float]) -> list[int]:
-    """Numbers as 16 bits and 16 of fraction."""
+    """Numbers as s15Fixed16Number: 16 bits, and 16 of fraction."""
     fixed = [round(value * 65536) for value in values]
     if any(not -(2**31) <= value < 2**31 for value in fixed):
         raise ValueError("a number that does not fit a profile")

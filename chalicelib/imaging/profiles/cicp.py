@@ -1,19 +1,16 @@
-"""Color spaces by their code points (ITU-T H.273, tables 2 and 3), as profiles.
+"""Code points of color spaces (CICP: ITU-T H.273, tables 2 and 3) as ICC profiles.
 
-Light that is brighter than the white of a page (PQ, HLG) is brought into the range of a page, as
-Chromium does it: white of 203 cd/m² (ITU-R BT.2408), a picture of up to 1,000 cd/m², and the
-curve of E. Reinhard (Photographic Tone Reproduction, 2002, equation 4); but of each color by
-itself, since a profile has curves and no more.
+Light brighter than the white of a page (PQ, HLG) is tone-mapped as in Chromium: white of 203 cd/m²
+(ITU-R BT.2408), a picture of up to 1,000 cd/m², and the curve of E. Reinhard (Photographic Tone
+Reproduction, 2002, equation 4). But each color is mapped separately: a profile only has curves.
 """
-
-from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from functools import partial
 
-from chalicelib.imaging import icc
-from chalicelib.imaging.primaries import BT709, D65, Primaries, colorants
+from chalicelib.imaging.profiles import icc
+from chalicelib.imaging.profiles.primaries import BT709, D65, Primaries, colorants
 
 _C = (0.310, 0.316)
 _SMPTE = Primaries(D65, (0.630, 0.340), (0.310, 0.595), (0.155, 0.070))
@@ -39,14 +36,14 @@ _SAMPLES = 1024
 
 
 def srgb_curve() -> bytes:
-    """The curve of sRGB (IEC 61966-2-1) as a profile has it."""
+    """The tag of the curve of sRGB (IEC 61966-2-1)."""
     return icc.toe_curve(2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
 
 
 def profile(codes: bytes, space: str) -> bytes | None:
     """The profile of four code points (primaries, transfer, matrix, range) for RGB or Gray samples.
 
-    None where they say nothing that can be used: unspecified, reserved, or not of RGB in full range.
+    None where they are of no use: unspecified, reserved, or not RGB in full range.
     """
     if len(codes) != 4 or codes[2] != _MATRIX_OF_RGB or codes[3] != _FULL_RANGE:
         return None
@@ -61,7 +58,7 @@ def profile(codes: bytes, space: str) -> bytes | None:
 
 
 def _video_curve() -> bytes:
-    # With the two constants to as many digits as make the parts meet (BT.2020, table 4).
+    # The two constants of BT.2020, table 4, with enough digits for the two parts to meet.
     scale, start = 1.09929682680944, 0.018053968510807
     return icc.toe_curve(1 / 0.45, 1 / scale, (scale - 1) / scale, 1 / 4.5, 4.5 * start)
 
@@ -71,30 +68,30 @@ def _smpte_240m_curve() -> bytes:
 
 
 def _pq_curve() -> bytes:
-    return _bright_curve(lambda x: _pq(x) / _PAGE_WHITE)
+    return _tone_mapped_curve(lambda x: _pq(x) / _PAGE_WHITE)
 
 
 def _hlg_curve() -> bytes:
     # A screen of 1,000 cd/m² has a gamma of 1.2 (BT.2100, table 5).
-    return _bright_curve(lambda x: _hlg(x) ** 1.2 * _BRIGHTEST)
+    return _tone_mapped_curve(lambda x: _hlg(x) ** 1.2 * _BRIGHTEST)
 
 
 def _pq(x: float) -> float:
-    """Of a stored sample, the light in cd/m² (SMPTE ST 2084; BT.2100, table 4)."""
+    """The light of a sample in cd/m² (SMPTE ST 2084; BT.2100, table 4)."""
     power = x ** (32 / 2523)
     return 10_000 * float((max(0.0, power - 107 / 128) / (2413 / 128 - 2392 / 128 * power)) ** (8192 / 1305))
 
 
 def _hlg(x: float) -> float:
-    """Of a stored sample, the light of the scene, 0 to 1 (BT.2100, table 5)."""
+    """The scene light of a sample, 0 to 1 (BT.2100, table 5)."""
     a, b, c = 0.17883277, 0.28466892, 0.55991073
     return x * x / 3 if x <= 0.5 else (math.exp((x - c) / a) + b) / 12
 
 
-def _bright_curve(light: Callable[[float], float]) -> bytes:
-    """Of light relative to the page's white, what a page can show of it."""
-    stored = (light(step / (_SAMPLES - 1)) for step in range(_SAMPLES))
-    return icc.sampled_curve([value * (1 + value / _BRIGHTEST**2) / (1 + value) for value in stored])
+def _tone_mapped_curve(light: Callable[[float], float]) -> bytes:
+    """`light` gives the light of a sample relative to the white of a page; the curve keeps it below that."""
+    lights = (light(step / (_SAMPLES - 1)) for step in range(_SAMPLES))
+    return icc.sampled_curve([value * (1 + value / _BRIGHTEST**2) / (1 + value) for value in lights])
 
 
 _TRANSFERS: dict[int, tuple[str, Callable[[], bytes]]] = {

@@ -1,15 +1,13 @@
 """The header of a PNG, read from its chunks (W3C PNG, third edition)."""
 
-from __future__ import annotations
-
 import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from chalicelib.imaging import png_color
-from chalicelib.imaging.exif import orientation
-from chalicelib.imaging.header import Budget, Header, corrupt, joined, truncated
+from chalicelib.imaging.probe.exif import orientation
+from chalicelib.imaging.probe.header import CHUNKS, METADATA, Budget, Header, corrupt, merge_spans, truncated
+from chalicelib.imaging.profiles import png as png_color
 from chalicelib.imaging.rejection import ImageRejectedError
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -24,13 +22,13 @@ _WITH_ALPHA = (4, 6)
 _PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
            (0, 1, 1, 2))  # fmt: skip
 
-# Deflate can make at most 1,032 bytes of one (zlib's technical notes), plus its first block.
-_MOST_INFLATION = 1032
+# One byte inflates to at most 1,032 (zlib's technical notes), plus its first block.
+_MAX_INFLATION = 1032
 
 _DRAWING = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT"})
-# What is read beside these. All others are stepped over, and their checksums not looked at.
-_TELLING = frozenset({b"acTL", b"eXIf", *png_color.CHUNKS})
-# What says something of color comes before these, or is not read by others either.
+# Chunks that are read beside these. All others are skipped, with their checksums.
+_ANCILLARY = frozenset({b"acTL", b"eXIf", *png_color.CHUNKS})
+# Color chunks must come before these; other readers ignore later ones, too.
 _AFTER_COLOR = frozenset({b"PLTE", b"IDAT"})
 
 _END = b"\0\0\0\0IEND\xae\x42\x60\x82"
@@ -45,20 +43,20 @@ class _Findings:
     height: int = 0
     depth: int = 0
     color: int = -1
-    key: bytes = b""
+    transparency: bytes = b""
     inflated_bytes: int = 0
     kinds: set[bytes] = field(default_factory=set)
     pixels_end: int = 0
-    """Where the chunks of pixel data end that have come so far."""
+    """The end of the last chunk of pixel data so far."""
 
     spans: list[tuple[int, int]] = field(default_factory=lambda: [(0, len(SIGNATURE))])
-    packed_bytes: int = 0
+    compressed_bytes: int = 0
     frames: int = 1
     exif: bytes = b""
     color_chunks: dict[bytes, bytes] = field(default_factory=dict)
 
 
-def read(data: bytes, budget: Budget, most_metadata: int) -> Header:
+def read(data: bytes, budget: Budget, max_metadata: int) -> Header:
     """The header of `data`, which begins as a PNG does."""
     findings = _Findings()
     for kind, start, stop in _chunks(data, budget):
@@ -67,25 +65,25 @@ def read(data: bytes, budget: Budget, most_metadata: int) -> Header:
             if not _is_sound(data, start, stop):
                 raise corrupt(f"the checksum of a chunk ({kind.decode()}) is wrong")
             if kind == b"tRNS" and findings.color != _PALETTE:
-                # Left out of what decoders see: Pillow compares it only where a sample is a byte.
-                findings.key = data[start:stop]
+                # Hidden from Pillow, which only compares samples of one byte.
+                findings.transparency = data[start:stop]
             else:
                 findings.spans.append((start - 8, stop + 4))
         if kind == b"IHDR":
             _read_dimensions(data[start:stop], findings, budget)
         elif kind == b"IDAT":
-            findings.packed_bytes += stop - start
+            findings.compressed_bytes += stop - start
             findings.pixels_end = stop + 4
-        # What tells of the picture and is damaged is left aside, as decoders do.
-        elif kind in _TELLING and kind not in findings.kinds and _is_sound(data, start, stop):
-            budget.metadata(stop - start)
+        # Damaged metadata is ignored, as decoders do.
+        elif kind in _ANCILLARY and kind not in findings.kinds and _is_sound(data, start, stop):
+            budget.count(METADATA, stop - start)
             _read_metadata(kind, data[start:stop], findings)
         findings.kinds.add(kind)
-    return _header(findings, most_metadata)
+    return _header(findings, max_metadata)
 
 
 def pixel_chunks(picture: bytes) -> Iterator[bytes]:
-    """The packed pixel data of a PNG that `read` has accepted, chunk by chunk."""
+    """The compressed pixel data of a PNG that `read` has accepted, chunk by chunk."""
     position = len(SIGNATURE)
     while position < len(picture):
         length, kind = struct.unpack_from(">I4s", picture, position)
@@ -97,32 +95,32 @@ def pixel_chunks(picture: bytes) -> Iterator[bytes]:
 def _chunks(data: bytes, budget: Budget) -> Iterator[_Chunk]:
     """Kind, and first and last offset of the body, of each chunk that draws or is read, up to IEND.
 
-    Some writers leave IEND out, or write something else in its place. So what is no chunk ends
-    the picture once there was pixel data; inflating it shows whether all rows are there.
+    Some writers leave IEND out, or write something else in its place. So after pixel data, whatever
+    is no chunk ends the picture; inflating shows whether all rows are there.
     """
     position, kind, has_pixels = len(SIGNATURE), b"", False
     while kind != b"IEND":
-        position = _past_unread(data, position)
+        position = _skip_unread(data, position)
         try:
             kind, start, stop = _chunk(data, position)
         except ImageRejectedError:
             if has_pixels:
                 return
             raise
-        budget.chunk()
+        budget.count(CHUNKS)
         yield kind, start, stop
         has_pixels = has_pixels or kind == b"IDAT"
         position = stop + 4
 
 
-def _past_unread(data: bytes, position: int) -> int:
-    """Steps over chunks that nothing here reads: a file may hold hundreds of thousands."""
-    # A reader may not step over the header, whatever comes before it.
+def _skip_unread(data: bytes, position: int) -> int:
+    """Skips chunks that are not read here: a file may hold hundreds of thousands."""
+    # The first chunk is never skipped: it must be the header.
     while len(SIGNATURE) < position <= len(data) - 12:
         length, kind = _HEAD.unpack_from(data, position)
         stop = position + 12 + length
-        # A name that begins with a lower case letter is of no need for the picture.
-        if kind in _TELLING or kind in _DRAWING or stop > len(data) or not (kind.isalpha() and kind[0] & 0x20):
+        # A first letter in lower case means that the picture does not need the chunk.
+        if kind in _ANCILLARY or kind in _DRAWING or stop > len(data) or not (kind.isalpha() and kind[0] & 0x20):
             break
         position = stop
     return position
@@ -163,7 +161,7 @@ def _read_dimensions(body: bytes, findings: _Findings, budget: Budget) -> None:
     samples, depths = _COLORS.get(color, (0, set()))
     if depth not in depths or packing or filtering or interlace > 1:
         raise corrupt("its header asks for what no PNG has")
-    budget.pixels(width, height)
+    budget.check_pixels(width, height)
     findings.width, findings.height, findings.depth, findings.color = width, height, depth, color
     findings.inflated_bytes = _inflated_bytes(width, height, samples * depth, bool(interlace))
 
@@ -189,37 +187,37 @@ def _read_metadata(kind: bytes, body: bytes, findings: _Findings) -> None:
         findings.color_chunks[kind] = body
 
 
-def _key(findings: _Findings) -> tuple[int, ...]:
-    """The samples of a tRNS chunk; none where it has not as many as a pixel has, or alpha is there."""
+def _transparent_color(findings: _Findings) -> tuple[int, ...]:
+    """The samples of a tRNS chunk; none where the picture has alpha, or their number is not that of a pixel."""
     samples = {_GRAY[0]: 1, _RGB: 3}.get(findings.color)
-    if samples is None or len(findings.key) != 2 * samples:
+    if samples is None or len(findings.transparency) != 2 * samples:
         return ()
-    # Of fewer bits than 16, those above count for nothing.
-    return tuple(sample & (2**findings.depth - 1) for sample in struct.unpack(f">{samples}H", findings.key))
+    # With a depth below 16, the upper bits do not count.
+    return tuple(sample & (2**findings.depth - 1) for sample in struct.unpack(f">{samples}H", findings.transparency))
 
 
-def _header(findings: _Findings, most_metadata: int) -> Header:
+def _header(findings: _Findings, max_metadata: int) -> Header:
     if b"IDAT" not in findings.kinds:
         raise corrupt("it has no pixel data")
     if findings.color == _PALETTE and b"PLTE" not in findings.kinds:
         raise corrupt("it has no palette")
-    if findings.inflated_bytes > _MOST_INFLATION * (findings.packed_bytes + 1):
+    if findings.inflated_bytes > _MAX_INFLATION * (findings.compressed_bytes + 1):
         raise truncated("its pixel data")
-    space, key = "Gray" if findings.color in _GRAY else "RGB", _key(findings)
+    space, transparent_color = "Gray" if findings.color in _GRAY else "RGB", _transparent_color(findings)
     has_palette_alpha = findings.color == _PALETTE and b"tRNS" in findings.kinds
     return Header(
         format="PNG",
         width=findings.width,
         height=findings.height,
         space=space,
-        spans=joined(findings.spans),
-        has_alpha=findings.color in _WITH_ALPHA or bool(key) or has_palette_alpha,
+        spans=merge_spans(findings.spans),
+        has_alpha=findings.color in _WITH_ALPHA or bool(transparent_color) or has_palette_alpha,
         frames=findings.frames,
         orientation=orientation(findings.exif),
         exif=findings.exif,
-        profile=png_color.profile(findings.color_chunks, space, most_metadata),
+        profile=png_color.profile(findings.color_chunks, space, max_metadata),
         depth=findings.depth,
-        key=key,
+        transparent_color=transparent_color,
         inflated_bytes=findings.inflated_bytes,
-        tail=_END,
+        trailer=_END,
     )

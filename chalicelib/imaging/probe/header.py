@@ -1,0 +1,151 @@
+"""What the header readers share: their result, and the bounds that they check while reading."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from chalicelib.imaging.rejection import ImageRejectedError
+from chalicelib.imaging.values import Limits
+
+Dimensions = tuple[int, int]
+"""Width and height, in pixels."""
+
+Box = tuple[int, int, int, int]
+"""Left, top, right and bottom, in pixels."""
+
+
+_Pair = TypeVar("_Pair", tuple[int, int], tuple[float, float])
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a file says about itself, in the orientation in which it is stored."""
+
+    format: str
+    width: int
+    height: int
+    space: str
+    """What the samples are: RGB, Gray or CMYK."""
+
+    spans: tuple[tuple[int, int], ...]
+    """Start and end of the parts of the file that draw the first frame."""
+
+    has_alpha: bool = False
+    frames: int = 1
+    orientation: int = 1
+    profile: bytes | None = None
+    """The ICC profile that the file embeds or describes; None after `read_header` where it is of no use."""
+
+    depth: int = 8
+    """Bits of a sample."""
+
+    transparent_color: tuple[int, ...] = ()
+    """Of a PNG: the samples, as they are stored, of the one color that is transparent."""
+
+    frame_box: Box | None = None
+    """What the first frame fills, if not the whole canvas: the rest is transparent."""
+
+    exif: bytes = field(default=b"", repr=False)
+    """The EXIF block as it stands in the file; empty where there is none."""
+
+    is_ycc: bool = False
+    """Whether a JPEG stores YCbCr, which the decoder can return without conversion."""
+
+    inflated_bytes: int = 0
+    """Bytes that the pixel data of a PNG must inflate to."""
+
+    trailer: bytes = b""
+    """What must follow the spans to end the file."""
+
+    lacks_end: bool = False
+    """A JPEG without its end marker: only the decoder can tell whether pixels are missing."""
+
+    @property
+    def upright(self) -> Dimensions:
+        """Width and height as they are seen."""
+        return self.turn((self.width, self.height))
+
+    def turn(self, pair: _Pair) -> _Pair:
+        """Upright width and height as they are stored, and the reverse: orientations 5 to 8 lie on their side."""
+        return (pair[1], pair[0]) if self.orientation >= 5 else pair
+
+    def strip(self, data: bytes) -> bytes:
+        """The file with only what draws the first frame.
+
+        Decoders see nothing else: metadata, later frames and trailing data cannot attack them, nor
+        leak into results.
+        """
+        return b"".join([*(data[start:end] for start, end in self.spans), self.trailer])
+
+
+# What is counted, in the words of the errors: the first two in a JPEG, the third in a PNG.
+SCANS, SEGMENTS, CHUNKS, METADATA = "scans", "segments", "chunks that are read", "bytes of metadata"
+
+
+class Budget:
+    """Counts what is read or decoded, and rejects the file as soon as it exceeds a limit.
+
+    What is skipped is not counted: good files hold megabytes of it, and skipping takes time linear in its bytes.
+    """
+
+    def __init__(self, limits: Limits, size: int) -> None:
+        self._limits = limits
+        self._size = size
+        self._counts = Counter[str]()
+        self._bounds = {
+            SCANS: limits.max_scans,
+            SEGMENTS: limits.max_segments,
+            CHUNKS: limits.max_chunks,
+            METADATA: limits.max_metadata_bytes,
+        }
+
+    def count(self, what: str, number: int = 1) -> None:
+        """Adds to the count of SCANS, SEGMENTS, CHUNKS or METADATA."""
+        self._counts[what] += number
+        if self._counts[what] > self._bounds[what]:
+            raise ImageRejectedError("too_complex", f"The picture has more than {self._bounds[what]:,} {what}.")
+
+    def check_pixels(self, width: int, height: int) -> None:
+        """The dimensions of the canvas, or of the first frame."""
+        if width < 1 or height < 1:
+            raise ImageRejectedError("corrupt", "The picture has no width or no height.")
+        pixels, limit = width * height, self._limits.max_pixels
+        if pixels > limit:
+            raise ImageRejectedError(
+                "too_many_pixels",
+                f"The picture has {pixels:,} pixels ({width} x {height}); at most {limit:,} are accepted.",
+            )
+        ratio = self._limits.max_pixels_per_byte
+        if pixels > self._limits.small_pixels and pixels > ratio * self._size:
+            raise ImageRejectedError(
+                "too_complex",
+                f"The file claims {pixels:,} pixels in {self._size:,} bytes; "
+                f"at most {ratio:,} pixels a byte are accepted.",
+            )
+
+
+def truncated(what: str) -> ImageRejectedError:
+    """The error for a file that ends inside `what`."""
+    return ImageRejectedError("truncated", f"The file ends inside {what}.")
+
+
+def corrupt(what: str) -> ImageRejectedError:
+    """The error for a file of wrong structure; `what` is a clause that says what is wrong."""
+    return ImageRejectedError("corrupt", f"The picture is damaged: {what}.")
+
+
+def partial_box(width: int, height: int, box: Box) -> Box | None:
+    """The box, if it is smaller than the canvas."""
+    return None if box == (0, 0, width, height) else box
+
+
+def merge_spans(spans: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """The same spans, with those that touch merged."""
+    result: list[tuple[int, int]] = []
+    for start, end in spans:
+        if result and result[-1][1] == start:
+            result[-1] = (result[-1][0], end)
+        else:
+            result.append((start, end))
+    return tuple(result)

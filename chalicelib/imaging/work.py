@@ -1,0 +1,81 @@
+"""What the steps of the pipeline work on."""
+
+import io
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import BinaryIO, NamedTuple, Self
+
+from PIL import Image
+
+from chalicelib.imaging.probe.header import Dimensions, Header
+from chalicelib.imaging.values import Limits, Mark
+
+Shares = tuple[float, float]
+"""The share of the width, and of the height, that a crop about the center leaves; up to 1."""
+
+UNCROPPED: Shares = (1.0, 1.0)
+
+
+class Plane(NamedTuple):
+    """Decoded samples. They may be fewer than the original's."""
+
+    image: Image.Image
+    box: tuple[float, float, float, float]
+    """What is used of `image`, in its pixels. After the decode, the whole picture: libjpeg rounds dimensions up."""
+
+    scale: int = 1
+    """How many pixels of a side of the original are one."""
+
+
+@dataclass
+class Work:
+    """One picture on its way through the steps."""
+
+    data: bytes = field(repr=False)
+    """The file, as `Header.strip` gives it."""
+
+    header: Header
+    size: Dimensions
+    """What to shrink to, in the orientation that the planes have before `shrink`."""
+
+    limits: Limits = field(repr=False)
+    crop: Shares = UNCROPPED
+    """In the same orientation as `size`."""
+
+    formats: tuple[str, ...] = ()
+    quality: int = 0
+    mark: Mark | None = None
+    output: BinaryIO = field(default_factory=io.BytesIO)
+    """Where `encode` writes the files, one after the other."""
+
+    lengths: list[int] = field(default_factory=list)
+    """Bytes of each file that was written."""
+
+    planes: tuple[Plane, ...] = ()
+    """The picture in one plane; or, between `decode` and `shrink`, in three: Y, Cb and Cr."""
+
+    def to(self, output: BinaryIO) -> Self:
+        """The same work, which has written nothing yet."""
+        return replace(self, output=output, lengths=[])
+
+    @property
+    def image(self) -> Image.Image:
+        """The picture; of Y, Cb and Cr, the first."""
+        return self.planes[0].image
+
+    @image.setter
+    def image(self, image: Image.Image) -> None:
+        self.planes = (Plane(image, (0, 0, *image.size)),)
+
+    @property
+    def keeps_ycc(self) -> bool:
+        """Whether YCbCr goes from the decoder to the JPEG encoder as it is stored, without a detour by RGB."""
+        return self.header.is_ycc and "jpeg" in self.formats and self.header.profile is None
+
+
+Step = Callable[[Work], None]
+
+
+def run(steps: Iterable[Step], work: Work) -> None:
+    for step in steps:
+        step(work)
