@@ -30,7 +30,7 @@ check: $(VENV)/ready ## ruff and mypy on everything, cfn-lint on the template
 	$(BIN)/python -m infra.template > $(VENV)/template.json && $(BIN)/cfn-lint $(VENV)/template.json
 
 manifest: $(VENV)/ready ## one line a trigger: who may call it, and what it may touch
-	@$(BIN)/python -m infra.manifest
+	@$(BIN)/python -m infra.triggers
 
 policies: $(VENV)/ready ## each function's IAM policy, made of what it declares
 	@$(BIN)/python -m infra policies

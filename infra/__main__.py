@@ -5,13 +5,13 @@ import os
 import sys
 from pathlib import Path
 
-from infra import administrators, audit, iam_report, manifest, policies, rights, settings, stages, template
+from infra import administrators, audit, function_grants, iam_report, policies, settings, stages, template, triggers
 
 
 def main(arguments: list[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
     if asked.command == "manifest":
-        manifest.main()
+        triggers.main()
     elif asked.command == "template":
         template.show(asked.stage)
     elif asked.command == "configure":
@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
         each.add_argument("--yes", action="store_true", help="ask nobody")
     commands.add_parser("policies", help="each function's IAM policy, made of what it declares")
     report = commands.add_parser("iam-report", help="declared rights beside used ones; exit code 1 where they differ")
-    report.add_argument("record", type=Path, nargs="?", default=iam_report.RECORD, help="of which runs (make run's)")
+    report.add_argument("record", type=Path, nargs="?", default=iam_report.LOG, help="of which runs (make run's)")
     admin = commands.add_parser("admin", help="who administers a stage: grant, revoke, list; each change is audited")
     wishes = admin.add_subparsers(dest="admin", required=True)
     for wish, meaning in (
@@ -115,11 +115,11 @@ def _write_policies() -> None:
     print(f"{policies.write(_declared(), stages.read())} files of {policies.FOLDER.name} changed")
 
 
-def _declared() -> dict[str, rights.Declared]:
+def _declared() -> dict[str, function_grants.FunctionGrants]:
     os.environ.setdefault("STAGE", "local")
     from app import app
 
-    return rights.declared(app)
+    return function_grants.grants_by_function(app)
 
 
 def _known(text: str) -> tuple[int, str]:

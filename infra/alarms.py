@@ -17,7 +17,7 @@ from typing import Any
 from chalicelib.core.metrics import NAMESPACE
 from chalicelib.core.recurrence import parse
 from chalicelib.schedules import SCHEDULES
-from infra import manifest, rights
+from infra import function_grants, triggers
 
 Resources = dict[str, Any]
 
@@ -88,7 +88,7 @@ class Function:
     @property
     def lambda_name(self) -> dict[str, str]:
         """Chalice's name for it."""
-        return {"Fn::Sub": "darkroom-${Stage}" + ("" if self.name == rights.API else f"-{self.name}")}
+        return {"Fn::Sub": "darkroom-${Stage}" + ("" if self.name == function_grants.API else f"-{self.name}")}
 
     @property
     def id(self) -> str:
@@ -97,8 +97,8 @@ class Function:
 
 def functions(app: Any, config: Mapping[str, Any], stage: str) -> list[Function]:
     """All functions of the manifest, the API's first, as that stage's configuration has them."""
-    declared = rights.declared(app)
-    decorated = {name: function for _, name, function in manifest.functions(app)}
+    declared = function_grants.grants_by_function(app)
+    decorated = {name: function for _, name, function in triggers.functions(app)}
     return [
         Function(
             name,

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from infra import delivery, policies, template
+from infra import event_delivery, policies, template
 from infra.options import Options
-from infra.prices import HOURS_A_MONTH, SECONDS_A_MONTH, priced
+from infra.prices import HOURS_A_MONTH, SECONDS_A_MONTH, dollars_by_service
 
 LOAD = Path(__file__).with_name("load.json")
 
@@ -35,17 +35,17 @@ def monthly(options: Options, config: Mapping[str, Any], stage: str) -> Mapping[
     begun = total(
         times(load["image_traces"], options.images_a_month), times(load["request_traces"], options.requests_a_month)
     )
-    return priced(
+    return dollars_by_service(
         total(
             times(load["image"], options.images_a_month),
             times(load["request"], options.requests_a_month),
-            standing(options, config, stage, load["custom_metrics"]),
-            {"x-ray.traces": sum(recorded(each / SECONDS_A_MONTH) for each in begun.values()) * SECONDS_A_MONTH},
+            idle_units(options, config, stage, load["custom_metrics"]),
+            {"x-ray.traces": sum(traces_recorded(each / SECONDS_A_MONTH) for each in begun.values()) * SECONDS_A_MONTH},
         )
     )
 
 
-def recorded(begun: float) -> float:
+def traces_recorded(begun: float) -> float:
     """How many traces a second X-Ray records of a function that begins so many."""
     return min(begun, _TRACES_A_SECOND) + _TRACES_BEYOND * max(0.0, begun - _TRACES_A_SECOND)
 
@@ -67,9 +67,9 @@ def total(*parts: Mapping[str, float]) -> Units:
     return {name: sum(part.get(name, 0.0) for part in parts) for name in names}
 
 
-def standing(options: Options, config: Mapping[str, Any], stage: str, custom_metrics: int) -> Units:
+def idle_units(options: Options, config: Mapping[str, Any], stage: str, custom_metrics: int) -> Units:
     """What a stage takes in a month in which nobody calls."""
-    resources = template.whole(template.DEFAULT_STAGE)["Resources"].values()
+    resources = template.complete(template.DEFAULT_STAGE)["Resources"].values()
     kinds = [each["Type"] for each in resources]
     endpoints = [each["Properties"].get("VpcEndpointType") for each in resources if each["Type"].endswith("Endpoint")]
     warm = sum(_memory_gb(config, stage, name) * number for name, number in options.provisioned_concurrency.items())
@@ -77,7 +77,7 @@ def standing(options: Options, config: Mapping[str, Any], stage: str, custom_met
         "cloudwatch.alarms": kinds.count("AWS::CloudWatch::Alarm"),
         "cloudwatch.dashboards": kinds.count("AWS::CloudWatch::Dashboard"),
         "cloudwatch.metrics": custom_metrics,
-        "sqs.requests": len(delivery.QUEUES) * _POLLERS * SECONDS_A_MONTH / _POLL_SECONDS,
+        "sqs.requests": len(event_delivery.QUEUES) * _POLLERS * SECONDS_A_MONTH / _POLL_SECONDS,
         "kms.keys": kinds.count("AWS::KMS::Key") if options.customer_key else 0,
         "secrets_manager.secrets": kinds.count("AWS::SecretsManager::Secret"),
         "lambda.provisioned_gb_seconds": warm * SECONDS_A_MONTH,
@@ -87,4 +87,4 @@ def standing(options: Options, config: Mapping[str, Any], stage: str, custom_met
 
 
 def _memory_gb(config: Mapping[str, Any], stage: str, function: str) -> float:
-    return float(policies.of_function(config, stage, function)["lambda_memory_size"]) / 1024
+    return float(policies.settings_of_function(config, stage, function)["lambda_memory_size"]) / 1024

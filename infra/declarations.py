@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from chalicelib.core import aws, config, grants
-from infra import manifest, settings
+from infra import settings, triggers
 
 TABLE = "ENV_VARS_TRACKING_TABLE"
 KEY = ("service#variable", "function")
@@ -22,8 +22,8 @@ Row = dict[str, Any]
 
 def rows(app: Any) -> Iterator[Row]:
     """One row a variable and function: what the function does with what the variable names."""
-    named = [(view.operation.name, view) for _, _, view in manifest.routes(app)]
-    named += [(name, function) for _, name, function in manifest.functions(app)]
+    named = [(view.operation.name, view) for _, _, view in triggers.routes(app)]
+    named += [(name, function) for _, name, function in triggers.functions(app)]
     for name, function in named:
         declared: Mapping[str, frozenset[grants.AwsOperation]] = grants.of(function)
         for variable, operations in declared.items():
@@ -37,7 +37,7 @@ def rows(app: Any) -> Iterator[Row]:
             }
 
 
-def record(app: Any) -> tuple[int, int]:
+def update_table(app: Any) -> tuple[int, int]:
     """Makes the table say what the application declares now: how many rows are new or changed, how many went."""
     table = config.get(TABLE)
     declared = {_key(row): row for row in rows(app)}
@@ -72,7 +72,7 @@ def main() -> None:
     settings.apply(parser.parse_args().stage)
     from app import app
 
-    fresh, gone = record(app)
+    fresh, gone = update_table(app)
     print(f"{fresh} rows written, {gone} removed; {len(list(rows(app)))} declarations in {config.get(TABLE)}")
 
 

@@ -9,14 +9,14 @@ from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from infra import pipeline, policies
-from infra.pipeline import PIPELINE
-from infra.rights import Declared
+from infra import pipeline_policy, policies
+from infra.function_grants import FunctionGrants
+from infra.pipeline_policy import PIPELINE
 from infra.settings import state_folder
 from infra.stages import Place
 
 # Where `make run` leaves its logs.
-RECORD = state_folder() / "logs" / "rights.jsonl"
+LOG = state_folder() / "logs" / "rights.jsonl"
 STAGE = "local"
 
 
@@ -28,7 +28,7 @@ class Right(NamedTuple):
     action: str
 
 
-class Noted(NamedTuple):
+class LoggedCall(NamedTuple):
     """`how` is "used", of a statement that allows it, or "refused" (`statement` is then empty)."""
 
     function: str
@@ -47,20 +47,20 @@ class Noted(NamedTuple):
         return re.sub(r"(?<=:userpool/).*", policies.NO_POOL, self.resource)
 
 
-def noted(record: Path, after: int = 0) -> Iterator[Noted]:
+def logged_calls(record: Path, after: int = 0) -> Iterator[LoggedCall]:
     """What stands in a file that the machine's functions wrote, behind so many bytes; nothing where there is none."""
     if record.exists():
         for line in record.read_bytes()[after:].splitlines():
-            yield Noted(*json.loads(line))
+            yield LoggedCall(*json.loads(line))
 
 
-def granted(declared: Mapping[str, Declared], config: Mapping[str, Any]) -> dict[Right, list[str]]:
+def granted(declared: Mapping[str, FunctionGrants], config: Mapping[str, Any]) -> dict[Right, list[str]]:
     """The rights of functions' own code and of the state machine's tasks, with the ARNs that each is on.
 
     What the services themselves do in their names is left out.
     """
     place = Place.of(STAGE, config["stages"][STAGE]["environment_variables"])
-    documents = policies.documents(declared, config, STAGE) | {PIPELINE: pipeline.document(place)}
+    documents = policies.documents(declared, config, STAGE) | {PIPELINE: pipeline_policy.document(place)}
     return {
         Right(function, statement["Sid"], action): statement["Resource"]
         for function, policy in documents.items()
@@ -75,7 +75,7 @@ def report(rights: Mapping[Right, list[str]], record: Path) -> int:
 
     A right differs also where one of its ARNs was never met: it could be narrower.
     """
-    found = set(noted(record))
+    found = set(logged_calls(record))
     used = {(each.right, each.pattern) for each in found if each.how == "used"}
     refused = sorted(each for each in found if each.how == "refused")
     left = unused(rights, used)

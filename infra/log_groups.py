@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from infra.rights import API
+from infra.function_grants import API
 
 
 def resources(functions: Iterable[str]) -> dict[str, Any]:

@@ -14,9 +14,9 @@ from typing import Any
 import botocore.session
 
 from chalicelib.core import config as settings
-from infra import delivery, encryption, stages
-from infra.rights import API, Declared
-from infra.settings import CONFIG, nearer
+from infra import event_delivery, key_statements, stages
+from infra.function_grants import API, FunctionGrants
+from infra.settings import CONFIG, sources_of
 from infra.stages import Place
 
 Statement = dict[str, Any]
@@ -97,20 +97,24 @@ OF_LAMBDA = {
     "PolledStream",
     "Streams",
     "Undelivered",
-    *encryption.SIDS,
+    *key_statements.SIDS,
 }
 
 
-def documents(declared: Mapping[str, Declared], config: Mapping[str, Any], stage: str) -> dict[str, Document]:
+def documents(declared: Mapping[str, FunctionGrants], config: Mapping[str, Any], stage: str) -> dict[str, Document]:
     """By function, its policy in a stage of the configuration."""
     return {
-        name: document(name, each, environment(config, stage, name), of_function(config, stage, name))
+        name: document(name, each, environment(config, stage, name), settings_of_function(config, stage, name))
         for name, each in declared.items()
     }
 
 
 def document(
-    function: str, declared: Declared, environment: Mapping[str, str], config: Mapping[str, Any], pool: str = NO_POOL
+    function: str,
+    declared: FunctionGrants,
+    environment: Mapping[str, str],
+    config: Mapping[str, Any],
+    pool: str = NO_POOL,
 ) -> Document:
     """One function's policy: `environment` is what the function is given, `config` what else holds in its stage.
 
@@ -235,7 +239,7 @@ class _Maker:
 
     # ------------------------------------------------------------ Lambda's own
 
-    def of_lambda(self, declared: Declared, config: Mapping[str, Any]) -> Iterator[Statement]:
+    def of_lambda(self, declared: FunctionGrants, config: Mapping[str, Any]) -> Iterator[Statement]:
         """What Lambda does in the function's name."""
         group = f"arn:aws:logs:{self._at}:log-group:/aws/lambda/{lambda_name(self._function, self._place.stage)}"
         yield _statement("Logs", {"logs:CreateLogStream", "logs:PutLogEvents"}, [f"{group}:*"])
@@ -266,11 +270,11 @@ class _Maker:
     def on_key(self, key: str, made: Iterable[Statement]) -> Iterator[Statement]:
         """What is encrypted under the customer's key asks for rights on that too, beside the statements `made`."""
         function = f"arn:aws:lambda:{self._at}:function:{lambda_name(self._function, self._place.stage)}"
-        return encryption.statements(key, function, {action for each in made for action in each["Action"]})
+        return key_statements.statements(key, function, {action for each in made for action in each["Action"]})
 
 
-_ASYNC: Mapping[str, Any] = delivery.ASYNC
-_STREAMS: Mapping[str, Any] = delivery.STREAMS
+_ASYNC: Mapping[str, Any] = event_delivery.ASYNC
+_STREAMS: Mapping[str, Any] = event_delivery.STREAMS
 
 
 def _beside(needed: Iterable[Statement], own: Iterable[Statement]) -> Iterator[Statement]:
@@ -300,25 +304,25 @@ def lambda_name(function: str, stage: str) -> str:
 
 def environment(config: Mapping[str, Any], stage: str, function: str) -> dict[str, str]:
     """What Chalice gives a function, the nearest last."""
-    found = nearer(config, stage, function)
+    found = sources_of(config, stage, function)
     return {name: value for each in found for name, value in each.get("environment_variables", {}).items()}
 
 
-def of_function(config: Mapping[str, Any], stage: str, function: str) -> dict[str, Any]:
+def settings_of_function(config: Mapping[str, Any], stage: str, function: str) -> dict[str, Any]:
     """What else holds for a function."""
-    return {name: value for each in nearer(config, stage, function) for name, value in each.items()}
+    return {name: value for each in sources_of(config, stage, function) for name, value in each.items()}
 
 
-def files(declared: Mapping[str, Declared], config: Mapping[str, Any]) -> dict[str, str]:
+def files(declared: Mapping[str, FunctionGrants], config: Mapping[str, Any]) -> dict[str, str]:
     """By name, the text of every file of the folder."""
     return {
         f"{stage}-{function}.json": json.dumps(made, indent=2) + "\n"
-        for stage in stages.deployed(config)
+        for stage in stages.deployed_stages(config)
         for function, made in documents(declared, config, stage).items()
     }
 
 
-def write(declared: Mapping[str, Declared], config: Mapping[str, Any]) -> int:
+def write(declared: Mapping[str, FunctionGrants], config: Mapping[str, Any]) -> int:
     """Makes the folder say what is declared now; how many files changed, came or went."""
     FOLDER.mkdir(exist_ok=True)
     wanted = files(declared, config)

@@ -86,7 +86,7 @@ PRICES: Mapping[str, Price] = {
 }
 
 
-def priced(units: Mapping[str, float]) -> dict[str, float]:
+def dollars_by_service(units: Mapping[str, float]) -> dict[str, float]:
     """Dollars by service for that many of each unit, the dearest first.
 
     Raises:

@@ -47,7 +47,7 @@ def with_stage(stage: str) -> dict[str, Any]:
     return written
 
 
-def nearer(config: Mapping[str, Any], stage: str, function: str) -> list[Mapping[str, Any]]:
+def sources_of(config: Mapping[str, Any], stage: str, function: str) -> list[Mapping[str, Any]]:
     """Where Chalice looks for a function's settings, the nearest last."""
     of_stage = config["stages"][stage]
     return [
@@ -61,7 +61,7 @@ def nearer(config: Mapping[str, Any], stage: str, function: str) -> list[Mapping
 def timeouts(config: Mapping[str, Any], stage: str) -> dict[str, int]:
     """By function, the seconds that Lambda lets it run."""
     return {
-        name: int([each["lambda_timeout"] for each in nearer(config, stage, name) if "lambda_timeout" in each][-1])
+        name: int([each["lambda_timeout"] for each in sources_of(config, stage, name) if "lambda_timeout" in each][-1])
         for name in config.get("lambda_functions", ())
     }
 

@@ -10,7 +10,7 @@ from typing import Any
 import botocore.session
 
 from infra import template
-from infra.rights import API
+from infra.function_grants import API
 from infra.settings import CONFIG
 
 # An account's number before anybody has said which; AWS gives no such.
@@ -127,7 +127,7 @@ def configured(config: dict[str, Any], place: Place) -> dict[str, Any]:
     settings = stage.get("environment_variables", {})
     if "STEP_FUNCTIONS_ARN" in settings and Place.of(place.stage, settings) != place:
         # What AWS named elsewhere is not here.
-        stage = forgotten(config, place.stage)["stages"][place.stage]
+        stage = without_recorded(config, place.stage)["stages"][place.stage]
         settings = stage["environment_variables"]
     own = stage.get("lambda_functions", {})
     made = {
@@ -154,7 +154,7 @@ _RECORDED_OF_STAGE = {"kms_key_arn", "subnet_ids", "security_group_ids"}
 KEY, KEY_CONDITION = "EncryptionKey", "WithCustomerKey"
 
 
-def forgotten(config: dict[str, Any], stage: str) -> dict[str, Any]:
+def without_recorded(config: dict[str, Any], stage: str) -> dict[str, Any]:
     """The configuration without what deploy recorded of a stage."""
     of_stage = {name: value for name, value in config["stages"][stage].items() if name not in _RECORDED_OF_STAGE}
     settings = of_stage.get("environment_variables", {})
@@ -166,7 +166,7 @@ def _recorded(name: str, value: str) -> bool:
     return name in RECORDED or (name == ADDRESS and GATEWAYS_OWN in value)
 
 
-def deployed(config: Mapping[str, Any]) -> Iterator[str]:
+def deployed_stages(config: Mapping[str, Any]) -> Iterator[str]:
     """The stages whose functions have policies: all but those that the machine of one plays."""
     for stage, settings in config["stages"].items():
         if settings.get("lambda_functions"):
@@ -179,19 +179,19 @@ def read() -> dict[str, Any]:
 
 
 def write(config: Mapping[str, Any]) -> None:
-    CONFIG.write_text(written(config) + "\n")
+    CONFIG.write_text(to_json(config) + "\n")
 
 
 _WIDTH = 110
 
 
-def written(value: Any, indent: int = 0) -> str:
+def to_json(value: Any, indent: int = 0) -> str:
     """JSON as people write it: what fits on a line stands on one."""
     line = json.dumps(value, ensure_ascii=False)
     if not isinstance(value, dict) or (indent and len(line) + indent <= _WIDTH):
         return line
     inner = indent + 2
-    entries = (f"{' ' * inner}{json.dumps(name)}: {written(each, inner)}" for name, each in value.items())
+    entries = (f"{' ' * inner}{json.dumps(name)}: {to_json(each, inner)}" for name, each in value.items())
     return "{\n" + ",\n".join(entries) + "\n" + " " * indent + "}"
 
 

@@ -61,7 +61,7 @@ def _read(source: Path) -> Template:
     return template
 
 
-def whole(stage: str, config: Mapping[str, Any] | None = None) -> Template:
+def complete(stage: str, config: Mapping[str, Any] | None = None) -> Template:
     """All that CloudFormation makes for a stage: the resources, and what watches the functions as that stage has them.
 
     It takes CloudFormation's parameters as `load` does, and those of the alarms beside them.
@@ -70,11 +70,11 @@ def whole(stage: str, config: Mapping[str, Any] | None = None) -> Template:
         KeyError: .chalice/config.json has no such stage.
     """
     # They know the application: the machine of one, which has no use for them, starts without.
-    from infra import alarms, dashboard, log_groups, manifest, settings, timing
+    from infra import alarms, dashboard, log_groups, pipeline_timeouts, settings, triggers
 
     config = config or json.loads(settings.CONFIG.read_text())
-    template = timing.timed(load(), settings.timeouts(config, stage))
-    functions = alarms.functions(manifest.application(), config, stage)
+    template = pipeline_timeouts.with_timeouts(load(), settings.timeouts(config, stage))
+    functions = alarms.functions(triggers.application(), config, stage)
     api = alarms.api_of(config, stage)
     watching = {
         **log_groups.resources(each.name for each in functions),
@@ -92,7 +92,7 @@ def whole(stage: str, config: Mapping[str, Any] | None = None) -> Template:
 def show(stage: str) -> None:
     from infra import settings
 
-    print(json.dumps(whole(stage, settings.with_stage(stage)), indent=2))
+    print(json.dumps(complete(stage, settings.with_stage(stage)), indent=2))
 
 
 def main() -> None:

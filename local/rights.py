@@ -13,7 +13,7 @@ from typing import Any
 from botocore import handlers
 from botocore.exceptions import ClientError
 
-from infra import evaluation, pipeline, policies
+from infra import iam_evaluation, pipeline_policy, policies
 
 Need = tuple[str, str]
 
@@ -63,7 +63,9 @@ def attached(iam: Any, role_name: str) -> dict[str, Any]:
     """The policy of all that is written into a role in IAM."""
     names = iam.list_role_policies(RoleName=role_name)["PolicyNames"]
     written = [iam.get_role_policy(RoleName=role_name, PolicyName=each)["PolicyDocument"] for each in names]
-    return pipeline.plain({"Statement": [statement for document in written for statement in document["Statement"]]})
+    return pipeline_policy.with_lists(
+        {"Statement": [statement for document in written for statement in document["Statement"]]}
+    )
 
 
 class Role:
@@ -89,7 +91,7 @@ class Role:
         service = model.service_model.service_name
         operation = f"{service}:{model.name}"
         for action, resource in needs(operation, params, self._at):
-            allowed = evaluation.allows(self._policy, action, resource, _context(service, params))
+            allowed = iam_evaluation.allows(self._policy, action, resource, _context(service, params))
             if allowed is None:
                 self._note("refused", action, resource)
                 raise self._refusal(service, model.name, action, resource)

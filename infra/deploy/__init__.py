@@ -6,6 +6,6 @@ is recorded (record) → Chalice's own deploy (functions) → what Chalice canno
 
 from infra.deploy.destroy import destroy
 from infra.deploy.errors import DeployError, errors_of_aws
-from infra.deploy.journey import deploy
+from infra.deploy.steps import deploy
 
 __all__ = ["DeployError", "deploy", "destroy", "errors_of_aws"]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from botocore.exceptions import ClientError
 
-from infra import settings, stages, template, timing
+from infra import pipeline_timeouts, settings, stages, template
 from infra.deploy import functions
 from infra.deploy.errors import RefusedError, code_of
 from infra.deploy.target import Target
@@ -33,11 +33,11 @@ def check(target: Target) -> None:
 def _check_pipeline(target: Target) -> None:
     """A state machine cannot become another kind, nor can CloudFormation replace one that has a name."""
     try:
-        timed = timing.timed(template.load(), settings.timeouts(target.config, target.stage))
-    except timing.TooLongError as error:
+        timed = pipeline_timeouts.with_timeouts(template.load(), settings.timeouts(target.config, target.stage))
+    except pipeline_timeouts.TooLongError as error:
         raise RefusedError(f"{error} Shorten them, and deploy again.") from None
-    wanted = timed["Resources"][timing.MACHINE]["Properties"]["StateMachineType"]
-    arn = stages.arn_of(stages.resources()[timing.MACHINE], target.place)
+    wanted = timed["Resources"][pipeline_timeouts.STATE_MACHINE]["Properties"]["StateMachineType"]
+    arn = stages.arn_of(stages.resources()[pipeline_timeouts.STATE_MACHINE], target.place)
     try:
         stands = target.client("stepfunctions").describe_state_machine(stateMachineArn=arn)["type"]
     except ClientError as error:
@@ -72,7 +72,11 @@ def _check_concurrency(target: Target) -> None:
         return
     limit = target.client("lambda").get_account_settings()["AccountLimit"]
     total = int(limit["ConcurrentExecutions"])
-    free = int(limit["UnreservedConcurrentExecutions"]) + functions.reserved(target) - min(_ALWAYS_UNRESERVED, total)
+    free = (
+        int(limit["UnreservedConcurrentExecutions"])
+        + functions.reserved_concurrency(target)
+        - min(_ALWAYS_UNRESERVED, total)
+    )
     asked = sum(wanted.values())
     if asked > free:
         what = ", ".join(f"{name} {number}" for name, number in wanted.items())

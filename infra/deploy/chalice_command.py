@@ -9,9 +9,9 @@ from pathlib import Path
 from infra import stages
 from infra.deploy import functions, packages
 from infra.deploy.errors import DeployError
+from infra.deploy.progress import counted
 from infra.deploy.target import Target
-from infra.deploy.telling import counted
-from infra.rights import API
+from infra.function_grants import API
 from infra.settings import CONFIG
 
 _CHALICE = "import sys; from chalice.cli import main; sys.exit(main())"
@@ -45,7 +45,7 @@ def delete(target: Target, progress: Progress) -> str:
     # app.py is imported for this too, and wants names for its triggers that a stage may have none of any more.
     settings = target.settings(API)
     unnamed = {name: "gone" for name in stages.RECORDED if name not in settings}
-    done = _run(target, "delete", len(functions.standing(target)), progress, **unnamed)
+    done = _run(target, "delete", len(functions.deployed(target)), progress, **unnamed)
     return f"{counted(done['Deleting'], 'function')} deleted"
 
 
@@ -79,6 +79,6 @@ def _last_of(said: list[str]) -> str:
     return "\n".join(f"    {line}" for line in said[-_LAST_LINES:] if line)
 
 
-def memory(stage: str) -> Path:
+def state_file(stage: str) -> Path:
     """Where Chalice keeps what it has made for a stage."""
     return CONFIG.parent / "deployed" / f"{stage}.json"

@@ -6,35 +6,43 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from infra import policies, stages, template
-from infra.deploy import adoption, chalice_command, clients, functions, network, retained, warmth
+from infra.deploy import (
+    chalice_command,
+    chalice_state,
+    functions,
+    network,
+    pool_clients,
+    provisioned_concurrency,
+    retained,
+)
 from infra.deploy import target as targets
-from infra.deploy.body import Body, remove_bucket
 from infra.deploy.errors import RefusedError, code_of
+from infra.deploy.progress import Reporter, Step, counted, is_confirmed
 from infra.deploy.stack import Stack
-from infra.deploy.target import CAN_BE_WARM, Target
-from infra.deploy.telling import Step, Teller, confirmed, counted
-from infra.rights import API
+from infra.deploy.target import CAN_BE_PROVISIONED, Target
+from infra.deploy.template_upload import TemplateUpload, remove_bucket
+from infra.function_grants import API
 
 # The days in which a key's deletion can still be called off (KMS takes 7 to 30).
 _KEY_WINDOW_DAYS = 7
 
 
-def destroy(stage: str, *, yes: bool = False, with_data: bool = False, teller: Teller | None = None) -> None:
+def destroy(stage: str, *, yes: bool = False, with_data: bool = False, teller: Reporter | None = None) -> None:
     """Takes a stage down. `with_data` takes what holds data as well: it cannot be brought back.
 
     Raises:
         DeployError: it could not be begun, or not be ended; running it again goes on.
     """
-    teller = teller or Teller()
+    teller = teller or Reporter()
     with teller.step("Checks") as step:
-        target = targets.of(stage)
+        target = targets.load(stage)
         stack = Stack(target)
         _check(stack)
-        held = dict(retained.standing(target))
+        held = dict(retained.existing(target))
         step.did = f"{stage} is in {target.place.account}, {target.place.region}"
     for line in _announced(target, stack, held, with_data):
         teller.say(line)
-    if not (yes or confirmed("Type the stage's name to go on: ", (stage,))):
+    if not (yes or is_confirmed("Type the stage's name to go on: ", (stage,))):
         teller.say("Nothing was removed.")
         return
     _carry_out(target, stack, teller)
@@ -51,7 +59,7 @@ def _check(stack: Stack) -> None:
 
 
 def _announced(target: Target, stack: Stack, held: Mapping[str, Any], with_data: bool) -> Iterator[str]:
-    there = functions.standing(target)
+    there = functions.deployed(target)
     yield ""
     yield f"This removes {target.stage} from account {target.place.account}, {target.place.region}:"
     yield f"  {counted(len(there), 'function')} with roles, triggers and the API"
@@ -61,27 +69,27 @@ def _announced(target: Target, stack: Stack, held: Mapping[str, Any], with_data:
     yield ""
 
 
-def _carry_out(target: Target, stack: Stack, teller: Teller) -> None:
+def _carry_out(target: Target, stack: Stack, teller: Reporter) -> None:
     with teller.step("Functions") as step:
         _unwarm(target)
-        step.did = chalice_command.delete(target, step.progress) if adoption.adopt(target) else "none are left"
+        step.did = chalice_command.delete(target, step.progress) if chalice_state.rebuild(target) else "none are left"
     with teller.step("Resources") as step:
         network.wait_until_lambda_left(target, stack.outputs().get("SecurityGroupId"), step.progress)
         stack.delete(step.progress)
-        body = Body(target, stack.name)
+        body = TemplateUpload(target, stack.name)
         remove_bucket(target.client("s3"), body.bucket)
         _remove_logs(target)
-        clients.remove(target)
+        pool_clients.remove(target)
         step.did = f"{stack.name} removed, and the functions' logs"
     with teller.step("Record") as step:
-        adoption.adopt(target)
+        chalice_state.rebuild(target)
         step.did = "what AWS had named is forgotten" if _forget(target) else "nothing to forget"
 
 
 def _unwarm(target: Target) -> None:
     """An alias's provisioned containers would keep the function from being deleted."""
-    for name in CAN_BE_WARM:
-        for change in warmth.cool(target, name):
+    for name in CAN_BE_PROVISIONED:
+        for change in provisioned_concurrency.removals(target, name):
             change.apply()
 
 
@@ -98,7 +106,7 @@ def _remove_logs(target: Target) -> None:
 
 def _forget(target: Target) -> bool:
     """Takes out of .chalice/config.json what the stack had named; the place stays. Whether there was anything."""
-    forgotten = stages.forgotten(stages.read(), target.stage)
+    forgotten = stages.without_recorded(stages.read(), target.stage)
     if forgotten == stages.read():
         return False
     stages.write(forgotten)

@@ -7,7 +7,7 @@ from typing import Any
 from infra import policies
 from infra.deploy import packages
 from infra.deploy.target import Target
-from infra.rights import API
+from infra.function_grants import API
 
 # The tag that Chalice gives to what it makes.
 _MADE_BY_CHALICE = "aws-chalice"
@@ -26,7 +26,7 @@ class Differences:
 # ------------------------------------------------------------------------- what differs
 
 
-def standing(target: Target) -> dict[str, dict[str, Any]]:
+def deployed(target: Target) -> dict[str, dict[str, Any]]:
     """The configurations of the stage's functions in AWS, by the names that AWS has for them.
 
     One that app.py does not have is the stage's if Chalice made it: somebody else's may have a name like ours.
@@ -46,17 +46,17 @@ def standing(target: Target) -> dict[str, dict[str, Any]]:
     }
 
 
-def reserved(target: Target) -> int:
+def reserved_concurrency(target: Target) -> int:
     """How many concurrent executions are reserved for the stage's functions as they stand."""
     lambda_ = target.client("lambda")
     return sum(
         lambda_.get_function_concurrency(FunctionName=name).get("ReservedConcurrentExecutions", 0)
-        for name in standing(target)
+        for name in deployed(target)
     )
 
 
 def differences(target: Target) -> Differences:
-    found = standing(target)
+    found = deployed(target)
     digest = packages.digest(target)
     there = [name for name in target.declared if target.lambda_name(name) in found]
     changed = [name for name in there if _differs(target, name, found[target.lambda_name(name)], digest)]
@@ -70,7 +70,7 @@ def differences(target: Target) -> Differences:
 
 
 def _differs(target: Target, name: str, found: Mapping[str, Any], digest: str) -> bool:
-    own = policies.of_function(target.config, target.stage, name)
+    own = policies.settings_of_function(target.config, target.stage, name)
     wanted = {
         "CodeSha256": digest,
         "MemorySize": own["lambda_memory_size"],

@@ -6,8 +6,8 @@ from typing import Any
 from infra.deploy.target import Target
 
 
-def of(target: Target, template: Mapping[str, Any], former: str) -> list[dict[str, str]]:
-    """What CloudFormation is given for the parameters that it has; `former` is a state of infra/deploy/clients.py."""
+def parameters_of(target: Target, template: Mapping[str, Any], former: str) -> list[dict[str, str]]:
+    """What CloudFormation is given for the parameters that it has; `former` is a state of infra/deploy/pool_clients.py."""
     options = target.options
     values = {
         "Stage": target.stage,

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from infra import cost, template
-from infra.deploy import account, clients, finish, functions, network
+from infra.deploy import account, functions, network, pool_clients, remaining_settings
 from infra.deploy.change import Change
 from infra.deploy.functions import Differences
+from infra.deploy.progress import counted
 from infra.deploy.stack import ChangeSet, ResourceChange, Stack
 from infra.deploy.target import Target
-from infra.deploy.telling import counted
 
 _SIGNS = {"Add": "+", "Modify": "~", "Remove": "-", "Import": "<"}
 _MOST_SETTINGS = 12
@@ -26,7 +26,7 @@ class Plan:
     functions: Differences
     settings: list[Change]
     # What becomes of the user pool's clients, in words.
-    clients: list[str]
+    pool_clients: list[str]
     dollars: Mapping[str, float]
     remarks: list[str]
 
@@ -35,17 +35,17 @@ class Plan:
         return not (self.functions.same or self.functions.changed)
 
 
-def of(target: Target, stack: Stack, resources: ChangeSet) -> Plan:
+def make_plan(target: Target, stack: Stack, resources: ChangeSet) -> Plan:
     different = functions.differences(target)
-    settings = [] if len(different.new) == len(target.declared) else finish.changes(target)
+    settings = [] if len(different.new) == len(target.declared) else remaining_settings.changes(target)
     dollars = cost.monthly(target.options, target.config, target.stage)
     remarks = [*account.remarks(target), *network.remarks(target, template.load())]
     return Plan(target, stack.name, resources, different, settings, _clients(target, stack.outputs()), dollars, remarks)
 
 
 def _clients(target: Target, outputs: Mapping[str, str]) -> list[str]:
-    told = [change.what for change in clients.changes(target, outputs)]
-    if clients.former(target, outputs) == clients.SIGNS_IN:
+    told = [change.what for change in pool_clients.secret_changes(target, outputs)]
+    if pool_clients.former_client_state(target, outputs) == pool_clients.SIGNS_IN:
         told.append("the user pool's client without a secret: only refreshes from the end of this deploy on")
     return told
 

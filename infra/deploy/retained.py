@@ -6,10 +6,10 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from infra import stages, template
-from infra.deploy.body import check_free, is_ours
 from infra.deploy.errors import code_of
 from infra.deploy.stack import ChangeSet, ResourceChange, Stack
 from infra.deploy.target import Target
+from infra.deploy.template_upload import check_free, is_ours
 
 # By resource of the template, what CloudFormation identifies it by in an import.
 Kept = Mapping[str, Mapping[str, str]]
@@ -18,7 +18,7 @@ Kept = Mapping[str, Mapping[str, str]]
 KEYS_TABLE = "UsersTable"
 
 
-def found(target: Target, stack: Stack) -> Kept:
+def to_import(target: Target, stack: Stack) -> Kept:
     """What there is already of a stage that has no stack; nothing where it has one.
 
     Raises:
@@ -26,7 +26,7 @@ def found(target: Target, stack: Stack) -> Kept:
     """
     if stack.exists():
         return {}
-    kept = dict(standing(target))
+    kept = dict(existing(target))
     for logical_id, resource in template.load()["Resources"].items():
         if resource["Type"] == "AWS::S3::Bucket" and logical_id not in kept:
             check_free(target, stages.name_of(resource, target.place))
@@ -35,7 +35,7 @@ def found(target: Target, stack: Stack) -> Kept:
     return kept
 
 
-def standing(target: Target) -> Iterator[tuple[str, dict[str, str]]]:
+def existing(target: Target) -> Iterator[tuple[str, dict[str, str]]]:
     """What there is of what the template retains, by its name there."""
     for logical_id, resource in template.load()["Resources"].items():
         if resource.get("DeletionPolicy", "Delete").startswith("Retain"):
@@ -78,12 +78,12 @@ def _pool(target: Target, resource: Mapping[str, Any]) -> dict[str, str] | None:
 def _secret(target: Target, resource: Mapping[str, Any]) -> dict[str, str] | None:
     name = resource["Properties"]["Name"]["Fn::Sub"].replace("${Stage}", target.stage)
     try:
-        found = target.client("secretsmanager").describe_secret(SecretId=name)
+        to_import = target.client("secretsmanager").describe_secret(SecretId=name)
     except ClientError as error:
         if code_of(error) != "ResourceNotFoundException":
             raise
         return None
-    return None if "DeletedDate" in found else {"Id": found["ARN"]}
+    return None if "DeletedDate" in to_import else {"Id": to_import["ARN"]}
 
 
 def _key(target: Target, resource: Mapping[str, Any]) -> dict[str, str] | None:
@@ -91,15 +91,15 @@ def _key(target: Target, resource: Mapping[str, Any]) -> dict[str, str] | None:
     table = stages.name_of(stages.resources()[KEYS_TABLE], target.place)
     try:
         arn = target.client("dynamodb").describe_table(TableName=table)["Table"]["SSEDescription"]["KMSMasterKeyArn"]
-        found = target.client("kms").describe_key(KeyId=arn)["KeyMetadata"]
+        to_import = target.client("kms").describe_key(KeyId=arn)["KeyMetadata"]
     except KeyError:
         return None
     except ClientError as error:
         if code_of(error) not in ("ResourceNotFoundException", "NotFoundException"):
             raise
         return None
-    own = found.get("KeyManager") == "CUSTOMER" and found["KeyState"] == "Enabled"
-    return {"KeyId": found["KeyId"]} if own else None
+    own = to_import.get("KeyManager") == "CUSTOMER" and to_import["KeyState"] == "Enabled"
+    return {"KeyId": to_import["KeyId"]} if own else None
 
 
 _OF_KIND = {

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from infra.deploy import restapi
+from infra.deploy import rest_api
 from infra.deploy.errors import DeployError
 from infra.deploy.target import Target
 
@@ -35,11 +35,11 @@ def test(target: Target) -> str:
     Raises:
         DeployError: an answer is not as it must be.
     """
-    api = restapi.find(target)
+    api = rest_api.find(target)
     if api is None:
         raise DeployError("There is no API to be asked. Run this again.")
     _look_at_health(target)
-    base = restapi.url(target, api)
+    base = rest_api.url(target, api)
     for check in (_unauthenticated, _unknown, _unknown_with_token, _preflight):
         _insist(base, check)
     return _insist(base, _health)

@@ -9,10 +9,10 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from infra import stages, template
-from infra.deploy import clients, network, parameters
-from infra.deploy.body import Body
+from infra.deploy import network, parameters, pool_clients
 from infra.deploy.errors import DeployError, RefusedError, message_of
 from infra.deploy.target import Target
+from infra.deploy.template_upload import TemplateUpload
 from infra.stages import Place
 
 _POLL_SECONDS = 3.0
@@ -54,7 +54,7 @@ class Stack:
         self.name = f"darkroom-{target.stage}-resources"
         self._target = target
         self._cloudformation = target.client("cloudformation")
-        self.body = Body(target, self.name)
+        self.body = TemplateUpload(target, self.name)
 
     # ------------------------------------------------------------- how it stands
 
@@ -76,7 +76,9 @@ class Stack:
         RefusedError: it is in no state that a deploy could start from.
         """
         status = self.status()
-        if status is not None and (hindrance := hindered(self.name, status, self._target.place, self._because)):
+        if status is not None and (
+            hindrance := why_not_deployable(self.name, status, self._target.place, self._because)
+        ):
             raise RefusedError(hindrance)
 
     def _described(self) -> dict[str, Any] | None:
@@ -98,7 +100,7 @@ class Stack:
         Raises:
             DeployError: CloudFormation does not take the template.
         """
-        whole = network.fitted(self._target, template.whole(self._target.stage, self._target.config))
+        whole = network.fitted(self._target, template.complete(self._target.stage, self._target.config))
         document = whole if only is None else _importing(whole, only)
         kind = ("UPDATE" if self.exists() else "CREATE") if only is None else "IMPORT"
         asked = {
@@ -106,7 +108,9 @@ class Stack:
             "ChangeSetName": f"deploy-{uuid.uuid4().hex}",
             "ChangeSetType": kind,
             "Capabilities": ["CAPABILITY_NAMED_IAM"],
-            "Parameters": parameters.of(self._target, document, former or clients.former(self._target, self.outputs())),
+            "Parameters": parameters.parameters_of(
+                self._target, document, former or pool_clients.former_client_state(self._target, self.outputs())
+            ),
             "Tags": [{"Key": "Environment", "Value": self._target.stage}, {"Key": "Service", "Value": "darkroom"}],
             **self.body.argument(document),
         }
@@ -232,7 +236,7 @@ class Stack:
         return f", because of {'; '.join(failures[:3])}" if failures else ""
 
 
-def hindered(name: str, status: str, place: Place, because: Callable[[], str]) -> str:
+def why_not_deployable(name: str, status: str, place: Place, because: Callable[[], str]) -> str:
     """Why no deploy can start from a stack's status, and what to do next; "" where one can.
 
     `because` tells the failures that led there, as a half-sentence.

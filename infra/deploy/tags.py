@@ -4,11 +4,11 @@ import functools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from infra.delivery import RULES
-from infra.deploy import restapi, triggers
+from infra.deploy import rest_api, trigger_settings
 from infra.deploy.change import Change
 from infra.deploy.target import Target
-from infra.rights import API
+from infra.event_delivery import RULES
+from infra.function_grants import API
 
 
 def changes(target: Target) -> Iterator[Change]:
@@ -36,7 +36,7 @@ def _roles(target: Target, wanted: Mapping[str, str]) -> Iterator[Change]:
 def _rules(target: Target, wanted: Mapping[str, str]) -> Iterator[Change]:
     events = target.client("events")
     for name in RULES:
-        arn = f"arn:aws:events:{target.place.region}:{target.place.account}:rule/{triggers.rule_name(target, name)}"
+        arn = f"arn:aws:events:{target.place.region}:{target.place.account}:rule/{trigger_settings.rule_name(target, name)}"
         try:
             found = events.list_tags_for_resource(ResourceARN=arn)["Tags"]
         except events.exceptions.ResourceNotFoundException:
@@ -48,15 +48,15 @@ def _rules(target: Target, wanted: Mapping[str, str]) -> Iterator[Change]:
 
 def _stage(target: Target, wanted: Mapping[str, str]) -> Iterator[Change]:
     gateway = target.client("apigateway")
-    api = restapi.find(target)
+    api = rest_api.find(target)
     if api is None:
         return
     try:
-        found = gateway.get_stage(restApiId=api, stageName=restapi.stage(target)).get("tags", {})
+        found = gateway.get_stage(restApiId=api, stageName=rest_api.stage(target)).get("tags", {})
     except gateway.exceptions.NotFoundException:
         return
     if not wanted.items() <= found.items():
-        arn = f"arn:aws:apigateway:{target.place.region}::/restapis/{api}/stages/{restapi.stage(target)}"
+        arn = f"arn:aws:apigateway:{target.place.region}::/restapis/{api}/stages/{rest_api.stage(target)}"
         yield Change(
             "API: its stage's tags", functools.partial(gateway.tag_resource, resourceArn=arn, tags=dict(wanted))
         )

@@ -14,10 +14,10 @@ from botocore.config import Config
 from chalicelib.core import config as settings
 from chalicelib.core.errors import InvalidSettingError
 from chalicelib.imaging.values import FONTS, POSITIONS
-from infra import policies, rights, stages
+from infra import function_grants, policies, stages
 from infra.deploy.errors import RefusedError
+from infra.function_grants import FunctionGrants
 from infra.options import Options, OptionsError
-from infra.rights import Declared
 from infra.settings import CONFIG
 from infra.stages import Place
 
@@ -26,7 +26,7 @@ _PATIENT = Config(retries={"mode": "standard", "total_max_attempts": 8}, connect
 _IMPATIENT = Config(retries={"mode": "standard", "total_max_attempts": 2})
 _LOCAL = "local"
 # The functions that are invoked by an alias where they are to be warm (infra/resources.yaml, WarmResize).
-CAN_BE_WARM = ("resize",)
+CAN_BE_PROVISIONED = ("resize",)
 _KNOWN: dict[str, Iterable[str]] = {"WATERMARK_FONT": FONTS, "WATERMARK_POSITION": POSITIONS}
 
 
@@ -37,7 +37,7 @@ class Target:
     place: Place
     options: Options
     config: dict[str, Any]
-    declared: Mapping[str, Declared]
+    declared: Mapping[str, FunctionGrants]
     # The application, imported with the stage's settings.
     app: Any
     # Whether the stage's place was not said before, so that it is where these credentials are.
@@ -69,7 +69,7 @@ class Target:
 
     def is_traced(self, function: str) -> bool:
         """Whether X-Ray is to be shown its runs."""
-        return bool(policies.of_function(self.config, self.stage, function).get("xray"))
+        return bool(policies.settings_of_function(self.config, self.stage, function).get("xray"))
 
 
 @functools.cache
@@ -89,7 +89,7 @@ def read_config() -> dict[str, Any]:
         raise RefusedError(f"{CONFIG} is no JSON: {error}. Mend it, or take it back from version control.") from None
 
 
-def of(stage: str) -> Target:
+def load(stage: str) -> Target:
     """A stage as the configuration and the code have it.
 
     Raises:
@@ -99,7 +99,7 @@ def of(stage: str) -> Target:
     options = _options(stage)
     environment = {**os.environ, "AWS_REGION": place.region, "AWS_DEFAULT_REGION": place.region}
     app = _application(config, place)
-    declared = rights.declared(app)
+    declared = function_grants.grants_by_function(app)
     _check_concurrency(options, declared)
     _check_settings(config, stage)
     config = stages.configured(config, place)
@@ -167,7 +167,7 @@ def _application(config: Mapping[str, Any], place: Place) -> Any:
     Raises:
         RefusedError: it cannot be imported.
     """
-    settings = {**policies.environment(stages.configured(dict(config), place), place.stage, rights.API)}
+    settings = {**policies.environment(stages.configured(dict(config), place), place.stage, function_grants.API)}
     os.environ.update({**settings, "AWS_REGION": place.region, "AWS_DEFAULT_REGION": place.region})
     try:
         from app import app
@@ -186,13 +186,13 @@ def _options(stage: str) -> Options:
         raise RefusedError(str(error)) from None
 
 
-def _check_concurrency(options: Options, declared: Mapping[str, Declared]) -> None:
+def _check_concurrency(options: Options, declared: Mapping[str, FunctionGrants]) -> None:
     named = {*options.reserved_concurrency, *options.provisioned_concurrency}
     if strange := sorted(named - set(declared)):
         raise RefusedError(f"stages.toml gives concurrency to {', '.join(strange)}, and app.py has no such function.")
-    if cold := sorted(options.provisioned_concurrency.keys() - set(CAN_BE_WARM)):
+    if cold := sorted(options.provisioned_concurrency.keys() - set(CAN_BE_PROVISIONED)):
         raise RefusedError(
-            f"stages.toml wants {', '.join(cold)} kept warm, which only {', '.join(CAN_BE_WARM)} can be: the state "
+            f"stages.toml wants {', '.join(cold)} kept warm, which only {', '.join(CAN_BE_PROVISIONED)} can be: the state "
             "machine invokes that one by an alias. Take it out of provisioned_concurrency."
         )
 
@@ -215,7 +215,7 @@ def check_drift(target: Target) -> None:
         RefusedError: it is not.
     """
     config, stage, declared = read_config(), target.stage, target.declared
-    named = {rights.API, *config["lambda_functions"]}
+    named = {function_grants.API, *config["lambda_functions"]}
     if strange := sorted(named ^ set(declared)):
         raise RefusedError(
             f"app.py and {CONFIG.name} name different functions: {', '.join(strange)}. Give each function of app.py "

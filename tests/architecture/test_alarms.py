@@ -11,7 +11,7 @@ import pytest
 
 from chalicelib.schedules import SCHEDULES
 from infra import __main__ as command
-from infra import alarms, manifest, template
+from infra import alarms, template, triggers
 from infra.settings import CONFIG
 
 ROOT = Path(__file__).parents[2]
@@ -46,7 +46,7 @@ def stage(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def whole(stage: str) -> dict[str, Any]:
-    return template.whole(stage)
+    return template.complete(stage)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def made(whole: dict[str, Any]) -> dict[str, Alarm]:
 
 @pytest.fixture(scope="module")
 def functions(stage: str) -> list[alarms.Function]:
-    return alarms.functions(manifest.application(), json.loads(CONFIG.read_text()), stage)
+    return alarms.functions(triggers.application(), json.loads(CONFIG.read_text()), stage)
 
 
 def dimensions(alarm: Alarm) -> dict[str, Any]:
@@ -240,7 +240,7 @@ def test_the_runbooks_commands_exist() -> None:
 
 
 def test_the_runbooks_routes_exist() -> None:
-    routes = {f"{method} {path}" for method, path, _ in manifest.routes(manifest.application())}
+    routes = {f"{method} {path}" for method, path, _ in triggers.routes(triggers.application())}
     told = set(re.findall(r"`((?:GET|POST|PATCH|DELETE) /[^` ?]*)", RUNBOOK))
     assert told
     assert told <= routes

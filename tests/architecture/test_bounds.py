@@ -12,7 +12,7 @@ import app as manifest
 from chalicelib import jobs
 from chalicelib.core import checking, tools
 from chalicelib.core.payload import Schema
-from infra import manifest as reading
+from infra import triggers as reading
 
 
 def taken() -> Iterator[tuple[str, Schema]]:

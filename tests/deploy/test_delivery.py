@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from infra import evaluation
+from infra import iam_evaluation
 from tests.deploy.conftest import Deployment
 from tests.deploy.expected import ACCOUNT, API, AT, QUEUES, SCHEDULES, SIZES, lambda_arn, lambda_name
 from tests.waiting import wait_for
@@ -35,7 +35,7 @@ def may(deployment: Deployment, function: str, action: str, resource: str) -> bo
     """Whether the function's role lets it."""
     role = deployment.standing.functions[lambda_name(function)]["Role"].rpartition("/")[2]
     (policy,) = deployment.standing.roles[role]["inline"].values()
-    return evaluation.allows(policy, action, resource) is not None
+    return iam_evaluation.allows(policy, action, resource) is not None
 
 
 # --------------------------------------------------------------------------- what reaches

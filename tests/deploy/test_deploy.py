@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import app as manifest
-import infra.manifest
+import infra.triggers
 from tests.deploy.conftest import Deployment
 from tests.deploy.expected import (
     ACCOUNT,
@@ -52,7 +52,7 @@ def mapping(deployment: Deployment, function: str) -> dict[str, Any]:
 
 def test_the_functions_are_those_of_the_manifest_and_no_others(deployment: Deployment) -> None:
     assert set(deployment.standing.functions) == {lambda_name(each) for each in FUNCTIONS}
-    fired = {name for _, name, _ in infra.manifest.functions(manifest.app)}
+    fired = {name for _, name, _ in infra.triggers.functions(manifest.app)}
     assert fired == set(FUNCTIONS) - {API}
 
 

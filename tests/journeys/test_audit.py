@@ -11,7 +11,7 @@ import pytest
 import app as manifest
 from chalicelib.core import aws, grants, log
 from chalicelib.core.grants import DynamoDBOperation
-from infra import manifest as registry
+from infra import triggers as registry
 from local.machine import Machine
 from tests.journeys.gateway import call, calls_made
 from tests.journeys.test_api_keys import issue

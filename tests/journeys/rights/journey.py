@@ -57,7 +57,7 @@ class Tried:
         machine.afresh(journey.function)
         before = machine.rights.stat().st_size
         journey.go(self._world)
-        noted = iam_report.noted(machine.rights, before)
+        noted = iam_report.logged_calls(machine.rights, before)
         return frozenset(
             (each.right, each.pattern)
             for each in noted

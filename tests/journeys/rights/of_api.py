@@ -12,7 +12,7 @@ from chalicelib.core import records, signatures
 from chalicelib.core.tracking import USAGE
 from chalicelib.daily import DAILY
 from chalicelib.images import Status
-from infra.rights import API
+from infra.function_grants import API
 from local.partner import Partner
 from tests.journeys.rights.journey import of
 from tests.journeys.rights.world import INBOX, USERS, World, item

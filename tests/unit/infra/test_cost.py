@@ -7,7 +7,7 @@ import pytest
 from chalicelib.core.tracking import lambda_cost
 from infra import cost, stages
 from infra.options import Options
-from infra.prices import PRICES, SECONDS_A_MONTH, priced
+from infra.prices import PRICES, SECONDS_A_MONTH, dollars_by_service
 
 USUAL = Options.of("dev")
 CONFIG = stages.read()
@@ -19,14 +19,14 @@ def dollars(options: Options) -> float:
 
 def test_dollars_are_summed_by_service_the_dearest_first() -> None:
     units = {"sqs.requests": 1_000_000, "s3.writes": 1_000, "s3.reads": 10_000, "cloudwatch.alarms": 1}
-    told = priced(units)
+    told = dollars_by_service(units)
     assert list(told) == ["SQS", "CloudWatch", "S3"]
     assert told == pytest.approx({"SQS": 0.40, "CloudWatch": 0.10, "S3": 0.009})
 
 
 def test_a_unit_without_a_price_is_an_error_and_not_free() -> None:
     with pytest.raises(KeyError, match=r"s3\.wishes"):
-        priced({"s3.wishes": 1})
+        dollars_by_service({"s3.wishes": 1})
 
 
 def test_all_that_was_measured_has_a_price() -> None:
@@ -36,7 +36,7 @@ def test_all_that_was_measured_has_a_price() -> None:
 
 def test_a_run_costs_here_what_tracking_writes_down_for_it() -> None:
     # 512 MB for two seconds are a GB-second.
-    assert priced({"lambda.gb_seconds": 1, "lambda.requests": 1})["Lambda"] == pytest.approx(
+    assert dollars_by_service({"lambda.gb_seconds": 1, "lambda.requests": 1})["Lambda"] == pytest.approx(
         lambda_cost(2000, 512, "arm64")
     )
 
@@ -95,4 +95,4 @@ def test_a_stage_that_nobody_calls_is_not_free() -> None:
 
 @pytest.mark.parametrize(("begun", "recorded"), [(0.0, 0.0), (0.4, 0.4), (1.0, 1.0), (21.0, 2.0)])
 def test_of_many_traces_x_ray_records_one_a_second_and_a_twentieth_of_the_rest(begun: float, recorded: float) -> None:
-    assert cost.recorded(begun) == pytest.approx(recorded)
+    assert cost.traces_recorded(begun) == pytest.approx(recorded)

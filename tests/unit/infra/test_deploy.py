@@ -14,15 +14,15 @@ from botocore.exceptions import ClientError, NoCredentialsError
 
 from chalicelib.core import answers
 from infra import stages, template
-from infra.deploy import clients, functions, gateway, packages, parameters
+from infra.deploy import api_settings, functions, packages, parameters, pool_clients
 from infra.deploy.errors import RefusedError, explained
-from infra.deploy.stack import hindered
+from infra.deploy.progress import Reporter, counted
+from infra.deploy.stack import why_not_deployable
 from infra.deploy.target import Target
-from infra.deploy.telling import Teller, counted
+from infra.function_grants import FunctionGrants
 from infra.options import SOURCE, Options, OptionsError
-from infra.rights import Declared
 
-NOTHING_DECLARED: Declared = {"operations": {}, "queue": None, "stream": None}
+NOTHING_DECLARED: FunctionGrants = {"operations": {}, "queue": None, "stream": None}
 PLACE = stages.place("prod", "eu-west-1", "111122223333")
 
 
@@ -46,7 +46,7 @@ def target(stage: str = "prod") -> Target:
     ],
 )
 def test_a_stack_that_no_deploy_can_start_from_says_what_to_do(status: str, next_step: str) -> None:
-    message = hindered("darkroom-prod-resources", status, PLACE, lambda: ", because of InputBucket: taken")
+    message = why_not_deployable("darkroom-prod-resources", status, PLACE, lambda: ", because of InputBucket: taken")
     assert status in message
     assert next_step in message
     assert ("InputBucket: taken" in message) is not status.endswith("_IN_PROGRESS")
@@ -57,13 +57,13 @@ def test_a_stack_that_no_deploy_can_start_from_says_what_to_do(status: str, next
     ["REVIEW_IN_PROGRESS", "CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"],
 )
 def test_a_stack_that_a_deploy_can_start_from(status: str) -> None:
-    assert hindered("darkroom-prod-resources", status, PLACE, str) == ""
+    assert why_not_deployable("darkroom-prod-resources", status, PLACE, str) == ""
 
 
 @pytest.mark.parametrize("stage", ["dev", "staging", "prod"])
 def test_every_parameter_of_the_template_is_the_stages_own_option_or_a_default_meant_for_all(stage: str) -> None:
-    known = template.whole(stage)["Parameters"]
-    told = parameters.of(target(stage), {"Parameters": known}, clients.NONE)
+    known = template.complete(stage)["Parameters"]
+    told = parameters.parameters_of(target(stage), {"Parameters": known}, pool_clients.NONE)
     given = {each["ParameterKey"]: each["ParameterValue"] for each in told}
     assert known.keys() - given.keys() == {"NoncurrentVersionDays"}
     assert given["Stage"] == stage
@@ -80,14 +80,14 @@ def test_regions_with_other_arns_and_addresses_are_refused(region: str) -> None:
 
 
 def test_a_template_without_a_parameter_is_not_given_it() -> None:
-    assert parameters.of(target(), {"Parameters": {"Stage": {}}}, clients.NONE) == [
+    assert parameters.parameters_of(target(), {"Parameters": {"Stage": {}}}, pool_clients.NONE) == [
         {"ParameterKey": "Stage", "ParameterValue": "prod"}
     ]
 
 
-@pytest.mark.parametrize("kind", gateway.REFUSALS)
+@pytest.mark.parametrize("kind", api_settings.REFUSALS)
 def test_what_the_gateway_refuses_by_itself_is_told_as_we_tell_it(kind: str) -> None:
-    answer = gateway.response(kind, "https://example.com")
+    answer = api_settings.response(kind, "https://example.com")
     body = json.loads(answer["responseTemplates"]["application/json"])
     assert body["success"] is False
     assert set(body) == {"success", "message", "error", "requestId"}
@@ -99,14 +99,14 @@ def test_what_the_gateway_refuses_by_itself_is_told_as_we_tell_it(kind: str) -> 
 
 
 def test_an_unknown_path_is_not_there_and_who_comes_too_often_may_come_back() -> None:
-    unknown = gateway.response("MISSING_AUTHENTICATION_TOKEN", "*")
+    unknown = api_settings.response("MISSING_AUTHENTICATION_TOKEN", "*")
     assert unknown["statusCode"] == "404"
     assert json.loads(unknown["responseTemplates"]["application/json"])["error"]["code"] == "NOT_FOUND"
-    throttled = gateway.response("THROTTLED", "*")
+    throttled = api_settings.response("THROTTLED", "*")
     assert throttled["statusCode"] == "429"
     assert throttled["responseParameters"]["gatewayresponse.header.Retry-After"] == "'1'"
     # These stand for many cases, each with a status of its own.
-    assert "statusCode" not in gateway.response("DEFAULT_4XX", "*")
+    assert "statusCode" not in api_settings.response("DEFAULT_4XX", "*")
 
 
 def test_what_was_recorded_is_forgotten_and_what_an_owner_said_is_not() -> None:
@@ -118,11 +118,11 @@ def test_what_was_recorded_is_forgotten_and_what_an_owner_said_is_not() -> None:
         "COGNITO_FORMER_CLIENT_ID": "f",
         "API_BASE_URL": "https://a.execute-api.eu-west-1.amazonaws.com/api",
     }
-    left = stages.forgotten(config, "prod")["stages"]["prod"]
+    left = stages.without_recorded(config, "prod")["stages"]["prod"]
     assert left["environment_variables"].keys() & {*stages.RECORDED, "API_BASE_URL"} == set()
     assert "kms_key_arn" not in left
     settings["API_BASE_URL"] = "https://photos.example.com"
-    left = stages.forgotten(config, "prod")["stages"]["prod"]
+    left = stages.without_recorded(config, "prod")["stages"]["prod"]
     assert left["environment_variables"]["API_BASE_URL"] == "https://photos.example.com"
 
 
@@ -154,7 +154,7 @@ def test_faults_of_aws_say_what_to_do() -> None:
 
 def test_a_step_is_one_line_however_it_ends() -> None:
     out = io.StringIO()
-    teller = Teller(out)
+    teller = Reporter(out)
     with teller.step("Functions") as step:
         step.progress("3 of 19 functions")
         step.did = counted(19, "function") + " updated"
@@ -187,11 +187,14 @@ BOTH = ["ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_PASSWORD_AUTH"]
 @pytest.mark.parametrize(
     ("described", "state"),
     [
-        ({"ExplicitAuthFlows": BOTH}, clients.SIGNS_IN),
-        ({"ExplicitAuthFlows": BOTH[:1], "LastModifiedDate": NOW - datetime.timedelta(days=29)}, clients.REFRESHES),
-        ({"ExplicitAuthFlows": BOTH[:1], "LastModifiedDate": NOW - datetime.timedelta(days=31)}, clients.NONE),
-        ({"ExplicitAuthFlows": BOTH, "ClientSecret": "s"}, clients.NONE),
-        (None, clients.NONE),
+        ({"ExplicitAuthFlows": BOTH}, pool_clients.SIGNS_IN),
+        (
+            {"ExplicitAuthFlows": BOTH[:1], "LastModifiedDate": NOW - datetime.timedelta(days=29)},
+            pool_clients.REFRESHES,
+        ),
+        ({"ExplicitAuthFlows": BOTH[:1], "LastModifiedDate": NOW - datetime.timedelta(days=31)}, pool_clients.NONE),
+        ({"ExplicitAuthFlows": BOTH, "ClientSecret": "s"}, pool_clients.NONE),
+        (None, pool_clients.NONE),
     ],
 )
 def test_a_client_without_a_secret_refreshes_for_thirty_days_and_then_goes(
@@ -204,5 +207,5 @@ def test_a_client_without_a_secret_refreshes_for_thirty_days_and_then_goes(
 
     pool = SimpleNamespace(describe_user_pool_client=describe_user_pool_client)
     monkeypatch.setattr(Target, "client", lambda self, service: pool)
-    assert clients.former(target(), {"CognitoUserPoolId": "p", "CognitoClientId": "c"}) == state
-    assert clients.former(target(), {}) == clients.NONE, "a stage that is not there yet"
+    assert pool_clients.former_client_state(target(), {"CognitoUserPoolId": "p", "CognitoClientId": "c"}) == state
+    assert pool_clients.former_client_state(target(), {}) == pool_clients.NONE, "a stage that is not there yet"

@@ -3,7 +3,7 @@
 from typing import Any
 
 from infra.deploy.target import Target
-from infra.rights import API
+from infra.function_grants import API
 
 _NAME = "darkroom"
 

@@ -38,7 +38,7 @@ def functions(app: Any) -> Iterator[tuple[str, str, Any]]:
         yield source, name, getattr(handler, "_original_func", handler)
 
 
-def rules(app: Any) -> dict[str, Schemas]:
+def schemas(app: Any) -> dict[str, Schemas]:
     """`[validators | api_validators][path][operation]`: the schema for users' tokens, and for API keys."""
     found: dict[str, Schemas] = {"validators": {}, "api_validators": {}}
     for _, path, view in routes(app):

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from infra.deploy.change import Change
 from infra.deploy.errors import code_of
 from infra.deploy.target import Target
-from infra.rights import API
+from infra.function_grants import API
 
 NONE, REFRESHES, SIGNS_IN = "none", "refreshes", "signs-in"
 
@@ -27,7 +27,7 @@ _SERVICES_KEY = "alias/aws/ssm"
 _POOL, _CLIENT, _FORMER = "CognitoUserPoolId", "CognitoClientId", "FormerClientId"
 
 
-def former(target: Target, outputs: Mapping[str, str]) -> str:
+def former_client_state(target: Target, outputs: Mapping[str, str]) -> str:
     """What the client without a secret does in a stack that has these outputs; `NONE` once its tokens have ended."""
     described = _described(target, outputs, outputs.get(_FORMER) or outputs.get(_CLIENT))
     # A stage that never had another has but one with a secret.
@@ -60,7 +60,7 @@ def parameter(target: Target) -> str:
     return f"/darkroom/{target.stage}/{service}/{_SETTING}"
 
 
-def changes(target: Target, outputs: Mapping[str, str]) -> Iterator[Change]:
+def secret_changes(target: Target, outputs: Mapping[str, str]) -> Iterator[Change]:
     """What puts the secret where the functions read it; nothing where it stands there. No text says what it is."""
     described = _described(target, outputs, outputs.get(_CLIENT)) or {}
     secret = described.get("ClientSecret")

@@ -15,7 +15,7 @@ _IN_REQUEST = 51_200
 _KEEP_DAYS = 30
 
 
-class Body:
+class TemplateUpload:
     """The stack's template on its way."""
 
     def __init__(self, target: Target, name: str) -> None:

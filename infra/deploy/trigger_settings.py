@@ -1,4 +1,4 @@
-"""What Chalice cannot say of triggers (infra/delivery.py): tries, ages, filters, where the undelivered rest.
+"""What Chalice cannot say of triggers (infra/event_delivery.py): tries, ages, filters, where the undelivered rest.
 
 Chalice writes a rule's target anew at each deploy, without any of it; so what stands is compared each time.
 """
@@ -8,11 +8,11 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from infra import delivery
+from infra import event_delivery
 from infra.deploy.change import Change
 from infra.deploy.errors import DeployError
 from infra.deploy.target import Target
-from infra.rights import API
+from infra.function_grants import API
 
 _PARTIAL = ["ReportBatchItemFailures"]
 _INSERTS = {"Filters": [{"Pattern": json.dumps({"eventName": ["INSERT"]})}]}
@@ -47,9 +47,9 @@ def _mappings(target: Target) -> Iterator[Change]:
 
 
 def _of_mapping(target: Target, name: str) -> dict[str, Any]:
-    if name in delivery.QUEUES:
-        return {"FunctionResponseTypes": _PARTIAL if delivery.QUEUES[name].partial else []}
-    told = delivery.STREAMS[name]
+    if name in event_delivery.QUEUES:
+        return {"FunctionResponseTypes": _PARTIAL if event_delivery.QUEUES[name].partial else []}
+    told = event_delivery.STREAMS[name]
     return {
         "MaximumRetryAttempts": told.retries,
         "MaximumBatchingWindowInSeconds": told.window_seconds,
@@ -73,7 +73,7 @@ def _same(found: Any, wanted: Any) -> bool:
 
 def _asynchronous(target: Target) -> Iterator[Change]:
     lambda_ = target.client("lambda")
-    for name, told in delivery.ASYNC.items():
+    for name, told in event_delivery.ASYNC.items():
         wanted = {
             "MaximumRetryAttempts": told.retries,
             "MaximumEventAgeInSeconds": told.max_age_seconds,
@@ -102,7 +102,7 @@ def rule_name(target: Target, name: str) -> str:
 
 def _rules(target: Target) -> Iterator[Change]:
     events = target.client("events")
-    for name, told in delivery.RULES.items():
+    for name, told in event_delivery.RULES.items():
         wanted = {
             "Id": _TARGET,
             "Arn": target.lambda_arn(name),

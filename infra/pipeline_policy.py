@@ -19,10 +19,12 @@ Document = dict[str, Any]
 def document(place: Place) -> Document:
     """The policy of its role at that place, where the stage has set none of the template's options."""
     policies = _resolved(stages.resources()[ROLE]["Properties"]["Policies"], place)
-    return plain({"Statement": [statement for each in policies for statement in each["PolicyDocument"]["Statement"]]})
+    return with_lists(
+        {"Statement": [statement for each in policies for statement in each["PolicyDocument"]["Statement"]]}
+    )
 
 
-def plain(document: Mapping[str, Any]) -> Document:
+def with_lists(document: Mapping[str, Any]) -> Document:
     """A policy whose statements have lists of actions and of resources, even of one."""
     return {
         **document,

@@ -6,12 +6,12 @@ from typing import Any, TypedDict
 from chalice.app import DynamoDBEventConfig, SQSEventConfig
 
 from chalicelib.core import grants, tracking
-from infra import manifest
+from infra import triggers
 
 API = tracking.API
 
 
-class Declared(TypedDict):
+class FunctionGrants(TypedDict):
     """`operations`: by variable, what is done with what it names ("dynamodb:GetItem", as boto3 names both).
 
     `queue` and `stream` are the variables of what Lambda polls for the function, None where it polls nothing.
@@ -22,17 +22,17 @@ class Declared(TypedDict):
     stream: str | None
 
 
-def declared(app: Any) -> dict[str, Declared]:
+def grants_by_function(app: Any) -> dict[str, FunctionGrants]:
     """By function, in the manifest's order, what it declares."""
     sources = {source.name: source for source in app.event_sources}
-    routes = grants.merge(*(grants.of(view) for _, _, view in manifest.routes(app)))
+    routes = grants.merge(*(grants.of(view) for _, _, view in triggers.routes(app)))
     found = {API: _declared(routes, None)}
-    for _, name, function in manifest.functions(app):
+    for _, name, function in triggers.functions(app):
         found[name] = _declared(grants.of(function), sources.get(name))
     return found
 
 
-def _declared(given: Mapping[str, frozenset[grants.AwsOperation]], source: Any) -> Declared:
+def _declared(given: Mapping[str, frozenset[grants.AwsOperation]], source: Any) -> FunctionGrants:
     return {
         "operations": {name: sorted(map(spelled, given[name])) for name in sorted(given)},
         "queue": _variable(source.queue) if isinstance(source, SQSEventConfig) else None,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from infra import declarations, policies, stages
-from infra.deploy import restapi
+from infra.deploy import rest_api
 from infra.deploy.errors import DeployError
 from infra.deploy.target import Target
 
@@ -21,7 +21,7 @@ _SETTINGS = {
 _FORMER_CLIENT = ("FormerClientId", "COGNITO_FORMER_CLIENT_ID")
 
 
-def outputs(target: Target, named: Mapping[str, str]) -> Target:
+def with_outputs(target: Target, named: Mapping[str, str]) -> Target:
     """The target whose configuration says what the stack's outputs name; nothing is written.
 
     Raises:
@@ -69,14 +69,14 @@ def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def address(target: Target) -> Target:
+def with_api_address(target: Target) -> Target:
     """The target whose configuration says where its API answers; one of the owner's own stays."""
-    api = restapi.find(target)
+    api = rest_api.find(target)
     said = target.settings("api_handler").get(stages.ADDRESS, "")
     if api is None or (said and stages.GATEWAYS_OWN not in said):
         return target
     stage = target.config["stages"][target.stage]
-    settings = {**stage["environment_variables"], stages.ADDRESS: restapi.url(target, api)}
+    settings = {**stage["environment_variables"], stages.ADDRESS: rest_api.url(target, api)}
     stage = {**stage, "environment_variables": settings}
     return dataclasses.replace(
         target, config={**target.config, "stages": {**target.config["stages"], target.stage: stage}}
@@ -92,6 +92,6 @@ def write(target: Target) -> int:
     return changed
 
 
-def declare(target: Target) -> int:
+def update_declarations(target: Target) -> int:
     """Makes the table say what the code declares; how many rows changed."""
-    return sum(declarations.record(target.app))
+    return sum(declarations.update_table(target.app))

@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from infra.deploy import functions, gateway, tags, triggers, warmth
+from infra.deploy import api_settings, functions, provisioned_concurrency, tags, trigger_settings
 from infra.deploy.change import Change
 from infra.deploy.errors import code_of, message_of
 from infra.deploy.target import Target
@@ -66,7 +66,7 @@ def _functions(target: Target) -> Iterator[Change]:
     """Environments, the key that encrypts them, traces: Chalice knows of no key, nor of the address that it makes."""
     lambda_ = target.client("lambda")
     key = target.config["stages"][target.stage].get(_KEY, "")
-    found = functions.standing(target)
+    found = functions.deployed(target)
     for name in target.declared:
         standing = found.get(target.lambda_name(name))
         if standing is None:
@@ -93,4 +93,4 @@ def _configure(lambda_: Any, target: Target, name: str, wrong: dict[str, Any]) -
 
 
 # What is published for an alias is published as it is to be, so that comes last.
-_PARTS = (_functions, triggers.changes, gateway.changes, tags.changes, warmth.changes)
+_PARTS = (_functions, trigger_settings.changes, api_settings.changes, tags.changes, provisioned_concurrency.changes)

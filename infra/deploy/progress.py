@@ -34,7 +34,7 @@ class Step:
         print(f"{self._name:<{_INDENT}}{text}  {time.monotonic() - self._since:.1f} s", file=self._out, flush=True)
 
 
-class Teller:
+class Reporter:
     """Tells the steps of one run."""
 
     def __init__(self, out: TextIO | None = None) -> None:
@@ -56,7 +56,7 @@ class Teller:
         print(text, file=self.out, flush=True)
 
 
-def confirmed(question: str, yes: Collection[str]) -> bool:
+def is_confirmed(question: str, yes: Collection[str]) -> bool:
     """Whether somebody at the terminal gives one of those answers.
 
     Raises:

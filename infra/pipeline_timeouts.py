@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-MACHINE = "ImagePipeline"
+STATE_MACHINE = "ImagePipeline"
 
 # What EXPRESS executions last at most (AWS Step Functions quotas). A machine that times out as a whole runs no Catch,
 # so every way through it has to end before.
@@ -19,7 +19,7 @@ class TooLongError(ValueError):
     """The functions' timeouts add up to more than an execution may last."""
 
 
-def timed(template: Mapping[str, Any], timeouts: Mapping[str, int]) -> dict[str, Any]:
+def with_timeouts(template: Mapping[str, Any], timeouts: Mapping[str, int]) -> dict[str, Any]:
     """The template whose state machine waits as long for each function as its timeout says, in seconds.
 
     It is EXPRESS where every way through it fits into the five minutes that AWS gives those, else STANDARD.
@@ -27,14 +27,14 @@ def timed(template: Mapping[str, Any], timeouts: Mapping[str, int]) -> dict[str,
     Raises:
         TooLongError: no execution may last that long.
     """
-    if MACHINE not in template["Resources"]:
+    if STATE_MACHINE not in template["Resources"]:
         return dict(template)
-    machine = copy.deepcopy(template["Resources"][MACHINE])
+    machine = copy.deepcopy(template["Resources"][STATE_MACHINE])
     definition = json.loads(machine["Properties"]["DefinitionString"])
     for name, state in definition["States"].items():
         if name.lower() in timeouts:
             state["TimeoutSeconds"] = timeouts[name.lower()]
-    way = longest_way(definition)
+    way = longest_path(definition)
     if way > LONGEST_EXECUTION - _MARGIN:
         raise TooLongError(
             f"The timeouts of the state machine's functions (.chalice/config.json) add up to {way} s, and an execution "
@@ -44,10 +44,10 @@ def timed(template: Mapping[str, Any], timeouts: Mapping[str, int]) -> dict[str,
     definition["TimeoutSeconds"] = _LONGEST_EXPRESS if fits else LONGEST_EXECUTION
     machine["Properties"]["StateMachineType"] = "EXPRESS" if fits else "STANDARD"
     machine["Properties"]["DefinitionString"] = json.dumps(definition)
-    return {**template, "Resources": {**template["Resources"], MACHINE: machine}}
+    return {**template, "Resources": {**template["Resources"], STATE_MACHINE: machine}}
 
 
-def longest_way(definition: Mapping[str, Any]) -> int:
+def longest_path(definition: Mapping[str, Any]) -> int:
     """The sum of the timeouts along the longest way through the states, in seconds."""
 
     def longest(name: str) -> int:

@@ -8,24 +8,24 @@ from botocore.exceptions import ClientError
 
 from infra.deploy.change import Change
 from infra.deploy.errors import code_of
-from infra.deploy.target import CAN_BE_WARM, Target
+from infra.deploy.target import CAN_BE_PROVISIONED, Target
 
 ALIAS = "live"
 
 
 def changes(target: Target) -> Iterator[Change]:
     """What is to be published, moved or warmed; and what is no longer to be."""
-    for name in CAN_BE_WARM:
+    for name in CAN_BE_PROVISIONED:
         if warm := target.options.provisioned_concurrency.get(name):
             yield from _warm(target, name, warm)
         else:
-            yield from cool(target, name)
+            yield from removals(target, name)
 
 
-def ready(target: Target) -> Iterator[Change]:
+def missing_aliases(target: Target) -> Iterator[Change]:
     """Before the state machine asks for an alias: one, where there is a function already and no alias."""
     lambda_ = target.client("lambda")
-    for name in CAN_BE_WARM:
+    for name in CAN_BE_PROVISIONED:
         function = target.lambda_name(name)
         wanted = name in target.options.provisioned_concurrency
         if wanted and _alias(lambda_, function) is None and _exists(lambda_, function):
@@ -53,7 +53,7 @@ def _warm(target: Target, name: str, warm: int) -> Iterator[Change]:
         )
 
 
-def cool(target: Target, name: str) -> Iterator[Change]:
+def removals(target: Target, name: str) -> Iterator[Change]:
     """What is to be taken from a function that is to be warm no longer."""
     lambda_ = target.client("lambda")
     function = target.lambda_name(name)

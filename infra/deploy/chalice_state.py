@@ -10,20 +10,20 @@ from collections.abc import Iterator
 from typing import Any
 
 from infra import stages
-from infra.deploy import chalice_command, functions, restapi, triggers
-from infra.deploy.body import is_ours
+from infra.deploy import chalice_command, functions, rest_api, trigger_settings
 from infra.deploy.target import Target
-from infra.rights import API
+from infra.deploy.template_upload import is_ours
+from infra.function_grants import API
 
 _LAYER = "managed-layer"
 
 Entry = dict[str, Any]
 
 
-def adopt(target: Target) -> bool:
+def rebuild(target: Target) -> bool:
     """Makes the file say what there is; whether there is anything."""
     entries = list(_entries(target))
-    path = chalice_command.memory(target.stage)
+    path = chalice_command.state_file(target.stage)
     if not entries:
         path.unlink(missing_ok=True)
         return False
@@ -34,7 +34,7 @@ def adopt(target: Target) -> bool:
 
 def _entries(target: Target) -> Iterator[Entry]:
     """In the order of their dependencies: Chalice removes them from the last to the first."""
-    found = functions.standing(target)
+    found = functions.deployed(target)
     names = {
         name.removeprefix(target.lambda_name(API)).removeprefix("-") or API: each["FunctionArn"]
         for name, each in found.items()
@@ -44,8 +44,8 @@ def _entries(target: Target) -> Iterator[Entry]:
     for name, arn in names.items():
         yield {"name": name, "resource_type": "lambda_function", "lambda_arn": arn}
     yield from _events(target, names)
-    if api := restapi.find(target):
-        url = restapi.url(target, api) + "/"
+    if api := rest_api.find(target):
+        url = rest_api.url(target, api) + "/"
         yield {"name": "rest_api", "resource_type": "rest_api", "rest_api_id": api, "rest_api_url": url}
 
 
@@ -135,7 +135,7 @@ def _subscriptions(target: Target, functions: dict[str, str]) -> Iterator[Entry]
 def _rules(target: Target) -> Iterator[Entry]:
     """By their names: a rule may be left without its function, or without a target."""
     events = target.client("events")
-    prefix, suffix = triggers.rule_name(target, "|").split("|")
+    prefix, suffix = trigger_settings.rule_name(target, "|").split("|")
     for page in events.get_paginator("list_rules").paginate(NamePrefix=prefix):
         for rule in (each["Name"] for each in page["Rules"]):
             name = rule.removeprefix(prefix).removesuffix(suffix)

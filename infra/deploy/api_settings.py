@@ -23,7 +23,7 @@ from chalicelib.core.errors import (
     UnsupportedTypeError,
 )
 from infra import stages
-from infra.deploy import restapi
+from infra.deploy import rest_api
 from infra.deploy.change import Change
 from infra.deploy.errors import DeployError, code_of
 from infra.deploy.target import Target
@@ -85,7 +85,7 @@ class _Api:
 
 def changes(target: Target) -> Iterator[Change]:
     """What is to be changed on the API and its stage; nothing where there is no API yet."""
-    found = restapi.find(target)
+    found = rest_api.find(target)
     if found is None:
         return
     api = _Api(target, target.client("apigateway"), found)
@@ -127,7 +127,7 @@ def _responses(api: _Api) -> Iterator[Change]:
         # They are answered once they are deployed.
         yield Change(
             "API: its stage deployed anew with these",
-            functools.partial(api.gateway.create_deployment, restApiId=api.id, stageName=restapi.stage(api.target)),
+            functools.partial(api.gateway.create_deployment, restApiId=api.id, stageName=rest_api.stage(api.target)),
         )
 
 
@@ -146,7 +146,7 @@ def _answers_so(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
 
 def _stage(api: _Api) -> Iterator[Change]:
     try:
-        found = api.gateway.get_stage(restApiId=api.id, stageName=restapi.stage(api.target))
+        found = api.gateway.get_stage(restApiId=api.id, stageName=rest_api.stage(api.target))
     except api.gateway.exceptions.NotFoundException:
         return
     options = api.target.options
@@ -167,7 +167,7 @@ def _stage(api: _Api) -> Iterator[Change]:
         yield Change(
             f"API: {names} of its stage",
             functools.partial(
-                api.gateway.update_stage, restApiId=api.id, stageName=restapi.stage(api.target), patchOperations=patch
+                api.gateway.update_stage, restApiId=api.id, stageName=rest_api.stage(api.target), patchOperations=patch
             ),
         )
 
