@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from infra import event_delivery, policies, template
+from infra import event_delivery, template
 from infra.options import Options
 from infra.prices import HOURS_A_MONTH, SECONDS_A_MONTH, dollars_by_service
+from infra.settings import settings_of_function
 
 LOAD = Path(__file__).with_name("load.json")
 
@@ -87,4 +88,4 @@ def idle_units(options: Options, config: Mapping[str, Any], stage: str, custom_m
 
 
 def _memory_gb(config: Mapping[str, Any], stage: str, function: str) -> float:
-    return float(policies.settings_of_function(config, stage, function)["lambda_memory_size"]) / 1024
+    return float(settings_of_function(config, stage, function)["lambda_memory_size"]) / 1024

@@ -1,4 +1,4 @@
-"""What each Lambda function declares: all routes are one function, and every other stands for itself."""
+"""The grants of each Lambda function. All routes together are one function."""
 
 from collections.abc import Mapping
 from typing import Any, TypedDict
@@ -12,9 +12,9 @@ API = tracking.API
 
 
 class FunctionGrants(TypedDict):
-    """`operations`: by variable, what is done with what it names ("dynamodb:GetItem", as boto3 names both).
+    """`operations`: by setting, the operations on the resource it names ("dynamodb:GetItem", in boto3's names).
 
-    `queue` and `stream` are the variables of what Lambda polls for the function, None where it polls nothing.
+    `queue` and `stream` are the settings that name what Lambda polls for the function; None if there is none.
     """
 
     operations: dict[str, list[str]]
@@ -23,29 +23,34 @@ class FunctionGrants(TypedDict):
 
 
 def grants_by_function(app: Any) -> dict[str, FunctionGrants]:
-    """By function, in the manifest's order, what it declares."""
+    """The grants of each function, in the order of app.py."""
     sources = {source.name: source for source in app.event_sources}
     routes = grants.merge(*(grants.of(view) for _, _, view in triggers.routes(app)))
-    found = {API: _declared(routes, None)}
+    functions = {API: _function_grants(routes, None)}
     for _, name, function in triggers.functions(app):
-        found[name] = _declared(grants.of(function), sources.get(name))
-    return found
+        functions[name] = _function_grants(grants.of(function), sources.get(name))
+    return functions
 
 
-def _declared(given: Mapping[str, frozenset[grants.AwsOperation]], source: Any) -> FunctionGrants:
+def _function_grants(declared: Mapping[str, frozenset[grants.AwsOperation]], source: Any) -> FunctionGrants:
     return {
-        "operations": {name: sorted(map(spelled, given[name])) for name in sorted(given)},
+        "operations": {name: sorted(map(_full_name, declared[name])) for name in sorted(declared)},
         "queue": _variable(source.queue) if isinstance(source, SQSEventConfig) else None,
         "stream": _variable(source.stream_arn) if isinstance(source, DynamoDBEventConfig) else None,
     }
 
 
-def spelled(operation: grants.AwsOperation) -> str:
+def _full_name(operation: grants.AwsOperation) -> str:
     return f"{grants.SERVICES[type(operation)]}:{operation}"
 
 
 def _variable(name: Any) -> str:
     variable: str | None = getattr(name, "variable", None)
     if variable is None:
-        raise TypeError(f"The trigger on {name!r} is not named by config.trigger_name: its right cannot be told.")
+        raise TypeError(f"The trigger on {name!r} is not named by config.trigger_name, so its grant is unknown.")
     return variable
+
+
+def lambda_name(function: str, stage: str) -> str:
+    """Chalice's name for a function in AWS."""
+    return f"darkroom-{stage}" + ("" if function == API else f"-{function}")

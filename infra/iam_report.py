@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 
 from infra import pipeline_policy, policies
 from infra.function_grants import FunctionGrants
+from infra.iam_actions import ONE_OF
 from infra.pipeline_policy import PIPELINE
+from infra.policy_statements import OF_LAMBDA
 from infra.settings import state_folder
 from infra.stages import Place
 
@@ -66,7 +68,7 @@ def granted(declared: Mapping[str, FunctionGrants], config: Mapping[str, Any]) -
         for function, policy in documents.items()
         for statement in policy["Statement"]
         for action in statement["Action"]
-        if statement["Sid"] not in policies.OF_LAMBDA
+        if statement["Sid"] not in OF_LAMBDA
     }
 
 
@@ -101,7 +103,7 @@ def unused(rights: Mapping[Right, list[str]], used: Set[tuple[Right, str]]) -> d
 def _never(right: Right, resources: list[str], used: Set[tuple[Right, str]]) -> list[str]:
     """The ARNs of a right that it was not used on."""
     never = [each for each in resources if (right, each) not in used]
-    return [] if right.action in policies.ONE_OF and never != resources else never
+    return [] if right.action in ONE_OF and never != resources else never
 
 
 def _short(resources: list[str]) -> str:

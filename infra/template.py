@@ -70,12 +70,12 @@ def complete(stage: str, config: Mapping[str, Any] | None = None) -> Template:
         KeyError: .chalice/config.json has no such stage.
     """
     # They know the application: the machine of one, which has no use for them, starts without.
-    from infra import alarms, dashboard, log_groups, pipeline_timeouts, settings, triggers
+    from infra import alarms, dashboard, log_groups, pipeline_timeouts, settings, triggers, watched_functions
 
     config = config or json.loads(settings.CONFIG.read_text())
     template = pipeline_timeouts.with_timeouts(load(), settings.timeouts(config, stage))
-    functions = alarms.functions(triggers.application(), config, stage)
-    api = alarms.api_of(config, stage)
+    functions = watched_functions.functions(triggers.application(), config, stage)
+    api = watched_functions.api_dimensions(config, stage)
     watching = {
         **log_groups.resources(each.name for each in functions),
         **alarms.resources(functions, template["Resources"], api),

@@ -13,7 +13,8 @@ from typing import Any
 from botocore import handlers
 from botocore.exceptions import ClientError
 
-from infra import iam_evaluation, pipeline_policy, policies
+from infra import iam_evaluation, pipeline_policy
+from infra.iam_actions import iam_actions
 
 Need = tuple[str, str]
 
@@ -131,7 +132,7 @@ def needs(operation: str, params: Mapping[str, Any], at: str) -> Iterable[Need]:
         return _of_tables(name, params, at)
     if service == "s3":
         return _of_objects(name, params)
-    actions = policies.iam_actions(operation)
+    actions = iam_actions(operation)
     return [(action, resource) for action in actions for resource in _resources(service, params, at)]
 
 
@@ -167,7 +168,7 @@ def _of_objects(name: str, params: Mapping[str, Any]) -> Iterator[Need]:
         yield "s3:PutObject", f"{bucket}/uploads/"
         return
     versioned = "Version" if "VersionId" in params and name in ("GetObject", "HeadObject", "DeleteObject") else ""
-    for action in policies.iam_actions(f"s3:{name}"):
+    for action in iam_actions(f"s3:{name}"):
         yield action + versioned, bucket + (f"/{params['Key']}" if "Key" in params else "")
 
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from infra import policies
 from infra.deploy import packages
 from infra.deploy.target import Target
 from infra.function_grants import API
+from infra.settings import settings_of_function
 
 # The tag that Chalice gives to what it makes.
 _MADE_BY_CHALICE = "aws-chalice"
@@ -70,7 +70,7 @@ def differences(target: Target) -> Differences:
 
 
 def _differs(target: Target, name: str, found: Mapping[str, Any], digest: str) -> bool:
-    own = policies.settings_of_function(target.config, target.stage, name)
+    own = settings_of_function(target.config, target.stage, name)
     wanted = {
         "CodeSha256": digest,
         "MemorySize": own["lambda_memory_size"],

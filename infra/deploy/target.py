@@ -18,7 +18,7 @@ from infra import function_grants, policies, stages
 from infra.deploy.errors import RefusedError
 from infra.function_grants import FunctionGrants
 from infra.options import Options, OptionsError
-from infra.settings import CONFIG
+from infra.settings import CONFIG, environment_of, settings_of_function
 from infra.stages import Place
 
 # API Gateway takes some calls once in five seconds (CreateDeployment): patience is cheaper than a second run.
@@ -54,7 +54,7 @@ class Target:
         return client(service, self.place.region)
 
     def lambda_name(self, function: str) -> str:
-        return policies.lambda_name(function, self.stage)
+        return function_grants.lambda_name(function, self.stage)
 
     def lambda_arn(self, function: str) -> str:
         return f"arn:aws:lambda:{self.place.region}:{self.place.account}:function:{self.lambda_name(function)}"
@@ -65,11 +65,11 @@ class Target:
 
     def settings(self, function: str) -> dict[str, str]:
         """What a function's environment is to be."""
-        return policies.environment(self.config, self.stage, function)
+        return environment_of(self.config, self.stage, function)
 
     def is_traced(self, function: str) -> bool:
         """Whether X-Ray is to be shown its runs."""
-        return bool(policies.settings_of_function(self.config, self.stage, function).get("xray"))
+        return bool(settings_of_function(self.config, self.stage, function).get("xray"))
 
 
 @functools.cache
@@ -167,7 +167,7 @@ def _application(config: Mapping[str, Any], place: Place) -> Any:
     Raises:
         RefusedError: it cannot be imported.
     """
-    settings = {**policies.environment(stages.configured(dict(config), place), place.stage, function_grants.API)}
+    settings = {**environment_of(stages.configured(dict(config), place), place.stage, function_grants.API)}
     os.environ.update({**settings, "AWS_REGION": place.region, "AWS_DEFAULT_REGION": place.region})
     try:
         from app import app
@@ -199,7 +199,7 @@ def _check_concurrency(options: Options, declared: Mapping[str, FunctionGrants])
 
 def _check_settings(config: dict[str, Any], stage: str) -> None:
     """Settings whose values the code knows by name; what Parameter Store has is read by the functions alone."""
-    environment = policies.environment(config, stage, "watermark")
+    environment = environment_of(config, stage, "watermark")
     try:
         for name, known in _KNOWN.items():
             if name in environment:

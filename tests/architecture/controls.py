@@ -175,7 +175,7 @@ def sessions_end(there: Rendering) -> None:
 def logs_are_kept_as_long_as_is_said(there: Rendering) -> None:
     groups = there.of("Logs::LogGroup")
     names = {each["LogGroupName"]["Fn::Sub"].replace("${Stage}", there.stage) for each in groups.values()}
-    of_functions = {f"/aws/lambda/{policies.lambda_name(name, there.stage)}" for name in DECLARED}
+    of_functions = {f"/aws/lambda/{function_grants.lambda_name(name, there.stage)}" for name in DECLARED}
     apart = {f"/aws/apigateway/darkroom-{there.stage}", f"/aws/vendedlogs/states/darkroom-{there.stage}-image-pipeline"}
     assert names == of_functions | apart
     assert all(each["RetentionInDays"] == {"Ref": "LogRetentionDays"} for each in groups.values())

@@ -11,7 +11,7 @@ import pytest
 from chalice.cli.factory import CLIFactory
 
 import app as manifest
-from infra import function_grants, iam_evaluation, policies, stages, template
+from infra import function_grants, iam_evaluation, policies, policy_statements, stages, template
 from infra.function_grants import FunctionGrants
 from infra.settings import CONFIG as CONFIG_FILE
 
@@ -79,7 +79,7 @@ def test_no_wildcard_but_where_aws_has_no_name(function: str) -> None:
     for sid, action, resource in statements(PROD[function]):
         assert "*" not in action
         if resource == "*":
-            assert action in policies.NAMELESS
+            assert action in policy_statements.WITHOUT_ARN
         elif "*" in resource:
             # The files under a prefix, the indexes and streams of one table, the streams of one log group.
             assert resource.endswith(("/index/*", "/stream/*")) or sid == "Logs" or "BucketObjects" in sid
@@ -271,7 +271,7 @@ def test_a_network_of_ones_own_brings_its_rights() -> None:
     config = {"subnet_ids": ["subnet-1"], "security_group_ids": ["sg-1"]}
     document = policies.document("resize", declared, settings, config)
     found = allowed(document)
-    assert {action for action, resource in found if resource == "*"} <= policies.NAMELESS
+    assert {action for action, resource in found if resource == "*"} <= policy_statements.WITHOUT_ARN
     # Lambda tests these without a resource before it makes the function: on ARNs they would be denied.
     for action in ("DescribeNetworkInterfaces", "DeleteNetworkInterface", "AssignPrivateIpAddresses"):
         assert iam_evaluation.allows(document, f"ec2:{action}", "*") is not None
@@ -323,7 +323,7 @@ def test_the_key_is_used_through_services_and_for_nothing_but_what_they_encrypt(
     for each in added:
         assert each["Resource"] == [KEY]
         assert each["Condition"]
-    lambda_arn = f"arn:aws:lambda:us-east-1:000000000000:function:{policies.lambda_name(function, 'prod')}"
+    lambda_arn = f"arn:aws:lambda:us-east-1:000000000000:function:{function_grants.lambda_name(function, 'prod')}"
     (environment,) = (each for each in added if each["Sid"] == "Environment")
     assert environment["Condition"] == {
         "StringLike": {"kms:EncryptionContext:aws:lambda:FunctionArn": [lambda_arn, f"{lambda_arn}:*"]}

@@ -4,8 +4,9 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from infra import iam_report, policies
+from infra import iam_report
 from infra.iam_report import Right
+from infra.policy_statements import OF_LAMBDA
 from tests.journeys.rights.world import World
 
 Run = Callable[[World, str], None]
@@ -61,5 +62,5 @@ class Tried:
         return frozenset(
             (each.right, each.pattern)
             for each in noted
-            if (each.function, each.how) == (journey.function, "used") and each.statement not in policies.OF_LAMBDA
+            if (each.function, each.how) == (journey.function, "used") and each.statement not in OF_LAMBDA
         )
