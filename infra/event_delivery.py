@@ -1,9 +1,8 @@
-"""What AWS is told about each trigger beyond what Chalice can say: tries, ages, and where the undelivered rest.
+"""The retries, maximum event ages and dead-letter queues of each trigger, which Chalice has no settings for.
 
-Chalice has no setting for these (it sets the triggers themselves). The queue names are resources of
-resources.yaml. Limits: an asynchronous invocation is retried at most twice and waits at most six hours
-(AWS Lambda, "How Lambda handles errors and retries with asynchronous invocation"). A schedule has two layers of
-retries: its rule tries again to hand the event to Lambda, and Lambda runs the function again that failed with it.
+The queues are resources of resources.yaml. Limits: an asynchronous invocation is retried twice at most and waits six
+hours at most (AWS Lambda, "How Lambda handles errors and retries with asynchronous invocation"). A schedule has two
+levels of retries: its rule retries the delivery to Lambda, and Lambda retries the function.
 """
 
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from chalicelib.schedules import SCHEDULES
 
 @dataclass(frozen=True)
 class AsyncDelivery:
-    """An asynchronous invocation (S3, SNS): further tries after the first, seconds an event may wait, last resort."""
+    """An asynchronous invocation (S3, SNS): retries, maximum age of an event, queue for failed events."""
 
     retries: int
     max_age_seconds: int
@@ -22,9 +21,9 @@ class AsyncDelivery:
 
 @dataclass(frozen=True)
 class RuleDelivery:
-    """A scheduled rule's target: further tries to reach Lambda, seconds that it may take, last resort.
+    """The target of a scheduled rule: retries to reach Lambda, maximum age of an event, dead-letter queue.
 
-    EventBridge takes 0 to 185 tries and 60 to 86,400 seconds (EventBridge, "Retry policies").
+    EventBridge accepts 0 to 185 retries and 60 to 86,400 seconds (EventBridge, "Retry policies").
     """
 
     retries: int
@@ -34,11 +33,10 @@ class RuleDelivery:
 
 @dataclass(frozen=True)
 class StreamDelivery:
-    """A stream's batch: further tries, whether a failing batch is halved, last resort.
+    """The batches of a stream: retries, whether a failed batch is split, queue for failed batches.
 
-    `window_seconds` is how long Lambda gathers a batch, in place of what the function's decorator says: so long does
-    the machine of one, where somebody waits. `inserts_only` keeps what was changed or removed from
-    waking the function, where its code looks at neither.
+    `window_seconds` is how long Lambda collects a batch. It replaces the value of the function's decorator, which the
+    local machine uses. `inserts_only` filters out changed and removed rows, which the function ignores.
     """
 
     retries: int
@@ -50,31 +48,31 @@ class StreamDelivery:
 
 @dataclass(frozen=True)
 class QueueDelivery:
-    """A queue's batch. `partial` is for code that returns `batchItemFailures`, and for no other.
+    """The batches of a queue. `partial` is only for code that returns `batchItemFailures`.
 
-    Without the setting, what such code returned would be deleted with the rest; with it, code that returns nothing has
-    succeeded altogether. Code that deletes what succeeded by itself and raises for the rest is safe either way.
+    Without `partial`, Lambda ignores what such code returns and deletes all messages. With it, code that returns
+    nothing counts as completely successful. Code that deletes its finished messages and raises works either way.
     """
 
     partial: bool = False
 
 
-# One for all schedules: they are few, each message names its rule or its function, and none is sent on by machine.
-_SCHEDULES_LAST_RESORT = "SchedulesDeadLetterQueue"
-# These run again within the quarter of an hour, before a retry would be of use.
+# One queue for all schedules: messages are rare, and each names its rule or function.
+_SCHEDULES_QUEUE = "SchedulesDeadLetterQueue"
+# These run every quarter of an hour anyway, so a retry is not needed.
 _FREQUENT = {"health_check", "sweeper"}
 
 ASYNC = {
     "s3_event": AsyncDelivery(retries=2, max_age_seconds=3600, on_failure="S3EventDeadLetterQueue"),
     "notifications": AsyncDelivery(retries=2, max_age_seconds=3600, on_failure="NotificationsDeadLetterQueue"),
     **{
-        name: AsyncDelivery(0 if name in _FREQUENT else 2, max_age_seconds=3600, on_failure=_SCHEDULES_LAST_RESORT)
+        name: AsyncDelivery(0 if name in _FREQUENT else 2, max_age_seconds=3600, on_failure=_SCHEDULES_QUEUE)
         for name in SCHEDULES
     },
 }
-RULES = {name: RuleDelivery(retries=1, max_age_seconds=3600, dead_letters=_SCHEDULES_LAST_RESORT) for name in SCHEDULES}
-# Five seconds are how far limits of spending may lag behind; in them an image's runs come as one or two batches, and
-# each batch writes a row of sums once.
+RULES = {name: RuleDelivery(retries=1, max_age_seconds=3600, dead_letters=_SCHEDULES_QUEUE) for name in SCHEDULES}
+# Spending limits may lag five seconds. In that time the runs of an image arrive in one or two batches, and each batch
+# writes a row of sums once.
 STREAMS = {
     "image_changes": StreamDelivery(5, bisect=True, on_failure="ImageChangesDeadLetterQueue", window_seconds=5),
     "usage_records": StreamDelivery(
@@ -84,5 +82,5 @@ STREAMS = {
         5, bisect=True, on_failure="AuditEntriesDeadLetterQueue", window_seconds=1, inserts_only=True
     ),
 }
-# The orchestrator deletes what it has started and raises for the rest; the others take a message as a whole.
+# The orchestrator deletes the messages it has handled and raises for the others. The other functions get one message.
 QUEUES = {name: QueueDelivery() for name in ("orchestrator", "action_worker", "critical_errors")}

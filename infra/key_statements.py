@@ -1,9 +1,9 @@
-"""A function's rights on the customer's key: those that come with what it does to what the key encrypts.
+"""A function's grants on the customer's key: what its other grants need where the resource is encrypted.
 
-Services use the key in the caller's name, so each right holds only through the services that are called, never for the
-key itself. What a call asks for: Amazon S3, "Protecting data with SSE-KMS"; Amazon SQS, "Key management"; Amazon SNS,
-"Key management"; AWS Secrets Manager, "Encryption and decryption"; Amazon DynamoDB, "How DynamoDB uses AWS KMS": it
-makes its tables' keys under a grant of its own, and whoever reads or writes has but to decrypt them.
+Services use the key on behalf of the caller, so each grant is valid only through those services. Sources: Amazon S3,
+"Protecting data with SSE-KMS"; Amazon SQS, "Key management"; Amazon SNS, "Key management"; AWS Secrets Manager,
+"Encryption and decryption"; Amazon DynamoDB, "How DynamoDB uses AWS KMS" (DynamoDB creates the keys of its tables with
+a grant of its own; callers only decrypt them).
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,51 +12,51 @@ from typing import Any
 _READ, _WRITE = {"kms:Decrypt"}, {"kms:GenerateDataKey"}
 _BOTH = _READ | _WRITE
 
-# The others reach nothing that is encrypted: they delete, list, describe.
-_ASKED = {
+# All other actions use no encrypted data: they delete, list, describe.
+_NEEDED_BY = {
     "s3:GetObject": _READ,
     "s3:GetObjectVersion": _READ,
     "s3:PutObject": _WRITE,
-    # Who may break off an upload in parts makes such uploads, and the parts are read again to be put together.
+    # A function with this action uploads in parts. S3 decrypts the parts to join them.
     "s3:AbortMultipartUpload": _BOTH,
     "secretsmanager:GetSecretValue": _READ,
     "secretsmanager:PutSecretValue": _BOTH,
     "sns:Publish": _BOTH,
     "sqs:ReceiveMessage": _READ,
     "sqs:SendMessage": _BOTH,
-    # Settings that somebody stored under this key.
+    # Settings that are encrypted with this key.
     "ssm:GetParameters": _READ,
 }
-_OF_TABLES_ALONE = {"dynamodb:DescribeTable", "dynamodb:DescribeStream", "dynamodb:ListStreams"}
+_UNENCRYPTED_DYNAMODB = {"dynamodb:DescribeTable", "dynamodb:DescribeStream", "dynamodb:ListStreams"}
 
 _SIDS = {"kms:Decrypt": "KeyToRead", "kms:GenerateDataKey": "KeyToWrite"}
-_OF_ENVIRONMENT = "Environment"
-SIDS = {_OF_ENVIRONMENT, *_SIDS.values()}
+_ENVIRONMENT = "Environment"
+SIDS = {_ENVIRONMENT, *_SIDS.values()}
 
 
 def statements(key: str, function: str, actions: Iterable[str]) -> Iterator[dict[str, Any]]:
-    """The statements for a function that may do this (IAM's "s3:PutObject"); `key` and `function` are ARNs.
+    """The statements for a function with these IAM actions. `key` and `function` are ARNs.
 
-    The first is for its environment, which Lambda decrypts in the function's name.
+    The first one is for the function's environment variables, which Lambda decrypts with the function's role.
     """
     context = {"kms:EncryptionContext:aws:lambda:FunctionArn": [function, f"{function}:*"]}
-    yield _statement(_OF_ENVIRONMENT, "kms:Decrypt", key, {"StringLike": context})
-    through: dict[str, set[str]] = {right: set() for right in _SIDS}
+    yield _statement(_ENVIRONMENT, "kms:Decrypt", key, {"StringLike": context})
+    services_by_grant: dict[str, set[str]] = {grant: set() for grant in _SIDS}
     for action in actions:
-        for right in _asked(action):
-            through[right].add(action.partition(":")[0])
+        for grant in _needed_by(action):
+            services_by_grant[grant].add(action.partition(":")[0])
     region = key.split(":")[3]
-    for right, services in through.items():
+    for grant, services in services_by_grant.items():
         if services:
             via = {"kms:ViaService": [f"{service}.{region}.amazonaws.com" for service in sorted(services)]}
-            yield _statement(_SIDS[right], right, key, {"StringEquals": via})
+            yield _statement(_SIDS[grant], grant, key, {"StringEquals": via})
 
 
-def _asked(action: str) -> set[str]:
+def _needed_by(action: str) -> set[str]:
     if action.startswith("dynamodb:"):
-        return set() if action in _OF_TABLES_ALONE else _READ
-    return _ASKED.get(action, set())
+        return set() if action in _UNENCRYPTED_DYNAMODB else _READ
+    return _NEEDED_BY.get(action, set())
 
 
-def _statement(sid: str, right: str, key: str, condition: dict[str, Any]) -> dict[str, Any]:
-    return {"Sid": sid, "Effect": "Allow", "Action": [right], "Resource": [key], "Condition": condition}
+def _statement(sid: str, action: str, key: str, condition: dict[str, Any]) -> dict[str, Any]:
+    return {"Sid": sid, "Effect": "Allow", "Action": [action], "Resource": [key], "Condition": condition}

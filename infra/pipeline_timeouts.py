@@ -1,4 +1,4 @@
-"""How long the state machine waits: for a function as long as it may run, for an execution longer than for all."""
+"""The timeouts of the state machine: for each function its own timeout, for an execution more than the sum."""
 
 import copy
 import json
@@ -7,25 +7,25 @@ from typing import Any
 
 STATE_MACHINE = "ImagePipeline"
 
-# What EXPRESS executions last at most (AWS Step Functions quotas). A machine that times out as a whole runs no Catch,
-# so every way through it has to end before.
-_LONGEST_EXPRESS = 300
+# The limit of EXPRESS executions (AWS Step Functions quotas). An execution that times out as a whole runs no Catch, so
+# every path must end before.
+_MAX_EXPRESS = 300
 _MARGIN = 10
-# The sweeper takes an image up that has stood still for so long (chalicelib/sweeping/stuck.py): by then it has ended.
-LONGEST_EXECUTION = 20 * 60 - _MARGIN
+# The sweeper retries an image after 20 minutes (chalicelib/sweeping/stuck.py). Its execution must have ended by then.
+MAX_EXECUTION = 20 * 60 - _MARGIN
 
 
 class TooLongError(ValueError):
-    """The functions' timeouts add up to more than an execution may last."""
+    """The sum of the functions' timeouts is more than an execution may last."""
 
 
 def with_timeouts(template: Mapping[str, Any], timeouts: Mapping[str, int]) -> dict[str, Any]:
-    """The template whose state machine waits as long for each function as its timeout says, in seconds.
+    """The template with the functions' timeouts (seconds) in its state machine.
 
-    It is EXPRESS where every way through it fits into the five minutes that AWS gives those, else STANDARD.
+    The type is EXPRESS if every path ends within AWS's limit of five minutes, else STANDARD.
 
     Raises:
-        TooLongError: no execution may last that long.
+        TooLongError: the timeouts are too long even for STANDARD.
     """
     if STATE_MACHINE not in template["Resources"]:
         return dict(template)
@@ -34,21 +34,21 @@ def with_timeouts(template: Mapping[str, Any], timeouts: Mapping[str, int]) -> d
     for name, state in definition["States"].items():
         if name.lower() in timeouts:
             state["TimeoutSeconds"] = timeouts[name.lower()]
-    way = longest_path(definition)
-    if way > LONGEST_EXECUTION - _MARGIN:
+    longest = longest_path(definition)
+    if longest > MAX_EXECUTION - _MARGIN:
         raise TooLongError(
-            f"The timeouts of the state machine's functions (.chalice/config.json) add up to {way} s, and an execution "
-            f"ends after {LONGEST_EXECUTION - _MARGIN} s, before the sweeper takes its image up."
+            f"The timeouts of the state machine's functions (.chalice/config.json) add up to {longest} s. An "
+            f"execution must end after {MAX_EXECUTION - _MARGIN} s, before the sweeper retries its image."
         )
-    fits = way <= _LONGEST_EXPRESS - _MARGIN
-    definition["TimeoutSeconds"] = _LONGEST_EXPRESS if fits else LONGEST_EXECUTION
+    fits = longest <= _MAX_EXPRESS - _MARGIN
+    definition["TimeoutSeconds"] = _MAX_EXPRESS if fits else MAX_EXECUTION
     machine["Properties"]["StateMachineType"] = "EXPRESS" if fits else "STANDARD"
     machine["Properties"]["DefinitionString"] = json.dumps(definition)
     return {**template, "Resources": {**template["Resources"], STATE_MACHINE: machine}}
 
 
 def longest_path(definition: Mapping[str, Any]) -> int:
-    """The sum of the timeouts along the longest way through the states, in seconds."""
+    """The largest sum of timeouts on a path through the states, in seconds."""
 
     def longest(name: str) -> int:
         state = definition["States"][name]

@@ -1,4 +1,4 @@
-"""The manifest as reviewers read it: one line a trigger, and the schemas and permissions by path and operation."""
+"""The triggers of app.py: one line for each, for reviewers; schemas and permissions by path and operation."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ Schemas = dict[str, dict[str, Any]]
 
 
 def application() -> Any:
-    """The Chalice application; whoever has not said which stage it is imported for has it as the machine of one's."""
+    """The Chalice application, imported with the local stage if STAGE is not set."""
     os.environ.setdefault("STAGE", "local")
     from app import app
 
@@ -20,61 +20,59 @@ def application() -> Any:
 
 
 def routes(app: Any) -> Iterator[tuple[str, str, Any]]:
-    """Each route's method, path and view."""
+    """The method, path and view function of each route."""
     for path, methods in app.routes.items():
         for method, entry in methods.items():
             yield method, path, entry.view_function
 
 
 def functions(app: Any) -> Iterator[tuple[str, str, Any]]:
-    """What fires each function that is no route, the function's name, and the function as it was decorated."""
-    fired_by = {source.name: type(source).__name__.removesuffix("EventConfig") for source in app.event_sources}
-    # A schedule that the stage has switched off is a function to be called by hand.
-    fired_by |= {
-        pure.name: "Direct" if pure.name in SCHEDULES else "Step Functions" for pure in app.pure_lambda_functions
-    }
-    for name, source in fired_by.items():
+    """The kind of trigger, the name and the decorated function of each function that is no route."""
+    kinds = {source.name: type(source).__name__.removesuffix("EventConfig") for source in app.event_sources}
+    # A schedule that the stage has switched off can only be invoked by hand.
+    kinds |= {pure.name: "Direct" if pure.name in SCHEDULES else "Step Functions" for pure in app.pure_lambda_functions}
+    for name, kind in kinds.items():
         handler = app.handler_map[name].func
-        yield source, name, getattr(handler, "_original_func", handler)
+        yield kind, name, getattr(handler, "_original_func", handler)
 
 
 def schemas(app: Any) -> dict[str, Schemas]:
-    """`[validators | api_validators][path][operation]`: the schema for users' tokens, and for API keys."""
-    found: dict[str, Schemas] = {"validators": {}, "api_validators": {}}
+    """`[validators | api_validators][path][operation]`: the schema for users, and the one for API keys."""
+    by_kind: dict[str, Schemas] = {"validators": {}, "api_validators": {}}
     for _, path, view in routes(app):
         operation: Operation = view.operation
-        found["validators"].setdefault(path, {})[operation.name] = operation.schema
+        by_kind["validators"].setdefault(path, {})[operation.name] = operation.schema
         if operation.opens_to_keys and operation.api_schema is not None:
-            found["api_validators"].setdefault(path, {})[operation.name] = operation.api_schema
-    return found
+            by_kind["api_validators"].setdefault(path, {})[operation.name] = operation.api_schema
+    return by_kind
 
 
 def permissions(app: Any) -> dict[str, dict[str, str]]:
     """`[path][operation]`: the name of the permission."""
-    found: dict[str, dict[str, str]] = {}
+    names: dict[str, dict[str, str]] = {}
     for _, path, view in routes(app):
-        found.setdefault(path, {})[view.operation.name] = view.operation.permission.__name__
-    return found
+        names.setdefault(path, {})[view.operation.name] = view.operation.permission.__name__
+    return names
 
 
 def lines(app: Any) -> Iterator[str]:
-    """One line a trigger: what fires it, the operation, who may, with which key, and what it may touch."""
+    """One line for each trigger: the trigger, operation, permission, API key access and grants."""
     for method, path, view in routes(app):
         operation: Operation = view.operation
-        trigger, who = f"{method:<6} {path}", operation.permission.__name__
-        yield f"{trigger:<42} {operation.name:<18} {who:<10} {_keys(operation):<12} {_touches(view)}"
-    for source, name, function in functions(app):
-        yield f"{source:<42} {name:<18} {'':<10} {'':<12} {_touches(function)}"
+        trigger, permission = f"{method:<6} {path}", operation.permission.__name__
+        yield f"{trigger:<42} {operation.name:<18} {permission:<10} {_keys(operation):<12} {_grants(view)}"
+    for kind, name, function in functions(app):
+        yield f"{kind:<42} {name:<18} {'':<10} {'':<12} {_grants(function)}"
 
 
 def _keys(operation: Operation) -> str:
-    """What an API key must carry: "-" where none is let in."""
+    """The access that an API key needs, or "-" if API keys are refused."""
     if not operation.opens_to_keys:
         return "-"
     return "any" if operation.access == ANY_ACCESS else "|".join(sorted(operation.access))
 
 
-def _touches(function: Any) -> str:
+def _grants(function: Any) -> str:
     declared: Mapping[str, frozenset[grants.AwsOperation]] = grants.of(function)
     return "  ".join(f"{name}:{','.join(sorted(declared[name]))}" for name in sorted(declared) if declared[name])
 
@@ -82,7 +80,3 @@ def _touches(function: Any) -> str:
 def main() -> None:
     for line in lines(application()):
         print(line)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,4 @@
-"""The template's parameters, from the stage's options and settings: the one mapping between them."""
+"""The values of the template's parameters, from the stage's options and settings."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from infra.deploy.target import Target
 
 
 def parameters_of(target: Target, template: Mapping[str, Any], former: str) -> list[dict[str, str]]:
-    """What CloudFormation is given for the parameters that it has; `former` is a state of infra/deploy/pool_clients.py."""
+    """The parameters that the template has. `former` is a state of infra/deploy/pool_clients.py."""
     options = target.options
     values = {
         "Stage": target.stage,

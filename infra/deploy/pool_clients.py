@@ -1,8 +1,8 @@
-"""The user pool's clients: the secret of the one is handed to the functions, the other has none and comes to its end.
+"""The user pool's clients: one with a secret, which the functions get, and a former one without.
 
-A client's secret cannot be given to one that is there: CloudFormation makes another, and the tokens of the first would
-end with it. So a stage that was made before keeps the first beside the second, for refreshing alone, until the last of
-its refresh tokens has ended. How far it has come follows from the client itself (resources.yaml, FormerClient).
+An existing client cannot get a secret: CloudFormation creates another client, and the tokens of the first would end. So
+an older stage keeps its first client, only to refresh tokens, until the last refresh token has expired. The settings of
+the client show how far this is (resources.yaml, FormerClient).
 """
 
 import datetime
@@ -20,81 +20,81 @@ NONE, REFRESHES, SIGNS_IN = "none", "refreshes", "signs-in"
 
 _SETTING = "COGNITO_CLIENT_SECRET"
 _PASSWORDS = "ALLOW_USER_PASSWORD_AUTH"
-# RefreshTokenValidity of the template.
-_LONGEST_SESSION = datetime.timedelta(days=30)
-# What encrypts a SecureString where no key is named.
-_SERVICES_KEY = "alias/aws/ssm"
+# RefreshTokenValidity in the template.
+_MAX_SESSION = datetime.timedelta(days=30)
+# The key of a SecureString if no key is given.
+_DEFAULT_KEY = "alias/aws/ssm"
 _POOL, _CLIENT, _FORMER = "CognitoUserPoolId", "CognitoClientId", "FormerClientId"
 
 
 def former_client_state(target: Target, outputs: Mapping[str, str]) -> str:
-    """What the client without a secret does in a stack that has these outputs; `NONE` once its tokens have ended."""
-    described = _described(target, outputs, outputs.get(_FORMER) or outputs.get(_CLIENT))
-    # A stage that never had another has but one with a secret.
+    """What the client without a secret still does, by the stack's outputs; `NONE` after its tokens expired."""
+    described = _describe(target, outputs, outputs.get(_FORMER) or outputs.get(_CLIENT))
+    # A newer stage has only a client with a secret.
     if described is None or "ClientSecret" in described:
         return NONE
     if _PASSWORDS in described.get("ExplicitAuthFlows", ()):
         return SIGNS_IN
-    changed = described.get("LastModifiedDate")
-    is_over = changed is not None and datetime.datetime.now(datetime.UTC) - changed > _LONGEST_SESSION
-    return NONE if is_over else REFRESHES
+    modified = described.get("LastModifiedDate")
+    is_expired = modified is not None and datetime.datetime.now(datetime.UTC) - modified > _MAX_SESSION
+    return NONE if is_expired else REFRESHES
 
 
-def _described(target: Target, outputs: Mapping[str, str], client: str | None) -> dict[str, Any] | None:
+def _describe(target: Target, outputs: Mapping[str, str], client: str | None) -> dict[str, Any] | None:
     if client is None or _POOL not in outputs:
         return None
     try:
-        found: dict[str, Any] = target.client("cognito-idp").describe_user_pool_client(
+        description: dict[str, Any] = target.client("cognito-idp").describe_user_pool_client(
             UserPoolId=outputs[_POOL], ClientId=client
         )["UserPoolClient"]
     except ClientError as error:
         if code_of(error) != "ResourceNotFoundException":
             raise
         return None
-    return found
+    return description
 
 
-def parameter(target: Target) -> str:
-    """The name of the parameter that holds the secret."""
+def parameter_name(target: Target) -> str:
+    """The name of the parameter with the secret."""
     service = target.settings(API)["SERVICE_NAME"]
     return f"/darkroom/{target.stage}/{service}/{_SETTING}"
 
 
 def secret_changes(target: Target, outputs: Mapping[str, str]) -> Iterator[Change]:
-    """What puts the secret where the functions read it; nothing where it stands there. No text says what it is."""
-    described = _described(target, outputs, outputs.get(_CLIENT)) or {}
+    """The change that writes the secret to Parameter Store, if needed. No text contains the secret."""
+    described = _describe(target, outputs, outputs.get(_CLIENT)) or {}
     secret = described.get("ClientSecret")
-    # Before the first deploy there is no client yet, and before an upgrade none with a secret.
-    if secret is None or not _stands(target, secret):
-        yield Change(f"{parameter(target)}: the secret of the user pool's client", lambda: _put(target, outputs))
+    # Before the first deploy there is no client, before an upgrade none with a secret.
+    if secret is None or not _is_stored(target, secret):
+        yield Change(f"{parameter_name(target)}: the secret of the user pool's client", lambda: _put(target, outputs))
 
 
-def _stands(target: Target, secret: str) -> bool:
-    ssm, name = target.client("ssm"), parameter(target)
+def _is_stored(target: Target, secret: str) -> bool:
+    ssm, name = target.client("ssm"), parameter_name(target)
     try:
-        found = ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]
+        parameter = ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]
     except ClientError as error:
         if code_of(error) != "ParameterNotFound":
             raise
         return False
-    asked = [{"Key": "Name", "Option": "Equals", "Values": [name]}]
-    (told,) = ssm.describe_parameters(ParameterFilters=asked)["Parameters"]
-    kept_by = (found["Type"], told.get("KeyId"))
-    return bool(found["Value"] == secret and kept_by == ("SecureString", _key(target) or _SERVICES_KEY))
+    filters = [{"Key": "Name", "Option": "Equals", "Values": [name]}]
+    (described,) = ssm.describe_parameters(ParameterFilters=filters)["Parameters"]
+    encryption = (parameter["Type"], described.get("KeyId"))
+    return bool(parameter["Value"] == secret and encryption == ("SecureString", _key(target) or _DEFAULT_KEY))
 
 
 def _key(target: Target) -> str | None:
-    """The customer's key, where the stage has one."""
+    """The customer's key, if the stage has one."""
     key: str | None = target.config["stages"][target.stage].get("kms_key_arn")
     return key
 
 
 def _put(target: Target, outputs: Mapping[str, str]) -> None:
-    described = _described(target, outputs, outputs.get(_CLIENT)) or {}
+    described = _describe(target, outputs, outputs.get(_CLIENT)) or {}
     encrypted = {"KeyId": key} if (key := _key(target)) else {}
     target.client("ssm").put_parameter(
-        Name=parameter(target),
-        Description="The secret of the user pool's client; deploy puts it here",
+        Name=parameter_name(target),
+        Description="The secret of the user pool's client; written by deploy",
         Value=described["ClientSecret"],
         Type="SecureString",
         Overwrite=True,
@@ -103,9 +103,9 @@ def _put(target: Target, outputs: Mapping[str, str]) -> None:
 
 
 def remove(target: Target) -> None:
-    """Takes the secret away again; the client that it is of goes with the stack."""
+    """Removes the secret from Parameter Store. Its client is removed with the stack."""
     try:
-        target.client("ssm").delete_parameter(Name=parameter(target))
+        target.client("ssm").delete_parameter(Name=parameter_name(target))
     except ClientError as error:
         if code_of(error) != "ParameterNotFound":
             raise

@@ -1,4 +1,4 @@
-"""What AWS named is written into .chalice/config.json, and what follows from it: policies and the declarations."""
+"""Records the names that AWS chose in .chalice/config.json, and updates the policies and the table of declarations."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from infra.deploy import rest_api
 from infra.deploy.errors import DeployError
 from infra.deploy.target import Target
 
-# By output of the template, the setting that it is; and the setting of an output that not every stage has.
+# The settings, by output of the template; and the output that some stages do not have.
 _SETTINGS = {
     "CognitoUserPoolId": "COGNITO_USER_POOL_ID",
     "CognitoClientId": "COGNITO_CLIENT_ID",
@@ -21,46 +21,46 @@ _SETTINGS = {
 _FORMER_CLIENT = ("FormerClientId", "COGNITO_FORMER_CLIENT_ID")
 
 
-def with_outputs(target: Target, named: Mapping[str, str]) -> Target:
-    """The target whose configuration says what the stack's outputs name; nothing is written.
+def with_outputs(target: Target, outputs: Mapping[str, str]) -> Target:
+    """The target with the stack's outputs in its configuration. Nothing is written.
 
     Raises:
         DeployError: the stack lacks an output.
     """
-    if missing := sorted(_SETTINGS.keys() - named.keys()):
+    if missing := sorted(_SETTINGS.keys() - outputs.keys()):
         raise DeployError(
-            f"The stack does not tell {', '.join(missing)}: it was made from another template. Deploy the template "
-            "that belongs to this code."
+            f"The stack has no output {', '.join(missing)}: it was created from another template. Deploy the template "
+            "of this code."
         )
     config = stages.configured(target.config, target.place)
     stage = dict(config["stages"][target.stage])
     stage["environment_variables"] = {
         **stage["environment_variables"],
-        **{setting: named[output] for output, setting in _SETTINGS.items()},
+        **{setting: outputs[output] for output, setting in _SETTINGS.items()},
     }
     output, setting = _FORMER_CLIENT
-    # "" is none: who finds no value in the environment looks for one in Parameter Store.
-    stage["environment_variables"][setting] = named.get(output, "")
-    stage = _told_chalice(stage, target, named)
+    # "" means none. Without a value in the environment, the functions would look for one in Parameter Store.
+    stage["environment_variables"][setting] = outputs.get(output, "")
+    stage = _with_chalice_settings(stage, target, outputs)
     return dataclasses.replace(target, config={**config, "stages": {**config["stages"], target.stage: stage}})
 
 
-def _told_chalice(stage: dict[str, Any], target: Target, named: Mapping[str, str]) -> dict[str, Any]:
-    """The stage with what Chalice itself reads: key, network, concurrency."""
+def _with_chalice_settings(stage: dict[str, Any], target: Target, outputs: Mapping[str, str]) -> dict[str, Any]:
+    """The stage with the settings that Chalice reads: key, network, concurrency."""
     options = target.options
-    network = bool(options.subnet_ids and named.get("SecurityGroupId"))
-    wanted: dict[str, Any] = {
-        "kms_key_arn": named.get("KeyArn"),
+    network = bool(options.subnet_ids and outputs.get("SecurityGroupId"))
+    settings: dict[str, Any] = {
+        "kms_key_arn": outputs.get("KeyArn"),
         "subnet_ids": list(options.subnet_ids) if network else None,
-        "security_group_ids": [named["SecurityGroupId"]] if network else None,
+        "security_group_ids": [outputs["SecurityGroupId"]] if network else None,
     }
     functions = {
         name: _without_none({**own, "reserved_concurrency": options.reserved_concurrency.get(name)})
         for name, own in stage["lambda_functions"].items()
     }
-    # Functions come last, as they are many.
+    # The functions come last, because there are many.
     return {
-        **_without_none({**stage, **wanted, "lambda_functions": None}),
+        **_without_none({**stage, **settings, "lambda_functions": None}),
         "lambda_functions": functions,
     }
 
@@ -70,13 +70,13 @@ def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def with_api_address(target: Target) -> Target:
-    """The target whose configuration says where its API answers; one of the owner's own stays."""
+    """The target with the address of its API in its configuration. An owner's own domain stays."""
     api = rest_api.find(target)
-    said = target.settings("api_handler").get(stages.ADDRESS, "")
-    if api is None or (said and stages.GATEWAYS_OWN not in said):
+    current = target.settings("api_handler").get(stages.API_URL, "")
+    if api is None or (current and stages.API_GATEWAY_DOMAIN not in current):
         return target
     stage = target.config["stages"][target.stage]
-    settings = {**stage["environment_variables"], stages.ADDRESS: rest_api.url(target, api)}
+    settings = {**stage["environment_variables"], stages.API_URL: rest_api.url(target, api)}
     stage = {**stage, "environment_variables": settings}
     return dataclasses.replace(
         target, config={**target.config, "stages": {**target.config["stages"], target.stage: stage}}
@@ -84,8 +84,8 @@ def with_api_address(target: Target) -> Target:
 
 
 def write(target: Target) -> int:
-    """Writes the configuration and the policies where they say otherwise; how many files changed."""
-    changed = policies.write(target.declared, target.config)
+    """Writes the configuration and the policies; returns the number of changed files."""
+    changed = policies.write(target.grants, target.config)
     if stages.read() != target.config:
         stages.write(target.config)
         changed += 1
@@ -93,5 +93,5 @@ def write(target: Target) -> int:
 
 
 def update_declarations(target: Target) -> int:
-    """Makes the table say what the code declares; how many rows changed."""
+    """Updates the table of declarations; returns the number of changed rows."""
     return sum(declarations.update_table(target.app))

@@ -1,4 +1,4 @@
-"""The deploy from its first check to the smoke test: a line a step."""
+"""The steps of a deploy, from the checks to the smoke test. Each prints one line."""
 
 from infra.deploy import (
     account,
@@ -21,79 +21,81 @@ from infra.deploy.stack import ChangeSet, Stack
 from infra.deploy.target import Target
 
 
-def deploy(stage: str, *, yes: bool = False, dry_run: bool = False, teller: Reporter | None = None) -> None:
-    """Brings a stage to what the code says. `yes` asks nobody; `dry_run` shows the plan and changes nothing.
+def deploy(stage: str, *, yes: bool = False, dry_run: bool = False, reporter: Reporter | None = None) -> None:
+    """Deploys a stage. `yes` does not ask; `dry_run` shows the plan and changes nothing.
 
     Raises:
-        DeployError: it could not be begun, or not be ended; the message says what to do next.
+        DeployError: it failed. The message says what to do next.
     """
-    teller = teller or Reporter()
-    with teller.step("Checks") as step:
+    reporter = reporter or Reporter()
+    with reporter.step("Checks") as step:
         target = targets.load(stage)
         targets.check_drift(target)
         account.check(target)
         stack = Stack(target)
         stack.check()
-        kept = retained.to_import(target, stack)
+        to_import = retained.to_import(target, stack)
         step.did = f"{stage} is in {target.place.account}, {target.place.region}"
-    with teller.step("Layer") as step:
+    with reporter.step("Layer") as step:
         step.progress("building it takes minutes")
-        step.did = packages.have_layer(target)
-    with teller.step("Plan") as step:
-        resources = retained.planned(kept) if kept else stack.prepare()
-        step.did = f"{counted(len(resources.changes), 'change')} of resources, and what follows"
+        step.did = packages.ensure_layer(target)
+    with reporter.step("Plan") as step:
+        resources = retained.planned(to_import) if to_import else stack.prepare()
+        step.did = f"{counted(len(resources.changes), 'change')} of resources"
     try:
-        _show(plan.make_plan(target, stack, resources), teller)
-        wanted = not dry_run and (yes or is_confirmed(f"Deploy {stage}? [y/N] ", ("y", "yes")))
+        _show(plan.make_plan(target, stack, resources), reporter)
+        is_wanted = not dry_run and (yes or is_confirmed(f"Deploy {stage}? [y/N] ", ("y", "yes")))
     except BaseException:
         stack.discard(resources)
         raise
-    if wanted:
-        _carry_out(target, stack, resources, kept, teller)
+    if is_wanted:
+        _carry_out(target, stack, resources, to_import, reporter)
     else:
         stack.discard(resources)
-        teller.say("Nothing was changed.")
+        reporter.print("Nothing was changed.")
 
 
-def _show(planned: Plan, teller: Reporter) -> None:
-    teller.say()
+def _show(planned: Plan, reporter: Reporter) -> None:
+    reporter.print()
     for line in plan.lines(planned):
-        teller.say(line)
-    teller.say()
+        reporter.print(line)
+    reporter.print()
 
 
-def _carry_out(target: Target, stack: Stack, resources: ChangeSet, kept: retained.Kept, teller: Reporter) -> None:
-    with teller.step("Resources") as step:
+def _carry_out(
+    target: Target, stack: Stack, resources: ChangeSet, to_import: retained.Identifiers, reporter: Reporter
+) -> None:
+    with reporter.step("Resources") as step:
         for change in provisioned_concurrency.missing_aliases(target):
             change.apply()
-        if kept:
-            stack.execute(stack.prepare(only=kept), step.progress)
+        if to_import:
+            stack.execute(stack.prepare(to_import=to_import), step.progress)
             resources = stack.prepare()
         stack.execute(resources, step.progress)
         step.did = f"{counted(len(resources.changes), 'change')} to {stack.name}"
-    with teller.step("Record") as step:
+    with reporter.step("Record") as step:
         target = stack_outputs.with_outputs(target, stack.outputs())
         files = stack_outputs.write(target)
         rows = stack_outputs.update_declarations(target)
         for change in pool_clients.secret_changes(target, stack.outputs()):
             change.apply()
         step.did = f"{counted(files, 'file')} of .chalice and {counted(rows, 'declaration')} changed"
-    with teller.step("Functions") as step:
+    with reporter.step("Functions") as step:
         chalice_state.rebuild(target)
         step.did = chalice_command.deploy(target, step.progress)
-    with teller.step("Finish") as step:
+    with reporter.step("Settings") as step:
         target = stack_outputs.with_api_address(target)
         stack_outputs.write(target)
-        step.did = f"{counted(remaining_settings.apply(target, step.progress), 'setting')} put right"
-    with teller.step("Smoke test") as step:
-        step.did = f"health is {smoke.test(target)}; refusals and CORS as they must be"
+        step.did = f"{counted(remaining_settings.apply(target, step.progress), 'setting')} changed"
+    with reporter.step("Smoke test") as step:
+        step.did = f"health is {smoke.test(target)}; errors and CORS are as expected"
     if pool_clients.former_client_state(target, stack.outputs()) == pool_clients.SIGNS_IN:
-        _end_former_sign_in(stack, teller)
-    teller.say(f"{target.stage} is deployed: {rest_api.url(target, rest_api.find(target) or '')}")
+        _end_former_sign_in(stack, reporter)
+    reporter.print(f"{target.stage} is deployed: {rest_api.url(target, rest_api.find(target) or '')}")
 
 
-def _end_former_sign_in(stack: Stack, teller: Reporter) -> None:
-    """Only now: until the functions signed in by the client with a secret, they did by this one."""
-    with teller.step("Former client") as step:
+def _end_former_sign_in(stack: Stack, reporter: Reporter) -> None:
+    """Runs after the functions are deployed, because the old functions signed users in with this client."""
+    with reporter.step("Former client") as step:
         stack.execute(stack.prepare(former=pool_clients.REFRESHES), step.progress)
-        step.did = "it refreshes its tokens until they end, and signs nobody in"
+        step.did = "it refreshes tokens until they expire, and signs nobody in"

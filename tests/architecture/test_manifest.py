@@ -162,7 +162,7 @@ def test_every_schedule_is_a_function_and_has_both_layers_of_retries() -> None:
 
 def test_a_schedule_that_a_stage_switches_off_is_deployed_and_not_fired() -> None:
     environment = os.environ | {"STAGE": "local", "SCHEDULES_OFF": "sweeper"}
-    command = [sys.executable, "-m", "infra.triggers"]
+    command = [sys.executable, "-m", "infra", "manifest"]
     printed = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
     fired_by = {words[1]: words[0] for words in map(str.split, printed.splitlines())}
     assert fired_by["sweeper"] == "Direct"

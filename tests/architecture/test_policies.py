@@ -261,7 +261,7 @@ def test_settings_are_looked_for_where_the_environment_lacks_them_and_nowhere_el
 def test_operations_on_what_nothing_names_are_an_error() -> None:
     with pytest.raises(ValueError, match="NOWHERE_TABLE"):
         made({"NOWHERE_TABLE": ["dynamodb:GetItem"]})
-    with pytest.raises(ValueError, match="writes that it consists of"):
+    with pytest.raises(ValueError, match="writes that the transaction contains"):
         made({"USERS_TABLE": ["dynamodb:TransactWriteItems"]})
 
 
@@ -399,7 +399,7 @@ def test_a_stage_that_moves_forgets_what_aws_named_elsewhere() -> None:
     ],
 )
 def test_a_place_that_cannot_be_is_refused(stage: str, region: str, account: str, suffix: str | None) -> None:
-    with pytest.raises(ValueError, match=r"digits|looks like|named|suffix"):
+    with pytest.raises(ValueError, match=r"digits|looks like|stage name|suffix"):
         stages.place(stage, region, account, suffix)
 
 

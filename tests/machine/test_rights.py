@@ -142,11 +142,11 @@ def test_what_was_used_and_refused_is_told(client: Callable[..., Any], tmp_path:
     ]
     queue = "arn:aws:sqs:us-east-1:123456789012:darkroom-local-uploads"
     rights = {
-        iam_report.Right("resize", "SqsQueueUrl", "sqs:SendMessage"): [queue, f"{queue}-others"],
-        iam_report.Right("resize", "SqsQueueUrl", "sqs:GetQueueAttributes"): [queue],
+        iam_report.Grant("resize", "SqsQueueUrl", "sqs:SendMessage"): [queue, f"{queue}-others"],
+        iam_report.Grant("resize", "SqsQueueUrl", "sqs:GetQueueAttributes"): [queue],
     }
     assert iam_report.report(rights, tmp_path / "rights") == 1
     printed = capsys.readouterr().out
     assert "IN PART   darkroom-local-uploads-others" in printed
     assert "NOT USED  darkroom-local-uploads" in printed
-    assert "2 rights declared, on 3 resources in all: 2 not used; 1 used and not declared." in printed
+    assert "2 grants declared, on 3 resources in all: 2 not used; 1 used and not declared." in printed

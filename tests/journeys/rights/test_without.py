@@ -4,7 +4,7 @@ import pytest
 
 import app as manifest
 from infra import function_grants, iam_evaluation, iam_report, stages
-from infra.iam_report import Right
+from infra.iam_report import Grant
 from tests.journeys.rights.every import JOURNEYS
 from tests.journeys.rights.journey import Journey, Tried
 from tests.journeys.rights.world import World
@@ -17,7 +17,7 @@ RIGHTS = [pytest.param(each, marks=[] if each.function in QUICK else [pytest.mar
 
 
 @pytest.mark.parametrize("right", RIGHTS, ids="-".join)
-def test_without_a_right_a_journey_fails(world: World, tried: Tried, right: Right) -> None:
+def test_without_a_right_a_journey_fails(world: World, tried: Tried, right: Grant) -> None:
     outcomes: dict[str, str] = {}
     for journey in JOURNEYS:
         if journey.function == right.function and right in tried.used(journey):
@@ -29,7 +29,7 @@ def test_without_a_right_a_journey_fails(world: World, tried: Tried, right: Righ
     pytest.fail(f"no journey misses it: {outcomes or 'none uses it'}")
 
 
-def without(world: World, journey: Journey, right: Right) -> str:
+def without(world: World, journey: Journey, right: Grant) -> str:
     """How a journey goes whose function lacks the right."""
     failure: Exception | None = None
     with world.machine.without(*right) as record:
