@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench._calls import NOBODY, Call
-from infra.cost import Units, recorded
+from infra.cost import Units, traces_recorded
 from infra.prices import SECONDS_A_MONTH
 
 MILLION = 1_000_000
@@ -149,7 +149,7 @@ def traces_begun(what: Taken) -> dict[str, float]:
 def _traces(what: Taken, assumed: Assumed) -> float:
     """Those that X-Ray records."""
     rate = assumed.images_a_second
-    return sum(recorded(begun * rate) for begun in traces_begun(what).values()) / rate * what.number
+    return sum(traces_recorded(begun * rate) for begun in traces_begun(what).values()) / rate * what.number
 
 
 def workflow_seconds(what: Taken, steps: Mapping[str, str] | Iterable[str], states: int, assumed: Assumed) -> float:

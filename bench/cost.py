@@ -23,7 +23,7 @@ from bench._calls import Recorder
 from bench._ours import Ours, import_seconds
 from bench._taken import MILLION, Assumed, Taken, traces_begun, units, workflow_seconds
 from infra.cost import LOAD, Units
-from infra.prices import PRICES, READ, REGION, priced
+from infra.prices import PRICES, READ, REGION, dollars_by_service
 from infra.settings import ROOT
 from local.machine import Machine
 from tests import pictures
@@ -59,7 +59,7 @@ def main() -> None:
     _show_functions("ours", measured.ours, usual)
     _show_functions("plain", measured.plain, usual)
     _show_units(ours, plain)
-    _show_dollars(priced(ours), priced(plain))
+    _show_dollars(dollars_by_service(ours), dollars_by_service(plain))
     _show_partitions(measured)
     _show_sensitivity(measured)
     if asked.write:
@@ -181,8 +181,8 @@ def _show_sensitivity(measured: Measured) -> None:
     }
     print(f"{'if':<48}{'ours':>8}{'plain':>8}{'ratio':>8}")
     for name, (what, assumed) in cases.items():
-        mine = per_million(priced(ours_units(what, assumed)))
-        its = per_million(priced(plain_units(measured.plain, assumed)))
+        mine = per_million(dollars_by_service(ours_units(what, assumed)))
+        its = per_million(dollars_by_service(plain_units(measured.plain, assumed)))
         print(f"{name:<48}{mine:>8.2f}{its:>8.2f}{mine / its:>8.2f}")
 
 

@@ -13,7 +13,7 @@ from chalicelib.core.agents import tools
 from chalicelib.core.http import json_schema
 from chalicelib.core.http.payload import Schema
 from chalicelib.jobs import runner
-from infra import manifest as reading
+from infra import triggers as reading
 
 
 def taken() -> Iterator[tuple[str, Schema]]:

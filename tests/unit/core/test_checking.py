@@ -9,7 +9,7 @@ import pytest
 import app as manifest
 from chalicelib.core.errors import InvalidRequestError
 from chalicelib.core.http import json_schema, payload
-from infra import manifest as reading
+from infra import triggers as reading
 
 SCHEMAS = {
     f"{method} {path}": view.operation.schema
