@@ -29,13 +29,13 @@ check: $(VENV)/ready ## ruff and mypy on everything, cfn-lint on the template
 	$(BIN)/mypy
 	$(BIN)/python -m infra.template > $(VENV)/template.json && $(BIN)/cfn-lint $(VENV)/template.json
 
-manifest: $(VENV)/ready ## one line a trigger: who may call it, and what it may touch
-	@$(BIN)/python -m infra.manifest
+manifest: $(VENV)/ready ## one line for each trigger: who may call it, and what it may access
+	@$(BIN)/python -m infra manifest
 
-policies: $(VENV)/ready ## each function's IAM policy, made of what it declares
+policies: $(VENV)/ready ## generate each function's IAM policy from its grants
 	@$(BIN)/python -m infra policies
 
-iam-report: $(VENV)/ready ## declared rights beside those that the journey tests use
+iam-report: $(VENV)/ready ## compare declared grants with those that the journey tests use
 	@rm -f $(VENV)/rights.jsonl
 	RIGHTS_COLLECTED=$(VENV)/rights.jsonl $(BIN)/python -m pytest tests/journeys -n 2 --dist loadgroup -m "not slow" $(ARGS)
 	@$(BIN)/python -m infra iam-report $(VENV)/rights.jsonl

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench._aws_calls import UNNAMED_CALLER, Call
-from infra.cost import Units, recorded
+from infra.cost import Units, traces_recorded
 from infra.prices import SECONDS_A_MONTH
 
 MILLION = 1_000_000
@@ -148,7 +148,7 @@ def traces_started(usage: Usage) -> dict[str, float]:
 def _traces(usage: Usage, assumptions: Assumptions) -> float:
     """The number of traces that X-Ray records."""
     rate = assumptions.images_per_second
-    return sum(recorded(started * rate) for started in traces_started(usage).values()) / rate * usage.number
+    return sum(traces_recorded(started * rate) for started in traces_started(usage).values()) / rate * usage.number
 
 
 def workflow_seconds(usage: Usage, steps: Iterable[str], states: int, assumptions: Assumptions) -> float:

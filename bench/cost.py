@@ -23,7 +23,7 @@ from bench._aws_calls import Recorder
 from bench._darkroom import Darkroom, import_seconds
 from bench._usage import MILLION, Assumptions, Usage, billed_units, traces_started, workflow_seconds
 from infra.cost import LOAD, Units
-from infra.prices import PRICES, READ, REGION, priced
+from infra.prices import PRICES, READ, REGION, dollars_by_service
 from infra.settings import ROOT
 from local.machine import Machine
 from tests import pictures
@@ -60,7 +60,7 @@ def main() -> None:
     _show_functions("Darkroom", measured.darkroom, defaults)
     _show_functions("baseline", measured.baseline, defaults)
     _show_units(darkroom, baseline)
-    _show_dollars(priced(darkroom), priced(baseline))
+    _show_dollars(dollars_by_service(darkroom), dollars_by_service(baseline))
     _show_partitions(measured)
     _show_sensitivity(measured)
     if arguments.write:
@@ -187,8 +187,8 @@ def _show_sensitivity(measured: Measured) -> None:
     }
     print(f"{'if':<48}{'Darkroom':>10}{'baseline':>10}{'ratio':>8}")
     for name, (usage, assumptions) in cases.items():
-        ours = per_million(priced(darkroom_units(usage, assumptions)))
-        theirs = per_million(priced(baseline_units(measured.baseline, assumptions)))
+        ours = per_million(dollars_by_service(darkroom_units(usage, assumptions)))
+        theirs = per_million(dollars_by_service(baseline_units(measured.baseline, assumptions)))
         print(f"{name:<48}{ours:>10.2f}{theirs:>10.2f}{ours / theirs:>8.2f}")
 
 

@@ -1,108 +1,107 @@
-"""The one command for what stands in AWS: `python -m infra --help`."""
+"""The command line for everything in AWS: `python -m infra --help`."""
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
-from infra import administrators, audit, iam_report, manifest, policies, rights, settings, stages, template
+from infra import administrators, audit, function_grants, iam_report, policies, settings, stages, template, triggers
 
 
 def main(arguments: list[str] | None = None) -> int:
-    asked = _parser().parse_args(arguments)
-    if asked.command == "manifest":
-        manifest.main()
-    elif asked.command == "template":
-        template.show(asked.stage)
-    elif asked.command == "configure":
-        return _configure(asked)
-    elif asked.command == "policies":
+    args = _parser().parse_args(arguments)
+    if args.command == "manifest":
+        triggers.main()
+    elif args.command == "template":
+        template.show(args.stage)
+    elif args.command == "configure":
+        return _configure(args)
+    elif args.command == "policies":
         _write_policies()
-    elif asked.command == "iam-report":
-        return iam_report.report(iam_report.granted(_declared(), stages.read()), asked.record)
-    elif asked.command in ("deploy", "destroy"):
-        return _deploy(asked)
-    elif asked.command == "admin":
-        return administrators.run(asked)
+    elif args.command == "iam-report":
+        return iam_report.report(iam_report.granted(_grants(), stages.read()), args.log)
+    elif args.command in ("deploy", "destroy"):
+        return _deploy(args)
+    elif args.command == "admin":
+        return administrators.run(args)
     else:
         try:
-            settings.apply(asked.stage)
+            settings.apply(args.stage)
         except ValueError as error:
             print(error, file=sys.stderr)
             return 2
-        return audit.verify(dict(asked.known))
+        return audit.verify(dict(args.known))
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m infra", description="What stands in AWS.")
+    parser = argparse.ArgumentParser(prog="python -m infra", description="Manage what Darkroom has in AWS.")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("manifest", help="one line a trigger: who may call it, and what it may touch")
-    whole = commands.add_parser("template", help="resources, alarms and dashboard as one CloudFormation document")
-    whole.add_argument("--stage", default=template.DEFAULT_STAGE, help="whose timeouts and schedules are watched")
-    place = commands.add_parser("configure", help="say where a stage is; writes its settings and policies")
+    commands.add_parser("manifest", help="one line for each trigger: who may call it, and what it may access")
+    document = commands.add_parser("template", help="resources, alarms and dashboard as one CloudFormation document")
+    document.add_argument("--stage", default=template.DEFAULT_STAGE, help="the stage whose settings are used")
+    place = commands.add_parser("configure", help="set account and region of a stage; writes its settings and policies")
     place.add_argument("--stage", required=True)
     place.add_argument("--account", required=True, help="the AWS account's 12 digits")
     place.add_argument("--region", default="us-east-1")
-    place.add_argument("--suffix", help="ends the names of the buckets (the account's number)")
-    up = commands.add_parser("deploy", help="bring a stage to what the code says: plan, confirm, deploy, check")
+    place.add_argument("--suffix", help="the end of the buckets' names (default: the account)")
+    up = commands.add_parser("deploy", help="deploy a stage: plan, confirm, deploy, check")
     up.add_argument("--stage", required=True)
-    up.add_argument("--dry-run", action="store_true", help="show the plan and its price, and change nothing")
-    down = commands.add_parser("destroy", help="take a stage down; what holds data stays")
+    up.add_argument("--dry-run", action="store_true", help="show the plan and its price, change nothing")
+    down = commands.add_parser("destroy", help="remove a stage; resources with data stay")
     down.add_argument("--stage", required=True)
-    down.add_argument("--with-data", action="store_true", help="remove what holds data as well, for ever")
+    down.add_argument("--with-data", action="store_true", help="remove resources with data too; cannot be undone")
     for each in (up, down):
-        each.add_argument("--yes", action="store_true", help="ask nobody")
-    commands.add_parser("policies", help="each function's IAM policy, made of what it declares")
-    report = commands.add_parser("iam-report", help="declared rights beside used ones; exit code 1 where they differ")
-    report.add_argument("record", type=Path, nargs="?", default=iam_report.RECORD, help="of which runs (make run's)")
-    admin = commands.add_parser("admin", help="who administers a stage: grant, revoke, list; each change is audited")
-    wishes = admin.add_subparsers(dest="admin", required=True)
-    for wish, meaning in (
-        ("grant", "make an account an administrator, by its address"),
-        ("revoke", "make it an ordinary one again"),
-        ("list", "all administrators"),
+        each.add_argument("--yes", action="store_true", help="do not ask")
+    commands.add_parser("policies", help="generate each function's IAM policy from its grants")
+    report = commands.add_parser("iam-report", help="compare declared and used grants; exit code 1 if they differ")
+    report.add_argument("log", type=Path, nargs="?", default=iam_report.LOG, help="default: the log of make run")
+    admin = commands.add_parser("admin", help="administrators of a stage: grant, revoke, list; each change is audited")
+    actions = admin.add_subparsers(dest="admin", required=True)
+    for action, meaning in (
+        ("grant", "make an account an administrator, by its e-mail address"),
+        ("revoke", "make an administrator an ordinary user again"),
+        ("list", "list all administrators"),
     ):
-        each = wishes.add_parser(wish, help=meaning)
-        if wish != "list":
+        each = actions.add_parser(action, help=meaning)
+        if action != "list":
             each.add_argument("email")
         each.add_argument("--stage", required=True)
     trail = commands.add_parser("audit", help="the audit trail").add_subparsers(dest="audit", required=True)
-    verify = trail.add_parser("verify", help="read all of it and name each break; exit code 1 if there is one")
-    verify.add_argument("--stage", default="local", help="whose settings of .chalice/config.json to take (local)")
+    verify = trail.add_parser("verify", help="check the whole trail and report each error; exit code 1 if there is one")
+    verify.add_argument("--stage", default="local", help="the stage (default: local)")
     verify.add_argument(
         "--known",
         action="append",
         type=_known,
         default=[],
         metavar="NUMBER:HASH",
-        help="an entry that is known to stand there, as this command or the log line AUDIT_APPENDED told it",
+        help="an entry that must exist, from an earlier run or from a log line AUDIT_APPENDED",
     )
     return parser
 
 
-def _deploy(asked: argparse.Namespace) -> int:
-    # It needs Chalice's own deployer, which takes its time to be imported.
+def _deploy(args: argparse.Namespace) -> int:
+    # Imported here, because Chalice's deployer takes long to import.
     from infra import deploy
 
     try:
         with deploy.errors_of_aws():
-            if asked.command == "deploy":
-                deploy.deploy(asked.stage, yes=asked.yes, dry_run=asked.dry_run)
+            if args.command == "deploy":
+                deploy.deploy(args.stage, yes=args.yes, dry_run=args.dry_run)
             else:
-                deploy.destroy(asked.stage, yes=asked.yes, with_data=asked.with_data)
+                deploy.destroy(args.stage, yes=args.yes, with_data=args.with_data)
     except deploy.DeployError as error:
         print(error, file=sys.stderr)
         return error.code
     except KeyboardInterrupt:
-        print(f"Broken off. Run this again: `python -m infra {asked.command}` goes on from there.", file=sys.stderr)
+        print(f"Interrupted. Run `python -m infra {args.command}` again: it continues from there.", file=sys.stderr)
         return 130
     return 0
 
 
-def _configure(asked: argparse.Namespace) -> int:
+def _configure(args: argparse.Namespace) -> int:
     try:
-        place = stages.place(asked.stage, asked.region, asked.account, asked.suffix)
+        place = stages.place(args.stage, args.region, args.account, args.suffix)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
@@ -112,14 +111,11 @@ def _configure(asked: argparse.Namespace) -> int:
 
 
 def _write_policies() -> None:
-    print(f"{policies.write(_declared(), stages.read())} files of {policies.FOLDER.name} changed")
+    print(f"{policies.write(_grants(), stages.read())} files of {policies.FOLDER.name} changed")
 
 
-def _declared() -> dict[str, rights.Declared]:
-    os.environ.setdefault("STAGE", "local")
-    from app import app
-
-    return rights.declared(app)
+def _grants() -> dict[str, function_grants.FunctionGrants]:
+    return function_grants.grants_by_function(triggers.application())
 
 
 def _known(text: str) -> tuple[int, str]:

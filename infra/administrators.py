@@ -1,6 +1,6 @@
-"""Who administers a stage: granted, revoked and listed with AWS credentials that may write its tables.
+"""Grants, revokes and lists the administrators of a stage, with AWS credentials that may write its tables.
 
-The API lets administrators make others; the first one of a stage is made here.
+Administrators can grant the role through the API. The first one of a stage gets it here.
 """
 
 import argparse
@@ -16,33 +16,33 @@ from chalicelib.core import ids
 from chalicelib.core.aws.tables import ConditionFailedError, transact
 from infra import settings
 
-_AT_ONCE = 100
+_PAGE_SIZE = 100
 
 
 class UnknownAddressError(Exception):
-    """No account, or more than one, has that address."""
+    """No account, or more than one, has this e-mail address."""
 
 
-def run(asked: argparse.Namespace) -> int:
-    """Does what the command line says; the exit status."""
+def run(args: argparse.Namespace) -> int:
+    """Runs the command; returns the exit code."""
     try:
-        settings.apply(asked.stage)
-        if asked.admin == "list":
-            return _list(asked.stage)
-        _change(asked.email, Role.ADMIN if asked.admin == "grant" else Role.USER, asked.admin)
+        settings.apply(args.stage)
+        if args.admin == "list":
+            return _list(args.stage)
+        _change(args.email, Role.ADMIN if args.admin == "grant" else Role.USER, args.admin)
     except (ValueError, UnknownAddressError) as error:
         print(error, file=sys.stderr)
         return 2
-    is_now = "is an administrator" if asked.admin == "grant" else "is no administrator"
-    print(f"{asked.email} {is_now} of {asked.stage}, from the next request on.")
+    status = "is an administrator" if args.admin == "grant" else "is no longer an administrator"
+    print(f"{args.email} {status} of {args.stage}, from the next request on.")
     return 0
 
 
 def _list(stage: str) -> int:
-    found = list(_administrators())
-    for each in found:
+    administrators = list(_administrators())
+    for each in administrators:
         print(f"{each.email}  {each.id}{'' if each.is_active else '  (not active)'}")
-    if not found:
+    if not administrators:
         print(f"{stage} has no administrator: python -m infra admin grant EMAIL --stage {stage}")
     return 0
 
@@ -50,7 +50,7 @@ def _list(stage: str) -> int:
 def _administrators() -> Iterator[User]:
     after: str | None = None
     while True:
-        page = BY_ROLE.page(Role.ADMIN, limit=_AT_ONCE, after=after)
+        page = BY_ROLE.page(Role.ADMIN, limit=_PAGE_SIZE, after=after)
         yield from map(User.from_item, page.items)
         if page.next_after is None:
             return
@@ -58,7 +58,7 @@ def _administrators() -> Iterator[User]:
 
 
 def _change(email: str, role: Role, verb: str) -> None:
-    user = _known(email)
+    user = _find_user(email)
     entry = {"userId": user.id, "role": str(role)}
     who = boto3.client("sts").get_caller_identity()["Arn"]
     try:
@@ -70,10 +70,10 @@ def _change(email: str, role: Role, verb: str) -> None:
         raise UnknownAddressError(f"The account of {email} was erased just now.") from None
 
 
-def _known(email: str) -> User:
-    found = [users.find(item["userId"]) for item in BY_EMAIL.page(email.lower(), limit=2).items]
-    there = [each for each in found if each is not None]
-    if len(there) != 1:
-        why = "No account has" if not there else "More than one account has"
-        raise UnknownAddressError(f"{why} the address {email}. An account is there from its first sign-in on.")
-    return there[0]
+def _find_user(email: str) -> User:
+    rows = [users.find(item["userId"]) for item in BY_EMAIL.page(email.lower(), limit=2).items]
+    matches = [each for each in rows if each is not None]
+    if len(matches) != 1:
+        why = "No account has" if not matches else "More than one account has"
+        raise UnknownAddressError(f"{why} the address {email}. An account exists from its first sign-in on.")
+    return matches[0]

@@ -1,50 +1,43 @@
-"""The alarms, all made from what there is to watch: functions, queues, the state machine, the API, our own figures.
+"""CloudWatch alarms for functions, queues, the state machine, the API and our own metrics.
 
-Pure: a new function or queue has its alarms by itself. Each alarm names its entry in docs/operations.md; a test holds
-both against each other, and our own figures against what the functions really write.
+The alarms are generated: a new function or queue gets its alarms automatically. Each alarm names its entry in
+docs/operations.md. A test compares both, and our own metrics with what the functions really write.
 
-An alarm looks back at most seven days, at most one where its periods are shorter than an hour (CloudWatch,
-PutMetricAlarm). One costs 0.10 dollars a month.
+An alarm can look back seven days at most, or one day if its periods are shorter than an hour (CloudWatch,
+PutMetricAlarm). An alarm costs $0.10 a month.
 """
 
-import functools
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
 from typing import Any
 
 from chalicelib.core.observing.metrics import NAMESPACE
-from chalicelib.jobs.recurrence import parse
-from chalicelib.jobs.schedules import SCHEDULES
-from infra import manifest, rights
+from infra.watched_functions import Function
 
 Resources = dict[str, Any]
 
 _HOUR, _DAY = 3600, 86_400
-_LONGEST_LOOK = 7 * _DAY
-# How often what is watched closely is looked at.
+_MAX_LOOKBACK = 7 * _DAY
 _PERIOD = 300
-# EventBridge may be a minute late, and a figure some minutes: one more period is waited for than there should be.
-_QUARTER = 900
-# A function that takes this share of its time is about to be killed.
-_MOST_OF_TIMEOUT = 0.8
-# A message that was taken, lost and not done by whoever took it next.
-_MOST_VISIBILITY_TIMEOUTS = 2
-# Records of a stream are lost after a day; spending limits are as late as these are.
-_OLDEST_RECORD_MS = 600_000
-_API_FAILURES = 0.01
-# Four times what the largest work takes that is done at once (chalicelib/actions/processing.py).
+_QUARTER_HOUR = 900
+# A function that uses more of its timeout is about to be killed.
+_MAX_TIMEOUT_SHARE = 0.8
+# An older message was received, not completed, received again and still not completed.
+_MAX_VISIBILITY_TIMEOUTS = 2
+# A stream keeps its records for a day. Spending limits lag as much as the records do.
+_MAX_RECORD_AGE_MS = 600_000
+_API_FAILURE_RATE = 0.01
+# Four times the duration of the largest work that a request does itself (chalicelib/actions/processing.py).
 _API_P95_MS = 2000
 
 PARAMETERS = {
     "OperatorsEmail": {
-        "Description": "Who is told of alarms and errors by e-mail, beside those who subscribe themselves; or nobody.",
+        "Description": "The e-mail address that receives alarms and errors; empty for none. Others can subscribe too.",
         "Type": "String",
         "Default": "",
     },
     "DailySpendDollars": {
-        "Description": "Dollars a day, of what functions cost by their own count, above which an alarm is raised.",
+        "Description": "Dollars a day. If the functions cost more, by their own measurement, an alarm is raised.",
         "Type": "Number",
         "Default": 10,
     },
@@ -52,113 +45,37 @@ PARAMETERS = {
 CONDITIONS = {"WithOperatorsEmail": {"Fn::Not": [{"Fn::Equals": [{"Ref": "OperatorsEmail"}, ""]}]}}
 
 
-# What each kind of alarm says, by its entry in docs/operations.md.
+# The first sentence of an alarm's description, by its entry in docs/operations.md.
 _MEANINGS = {
     "function-errors": "A function failed.",
-    "function-duration": "A function is about to take longer than it may.",
-    "function-throttles": "A function was asked for and not run.",
+    "function-duration": "A function is close to its timeout.",
+    "function-throttles": "Lambda refused to run a function.",
     "stream-age": "A stream is read too slowly, or not at all.",
     "queue-age": "A message waits too long.",
-    "dead-letters": "Something could not be done, and rests until somebody sees to it.",
-    "pipeline-failed": "The state machine broke, and could not write down why.",
-    "pipeline-throttled": "More images come than AWS lets the state machine take.",
-    "api-failures": "More than 1 of 100 requests fail, and we are to blame.",
+    "dead-letters": "Messages could not be processed and wait in a dead-letter queue.",
+    "pipeline-failed": "The state machine failed and could not record why.",
+    "pipeline-throttled": "More images arrive than the state machine's quota allows.",
+    "api-failures": "More than 1 % of requests fail with a server error.",
     "api-latency": "1 of 20 requests takes longer than two seconds.",
-    "sync-failed": "A sync brought nothing.",
-    "sync-partial": "A sync brought less than there was.",
+    "sync-failed": "A sync imported nothing.",
+    "sync-partial": "A sync imported only a part.",
     "schedule-missed": "A scheduled function has not run.",
-    "schedule-overdue": "A schedule is overdue or did not end, or nobody knows.",
-    "daily-spend": "The functions cost more than they should today.",
+    "schedule-overdue": "A scheduled run is overdue or did not end, or the check itself does not run.",
+    "daily-spend": "The functions cost more today than the limit.",
 }
 
 
-@dataclass(frozen=True)
-class Function:
-    """What is watched of a function: `timeout` in seconds; whether it raises what a file is refused for.
-
-    `gap` is the longest time between two starts, in seconds, of what the clock fires in this stage; else None.
-    """
-
-    name: str
-    timeout: int
-    refuses: bool = False
-    reads_stream: bool = False
-    gap: int | None = None
-
-    @property
-    def lambda_name(self) -> dict[str, str]:
-        """Chalice's name for it."""
-        return {"Fn::Sub": "darkroom-${Stage}" + ("" if self.name == rights.API else f"-{self.name}")}
-
-    @property
-    def id(self) -> str:
-        return "".join(word.capitalize() for word in self.name.split("_"))
-
-
-def functions(app: Any, config: Mapping[str, Any], stage: str) -> list[Function]:
-    """All functions of the manifest, the API's first, as that stage's configuration has them."""
-    declared = rights.declared(app)
-    decorated = {name: function for _, name, function in manifest.functions(app)}
-    return [
-        Function(
-            name,
-            timeout=_setting(config, stage, name, "lambda_timeout"),
-            refuses=getattr(decorated.get(name), "refuses", False),
-            reads_stream=declared[name]["stream"] is not None,
-            gap=_gap(name, config, stage),
-        )
-        for name in declared
-    ]
-
-
-def _setting(config: Mapping[str, Any], stage: str, function: str, name: str) -> Any:
-    """A setting of a function, looked up as Chalice does (chalice.config.Config)."""
-    of_stage = config["stages"][stage]
-    places = (of_stage.get("lambda_functions", {}).get(function, {}), of_stage)
-    for place in (*places, config.get("lambda_functions", {}).get(function, {}), config):
-        if name in place:
-            return place[name]
-    raise KeyError(f"nothing in config.json says the {name} of {function}")
-
-
-def _gap(name: str, config: Mapping[str, Any], stage: str) -> int | None:
-    settings = {**config["environment_variables"], **config["stages"][stage]["environment_variables"]}
-    if name not in SCHEDULES or name in settings.get("SCHEDULES_OFF", "").replace(" ", "").split(","):
-        return None
-    return longest_gap(SCHEDULES[name].by_stage.get(stage, SCHEDULES[name].expression))
-
-
-@functools.cache
-def longest_gap(expression: str) -> int:
-    """The longest time between two starts within some year, in seconds."""
-    recurrence, start = parse(expression), datetime(2026, 1, 1, tzinfo=UTC)
-    longest, last = 0.0, recurrence.next_after(start, start)
-    while last is not None and last < start + timedelta(days=400):
-        following = recurrence.next_after(last, start)
-        if following is not None:
-            longest = max(longest, (following - last).total_seconds())
-        last = following
-    return int(longest)
-
-
-def api_of(config: Mapping[str, Any], stage: str) -> tuple[str, str]:
-    """The API's name and stage at API Gateway, whose figures have no other dimensions."""
-    of_stage = config["stages"][stage]
-    default = config.get("api_gateway_stage", "api")
-    return config["app_name"], of_stage.get("api_gateway_stage", default)
-
-
 def resources(watched: list[Function], template: Resources, api: tuple[str, str]) -> Resources:
-    """Every alarm, by logical id, and the operators' e-mail. `api` is the API's name and stage at API Gateway."""
-    made = {
-        **dict(each for function in watched for each in _of_function(function)),
-        **dict(_of_queues(template)),
-        **dict(_of_pipeline()),
-        **dict(_of_api(*api)),
-        **dict(_of_jobs()),
-        **dict(_of_cost()),
+    """All alarms, by logical id, and the operators' e-mail subscription. `api` is the API's name and stage."""
+    alarms = {
+        **dict(each for function in watched for each in _function_alarms(function)),
+        **dict(_queue_alarms(template)),
+        **dict(_pipeline_alarms()),
+        **dict(_api_alarms(*api)),
+        **dict(_job_alarms()),
+        **dict(_cost_alarms()),
     }
-    return {**made, "OperatorsSubscription": _subscription()}
+    return {**alarms, "OperatorsSubscription": _subscription()}
 
 
 def _subscription() -> dict[str, Any]:
@@ -176,56 +93,63 @@ def _subscription() -> dict[str, Any]:
 Alarms = Iterator[tuple[str, dict[str, Any]]]
 
 
-def _of_function(function: Function) -> Alarms:
+def _function_alarms(function: Function) -> Alarms:
     yield from _errors(function)
     yield from _duration(function)
-    yield _alarm(f"{function.id}Throttles", "function-throttles", _lambda(function, "Throttles"))
+    yield _alarm(f"{function.id}Throttles", "function-throttles", _lambda_metric(function, "Throttles"))
     if function.reads_stream:
         yield _alarm(
             f"{function.id}StreamAge",
             "stream-age",
-            _lambda(function, "IteratorAge"),
+            _lambda_metric(function, "IteratorAge"),
             Statistic="Maximum",
-            Threshold=_OLDEST_RECORD_MS,
+            Threshold=_MAX_RECORD_AGE_MS,
         )
     if function.gap is not None:
         yield from _missed(function, function.gap)
 
 
 def _errors(function: Function) -> Alarms:
-    """Lambda counts what a file is refused for as an error, too: where there is such, our own count is taken.
+    """Lambda counts refused files as errors too, so functions that refuse files are watched by our own metric.
 
-    What that one cannot see (a run that was killed) ends in the dead-letter queue of the uploads.
+    That metric misses runs that were killed. Their images end in the dead-letter queue of the uploads.
     """
-    failures = _ours("FunctionErrors", Operation=function.name) if function.refuses else _lambda(function, "Errors")
+    failures = (
+        _own_metric("FunctionErrors", Operation=function.name)
+        if function.refuses
+        else _lambda_metric(function, "Errors")
+    )
     yield _alarm(f"{function.id}Errors", "function-errors", failures)
 
 
 def _duration(function: Function) -> Alarms:
-    """In two periods running, each long enough to hold a run; of what runs less than daily, one says enough."""
+    """Two periods in a row, each long enough to contain a run; one period for what runs less often than daily."""
     gap = function.gap or 0
     daily = gap <= _DAY
     yield _alarm(
         f"{function.id}Duration",
         "function-duration",
-        _lambda(function, "Duration"),
+        _lambda_metric(function, "Duration"),
         Statistic="Maximum",
         ComparisonOperator="GreaterThanThreshold",
-        Threshold=round(_MOST_OF_TIMEOUT * function.timeout * 1000),
+        Threshold=round(_MAX_TIMEOUT_SHARE * function.timeout * 1000),
         Period=max(_PERIOD, math.ceil(gap / 60) * 60) if daily else _PERIOD,
         EvaluationPeriods=2 if daily else 1,
     )
 
 
 def _missed(function: Function, gap: int) -> Alarms:
-    """No run for longer than there should be none; what fires less than weekly, the heartbeats alone tell of."""
-    period = _QUARTER if gap < _HOUR else _HOUR
+    """No run for longer than the gap and one period: EventBridge and the metric can be some minutes late.
+
+    What runs less often than weekly is watched by heartbeats alone (SchedulesOverdue).
+    """
+    period = _QUARTER_HOUR if gap < _HOUR else _HOUR
     periods = math.ceil(gap / period) + 1
-    if period * periods <= _LONGEST_LOOK:
+    if period * periods <= _MAX_LOOKBACK:
         yield _alarm(
             f"{function.id}Missed",
             "schedule-missed",
-            _lambda(function, "Invocations"),
+            _lambda_metric(function, "Invocations"),
             ComparisonOperator="LessThanThreshold",
             TreatMissingData="breaching",
             Period=period,
@@ -233,21 +157,21 @@ def _missed(function: Function, gap: int) -> Alarms:
         )
 
 
-def _of_queues(template: Resources) -> Alarms:
+def _queue_alarms(template: Resources) -> Alarms:
     for name, resource in template.items():
         if resource["Type"] != "AWS::SQS::Queue":
             continue
         queue = {"QueueName": {"Fn::GetAtt": [name, "QueueName"]}}
         if name.endswith("DeadLetterQueue"):
-            letters = _metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", **queue)
-            yield _alarm(f"{name}Messages", "dead-letters", letters, Statistic="Maximum")
+            messages = _metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", **queue)
+            yield _alarm(f"{name}Messages", "dead-letters", messages, Statistic="Maximum")
         else:
             age = _metric("AWS/SQS", "ApproximateAgeOfOldestMessage", **queue)
-            oldest = _MOST_VISIBILITY_TIMEOUTS * resource["Properties"]["VisibilityTimeout"]
-            yield _alarm(f"{name}Age", "queue-age", age, Statistic="Maximum", Threshold=oldest)
+            max_age = _MAX_VISIBILITY_TIMEOUTS * resource["Properties"]["VisibilityTimeout"]
+            yield _alarm(f"{name}Age", "queue-age", age, Statistic="Maximum", Threshold=max_age)
 
 
-def _of_pipeline() -> Alarms:
+def _pipeline_alarms() -> Alarms:
     machine = {"StateMachineArn": {"Ref": "ImagePipeline"}}
     for metric, runbook in (
         ("ExecutionsFailed", "pipeline-failed"),
@@ -257,17 +181,17 @@ def _of_pipeline() -> Alarms:
         yield _alarm(f"ImagePipeline{metric}", runbook, _metric("AWS/States", metric, **machine))
 
 
-def _of_api(name: str, stage: str) -> Alarms:
-    """Two periods of three: one request in a quiet hour is not a rate."""
+def _api_alarms(name: str, stage: str) -> Alarms:
+    """In two periods of three, because a single request in a quiet hour is no rate."""
     dimensions = {"ApiName": name, "Stage": stage}
     yield _alarm(
         "ApiFailureRate",
         "api-failures",
         _metric("AWS/ApiGateway", "5XXError", **dimensions),
-        # Each request counts as 0 or 1: their mean is the rate.
+        # Each request counts as 0 or 1, so the average is the rate.
         Statistic="Average",
         ComparisonOperator="GreaterThanThreshold",
-        Threshold=_API_FAILURES,
+        Threshold=_API_FAILURE_RATE,
         EvaluationPeriods=3,
         DatapointsToAlarm=2,
     )
@@ -284,46 +208,46 @@ def _of_api(name: str, stage: str) -> Alarms:
     )
 
 
-def _of_jobs() -> Alarms:
+def _job_alarms() -> Alarms:
     for metric, runbook in (("SyncsFailed", "sync-failed"), ("SyncsPartial", "sync-partial")):
-        yield _alarm(metric, runbook, _ours(metric))
-    # health_check tells of it every quarter of an hour: when it does not, nobody knows.
+        yield _alarm(metric, runbook, _own_metric(metric))
+    # health_check writes this metric every quarter of an hour. If it is missing, the check does not run.
     yield _alarm(
         "SchedulesOverdue",
         "schedule-overdue",
-        _ours("SchedulesOverdue"),
+        _own_metric("SchedulesOverdue"),
         Statistic="Maximum",
         TreatMissingData="breaching",
-        Period=2 * _QUARTER,
+        Period=2 * _QUARTER_HOUR,
     )
 
 
-def _of_cost() -> Alarms:
+def _cost_alarms() -> Alarms:
     yield _alarm(
         "DailySpend",
         "daily-spend",
-        _ours("Cost"),
+        _own_metric("Cost"),
         ComparisonOperator="GreaterThanThreshold",
         Threshold={"Ref": "DailySpendDollars"},
         Period=_DAY,
     )
 
 
-def _lambda(function: Function, metric: str) -> dict[str, Any]:
+def _lambda_metric(function: Function, metric: str) -> dict[str, Any]:
     return _metric("AWS/Lambda", metric, FunctionName=function.lambda_name)
 
 
-def _ours(metric: str, **dimensions: str) -> dict[str, Any]:
+def _own_metric(metric: str, **dimensions: str) -> dict[str, Any]:
     return _metric(NAMESPACE, metric, Stage={"Ref": "Stage"}, **dimensions)
 
 
 def _metric(namespace: str, metric: str, **dimensions: Any) -> dict[str, Any]:
-    named = [{"Name": name, "Value": value} for name, value in dimensions.items()]
-    return {"Namespace": namespace, "MetricName": metric, "Dimensions": named}
+    pairs = [{"Name": name, "Value": value} for name, value in dimensions.items()]
+    return {"Namespace": namespace, "MetricName": metric, "Dimensions": pairs}
 
 
 def _alarm(name: str, runbook: str, metric: dict[str, Any], **properties: Any) -> tuple[str, dict[str, Any]]:
-    """An alarm at one or more of something in five minutes, unless its properties say otherwise."""
+    """An alarm if the metric is at least 1 in five minutes, unless `properties` say otherwise."""
     statistic = {} if "ExtendedStatistic" in properties else {"Statistic": "Sum"}
     return f"{name}Alarm", {
         "Type": "AWS::CloudWatch::Alarm",

@@ -1,7 +1,7 @@
-"""Reads the whole audit trail and names every place where it is not what was appended.
+"""Checks the whole audit trail and reports every place where an entry was altered, inserted or removed.
 
-What the chain cannot tell is whether somebody who may write the whole table made it anew from some entry on. So each
-batch's end stands in the log too (AUDIT_APPENDED): give one of those, or what an earlier run printed, as `known`.
+The chain alone does not show that somebody with write access to the table rebuilt it from some entry on. So the end of
+each batch is also in the log (AUDIT_APPENDED): pass such an entry, or one that an earlier run printed, as `known`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,12 +12,12 @@ from typing import Any
 from chalicelib.audit import DIGITS, HEAD, NOTHING, TRAIL, Head, hash_of
 from chalicelib.core import clients
 
-_AT_ONCE = 500
+_PAGE_SIZE = 500
 
 
 @dataclass
 class Verification:
-    """One reading of the trail, in the memory of one page: `breaks()` first, then what was counted."""
+    """One pass over the trail, a page in memory at a time. The counts are complete after `errors()`."""
 
     known: Mapping[int, str] = field(default_factory=dict)
     entries: int = 0
@@ -26,8 +26,8 @@ class Verification:
     number: int = 0
     hash: str = NOTHING
 
-    def breaks(self) -> Iterator[str]:
-        """What is wrong, in words, from the first entry to the last."""
+    def errors(self) -> Iterator[str]:
+        """The errors as sentences, from the first entry to the last."""
         try:
             before = Head.read()
             days = [] if before is None else _days(before.since, before.day)
@@ -39,20 +39,20 @@ class Verification:
                 yield "there is no head, and there are entries"
             return
         for day in days:
-            found = False
-            for entry in _of_day(day):
-                found = True
+            has_entries = False
+            for entry in _entries_of(day):
+                has_entries = True
                 yield from self._follow(entry)
                 yield from self._compare_head(before, "the head")
                 for number, digest in self.known.items():
                     yield from self._compare_head(Head(number, digest, "", ""), "what was known")
-            self.days += found
-        # Whatever was appended meanwhile is no fault.
+            self.days += has_entries
+        # Entries that were appended meanwhile are no error.
         after = Head.read() or before
         if self.number < before.number:
-            yield f"{_these(self.number + 1, before.number)} missing from the end: the head is at {before.number}"
+            yield f"{_numbered(self.number + 1, before.number)} missing from the end: the head is at {before.number}"
         elif self.number > after.number:
-            yield f"{_these(after.number + 1, self.number)} there beyond the head, which is at {after.number}"
+            yield f"{_numbered(after.number + 1, self.number)} there beyond the head, which is at {after.number}"
         for number in self.known:
             if number > self.number:
                 yield f"entry {number} is known, and not there"
@@ -69,13 +69,13 @@ class Verification:
             yield f"{place} was inserted: the chain is past that number"
             return
         if number > self.number + 1:
-            yield f"{_these(self.number + 1, number - 1)} missing"
+            yield f"{_numbered(self.number + 1, number - 1)} missing"
         elif entry.get("previous") != self.hash:
             yield f"{place} does not follow the entry before it"
         self.number, self.hash = number, hash_of(entry)
         if entry.get("hash") != self.hash:
             yield f"{place} was altered: its hash is of something else"
-            # What follows was chained to the hash that it had.
+            # The next entry was chained to the original hash.
             self.hash = str(entry.get("hash"))
 
     def _compare_head(self, head: Head, whose: str) -> Iterator[str]:
@@ -88,22 +88,22 @@ def _days(first: str, last: str) -> list[str]:
     return [(start + timedelta(days=place)).isoformat() for place in range((end - start).days + 1)]
 
 
-def _of_day(day: str) -> Iterator[dict[str, Any]]:
+def _entries_of(day: str) -> Iterator[dict[str, Any]]:
     after: str | None = None
     while True:
-        page = TRAIL.page(day, limit=_AT_ONCE, after=after, newest_first=False)
+        page = TRAIL.page(day, limit=_PAGE_SIZE, after=after, newest_first=False)
         yield from page.items
         after = page.next_after
         if after is None:
             return
 
 
-def _these(first: int, last: int) -> str:
+def _numbered(first: int, last: int) -> str:
     return f"entry {first} is" if first == last else f"entries {first} to {last} are"
 
 
 def _strays(head: Head | None) -> Iterator[str]:
-    """What stands in the table and in no day of the chain."""
+    """Entries that belong to no day of the chain."""
     pages = (
         clients.client("dynamodb")
         .get_paginator("scan")
@@ -129,15 +129,15 @@ def _is_day(text: str) -> bool:
 
 
 def verify(known: Mapping[int, str]) -> int:
-    """Prints what is wrong, and 1 is the exit code; or what was read, and 0."""
+    """Prints the errors and returns 1, or prints the counts and returns 0."""
     verification = Verification(known)
-    broken = 0
-    for fault in verification.breaks():
-        broken += 1
-        print(fault)
-    read = f"entries: {verification.entries}, days: {verification.days}"
-    if broken:
-        print(f"The audit trail is broken in {broken} places; {read}.")
+    errors = 0
+    for error in verification.errors():
+        errors += 1
+        print(error)
+    counts = f"entries: {verification.entries}, days: {verification.days}"
+    if errors:
+        print(f"The audit trail is broken in {errors} places; {counts}.")
         return 1
-    print(f"The audit trail is whole: {read}; it ends with {verification.number}:{verification.hash}.")
+    print(f"The audit trail is whole: {counts}; it ends with {verification.number}:{verification.hash}.")
     return 0

@@ -1,6 +1,6 @@
-"""What a stage costs a month: the load that its options name, at what an image and a request were measured to take.
+"""The price of a stage for a month: the load in its options, times the measured units of an image and a request.
 
-`load.json` holds the measurements; `python -m bench.cost --write` makes it anew.
+`load.json` contains the measurements; `python -m bench.cost --write` updates it.
 """
 
 import json
@@ -8,56 +8,61 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from infra import delivery, policies, template
+from infra import event_delivery, template
 from infra.options import Options
-from infra.prices import HOURS_A_MONTH, SECONDS_A_MONTH, priced
+from infra.prices import HOURS_A_MONTH, SECONDS_A_MONTH, dollars_by_service
+from infra.settings import settings_of_function
 
 LOAD = Path(__file__).with_name("load.json")
 
-# By the name of a price in infra/prices.py, how many of its units.
+# A number of units, by the name of a price in infra/prices.py.
 Units = dict[str, float]
 
-# A queue's trigger asks again and again while nothing comes: five at once, each for 20 seconds (AWS Lambda,
+# While a queue is empty, its trigger polls it: five requests at once, each for 20 seconds (AWS Lambda,
 # "Configuring scaling behavior for SQS event source mappings").
 _POLLERS, _POLL_SECONDS = 5, 20
-# Of the traces that a function begins, Lambda has X-Ray record the first in each second and a twentieth of the others
-# (AWS Lambda, "Visualize Lambda function invocations using AWS X-Ray"); API Gateway's default rule says the same.
+# X-Ray records the first trace of a function in each second and a twentieth of the others (AWS Lambda, "Visualize
+# Lambda function invocations using AWS X-Ray"). API Gateway's default rule is the same.
 _TRACES_A_SECOND, _TRACES_BEYOND = 1.0, 0.05
 
 
 def monthly(options: Options, config: Mapping[str, Any], stage: str) -> Mapping[str, float]:
-    """Dollars a month by service, the dearest first: the stage's load, its standing costs, and a month's images kept.
+    """Dollars a month by service, the most expensive first: load, fixed costs, and storage of a month's images.
 
-    `config` is .chalice/config.json. Left out: what the free tier gives, data that leaves AWS ($0.09 a GB), requests
-    to KMS and Secrets Manager, data through endpoints, Cognito's users, and taxes.
+    `config` is .chalice/config.json. Not included: the free tier, data out of AWS ($0.09 a GB), requests to KMS and
+    Secrets Manager, data through endpoints, Cognito's users, and taxes.
     """
     load = measured()
-    begun = total(
+    started = total(
         times(load["image_traces"], options.images_a_month), times(load["request_traces"], options.requests_a_month)
     )
-    return priced(
+    return dollars_by_service(
         total(
             times(load["image"], options.images_a_month),
             times(load["request"], options.requests_a_month),
-            standing(options, config, stage, load["custom_metrics"]),
-            {"x-ray.traces": sum(recorded(each / SECONDS_A_MONTH) for each in begun.values()) * SECONDS_A_MONTH},
+            idle_units(options, config, stage, load["custom_metrics"]),
+            {"x-ray.traces": sum(map(_traces_a_month, started.values()))},
         )
     )
 
 
-def recorded(begun: float) -> float:
-    """How many traces a second X-Ray records of a function that begins so many."""
-    return min(begun, _TRACES_A_SECOND) + _TRACES_BEYOND * max(0.0, begun - _TRACES_A_SECOND)
+def _traces_a_month(started: float) -> float:
+    return traces_recorded(started / SECONDS_A_MONTH) * SECONDS_A_MONTH
+
+
+def traces_recorded(started: float) -> float:
+    """How many traces a second X-Ray records of a function that starts `started` a second."""
+    return min(started, _TRACES_A_SECOND) + _TRACES_BEYOND * max(0.0, started - _TRACES_A_SECOND)
 
 
 def measured() -> dict[str, Any]:
-    """What load.json says."""
+    """The content of load.json."""
     load: dict[str, Any] = json.loads(LOAD.read_text())
     return load
 
 
 def times(units: Mapping[str, float], number: float) -> Units:
-    """So many times these units."""
+    """The units, multiplied."""
     return {name: each * number for name, each in units.items()}
 
 
@@ -67,24 +72,26 @@ def total(*parts: Mapping[str, float]) -> Units:
     return {name: sum(part.get(name, 0.0) for part in parts) for name in names}
 
 
-def standing(options: Options, config: Mapping[str, Any], stage: str, custom_metrics: int) -> Units:
-    """What a stage takes in a month in which nobody calls."""
-    resources = template.whole(template.DEFAULT_STAGE)["Resources"].values()
+def idle_units(options: Options, config: Mapping[str, Any], stage: str, custom_metrics: int) -> Units:
+    """The units of a month without any request."""
+    resources = template.complete(template.DEFAULT_STAGE)["Resources"].values()
     kinds = [each["Type"] for each in resources]
     endpoints = [each["Properties"].get("VpcEndpointType") for each in resources if each["Type"].endswith("Endpoint")]
-    warm = sum(_memory_gb(config, stage, name) * number for name, number in options.provisioned_concurrency.items())
+    provisioned_gb = sum(
+        _memory_gb(config, stage, name) * number for name, number in options.provisioned_concurrency.items()
+    )
     return {
         "cloudwatch.alarms": kinds.count("AWS::CloudWatch::Alarm"),
         "cloudwatch.dashboards": kinds.count("AWS::CloudWatch::Dashboard"),
         "cloudwatch.metrics": custom_metrics,
-        "sqs.requests": len(delivery.QUEUES) * _POLLERS * SECONDS_A_MONTH / _POLL_SECONDS,
+        "sqs.requests": len(event_delivery.QUEUES) * _POLLERS * SECONDS_A_MONTH / _POLL_SECONDS,
         "kms.keys": kinds.count("AWS::KMS::Key") if options.customer_key else 0,
         "secrets_manager.secrets": kinds.count("AWS::SecretsManager::Secret"),
-        "lambda.provisioned_gb_seconds": warm * SECONDS_A_MONTH,
-        # One in each subnet, which is in a zone of its own.
+        "lambda.provisioned_gb_seconds": provisioned_gb * SECONDS_A_MONTH,
+        # One in each subnet; each subnet is in another zone.
         "vpc_endpoints.hours": endpoints.count("Interface") * len(options.subnet_ids) * HOURS_A_MONTH,
     }
 
 
 def _memory_gb(config: Mapping[str, Any], stage: str, function: str) -> float:
-    return float(policies.of_function(config, stage, function)["lambda_memory_size"]) / 1024
+    return float(settings_of_function(config, stage, function)["lambda_memory_size"]) / 1024

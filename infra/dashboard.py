@@ -1,46 +1,54 @@
-"""One dashboard a stage: what the pipeline and the API do, what goes wrong, how long it takes, and what it costs."""
+"""The CloudWatch dashboard of a stage: work of the pipeline and the API, errors, durations and cost."""
 
 import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from chalicelib.core.observing.metrics import NAMESPACE
-from infra.alarms import Function, Resources
+from infra.alarms import Resources
+from infra.watched_functions import Function
 
-# CloudWatch's grid is so many columns wide.
+# The width of CloudWatch's grid.
 _COLUMNS = 24
 _WIDTH, _HEIGHT = 8, 6
 _DAY = 86_400
-_ON_THE_RIGHT = {"yAxis": "right"}
+_RIGHT_AXIS = {"yAxis": "right"}
 
 Widget = dict[str, Any]
-# As CloudWatch writes a line of a graph: namespace, metric, dimension, value, …, and how it is shown.
+# A line of a graph in CloudWatch's format: namespace, metric, dimension, value, …, display options.
 Line = list[Any]
 
 
 def resources(watched: list[Function], template: Resources, api: tuple[str, str]) -> Resources:
-    """The dashboard. Its text has the placeholders of `Fn::Sub`, the stage's and the region's."""
+    """The dashboard. Its body contains placeholders of `Fn::Sub` for stage and region."""
     widgets = _placed([*_pipeline(), *_functions(watched), *_api(*api), *_queues(template), *_jobs(), *_cost(watched)])
     body = json.dumps({"widgets": widgets}, separators=(",", ":"))
-    named = {"DashboardName": {"Fn::Sub": "darkroom-${Stage}"}, "DashboardBody": {"Fn::Sub": body}}
-    return {"Dashboard": {"Type": "AWS::CloudWatch::Dashboard", "Properties": named}}
+    properties = {"DashboardName": {"Fn::Sub": "darkroom-${Stage}"}, "DashboardBody": {"Fn::Sub": body}}
+    return {"Dashboard": {"Type": "AWS::CloudWatch::Dashboard", "Properties": properties}}
 
 
 def _placed(widgets: list[Widget]) -> list[Widget]:
-    a_row = _COLUMNS // _WIDTH
+    per_row = _COLUMNS // _WIDTH
     return [
-        {**widget, "x": number % a_row * _WIDTH, "y": number // a_row * _HEIGHT, "width": _WIDTH, "height": _HEIGHT}
+        {**widget, "x": number % per_row * _WIDTH, "y": number // per_row * _HEIGHT, "width": _WIDTH, "height": _HEIGHT}
         for number, widget in enumerate(widgets)
     ]
 
 
-def _graph(title: str, lines: Iterable[Line], stat: str = "Sum", **more: Any) -> Widget:
-    shown = {"title": title, "region": "${AWS::Region}", "stat": stat, "period": 300, "metrics": list(lines), **more}
-    return {"type": "metric", "properties": shown}
+def _graph(title: str, lines: Iterable[Line], stat: str = "Sum", **options: Any) -> Widget:
+    properties = {
+        "title": title,
+        "region": "${AWS::Region}",
+        "stat": stat,
+        "period": 300,
+        "metrics": list(lines),
+        **options,
+    }
+    return {"type": "metric", "properties": properties}
 
 
-def _ours(metric: str, *dimensions: str, **shown: Any) -> Line:
-    return [NAMESPACE, metric, "Stage", "${Stage}", *dimensions, *([shown] if shown else [])]
+def _own_metric(metric: str, *dimensions: str, **display: Any) -> Line:
+    return [NAMESPACE, metric, "Stage", "${Stage}", *dimensions, *([display] if display else [])]
 
 
 def _pipeline() -> Iterator[Widget]:
@@ -50,8 +58,8 @@ def _pipeline() -> Iterator[Widget]:
         [
             ["AWS/Lambda", "Invocations", "FunctionName", "darkroom-${Stage}-s3_event", {"label": "uploaded"}],
             ["AWS/States", "ExecutionsStarted", "StateMachineArn", "${ImagePipeline}", {"label": "begun"}],
-            _ours("ImagesProcessed", *of_pipeline, label="completed"),
-            _ours("ProcessingErrors", label="failed"),
+            _own_metric("ImagesProcessed", *of_pipeline, label="completed"),
+            _own_metric("ProcessingErrors", label="failed"),
         ],
     )
     reasons = f"SEARCH('{{{NAMESPACE},Stage,Reason}} MetricName=\"ProcessingErrors\" Stage=\"${{Stage}}\"', 'Sum', 300)"
@@ -59,10 +67,10 @@ def _pipeline() -> Iterator[Widget]:
     yield _graph(
         "Seconds from claim to completion, and bytes",
         [
-            _ours("ProcessingTime", *of_pipeline, stat="p50", label="p50"),
-            _ours("ProcessingTime", *of_pipeline, stat="p95", label="p95"),
-            _ours("BytesIn", *of_pipeline, label="bytes in", **_ON_THE_RIGHT),
-            _ours("BytesOut", *of_pipeline, label="bytes out", **_ON_THE_RIGHT),
+            _own_metric("ProcessingTime", *of_pipeline, stat="p50", label="p50"),
+            _own_metric("ProcessingTime", *of_pipeline, stat="p95", label="p95"),
+            _own_metric("BytesIn", *of_pipeline, label="bytes in", **_RIGHT_AXIS),
+            _own_metric("BytesOut", *of_pipeline, label="bytes out", **_RIGHT_AXIS),
         ],
     )
 
@@ -78,7 +86,7 @@ def _functions(watched: list[Function]) -> Iterator[Widget]:
 
 
 def _by_function(watched: list[Function], metric: str) -> Iterator[Line]:
-    yield from _alike("AWS/Lambda", metric, "FunctionName", (each.lambda_name["Fn::Sub"] for each in watched))
+    yield from _lines("AWS/Lambda", metric, "FunctionName", (each.lambda_name["Fn::Sub"] for each in watched))
 
 
 def _api(name: str, stage: str) -> Iterator[Widget]:
@@ -102,20 +110,23 @@ def _queues(template: Resources) -> Iterator[Widget]:
 
 
 def _by_queue(names: list[str], metric: str) -> Iterator[Line]:
-    yield from _alike("AWS/SQS", metric, "QueueName", (f"${{{name}.QueueName}}" for name in names))
+    yield from _lines("AWS/SQS", metric, "QueueName", (f"${{{name}.QueueName}}" for name in names))
 
 
-def _alike(namespace: str, metric: str, dimension: str, values: Iterable[str]) -> Iterator[Line]:
-    """Lines that differ in their last word: "..." is all that comes before it in the line above."""
+def _lines(namespace: str, metric: str, dimension: str, values: Iterable[str]) -> Iterator[Line]:
+    """Lines that differ in their last value. "..." repeats everything else of the line before."""
     for number, value in enumerate(values):
         yield ["...", value] if number else [namespace, metric, dimension, value]
 
 
 def _jobs() -> Iterator[Widget]:
-    yield _graph("Syncs", [_ours("SyncsFailed"), _ours("SyncsPartial"), _ours("SchedulesOverdue", stat="Maximum")])
+    yield _graph(
+        "Syncs",
+        [_own_metric("SyncsFailed"), _own_metric("SyncsPartial"), _own_metric("SchedulesOverdue", stat="Maximum")],
+    )
 
 
 def _cost(watched: list[Function]) -> Iterator[Widget]:
-    yield _graph("Dollars a day, by the functions' own count", [_ours("Cost")], period=_DAY, view="timeSeries")
-    lines = (_ours("Cost", "Operation", function.name) for function in watched)
+    yield _graph("Dollars a day, by the functions' own count", [_own_metric("Cost")], period=_DAY, view="timeSeries")
+    lines = (_own_metric("Cost", "Operation", function.name) for function in watched)
     yield _graph("Dollars by function", lines, period=3600, stacked=True)

@@ -1,5 +1,5 @@
-"""The table of what every function declares: which variables, with which operations. Written by deploy, never by
-requests; it holds names alone, no value.
+"""The table of declared grants: for each setting and function, the operations. A deploy writes it, requests never do.
+It contains names and no values.
 
     python -m infra.declarations [--stage STAGE]
 """
@@ -11,21 +11,21 @@ from typing import Any
 
 from chalicelib.core import clients, config
 from chalicelib.core.aws import grants
-from infra import manifest, settings
+from infra import settings, triggers
 
 TABLE = "ENV_VARS_TRACKING_TABLE"
 KEY = ("service#variable", "function")
-# DynamoDB takes so many in one batch (BatchWriteItem).
-_AT_ONCE = 25
+# The limit of BatchWriteItem.
+_BATCH_SIZE = 25
 
 Row = dict[str, Any]
 
 
 def rows(app: Any) -> Iterator[Row]:
-    """One row a variable and function: what the function does with what the variable names."""
-    named = [(view.operation.name, view) for _, _, view in manifest.routes(app)]
-    named += [(name, function) for _, name, function in manifest.functions(app)]
-    for name, function in named:
+    """One row for each setting and function: the operations on the resource that the setting names."""
+    handlers = [(view.operation.name, view) for _, _, view in triggers.routes(app)]
+    handlers += [(name, function) for _, name, function in triggers.functions(app)]
+    for name, function in handlers:
         declared: Mapping[str, frozenset[grants.AwsOperation]] = grants.of(function)
         for variable, operations in declared.items():
             services = sorted(f"{grants.SERVICES[type(each)]}:{each}" for each in operations)
@@ -38,17 +38,17 @@ def rows(app: Any) -> Iterator[Row]:
             }
 
 
-def record(app: Any) -> tuple[int, int]:
-    """Makes the table say what the application declares now: how many rows are new or changed, how many went."""
+def update_table(app: Any) -> tuple[int, int]:
+    """Updates the table; returns the numbers of written and of removed rows."""
     table = config.get(TABLE)
     declared = {_key(row): row for row in rows(app)}
     stored = {_key(row): row for row in _stored(table)}
-    fresh = [row for key, row in declared.items() if stored.get(key) != row]
-    gone = [key for key in stored if key not in declared]
-    puts = [{"PutRequest": {"Item": row}} for row in fresh]
-    deletions = [{"DeleteRequest": {"Key": dict(zip(KEY, key, strict=True))}} for key in gone]
+    changed = [row for key, row in declared.items() if stored.get(key) != row]
+    removed = [key for key in stored if key not in declared]
+    puts = [{"PutRequest": {"Item": row}} for row in changed]
+    deletions = [{"DeleteRequest": {"Key": dict(zip(KEY, key, strict=True))}} for key in removed]
     _write(table, [*puts, *deletions])
-    return len(fresh), len(gone)
+    return len(changed), len(removed)
 
 
 def _key(row: Mapping[str, Any]) -> tuple[str, str]:
@@ -61,10 +61,10 @@ def _stored(table: str) -> Iterator[Row]:
 
 
 def _write(table: str, requests: list[dict[str, Any]]) -> None:
-    waiting = requests
-    while waiting:
-        answer = clients.client("dynamodb").batch_write_item(RequestItems={table: waiting[:_AT_ONCE]})
-        waiting = answer.get("UnprocessedItems", {}).get(table, []) + waiting[_AT_ONCE:]
+    pending = requests
+    while pending:
+        response = clients.client("dynamodb").batch_write_item(RequestItems={table: pending[:_BATCH_SIZE]})
+        pending = response.get("UnprocessedItems", {}).get(table, []) + pending[_BATCH_SIZE:]
 
 
 def main() -> None:
@@ -73,8 +73,8 @@ def main() -> None:
     settings.apply(parser.parse_args().stage)
     from app import app
 
-    fresh, gone = record(app)
-    print(f"{fresh} rows written, {gone} removed; {len(list(rows(app)))} declarations in {config.get(TABLE)}")
+    changed, removed = update_table(app)
+    print(f"{changed} rows written, {removed} removed; {len(list(rows(app)))} declarations in {config.get(TABLE)}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Rights that are declared beside rights that were used, as the machine of one wrote them down.
+"""Compares the declared grants with those that were used, according to the local machine's log.
 
-python -m infra iam-report [RECORD]
+python -m infra iam-report [LOG]
 """
 
 import json
@@ -9,27 +9,29 @@ from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from infra import pipeline, policies
-from infra.pipeline import PIPELINE
-from infra.rights import Declared
+from infra import pipeline_policy, policies
+from infra.function_grants import FunctionGrants
+from infra.iam_actions import ONE_OF
+from infra.pipeline_policy import PIPELINE
+from infra.policy_statements import OF_LAMBDA
 from infra.settings import state_folder
 from infra.stages import Place
 
-# Where `make run` leaves its logs.
-RECORD = state_folder() / "logs" / "rights.jsonl"
+# The log of `make run`.
+LOG = state_folder() / "logs" / "rights.jsonl"
 STAGE = "local"
 
 
-class Right(NamedTuple):
-    """An action that one statement of a function's policy, or of the state machine's, allows."""
+class Grant(NamedTuple):
+    """An action that a statement allows, in the policy of a function or of the state machine."""
 
     function: str
     statement: str
     action: str
 
 
-class Noted(NamedTuple):
-    """`how` is "used", of a statement that allows it, or "refused" (`statement` is then empty)."""
+class LoggedCall(NamedTuple):
+    """`how` is "used" or "refused". A refused call has no `statement`."""
 
     function: str
     how: str
@@ -38,72 +40,72 @@ class Noted(NamedTuple):
     statement: str = ""
 
     @property
-    def right(self) -> Right:
-        return Right(self.function, self.statement, self.action)
+    def grant(self) -> Grant:
+        return Grant(self.function, self.statement, self.action)
 
     @property
     def pattern(self) -> str:
-        """The ARN by which it was allowed, as `granted` has it: there the user pool has no id yet."""
+        """The allowed ARN in the form that `granted` uses, where the user pool has no id yet."""
         return re.sub(r"(?<=:userpool/).*", policies.NO_POOL, self.resource)
 
 
-def noted(record: Path, after: int = 0) -> Iterator[Noted]:
-    """What stands in a file that the machine's functions wrote, behind so many bytes; nothing where there is none."""
-    if record.exists():
-        for line in record.read_bytes()[after:].splitlines():
-            yield Noted(*json.loads(line))
+def logged_calls(log: Path, after: int = 0) -> Iterator[LoggedCall]:
+    """The calls in a log of the local machine, from byte `after` on; none if there is no log."""
+    if log.exists():
+        for line in log.read_bytes()[after:].splitlines():
+            yield LoggedCall(*json.loads(line))
 
 
-def granted(declared: Mapping[str, Declared], config: Mapping[str, Any]) -> dict[Right, list[str]]:
-    """The rights of functions' own code and of the state machine's tasks, with the ARNs that each is on.
+def granted(grants: Mapping[str, FunctionGrants], config: Mapping[str, Any]) -> dict[Grant, list[str]]:
+    """The grants of the functions' code and of the state machine, each with its ARNs.
 
-    What the services themselves do in their names is left out.
+    Not included: what AWS's services do themselves with these roles.
     """
     place = Place.of(STAGE, config["stages"][STAGE]["environment_variables"])
-    documents = policies.documents(declared, config, STAGE) | {PIPELINE: pipeline.document(place)}
+    documents = policies.documents(grants, config, STAGE) | {PIPELINE: pipeline_policy.document(place)}
     return {
-        Right(function, statement["Sid"], action): statement["Resource"]
+        Grant(function, statement["Sid"], action): statement["Resource"]
         for function, policy in documents.items()
         for statement in policy["Statement"]
         for action in statement["Action"]
-        if statement["Sid"] not in policies.OF_LAMBDA
+        if statement["Sid"] not in OF_LAMBDA
     }
 
 
-def report(rights: Mapping[Right, list[str]], record: Path) -> int:
-    """Prints a line a right, then what differs; 0 where nothing does, else 1.
+def report(grants: Mapping[Grant, list[str]], log: Path) -> int:
+    """Prints one line for each grant, then the refused calls. Returns 0 if both agree, else 1.
 
-    A right differs also where one of its ARNs was never met: it could be narrower.
+    A grant with an ARN that was never used does not agree: it could be narrower.
     """
-    found = set(noted(record))
-    used = {(each.right, each.pattern) for each in found if each.how == "used"}
-    refused = sorted(each for each in found if each.how == "refused")
-    left = unused(rights, used)
-    for right, resources in rights.items():
-        never = left.get(right)
+    calls = set(logged_calls(log))
+    used = {(each.grant, each.pattern) for each in calls if each.how == "used"}
+    refused = sorted(each for each in calls if each.how == "refused")
+    unused_arns = unused(grants, used)
+    for grant, resources in grants.items():
+        never = unused_arns.get(grant)
         how = "used" if never is None else "NOT USED" if never == resources else "IN PART"
-        print(f"{right.function:<20} {right.action:<34} {how:<9} {_short(never or resources)}")
+        print(f"{grant.function:<20} {grant.action:<34} {how:<9} {_short(never or resources)}")
     for each in refused:
         print(f"{each.function:<20} {each.action:<34} REFUSED   {each.resource}")
     print(
-        f"{len(rights)} rights declared, on {sum(map(len, rights.values()))} resources in all: "
-        f"{sum(map(len, left.values()))} not used; {len(refused)} used and not declared."
+        f"{len(grants)} grants declared, on {sum(map(len, grants.values()))} resources in all: "
+        f"{sum(map(len, unused_arns.values()))} not used; {len(refused)} used and not declared."
     )
-    return 1 if left or refused else 0
+    return 1 if unused_arns or refused else 0
 
 
-def unused(rights: Mapping[Right, list[str]], used: Set[tuple[Right, str]]) -> dict[Right, list[str]]:
-    """The rights that were not used on all of their ARNs, each with those that it was not used on."""
-    found = {right: _never(right, resources, used) for right, resources in rights.items()}
-    return {right: never for right, never in found.items() if never}
+def unused(grants: Mapping[Grant, list[str]], used: Set[tuple[Grant, str]]) -> dict[Grant, list[str]]:
+    """The grants with unused ARNs, each with those ARNs."""
+    unused_arns = {grant: _unused_arns(grant, resources, used) for grant, resources in grants.items()}
+    return {grant: arns for grant, arns in unused_arns.items() if arns}
 
 
-def _never(right: Right, resources: list[str], used: Set[tuple[Right, str]]) -> list[str]:
-    """The ARNs of a right that it was not used on."""
-    never = [each for each in resources if (right, each) not in used]
-    return [] if right.action in policies.ONE_OF and never != resources else never
+def _unused_arns(grant: Grant, resources: list[str], used: Set[tuple[Grant, str]]) -> list[str]:
+    """Actions in ONE_OF need only one of their ARNs."""
+    arns = [each for each in resources if (grant, each) not in used]
+    return [] if grant.action in ONE_OF and arns != resources else arns
 
 
 def _short(resources: list[str]) -> str:
-    """ARNs without what they all begin with."""
+    """The ARNs without their common beginning."""
     return ", ".join(each.split(":", 5)[-1].removeprefix("parameter/darkroom/local/") for each in resources)

@@ -1,13 +1,13 @@
-"""The functions' log groups, for the template: what Lambda makes by itself is kept for ever, under no key of ours."""
+"""The functions' log groups. Lambda would create them itself, with no end of retention and without our key."""
 
 from collections.abc import Iterable
 from typing import Any
 
-from infra.rights import API
+from infra.function_grants import lambda_name
 
 
 def resources(functions: Iterable[str]) -> dict[str, Any]:
-    """By its name in the template, the log group of each function of the manifest ("s3_event": S3EventLogs)."""
+    """The log group of each function, by logical id ("s3_event": S3EventLogs)."""
     return {f"{_camel(name)}Logs": _log_group(name) for name in functions}
 
 
@@ -21,7 +21,7 @@ def _log_group(function: str) -> dict[str, Any]:
         "DeletionPolicy": "Delete",
         "UpdateReplacePolicy": "Delete",
         "Properties": {
-            "LogGroupName": {"Fn::Sub": "/aws/lambda/darkroom-${Stage}" + ("" if function == API else f"-{function}")},
+            "LogGroupName": {"Fn::Sub": f"/aws/lambda/{lambda_name(function, '${Stage}')}"},
             "RetentionInDays": {"Ref": "LogRetentionDays"},
             "KmsKeyId": {
                 "Fn::If": ["WithCustomerKey", {"Fn::GetAtt": ["EncryptionKey", "Arn"]}, {"Ref": "AWS::NoValue"}]

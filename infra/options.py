@@ -1,4 +1,4 @@
-"""What each stage wants of AWS beyond what .chalice/config.json can say: stages.toml, read and checked."""
+"""The options of a stage that .chalice/config.json cannot hold: stages.toml, read and checked."""
 
 import dataclasses
 import re
@@ -17,12 +17,12 @@ _RETENTIONS = {1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 10
 
 
 class OptionsError(ValueError):
-    """stages.toml says what cannot be; the message says where and what it may say."""
+    """stages.toml is invalid. The message says where, and which values are allowed."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """A stage's options; stages.toml tells what each is."""
+    """The options of a stage. stages.toml explains each."""
 
     log_retention_days: int
     customer_key: bool
@@ -41,19 +41,19 @@ class Options:
 
     @classmethod
     def of(cls, stage: str, source: Path = SOURCE) -> Self:
-        """What that stage wants.
+        """The options of that stage.
 
         Raises:
-            OptionsError: no TOML, an unknown option, a value of another type, or one that AWS does not know.
+            OptionsError: invalid TOML, an unknown or missing option, or an invalid value.
         """
         try:
-            said = tomllib.loads(source.read_text())
+            document = tomllib.loads(source.read_text())
         except tomllib.TOMLDecodeError as error:
-            raise OptionsError(f"{source.name} is no TOML: {error}.") from None
-        values = {**said["default"], **said.get(stage, {})}
+            raise OptionsError(f"{source.name} is not valid TOML: {error}.") from None
+        values = {**document["default"], **document.get(stage, {})}
         known = {each.name: each for each in dataclasses.fields(cls)}
-        if strange := sorted(values.keys() - known.keys()):
-            raise OptionsError(f"{source.name}: there is no option {', '.join(strange)}.")
+        if unknown := sorted(values.keys() - known.keys()):
+            raise OptionsError(f"{source.name}: there is no option {', '.join(unknown)}.")
         if missing := sorted(known.keys() - values.keys()):
             raise OptionsError(f"{source.name}: [default] has to say {', '.join(missing)}.")
         options = cls(**{name: _checked(name, value, source) for name, value in values.items()})

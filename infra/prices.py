@@ -1,7 +1,7 @@
-"""What AWS charges: the one table of prices, dollars a unit in us-east-1, first tier, free tier left out.
+"""AWS's prices: dollars for a unit in us-east-1, first tier, without the free tier.
 
-Read in 2026-11 from each service's page of prices (`source`). Lambda's are chalicelib's own, which tracking writes
-into usage records: they stand there and nowhere else.
+Read in 2026-11 from the price page of each service (`source`). Lambda's prices are defined in chalicelib, because
+tracking writes them into usage records.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ _THOUSAND = 1_000
 
 @dataclass(frozen=True)
 class Price:
-    """Dollars for one unit, the service that a bill lists it under, and the page that says so."""
+    """Dollars for one unit, the service on the bill, and the source."""
 
     service: str
     dollars: float
@@ -30,7 +30,7 @@ class Price:
 
 
 def _of(service: str, page: str, **units: tuple[float, str]) -> dict[str, Price]:
-    """A service's prices by the names that the rest of the house counts them under: `page.unit`."""
+    """The prices of a service, by name: `service.unit`."""
     source = f"aws.amazon.com/{page}/pricing"
     short = service.lower().replace(" ", "_")
     return {f"{short}.{name}": Price(service, dollars, unit, source) for name, (dollars, unit) in units.items()}
@@ -43,12 +43,12 @@ PRICES: Mapping[str, Price] = {
         requests=(PRICE_PER_REQUEST, "invocation"),
         gb_seconds=(PRICE_PER_GB_SECOND[ARCHITECTURE], "GB-second, arm64"),
         gb_seconds_x86=(PRICE_PER_GB_SECOND["x86_64"], "GB-second, x86-64"),
-        provisioned_gb_seconds=(0.0000033334, "GB-second kept warm, arm64"),
+        provisioned_gb_seconds=(0.0000033334, "GB-second of provisioned concurrency, arm64"),
     ),
     **_of(
         "Step Functions",
         "step-functions",
-        express_requests=(1.00 / _MILLION, "execution begun"),
+        express_requests=(1.00 / _MILLION, "execution started"),
         express_gb_seconds=(0.06 / 3600, "GB-second, each execution in steps of 64 MB and 100 ms"),
         standard_transitions=(0.025 / _THOUSAND, "state entered"),
     ),
@@ -86,8 +86,8 @@ PRICES: Mapping[str, Price] = {
 }
 
 
-def priced(units: Mapping[str, float]) -> dict[str, float]:
-    """Dollars by service for that many of each unit, the dearest first.
+def dollars_by_service(units: Mapping[str, float]) -> dict[str, float]:
+    """Dollars by service, the most expensive first.
 
     Raises:
         KeyError: a unit that has no price.

@@ -1,4 +1,4 @@
-"""A stage's settings as .chalice/config.json states them, for the commands that act on that stage."""
+"""The settings of a stage in .chalice/config.json, and where this machine keeps files."""
 
 import hashlib
 import json
@@ -10,45 +10,44 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = ROOT / ".chalice" / "config.json"
 
-# Where the embedded AWS is, and the addresses of its queues in config.json begin, unless a port was asked for.
+# The embedded AWS, unless another port is given. The queue URLs of the local stage in config.json begin with it.
 LOCAL_STAGE = "local"
 LOCAL_PORT = 4566
 LOCAL_ENDPOINT = f"http://127.0.0.1:{LOCAL_PORT}"
 
 
 def apply(stage: str) -> None:
-    """Puts the stage's environment under this process's own, which wins: AWS_ENDPOINT_URL may name another port.
+    """Adds the stage's environment to this process. Variables that are set already stay: AWS_ENDPOINT_URL may differ.
 
-    The stage of the machine of one is at the embedded AWS's usual port where the process says nothing of it; any other
-    one is in the region that its settings name.
+    The local stage gets the usual address of the embedded AWS, every other stage the region of its settings.
 
     Raises:
         ValueError: there is no such stage.
     """
-    written = with_stage(stage)
-    of_stage = written["stages"][stage].get("environment_variables", {})
+    config = with_stage(stage)
+    of_stage = config["stages"][stage].get("environment_variables", {})
     if stage == LOCAL_STAGE:
         os.environ.setdefault("AWS_ENDPOINT_URL", LOCAL_ENDPOINT)
     elif "STEP_FUNCTIONS_ARN" in of_stage:
         os.environ.setdefault("AWS_DEFAULT_REGION", of_stage["STEP_FUNCTIONS_ARN"].split(":")[3])
-    for name, value in {**written.get("environment_variables", {}), **of_stage, "STAGE": stage}.items():
+    for name, value in {**config.get("environment_variables", {}), **of_stage, "STAGE": stage}.items():
         os.environ.setdefault(name, value)
 
 
 def with_stage(stage: str) -> dict[str, Any]:
-    """All of config.json, which has that stage.
+    """The whole config.json.
 
     Raises:
         ValueError: there is no such stage.
     """
-    written: dict[str, Any] = json.loads(CONFIG.read_text())
-    if stage not in written["stages"]:
-        raise ValueError(f"{CONFIG.name} has no stage {stage!r}; it has {', '.join(written['stages'])}.")
-    return written
+    config: dict[str, Any] = json.loads(CONFIG.read_text())
+    if stage not in config["stages"]:
+        raise ValueError(f"{CONFIG.name} has no stage {stage!r}; it has {', '.join(config['stages'])}.")
+    return config
 
 
-def nearer(config: Mapping[str, Any], stage: str, function: str) -> list[Mapping[str, Any]]:
-    """Where Chalice looks for a function's settings, the nearest last."""
+def _sources_of(config: Mapping[str, Any], stage: str, function: str) -> list[Mapping[str, Any]]:
+    """Where Chalice looks for the settings of a function. A later one overrides an earlier one."""
     of_stage = config["stages"][stage]
     return [
         config,
@@ -58,18 +57,29 @@ def nearer(config: Mapping[str, Any], stage: str, function: str) -> list[Mapping
     ]
 
 
+def environment_of(config: Mapping[str, Any], stage: str, function: str) -> dict[str, str]:
+    """The environment variables of a function."""
+    sources = _sources_of(config, stage, function)
+    return {name: value for each in sources for name, value in each.get("environment_variables", {}).items()}
+
+
+def settings_of_function(config: Mapping[str, Any], stage: str, function: str) -> dict[str, Any]:
+    """All other settings of a function."""
+    return {name: value for each in _sources_of(config, stage, function) for name, value in each.items()}
+
+
 def timeouts(config: Mapping[str, Any], stage: str) -> dict[str, int]:
-    """By function, the seconds that Lambda lets it run."""
+    """The timeout of each function in seconds."""
     return {
-        name: int([each["lambda_timeout"] for each in nearer(config, stage, name) if "lambda_timeout" in each][-1])
+        name: int(settings_of_function(config, stage, name)["lambda_timeout"])
         for name in config.get("lambda_functions", ())
     }
 
 
 def state_folder() -> Path:
-    """Where commands that run on this machine write: outside of the checkout, which Chalice's reloader watches.
+    """The folder for files that commands write on this machine, one for each checkout (XDG Base Directory).
 
-    One folder a checkout, by the XDG Base Directory Specification.
+    It is outside of the checkout, because Chalice's reloader watches that.
     """
     base = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
     return base / "darkroom" / f"{ROOT.name}-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]}"

@@ -1,8 +1,8 @@
-"""resources.yaml as one plain CloudFormation document: short tags spelled out, the state machine's text put in.
+"""The CloudFormation template: resources.yaml with long-form intrinsics and the state machine's definition.
 
     python -m infra template --stage prod
 
-What stands in AWS of a stage is that and what watches its functions: log groups, alarms and a dashboard.
+`complete` adds log groups, alarms and the dashboard.
 """
 
 import argparse
@@ -23,7 +23,7 @@ Template = dict[str, Any]
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader that also knows CloudFormation's short tags."""
+    """A SafeLoader that also reads CloudFormation's short tags."""
 
 
 def _intrinsic(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
@@ -35,21 +35,21 @@ def _intrinsic(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[st
         return {name: loader.construct_sequence(node, deep=True)}
     if isinstance(node, yaml.MappingNode):
         return {name: loader.construct_mapping(node, deep=True)}
-    raise yaml.YAMLError(f"!{suffix} stands before something that is no node of YAML")
+    raise yaml.YAMLError(f"!{suffix} tags an unknown YAML node")
 
 
 _Loader.add_multi_constructor("!", _intrinsic)
 
 
 def load(source: Path = SOURCE) -> Template:
-    """The template as CloudFormation takes it: long-form intrinsics, no YAML aliases, nothing beside it needed.
+    """The template with long-form intrinsics and without YAML aliases.
 
-    A state machine's DefinitionString names a file beside the template; the file's JSON takes its place.
+    In resources.yaml the DefinitionString of a state machine names a file. Here the file's content replaces the name.
     """
     return copy.deepcopy(_read(source))
 
 
-# YAML takes its time: a tenth of a second and more.
+# Cached: reading the YAML takes 0.1 s and more.
 @functools.cache
 def _read(source: Path) -> Template:
     # The loader is a SafeLoader: it builds plain values only.
@@ -61,22 +61,20 @@ def _read(source: Path) -> Template:
     return template
 
 
-def whole(stage: str, config: Mapping[str, Any] | None = None) -> Template:
-    """All that CloudFormation makes for a stage: the resources, and what watches the functions as that stage has them.
-
-    It takes CloudFormation's parameters as `load` does, and those of the alarms beside them.
+def complete(stage: str, config: Mapping[str, Any] | None = None) -> Template:
+    """The complete template of a stage: resources, log groups, alarms and dashboard, with the alarms' parameters.
 
     Raises:
         KeyError: .chalice/config.json has no such stage.
     """
-    # They know the application: the machine of one, which has no use for them, starts without.
-    from infra import alarms, dashboard, log_groups, manifest, settings, timing
+    # Imported here, because they import the application. The local machine does not need them.
+    from infra import alarms, dashboard, log_groups, pipeline_timeouts, settings, triggers, watched_functions
 
     config = config or json.loads(settings.CONFIG.read_text())
-    template = timing.timed(load(), settings.timeouts(config, stage))
-    functions = alarms.functions(manifest.application(), config, stage)
-    api = alarms.api_of(config, stage)
-    watching = {
+    template = pipeline_timeouts.with_timeouts(load(), settings.timeouts(config, stage))
+    functions = watched_functions.functions(triggers.application(), config, stage)
+    api = watched_functions.api_dimensions(config, stage)
+    monitoring = {
         **log_groups.resources(each.name for each in functions),
         **alarms.resources(functions, template["Resources"], api),
         **dashboard.resources(functions, template["Resources"], api),
@@ -85,14 +83,14 @@ def whole(stage: str, config: Mapping[str, Any] | None = None) -> Template:
         **template,
         "Parameters": {**template["Parameters"], **alarms.PARAMETERS},
         "Conditions": {**template.get("Conditions", {}), **alarms.CONDITIONS},
-        "Resources": {**template["Resources"], **watching},
+        "Resources": {**template["Resources"], **monitoring},
     }
 
 
 def show(stage: str) -> None:
     from infra import settings
 
-    print(json.dumps(whole(stage, settings.with_stage(stage)), indent=2))
+    print(json.dumps(complete(stage, settings.with_stage(stage)), indent=2))
 
 
 def main() -> None:

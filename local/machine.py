@@ -13,10 +13,10 @@ from typing import Any, Self
 import boto3
 from botocore.config import Config
 
-from infra import delivery, policies, template, timing
-from infra.delivery import AsyncDelivery, RuleDelivery, StreamDelivery
-from infra.pipeline import PIPELINE
-from infra.pipeline import ROLE as PIPELINE_ROLE
+from infra import event_delivery, pipeline_timeouts, policies, template
+from infra.event_delivery import AsyncDelivery, RuleDelivery, StreamDelivery
+from infra.pipeline_policy import PIPELINE
+from infra.pipeline_policy import ROLE as PIPELINE_ROLE
 from infra.settings import ROOT, state_folder, timeouts
 from local import rights, signing
 from local.accounts import make_accounts
@@ -57,9 +57,9 @@ class Machine:
         accounts: bool = True,
         partner: bool = False,
         resources: Path = template.SOURCE,
-        asynchronous: Mapping[str, AsyncDelivery] = delivery.ASYNC,
-        streams: Mapping[str, StreamDelivery] = delivery.STREAMS,
-        rules: Mapping[str, RuleDelivery] = delivery.RULES,
+        asynchronous: Mapping[str, AsyncDelivery] = event_delivery.ASYNC,
+        streams: Mapping[str, StreamDelivery] = event_delivery.STREAMS,
+        rules: Mapping[str, RuleDelivery] = event_delivery.RULES,
         schedules: bool = True,
         gathering: bool = False,
         logs: Path | None = None,
@@ -191,7 +191,7 @@ class Machine:
         parameters = {"Stage": self._stage, "BucketSuffix": "machine"}
         pseudo = {"AWS::Region": REGION, "AWS::AccountId": ACCOUNT, "AWS::Partition": "aws"}
         config = json.loads((self._project / ".chalice" / "config.json").read_text())
-        timed = timing.timed(template.load(self._resources), timeouts(config, self._stage))
+        timed = pipeline_timeouts.with_timeouts(template.load(self._resources), timeouts(config, self._stage))
         self.made = provision(timed, parameters, self.client, pseudo)
         self._store_settings()
         if sender := self.environment.get("SENDER_EMAIL"):

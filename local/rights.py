@@ -13,7 +13,8 @@ from typing import Any
 from botocore import handlers
 from botocore.exceptions import ClientError
 
-from infra import evaluation, pipeline, policies
+from infra import iam_evaluation, pipeline_policy
+from infra.iam_actions import iam_actions
 
 Need = tuple[str, str]
 
@@ -63,7 +64,9 @@ def attached(iam: Any, role_name: str) -> dict[str, Any]:
     """The policy of all that is written into a role in IAM."""
     names = iam.list_role_policies(RoleName=role_name)["PolicyNames"]
     written = [iam.get_role_policy(RoleName=role_name, PolicyName=each)["PolicyDocument"] for each in names]
-    return pipeline.plain({"Statement": [statement for document in written for statement in document["Statement"]]})
+    return pipeline_policy.with_lists(
+        {"Statement": [statement for document in written for statement in document["Statement"]]}
+    )
 
 
 class Role:
@@ -89,7 +92,7 @@ class Role:
         service = model.service_model.service_name
         operation = f"{service}:{model.name}"
         for action, resource in needs(operation, params, self._at):
-            allowed = evaluation.allows(self._policy, action, resource, _context(service, params))
+            allowed = iam_evaluation.allows(self._policy, action, resource, _context(service, params))
             if allowed is None:
                 self._note("refused", action, resource)
                 raise self._refusal(service, model.name, action, resource)
@@ -129,7 +132,7 @@ def needs(operation: str, params: Mapping[str, Any], at: str) -> Iterable[Need]:
         return _of_tables(name, params, at)
     if service == "s3":
         return _of_objects(name, params)
-    actions = policies.iam_actions(operation)
+    actions = iam_actions(operation)
     return [(action, resource) for action in actions for resource in _resources(service, params, at)]
 
 
@@ -165,7 +168,7 @@ def _of_objects(name: str, params: Mapping[str, Any]) -> Iterator[Need]:
         yield "s3:PutObject", f"{bucket}/uploads/"
         return
     versioned = "Version" if "VersionId" in params and name in ("GetObject", "HeadObject", "DeleteObject") else ""
-    for action in policies.iam_actions(f"s3:{name}"):
+    for action in iam_actions(f"s3:{name}"):
         yield action + versioned, bucket + (f"/{params['Key']}" if "Key" in params else "")
 
 

@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Mapping
 from typing import Any
 
-from infra.delivery import AsyncDelivery, RuleDelivery, StreamDelivery
+from infra.event_delivery import AsyncDelivery, RuleDelivery, StreamDelivery
 from local.asynchronous import AsyncInvocations
 from local.clock import Clock
 from local.cloud import ACCOUNT, REGION

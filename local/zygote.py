@@ -19,7 +19,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from infra import rights
+from infra import function_grants
 from local import wire
 from local.manifest import describe
 from local.models import share_parsed_models
@@ -66,7 +66,7 @@ def _load(control: socket.socket, order: wire.Message) -> ModuleType:
     sys.path.insert(0, str(project))
     application = importlib.import_module("app")
     routes = {path: list(methods) for path, methods in application.app.routes.items()}
-    declared = rights.declared(application.app) if _declares(application.app) else {}
+    declared = function_grants.grants_by_function(application.app) if _declares(application.app) else {}
     wire.send(control, {"functions": functions(application.app), "routes": routes, "declared": declared})
     _import_the_rest(project)
     return application

@@ -44,7 +44,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Confi
     if collected := os.environ.get("RIGHTS_COLLECTED"):
         with Path(collected).open("a") as together:
             together.write(started.rights.read_text())
-    refused = [each for each in iam_report.noted(started.rights) if each.how == "refused"]
+    refused = [each for each in iam_report.logged_calls(started.rights) if each.how == "refused"]
     assert not refused, "a function used what it does not declare"
 
 

@@ -18,7 +18,7 @@ from chalicelib.external import Reason
 
 # For ourselves: whose it is, and the work that it belongs to.
 _OURS = {"userId", "correlationId"}
-# The first, and Lambda's own further ones (infra/delivery.py).
+# The first, and Lambda's own further ones (infra/event_delivery.py).
 TRIES = 3
 # A notification waits an hour at most (the same place).
 _COUNTED_SECONDS = 2 * 3600

@@ -1,11 +1,12 @@
-"""`python -m infra deploy` and `destroy`: from code to a running stage, and back.
+"""`python -m infra deploy` and `destroy`: deploy a stage, or remove it.
 
-The steps, each of which can be run again: checks (target) → plan → resources by CloudFormation (stack) → what AWS named
-is recorded (record) → Chalice's own deploy (functions) → what Chalice cannot set (finish) → the smoke test (smoke).
+The steps, which can all be repeated: checks (target, account) → plan → resources by CloudFormation (stack) → record the
+names that AWS chose (stack_outputs) → Chalice's deploy (chalice_command) → settings that Chalice does not support
+(remaining_settings) → smoke test (smoke).
 """
 
 from infra.deploy.destroy import destroy
 from infra.deploy.errors import DeployError, errors_of_aws
-from infra.deploy.journey import deploy
+from infra.deploy.steps import deploy
 
 __all__ = ["DeployError", "deploy", "destroy", "errors_of_aws"]

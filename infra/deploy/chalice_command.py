@@ -1,4 +1,4 @@
-"""Chalice's part: the functions, their roles and triggers, and the API, by Chalice's own command."""
+"""Runs Chalice's own command for the functions, their roles and triggers, and the API."""
 
 import re
 import subprocess
@@ -9,50 +9,50 @@ from pathlib import Path
 from infra import stages
 from infra.deploy import functions, packages
 from infra.deploy.errors import DeployError
+from infra.deploy.progress import counted
 from infra.deploy.target import Target
-from infra.deploy.telling import counted
-from infra.rights import API
+from infra.function_grants import API
 from infra.settings import CONFIG
 
 _CHALICE = "import sys; from chalice.cli import main; sys.exit(main())"
-# What it says when it begins with a function, by the function's name.
+# The line that Chalice prints before it works on a function.
 _FUNCTION = re.compile(r"(Creating|Updating|Deleting) (?:lambda )?function: (?:\S*:)?(\S+)")
 _PAST = {"Creating": "created", "Updating": "updated", "Deleting": "deleted"}
-# Of what a failed run said, what is shown: the error stands at the end.
+# How much of a failed run's output is shown. The error is at the end.
 _LAST_LINES = 12
 
 Progress = Callable[[str], None]
 
 
 def deploy(target: Target, progress: Progress) -> str:
-    """Runs `chalice deploy`; what it did, in words.
+    """Runs `chalice deploy`; returns a sentence about what it did.
 
     Raises:
-        DeployError: it failed; with its own words.
+        DeployError: it failed. The message contains the end of its output.
     """
     packages.drop_bytecode()
-    done = _run(target, "deploy", len(target.declared), progress)
-    told = [f"{counted(done[verb], 'function')} {past}" for verb, past in _PAST.items() if done[verb]]
-    return ", ".join(told) or "nothing to do"
+    done = _run(target, "deploy", len(target.grants), progress)
+    parts = [f"{counted(done[verb], 'function')} {past}" for verb, past in _PAST.items() if done[verb]]
+    return ", ".join(parts) or "nothing to do"
 
 
 def delete(target: Target, progress: Progress) -> str:
-    """Runs `chalice delete`; what it did, in words.
+    """Runs `chalice delete`; returns a sentence about what it did.
 
     Raises:
-        DeployError: it failed; with its own words.
+        DeployError: it failed. The message contains the end of its output.
     """
-    # app.py is imported for this too, and wants names for its triggers that a stage may have none of any more.
+    # Chalice imports app.py, which needs a name for each trigger, even if the stage's settings have none any more.
     settings = target.settings(API)
-    unnamed = {name: "gone" for name in stages.RECORDED if name not in settings}
-    done = _run(target, "delete", len(functions.standing(target)), progress, **unnamed)
+    placeholders = {name: "gone" for name in stages.RECORDED if name not in settings}
+    done = _run(target, "delete", len(functions.deployed(target)), progress, **placeholders)
     return f"{counted(done['Deleting'], 'function')} deleted"
 
 
 def _run(target: Target, command: str, number: int, progress: Progress, **settings: str) -> dict[str, int]:
-    """How many functions were created, updated and deleted, by Chalice's words for that."""
+    """Returns how many functions were created, updated and deleted, by Chalice's words."""
     done = dict.fromkeys(_PAST, 0)
-    said: list[str] = []
+    output: list[str] = []
     with subprocess.Popen(  # noqa: S603
         [sys.executable, "-c", _CHALICE, command, "--stage", target.stage],
         cwd=packages.ROOT,
@@ -63,22 +63,22 @@ def _run(target: Target, command: str, number: int, progress: Progress, **settin
         text=True,
     ) as process:
         for line in process.stdout or ():
-            said.append(line.rstrip())
-            if found := _FUNCTION.match(line):
-                done[found[1]] += 1
-                progress(f"{sum(done.values())} of {number} functions: {found[2]}")
+            output.append(line.rstrip())
+            if match := _FUNCTION.match(line):
+                done[match[1]] += 1
+                progress(f"{sum(done.values())} of {number} functions: {match[2]}")
     if process.returncode:
         raise DeployError(
-            f"`chalice {command} --stage {target.stage}` failed:\n{_last_of(said)}\n"
-            "Mend that and run this again: what was made is found and kept."
+            f"`chalice {command} --stage {target.stage}` failed:\n{_last_lines(output)}\n"
+            "Fix that and run this again: it keeps what was created."
         )
     return done
 
 
-def _last_of(said: list[str]) -> str:
-    return "\n".join(f"    {line}" for line in said[-_LAST_LINES:] if line)
+def _last_lines(output: list[str]) -> str:
+    return "\n".join(f"    {line}" for line in output[-_LAST_LINES:] if line)
 
 
-def memory(stage: str) -> Path:
-    """Where Chalice keeps what it has made for a stage."""
+def state_file(stage: str) -> Path:
+    """Chalice's record of what it created for a stage."""
     return CONFIG.parent / "deployed" / f"{stage}.json"

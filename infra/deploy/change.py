@@ -1,4 +1,4 @@
-"""One setting that is not as it should be."""
+"""A setting in AWS that has to change."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Change:
-    """`what` says in words what becomes how; `apply` makes it so."""
+    """`what` describes the change for people; `apply` makes it."""
 
     what: str
     apply: Callable[[], object]

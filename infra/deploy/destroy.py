@@ -1,4 +1,4 @@
-"""A stage taken down: Chalice's part, then the stack; what holds data stays unless it is asked for as well."""
+"""Removes a stage: Chalice's part, then the stack. Resources with data stay unless their removal is requested."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -6,87 +6,101 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from infra import policies, stages, template
-from infra.deploy import adoption, chalice_command, clients, functions, network, retained, warmth
+from infra.deploy import (
+    chalice_command,
+    chalice_state,
+    functions,
+    network,
+    pool_clients,
+    provisioned_concurrency,
+    retained,
+)
 from infra.deploy import target as targets
-from infra.deploy.body import Body, remove_bucket
+from infra.deploy.buckets import remove_bucket
 from infra.deploy.errors import RefusedError, code_of
+from infra.deploy.progress import Reporter, Step, counted, is_confirmed
 from infra.deploy.stack import Stack
-from infra.deploy.target import CAN_BE_WARM, Target
-from infra.deploy.telling import Step, Teller, confirmed, counted
-from infra.rights import API
+from infra.deploy.target import CAN_BE_PROVISIONED, Target
+from infra.deploy.template_upload import TemplateUpload
+from infra.function_grants import API
 
-# The days in which a key's deletion can still be called off (KMS takes 7 to 30).
+# Days in which the deletion of a key can be cancelled (KMS allows 7 to 30).
 _KEY_WINDOW_DAYS = 7
 
 
-def destroy(stage: str, *, yes: bool = False, with_data: bool = False, teller: Teller | None = None) -> None:
-    """Takes a stage down. `with_data` takes what holds data as well: it cannot be brought back.
+def destroy(stage: str, *, yes: bool = False, with_data: bool = False, reporter: Reporter | None = None) -> None:
+    """Removes a stage. `with_data` removes resources with data too, which cannot be undone.
 
     Raises:
-        DeployError: it could not be begun, or not be ended; running it again goes on.
+        DeployError: it failed. Running it again continues.
     """
-    teller = teller or Teller()
-    with teller.step("Checks") as step:
-        target = targets.of(stage)
+    reporter = reporter or Reporter()
+    with reporter.step("Checks") as step:
+        target = targets.load(stage)
         stack = Stack(target)
         _check(stack)
-        held = dict(retained.standing(target))
+        retained_resources = dict(retained.existing(target))
         step.did = f"{stage} is in {target.place.account}, {target.place.region}"
-    for line in _announced(target, stack, held, with_data):
-        teller.say(line)
-    if not (yes or confirmed("Type the stage's name to go on: ", (stage,))):
-        teller.say("Nothing was removed.")
+    for line in _announced(target, stack, retained_resources, with_data):
+        reporter.print(line)
+    if not (yes or is_confirmed("Type the stage's name to continue: ", (stage,))):
+        reporter.print("Nothing was removed.")
         return
-    _carry_out(target, stack, teller)
+    _carry_out(target, stack, reporter)
     if with_data:
-        with teller.step("Data") as step:
-            step.did = f"{counted(_remove_data(target, held, step), 'resource')} removed with what they held"
-    teller.say(f"{stage} is gone." if with_data or not held else f"{stage} is gone but for what holds data.")
+        with reporter.step("Data") as step:
+            step.did = f"{counted(_remove_data(target, retained_resources, step), 'resource')} removed with their data"
+    reporter.print(
+        f"{stage} is removed."
+        if with_data or not retained_resources
+        else f"{stage} is removed, except resources with data."
+    )
 
 
 def _check(stack: Stack) -> None:
     status = stack.status() or ""
     if status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
-        raise RefusedError(f"The stack {stack.name} is {status}. Wait until that has ended, then run this again.")
+        raise RefusedError(f"The stack {stack.name} is {status}. Wait until this has ended, then run this again.")
 
 
 def _announced(target: Target, stack: Stack, held: Mapping[str, Any], with_data: bool) -> Iterator[str]:
-    there = functions.standing(target)
+    deployed = functions.deployed(target)
     yield ""
     yield f"This removes {target.stage} from account {target.place.account}, {target.place.region}:"
-    yield f"  {counted(len(there), 'function')} with roles, triggers and the API"
-    yield f"  the stack {stack.name} ({stack.status() or 'not there'})"
-    names = ", ".join(sorted(held)) or "nothing"
-    yield f"  and with all that they hold, for ever: {names}" if with_data else f"What holds data stays: {names}"
+    yield f"  {counted(len(deployed), 'function')} with roles, triggers and the API"
+    yield f"  the stack {stack.name} ({stack.status() or 'does not exist'})"
+    names = ", ".join(sorted(held)) or "none"
+    yield f"  and, with all their data, for ever: {names}" if with_data else f"Resources with data stay: {names}"
     yield ""
 
 
-def _carry_out(target: Target, stack: Stack, teller: Teller) -> None:
-    with teller.step("Functions") as step:
-        _unwarm(target)
-        step.did = chalice_command.delete(target, step.progress) if adoption.adopt(target) else "none are left"
-    with teller.step("Resources") as step:
-        network.wait_until_lambda_left(target, stack.outputs().get("SecurityGroupId"), step.progress)
+def _carry_out(target: Target, stack: Stack, reporter: Reporter) -> None:
+    with reporter.step("Functions") as step:
+        _remove_provisioned_concurrency(target)
+        step.did = chalice_command.delete(target, step.progress) if chalice_state.rebuild(target) else "none exist"
+    with reporter.step("Resources") as step:
+        network.wait_until_lambda_is_gone(target, stack.outputs().get("SecurityGroupId"), step.progress)
         stack.delete(step.progress)
-        body = Body(target, stack.name)
-        remove_bucket(target.client("s3"), body.bucket)
+        remove_bucket(target.client("s3"), TemplateUpload(target, stack.name).bucket)
         _remove_logs(target)
-        clients.remove(target)
+        pool_clients.remove(target)
         step.did = f"{stack.name} removed, and the functions' logs"
-    with teller.step("Record") as step:
-        adoption.adopt(target)
-        step.did = "what AWS had named is forgotten" if _forget(target) else "nothing to forget"
+    with reporter.step("Record") as step:
+        chalice_state.rebuild(target)
+        step.did = (
+            "recorded names are removed from the settings" if _remove_recorded(target) else "nothing was recorded"
+        )
 
 
-def _unwarm(target: Target) -> None:
-    """An alias's provisioned containers would keep the function from being deleted."""
-    for name in CAN_BE_WARM:
-        for change in warmth.cool(target, name):
+def _remove_provisioned_concurrency(target: Target) -> None:
+    """A function with provisioned concurrency cannot be deleted."""
+    for name in CAN_BE_PROVISIONED:
+        for change in provisioned_concurrency.removals(target, name):
             change.apply()
 
 
 def _remove_logs(target: Target) -> None:
-    """A run that ends late makes its function's log group again, after the stack's is gone."""
+    """A run that ends late creates its function's log group again, after the stack removed it."""
     logs = target.client("logs")
     prefix = f"/aws/lambda/{target.lambda_name(API)}"
     pages = logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=prefix)
@@ -96,13 +110,13 @@ def _remove_logs(target: Target) -> None:
             logs.delete_log_group(logGroupName=name)
 
 
-def _forget(target: Target) -> bool:
-    """Takes out of .chalice/config.json what the stack had named; the place stays. Whether there was anything."""
-    forgotten = stages.forgotten(stages.read(), target.stage)
-    if forgotten == stages.read():
+def _remove_recorded(target: Target) -> bool:
+    """Removes recorded names from .chalice/config.json; the place stays. Returns whether anything was removed."""
+    config = stages.without_recorded(stages.read(), target.stage)
+    if config == stages.read():
         return False
-    stages.write(forgotten)
-    policies.write(target.declared, forgotten)
+    stages.write(config)
+    policies.write(target.grants, config)
     return True
 
 
@@ -111,8 +125,7 @@ def _forget(target: Target) -> bool:
 
 def _remove_data(target: Target, held: Mapping[str, Mapping[str, str]], step: Step) -> int:
     resources = template.load()["Resources"]
-    # What is encrypted goes before what it is encrypted with, and last of it the table that a second run finds the
-    # key by.
+    # The key is removed last, and before it the table by which an interrupted run finds the key.
     ordered = sorted(held, key=lambda name: (resources[name]["Type"] == "AWS::KMS::Key", name == retained.KEYS_TABLE))
     for logical_id in ordered:
         step.progress(logical_id)

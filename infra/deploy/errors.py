@@ -1,4 +1,4 @@
-"""What stops a deploy: each message says what is wrong and what to do next."""
+"""The errors of a deploy. Each message says what is wrong and what to do next."""
 
 import contextlib
 from collections.abc import Iterator
@@ -15,13 +15,13 @@ from botocore.exceptions import (
 
 
 class DeployError(Exception):
-    """It cannot go on: something failed on the way. Running the command again goes on from there."""
+    """A step failed. Running the command again continues from there."""
 
     code = 1
 
 
 class RefusedError(DeployError):
-    """What was asked for cannot be begun, so nothing was changed."""
+    """The command was refused before it changed anything."""
 
     code = 2
 
@@ -40,7 +40,7 @@ _SIGN_IN = "Set AWS_PROFILE, or sign in (`aws sso login`, `aws configure`), and 
 
 
 def code_of(error: ClientError) -> str:
-    """What a service calls its refusal ("NoSuchBucket")."""
+    """The error code of a service ("NoSuchBucket")."""
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
@@ -50,7 +50,7 @@ def message_of(error: ClientError) -> str:
 
 @contextlib.contextmanager
 def errors_of_aws() -> Iterator[None]:
-    """Turns faults of AWS, and of the way to it, into our own.
+    """Converts errors of AWS and of the connection.
 
     Raises:
         DeployError: there was one.
@@ -62,20 +62,20 @@ def errors_of_aws() -> Iterator[None]:
 
 
 def explained(error: BotoCoreError | ClientError) -> DeployError:
-    """A fault of AWS or on the way to it, in words that say what to do next."""
+    """The error with a message that says what to do next."""
     if isinstance(error, NoCredentialsError | PartialCredentialsError | ProfileNotFound | TokenRetrievalError):
-        return RefusedError(f"There are no credentials of AWS here ({error}). {_SIGN_IN}")
+        return RefusedError(f"There are no AWS credentials ({error}). {_SIGN_IN}")
     if isinstance(error, EndpointConnectionError):
-        return DeployError(f"AWS cannot be reached: {error} Look at the network and at AWS_ENDPOINT_URL.")
+        return DeployError(f"AWS cannot be reached: {error} Check the network and AWS_ENDPOINT_URL.")
     if isinstance(error, ClientError):
         where = f"{error.operation_name}: {message_of(error)}"
         if code_of(error) in _STALE:
-            return RefusedError(f"AWS does not take these credentials ({where}). {_SIGN_IN}")
+            return RefusedError(f"AWS refused these credentials ({where}). {_SIGN_IN}")
         if code_of(error) in _DENIED:
             return DeployError(
-                f"These credentials may not do what deploying takes ({where}). Have that allowed, then run this again."
+                f"These credentials lack a permission ({where}). Get the permission, then run this again."
             )
         return DeployError(
-            f"AWS refused {where} ({code_of(error)}). Mend that and run this again: it goes on from there."
+            f"AWS refused {where} ({code_of(error)}). Fix that and run this again: it continues from there."
         )
-    return DeployError(f"AWS could not be asked: {error}. Run this again: it goes on from there.")
+    return DeployError(f"The call to AWS failed: {error}. Run this again: it continues from there.")

@@ -1,38 +1,35 @@
-"""The stage's functions as they stand in AWS, and what a deploy would do to them."""
+"""The stage's functions in AWS, and what a deploy would change."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from infra import policies
 from infra.deploy import packages
 from infra.deploy.target import Target
-from infra.rights import API
+from infra.function_grants import API
+from infra.settings import settings_of_function
 
-# The tag that Chalice gives to what it makes.
+# The tag of resources that Chalice created.
 _MADE_BY_CHALICE = "aws-chalice"
 
 
 @dataclass(frozen=True)
 class Differences:
-    """The functions by what a deploy would do to them; `gone` are those that app.py no longer has."""
+    """The functions by what a deploy would do. `removed` are those that app.py no longer has."""
 
     new: list[str]
     changed: list[str]
     same: list[str]
-    gone: list[str]
+    removed: list[str]
 
 
-# ------------------------------------------------------------------------- what differs
+def deployed(target: Target) -> dict[str, dict[str, Any]]:
+    """The configurations of the stage's functions in AWS, by their names in AWS.
 
-
-def standing(target: Target) -> dict[str, dict[str, Any]]:
-    """The configurations of the stage's functions in AWS, by the names that AWS has for them.
-
-    One that app.py does not have is the stage's if Chalice made it: somebody else's may have a name like ours.
+    A function that app.py no longer has is included only if Chalice created it: a foreign one may have a similar name.
     """
     lambda_ = target.client("lambda")
-    own = {target.lambda_name(name) for name in target.declared}
+    own = {target.lambda_name(name) for name in target.grants}
     prefix = f"{target.lambda_name(API)}-"
     return {
         each["FunctionName"]: each
@@ -46,37 +43,37 @@ def standing(target: Target) -> dict[str, dict[str, Any]]:
     }
 
 
-def reserved(target: Target) -> int:
-    """How many concurrent executions are reserved for the stage's functions as they stand."""
+def reserved_concurrency(target: Target) -> int:
+    """The concurrent executions that the deployed functions reserve."""
     lambda_ = target.client("lambda")
     return sum(
         lambda_.get_function_concurrency(FunctionName=name).get("ReservedConcurrentExecutions", 0)
-        for name in standing(target)
+        for name in deployed(target)
     )
 
 
 def differences(target: Target) -> Differences:
-    found = standing(target)
+    current = deployed(target)
     digest = packages.digest(target)
-    there = [name for name in target.declared if target.lambda_name(name) in found]
-    changed = [name for name in there if _differs(target, name, found[target.lambda_name(name)], digest)]
-    known = {target.lambda_name(name) for name in target.declared}
+    existing = [name for name in target.grants if target.lambda_name(name) in current]
+    changed = [name for name in existing if _differs(target, name, current[target.lambda_name(name)], digest)]
+    known = {target.lambda_name(name) for name in target.grants}
     return Differences(
-        new=[name for name in target.declared if name not in there],
+        new=[name for name in target.grants if name not in existing],
         changed=changed,
-        same=[name for name in there if name not in changed],
-        gone=sorted(set(found) - known),
+        same=[name for name in existing if name not in changed],
+        removed=sorted(set(current) - known),
     )
 
 
-def _differs(target: Target, name: str, found: Mapping[str, Any], digest: str) -> bool:
-    own = policies.of_function(target.config, target.stage, name)
+def _differs(target: Target, name: str, current: Mapping[str, Any], digest: str) -> bool:
+    settings = settings_of_function(target.config, target.stage, name)
     wanted = {
         "CodeSha256": digest,
-        "MemorySize": own["lambda_memory_size"],
-        "Timeout": own["lambda_timeout"],
+        "MemorySize": settings["lambda_memory_size"],
+        "Timeout": settings["lambda_timeout"],
     }
-    environment = found.get("Environment", {}).get("Variables", {})
-    return any(found.get(key) != value for key, value in wanted.items()) or any(
+    environment = current.get("Environment", {}).get("Variables", {})
+    return any(current.get(key) != value for key, value in wanted.items()) or any(
         environment.get(key) != value for key, value in target.settings(name).items()
     )

@@ -1,4 +1,4 @@
-"""A stage's network as EC2 has it: which endpoints its zones offer, and when Lambda has left it."""
+"""A stage's network in EC2: the endpoints that its zones offer, and Lambda's network interfaces."""
 
 import functools
 import time
@@ -13,18 +13,18 @@ Progress = Callable[[str], None]
 
 _POLL_SECONDS = 5.0
 # Lambda takes up to some tens of minutes to remove its interfaces ("VPC-enabled Lambda functions").
-_PATIENCE_SECONDS = 45 * 60
+_MAX_WAIT_SECONDS = 45 * 60
 
 
-def fitted(target: Target, template: Template) -> Template:
-    """The template whose interface endpoints have only those subnets whose zones offer the service.
+def with_available_endpoints(target: Target, template: Template) -> Template:
+    """The template with each interface endpoint only in the subnets whose zones offer the service.
 
-    An endpoint that no subnet can have is left out: what calls the service then needs another way out of the network.
+    An endpoint that no zone offers is removed. Calls to its service then need a NAT gateway.
     """
     if not target.options.subnet_ids:
         return template
     resources = dict(template["Resources"])
-    for name, subnets in _offered(target, template).items():
+    for name, subnets in _available_subnets(target, template).items():
         if subnets:
             endpoint = resources[name]
             resources[name] = {**endpoint, "Properties": {**endpoint["Properties"], "SubnetIds": subnets}}
@@ -34,20 +34,20 @@ def fitted(target: Target, template: Template) -> Template:
 
 
 def remarks(target: Target, template: Template) -> Iterator[str]:
-    """What the stage's zones do not offer."""
+    """The endpoints that the stage's zones do not offer, as sentences."""
     if not target.options.subnet_ids:
         return
     zones = ", ".join(sorted(set(_zones(target).values())))
-    for name, subnets in _offered(target, template).items():
+    for name, subnets in _available_subnets(target, template).items():
         if not subnets:
             yield f"No zone of the stage ({zones}) offers {name}: without a NAT gateway, calls to that service fail."
         elif len(subnets) < len(target.options.subnet_ids):
-            yield f"{name} is in {', '.join(subnets)} alone: the other subnets' zones do not offer it."
+            yield f"{name} is only in {', '.join(subnets)}: the zones of the other subnets do not offer it."
 
 
-def _offered(target: Target, template: Template) -> dict[str, list[str]]:
-    """By interface endpoint of the template, the stage's subnets that it can be in."""
-    zones, offers = _zones(target), _offers(target)
+def _available_subnets(target: Target, template: Template) -> dict[str, list[str]]:
+    """The possible subnets of each interface endpoint of the template."""
+    zones, offers = _zones(target), _zones_by_service(target)
     return {
         name: [subnet for subnet, zone in zones.items() if zone in offers.get(_service(each, target), ())]
         for name, each in template["Resources"].items()
@@ -61,24 +61,24 @@ def _service(endpoint: Mapping[str, Any], target: Target) -> str:
 
 
 def _zones(target: Target) -> dict[str, str]:
-    """By subnet of the stage, its availability zone."""
+    """The availability zone of each subnet of the stage."""
     return _zones_of(target.client("ec2"), target.options.subnet_ids)
 
 
 @functools.cache
 def _zones_of(ec2: Any, subnets: tuple[str, ...]) -> dict[str, str]:
-    found = ec2.describe_subnets(SubnetIds=list(subnets))["Subnets"]
-    zones = {each["SubnetId"]: each["AvailabilityZone"] for each in found}
+    described = ec2.describe_subnets(SubnetIds=list(subnets))["Subnets"]
+    zones = {each["SubnetId"]: each["AvailabilityZone"] for each in described}
     return {subnet: zones[subnet] for subnet in subnets}
 
 
-def _offers(target: Target) -> dict[str, frozenset[str]]:
-    """By service, the availability zones that offer an interface endpoint of it."""
-    return _offers_of(target.client("ec2"))
+def _zones_by_service(target: Target) -> dict[str, frozenset[str]]:
+    """The availability zones that offer an interface endpoint, by service."""
+    return _zones_by_service_of(target.client("ec2"))
 
 
 @functools.cache
-def _offers_of(ec2: Any) -> dict[str, frozenset[str]]:
+def _zones_by_service_of(ec2: Any) -> dict[str, frozenset[str]]:
     return {
         each["ServiceName"]: frozenset(each["AvailabilityZones"])
         for page in ec2.get_paginator("describe_vpc_endpoint_services").paginate()
@@ -87,22 +87,22 @@ def _offers_of(ec2: Any) -> dict[str, frozenset[str]]:
     }
 
 
-def wait_until_lambda_left(target: Target, security_group: str | None, progress: Progress) -> None:
-    """Returns when no interface is left in the functions' security group: until then EC2 does not remove the group.
+def wait_until_lambda_is_gone(target: Target, security_group: str | None, progress: Progress) -> None:
+    """Waits until the functions' security group has no interfaces. Before, EC2 does not remove the group.
 
     Raises:
-        DeployError: there are some after 45 minutes.
+        DeployError: interfaces are left after 45 minutes.
     """
     if security_group is None:
         return
     ec2 = target.client("ec2")
-    until = time.monotonic() + _PATIENCE_SECONDS
+    until = time.monotonic() + _MAX_WAIT_SECONDS
     filters = [{"Name": "group-id", "Values": [security_group]}]
     while left := ec2.describe_network_interfaces(Filters=filters)["NetworkInterfaces"]:
         if time.monotonic() > until:
             raise DeployError(
-                f"Lambda still has {len(left)} network interfaces in {security_group}, and the stack cannot go before "
-                "they do. Wait some minutes and run this again."
+                f"Lambda still has {len(left)} network interfaces in {security_group}, and the stack cannot be "
+                "removed before. Wait some minutes and run this again."
             )
-        progress(f"Lambda still has {len(left)} network interfaces; it removes them within some tens of minutes")
+        progress(f"Lambda still has {len(left)} network interfaces; it removes them after up to 45 minutes")
         time.sleep(_POLL_SECONDS)

@@ -1,8 +1,8 @@
-"""What Chalice packs for Lambda: the code, and the layer of dependencies for Lambda's machine.
+"""Chalice's packages for Lambda: the code, and the layer with the dependencies.
 
-Where Chalice finds no wheel for that machine it leaves the package out, says so, goes on, and keeps the layer for the
-next time. So it is built before anything is changed, and looked into each time: it is complete, or there is none.
-What botocore knows of services that no function may use is taken out: it is a quarter of all that is in it.
+If Chalice finds no wheel of a package for Lambda's platform, it only prints a warning, and uses the incomplete layer
+again the next time. So the layer is built before anything changes, and checked each time. botocore's data about
+services that no function uses is removed from the layer: it is a quarter of the size.
 """
 
 import base64
@@ -35,14 +35,14 @@ ROOT = CONFIG.parents[1]
 
 SERVICES = frozenset(grants.SERVICES.values())
 # python/lib/python3.12/site-packages/botocore/data/sqs/2012-11-05/service-2.json.gz
-_OF_A_SERVICE = re.compile(r"(?:^|/)boto(?:core|3)/data/([^/]+)/")
+_SERVICE_DATA = re.compile(r"(?:^|/)boto(?:core|3)/data/([^/]+)/")
 
 
 # ----------------------------------------------------------------------------- code
 
 
 def digest(target: Target) -> str:
-    """Lambda's CodeSha256 of the code as Chalice would pack it: its zip is the same for the same files."""
+    """Lambda's CodeSha256 for the current code. Chalice's zip is the same for the same files."""
     drop_bytecode()
     os_utils = OSUtils()
     architecture = target.config["lambda_architecture"]
@@ -52,7 +52,7 @@ def digest(target: Target) -> str:
 
 
 def drop_bytecode() -> None:
-    """Chalice packs all that lies in chalicelib: bytecode would double it, and make each package another."""
+    """Chalice packs all files in chalicelib. Bytecode would double the size and change the digest."""
     for folder in (ROOT / "chalicelib").rglob("__pycache__"):
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -60,11 +60,11 @@ def drop_bytecode() -> None:
 # ---------------------------------------------------------------------------- layer
 
 
-def have_layer(target: Target) -> str:
-    """Builds the layer where there is none that is complete; what was done, in words.
+def ensure_layer(target: Target) -> str:
+    """Builds the layer if it is missing or incomplete; returns a sentence about it.
 
     Raises:
-        RefusedError: packages cannot be had for Lambda's machine.
+        RefusedError: a package has no wheel for Lambda's platform.
     """
     architecture = target.config["lambda_architecture"]
     path = layer(ROOT, architecture)
@@ -74,7 +74,7 @@ def have_layer(target: Target) -> str:
         path.unlink(missing_ok=True)
         _build(path, architecture)
         done = f"built for {architecture}"
-    lighten(path)
+    remove_unused_services(path)
     return f"{done}, {path.stat().st_size / 1e6:.0f} MB"
 
 
@@ -83,34 +83,36 @@ def _build(path: Path, architecture: str) -> None:
         _packager(architecture).create_deployment_package(str(ROOT), _runtime())
     except (NoSuchPackageError, PackageDownloadError) as error:
         raise RefusedError(
-            f"The layer of dependencies cannot be built: {error} Mend requirements.txt, or the way to PyPI, and run "
-            "this again. Nothing was changed."
+            f"The layer of dependencies cannot be built: {error} Fix requirements.txt, or the access to PyPI, and "
+            "run this again. Nothing was changed."
         ) from None
     if lacking := missing(path):
         path.unlink()
         raise RefusedError(
             f"There is no wheel for Lambda's {_runtime()} on {architecture} of "
-            f"{', '.join(sorted(lacking))}. Lambda's machine has glibc 2.26 up to Python 3.11, and 2.34 from 3.12 on: "
+            f"{', '.join(sorted(lacking))}. Lambda has glibc 2.26 up to Python 3.11, and 2.34 from 3.12 on: "
             "run this with a newer Python, or pin versions that have such wheels. Nothing was changed."
         )
 
 
 def layer(project: Path, architecture: str) -> Path:
-    """Where Chalice keeps the layer of what a project's requirements.txt says now."""
+    """The path of Chalice's layer for the current requirements.txt."""
     return Path(_packager(architecture).deployment_package_filename(str(project), _runtime()))
 
 
 def pinned() -> set[str]:
-    """The packages that requirements.txt wants, by their canonical names."""
+    """The canonical names of the packages in requirements.txt."""
     lines = (ROOT / "requirements.txt").read_text().splitlines()
-    wanted = [Requirement(line) for line in lines if line.strip() and not line.startswith((" ", "#", "-"))]
-    # Lambda's own answers to markers, wherever this is run.
-    there = {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix"}
-    return {canonicalize_name(each.name) for each in wanted if each.marker is None or each.marker.evaluate(there)}
+    requirements = [Requirement(line) for line in lines if line.strip() and not line.startswith((" ", "#", "-"))]
+    # Lambda's values of environment markers.
+    markers = {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix"}
+    return {
+        canonicalize_name(each.name) for each in requirements if each.marker is None or each.marker.evaluate(markers)
+    }
 
 
 def missing(built: Path) -> set[str]:
-    """What requirements.txt wants and a layer lacks."""
+    """The packages of requirements.txt that are missing in a layer."""
     with zipfile.ZipFile(built) as package:
         # python/lib/python3.12/site-packages/pillow-13.0.0.dist-info/METADATA
         folders = {name.split("/")[4] for name in package.namelist() if name.count("/") >= 5}
@@ -118,28 +120,28 @@ def missing(built: Path) -> set[str]:
 
 
 def services(built: Path) -> set[str]:
-    """The services of AWS that a layer's botocore knows."""
+    """The AWS services in the botocore of a layer."""
     with zipfile.ZipFile(built) as package:
-        found = map(_OF_A_SERVICE.search, package.namelist())
-        return {each[1] for each in found if each}
+        matches = map(_SERVICE_DATA.search, package.namelist())
+        return {each[1] for each in matches if each}
 
 
-def lighten(built: Path) -> None:
-    """Takes out of a layer what it knows of all services but those that functions may use."""
+def remove_unused_services(built: Path) -> None:
+    """Removes botocore's data about services that no function uses."""
     if services(built) <= SERVICES:
         return
-    lighter = built.with_suffix(".lighter")
-    with zipfile.ZipFile(built) as package, zipfile.ZipFile(lighter, "w") as kept:
+    smaller = built.with_suffix(".smaller")
+    with zipfile.ZipFile(built) as package, zipfile.ZipFile(smaller, "w") as kept:
         for each in package.infolist():
             if is_shipped(each.filename):
                 kept.writestr(each, package.read(each))
-    lighter.replace(built)
+    smaller.replace(built)
 
 
 def is_shipped(name: str) -> bool:
-    """Whether a file of the dependencies is anything to a function."""
-    found = _OF_A_SERVICE.search(name)
-    return found is None or found[1] in SERVICES
+    """Whether functions need this file of the dependencies."""
+    match = _SERVICE_DATA.search(name)
+    return match is None or match[1] in SERVICES
 
 
 def _packager(architecture: str) -> LayerDeploymentPackager:
@@ -153,7 +155,7 @@ def _builder(architecture: str) -> DependencyBuilder:
 
 class _Silent(UI):
     def write(self, msg: str) -> None:
-        """Says nothing."""
+        """Prints nothing."""
 
 
 def _runtime() -> str:

@@ -1,4 +1,4 @@
-"""The template's parameters, from the stage's options and settings: the one mapping between them."""
+"""The values of the template's parameters, from the stage's options and settings."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 from infra.deploy.target import Target
 
 
-def of(target: Target, template: Mapping[str, Any], former: str) -> list[dict[str, str]]:
-    """What CloudFormation is given for the parameters that it has; `former` is a state of infra/deploy/clients.py."""
+def parameters_of(target: Target, template: Mapping[str, Any], former: str) -> list[dict[str, str]]:
+    """The parameters that the template has. `former` is a state of infra/deploy/pool_clients.py."""
     options = target.options
     values = {
         "Stage": target.stage,

@@ -1,31 +1,31 @@
-"""What a deploy would change, and what the stage costs: what is shown before anything is done."""
+"""The plan that is shown before a deploy: all changes, and the price of the stage."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from infra import cost, template
-from infra.deploy import account, clients, finish, functions, network
+from infra.deploy import account, functions, network, pool_clients, remaining_settings
 from infra.deploy.change import Change
 from infra.deploy.functions import Differences
+from infra.deploy.progress import counted
 from infra.deploy.stack import ChangeSet, ResourceChange, Stack
 from infra.deploy.target import Target
-from infra.deploy.telling import counted
 
 _SIGNS = {"Add": "+", "Modify": "~", "Remove": "-", "Import": "<"}
-_MOST_SETTINGS = 12
+_MAX_SETTINGS = 12
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What would change. `settings` are those of functions that there are already; `remarks` are sentences."""
+    """What would change. `settings` are for existing functions; `remarks` are sentences."""
 
     target: Target
     stack: str
     resources: ChangeSet
     functions: Differences
     settings: list[Change]
-    # What becomes of the user pool's clients, in words.
+    # Changes to the user pool's clients, as sentences.
     clients: list[str]
     dollars: Mapping[str, float]
     remarks: list[str]
@@ -35,36 +35,38 @@ class Plan:
         return not (self.functions.same or self.functions.changed)
 
 
-def of(target: Target, stack: Stack, resources: ChangeSet) -> Plan:
-    different = functions.differences(target)
-    settings = [] if len(different.new) == len(target.declared) else finish.changes(target)
+def make_plan(target: Target, stack: Stack, resources: ChangeSet) -> Plan:
+    differences = functions.differences(target)
+    settings = [] if len(differences.new) == len(target.grants) else remaining_settings.changes(target)
     dollars = cost.monthly(target.options, target.config, target.stage)
     remarks = [*account.remarks(target), *network.remarks(target, template.load())]
-    return Plan(target, stack.name, resources, different, settings, _clients(target, stack.outputs()), dollars, remarks)
+    return Plan(
+        target, stack.name, resources, differences, settings, _clients(target, stack.outputs()), dollars, remarks
+    )
 
 
 def _clients(target: Target, outputs: Mapping[str, str]) -> list[str]:
-    told = [change.what for change in clients.changes(target, outputs)]
-    if clients.former(target, outputs) == clients.SIGNS_IN:
-        told.append("the user pool's client without a secret: only refreshes from the end of this deploy on")
-    return told
+    sentences = [change.what for change in pool_clients.secret_changes(target, outputs)]
+    if pool_clients.former_client_state(target, outputs) == pool_clients.SIGNS_IN:
+        sentences.append("the user pool's client without a secret: only refreshes tokens after this deploy")
+    return sentences
 
 
 def lines(plan: Plan) -> Iterator[str]:
-    """The plan as it is read."""
+    """The plan as text."""
     place = plan.target.place
     yield f"Plan for {place.stage}: account {place.account}, {place.region}"
-    if plan.target.placed_now:
-        yield "  The stage had no account yet: it gets that of these credentials, in .chalice/config.json."
+    if plan.target.is_newly_placed:
+        yield "  The stage had no account yet. It gets the account of these credentials, in .chalice/config.json."
     yield f"Resources ({plan.stack})"
     yield from _resources(plan.resources)
     yield "Functions"
     yield from _functions(plan.functions)
-    yield "Settings beyond Chalice's"
+    yield "Settings that Chalice does not make"
     yield from _settings(plan)
     yield from _price(plan)
     if plan.remarks:
-        yield "Good to know"
+        yield "Notes"
         yield from (f"  {each}" for each in plan.remarks)
 
 
@@ -76,35 +78,35 @@ def _resources(change_set: ChangeSet) -> Iterator[str]:
         by_kind[each.action, each.kind].append(each)
     for (action, kind), some in sorted(by_kind.items()):
         names = ", ".join(sorted(each.logical_id for each in some))
-        # Ninety alarms are told by their number.
-        told = names if action != "Add" or len(some) <= 4 else counted(len(some), "resource")
-        yield f"  {_SIGNS.get(action, '?')} {kind}: {told}"
+        # There are ninety alarms, so only their number is shown.
+        text = names if action != "Add" or len(some) <= 4 else counted(len(some), "resource")
+        yield f"  {_SIGNS.get(action, '?')} {kind}: {text}"
     if change_set.imports:
-        yield "  + all else that the template has; those above are left of an earlier deploy and are taken over"
+        yield "  + all other resources of the template; those above exist from an earlier deploy and are imported"
     for each in change_set.changes:
         if each.replaced:
-            yield f"  ! {each.logical_id} may be made anew: what the old one holds is not moved"
+            yield f"  ! {each.logical_id} may be replaced: the data of the old one is not moved"
 
 
-def _functions(found: Differences) -> Iterator[str]:
-    for sign, names in (("+", found.new), ("~", found.changed), ("-", found.gone)):
+def _functions(differences: Differences) -> Iterator[str]:
+    for sign, names in (("+", differences.new), ("~", differences.changed), ("-", differences.removed)):
         if names:
             yield f"  {sign} {', '.join(names)}"
-    if found.same:
-        yield f"  {counted(len(found.same), 'function')} as they are"
+    if differences.same:
+        yield f"  {counted(len(differences.same), 'function')} unchanged"
 
 
 def _settings(plan: Plan) -> Iterator[str]:
     if plan.is_first:
-        yield f"  + all those of {counted(len(plan.functions.new), 'function')} and of the API"
+        yield f"  + all settings of {counted(len(plan.functions.new), 'function')} and of the API"
     elif not plan.settings and not plan.clients:
-        yield "  nothing changes but what the functions' own deploy resets"
-    for told in plan.clients:
-        yield f"  ~ {told}"
-    for each in plan.settings[:_MOST_SETTINGS]:
+        yield "  nothing changes, except what Chalice's deploy resets"
+    for sentence in plan.clients:
+        yield f"  ~ {sentence}"
+    for each in plan.settings[:_MAX_SETTINGS]:
         yield f"  ~ {each.what}"
-    if len(plan.settings) > _MOST_SETTINGS:
-        yield f"    and {len(plan.settings) - _MOST_SETTINGS} more"
+    if len(plan.settings) > _MAX_SETTINGS:
+        yield f"    and {len(plan.settings) - _MAX_SETTINGS} more"
 
 
 def _price(plan: Plan) -> Iterator[str]:

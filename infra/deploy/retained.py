@@ -1,4 +1,4 @@
-"""What an earlier deploy of the stage left because it holds data: found again, and taken over into the new stack."""
+"""Resources with data that an earlier deploy of the stage left: found, and imported into the new stack."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -6,53 +6,53 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from infra import stages, template
-from infra.deploy.body import check_free, is_ours
+from infra.deploy import buckets
 from infra.deploy.errors import code_of
 from infra.deploy.stack import ChangeSet, ResourceChange, Stack
 from infra.deploy.target import Target
 
-# By resource of the template, what CloudFormation identifies it by in an import.
-Kept = Mapping[str, Mapping[str, str]]
+# CloudFormation's identifiers for an import, by logical id.
+Identifiers = Mapping[str, Mapping[str, str]]
 
-# The table that tells which key is the stage's.
+# The table whose encryption shows which key is the stage's.
 KEYS_TABLE = "UsersTable"
 
 
-def found(target: Target, stack: Stack) -> Kept:
-    """What there is already of a stage that has no stack; nothing where it has one.
+def to_import(target: Target, stack: Stack) -> Identifiers:
+    """The existing resources of a stage without a stack; empty if the stack exists.
 
     Raises:
-        RefusedError: the name of a bucket is taken by somebody else.
+        RefusedError: the name of a bucket is taken.
     """
     if stack.exists():
         return {}
-    kept = dict(standing(target))
+    identifiers = dict(existing(target))
     for logical_id, resource in template.load()["Resources"].items():
-        if resource["Type"] == "AWS::S3::Bucket" and logical_id not in kept:
-            check_free(target, stages.name_of(resource, target.place))
+        if resource["Type"] == "AWS::S3::Bucket" and logical_id not in identifiers:
+            buckets.check_name_is_free(target, stages.name_of(resource, target.place))
     if not target.options.customer_key:
-        kept.pop(stages.KEY, None)
-    return kept
+        identifiers.pop(stages.KEY, None)
+    return identifiers
 
 
-def standing(target: Target) -> Iterator[tuple[str, dict[str, str]]]:
-    """What there is of what the template retains, by its name there."""
+def existing(target: Target) -> Iterator[tuple[str, dict[str, str]]]:
+    """The existing resources that the template retains, by logical id."""
     for logical_id, resource in template.load()["Resources"].items():
         if resource.get("DeletionPolicy", "Delete").startswith("Retain"):
-            identifier = _OF_KIND[resource["Type"]](target, resource)
+            identifier = _IDENTIFIERS_BY_TYPE[resource["Type"]](target, resource)
             if identifier is not None:
                 yield logical_id, identifier
 
 
-def planned(kept: Kept) -> ChangeSet:
-    """What will be taken over; what CloudFormation makes beside it can be asked when that has been done."""
+def planned(identifiers: Identifiers) -> ChangeSet:
+    """The planned import. CloudFormation shows the other changes only after the import."""
     resources = template.load()["Resources"]
-    return ChangeSet(None, [ResourceChange("Import", name, resources[name]["Type"]) for name in kept])
+    return ChangeSet(None, [ResourceChange("Import", name, resources[name]["Type"]) for name in identifiers])
 
 
 def _bucket(target: Target, resource: Mapping[str, Any]) -> dict[str, str] | None:
     name = stages.name_of(resource, target.place)
-    return {"BucketName": name} if is_ours(target, name) else None
+    return {"BucketName": name} if buckets.exists(target, name) else None
 
 
 def _table(target: Target, resource: Mapping[str, Any]) -> dict[str, str] | None:
@@ -78,31 +78,31 @@ def _pool(target: Target, resource: Mapping[str, Any]) -> dict[str, str] | None:
 def _secret(target: Target, resource: Mapping[str, Any]) -> dict[str, str] | None:
     name = resource["Properties"]["Name"]["Fn::Sub"].replace("${Stage}", target.stage)
     try:
-        found = target.client("secretsmanager").describe_secret(SecretId=name)
+        secret = target.client("secretsmanager").describe_secret(SecretId=name)
     except ClientError as error:
         if code_of(error) != "ResourceNotFoundException":
             raise
         return None
-    return None if "DeletedDate" in found else {"Id": found["ARN"]}
+    return None if "DeletedDate" in secret else {"Id": secret["ARN"]}
 
 
 def _key(target: Target, resource: Mapping[str, Any]) -> dict[str, str] | None:
-    """The key that a table says it is encrypted with: its alias goes with the stack."""
+    """The key of a table's encryption. The key's alias was removed with the stack."""
     table = stages.name_of(stages.resources()[KEYS_TABLE], target.place)
     try:
         arn = target.client("dynamodb").describe_table(TableName=table)["Table"]["SSEDescription"]["KMSMasterKeyArn"]
-        found = target.client("kms").describe_key(KeyId=arn)["KeyMetadata"]
+        metadata = target.client("kms").describe_key(KeyId=arn)["KeyMetadata"]
     except KeyError:
         return None
     except ClientError as error:
         if code_of(error) not in ("ResourceNotFoundException", "NotFoundException"):
             raise
         return None
-    own = found.get("KeyManager") == "CUSTOMER" and found["KeyState"] == "Enabled"
-    return {"KeyId": found["KeyId"]} if own else None
+    is_usable = metadata.get("KeyManager") == "CUSTOMER" and metadata["KeyState"] == "Enabled"
+    return {"KeyId": metadata["KeyId"]} if is_usable else None
 
 
-_OF_KIND = {
+_IDENTIFIERS_BY_TYPE = {
     "AWS::S3::Bucket": _bucket,
     "AWS::DynamoDB::Table": _table,
     "AWS::Cognito::UserPool": _pool,

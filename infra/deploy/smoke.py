@@ -1,4 +1,4 @@
-"""The smoke test: what a stranger finds at the public address."""
+"""The smoke test: requests to the public address."""
 
 import json
 import os
@@ -10,127 +10,127 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from infra.deploy import restapi
+from infra.deploy import rest_api
 from infra.deploy.errors import DeployError
 from infra.deploy.target import Target
 
 _TIMEOUT_SECONDS = 30
-# A deployment of API Gateway's reaches all of its servers within half a minute or so.
-_PATIENCE_SECONDS = 45
+# A deployment in API Gateway takes effect after up to half a minute.
+_RETRY_SECONDS = 45
 _UNKNOWN = "/no-such-path"
 _NEEDS_CALLER = "/images"
 _HEALTH_CHECK = "health_check"
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     status: int
     headers: Mapping[str, str]
     body: Any
 
 
 def test(target: Target) -> str:
-    """Asks the API what it must answer; what it said of its health.
+    """Checks the API's responses; returns its health status.
 
     Raises:
-        DeployError: an answer is not as it must be.
+        DeployError: a response is not as expected.
     """
-    api = restapi.find(target)
+    api = rest_api.find(target)
     if api is None:
-        raise DeployError("There is no API to be asked. Run this again.")
-    _look_at_health(target)
-    base = restapi.url(target, api)
+        raise DeployError("There is no API. Run this again.")
+    _run_health_check(target)
+    base = rest_api.url(target, api)
     for check in (_unauthenticated, _unknown, _unknown_with_token, _preflight):
-        _insist(base, check)
-    return _insist(base, _health)
+        _retry(base, check)
+    return _retry(base, _health)
 
 
-def _look_at_health(target: Target) -> None:
-    """Has the check run now, whose result /health shows: the first scheduled one may be a quarter of an hour away."""
+def _run_health_check(target: Target) -> None:
+    """Runs the check whose result /health shows, because the first scheduled run may be 15 minutes away."""
     function = target.lambda_name(_HEALTH_CHECK)
     if "FunctionError" in target.client("lambda").invoke(FunctionName=function, Payload=b"{}"):
         raise DeployError(f"{function} failed. Its log says why (`aws logs tail /aws/lambda/{function}`).")
 
 
-def _insist(base: str, check: Callable[[str], str]) -> str:
-    until = time.monotonic() + _PATIENCE_SECONDS
+def _retry(base: str, check: Callable[[str], str]) -> str:
+    until = time.monotonic() + _RETRY_SECONDS
     while True:
         try:
             return check(base)
-        except (_WrongError, OSError) as error:
+        except (_UnexpectedResponseError, OSError) as error:
             if time.monotonic() > until:
                 raise DeployError(
-                    f"{base} does not answer as it must: {error}. The functions' logs say why "
-                    "(`aws logs tail`); run this again when that is mended."
+                    f"{base} does not respond as expected: {error}. The functions' logs say why "
+                    "(`aws logs tail`). Fix that and run this again."
                 ) from None
             time.sleep(3)
 
 
-class _WrongError(Exception):
-    """An answer that is not as it must be."""
+class _UnexpectedResponseError(Exception):
+    """A response is not as expected."""
 
 
 def _health(base: str) -> str:
-    answer = ask(base, "GET", "/health")
-    if answer.status != 200 or not isinstance(answer.body, dict) or "status" not in answer.body:
-        raise _WrongError(f"GET /health is {answer.status}: {answer.body}")
-    return str(answer.body["status"])
+    response = request(base, "GET", "/health")
+    if response.status != 200 or not isinstance(response.body, dict) or "status" not in response.body:
+        raise _UnexpectedResponseError(f"GET /health is {response.status}: {response.body}")
+    return str(response.body["status"])
 
 
 def _unauthenticated(base: str) -> str:
-    return _refusal(ask(base, "GET", _NEEDS_CALLER), 401, f"GET {_NEEDS_CALLER} without a token")
+    return _check_error(request(base, "GET", _NEEDS_CALLER), 401, f"GET {_NEEDS_CALLER} without a token")
 
 
 def _unknown(base: str) -> str:
-    return _refusal(ask(base, "GET", _UNKNOWN), 404, f"GET {_UNKNOWN}")
+    return _check_error(request(base, "GET", _UNKNOWN), 404, f"GET {_UNKNOWN}")
 
 
 def _unknown_with_token(base: str) -> str:
-    # API Gateway takes the header for a signature of AWS's, and refuses it before it looks at the path.
-    answer = ask(base, "GET", _UNKNOWN, {"Authorization": "Bearer of-nobody"})
-    return _refusal(answer, 403, f"GET {_UNKNOWN} with a token")
+    # API Gateway takes the header for an AWS signature, and refuses it before it checks the path.
+    response = request(base, "GET", _UNKNOWN, {"Authorization": "Bearer of-nobody"})
+    return _check_error(response, 403, f"GET {_UNKNOWN} with a token")
 
 
-def _refusal(answer: Answer, status: int, asked: str) -> str:
-    body = answer.body if isinstance(answer.body, dict) else {}
-    if answer.status != status or body.get("success") is not False or "code" not in body.get("error", {}):
-        raise _WrongError(f"{asked} is {answer.status}: {answer.body}")
-    if "access-control-allow-origin" not in answer.headers:
-        raise _WrongError(f"{asked} has no CORS header")
+def _check_error(response: Response, status: int, description: str) -> str:
+    body = response.body if isinstance(response.body, dict) else {}
+    if response.status != status or body.get("success") is not False or "code" not in body.get("error", {}):
+        raise _UnexpectedResponseError(f"{description} is {response.status}: {response.body}")
+    if "access-control-allow-origin" not in response.headers:
+        raise _UnexpectedResponseError(f"{description} has no CORS header")
     return str(body["error"]["code"])
 
 
 def _preflight(base: str) -> str:
-    answer = ask(base, "OPTIONS", _NEEDS_CALLER)
-    if answer.status != 200 or "access-control-allow-methods" not in answer.headers:
-        raise _WrongError(f"OPTIONS {_NEEDS_CALLER} is {answer.status} with {sorted(answer.headers)}")
-    return answer.headers["access-control-allow-methods"]
+    response = request(base, "OPTIONS", _NEEDS_CALLER)
+    if response.status != 200 or "access-control-allow-methods" not in response.headers:
+        raise _UnexpectedResponseError(f"OPTIONS {_NEEDS_CALLER} is {response.status} with {sorted(response.headers)}")
+    return response.headers["access-control-allow-methods"]
 
 
-def ask(base: str, method: str, path: str, more: Mapping[str, str] | None = None) -> Answer:
-    """What the API answers; `more` are headers.
+def request(base: str, method: str, path: str, more: Mapping[str, str] | None = None) -> Response:
+    """The API's response. `more` are headers.
 
-    Where AWS_ENDPOINT_URL names another AWS, that one is asked for the same address.
+    If AWS_ENDPOINT_URL names another AWS, the request goes there, for the same host.
     """
     url = base + path
     headers = {"Accept": "application/json", "Origin": "https://example.com", **(more or {})}
     if endpoint := os.environ.get("AWS_ENDPOINT_URL"):
-        there = urlsplit(url)
-        url = endpoint.rstrip("/") + there.path
-        headers["Host"] = there.netloc
-    # https, or the endpoint that whoever deploys has named.
-    request = urllib.request.Request(url, method=method, headers=headers)  # noqa: S310
+        parts = urlsplit(url)
+        url = endpoint.rstrip("/") + parts.path
+        headers["Host"] = parts.netloc
+    # The scheme is https or that of AWS_ENDPOINT_URL.
+    prepared = urllib.request.Request(url, method=method, headers=headers)  # noqa: S310
     try:
-        with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310
-            return _answer(answer.status, answer.headers, answer.read())
-    except urllib.error.HTTPError as refused:
-        with refused:
-            return _answer(refused.code, refused.headers, refused.read())
+        with urllib.request.urlopen(prepared, timeout=_TIMEOUT_SECONDS) as response:  # noqa: S310
+            return _response(response.status, response.headers, response.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return _response(error.code, error.headers, error.read())
 
 
-def _answer(status: int, headers: Any, body: bytes) -> Answer:
+def _response(status: int, headers: Any, body: bytes) -> Response:
     try:
-        said = json.loads(body or b"null")
+        decoded = json.loads(body or b"null")
     except ValueError:
-        said = body[:200].decode(errors="replace")
-    return Answer(status, {name.lower(): value for name, value in headers.items()}, said)
+        decoded = body[:200].decode(errors="replace")
+    return Response(status, {name.lower(): value for name, value in headers.items()}, decoded)

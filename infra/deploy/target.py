@@ -1,4 +1,4 @@
-"""Where a stage is deployed and with what: settings, options, declarations and credentials, checked before anything."""
+"""A stage to deploy: place, settings, options, grants and credentials, all checked before anything changes."""
 
 import functools
 import json
@@ -14,35 +14,35 @@ from botocore.config import Config
 from chalicelib.core import config as settings
 from chalicelib.core.errors import InvalidSettingError
 from chalicelib.imaging.values import FONTS, POSITIONS
-from infra import policies, rights, stages
+from infra import function_grants, policies, stages
 from infra.deploy.errors import RefusedError
+from infra.function_grants import FunctionGrants
 from infra.options import Options, OptionsError
-from infra.rights import Declared
-from infra.settings import CONFIG
+from infra.settings import CONFIG, environment_of, settings_of_function
 from infra.stages import Place
 
-# API Gateway takes some calls once in five seconds (CreateDeployment): patience is cheaper than a second run.
-_PATIENT = Config(retries={"mode": "standard", "total_max_attempts": 8}, connect_timeout=5, read_timeout=60)
-_IMPATIENT = Config(retries={"mode": "standard", "total_max_attempts": 2})
+# API Gateway allows some calls only once in five seconds (CreateDeployment), so calls are retried often.
+_MANY_RETRIES = Config(retries={"mode": "standard", "total_max_attempts": 8}, connect_timeout=5, read_timeout=60)
+_FEW_RETRIES = Config(retries={"mode": "standard", "total_max_attempts": 2})
 _LOCAL = "local"
-# The functions that are invoked by an alias where they are to be warm (infra/resources.yaml, WarmResize).
-CAN_BE_WARM = ("resize",)
-_KNOWN: dict[str, Iterable[str]] = {"WATERMARK_FONT": FONTS, "WATERMARK_POSITION": POSITIONS}
+# The functions that the state machine can invoke by an alias (infra/resources.yaml, WarmResize).
+CAN_BE_PROVISIONED = ("resize",)
+_ALLOWED_VALUES: dict[str, Iterable[str]] = {"WATERMARK_FONT": FONTS, "WATERMARK_POSITION": POSITIONS}
 
 
 @dataclass(frozen=True)
 class Target:
-    """A stage at its place. `config` is .chalice/config.json with the stage there, though nothing is written yet."""
+    """A stage at its place. `config` is .chalice/config.json with that place, which may not be written yet."""
 
     place: Place
     options: Options
     config: dict[str, Any]
-    declared: Mapping[str, Declared]
+    grants: Mapping[str, FunctionGrants]
     # The application, imported with the stage's settings.
     app: Any
-    # Whether the stage's place was not said before, so that it is where these credentials are.
-    placed_now: bool
-    # What Chalice's own process is given: this one's as it was started.
+    # Whether config.json had no place for the stage, so that the credentials determine it.
+    is_newly_placed: bool
+    # The environment for Chalice's process: this process's at its start.
     environment: Mapping[str, str] = field(repr=False)
 
     @property
@@ -54,7 +54,7 @@ class Target:
         return client(service, self.place.region)
 
     def lambda_name(self, function: str) -> str:
-        return policies.lambda_name(function, self.stage)
+        return function_grants.lambda_name(function, self.stage)
 
     def lambda_arn(self, function: str) -> str:
         return f"arn:aws:lambda:{self.place.region}:{self.place.account}:function:{self.lambda_name(function)}"
@@ -64,99 +64,101 @@ class Target:
         return stages.arn_of(stages.resources()[logical_id], self.place)
 
     def settings(self, function: str) -> dict[str, str]:
-        """What a function's environment is to be."""
-        return policies.environment(self.config, self.stage, function)
+        """The environment variables that a function should have."""
+        return environment_of(self.config, self.stage, function)
 
     def is_traced(self, function: str) -> bool:
-        """Whether X-Ray is to be shown its runs."""
-        return bool(policies.of_function(self.config, self.stage, function).get("xray"))
+        """Whether X-Ray tracing should be on."""
+        return bool(settings_of_function(self.config, self.stage, function).get("xray"))
 
 
 @functools.cache
 def client(service: str, region: str) -> Any:
-    return boto3.session.Session().client(service, region_name=region, config=_PATIENT)
+    return boto3.session.Session().client(service, region_name=region, config=_MANY_RETRIES)
 
 
 def read_config() -> dict[str, Any]:
     """.chalice/config.json.
 
     Raises:
-        RefusedError: it is no JSON.
+        RefusedError: it is not valid JSON.
     """
     try:
         return stages.read()
     except json.JSONDecodeError as error:
-        raise RefusedError(f"{CONFIG} is no JSON: {error}. Mend it, or take it back from version control.") from None
+        raise RefusedError(
+            f"{CONFIG} is not valid JSON: {error}. Fix it, or restore it from version control."
+        ) from None
 
 
-def of(stage: str) -> Target:
-    """A stage as the configuration and the code have it.
+def load(stage: str) -> Target:
+    """Loads a stage from the configuration and the code.
 
     Raises:
-        RefusedError: there is no such stage, its options cannot be, or the credentials are another account's.
+        RefusedError: the stage does not exist, its options are invalid, or the credentials are for another account.
     """
-    place, config, placed_now = locate(stage)
+    place, config, is_newly_placed = locate(stage)
     options = _options(stage)
     environment = {**os.environ, "AWS_REGION": place.region, "AWS_DEFAULT_REGION": place.region}
     app = _application(config, place)
-    declared = rights.declared(app)
-    _check_concurrency(options, declared)
+    grants = function_grants.grants_by_function(app)
+    _check_concurrency(options, grants)
     _check_settings(config, stage)
     config = stages.configured(config, place)
-    return Target(place, options, config, declared, app, placed_now, environment)
+    return Target(place, options, config, grants, app, is_newly_placed, environment)
 
 
 def locate(stage: str) -> tuple[Place, dict[str, Any], bool]:
-    """The place of a stage, the configuration, and whether the place is said by these credentials alone.
+    """The place of a stage, the configuration, and whether only the credentials determine the place.
 
     Raises:
-        RefusedError: see `of`.
+        RefusedError: see `load`.
     """
     config = read_config()
     if stage not in config["stages"] or stage == _LOCAL:
-        have = ", ".join(name for name in config["stages"] if name != _LOCAL)
-        known = "is the machine of one (`make run`)" if stage == _LOCAL else "is no stage"
+        names = ", ".join(name for name in config["stages"] if name != _LOCAL)
+        reason = "is the local machine (`make run`)" if stage == _LOCAL else "is no stage"
         raise RefusedError(
-            f"{stage!r} {known}; there are {have}. A new one is made by "
+            f"{stage!r} {reason}; the stages are {names}. Create a new one with "
             f"`python -m infra configure --stage NAME --account 123456789012 --region REGION`."
         )
-    told = _told(stage, config)
+    configured = _configured_place(stage, config)
     try:
-        stages.check_partition(told.region)
+        stages.check_partition(configured.region)
     except ValueError as error:
         raise RefusedError(f"{error}.") from None
-    account = identity(told.region)
-    if told.account == stages.NO_ACCOUNT:
-        return _here(stage, account, told.region), config, True
-    if told.account != account:
+    account = identity(configured.region)
+    if configured.account == stages.NO_ACCOUNT:
+        return _place_of_credentials(stage, account, configured.region), config, True
+    if configured.account != account:
         raise RefusedError(
-            f"{stage} is in account {told.account} ({CONFIG.name}), and these credentials are of {account}. Take the "
-            f"credentials of {told.account}; or, to deploy the stage anew into {account}: "
-            f"`python -m infra configure --stage {stage} --account {account} --region {told.region}`."
+            f"{stage} is in account {configured.account} ({CONFIG.name}), but these credentials are for {account}. Use "
+            f"credentials for {configured.account}. Or, to deploy a new copy of the stage to {account}: "
+            f"`python -m infra configure --stage {stage} --account {account} --region {configured.region}`."
         )
-    return told, config, False
+    return configured, config, False
 
 
-def _told(stage: str, config: Mapping[str, Any]) -> Place:
-    """Where the configuration says that the stage is."""
+def _configured_place(stage: str, config: Mapping[str, Any]) -> Place:
+    """The place in the configuration, which may be without an account."""
     try:
         return Place.of(stage, config["stages"][stage].get("environment_variables", {}))
     except (KeyError, ValueError):
         return Place(stage, boto3.session.Session().region_name or "us-east-1", stages.NO_ACCOUNT, "")
 
 
-def _here(stage: str, account: str, region: str) -> Place:
-    """Where these credentials are."""
+def _place_of_credentials(stage: str, account: str, region: str) -> Place:
+    """The place in the credentials' account."""
     try:
         return stages.place(stage, boto3.session.Session().region_name or region, account)
     except ValueError as error:
-        raise RefusedError(f"{error}. Say where the stage is: `python -m infra configure --help`.") from None
+        raise RefusedError(f"{error}. Set the place of the stage: `python -m infra configure --help`.") from None
 
 
 def identity(region: str) -> str:
     """The account of these credentials."""
-    # The first question of all: who cannot be reached at once is not waited for.
-    sts = boto3.session.Session().client("sts", region_name=region, config=_PATIENT.merge(_IMPATIENT))
+    # The first call of a run. It should fail fast if AWS cannot be reached.
+    sts = boto3.session.Session().client("sts", region_name=region, config=_MANY_RETRIES.merge(_FEW_RETRIES))
     account: str = sts.get_caller_identity()["Account"]
     return account
 
@@ -167,14 +169,14 @@ def _application(config: Mapping[str, Any], place: Place) -> Any:
     Raises:
         RefusedError: it cannot be imported.
     """
-    settings = {**policies.environment(stages.configured(dict(config), place), place.stage, rights.API)}
+    settings = {**environment_of(stages.configured(dict(config), place), place.stage, function_grants.API)}
     os.environ.update({**settings, "AWS_REGION": place.region, "AWS_DEFAULT_REGION": place.region})
     try:
         from app import app
     except Exception as error:
         raise RefusedError(
             f"app.py cannot be imported with the settings of {place.stage}: {type(error).__name__}: {error}. "
-            "`make test` tells more."
+            "`make test` shows more."
         ) from error
     return app
 
@@ -186,22 +188,22 @@ def _options(stage: str) -> Options:
         raise RefusedError(str(error)) from None
 
 
-def _check_concurrency(options: Options, declared: Mapping[str, Declared]) -> None:
-    named = {*options.reserved_concurrency, *options.provisioned_concurrency}
-    if strange := sorted(named - set(declared)):
-        raise RefusedError(f"stages.toml gives concurrency to {', '.join(strange)}, and app.py has no such function.")
-    if cold := sorted(options.provisioned_concurrency.keys() - set(CAN_BE_WARM)):
+def _check_concurrency(options: Options, grants: Mapping[str, FunctionGrants]) -> None:
+    names = {*options.reserved_concurrency, *options.provisioned_concurrency}
+    if unknown := sorted(names - set(grants)):
+        raise RefusedError(f"stages.toml sets concurrency for {', '.join(unknown)}, but app.py has no such function.")
+    if unsupported := sorted(options.provisioned_concurrency.keys() - set(CAN_BE_PROVISIONED)):
         raise RefusedError(
-            f"stages.toml wants {', '.join(cold)} kept warm, which only {', '.join(CAN_BE_WARM)} can be: the state "
-            "machine invokes that one by an alias. Take it out of provisioned_concurrency."
+            f"stages.toml sets provisioned_concurrency for {', '.join(unsupported)}. Only the functions that the state "
+            f"machine invokes by an alias can have it: {', '.join(CAN_BE_PROVISIONED)}. Remove the others."
         )
 
 
 def _check_settings(config: dict[str, Any], stage: str) -> None:
-    """Settings whose values the code knows by name; what Parameter Store has is read by the functions alone."""
-    environment = policies.environment(config, stage, "watermark")
+    """Checks settings with a fixed list of values. Values in Parameter Store are checked by the functions."""
+    environment = environment_of(config, stage, "watermark")
     try:
-        for name, known in _KNOWN.items():
+        for name, known in _ALLOWED_VALUES.items():
             if name in environment:
                 settings.chosen(name, environment[name], known)
     except InvalidSettingError as error:
@@ -209,30 +211,28 @@ def _check_settings(config: dict[str, Any], stage: str) -> None:
 
 
 def check_drift(target: Target) -> None:
-    """Rights are reviewed as files: what those say has to be what the code declares.
+    """Checks that the committed policies match the grants in the code, because reviewers read the policies.
 
     Raises:
-        RefusedError: it is not.
+        RefusedError: they differ.
     """
-    config, stage, declared = read_config(), target.stage, target.declared
-    named = {rights.API, *config["lambda_functions"]}
-    if strange := sorted(named ^ set(declared)):
+    config, stage, grants = read_config(), target.stage, target.grants
+    names = {function_grants.API, *config["lambda_functions"]}
+    if different := sorted(names ^ set(grants)):
         raise RefusedError(
-            f"app.py and {CONFIG.name} name different functions: {', '.join(strange)}. Give each function of app.py "
-            "an entry under lambda_functions there and take the others out, then `make policies`."
+            f"app.py and {CONFIG.name} have different functions: {', '.join(different)}. Add an entry under "
+            "lambda_functions for each function of app.py, remove the others, then run `make policies`."
         )
     wanted = {
-        name: text
-        for name, text in policies.files(declared, config).items()
-        if re.fullmatch(rf"{stage}-\w+\.json", name)
+        name: text for name, text in policies.files(grants, config).items() if re.fullmatch(rf"{stage}-\w+\.json", name)
     }
-    if stale := sorted(name for name, text in wanted.items() if not _says(name, text)):
+    if stale := sorted(name for name, text in wanted.items() if not _is_current(name, text)):
         raise RefusedError(
-            f"The code declares other rights than {', '.join(stale[:3])}{' …' * (len(stale) > 3)} in "
-            f".chalice/policies. Run `make policies`, look at the difference, commit it, and deploy again."
+            f"The code declares other grants than {', '.join(stale[:3])}{' …' * (len(stale) > 3)} in "
+            f".chalice/policies. Run `make policies`, review the difference, commit it, and deploy again."
         )
 
 
-def _says(name: str, text: str) -> bool:
+def _is_current(name: str, text: str) -> bool:
     path = policies.FOLDER / name
     return path.exists() and path.read_text() == text

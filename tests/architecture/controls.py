@@ -7,13 +7,13 @@ from typing import Any
 import parliament
 
 from chalicelib.core.config import DEFAULTS, STORED_ONLY
-from infra import manifest, policies, rights, stages
+from infra import function_grants, policies, stages, triggers
 from tests.architecture.at_rest import what_rests_is_encrypted
 from tests.architecture.rendering import Rendering
 
 CONFIG = stages.read()
-APP = manifest.application()
-DECLARED = rights.declared(APP)
+APP = triggers.application()
+DECLARED = function_grants.grants_by_function(APP)
 
 
 def statements(document: dict[str, Any]) -> list[dict[str, Any]]:
@@ -53,7 +53,7 @@ def nobody_outside_the_account_is_let_in(there: Rendering) -> None:
 
 
 def each_operation_says_who_may(there: Rendering) -> None:
-    for _, path, view in manifest.routes(APP):
+    for _, path, view in triggers.routes(APP):
         assert callable(view.operation.permission), path
 
 
@@ -139,7 +139,7 @@ _WITHOUT_RESOURCE = {
 
 
 def operators_work_is_for_operators(there: Rendering) -> None:
-    for _, path, view in manifest.routes(APP):
+    for _, path, view in triggers.routes(APP):
         if path.startswith("/admin"):
             assert view.operation.permission.__name__ == "is_admin", path
 
@@ -175,7 +175,7 @@ def sessions_end(there: Rendering) -> None:
 def logs_are_kept_as_long_as_is_said(there: Rendering) -> None:
     groups = there.of("Logs::LogGroup")
     names = {each["LogGroupName"]["Fn::Sub"].replace("${Stage}", there.stage) for each in groups.values()}
-    of_functions = {f"/aws/lambda/{policies.lambda_name(name, there.stage)}" for name in DECLARED}
+    of_functions = {f"/aws/lambda/{function_grants.lambda_name(name, there.stage)}" for name in DECLARED}
     apart = {f"/aws/apigateway/darkroom-{there.stage}", f"/aws/vendedlogs/states/darkroom-{there.stage}-image-pipeline"}
     assert names == of_functions | apart
     assert all(each["RetentionInDays"] == {"Ref": "LogRetentionDays"} for each in groups.values())
@@ -206,12 +206,12 @@ _NOT_IN_THE_TRAIL = {
 
 def what_operators_and_users_change_is_in_the_trail(there: Rendering) -> None:
     for name, each in DECLARED.items():
-        if name == rights.API:
+        if name == function_grants.API:
             assert each["operations"]["AUDIT_INBOX_TABLE"] == ["dynamodb:PutItem"]
     assert DECLARED["audit_entries"]["stream"] == "AUDIT_STREAM_ARN"
     unaudited = {
         f"{method} {path}"
-        for method, path, view in manifest.routes(APP)
+        for method, path, view in triggers.routes(APP)
         if method != "GET" and not view.operation.audited
     }
     assert unaudited == _NOT_IN_THE_TRAIL

@@ -26,7 +26,7 @@ class Rendering:
     """The template's resources as a stage has them: conditions judged, references left as they are."""
 
     def __init__(self, stage: str, options: dict[str, str]) -> None:
-        whole = template.whole(stage)
+        whole = template.complete(stage)
         self.stage, self.options = stage, options
         defaults = {name: each.get("Default", "") for name, each in whole["Parameters"].items()}
         suffix = {"Stage": stage, "BucketSuffix": "000000000000"}

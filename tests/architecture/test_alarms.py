@@ -11,8 +11,9 @@ import pytest
 
 from chalicelib.jobs.schedules import SCHEDULES
 from infra import __main__ as command
-from infra import alarms, manifest, template
+from infra import alarms, template, triggers, watched_functions
 from infra.settings import CONFIG
+from infra.watched_functions import Function
 
 ROOT = Path(__file__).parents[2]
 RUNBOOK = (ROOT / "docs" / "operations.md").read_text()
@@ -46,7 +47,7 @@ def stage(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def whole(stage: str) -> dict[str, Any]:
-    return template.whole(stage)
+    return template.complete(stage)
 
 
 @pytest.fixture(scope="module")
@@ -55,8 +56,8 @@ def made(whole: dict[str, Any]) -> dict[str, Alarm]:
 
 
 @pytest.fixture(scope="module")
-def functions(stage: str) -> list[alarms.Function]:
-    return alarms.functions(manifest.application(), json.loads(CONFIG.read_text()), stage)
+def functions(stage: str) -> list[Function]:
+    return watched_functions.functions(triggers.application(), json.loads(CONFIG.read_text()), stage)
 
 
 def dimensions(alarm: Alarm) -> dict[str, Any]:
@@ -87,13 +88,13 @@ def test_every_function_has_its_alarms(stage: str, made: dict[str, Alarm]) -> No
 
 
 def test_a_new_function_has_them_by_itself() -> None:
-    new = alarms.Function("brand_new", timeout=20, reads_stream=True, gap=3600)
+    new = Function("brand_new", timeout=20, reads_stream=True, gap=3600)
     made = alarms_of(alarms.resources([new], {}, ("darkroom", "api")))
     kinds = {each["MetricName"] for each in made.values() if named("brand_new") in dimensions(each).values()}
     assert kinds == {"Errors", "Duration", "Throttles", "IteratorAge", "Invocations"}
 
 
-def test_what_a_file_is_refused_for_rings_no_alarm(made: dict[str, Alarm], functions: list[alarms.Function]) -> None:
+def test_what_a_file_is_refused_for_rings_no_alarm(made: dict[str, Alarm], functions: list[Function]) -> None:
     """Lambda counts it as any other error: a broken file, or a webhook that does not answer, would wake somebody."""
     refusing = {each.name for each in functions if each.refuses}
     assert refusing == {"validation", "resize", "watermark", "notifications"}
@@ -120,7 +121,7 @@ def test_every_queue_has_its_alarm(whole: dict[str, Any], made: dict[str, Alarm]
             assert (letters["Threshold"], letters["EvaluationPeriods"]) == (1, 1)
 
 
-def test_every_schedule_is_missed(stage: str, made: dict[str, Alarm], functions: list[alarms.Function]) -> None:
+def test_every_schedule_is_missed(stage: str, made: dict[str, Alarm], functions: list[Function]) -> None:
     gaps = {each.name: each.gap for each in functions if each.gap is not None}
     assert gaps.keys() == SCHEDULES.keys()
     for name, gap in gaps.items():
@@ -143,14 +144,14 @@ def test_every_schedule_is_missed(stage: str, made: dict[str, Alarm], functions:
     ],
 )
 def test_the_longest_gap_between_two_starts(expression: str, hours: float) -> None:
-    assert alarms.longest_gap(expression) == hours * 3600
+    assert watched_functions.longest_gap(expression) == hours * 3600
 
 
 # ---------------------------------------------------------------------------- each can fire
 
 
 def test_each_looks_at_what_aws_publishes_of_what_there_is(
-    stage: str, whole: dict[str, Any], made: dict[str, Alarm], functions: list[alarms.Function]
+    stage: str, whole: dict[str, Any], made: dict[str, Alarm], functions: list[Function]
 ) -> None:
     """Our own metrics are held against what the functions write in tests/journeys/test_observability.py."""
     things: list[Any] = [named(function.name) for function in functions]
@@ -206,7 +207,7 @@ def test_the_template_is_one_that_cloudformation_takes(whole: dict[str, Any]) ->
     ) == len(alarms_of(whole["Resources"]))
 
 
-def test_the_dashboard_shows_what_there_is(whole: dict[str, Any], functions: list[alarms.Function]) -> None:
+def test_the_dashboard_shows_what_there_is(whole: dict[str, Any], functions: list[Function]) -> None:
     text = whole["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
     assert len(json.loads(text)["widgets"]) >= 12
     assert all(named(each.name)["Fn::Sub"] in text for each in functions)
@@ -240,7 +241,7 @@ def test_the_runbooks_commands_exist() -> None:
 
 
 def test_the_runbooks_routes_exist() -> None:
-    routes = {f"{method} {path}" for method, path, _ in manifest.routes(manifest.application())}
+    routes = {f"{method} {path}" for method, path, _ in triggers.routes(triggers.application())}
     told = set(re.findall(r"`((?:GET|POST|PATCH|DELETE) /[^` ?]*)", RUNBOOK))
     assert told
     assert told <= routes

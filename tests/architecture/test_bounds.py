@@ -12,7 +12,7 @@ import app as manifest
 from chalicelib.core.agents import tools
 from chalicelib.core.http import json_schema
 from chalicelib.core.schemas import Schema
-from infra import manifest as reading
+from infra import triggers as reading
 from tests.scheduled_jobs import JOBS
 
 

@@ -19,8 +19,8 @@ from chalicelib.core.http.access import validated
 from chalicelib.core.http.limits import ANONYMOUS, AnonymousLimit, Limit, Window
 from chalicelib.core.http.operations import APIAccessType, Operation
 from chalicelib.jobs import schedules
-from infra import delivery, settings, template, timing
-from infra import manifest as reading
+from infra import event_delivery, pipeline_timeouts, settings, template
+from infra import triggers as reading
 from tests.scheduled_jobs import JOBS
 
 ROOT = Path(__file__).parents[2]
@@ -134,12 +134,12 @@ def test_every_asynchronous_path_ends_in_a_dead_letter_queue() -> None:
     by_name = {source.name: type(source).__name__ for source in manifest.app.event_sources}
     for name, kind in by_name.items():
         if kind in ("S3EventConfig", "SNSEventConfig"):
-            queue = delivery.ASYNC[name].on_failure
+            queue = event_delivery.ASYNC[name].on_failure
         elif kind == "DynamoDBEventConfig":
-            queue = delivery.STREAMS[name].on_failure
+            queue = event_delivery.STREAMS[name].on_failure
         elif kind == "ScheduledEventConfig":
-            queue = delivery.RULES[name].dead_letters
-            assert resources[delivery.ASYNC[name].on_failure]["Type"] == "AWS::SQS::Queue"
+            queue = event_delivery.RULES[name].dead_letters
+            assert resources[event_delivery.ASYNC[name].on_failure]["Type"] == "AWS::SQS::Queue"
         else:
             assert kind == "SQSEventConfig"
             fed = QUEUES[name]
@@ -151,10 +151,10 @@ def test_every_asynchronous_path_ends_in_a_dead_letter_queue() -> None:
 
 def test_every_schedule_is_a_function_and_has_both_layers_of_retries() -> None:
     scheduled = {source.name for source in manifest.app.event_sources if isinstance(source, ScheduledEventConfig)}
-    assert scheduled == set(schedules.SCHEDULES) == set(delivery.RULES)
+    assert scheduled == set(schedules.SCHEDULES) == set(event_delivery.RULES)
     assert set(JOBS) == scheduled
     for name in scheduled:
-        rule, function = delivery.RULES[name], delivery.ASYNC[name]
+        rule, function = event_delivery.RULES[name], event_delivery.ASYNC[name]
         assert (rule.retries, rule.max_age_seconds) == (1, 3600)
         # What AWS Lambda takes for an asynchronous invocation.
         assert 0 <= function.retries <= 2
@@ -163,7 +163,7 @@ def test_every_schedule_is_a_function_and_has_both_layers_of_retries() -> None:
 
 def test_a_schedule_that_a_stage_switches_off_is_deployed_and_not_fired() -> None:
     environment = os.environ | {"STAGE": "local", "SCHEDULES_OFF": "sweeper"}
-    command = [sys.executable, "-m", "infra.manifest"]
+    command = [sys.executable, "-m", "infra", "manifest"]
     printed = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
     fired_by = {words[1]: words[0] for words in map(str.split, printed.splitlines())}
     assert fired_by["sweeper"] == "Direct"
@@ -172,7 +172,7 @@ def test_a_schedule_that_a_stage_switches_off_is_deployed_and_not_fired() -> Non
 
 def test_rules_may_write_to_the_queue_of_what_they_could_not_deliver() -> None:
     resources = template.load()["Resources"]
-    for queue in {rule.dead_letters for rule in delivery.RULES.values()}:
+    for queue in {rule.dead_letters for rule in event_delivery.RULES.values()}:
         (policy,) = (
             each["Properties"]["PolicyDocument"]
             for each in resources.values()
@@ -192,7 +192,7 @@ def test_a_queue_hides_a_message_for_six_times_its_functions_timeout(function: s
 
 def pipeline(**timeouts: int) -> tuple[str, dict[str, Any]]:
     """The type and the definition of the state machine, with those timeouts of functions."""
-    whole = timing.timed(template.load(), {**settings.timeouts(CONFIG, "prod"), **timeouts})
+    whole = pipeline_timeouts.with_timeouts(template.load(), {**settings.timeouts(CONFIG, "prod"), **timeouts})
     properties = whole["Resources"]["ImagePipeline"]["Properties"]
     return properties["StateMachineType"], json.loads(properties["DefinitionString"])
 
@@ -215,16 +215,16 @@ def test_a_state_waits_as_long_as_its_function_may_run_and_an_execution_longer_t
     }
     # A machine that times out as a whole runs no Catch: every way must end before.
     assert (found, definition["TimeoutSeconds"]) == (kind, own)
-    assert timing.longest_way(definition) < own
+    assert pipeline_timeouts.longest_path(definition) < own
 
 
 def test_timeouts_that_outlast_any_execution_are_refused() -> None:
-    with pytest.raises(timing.TooLongError, match="add up to"):
+    with pytest.raises(pipeline_timeouts.TooLongError, match="add up to"):
         pipeline(**dict.fromkeys(STEPS, 900))
 
 
 def test_the_registry_holds_every_route_and_shuts_keys_out_where_the_route_does() -> None:
-    rules, permissions = reading.rules(manifest.app), reading.permissions(manifest.app)
+    rules, permissions = reading.schemas(manifest.app), reading.permissions(manifest.app)
     assert rules["validators"]["/upload"]["create_upload"]["required"] == ["fileName", "fileType"]
     assert "/keys" not in rules["api_validators"]
     assert permissions["/auth/signin"] == {"sign_in": "public"}

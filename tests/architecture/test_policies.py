@@ -11,14 +11,14 @@ import pytest
 from chalice.cli.factory import CLIFactory
 
 import app as manifest
-from infra import evaluation, policies, rights, stages, template
-from infra.rights import Declared
+from infra import function_grants, iam_evaluation, policies, policy_statements, stages, template
+from infra.function_grants import FunctionGrants
 from infra.settings import CONFIG as CONFIG_FILE
 
 ROOT = Path(__file__).parents[2]
 CONFIG = stages.read()
-DECLARED = rights.declared(manifest.app)
-STAGES = list(stages.deployed(CONFIG))
+DECLARED = function_grants.grants_by_function(manifest.app)
+STAGES = list(stages.deployed_stages(CONFIG))
 PROD = policies.documents(DECLARED, CONFIG, "prod")
 FILES = policies.files(DECLARED, CONFIG)
 LOCAL_QUEUES = "http://127.0.0.1:4566/123456789012/"
@@ -79,7 +79,7 @@ def test_no_wildcard_but_where_aws_has_no_name(function: str) -> None:
     for sid, action, resource in statements(PROD[function]):
         assert "*" not in action
         if resource == "*":
-            assert action in policies.NAMELESS
+            assert action in policy_statements.WITHOUT_ARN
         elif "*" in resource:
             # The files under a prefix, the indexes and streams of one table, the streams of one log group.
             assert resource.endswith(("/index/*", "/stream/*")) or sid == "Logs" or "BucketObjects" in sid
@@ -165,7 +165,7 @@ def _tasks(states: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def made(operations: dict[str, list[str]], **settings: str) -> set[tuple[str, str]]:
-    declared: Declared = {"operations": operations, "queue": None, "stream": None}
+    declared: FunctionGrants = {"operations": operations, "queue": None, "stream": None}
     environment = {**CONFIG["stages"]["prod"]["environment_variables"], **settings}
     document = policies.document("resize", declared, environment, {})
     return {(action, resource.split(":", 5)[-1]) for sid, action, resource in statements(document) if sid != "Logs"}
@@ -187,7 +187,7 @@ def test_what_iam_calls_otherwise_is_called_so() -> None:
 
 
 def test_a_mark_of_ones_own_is_read_and_nothing_else() -> None:
-    declared: Declared = {
+    declared: FunctionGrants = {
         "operations": {"S3_OUTPUT_BUCKET": ["s3:GetObject", "s3:PutObject"]},
         "queue": None,
         "stream": None,
@@ -208,7 +208,7 @@ def test_a_query_is_on_the_table_or_on_its_indexes() -> None:
 
 
 def test_what_lambda_needs_anyway_is_not_allowed_twice() -> None:
-    declared: Declared = {
+    declared: FunctionGrants = {
         "operations": {"SQS_QUEUE_URL": ["sqs:DeleteMessageBatch", "sqs:SendMessage"]},
         "queue": "SQS_QUEUE_URL",
         "stream": None,
@@ -238,13 +238,13 @@ def test_mail_is_sent_only_where_somebody_sends_it() -> None:
 
 
 def test_mail_is_sent_from_the_stages_own_address_alone_and_to_anybody() -> None:
-    declared: Declared = {"operations": {"SENDER_EMAIL": ["ses:SendRawEmail"]}, "queue": None, "stream": None}
+    declared: FunctionGrants = {"operations": {"SENDER_EMAIL": ["ses:SendRawEmail"]}, "queue": None, "stream": None}
     settings = {**CONFIG["stages"]["prod"]["environment_variables"], "SENDER_EMAIL": "a@example.com"}
     document = policies.document("action_worker", declared, settings, {})
 
     def may(sender: str, resource: str) -> bool:
         arn = f"arn:aws:ses:us-east-1:000000000000:{resource}"
-        return evaluation.allows(document, "ses:SendRawEmail", arn, {"ses:FromAddress": sender}) is not None
+        return iam_evaluation.allows(document, "ses:SendRawEmail", arn, {"ses:FromAddress": sender}) is not None
 
     # In SES's sandbox the recipient's identity is evaluated too, and a configuration set where the sender has one.
     for resource in ("identity/a@example.com", "identity/recipient@example.org", "configuration-set/default"):
@@ -261,22 +261,22 @@ def test_settings_are_looked_for_where_the_environment_lacks_them_and_nowhere_el
 def test_operations_on_what_nothing_names_are_an_error() -> None:
     with pytest.raises(ValueError, match="NOWHERE_TABLE"):
         made({"NOWHERE_TABLE": ["dynamodb:GetItem"]})
-    with pytest.raises(ValueError, match="writes that it consists of"):
+    with pytest.raises(ValueError, match="writes that the transaction contains"):
         made({"USERS_TABLE": ["dynamodb:TransactWriteItems"]})
 
 
 def test_a_network_of_ones_own_brings_its_rights() -> None:
-    declared: Declared = {"operations": {}, "queue": None, "stream": None}
+    declared: FunctionGrants = {"operations": {}, "queue": None, "stream": None}
     settings = CONFIG["stages"]["prod"]["environment_variables"]
     config = {"subnet_ids": ["subnet-1"], "security_group_ids": ["sg-1"]}
     document = policies.document("resize", declared, settings, config)
     found = allowed(document)
-    assert {action for action, resource in found if resource == "*"} <= policies.NAMELESS
+    assert {action for action, resource in found if resource == "*"} <= policy_statements.WITHOUT_ARN
     # Lambda tests these without a resource before it makes the function: on ARNs they would be denied.
     for action in ("DescribeNetworkInterfaces", "DeleteNetworkInterface", "AssignPrivateIpAddresses"):
-        assert evaluation.allows(document, f"ec2:{action}", "*") is not None
+        assert iam_evaluation.allows(document, f"ec2:{action}", "*") is not None
         by_code = {"lambda:SourceFunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:darkroom-prod-resize"}
-        assert evaluation.allows(document, f"ec2:{action}", "*", by_code) is None
+        assert iam_evaluation.allows(document, f"ec2:{action}", "*", by_code) is None
     assert {each for action, each in found if action == "ec2:CreateNetworkInterface"} == {
         f"arn:aws:ec2:us-east-1:000000000000:{each}"
         for each in ("network-interface/*", "subnet/subnet-1", "security-group/sg-1")
@@ -323,7 +323,7 @@ def test_the_key_is_used_through_services_and_for_nothing_but_what_they_encrypt(
     for each in added:
         assert each["Resource"] == [KEY]
         assert each["Condition"]
-    lambda_arn = f"arn:aws:lambda:us-east-1:000000000000:function:{policies.lambda_name(function, 'prod')}"
+    lambda_arn = f"arn:aws:lambda:us-east-1:000000000000:function:{function_grants.lambda_name(function, 'prod')}"
     (environment,) = (each for each in added if each["Sid"] == "Environment")
     assert environment["Condition"] == {
         "StringLike": {"kms:EncryptionContext:aws:lambda:FunctionArn": [lambda_arn, f"{lambda_arn}:*"]}
@@ -363,7 +363,7 @@ def test_each_function_has_the_rights_on_the_key_that_its_own_work_asks_for() ->
 def test_a_call_asks_for_the_key_where_it_reaches_what_is_encrypted(
     operations: dict[str, list[str]], expected: dict[str, set[str]]
 ) -> None:
-    declared: Declared = {"operations": operations, "queue": None, "stream": None}
+    declared: FunctionGrants = {"operations": operations, "queue": None, "stream": None}
     settings = CONFIG["stages"]["prod"]["environment_variables"]
     assert on_key(policies.document("resize", declared, settings, {"kms_key_arn": KEY})) == expected
 
@@ -399,9 +399,9 @@ def test_a_stage_that_moves_forgets_what_aws_named_elsewhere() -> None:
     ],
 )
 def test_a_place_that_cannot_be_is_refused(stage: str, region: str, account: str, suffix: str | None) -> None:
-    with pytest.raises(ValueError, match=r"digits|looks like|named|suffix"):
+    with pytest.raises(ValueError, match=r"digits|looks like|stage name|suffix"):
         stages.place(stage, region, account, suffix)
 
 
 def test_the_configuration_stays_as_people_write_it() -> None:
-    assert stages.written(CONFIG) + "\n" == CONFIG_FILE.read_text()
+    assert stages.to_json(CONFIG) + "\n" == CONFIG_FILE.read_text()

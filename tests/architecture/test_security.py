@@ -99,7 +99,7 @@ def test_services_write_to_what_is_encrypted_under_the_key() -> None:
 
 
 def test_outputs_tell_what_deploy_records() -> None:
-    whole = template.whole("prod")
+    whole = template.complete("prod")
     assert {"KeyArn": "WithCustomerKey", "SecurityGroupId": "WithNetwork"}.items() <= {
         name: each.get("Condition") for name, each in whole["Outputs"].items()
     }.items()

@@ -1,4 +1,4 @@
-"""The embedded AWS as tests see it: its clients, the book of what was asked of it, and failures to order."""
+"""The embedded AWS for tests: its clients, the log of its calls, and injected failures."""
 
 import functools
 import json
@@ -17,8 +17,8 @@ from botocore.config import Config
 from local.front import DIRECT
 from local.functions import plain_environment
 from tests.deploy import quotas
-from tests.deploy.calls import Call
-from tests.deploy.embedded import ACCESS_KEY, SECRET_KEY
+from tests.deploy.call_log import Call
+from tests.deploy.embedded_aws import ACCESS_KEY, SECRET_KEY
 
 ROOT = Path(__file__).parents[2]
 REGION = "us-east-1"
@@ -37,18 +37,18 @@ class Aws:
     def __enter__(self) -> Self:
         listening = socket.socket()
         listening.bind(("127.0.0.1", 0))
-        # Who asks before the other process answers waits in line.
+        # Requests wait in the queue until the other process accepts them.
         listening.listen(128)
         self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         with listening, self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.deploy.embedded", str(listening.fileno())],
+                [sys.executable, "-m", "tests.deploy.embedded_aws", str(listening.fileno())],
                 pass_fds=[listening.fileno()],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 cwd=ROOT,
-                # With AWS's own policies, which moto leaves out unless told.
+                # moto loads AWS's managed policies only with this variable.
                 env={**plain_environment(), "MOTO_IAM_LOAD_MANAGED_POLICIES": "true"},
             )
         return self
@@ -60,7 +60,7 @@ class Aws:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a command needs to find this AWS and no other."""
+        """The environment of a command that uses this AWS."""
         return {
             **plain_environment(),
             "AWS_ENDPOINT_URL": self.url,
@@ -75,46 +75,46 @@ class Aws:
         return self._session.client(service, endpoint_url=self.url, config=_CONFIG if service == "s3" else _PLAIN)
 
     def of_another_account(self, service: str) -> Any:
-        """A client whose calls are somebody else's."""
-        made = self._session.client(service, endpoint_url=self.url, config=_CONFIG)
-        made.meta.events.register("before-sign.*.*", _as_another)
-        return made
+        """A client of another account."""
+        client = self._session.client(service, endpoint_url=self.url, config=_CONFIG)
+        client.meta.events.register("before-sign.*.*", _as_another)
+        return client
 
-    # ------------------------------------------------------------ the book
+    # ------------------------------------------------------------ the log of calls
 
     def calls(self, since: int = 0) -> list[Call]:
-        """What was asked, from a number on."""
+        """The calls, from a number on."""
         return [Call(**each) for each in self._page("calls", since=since)]
 
     def refuse(
         self, call: str, code: str, message: str = "Refused by the test.", status: int = 400, times: int = 1
     ) -> None:
-        """Lets calls fail whose text ("lambda PUT /2015-…", "events PutTargets") the pattern finds."""
+        """Makes calls fail whose text ("lambda PUT /2015-…", "events PutTargets") matches the pattern."""
         self._page("refuse", call=call, code=code, message=message, status=status, times=times)
 
     def hold(self, call: str) -> None:
-        """Lets the next call whose text the pattern finds wait, as long as its caller waits, until it is let go."""
+        """Blocks the next call that matches the pattern, until it is released."""
         self._page("hold", call=call)
 
     def held(self) -> list[str]:
-        """The patterns by which a call waits now."""
+        """The patterns of the calls that are blocked now."""
         patterns: list[str] = self._page("held")
         return patterns
 
-    def let_go(self, call: str) -> None:
-        """Lets in the call that waits by that pattern."""
-        self._page("let-go", call=call)
+    def release(self, call: str) -> None:
+        """Releases the call that is blocked by that pattern."""
+        self._page("release", call=call)
 
-    def become(self, concurrency: int = quotas.LIMIT, sandbox: bool = False) -> None:
-        """Another account: its limit of concurrent executions, and whether SES is in its sandbox."""
+    def set_account(self, concurrency: int = quotas.LIMIT, sandbox: bool = False) -> None:
+        """Sets the account's limit of concurrent executions, and whether SES is in its sandbox."""
         self._page("account", concurrency=concurrency, sandbox=sandbox)
 
-    def begin_anew(self) -> None:
-        """An empty account, and an empty book."""
+    def reset(self) -> None:
+        """Empties the account and the log of calls."""
         self._page("begin")
 
-    def _page(self, name: str, **asked: Any) -> Any:
-        request = urllib.request.Request(f"{self.url}/_book/{name}", json.dumps(asked).encode(), method="POST")
+    def _page(self, name: str, **arguments: Any) -> Any:
+        request = urllib.request.Request(f"{self.url}/_calls/{name}", json.dumps(arguments).encode(), method="POST")
         with DIRECT.open(request, timeout=60) as answer:
             return json.loads(answer.read())
 

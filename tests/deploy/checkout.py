@@ -1,4 +1,4 @@
-"""A copy of the project in which commands are run, so that the checkout itself stays as it is."""
+"""A copy of the project for commands, so that the checkout itself does not change."""
 
 import json
 import re
@@ -16,7 +16,7 @@ from chalice.utils import UI, OSUtils
 from infra.deploy import packages
 from tests.deploy.aws import ROOT, Aws
 
-# What a deployment reads.
+# The files that a deployment needs.
 _PARTS = ("app.py", "chalicelib", "infra", ".chalice", "requirements.txt", "pyproject.toml")
 _LEFT = ("__pycache__", "deployed", "deployments")
 
@@ -24,7 +24,7 @@ Run = subprocess.CompletedProcess[str]
 
 
 def copy_project(folder: Path, project: Path = ROOT) -> None:
-    """Copies what a deployment reads, and nothing that an earlier one has left."""
+    """Copies the files that a deployment needs, without the results of earlier ones."""
     folder.mkdir(parents=True)
     for part in _PARTS:
         source = project / part
@@ -35,7 +35,7 @@ def copy_project(folder: Path, project: Path = ROOT) -> None:
 
 
 class Checkout:
-    """A copy, and the commands that are run in it against an AWS."""
+    """A copy, and commands that run in it with an AWS."""
 
     def __init__(self, folder: Path, aws: Aws, project: Path = ROOT) -> None:
         self.folder = folder
@@ -44,7 +44,7 @@ class Checkout:
         self._put_layer()
 
     def _put_layer(self) -> None:
-        """Lays a small layer where Chalice keeps those that it has built.
+        """Writes a small layer to the place of Chalice's built layers.
 
         Building the real one takes minutes and pip's index. Here the functions find the installed dependencies.
         """
@@ -78,32 +78,32 @@ class Checkout:
 
     @property
     def config(self) -> dict[str, Any]:
-        """.chalice/config.json as it stands now."""
+        """The current .chalice/config.json."""
         read: dict[str, Any] = json.loads((self.folder / ".chalice" / "config.json").read_text())
         return read
 
     def environment(self, stage: str) -> dict[str, str]:
-        """What Chalice gives all functions of a stage, as config.json stands now."""
+        """The environment of all functions of a stage in the current config.json."""
         config = self.config
         of_stage = config["stages"][stage]["environment_variables"]
         return {**config["environment_variables"], **of_stage}
 
     def policy(self, stage: str, function: str) -> dict[str, Any]:
-        """A generated policy as it stands now."""
+        """The current generated policy."""
         read: dict[str, Any] = json.loads(
             (self.folder / ".chalice" / "policies" / f"{stage}-{function}.json").read_text()
         )
         return read
 
     def deployed(self, stage: str) -> dict[str, dict[str, Any]]:
-        """By name, what Chalice remembers of what it has deployed; nothing before."""
+        """Chalice's deployed resources by name; empty before a deploy."""
         memory = self.folder / ".chalice" / "deployed" / f"{stage}.json"
         if not memory.exists():
             return {}
         return {each["name"]: each for each in json.loads(memory.read_text())["resources"]}
 
     def change_code(self, version: str = "0.1.1") -> None:
-        """Lets the functions do something else: call themselves another version."""
+        """Changes the functions' code: another version number."""
         module = self.folder / "chalicelib" / "core" / "config.py"
         before = module.read_text()
         after = re.sub(r'^VERSION = ".*"$', f'VERSION = "{version}"', before, flags=re.MULTILINE)

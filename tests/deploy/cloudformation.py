@@ -1,4 +1,4 @@
-"""CloudFormation's API in the embedded AWS, in the place of moto's, which lacks most of the template's types.
+"""CloudFormation's API in the embedded AWS. It replaces moto's, which lacks most resource types of the template.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/
 """
@@ -17,8 +17,8 @@ _BUCKET_IN_HOST = re.compile(r"^([a-z0-9.-]+)\.s3[.-]")
 Answer = Mapping[str, Any]
 
 
-def answer_as_aws_does(provisioning: Provisioning) -> Stacks:
-    """Put these stacks behind the API."""
+def replace_motos(provisioning: Provisioning) -> Stacks:
+    """Makes the API use these stacks."""
     from moto.cloudformation.exceptions import CloudFormationError
     from moto.cloudformation.responses import CloudFormationResponse
     from moto.core.responses import ActionResult
@@ -42,33 +42,33 @@ def answer_as_aws_does(provisioning: Provisioning) -> Stacks:
     return stacks
 
 
-def _create_change_set(stacks: Stacks, asked: Any) -> Answer:
-    body = asked.get("TemplateBody")
+def _create_change_set(stacks: Stacks, arguments: Any) -> Answer:
+    body = arguments.get("TemplateBody")
     if body is not None and len(body.encode()) > LARGEST_BODY:
         message = f"1 validation error detected: Value at 'templateBody' failed to satisfy constraint: {LARGEST_BODY}"
         raise RefusedError("ValidationError", message)
-    if "TemplateURL" in asked:
-        body = _lying_at(asked["TemplateURL"])
-    if body is None and not asked.get("UsePreviousTemplate"):
+    if "TemplateURL" in arguments:
+        body = _template_at(arguments["TemplateURL"])
+    if body is None and not arguments.get("UsePreviousTemplate"):
         raise RefusedError("ValidationError", "Either Template URL or Template Body must be specified.")
     given = {
         each["ParameterKey"]: None if each.get("UsePreviousValue") else each["ParameterValue"]
-        for each in asked.get("Parameters", [])
+        for each in arguments.get("Parameters", [])
     }
     made, stack = stacks.propose(
-        asked["StackName"],
-        asked["ChangeSetName"],
-        asked.get("ChangeSetType", "UPDATE"),
+        arguments["StackName"],
+        arguments["ChangeSetName"],
+        arguments.get("ChangeSetType", "UPDATE"),
         body,
         given,
-        asked.get("Capabilities", []),
-        asked.get("Tags", []),
-        {each["LogicalResourceId"]: each["ResourceIdentifier"] for each in asked.get("ResourcesToImport", [])},
+        arguments.get("Capabilities", []),
+        arguments.get("Tags", []),
+        {each["LogicalResourceId"]: each["ResourceIdentifier"] for each in arguments.get("ResourcesToImport", [])},
     )
     return {"Id": made.id, "StackId": stack.id}
 
 
-def _lying_at(url: str) -> str:
+def _template_at(url: str) -> str:
     from moto.s3.models import s3_backends
 
     parts = urlsplit(url)
@@ -82,8 +82,8 @@ def _lying_at(url: str) -> str:
     raise RefusedError("ValidationError", "S3 error: Access Denied")
 
 
-def _describe_change_set(stacks: Stacks, asked: Any) -> Answer:
-    found, stack = stacks.change_set(asked["ChangeSetName"], asked.get("StackName"))
+def _describe_change_set(stacks: Stacks, arguments: Any) -> Answer:
+    found, stack = stacks.change_set(arguments["ChangeSetName"], arguments.get("StackName"))
     return {
         "ChangeSetName": found.name,
         "ChangeSetId": found.id,
@@ -108,18 +108,18 @@ def _describe_change_set(stacks: Stacks, asked: Any) -> Answer:
     }
 
 
-def _delete_change_set(stacks: Stacks, asked: Any) -> Answer:
-    stacks.drop(asked["ChangeSetName"], asked.get("StackName"))
+def _delete_change_set(stacks: Stacks, arguments: Any) -> Answer:
+    stacks.drop(arguments["ChangeSetName"], arguments.get("StackName"))
     return {}
 
 
-def _execute_change_set(stacks: Stacks, asked: Any) -> Answer:
-    stacks.execute(asked["ChangeSetName"], asked.get("StackName"), bool(asked.get("RetainExceptOnCreate")))
+def _execute_change_set(stacks: Stacks, arguments: Any) -> Answer:
+    stacks.execute(arguments["ChangeSetName"], arguments.get("StackName"), bool(arguments.get("RetainExceptOnCreate")))
     return {}
 
 
-def _describe_stacks(stacks: Stacks, asked: Any) -> Answer:
-    found = [stacks.find(asked["StackName"])] if "StackName" in asked else stacks.standing()
+def _describe_stacks(stacks: Stacks, arguments: Any) -> Answer:
+    found = [stacks.find(arguments["StackName"])] if "StackName" in arguments else stacks.existing()
     return {"Stacks": [_told(each) for each in found]}
 
 
@@ -141,12 +141,12 @@ def _parameters(values: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"ParameterKey": name, "ParameterValue": value} for name, value in values.items()]
 
 
-def _describe_stack_events(stacks: Stacks, asked: Any) -> Answer:
-    return {"StackEvents": stacks.find(asked["StackName"]).events}
+def _describe_stack_events(stacks: Stacks, arguments: Any) -> Answer:
+    return {"StackEvents": stacks.find(arguments["StackName"]).events}
 
 
-def _delete_stack(stacks: Stacks, asked: Any) -> Answer:
-    stacks.delete(asked["StackName"])
+def _delete_stack(stacks: Stacks, arguments: Any) -> Answer:
+    stacks.delete(arguments["StackName"])
     return {}
 
 

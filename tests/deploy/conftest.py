@@ -10,17 +10,17 @@ import pytest
 from tests.deploy.aws import Aws
 from tests.deploy.checkout import Checkout, Run
 from tests.deploy.expected import SIZES
-from tests.deploy.standing import Standing
+from tests.deploy.snapshot import Snapshot
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """The stage prod, deployed once: what the command said, and what stood in the account then."""
+    """The stage prod, deployed once: the output of the command, and a snapshot of the account."""
 
     aws: Aws
     checkout: Checkout
     run: Run
-    standing: Standing
+    snapshot: Snapshot
     # Settings and policies as the deployment left them.
     environment: dict[str, str]
     policies: dict[str, Any]
@@ -28,7 +28,7 @@ class Deployment:
     @property
     def api(self) -> str:
         """The API's id."""
-        (api,) = self.standing.apis
+        (api,) = self.snapshot.apis
         return api
 
 
@@ -41,12 +41,12 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
         run = checkout.run("-m", "infra", "deploy", "--stage", "prod", "--yes")
         assert run.returncode == 0, run.stdout + run.stderr
         policies = {function: checkout.policy("prod", function) for function in SIZES}
-        yield Deployment(aws, checkout, run, Standing.of(aws), checkout.environment("prod"), policies)
+        yield Deployment(aws, checkout, run, Snapshot.of(aws), checkout.environment("prod"), policies)
 
 
 @pytest.fixture(scope="session")
 def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
-    """The embedded AWS of this session's deployments, one after another."""
+    """The embedded AWS for all deployments of this session."""
     log = tmp_path_factory.mktemp("deploy") / "aws.log"
     with Aws(log) as aws:
         yield aws
@@ -55,11 +55,11 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
 @pytest.fixture
 def aws(embedded: Aws) -> Aws:
     """An empty account."""
-    embedded.begin_anew()
+    embedded.reset()
     return embedded
 
 
 @pytest.fixture
 def checkout(aws: Aws, tmp_path: Path) -> Checkout:
-    """A copy of the project as it is, for that account."""
+    """A copy of the project for that account."""
     return Checkout(tmp_path / "checkout", aws)

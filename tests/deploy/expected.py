@@ -1,4 +1,4 @@
-"""What the stage prod is to be in AWS, told a second time: by people, and not by the code."""
+"""The expected state of the stage prod in AWS, written by hand and independent of the code."""
 
 from typing import Any
 
@@ -93,7 +93,7 @@ def queue_arn(name: str) -> str:
 
 
 def undelivered(function: str) -> dict[str, Any]:
-    """What Lambda is told of events that nobody waits for."""
+    """The settings of asynchronous invocations."""
     tries, queue = UNDELIVERED[function]
     return {
         "MaximumRetryAttempts": tries,

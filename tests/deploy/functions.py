@@ -1,4 +1,4 @@
-"""The embedded Lambda runs what was deployed: the package's code, with the environment that Lambda was told."""
+"""The embedded Lambda runs the deployed package with the deployed environment."""
 
 import hashlib
 import io
@@ -25,21 +25,21 @@ _starting = threading.Lock()
 
 
 class Process:
-    """A function that is warm, one run at a time."""
+    """The process of a function, one run at a time."""
 
     def __init__(self, function: Any, environment: dict[str, str]) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="deployed-")
         with zipfile.ZipFile(io.BytesIO(function.code_bytes)) as package:
             package.extractall(self._folder.name)
         self._one = threading.Lock()
-        # Isolated: neither the checkout nor the developer's own settings can be imported by accident.
+        # Isolated (-I), so that neither the checkout nor the developer's packages are imported by accident.
         command = [sys.executable, "-I", str(RUNTIME), self._folder.name, function.handler]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True
         )
 
     def call(self, request: dict[str, Any]) -> tuple[str, bool]:
-        """One run: the answer, and whether it is an error."""
+        """One run: the result, and whether it is an error."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         with self._one:
@@ -57,8 +57,8 @@ class Process:
         self._folder.cleanup()
 
 
-def run_what_is_deployed(url: str, access_key: str, secret_key: str) -> None:
-    """Let invocations run the code that was deployed, on this AWS."""
+def run_deployed_functions(url: str, access_key: str, secret_key: str) -> None:
+    """Makes invocations run the deployed code, on this AWS."""
     from moto.awslambda.models import LambdaFunction
 
     where = {"AWS_ENDPOINT_URL": url, "AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": secret_key}
@@ -83,7 +83,7 @@ def run_what_is_deployed(url: str, access_key: str, secret_key: str) -> None:
 
 
 def _run_for_buckets_and_topics() -> None:
-    """Let buckets and topics find the functions that there are: they ask local.gaps for them."""
+    """Makes buckets and topics find the deployed functions, which they look up in local."""
     from moto.awslambda.models import LambdaBackend
 
     create, delete = LambdaBackend.create_function, LambdaBackend.delete_function
@@ -104,7 +104,7 @@ def _run_for_buckets_and_topics() -> None:
 
 @dataclass(frozen=True)
 class _Deployed:
-    """A function by its name, whatever is deployed under it when it runs."""
+    """A function by its name. Each run uses the code that is deployed then."""
 
     backend: Any
     name: str
@@ -118,20 +118,20 @@ class _Deployed:
 
 
 def end_all() -> None:
-    """End all processes, and forget what was deployed."""
+    """Ends all processes."""
     RUNNERS.clear()
     while _running:
         _running.popitem()[1].end()
 
 
 def _pools_keys(function: Any, url: str) -> dict[str, str]:
-    """Where the user pool's public keys are here: the address that was deployed is in the internet."""
+    """The local address of the user pool's public keys. The deployed one is in the internet."""
     pool = function.environment_vars.get("COGNITO_USER_POOL_ID")
     return {"JWKS_URL": f"{url}/{pool}/.well-known/jwks.json"} if pool else {}
 
 
 def _environment(function: Any) -> dict[str, str]:
-    """What the function finds: of this machine's the least, then what was deployed, then Lambda's own."""
+    """The environment of the function: a minimum of this machine's, then the deployed one, then Lambda's own."""
     own = {
         "AWS_REGION": function.region,
         "AWS_DEFAULT_REGION": function.region,
@@ -146,9 +146,9 @@ def _environment(function: Any) -> dict[str, str]:
 
 
 def _identity(function: Any) -> str:
-    """Another one for other code or other settings."""
-    told = json.dumps([function.function_name, function.code_sha_256, function.handler, _settings(function)])
-    return hashlib.sha256(told.encode()).hexdigest()
+    """A new process if code or settings have changed."""
+    version = json.dumps([function.function_name, function.code_sha_256, function.handler, _settings(function)])
+    return hashlib.sha256(version.encode()).hexdigest()
 
 
 def _settings(function: Any) -> list[Any]:

@@ -1,4 +1,4 @@
-"""The embedded API Gateway at its public address: the deployed API's routes, preflights and refusals."""
+"""The embedded API Gateway at its public address: routes, preflights and error responses of the deployed API."""
 
 import json
 import re
@@ -57,7 +57,7 @@ def _answer(api_id: str, environ: Environ) -> tuple[int, Headers, bytes]:
 
 
 def _method(deployed: Any, path: str, verb: str) -> Any:
-    """The API's method of that path, or None."""
+    """The API's method for that path, or None."""
     try:
         route = RouteMatcher(list(deployed["methods"])).match_route(path)
     except ValueError:
@@ -90,12 +90,12 @@ def _invoked(uri: str, source: str, paths: list[str], environ: Environ, deployed
 
 
 def _remapped(header: str) -> str:
-    """A function's header as API Gateway hands it on ("Amazon API Gateway important notes")."""
+    """A function's header as API Gateway returns it ("Amazon API Gateway important notes")."""
     return f"x-amzn-Remapped-{header}" if header.lower() == "www-authenticate" else header
 
 
 def _permitted(function: Any, source: str) -> bool:
-    """Whether the function's own policy lets this API call it."""
+    """Whether the function's resource policy allows this API to invoke it."""
     for statement in function.policy.statements:
         pattern = statement.get("Condition", {}).get("ArnLike", {}).get("AWS:SourceArn", "")
         wanted = f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{source}"
@@ -128,7 +128,7 @@ def _event(paths: list[str], environ: Environ) -> dict[str, Any]:
 
 
 def _refused(kind: str, status: int, message: str, deployed: Any) -> tuple[int, Headers, bytes]:
-    """What the API was told to say of a refusal, or API Gateway's own words."""
+    """The API's error response, or API Gateway's default."""
     own = deployed["responses"]
     default = "DEFAULT_5XX" if status >= 500 else "DEFAULT_4XX"
     response = own.get(kind) or own.get(default)

@@ -1,19 +1,19 @@
-"""EC2 and Lambda in a network, where moto knows less: zones without a service, Lambda's interfaces, groups in use."""
+"""What moto lacks of networks: zones without a service, Lambda's interfaces, security groups in use."""
 
 from typing import Any
 
 from local.models import patch
 
-# In us-east-1 a zone without Cognito's endpoint (DescribeVpcEndpointServices).
+# A zone of us-east-1 without Cognito's endpoint (DescribeVpcEndpointServices).
 WITHOUT_COGNITO = "us-east-1e"
 _COGNITO = "com.amazonaws.us-east-1.cognito-idp"
-# How often Lambda's interfaces are seen after the last function has gone: on AWS for tens of minutes.
+# How often Lambda's interfaces are listed after the last function was removed. On AWS: up to 45 minutes.
 _SEEN_AFTERWARDS = 2
 _NAME = "AWS Lambda VPC ENI"
 
 
-def provide() -> None:
-    """Let the embedded EC2 and Lambda do so."""
+def install() -> None:
+    """Adds this to the embedded EC2 and Lambda."""
     _offer_endpoints_by_zone()
     _tie_functions_by_interfaces()
     _keep_groups_in_use()
@@ -87,7 +87,7 @@ def _tie_functions_by_interfaces() -> None:
 
 
 def _held(ec2: Any) -> dict[Any, list[Any]]:
-    """By subnet and groups, Lambda's interface there and how often it is still seen; "left" when no function is."""
+    """Lambda's interfaces by subnet and groups, and how often each is still listed after its functions are removed."""
     found: dict[Any, list[Any]] = ec2.__dict__.setdefault("of_lambda", {})
     return found
 

@@ -1,4 +1,4 @@
-"""A stack's resources made, changed and removed by the API calls of their types."""
+"""Creates, changes and removes the resources of a stack with the API calls of their types."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,17 +11,17 @@ from local.cloud import REGION
 from local.errors import ProvisionError
 from local.properties import Client, Made, Properties
 from local.resources import TYPES
-from tests.deploy import watching
+from tests.deploy import monitoring
 
 _CONFIG = Config(retries={"max_attempts": 0}, proxies={}, s3={"addressing_style": "path"})
 
 
 class FailedError(Exception):
-    """A resource that could not be made or removed; the message is the service's."""
+    """A resource could not be created or removed. The message is the service's."""
 
 
 class Provisioning:
-    """The clients of the embedded AWS, and what is done by them."""
+    """Works with clients of the embedded AWS."""
 
     def __init__(self, url: str, access_key: str, secret_key: str) -> None:
         session = boto3.Session(access_key, secret_key, region_name=REGION)
@@ -35,12 +35,12 @@ class Provisioning:
         self._client: Client = client
 
     def make(self, name: str, kind: str, properties: dict[str, Any]) -> Made:
-        """Makes a resource.
+        """Creates a resource.
 
         Raises:
             FailedError: the service refused, or a type or property has no meaning here.
         """
-        # S3 would hand the owner a bucket that is there already; CloudFormation does not.
+        # S3 accepts a bucket that the owner already has; CloudFormation does not.
         if kind == "AWS::S3::Bucket" and properties["BucketName"] in self._buckets():
             raise FailedError(f"{properties['BucketName']} already exists")
         return self._put(name, kind, properties)
@@ -49,7 +49,7 @@ class Provisioning:
         return {each["Name"] for each in self._client("s3").list_buckets()["Buckets"]}
 
     def _put(self, name: str, kind: str, properties: dict[str, Any]) -> Made:
-        maker = TYPES.get(kind) or watching.TYPES.get(kind)
+        maker = TYPES.get(kind) or monitoring.TYPES.get(kind)
         if maker is None:
             raise FailedError(f"Unrecognized resource types: [{kind}]")
         taken = Properties(name, kind, properties)
@@ -60,20 +60,20 @@ class Provisioning:
             raise FailedError(str(fault)) from fault
         return made
 
-    def change(self, name: str, kind: str, properties: dict[str, Any], standing: Made) -> Made:
-        """Brings a resource up to what the template says of it now; data stays."""
+    def change(self, name: str, kind: str, properties: dict[str, Any], current: Made) -> Made:
+        """Updates a resource to the template. Data stays."""
         if kind in _PUT_AGAIN:
             return self._put(name, kind, properties)
         if kind in _CHANGES:
-            _CHANGES[kind](self._client, properties, standing)
-            return standing
+            _CHANGES[kind](self._client, properties, current)
+            return current
         if kind in _HOLD_DATA:
             raise FailedError(f"This CloudFormation cannot change {kind}.")
-        self.remove(kind, standing)
+        self.remove(kind, current)
         return self.make(name, kind, properties)
 
     def adopt(self, kind: str, identifier: Mapping[str, str]) -> Made:
-        """Takes over a resource that is there already.
+        """Imports an existing resource.
 
         Raises:
             FailedError: it is not there, or its type cannot be imported.
@@ -87,7 +87,7 @@ class Provisioning:
             raise FailedError(str(fault)) from fault
 
     def remove(self, kind: str, made: Made) -> None:
-        """Removes a resource; what is gone already is removed."""
+        """Removes a resource, if it exists."""
         try:
             _REMOVALS[kind](self._client, made)
         except ClientError as fault:
@@ -99,13 +99,13 @@ _NAMES = {"AWS::S3::Bucket": "BucketName", "AWS::DynamoDB::Table": "TableName", 
 
 
 def replaces(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
-    """Whether CloudFormation would make another resource in a resource's place: its own name is another."""
+    """Whether CloudFormation would replace the resource, because its name changes."""
     name = _NAMES.get(after["Type"])
     return name is not None and before["Properties"].get(name) != after["Properties"].get(name)
 
 
 _HOLD_DATA = {"AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::SecretsManager::Secret"}
-# Their calls put a state, whatever stood before.
+# The calls of these types overwrite the state.
 _PUT_AGAIN = {
     "AWS::S3::Bucket",
     "AWS::S3::BucketPolicy",
@@ -217,7 +217,7 @@ def _remove_client(client: Client, made: Made) -> None:
 
 
 def _nothing(client: Client, made: Made) -> None:
-    """It goes with what it stands on."""
+    """It is removed with its parent."""
 
 
 _REMOVALS: dict[str, Removal] = {

@@ -1,4 +1,4 @@
-"""What an account may: Lambda's concurrency and SES's sandbox, which moto does not hold."""
+"""Limits of an account that moto lacks: Lambda's concurrency and SES's sandbox."""
 
 import json
 from typing import Any
@@ -7,20 +7,20 @@ from local.models import patch
 
 Answer = tuple[int, dict[str, str], str]
 
-# Concurrent executions that the account may have, and those that Lambda never lets be reserved.
+# The account's concurrent executions, and those that cannot be reserved.
 LIMIT = 1000
 _ALWAYS_UNRESERVED = 100
 
 _ACCOUNT = {"concurrency": LIMIT, "sandbox": False}
 
 
-def become(concurrency: int = LIMIT, sandbox: bool = False) -> None:
-    """Another account: its limit of concurrent executions, and whether SES is in its sandbox."""
+def set_account(concurrency: int = LIMIT, sandbox: bool = False) -> None:
+    """Sets the limit of concurrent executions, and whether SES is in its sandbox."""
     _ACCOUNT.update(concurrency=concurrency, sandbox=sandbox)
 
 
-def provide() -> None:
-    """Let the embedded AWS have them."""
+def install() -> None:
+    """Adds the limits to the embedded AWS."""
     from moto.awslambda import urls
     from moto.awslambda.models import LambdaBackend
     from moto.awslambda.responses import LambdaResponse
@@ -42,12 +42,12 @@ def provide() -> None:
     patch(LambdaBackend, "put_function_concurrency", put_function_concurrency)
 
 
-def check(asked: int) -> None:
-    """Raises Lambda's refusal where so many reserved and provisioned executions leave too few for all else."""
+def check(number: int) -> None:
+    """Raises Lambda's error if too few unreserved executions would be left."""
     from moto.awslambda.exceptions import InvalidParameterValueException
 
     always = min(_ALWAYS_UNRESERVED, _ACCOUNT["concurrency"])
-    if _ACCOUNT["concurrency"] - asked < always:
+    if _ACCOUNT["concurrency"] - number < always:
         raise InvalidParameterValueException(
             "Specified ConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its "
             f"minimum value of [{always}]."
@@ -55,7 +55,7 @@ def check(asked: int) -> None:
 
 
 def reserved(backend: Any, but: str = "") -> int:
-    """The executions that are reserved for functions."""
+    """The executions that functions reserve."""
     functions = backend.list_functions()
     return sum(int(each.reserved_concurrency or 0) for each in functions if each.function_name != but)
 

@@ -1,7 +1,7 @@
 """Lambda's runtime for one deployed package: `python -I runtime.py FOLDER HANDLER`, a line of JSON a run on stdin.
 
-Alone in its process, with nothing of the checkout to import: what it can import besides the package are the installed
-dependencies, which stand for the layer.
+It runs in its own process, without the checkout on its path. Besides the package it can import only the installed
+dependencies, which replace the layer.
 """
 
 import importlib
@@ -14,7 +14,7 @@ from typing import Any
 
 
 class Context:
-    """What a handler is told of its run."""
+    """The context object of a run."""
 
     def __init__(self, request: dict[str, Any]) -> None:
         self.aws_request_id = request["requestId"]

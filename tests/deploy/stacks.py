@@ -14,17 +14,17 @@ from local.properties import Made
 from tests.deploy.provisioning import FailedError, Provisioning, replaces
 from tests.deploy.templates import InvalidError, Reading
 
-# A template in the request itself; a longer one has to lie in S3 ("AWS CloudFormation quotas").
+# The limit of a template in the request; a longer one must be in S3 ("AWS CloudFormation quotas").
 LARGEST_BODY = 51_200
 NO_CHANGES = "The submitted information didn't contain changes. Submit different information to create a change set."
-# From these nothing leads on but deletion ("Stack status codes").
+# From these states only deletion is possible ("Stack status codes").
 _DEAD = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED", "REVIEW_IN_PROGRESS"}
 
 _numbers = itertools.count(1)
 
 
 class RefusedError(Exception):
-    """What CloudFormation answers with an error: its code and message."""
+    """An error of CloudFormation: code and message."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -40,13 +40,13 @@ class Change:
     name: str
     kind: str
     replacement: str | None = None
-    # By what an import knows it.
+    # Its identifier in an import.
     identifier: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
 class ChangeSet:
-    """A template and its parameters, compared with what stands."""
+    """A template and its parameters, compared with the current resources."""
 
     id: str
     name: str
@@ -59,7 +59,7 @@ class ChangeSet:
 
 @dataclass
 class Stack:
-    """Resources that stand together."""
+    """A stack of resources."""
 
     name: str
     id: str
@@ -76,7 +76,7 @@ class Stack:
     events: list[dict[str, Any]] = field(default_factory=list)
 
     def note(self, status: str, reason: str = "", resource: str = "") -> None:
-        """Writes an event; one without a resource is the stack's own, and its state."""
+        """Adds an event. Without a resource it is an event of the stack and sets its state."""
         kind = self._kind(resource)
         event = {
             "StackId": self.id,
@@ -98,7 +98,7 @@ class Stack:
 
 
 class Stacks:
-    """All stacks of the account; deleted ones are known by their id alone."""
+    """All stacks of the account. Deleted ones are found only by id."""
 
     def __init__(self, provisioning: Provisioning) -> None:
         self._provisioning = provisioning
@@ -113,7 +113,7 @@ class Stacks:
                 return stack
         raise RefusedError("ValidationError", f"Stack with id {name} does not exist")
 
-    def standing(self) -> list[Stack]:
+    def existing(self) -> list[Stack]:
         return [stack for stack in self._stacks if stack.status != "DELETE_COMPLETE"]
 
     # ------------------------------------------------------------ change sets
@@ -129,7 +129,7 @@ class Stacks:
         tags: list[dict[str, str]],
         imported: Mapping[str, Mapping[str, str]],
     ) -> tuple[ChangeSet, Stack]:
-        """A change set. A value of None is the one that holds already, a body of None the template that stands."""
+        """Creates a change set. None means the current value of a parameter, or the current template."""
         stack = self._to_change(stack_name, kind)
         template = stack.template if body is None else _parsed(body)
         values = {key: stack.parameters[key] if value is None else value for key, value in given.items()}
@@ -154,7 +154,7 @@ class Stacks:
 
     def _to_change(self, name: str, kind: str) -> Stack:
         fresh = Stack(name, f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{name}/{uuid.uuid4()}")
-        if kind in ("CREATE", "IMPORT") and name not in [each.name for each in self.standing()]:
+        if kind in ("CREATE", "IMPORT") and name not in [each.name for each in self.existing()]:
             return fresh
         if kind == "CREATE":
             stack = self.find(name)
@@ -172,7 +172,7 @@ class Stacks:
         return stack
 
     def change_set(self, name: str, stack_name: str | None) -> tuple[ChangeSet, Stack]:
-        stacks = self.standing() if stack_name is None else [self.find(stack_name)]
+        stacks = self.existing() if stack_name is None else [self.find(stack_name)]
         for stack in stacks:
             for each in stack.change_sets.values():
                 if name in (each.id, each.name):
@@ -184,7 +184,7 @@ class Stacks:
         del stack.change_sets[change_set.name]
 
     def execute(self, name: str, stack_name: str | None, drop_retained: bool) -> None:
-        """Does what a change set says, or takes back what it has made.
+        """Executes a change set, and rolls back after a failure.
 
         `drop_retained` (RetainExceptOnCreate): what is new is taken back though it is to be retained.
         """
@@ -246,17 +246,17 @@ class Stacks:
         _settle(stack, change_set)
         stack.note("UPDATE_COMPLETE")
 
-    def _make(self, stack: Stack, reading: Reading, standing: Mapping[str, Any]) -> str | None:
-        """Makes what is not there and brings up what is; what went wrong, or None."""
+    def _make(self, stack: Stack, reading: Reading, current: Mapping[str, Any]) -> str | None:
+        """Creates and updates resources; returns the error, or None."""
         for name in reading.order():
             resource = stack.resources[name]
-            if standing.get(name) == resource:
+            if current.get(name) == resource:
                 continue
-            doing, kind = "UPDATE" if name in standing else "CREATE", resource["Type"]
+            doing, kind = "UPDATE" if name in current else "CREATE", resource["Type"]
             stack.note(f"{doing}_IN_PROGRESS", "", name)
             try:
                 properties = reading.properties(name, stack.made)
-                if name in standing:
+                if name in current:
                     stack.made[name] = self._provisioning.change(name, kind, properties, stack.made[name])
                 else:
                     stack.made[name] = self._provisioning.make(name, kind, properties)
@@ -266,10 +266,10 @@ class Stacks:
             stack.note(f"{doing}_COMPLETE", "", name)
         return None
 
-    # ------------------------------------------------------------ the end
+    # ------------------------------------------------------------ removal
 
     def delete(self, name: str) -> None:
-        """Removes all that is not to be retained; nothing where there is no such stack."""
+        """Removes all resources that are not retained, if the stack exists."""
         try:
             stack = self.find(name)
         except RefusedError:
@@ -283,7 +283,7 @@ class Stacks:
             stack.note("DELETE_COMPLETE")
 
     def _take_back(self, stack: Stack, names: list[str], drop_retained: bool) -> None:
-        """Removes what was just made; without more ado CloudFormation retains it there too ("DeletionPolicy")."""
+        """Removes new resources. By default CloudFormation retains them here too ("DeletionPolicy")."""
         for name in reversed(names):
             policy = stack.resources[name].get("DeletionPolicy")
             self._remove(stack, name, retained=policy == "Retain" and not drop_retained)
@@ -293,7 +293,7 @@ class Stacks:
         self._remove(stack, name, retained=policy.startswith("Retain"))
 
     def _remove(self, stack: Stack, name: str, *, retained: bool) -> None:
-        """What cannot be removed remains the stack's."""
+        """Resources that cannot be removed stay in the stack."""
         if retained:
             stack.note("DELETE_SKIPPED", "", name)
             del stack.made[name]

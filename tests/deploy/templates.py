@@ -1,4 +1,4 @@
-"""A template as CloudFormation takes it in: parameters checked, conditions decided, compared with another."""
+"""CloudFormation's processing of a template: checks parameters, resolves conditions, compares with another."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -19,14 +19,14 @@ PSEUDO = {
 
 
 class InvalidError(Exception):
-    """What CloudFormation refuses before it does anything."""
+    """CloudFormation refuses the template before any change."""
 
 
 class Reading:
-    """A template under the values of its parameters."""
+    """A template with the values of its parameters."""
 
     def __init__(self, template: Mapping[str, Any], given: Mapping[str, str]) -> None:
-        """Raises InvalidError: a parameter or a reference that cannot be."""
+        """Raises InvalidError: a parameter or a reference is invalid."""
         self.parameters = _parameters(template.get("Parameters", {}), given)
         self.values = {**PSEUDO, **self.parameters}
         try:
@@ -36,25 +36,25 @@ class Reading:
         except ProvisionError as fault:
             raise InvalidError(f"Template error: {fault}") from None
         known = {*self.resources, *self.values}
-        if strange := set(references([*self.resources.values(), *self._outputs.values()])) - known:
-            raise InvalidError(f"Unresolved resource dependencies [{', '.join(sorted(strange))}] in the template")
+        if unknown := set(references([*self.resources.values(), *self._outputs.values()])) - known:
+            raise InvalidError(f"Unresolved resource dependencies [{', '.join(sorted(unknown))}] in the template")
 
     def order(self) -> list[str]:
-        """The resources' names, none before what it needs."""
+        """The resources' names, each after those that it depends on."""
         return in_order(self.resources)
 
     def described(self) -> dict[str, Any]:
-        """Each resource with its values filled in, and a mark for what only its making can tell: for comparison."""
+        """Each resource with resolved values, for comparison. Placeholders replace values that are still unknown."""
         marks = _Marks(self.resources)
         return {name: resolve(each, self.values, marks) for name, each in self.resources.items()}
 
     def properties(self, name: str, made: Mapping[str, Made]) -> dict[str, Any]:
-        """A resource's properties, now that what it refers to is made."""
+        """The properties of a resource whose references all exist."""
         found: dict[str, Any] = resolve(self.resources[name].get("Properties", {}), self.values, made)
         return found
 
     def outputs(self, made: Mapping[str, Made]) -> dict[str, str]:
-        """What the template tells of what was made."""
+        """The outputs of the template."""
         return {name: str(resolve(each["Value"], self.values, made)) for name, each in self._outputs.items()}
 
 
@@ -75,7 +75,7 @@ def _parameters(declared: Mapping[str, Any], given: Mapping[str, str]) -> dict[s
 
 
 class _Marks(Mapping[str, Made]):
-    """Resources that are all there, each called by a mark."""
+    """Resources that all exist, each with a placeholder as its id."""
 
     def __init__(self, names: Mapping[str, Any]) -> None:
         self._names = names

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from infra import evaluation
+from infra import iam_evaluation
 from tests.deploy.conftest import Deployment
 from tests.deploy.expected import ACCOUNT, API, AT, QUEUES, SCHEDULES, SIZES, lambda_arn, lambda_name
 from tests.waiting import wait_for
@@ -22,7 +22,7 @@ _POLLS = {
 
 def permitted(deployment: Deployment, function: str, service: str, source: str) -> bool:
     """Whether the function's own policy lets a service call it for that source."""
-    for statement in deployment.standing.functions[lambda_name(function)]["Policy"].get("Statement", []):
+    for statement in deployment.snapshot.functions[lambda_name(function)]["Policy"].get("Statement", []):
         pattern = statement["Condition"]["ArnLike"]["AWS:SourceArn"]
         owner = statement["Condition"].get("StringEquals", {}).get("AWS:SourceAccount", ACCOUNT)
         matches = re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), source)
@@ -33,16 +33,16 @@ def permitted(deployment: Deployment, function: str, service: str, source: str) 
 
 def may(deployment: Deployment, function: str, action: str, resource: str) -> bool:
     """Whether the function's role lets it."""
-    role = deployment.standing.functions[lambda_name(function)]["Role"].rpartition("/")[2]
-    (policy,) = deployment.standing.roles[role]["inline"].values()
-    return evaluation.allows(policy, action, resource) is not None
+    role = deployment.snapshot.functions[lambda_name(function)]["Role"].rpartition("/")[2]
+    (policy,) = deployment.snapshot.roles[role]["inline"].values()
+    return iam_evaluation.allows(policy, action, resource) is not None
 
 
 # --------------------------------------------------------------------------- what reaches
 
 
 def by_bucket(deployment: Deployment) -> Iterator[str]:
-    for bucket, found in deployment.standing.notifications.items():
+    for bucket, found in deployment.snapshot.notifications.items():
         for rule in found["LambdaFunctionConfigurations"]:
             name = function_of(rule["LambdaFunctionArn"])
             assert permitted(deployment, name, "s3.amazonaws.com", f"arn:aws:s3:::{bucket}")
@@ -50,7 +50,7 @@ def by_bucket(deployment: Deployment) -> Iterator[str]:
 
 
 def by_mapping(deployment: Deployment) -> Iterator[str]:
-    for each in deployment.standing.mappings:
+    for each in deployment.snapshot.mappings:
         name, source = function_of(each["FunctionArn"]), each["EventSourceArn"]
         for action in _POLLS[source.split(":")[2]]:
             assert may(deployment, name, action, source), (name, action)
@@ -58,7 +58,7 @@ def by_mapping(deployment: Deployment) -> Iterator[str]:
 
 
 def by_topic(deployment: Deployment) -> Iterator[str]:
-    for each in deployment.standing.subscriptions:
+    for each in deployment.snapshot.subscriptions:
         if each["Protocol"] == "lambda":
             name = function_of(each["Endpoint"])
             assert permitted(deployment, name, "sns.amazonaws.com", each["TopicArn"])
@@ -66,7 +66,7 @@ def by_topic(deployment: Deployment) -> Iterator[str]:
 
 
 def by_rule(deployment: Deployment) -> Iterator[str]:
-    for rule in deployment.standing.rules.values():
+    for rule in deployment.snapshot.rules.values():
         for target in rule["Targets"]:
             name = function_of(target["Arn"])
             assert permitted(deployment, name, "events.amazonaws.com", rule["Arn"])
@@ -74,7 +74,7 @@ def by_rule(deployment: Deployment) -> Iterator[str]:
 
 
 def by_route(deployment: Deployment) -> Iterator[str]:
-    (api,) = deployment.standing.apis.items()
+    (api,) = deployment.snapshot.apis.items()
     for (method, path), each in api[1]["methods"].items():
         if each["type"] == "AWS_PROXY":
             name = function_of(each["uri"].partition("/functions/")[2].removesuffix("/invocations"))
@@ -88,16 +88,16 @@ def by_route(deployment: Deployment) -> Iterator[str]:
 def by_step(deployment: Deployment) -> Iterator[str]:
     states = deployment.aws.client("stepfunctions")
     machine = states.describe_state_machine(stateMachineArn=deployment.environment["STEP_FUNCTIONS_ARN"])
-    inline = deployment.standing.roles[machine["roleArn"].rpartition("/")[2]]["inline"]
+    inline = deployment.snapshot.roles[machine["roleArn"].rpartition("/")[2]]["inline"]
     for arn in re.findall(r"arn:aws:lambda:[\w:-]+", machine["definition"]):
         assert any(allows(policy, "lambda:InvokeFunction", arn) for policy in inline.values()), arn
         alias = arn.removeprefix(lambda_arn(function_of(arn))).removeprefix(":")
-        assert not alias or alias in deployment.standing.functions[lambda_name(function_of(arn))]["Aliases"]
+        assert not alias or alias in deployment.snapshot.functions[lambda_name(function_of(arn))]["Aliases"]
         yield function_of(arn)
 
 
 def allows(policy: Mapping[str, Any], action: str, resource: str) -> bool:
-    """For policies in which one action or resource stands without a list."""
+    """A list, also for a single action or resource."""
     return any(
         action in several(each["Action"]) and resource in several(each["Resource"]) for each in policy["Statement"]
     )
@@ -115,7 +115,7 @@ def function_of(arn: str) -> str:
 WAYS = (by_bucket, by_mapping, by_topic, by_rule, by_route, by_step)
 
 
-def test_each_function_is_reached_in_one_way(deployment: Deployment) -> None:
+def test_each_function_has_one_kind_of_trigger(deployment: Deployment) -> None:
     reached = {way.__name__: set(way(deployment)) for way in WAYS}
     assert reached["by_route"] == {API}
     assert reached["by_rule"] == set(SCHEDULES)
@@ -123,8 +123,8 @@ def test_each_function_is_reached_in_one_way(deployment: Deployment) -> None:
     assert sorted(found) == sorted(SIZES)
 
 
-def test_what_nobody_could_be_given_has_a_place_to_rest(deployment: Deployment) -> None:
-    queues = {f"arn:aws:sqs:{AT}:{url.rpartition('/')[2]}" for url in deployment.standing.others["queue"]}
+def test_undelivered_events_have_a_dead_letter_queue(deployment: Deployment) -> None:
+    queues = {f"arn:aws:sqs:{AT}:{url.rpartition('/')[2]}" for url in deployment.snapshot.others["queue"]}
     destinations = list(last_resorts(deployment))
     # Asynchronous functions, streams; and the rules, which have no role of their own.
     assert len(destinations) == 9 + 3
@@ -135,17 +135,17 @@ def test_what_nobody_could_be_given_has_a_place_to_rest(deployment: Deployment) 
 
 def last_resorts(deployment: Deployment) -> Iterator[tuple[str, str]]:
     for name in SIZES:
-        told = deployment.standing.functions[lambda_name(name)]["EventInvokeConfig"]
-        if told is not None:
-            yield name, told["DestinationConfig"]["OnFailure"]["Destination"]
-    for each in deployment.standing.mappings:
+        config = deployment.snapshot.functions[lambda_name(name)]["EventInvokeConfig"]
+        if config is not None:
+            yield name, config["DestinationConfig"]["OnFailure"]["Destination"]
+    for each in deployment.snapshot.mappings:
         if "DestinationConfig" in each:
             yield function_of(each["FunctionArn"]), each["DestinationConfig"]["OnFailure"]["Destination"]
 
 
-def test_rules_may_leave_what_they_cannot_deliver(deployment: Deployment) -> None:
+def test_rules_may_send_to_their_dead_letter_queue(deployment: Deployment) -> None:
     (queue,) = {
-        target["DeadLetterConfig"]["Arn"] for rule in deployment.standing.rules.values() for target in rule["Targets"]
+        target["DeadLetterConfig"]["Arn"] for rule in deployment.snapshot.rules.values() for target in rule["Targets"]
     }
     sqs = deployment.aws.client("sqs")
     url = sqs.get_queue_url(QueueName=queue.rpartition(":")[2])["QueueUrl"]
@@ -153,22 +153,22 @@ def test_rules_may_leave_what_they_cannot_deliver(deployment: Deployment) -> Non
     (lets_in,) = [each for each in policy["Statement"] if each["Effect"] == "Allow"]
     assert lets_in["Principal"] == {"Service": "events.amazonaws.com"}
     pattern = lets_in["Condition"]["ArnLike"]["aws:SourceArn"]
-    assert deployment.standing.rules
-    for rule in deployment.standing.rules.values():
+    assert deployment.snapshot.rules
+    for rule in deployment.snapshot.rules.values():
         assert re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), rule["Arn"])
 
 
-def test_queues_hand_over_what_fails_again_and_again(deployment: Deployment) -> None:
+def test_queues_move_messages_that_fail_repeatedly(deployment: Deployment) -> None:
     sqs = deployment.aws.client("sqs")
-    of_queues = [each for each in deployment.standing.mappings if ":sqs:" in each["EventSourceArn"]]
+    of_queues = [each for each in deployment.snapshot.mappings if ":sqs:" in each["EventSourceArn"]]
     assert len(of_queues) == len(QUEUES)
     for each in of_queues:
         url = sqs.get_queue_url(QueueName=each["EventSourceArn"].rpartition(":")[2])["QueueUrl"]
-        told = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-        redrive = json.loads(told["RedrivePolicy"])
+        attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        redrive = json.loads(attributes["RedrivePolicy"])
         _, timeout = SIZES[function_of(each["FunctionArn"])]
         # AWS Lambda, "Using Lambda with Amazon SQS".
-        assert int(told["VisibilityTimeout"]) >= 6 * timeout
+        assert int(attributes["VisibilityTimeout"]) >= 6 * timeout
         assert int(redrive["maxReceiveCount"]) >= 5
         assert redrive["deadLetterTargetArn"].startswith(f"arn:aws:sqs:{AT}:darkroom-prod-")
 
@@ -182,9 +182,9 @@ def runs(deployment: Deployment) -> set[str]:
     return {value["S"] for row in rows["Items"] for name, value in row.items() if name == "operation"}
 
 
-def test_what_is_uploaded_and_what_is_published_runs_what_was_deployed(deployment: Deployment) -> None:
+def test_uploads_and_notifications_run_the_deployed_functions(deployment: Deployment) -> None:
     bucket, topic = deployment.environment["S3_INPUT_BUCKET"], deployment.environment["SNS_TOPIC_ARN"]
     deployment.aws.client("s3").put_object(Bucket=bucket, Key="uploads/nobody/nothing/1.jpg", Body=b"no picture")
-    told = {"userId": "nobody", "imageId": "none"}
-    deployment.aws.client("sns").publish(TopicArn=topic, Message=json.dumps(told))
+    message = {"userId": "nobody", "imageId": "none"}
+    deployment.aws.client("sns").publish(TopicArn=topic, Message=json.dumps(message))
     wait_for(lambda: {"s3_event", "notifications"} <= runs(deployment), "both functions' records")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import app as manifest
-import infra.manifest
+import infra.triggers
 from tests.deploy.conftest import Deployment
 from tests.deploy.expected import (
     ACCOUNT,
@@ -28,7 +28,7 @@ from tests.deploy.expected import (
     queue_arn,
     undelivered,
 )
-from tests.deploy.gaps import LARGEST_ENVIRONMENT
+from tests.deploy.moto_patches import LARGEST_ENVIRONMENT
 
 # One deployment for all of them, on one worker.
 pytestmark = pytest.mark.xdist_group("deployment")
@@ -38,27 +38,27 @@ FUNCTIONS = list(SIZES)
 
 def key_arn(deployment: Deployment) -> str:
     """The one key of the account."""
-    (key,) = deployment.standing.others["key"]
+    (key,) = deployment.snapshot.others["key"]
     return f"arn:aws:kms:{AT}:key/{key}"
 
 
 def mapping(deployment: Deployment, function: str) -> dict[str, Any]:
-    (found,) = [each for each in deployment.standing.mappings if each["FunctionArn"] == lambda_arn(function)]
+    (found,) = [each for each in deployment.snapshot.mappings if each["FunctionArn"] == lambda_arn(function)]
     return found
 
 
 # ----------------------------------------------------------------------------- functions
 
 
-def test_the_functions_are_those_of_the_manifest_and_no_others(deployment: Deployment) -> None:
-    assert set(deployment.standing.functions) == {lambda_name(each) for each in FUNCTIONS}
-    fired = {name for _, name, _ in infra.manifest.functions(manifest.app)}
+def test_exactly_the_functions_of_app_py_are_deployed(deployment: Deployment) -> None:
+    assert set(deployment.snapshot.functions) == {lambda_name(each) for each in FUNCTIONS}
+    fired = {name for _, name, _ in infra.triggers.functions(manifest.app)}
     assert fired == set(FUNCTIONS) - {API}
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_function_is_as_the_design_has_it(deployment: Deployment, function: str) -> None:
-    found = deployment.standing.functions[lambda_name(function)]
+def test_a_function_has_the_expected_settings(deployment: Deployment, function: str) -> None:
+    found = deployment.snapshot.functions[lambda_name(function)]
     assert (found["MemorySize"], found["Timeout"]) == SIZES[function]
     assert found["Handler"] == ("app.app" if function == API else f"app.{function}")
     assert found["Runtime"].startswith("python3.")
@@ -74,44 +74,46 @@ def test_a_function_is_as_the_design_has_it(deployment: Deployment, function: st
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_function_may_do_what_its_generated_policy_says_and_no_more(deployment: Deployment, function: str) -> None:
-    found = deployment.standing.functions[lambda_name(function)]
+def test_a_functions_role_has_exactly_its_generated_policy(deployment: Deployment, function: str) -> None:
+    found = deployment.snapshot.functions[lambda_name(function)]
     name = found["Role"].removeprefix(f"arn:aws:iam::{ACCOUNT}:role/")
-    role = deployment.standing.roles[name]
+    role = deployment.snapshot.roles[name]
     assert list(role["inline"].values()) == [deployment.policies[function]]
     assert role["attached"] == {}
     (trusted,) = role["trust"]["Statement"]
     assert trusted["Principal"] == {"Service": "lambda.amazonaws.com"}
-    others = [each["Role"] for each in deployment.standing.functions.values() if each is not found]
+    others = [each["Role"] for each in deployment.snapshot.functions.values() if each is not found]
     assert found["Role"] not in others
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_function_finds_its_settings(deployment: Deployment, function: str) -> None:
-    variables = deployment.standing.functions[lambda_name(function)]["Environment"]["Variables"]
+def test_a_function_has_its_environment(deployment: Deployment, function: str) -> None:
+    variables = deployment.snapshot.functions[lambda_name(function)]["Environment"]["Variables"]
     assert variables == deployment.environment
     assert len(json.dumps(variables)) <= LARGEST_ENVIRONMENT
     assert not [name for name in variables if name.startswith("AWS_")]
 
 
-def test_settings_name_what_there_is(deployment: Deployment) -> None:
-    there, said = deployment.standing.others, deployment.environment
-    tables = {value for name, value in said.items() if name.endswith("_TABLE")}
-    assert tables == set(there["table"])
-    assert {value for name, value in said.items() if name.endswith("_BUCKET")} == KEPT["bucket"]
-    queues = {url.rpartition("/")[2] for url in there["queue"]}
-    named = f"{said['SQS_QUEUE_URL']},{said['ACTIONS_QUEUE_URL']},{said['DEAD_LETTER_QUEUE_URLS']}".split(",")
-    assert {url.rpartition("/")[2] for url in named} | {said["CRITICAL_ERRORS_SQS_QUEUE_NAME"]} == queues
+def test_settings_name_existing_resources(deployment: Deployment) -> None:
+    existing, settings = deployment.snapshot.others, deployment.environment
+    tables = {value for name, value in settings.items() if name.endswith("_TABLE")}
+    assert tables == set(existing["table"])
+    assert {value for name, value in settings.items() if name.endswith("_BUCKET")} == KEPT["bucket"]
+    queues = {url.rpartition("/")[2] for url in existing["queue"]}
+    named = f"{settings['SQS_QUEUE_URL']},{settings['ACTIONS_QUEUE_URL']},{settings['DEAD_LETTER_QUEUE_URLS']}".split(
+        ","
+    )
+    assert {url.rpartition("/")[2] for url in named} | {settings["CRITICAL_ERRORS_SQS_QUEUE_NAME"]} == queues
     assert all(url.startswith(f"https://sqs.us-east-1.amazonaws.com/{ACCOUNT}/") for url in named)
-    assert {said["SNS_TOPIC_ARN"], said["OPERATORS_TOPIC_ARN"]} == set(there["topic"])
-    assert said["STEP_FUNCTIONS_ARN"].rpartition(":")[2] in there["state machine"]
-    pool = said["COGNITO_USER_POOL_ID"]
-    assert said["JWKS_URL"] == f"https://cognito-idp.us-east-1.amazonaws.com/{pool}/.well-known/jwks.json"
-    assert said["API_BASE_URL"] == f"https://{deployment.api}.execute-api.us-east-1.amazonaws.com/prod"
+    assert {settings["SNS_TOPIC_ARN"], settings["OPERATORS_TOPIC_ARN"]} == set(existing["topic"])
+    assert settings["STEP_FUNCTIONS_ARN"].rpartition(":")[2] in existing["state machine"]
+    pool = settings["COGNITO_USER_POOL_ID"]
+    assert settings["JWKS_URL"] == f"https://cognito-idp.us-east-1.amazonaws.com/{pool}/.well-known/jwks.json"
+    assert settings["API_BASE_URL"] == f"https://{deployment.api}.execute-api.us-east-1.amazonaws.com/prod"
 
 
-def test_all_functions_run_one_package_of_the_application_alone(deployment: Deployment) -> None:
-    (digest,) = {each["CodeSha256"] for each in deployment.standing.functions.values()}
+def test_all_functions_run_the_same_package(deployment: Deployment) -> None:
+    (digest,) = {each["CodeSha256"] for each in deployment.snapshot.functions.values()}
     made = (deployment.checkout.folder / ".chalice" / "deployments").glob("appcode-*.zip")
     (package,) = [each for each in made if base64.b64encode(sha256(each.read_bytes()).digest()).decode() == digest]
     with zipfile.ZipFile(package) as packed:
@@ -123,14 +125,14 @@ def test_all_functions_run_one_package_of_the_application_alone(deployment: Depl
 # ------------------------------------------------------------------------------ triggers
 
 
-def test_queues_and_streams_feed_whom_they_are_to_feed(deployment: Deployment) -> None:
-    fed = {each["FunctionArn"] for each in deployment.standing.mappings}
+def test_queues_and_streams_trigger_their_functions(deployment: Deployment) -> None:
+    fed = {each["FunctionArn"] for each in deployment.snapshot.mappings}
     assert fed == {lambda_arn(each) for each in (*QUEUES, *STREAMS)}
-    assert len(deployment.standing.mappings) == len(fed)
+    assert len(deployment.snapshot.mappings) == len(fed)
 
 
 @pytest.mark.parametrize("function", QUEUES)
-def test_a_queues_function(deployment: Deployment, function: str) -> None:
+def test_the_trigger_of_a_queue(deployment: Deployment, function: str) -> None:
     queue, batch = QUEUES[function]
     found = mapping(deployment, function)
     assert found["EventSourceArn"] == queue_arn(queue)
@@ -139,7 +141,7 @@ def test_a_queues_function(deployment: Deployment, function: str) -> None:
 
 
 @pytest.mark.parametrize("function", STREAMS)
-def test_a_streams_function(deployment: Deployment, function: str) -> None:
+def test_the_trigger_of_a_stream(deployment: Deployment, function: str) -> None:
     table, batch, window, new_alone = STREAMS[function]
     found = mapping(deployment, function)
     assert found["EventSourceArn"].startswith(f"arn:aws:dynamodb:{AT}:table/{table}/stream/")
@@ -152,8 +154,8 @@ def test_a_streams_function(deployment: Deployment, function: str) -> None:
     assert patterns == ([{"eventName": ["INSERT"]}] if new_alone else [])
 
 
-def test_an_upload_is_noticed(deployment: Deployment) -> None:
-    ((bucket, found),) = deployment.standing.notifications.items()
+def test_an_upload_triggers_its_function(deployment: Deployment) -> None:
+    ((bucket, found),) = deployment.snapshot.notifications.items()
     assert bucket == f"darkroom-prod-input-{ACCOUNT}"
     (rule,) = found["LambdaFunctionConfigurations"]
     assert rule["LambdaFunctionArn"] == lambda_arn("s3_event")
@@ -163,21 +165,21 @@ def test_an_upload_is_noticed(deployment: Deployment) -> None:
     ]
 
 
-def test_the_topic_tells_the_notifications(deployment: Deployment) -> None:
-    told = [each for each in deployment.standing.subscriptions if each["Protocol"] == "lambda"]
-    (found,) = told
+def test_the_topic_triggers_notifications(deployment: Deployment) -> None:
+    subscriptions = [each for each in deployment.snapshot.subscriptions if each["Protocol"] == "lambda"]
+    (found,) = subscriptions
     assert found["TopicArn"] == f"arn:aws:sns:{AT}:darkroom-prod-notifications"
     assert found["Endpoint"] == lambda_arn("notifications")
 
 
-def test_the_clock_fires_what_prod_has_it_fire(deployment: Deployment) -> None:
-    fired = {each["Targets"][0]["Arn"]: each["ScheduleExpression"] for each in deployment.standing.rules.values()}
+def test_prod_has_exactly_its_schedules(deployment: Deployment) -> None:
+    fired = {each["Targets"][0]["Arn"]: each["ScheduleExpression"] for each in deployment.snapshot.rules.values()}
     assert fired == {lambda_arn(name): expression for name, expression in SCHEDULES.items()}
 
 
 @pytest.mark.parametrize("function", SCHEDULES)
-def test_a_rule_tries_again_and_keeps_what_it_cannot_deliver(deployment: Deployment, function: str) -> None:
-    (rule,) = [each for each in deployment.standing.rules.values() if each["Targets"][0]["Arn"] == lambda_arn(function)]
+def test_a_rule_has_retries_and_a_dead_letter_queue(deployment: Deployment, function: str) -> None:
+    (rule,) = [each for each in deployment.snapshot.rules.values() if each["Targets"][0]["Arn"] == lambda_arn(function)]
     (target,) = rule["Targets"]
     assert rule["State"] == "ENABLED"
     assert target["RetryPolicy"] == {"MaximumRetryAttempts": 1, "MaximumEventAgeInSeconds": 3600}
@@ -185,27 +187,27 @@ def test_a_rule_tries_again_and_keeps_what_it_cannot_deliver(deployment: Deploym
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_events_that_nobody_waits_for_are_tried_again_and_kept(deployment: Deployment, function: str) -> None:
-    found = deployment.standing.functions[lambda_name(function)]["EventInvokeConfig"]
+def test_asynchronous_invocations_have_retries_and_a_dead_letter_queue(deployment: Deployment, function: str) -> None:
+    found = deployment.snapshot.functions[lambda_name(function)]["EventInvokeConfig"]
     assert found == (undelivered(function) if function in UNDELIVERED else None)
 
 
-def test_the_state_machine_calls_warm_containers(deployment: Deployment) -> None:
-    function = deployment.standing.functions[lambda_name("resize")]
+def test_the_state_machine_invokes_provisioned_concurrency(deployment: Deployment) -> None:
+    function = deployment.snapshot.functions[lambda_name("resize")]
     live = function["Aliases"]["live"]
-    assert (live["warm"], live["code"]) == (10, function["CodeSha256"])
+    assert (live["provisioned"], live["code"]) == (10, function["CodeSha256"])
     machine = deployment.environment["STEP_FUNCTIONS_ARN"]
     definition = deployment.aws.client("stepfunctions").describe_state_machine(stateMachineArn=machine)["definition"]
     called = {each for each in definition.replace('"', "\n").split("\n") if ":function:" in each}
     assert called == {lambda_arn(each) + (":live" if each == "resize" else "") for each in STEPS}
-    assert [name for name, each in deployment.standing.functions.items() if each["Aliases"]] == [lambda_name("resize")]
+    assert [name for name, each in deployment.snapshot.functions.items() if each["Aliases"]] == [lambda_name("resize")]
 
 
 # ---------------------------------------------------------------------------------- logs
 
 
-def test_logs_are_kept_for_ninety_days_under_the_customers_key(deployment: Deployment) -> None:
-    groups = deployment.standing.log_groups
+def test_logs_are_kept_for_ninety_days_with_the_customers_key(deployment: Deployment) -> None:
+    groups = deployment.snapshot.log_groups
     assert set(groups) == {
         *(f"/aws/lambda/{lambda_name(each)}" for each in FUNCTIONS),
         "/aws/apigateway/darkroom-prod",
@@ -218,8 +220,8 @@ def test_logs_are_kept_for_ninety_days_under_the_customers_key(deployment: Deplo
 # ----------------------------------------------------------------------------------- API
 
 
-def test_every_route_of_the_manifest_and_no_other_calls_the_application(deployment: Deployment) -> None:
-    (api,) = deployment.standing.apis.values()
+def test_exactly_the_routes_of_app_py_invoke_the_application(deployment: Deployment) -> None:
+    (api,) = deployment.snapshot.apis.values()
     routes = {(method, path) for path, methods in manifest.app.routes.items() for method in methods}
     proxied = {route for route, each in api["methods"].items() if each["type"] == "AWS_PROXY"}
     assert proxied == routes
@@ -232,7 +234,7 @@ def test_every_route_of_the_manifest_and_no_other_calls_the_application(deployme
 
 
 def test_the_api_is_throttled_logged_and_traced(deployment: Deployment) -> None:
-    (api,) = deployment.standing.apis.values()
+    (api,) = deployment.snapshot.apis.values()
     stage = api["stages"]["prod"]
     settings = stage["methodSettings"]["*/*"]
     assert (settings["throttlingRateLimit"], settings["throttlingBurstLimit"]) == (500, 1000)
@@ -241,7 +243,7 @@ def test_the_api_is_throttled_logged_and_traced(deployment: Deployment) -> None:
     line = json.loads(stage["accessLogSettings"]["format"])
     assert {"$context.requestId", "$context.status", "$context.identity.sourceIp"} <= set(line.values())
     account = deployment.aws.client("apigateway").get_account()
-    assert account["cloudwatchRoleArn"].rpartition("/")[2] in deployment.standing.roles
+    assert account["cloudwatchRoleArn"].rpartition("/")[2] in deployment.snapshot.roles
 
 
 @pytest.mark.parametrize(
@@ -254,10 +256,10 @@ def test_the_api_is_throttled_logged_and_traced(deployment: Deployment) -> None:
         ("DEFAULT_5XX", None, "UNKNOWN_ERROR"),
     ],
 )
-def test_what_api_gateway_refuses_it_refuses_in_our_shape(
+def test_error_responses_of_api_gateway_have_our_format(
     deployment: Deployment, kind: str, status: str | None, code: str | None
 ) -> None:
-    (api,) = deployment.standing.apis.values()
+    (api,) = deployment.snapshot.apis.values()
     response = api["responses"][kind]
     assert response.get("statusCode") == status
     assert response["responseParameters"]["gatewayresponse.header.Access-Control-Allow-Origin"] == "'*'"
@@ -266,7 +268,7 @@ def test_what_api_gateway_refuses_it_refuses_in_our_shape(
     assert code in (None, body["error"]["code"])
 
 
-def test_the_api_answers_at_its_public_address(deployment: Deployment) -> None:
+def test_the_api_responds_at_its_public_address(deployment: Deployment) -> None:
     status, health, _ = deployment.aws.ask(deployment.api, "GET", "/prod/health")
     assert (status, health["stage"], health["success"]) == (200, "prod", True)
     new = {"email": "somebody@example.com", "password": "A-long-Passw0rd!"}
@@ -277,7 +279,7 @@ def test_the_api_answers_at_its_public_address(deployment: Deployment) -> None:
     assert new["email"] in [value["Value"] for user in users for value in user["Attributes"]]
 
 
-def test_the_api_refuses_strangers_unknown_paths_and_answers_preflights(deployment: Deployment) -> None:
+def test_the_api_refuses_anonymous_callers_and_unknown_paths_and_answers_preflights(deployment: Deployment) -> None:
     status, body, _ = deployment.aws.ask(deployment.api, "GET", "/prod/images")
     assert (status, body["error"]["code"]) == (401, "NOT_AUTHENTICATED")
     status, body, headers = deployment.aws.ask(deployment.api, "GET", "/prod/no-such-path")
@@ -292,13 +294,13 @@ def test_the_api_refuses_strangers_unknown_paths_and_answers_preflights(deployme
     assert "Authorization" in headers["Access-Control-Allow-Headers"]
 
 
-# ------------------------------------------------------------------------- what was said
+# ------------------------------------------------------------------------- the output
 
 
-def test_the_command_says_what_it_did_and_no_secret(deployment: Deployment) -> None:
-    said = deployment.run.stdout
-    assert f"https://{deployment.api}.execute-api.us-east-1.amazonaws.com/prod" in said
-    assert f"account {ACCOUNT}" in said
-    assert "Price:" in said
-    assert "Smoke test" in said
-    assert "darkroom-deploy" not in said + deployment.run.stderr
+def test_the_output_names_the_result_and_no_secret(deployment: Deployment) -> None:
+    output = deployment.run.stdout
+    assert f"https://{deployment.api}.execute-api.us-east-1.amazonaws.com/prod" in output
+    assert f"account {ACCOUNT}" in output
+    assert "Price:" in output
+    assert "Smoke test" in output
+    assert "darkroom-deploy" not in output + deployment.run.stderr

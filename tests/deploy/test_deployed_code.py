@@ -50,11 +50,11 @@ def code(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Pa
 def runtime(deployment: Deployment, code: Path, function: str) -> Iterator[RuntimeApi]:
     """A function at work under Lambda's client."""
     memory, seconds = SIZES[function]
-    standing = deployment.standing.functions[lambda_name(function)]
+    configuration = deployment.snapshot.functions[lambda_name(function)]
     with RuntimeApi(lambda_arn(function), seconds) as api:
         environment = {
             **deployment.aws.environment,
-            **standing["Environment"]["Variables"],
+            **configuration["Environment"]["Variables"],
             "AWS_ENDPOINT_URL": deployment.aws.url,
             "AWS_REGION": "us-east-1",
             "AWS_DEFAULT_REGION": "us-east-1",
@@ -72,7 +72,7 @@ def runtime(deployment: Deployment, code: Path, function: str) -> Iterator[Runti
         }
         command = ["unshare", "--user", "--map-root-user", "--mount", shutil.which("sh") or "sh", "-c", _CONFINED]
         process = subprocess.Popen(
-            [*command, "sh", str(code), sys.executable, standing["Handler"]],
+            [*command, "sh", str(code), sys.executable, configuration["Handler"]],
             env=environment,
             start_new_session=True,
             stdout=subprocess.PIPE,
@@ -93,7 +93,7 @@ def answered(ended: tuple[str, Any]) -> Any:
     return answer
 
 
-def test_the_api_answers_under_lambdas_own_client(deployment: Deployment, code: Path) -> None:
+def test_the_api_works_with_lambdas_runtime_client(deployment: Deployment, code: Path) -> None:
     with runtime(deployment, code, API) as api:
         health = answered(api.invoke(proxy_event("GET", "/health")))
         refused = answered(api.invoke(proxy_event("GET", "/images")))
@@ -102,7 +102,7 @@ def test_the_api_answers_under_lambdas_own_client(deployment: Deployment, code: 
     assert (refused["statusCode"], json.loads(refused["body"])["error"]["code"]) == (401, "NOT_AUTHENTICATED")
 
 
-def test_the_three_steps_make_variants_under_lambdas_own_client(deployment: Deployment, code: Path) -> None:
+def test_the_pipeline_makes_variants_with_lambdas_runtime_client(deployment: Deployment, code: Path) -> None:
     s3 = deployment.aws.client("s3")
     bucket = deployment.environment["S3_INPUT_BUCKET"]
     version = s3.put_object(Bucket=bucket, Key=KEY, Body=pictures.jpeg(1600, 1200))["VersionId"]
@@ -116,12 +116,12 @@ def test_the_three_steps_make_variants_under_lambdas_own_client(deployment: Depl
     assert named == {(size, marked) for size in ("small", "medium", "large") for marked in (False, True)}
 
 
-def test_a_file_that_is_no_picture_is_refused_under_lambdas_own_client(deployment: Deployment, code: Path) -> None:
+def test_an_invalid_image_is_refused_with_lambdas_runtime_client(deployment: Deployment, code: Path) -> None:
     s3 = deployment.aws.client("s3")
     bucket = deployment.environment["S3_INPUT_BUCKET"]
     s3.put_object(Bucket=bucket, Key=KEY, Body=b"no picture")
     with runtime(deployment, code, "validation") as api:
         named = {"s3Key": KEY, "fileType": "image/jpeg", "userId": USER, "imageId": IMAGE}
-        how, told = api.invoke(named)
+        how, result = api.invoke(named)
     # The state machine catches it by this name.
-    assert (how, told.get("errorType")) == ("error", "ImageRejectedError"), (how, told)
+    assert (how, result.get("errorType")) == ("error", "ImageRejectedError"), (how, result)

@@ -1,4 +1,4 @@
-"""A stage from before clients had a secret, deployed anew: sessions go on, and nobody signs in past the API."""
+"""An upgrade of a stage without client secrets: sessions continue, and nobody can sign in past the API."""
 
 import copy
 import json
@@ -101,7 +101,7 @@ def upgraded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Upgraded]:
         yield Upgraded(aws, checkout, plan, run, client, tokens)
 
 
-def test_who_was_signed_in_stays_signed_in(upgraded: Upgraded) -> None:
+def test_sessions_continue_after_the_upgrade(upgraded: Upgraded) -> None:
     status, answer = upgraded.ask("/auth/refresh", {"refreshToken": upgraded.tokens["RefreshToken"]})
     assert (status, answer.get("tokenType")) == (200, "Bearer"), answer
     (api,) = upgraded.aws.client("apigateway").get_rest_apis()["items"]
@@ -110,7 +110,7 @@ def test_who_was_signed_in_stays_signed_in(upgraded: Upgraded) -> None:
     assert upgraded.checkout.environment("dev")["COGNITO_FORMER_CLIENT_ID"] == upgraded.client
 
 
-def test_signing_in_goes_by_the_new_client(upgraded: Upgraded) -> None:
+def test_sign_in_uses_the_new_client(upgraded: Upgraded) -> None:
     status, answer = upgraded.ask("/auth/signin", {"email": EMAIL, "password": PASSWORD})
     assert status == 200, answer
     assert upgraded.ask("/auth/refresh", {"refreshToken": answer["refreshToken"]})[0] == 200
@@ -123,7 +123,7 @@ def test_signing_in_goes_by_the_new_client(upgraded: Upgraded) -> None:
         )
 
 
-def test_no_client_signs_anybody_in_for_who_knows_its_id_alone(upgraded: Upgraded) -> None:
+def test_a_clients_id_alone_is_not_enough_to_sign_in(upgraded: Upgraded) -> None:
     exceptions = upgraded.aws.client("cognito-idp").exceptions
     with pytest.raises(exceptions.InvalidParameterException, match="flow not enabled"):
         sign_in(upgraded.aws, upgraded.client)
@@ -131,17 +131,17 @@ def test_no_client_signs_anybody_in_for_who_knows_its_id_alone(upgraded: Upgrade
         sign_in(upgraded.aws, upgraded.checkout.environment("dev")["COGNITO_CLIENT_ID"])
 
 
-def test_the_secret_stands_in_parameter_store_alone_and_is_never_told(upgraded: Upgraded) -> None:
+def test_the_secret_is_only_in_parameter_store_and_never_printed(upgraded: Upgraded) -> None:
     found = upgraded.aws.client("ssm").get_parameter(Name=SECRET, WithDecryption=True)["Parameter"]
     assert found["Type"] == "SecureString"
-    said = upgraded.plan + upgraded.run.stdout + upgraded.run.stderr
+    output = upgraded.plan + upgraded.run.stdout + upgraded.run.stderr
     assert SECRET in upgraded.plan
-    assert found["Value"] not in said + json.dumps(upgraded.checkout.config)
+    assert found["Value"] not in output + json.dumps(upgraded.checkout.config)
     for function in upgraded.aws.client("lambda").list_functions()["Functions"]:
         assert found["Value"] not in json.dumps(function["Environment"])
 
 
-def test_a_second_deploy_leaves_both_clients_as_they_are(upgraded: Upgraded) -> None:
+def test_a_second_deploy_does_not_change_the_clients(upgraded: Upgraded) -> None:
     mark = len(upgraded.aws.calls())
     run = upgraded.checkout.run("-m", "infra", "deploy", "--stage", "dev", "--dry-run")
     assert run.returncode == 0, run.stdout + run.stderr

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.calls import Call
+from tests.deploy.call_log import Call
 from tests.deploy.checkout import Run
 from tests.deploy.conftest import Deployment
 from tests.deploy.expected import ACCOUNT, ACCOUNTS_ROLE, AT, KEPT, lambda_arn, lambda_name, queue_arn
-from tests.deploy.standing import Standing
+from tests.deploy.snapshot import Snapshot
 
 pytestmark = pytest.mark.xdist_group("deployment")
 
@@ -23,16 +23,16 @@ OUTPUT = f"darkroom-prod-output-{ACCOUNT}"
 # The schedule that is switched off, a function that an earlier code had, and a rule that no code of ours made.
 OFF = "weekly_cleanup"
 FORMER = "contact_sheet"
-STRANGERS_RULE = "darkroom-prod-somebody-event"
+FOREIGN_RULE = "darkroom-prod-somebody-event"
 
 
 @dataclass(frozen=True)
 class Stage:
-    """The stage after a command: what it said, what it asked of AWS, and what stood then."""
+    """The stage after a command: its output, its calls to AWS, and a snapshot of the account."""
 
     run: Run
     calls: list[Call]
-    standing: Standing
+    snapshot: Snapshot
 
 
 def command(deployment: Deployment, *arguments: str) -> Stage:
@@ -41,7 +41,7 @@ def command(deployment: Deployment, *arguments: str) -> Stage:
     run = deployment.checkout.run("-m", "infra", *arguments, "--stage", "prod", "--yes")
     assert run.returncode == 0, run.stdout + run.stderr
     calls = deployment.aws.calls(mark)
-    return Stage(run, calls, Standing.of(deployment.aws))
+    return Stage(run, calls, Snapshot.of(deployment.aws))
 
 
 @pytest.fixture(scope="module")
@@ -55,12 +55,12 @@ def changed(deployment: Deployment) -> Stage:
 
 
 @pytest.fixture(scope="module")
-def thinned(deployment: Deployment, changed: Stage) -> Stage:
+def reduced(deployment: Deployment, changed: Stage) -> Stage:
     """Deployed again without one schedule, and after a deploy of code that had a function more."""
     put_a_function_that_the_code_has_no_more(deployment)
-    deployment.aws.client("events").put_rule(Name=STRANGERS_RULE, ScheduleExpression="rate(1 day)")
+    deployment.aws.client("events").put_rule(Name=FOREIGN_RULE, ScheduleExpression="rate(1 day)")
     deployment.aws.client("events").put_targets(
-        Rule=STRANGERS_RULE, Targets=[{"Id": "1", "Arn": f"arn:aws:sqs:{AT}:a-strangers"}]
+        Rule=FOREIGN_RULE, Targets=[{"Id": "1", "Arn": f"arn:aws:sqs:{AT}:foreign"}]
     )
     config = deployment.checkout.config
     config["stages"]["prod"]["environment_variables"]["SCHEDULES_OFF"] = OFF
@@ -90,27 +90,27 @@ def put_a_function_that_the_code_has_no_more(deployment: Deployment) -> None:
     aws.client("lambda").create_event_source_mapping(
         FunctionName=name, EventSourceArn=stream, StartingPosition="LATEST"
     )
-    (topic, *_) = [each["TopicArn"] for each in deployment.standing.subscriptions if each["Protocol"] == "lambda"]
+    (topic, *_) = [each["TopicArn"] for each in deployment.snapshot.subscriptions if each["Protocol"] == "lambda"]
     aws.client("sns").subscribe(TopicArn=topic, Protocol="lambda", Endpoint=arn)
     bucket = f"darkroom-prod-archive-{ACCOUNT}"
-    told = {"LambdaFunctionArn": arn, "Events": ["s3:ObjectCreated:*"]}
+    notification = {"LambdaFunctionArn": arn, "Events": ["s3:ObjectCreated:*"]}
     aws.client("s3").put_bucket_notification_configuration(
-        Bucket=bucket, NotificationConfiguration={"LambdaFunctionConfigurations": [told]}
+        Bucket=bucket, NotificationConfiguration={"LambdaFunctionConfigurations": [notification]}
     )
     aws.client("events").put_rule(Name=f"{name}-event", ScheduleExpression="rate(1 day)")
     aws.client("events").put_targets(Rule=f"{name}-event", Targets=[{"Id": "1", "Arn": arn}])
 
 
 @pytest.fixture(scope="module")
-def destroyed(deployment: Deployment, thinned: Stage) -> Stage:
+def destroyed(deployment: Deployment, reduced: Stage) -> Stage:
     """Destroyed, as anybody would who does not say more."""
-    deployment.aws.client("events").remove_targets(Rule=STRANGERS_RULE, Ids=["1"])
-    deployment.aws.client("events").delete_rule(Name=STRANGERS_RULE)
+    deployment.aws.client("events").remove_targets(Rule=FOREIGN_RULE, Ids=["1"])
+    deployment.aws.client("events").delete_rule(Name=FOREIGN_RULE)
     return command(deployment, "destroy")
 
 
 @pytest.fixture(scope="module")
-def gone(deployment: Deployment, destroyed: Stage) -> Stage:
+def empty(deployment: Deployment, destroyed: Stage) -> Stage:
     """Destroyed once more, with all that it held, and broken off at first."""
     deployment.aws.refuse("secretsmanager DeleteSecret", "AccessDeniedException", "Not by you.", 403)
     run = deployment.checkout.run("-m", "infra", "destroy", "--with-data", "--stage", "prod", "--yes")
@@ -128,21 +128,21 @@ def data(deployment: Deployment) -> tuple[bool, bool]:
 # ----------------------------------------------------------------------------- other code
 
 
-def test_other_code_changes_the_code_of_every_function(deployment: Deployment, changed: Stage) -> None:
-    before, after = deployment.standing.functions, changed.standing.functions
+def test_new_code_is_deployed_to_every_function(deployment: Deployment, changed: Stage) -> None:
+    before, after = deployment.snapshot.functions, changed.snapshot.functions
     (old,) = {each["CodeSha256"] for each in before.values()}
     (new,) = {each["CodeSha256"] for each in after.values()}
     assert new != old
     assert after[lambda_name("resize")]["Aliases"]["live"]["code"] == new
 
 
-def test_other_code_changes_nothing_but_code(deployment: Deployment, changed: Stage) -> None:
-    assert without_code(changed.standing) == without_code(deployment.standing)
+def test_new_code_changes_nothing_but_code(deployment: Deployment, changed: Stage) -> None:
+    assert without_code(changed.snapshot) == without_code(deployment.snapshot)
 
 
-def without_code(standing: Standing) -> dict[str, Any]:
-    """What stands, but for the code, and the numbers that Chalice and API Gateway give to each deployment."""
-    plain = copy.deepcopy(asdict(standing))
+def without_code(snapshot: Snapshot) -> dict[str, Any]:
+    """The snapshot without the code, and without ids that differ in each deployment."""
+    plain = copy.deepcopy(asdict(snapshot))
     for function in plain["functions"].values():
         for name in ("CodeSha256", "CodeSize", "Layers"):
             del function[name]
@@ -154,13 +154,13 @@ def without_code(standing: Standing) -> dict[str, Any]:
     return plain
 
 
-def test_other_code_leaves_the_resources_alone(deployment: Deployment, changed: Stage) -> None:
+def test_new_code_does_not_change_the_resources(deployment: Deployment, changed: Stage) -> None:
     assert "nothing changes" in changed.run.stdout
     assert not [each for each in changed.calls if each.what == "ExecuteChangeSet"]
 
 
 @pytest.mark.usefixtures("changed")
-def test_other_code_is_at_work_and_the_data_where_it_was(deployment: Deployment) -> None:
+def test_new_code_runs_and_the_data_is_still_there(deployment: Deployment) -> None:
     status, health, _ = deployment.aws.ask(deployment.api, "GET", "/prod/health")
     assert (status, health["version"]) == (200, "0.1.1")
     assert data(deployment) == (True, True)
@@ -169,36 +169,36 @@ def test_other_code_is_at_work_and_the_data_where_it_was(deployment: Deployment)
 # ------------------------------------------------------------------------------ fewer triggers
 
 
-def test_a_schedule_that_is_switched_off_fires_no_more_and_all_others_stay(changed: Stage, thinned: Stage) -> None:
-    before = without_settings(changed.standing)
+def test_only_the_schedule_that_is_switched_off_stops(changed: Stage, reduced: Stage) -> None:
+    before = without_settings(changed.snapshot)
     del before["rules"][f"{lambda_name(OFF)}-event"]
-    after = without_settings(thinned.standing)
-    del after["rules"][STRANGERS_RULE]
+    after = without_settings(reduced.snapshot)
+    del after["rules"][FOREIGN_RULE]
     assert after == before
 
 
-def without_settings(standing: Standing) -> dict[str, Any]:
+def without_settings(snapshot: Snapshot) -> dict[str, Any]:
     """What stands, but for the functions' settings, and the alarms, which follow them."""
-    plain = without_code(standing)
+    plain = without_code(snapshot)
     del plain["others"]["alarm"]
     for function in plain["functions"].values():
         del function["Environment"]
     return plain
 
 
-def test_a_function_that_the_code_has_no_more_goes_with_its_triggers(thinned: Stage) -> None:
-    assert FORMER not in repr(thinned.standing)
+def test_a_function_that_is_removed_from_the_code_is_removed_with_its_triggers(reduced: Stage) -> None:
+    assert FORMER not in repr(reduced.snapshot)
 
 
-def test_a_strangers_rule_with_a_name_like_ours_stays(thinned: Stage) -> None:
-    assert STRANGERS_RULE in thinned.standing.rules
+def test_a_foreign_rule_with_a_similar_name_stays(reduced: Stage) -> None:
+    assert FOREIGN_RULE in reduced.snapshot.rules
 
 
 # -------------------------------------------------------------------------------- the end
 
 
-def test_what_is_destroyed_leaves_what_holds_data_and_nothing_else(destroyed: Stage) -> None:
-    left = destroyed.standing
+def test_destroy_keeps_only_resources_with_data(destroyed: Stage) -> None:
+    left = destroyed.snapshot
     assert {kind: set(names) for kind, names in left.others.items() if kind != "key"} == KEPT
     assert len(left.others["key"]) == 1
     assert list(left.roles) == [ACCOUNTS_ROLE]
@@ -208,10 +208,10 @@ def test_what_is_destroyed_leaves_what_holds_data_and_nothing_else(destroyed: St
 
 
 @pytest.mark.usefixtures("gone")
-def test_what_is_destroyed_with_its_data_leaves_nothing_at_all(deployment: Deployment, gone: Stage) -> None:
-    assert gone.standing.others == {}
-    assert list(gone.standing.roles) == [ACCOUNTS_ROLE]
-    assert not gone.standing.functions
+def test_destroy_with_data_leaves_nothing(deployment: Deployment, empty: Stage) -> None:
+    assert empty.snapshot.others == {}
+    assert list(empty.snapshot.roles) == [ACCOUNTS_ROLE]
+    assert not empty.snapshot.functions
     kms = deployment.aws.client("kms")
     (key,) = [kms.describe_key(KeyId=each["KeyId"])["KeyMetadata"] for each in kms.list_keys()["Keys"]]
     assert key["KeyState"] == "PendingDeletion"

@@ -11,7 +11,7 @@ import pytest
 from tests.deploy.aws import ACCOUNT, Aws
 from tests.deploy.checkout import Checkout, Run
 from tests.deploy.expected import QUEUES, SCHEDULES, SIZES, STEPS, STREAMS
-from tests.deploy.standing import Standing
+from tests.deploy.snapshot import Snapshot
 
 pytestmark = pytest.mark.slow
 
@@ -32,7 +32,7 @@ class Dev:
 
     aws: Aws
     checkout: Checkout
-    standing: Standing
+    snapshot: Snapshot
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
     with Aws(folder / "aws.log") as aws:
         checkout = Checkout(folder / "checkout", aws)
         deploy(checkout)
-        yield Dev(aws, checkout, Standing.of(aws))
+        yield Dev(aws, checkout, Snapshot.of(aws))
 
 
 def deploy(checkout: Checkout) -> Run:
@@ -82,7 +82,7 @@ def network(aws: Aws) -> dict[str, Any]:
     }
 
 
-def test_a_stage_in_a_network_of_its_own(aws: Aws, checkout: Checkout) -> None:
+def test_a_stage_in_its_own_network(aws: Aws, checkout: Checkout) -> None:
     chosen = network(aws)
     choose(
         checkout,
@@ -91,12 +91,12 @@ def test_a_stage_in_a_network_of_its_own(aws: Aws, checkout: Checkout) -> None:
         operators_email="ops@example.com",
         accounts_email="accounts@example.com",
     )
-    aws.become(sandbox=True)
+    aws.set_account(sandbox=True)
     plan = deploy(checkout).stdout
-    assert "SES is in its sandbox in us-east-1: mail reaches verified addresses alone" in plan
+    assert "SES is in its sandbox in us-east-1: mail reaches verified addresses only" in plan
     # The zone us-east-1e has no endpoint of Cognito; EC2 would refuse to make one there.
-    assert f"CognitoEndpoint is in {chosen['subnet_ids'][0]} alone" in plan
-    found = Standing.of(aws)
+    assert f"CognitoEndpoint is only in {chosen['subnet_ids'][0]}:" in plan
+    found = Snapshot.of(aws)
     (pool,) = aws.client("cognito-idp").list_user_pools(MaxResults=10)["UserPools"]
     mail = aws.client("cognito-idp").describe_user_pool(UserPoolId=pool["Id"])["UserPool"]["EmailConfiguration"]
     assert mail["From"] == "accounts@example.com"
@@ -131,7 +131,7 @@ def test_a_stage_in_a_network_of_its_own(aws: Aws, checkout: Checkout) -> None:
 
 
 @_GROUP
-def test_timeouts_that_want_another_kind_of_state_machine_are_refused_where_one_stands(dev: Dev) -> None:
+def test_timeouts_that_need_another_type_of_state_machine_are_refused(dev: Dev) -> None:
     file = dev.checkout.folder / ".chalice" / "config.json"
     before = file.read_text()
     config = json.loads(before)
@@ -141,28 +141,28 @@ def test_timeouts_that_want_another_kind_of_state_machine_are_refused_where_one_
     run = dev.checkout.run("-m", "infra", "deploy", "--stage", "dev", "--yes")
     file.write_text(before)
     assert run.returncode == 2, run.stdout + run.stderr
-    assert "has to be STANDARD, and it is EXPRESS" in run.stderr
+    assert "must be STANDARD, and it is EXPRESS" in run.stderr
 
 
 @_GROUP
-def test_traces_that_are_switched_off_are_off(dev: Dev) -> None:
+def test_tracing_can_be_switched_off(dev: Dev) -> None:
     file = dev.checkout.folder / ".chalice" / "config.json"
     before = file.read_text()
-    assert dev.standing.functions["darkroom-dev-notifications"]["TracingConfig"] == {"Mode": "Active"}
+    assert dev.snapshot.functions["darkroom-dev-notifications"]["TracingConfig"] == {"Mode": "Active"}
     config = json.loads(before)
     config["lambda_functions"]["notifications"]["xray"] = False
     file.write_text(json.dumps(config))
     done(dev.checkout.run("-m", "infra", "policies"))
     deploy(dev.checkout)
-    assert Standing.of(dev.aws).functions["darkroom-dev-notifications"]["TracingConfig"] == {"Mode": "PassThrough"}
+    assert Snapshot.of(dev.aws).functions["darkroom-dev-notifications"]["TracingConfig"] == {"Mode": "PassThrough"}
     file.write_text(before)
     done(dev.checkout.run("-m", "infra", "policies"))
     deploy(dev.checkout)
 
 
 @_GROUP
-def test_a_stage_without_what_prod_chooses(dev: Dev) -> None:
-    found = dev.standing
+def test_a_stage_without_the_options_of_prod(dev: Dev) -> None:
+    found = dev.snapshot
     assert "key" not in found.others
     assert not [each for each in found.functions.values() if each["KMSKeyArn"] or each["Aliases"]]
     assert {each["retentionInDays"] for each in found.log_groups.values()} == {30}
@@ -213,34 +213,34 @@ def invoke(aws: Aws, function: str, event: dict[str, Any]) -> tuple[Any, bool]:
 
 
 @_GROUP
-def test_chalices_own_command_does_as_well_and_what_it_takes_away_comes_again(dev: Dev) -> None:
-    before = dev.standing
+def test_chalices_own_command_works_and_the_next_deploy_restores_its_resets(dev: Dev) -> None:
+    before = dev.snapshot
     mine = {"AWS_DEFAULT_REGION": "us-east-1", "PYTHONDONTWRITEBYTECODE": "1"}
     done(dev.checkout.run("-c", CHALICE, "deploy", "--stage", "dev", stage_environment=mine))
-    by_hand = Standing.of(dev.aws)
+    by_hand = Snapshot.of(dev.aws)
     assert settings_of(by_hand) == settings_of(before)
     assert without_windows(by_hand) == without_windows(before)
     deploy(dev.checkout)
-    mended = Standing.of(dev.aws)
+    mended = Snapshot.of(dev.aws)
     assert mended.mappings == before.mappings
     assert mended.rules == before.rules
     (api,), (api_before,) = mended.apis.values(), before.apis.values()
     assert api["responses"] == api_before["responses"]
 
 
-def without_windows(standing: Standing) -> list[dict[str, Any]]:
+def without_windows(snapshot: Snapshot) -> list[dict[str, Any]]:
     """The triggers but for how long batches gather: Chalice puts that back to what the decorators say."""
     window = "MaximumBatchingWindowInSeconds"
-    return [{name: value for name, value in each.items() if name != window} for each in standing.mappings]
+    return [{name: value for name, value in each.items() if name != window} for each in snapshot.mappings]
 
 
-def settings_of(standing: Standing) -> dict[str, tuple[Any, ...]]:
+def settings_of(snapshot: Snapshot) -> dict[str, tuple[Any, ...]]:
     names = ("CodeSha256", "MemorySize", "Timeout", "Environment", "Role", "KMSKeyArn", "EventInvokeConfig")
-    return {name: tuple(each[key] for key in names) for name, each in standing.functions.items()}
+    return {name: tuple(each[key] for key in names) for name, each in snapshot.functions.items()}
 
 
 @_GROUP
-def test_a_stage_that_comes_again_finds_its_data(dev: Dev, tmp_path: Path) -> None:
+def test_a_stage_that_is_deployed_again_has_its_data(dev: Dev, tmp_path: Path) -> None:
     item = {"userId": {"S": "somebody"}}
     dev.aws.client("dynamodb").put_item(TableName="darkroom-dev-users", Item=item)
     pool = dev.checkout.environment("dev")["COGNITO_USER_POOL_ID"]
@@ -250,6 +250,6 @@ def test_a_stage_that_comes_again_finds_its_data(dev: Dev, tmp_path: Path) -> No
     deploy(other)
     assert other.environment("dev")["COGNITO_USER_POOL_ID"] == pool
     assert "Item" in dev.aws.client("dynamodb").get_item(TableName="darkroom-dev-users", Key=item)
-    found = Standing.of(dev.aws)
+    found = Snapshot.of(dev.aws)
     assert len(found.functions) == len(SIZES)
     assert found.others["stack"] == ["darkroom-dev-resources"]

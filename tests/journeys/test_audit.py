@@ -12,7 +12,7 @@ import app as manifest
 from chalicelib.core import clients, log
 from chalicelib.core.aws import grants
 from chalicelib.core.aws.grants import DynamoDBOperation
-from infra import manifest as registry
+from infra import triggers as registry
 from local.machine import Machine
 from tests.journeys.gateway import call, calls_made
 from tests.journeys.test_api_keys import issue

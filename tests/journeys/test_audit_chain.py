@@ -135,7 +135,7 @@ def test_a_hundred_at_once_make_one_chain(machine: Machine, function: pytest.Mon
     found = [made["requestId"] for made in appended(machine) if made["requestId"] in marks]
     assert sorted(found) == sorted(marks)
     verification = Verification()
-    assert list(verification.breaks()) == []
+    assert list(verification.errors()) == []
     assert verification.number == verification.entries == len(appended(machine))
 
 
@@ -146,7 +146,7 @@ def test_what_comes_again_or_twice_at_once_is_appended_once(chain: pytest.Monkey
         list(crowd.map(again_until_done, batches))
     audit.append(batches[0])
     verification = Verification()
-    assert list(verification.breaks()) == []
+    assert list(verification.errors()) == []
     assert verification.entries == 60
     stand = [item["id"] for item in everything(machine, "AUDIT_TABLE") if item["day"] != "head"]
     assert sorted(stand) == [each["id"] for each in made]
@@ -171,7 +171,7 @@ def test_numbers_run_on_across_days_however_late_an_entry_comes(chain: pytest.Mo
     stand = sorted(everything(machine, "AUDIT_TABLE"), key=lambda item: str(item["sequence"]))[:-1]
     assert [item["day"][-2:] for item in stand] == ["20", "21", "21", "21", "24"]
     verification = Verification()
-    assert list(verification.breaks()) == []
+    assert list(verification.errors()) == []
     assert (verification.entries, verification.days) == (5, 3)
 
 
@@ -183,7 +183,7 @@ def test_a_removed_record_of_the_inbox_is_no_entry(chain: pytest.MonkeyPatch, ma
 
 
 def test_an_empty_trail_is_whole(chain: pytest.MonkeyPatch) -> None:
-    assert list(Verification().breaks()) == []
+    assert list(Verification().errors()) == []
 
 
 def test_who_forges_the_next_entry_stops_the_chain_and_loses_none(chain: pytest.MonkeyPatch, machine: Machine) -> None:
@@ -232,11 +232,11 @@ def test_every_kind_of_tampering_is_named(
     audit.append(batch(entry() for _ in range(5)))
     audit.append(batch(entry() for _ in range(3)))
     whole = Verification()
-    assert list(whole.breaks()) == []
+    assert list(whole.errors()) == []
     known = {whole.number: whole.hash}
-    assert list(Verification(known).breaks()) == []
+    assert list(Verification(known).errors()) == []
     tamper(machine)
-    named = list(Verification(known).breaks())
+    named = list(Verification(known).errors())
     assert any(found in each for each in named), named
     assert reading.verify(known) == 1
 
@@ -251,8 +251,8 @@ def test_a_chain_made_anew_differs_from_what_was_known(chain: pytest.MonkeyPatch
     for forged in audit.chained(None, plain):
         audit.TRAIL.put(forged)
         change_head(hash=forged["hash"])
-    assert list(Verification().breaks()) == [], "nothing within it tells"
-    assert list(Verification({head.number: head.hash}).breaks()) == [
+    assert list(Verification().errors()) == [], "nothing within it tells"
+    assert list(Verification({head.number: head.hash}).errors()) == [
         "entry 8 is not the one of what was known: its hash differs"
     ]
 

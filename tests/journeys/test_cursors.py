@@ -4,7 +4,7 @@ import pytest
 
 import app as manifest
 from chalicelib.core import ids
-from infra import manifest as reading
+from infra import triggers as reading
 from local.accounts import ADMIN, PASSWORD
 from local.machine import Machine
 from tests.journeys.gateway import call

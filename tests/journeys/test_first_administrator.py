@@ -33,7 +33,7 @@ def test_an_account_is_made_an_administrator_and_an_ordinary_one_again(machine: 
     assert ann.get("/admin/users").status_code == 200
     assert f"{ann.email}  {ann.id}" in admin(machine, "list")[1]
     code, said = admin(machine, "revoke", ann.email)
-    assert (code, "is no administrator of local" in said) == (0, True), said
+    assert (code, "is no longer an administrator of local" in said) == (0, True), said
     assert ann.get("/admin/users").status_code == 403
     noted = [
         (entry["operation"], entry["target"]["role"], entry["outcome"])

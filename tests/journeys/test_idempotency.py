@@ -23,7 +23,7 @@ from chalicelib.core.http import idempotency
 from chalicelib.core.http.access import validated
 from chalicelib.core.http.operations import Replay
 from chalicelib.core.schemas import MESSAGE, NO_PAYLOAD
-from infra import manifest
+from infra import triggers
 from local.machine import Machine
 from tests import pictures
 from tests.journeys.gateway import Answer, call, calls_made
@@ -272,8 +272,8 @@ def test_no_link_and_no_secret_is_stored(machine: Machine, ann: User) -> None:
 
 def test_answers_with_links_or_secrets_say_how_they_are_made_anew() -> None:
     """What an operation would otherwise store for a day, and give out when it is dead."""
-    operations = [view.operation for _, _, view in manifest.routes(manifest.application())]
-    as_they_are = [each for each in operations if each.repeat == Replay()]
+    operations = [view.operation for _, _, view in triggers.routes(triggers.application())]
+    as_they_are = [each for each in operations if each.replay == Replay()]
     assert [each.name for each in as_they_are] == ["run_custom_action"]
     for each in as_they_are:
         names = re.findall(r'"(\w+)"', json.dumps(each.returns))

@@ -16,7 +16,7 @@ from PIL import Image
 from chalicelib import images
 from chalicelib.core import clients, ids
 from chalicelib.notify import webhooks
-from infra import delivery
+from infra import event_delivery
 from local.machine import Machine
 from tests import pictures
 from tests.journeys.gateway import call, calls_made
@@ -646,7 +646,7 @@ def last_error(user: User) -> Any:
 
 
 def test_a_webhook_that_takes_nothing_is_given_up_and_its_owner_sees_why(machine: Machine, hook: Receiver) -> None:
-    assert 1 + delivery.ASYNC["notifications"].retries == webhooks.TRIES
+    assert 1 + event_delivery.ASYNC["notifications"].retries == webhooks.TRIES
     user = User.new(machine.api_url)
     user.request("PATCH", "/auth/profile", json={"preferences": {"webhook": {"url": hook.url}}})
     assert last_error(user) is None

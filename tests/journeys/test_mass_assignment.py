@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from infra import manifest
+from infra import triggers
 from local.machine import Machine
 from tests.journeys.user import PASSWORD, User
 
@@ -65,7 +65,7 @@ def operations() -> dict[str, tuple[str, str, Any]]:
     """`{operation: (method, path, declaration)}` of every route."""
     from app import app
 
-    return {view.operation.name: (method, path, view.operation) for method, path, view in manifest.routes(app)}
+    return {view.operation.name: (method, path, view.operation) for method, path, view in triggers.routes(app)}
 
 
 @pytest.fixture(scope="module")

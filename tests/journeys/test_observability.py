@@ -260,7 +260,7 @@ def test_every_alarm_on_our_own_figures_looks_where_they_are_written(
 ) -> None:
     """An alarm on a series that nobody writes never fires, and nobody would know."""
     watched = set()
-    for resource in template.whole("local")["Resources"].values():
+    for resource in template.complete("local")["Resources"].values():
         about = resource["Properties"]
         if resource["Type"] == "AWS::CloudWatch::Alarm" and about["Namespace"] == "ImageProcessing":
             dimensions = {
@@ -275,7 +275,7 @@ def test_every_alarm_on_our_own_figures_looks_where_they_are_written(
 def test_the_dashboard_and_the_documents_tell_of_figures_that_are_written(
     written: Callable[[], dict[Series, list[float]]],
 ) -> None:
-    body = template.whole("local")["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    body = template.complete("local")["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
     lines = [line for widget in json.loads(body)["widgets"] for line in widget["properties"]["metrics"]]
     ours = [[word for word in line if isinstance(word, str)] for line in lines if line[0] == "ImageProcessing"]
     shown = {(metric, frozenset(names[::2])) for _, metric, *names in ours}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from infra.delivery import AsyncDelivery, RuleDelivery, StreamDelivery
+from infra.event_delivery import AsyncDelivery, RuleDelivery, StreamDelivery
 from local.machine import Machine
 
 APP = Path(__file__).parent / "app"

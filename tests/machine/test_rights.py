@@ -10,7 +10,7 @@ from botocore import handlers
 from botocore.exceptions import ClientError
 
 from infra import iam_report, policies
-from infra.rights import Declared
+from infra.function_grants import FunctionGrants
 from local import rights
 
 AT = {"region": "us-east-1", "account": "123456789012"}
@@ -38,7 +38,7 @@ def client(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Any
     without = list(handlers.BUILTIN_HANDLERS)
 
     def make(service: str, **operations: list[str]) -> Any:
-        declared: Declared = {"operations": operations, "queue": None, "stream": None}
+        declared: FunctionGrants = {"operations": operations, "queue": None, "stream": None}
         policy = policies.document("resize", declared, ENVIRONMENT, {})
         monkeypatch.setattr("botocore.handlers.BUILTIN_HANDLERS", list(without))
         rights.enforce({"function": "resize", "policy": policy, "record": str(tmp_path / "rights"), **AT})
@@ -135,18 +135,18 @@ def test_what_was_used_and_refused_is_told(client: Callable[..., Any], tmp_path:
     for _ in range(2):
         passes(sqs.send_message, QueueUrl=ENVIRONMENT["SQS_QUEUE_URL"], MessageBody="x")
     refused(sqs.receive_message, QueueUrl=ENVIRONMENT["SQS_QUEUE_URL"])
-    noted = list(iam_report.noted(tmp_path / "rights"))
+    noted = list(iam_report.logged_calls(tmp_path / "rights"))
     assert [(each.how, each.action) for each in noted] == [
         ("used", "sqs:SendMessage"),
         ("refused", "sqs:ReceiveMessage"),
     ]
     queue = "arn:aws:sqs:us-east-1:123456789012:darkroom-local-uploads"
     rights = {
-        iam_report.Right("resize", "SqsQueueUrl", "sqs:SendMessage"): [queue, f"{queue}-others"],
-        iam_report.Right("resize", "SqsQueueUrl", "sqs:GetQueueAttributes"): [queue],
+        iam_report.Grant("resize", "SqsQueueUrl", "sqs:SendMessage"): [queue, f"{queue}-others"],
+        iam_report.Grant("resize", "SqsQueueUrl", "sqs:GetQueueAttributes"): [queue],
     }
     assert iam_report.report(rights, tmp_path / "rights") == 1
     printed = capsys.readouterr().out
     assert "IN PART   darkroom-local-uploads-others" in printed
     assert "NOT USED  darkroom-local-uploads" in printed
-    assert "2 rights declared, on 3 resources in all: 2 not used; 1 used and not declared." in printed
+    assert "2 grants declared, on 3 resources in all: 2 not used; 1 used and not declared." in printed

@@ -2,7 +2,7 @@
 
 What was spent stands on the user's row, which every request reads anyway: window → whose → dollars, where a window is
 the beginning of an ISO time ("2026-11-21T07", "2026-11-21", "2026-11") and whose is `user` or an API key's id. It is
-written as usage records arrive, some five seconds after the run (infra/delivery.py): what begins before that still goes
+written as usage records arrive, some five seconds after the run (infra/event_delivery.py): a run before that goes
 through.
 """
 

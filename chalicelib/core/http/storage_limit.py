@@ -1,7 +1,7 @@
 """How many bytes of images a user may keep, held against what they do keep.
 
 That stands on the user's row, which every request reads anyway. It is counted from the stream of the images' rows, some
-five seconds behind (infra/delivery.py).
+five seconds behind (infra/event_delivery.py).
 """
 
 from collections.abc import Mapping

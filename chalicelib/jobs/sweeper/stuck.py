@@ -6,7 +6,7 @@ from chalicelib.core import clients, config
 from chalicelib.images import Image, Status
 from chalicelib.jobs.rounds import Round
 
-# Longer than any execution may last (infra/timing.py).
+# Longer than any execution may last (infra/pipeline_timeouts.py).
 _IMAGE_MINUTES = 20
 # Twice the time that the queue retries a message: five times, six minutes apart (infra/resources.yaml).
 _MESSAGE_MINUTES = 60

@@ -1,4 +1,4 @@
-"""One stage's life: deployed as version 0.1.0 and filled, upgraded, and taken back to 0.1.0."""
+"""A stage: deployed as version 0.1.0, filled with data, upgraded, and rolled back to 0.1.0."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ import pytest
 from local.partner import Partner
 from tests.deploy.aws import Aws
 from tests.deploy.checkout import Checkout
-from tests.deploy.upgrade import former
-from tests.deploy.upgrade.filling import Filled, begin, begin_again, fill, finish
+from tests.deploy.upgrade import old_version
+from tests.deploy.upgrade.sample_data import Filled, begin, begin_again, fill, finish
 from tests.deploy.upgrade.stage import Stage
 from tests.journeys.receiver import Receiver
 
 
 @dataclass(frozen=True)
 class World:
-    """An AWS, both versions as they are deployed to it, and who is told of images and asked for customers."""
+    """An AWS, checkouts of both versions, and the external services."""
 
     aws: Aws
     old: Checkout
@@ -29,10 +29,10 @@ class World:
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder: Path = tmp_path_factory.mktemp("upgrade")
-    project = former.unpack(folder / "0.1.0")
+    project = old_version.unpack(folder / "0.1.0")
     with Aws(folder / "aws.log") as aws, Receiver() as receiver, Partner() as partner:
         old, new = Checkout(folder / "old", aws, project), Checkout(folder / "new", aws)
-        # Where people put what no deploy sets.
+        # Settings that people set by hand.
         for name, value in {"ALLOW_PRIVATE_ADDRESSES": "true", "EXTERNAL_API_URL": partner.url}.items():
             aws.client("ssm").put_parameter(Name=f"/darkroom/dev/darkroom/{name}", Type="String", Value=value)
         yield World(aws, old, new, receiver, partner)
@@ -45,7 +45,7 @@ def deploy(checkout: Checkout) -> None:
 
 @pytest.fixture(scope="session")
 def filled(world: World) -> Filled:
-    """Version 0.1.0, with data, and with work in flight."""
+    """Version 0.1.0 with data and work in progress."""
     deploy(world.old)
     filled = begin(Stage(world.aws))
     fill(filled, world.receiver, world.partner)
@@ -54,7 +54,7 @@ def filled(world: World) -> Filled:
 
 @pytest.fixture(scope="session")
 def upgraded(world: World, filled: Filled) -> Filled:
-    """The same stage under the present version, which has finished what was in flight."""
+    """The same stage with the current version, which has finished the work in progress."""
     deploy(world.new)
     finish(filled)
     return filled
@@ -62,7 +62,7 @@ def upgraded(world: World, filled: Filled) -> Filled:
 
 @pytest.fixture(scope="session")
 def undone(world: World, upgraded: Filled) -> Filled:
-    """What the present version made and left in flight, under version 0.1.0 again, which has finished it."""
+    """The data of the current version, after the rollback to 0.1.0, which has finished the work in progress."""
     made = begin_again(upgraded)
     fill(made, world.receiver, world.partner)
     deploy(world.old)

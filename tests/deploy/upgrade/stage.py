@@ -16,7 +16,7 @@ Answer = dict[str, Any]
 
 @dataclass(frozen=True)
 class Stage:
-    """The stage, whichever version is deployed to it."""
+    """The stage, with any version."""
 
     aws: Aws
 
@@ -29,20 +29,20 @@ class Stage:
     def ask(
         self, method: str, path: str, body: Any = None, token: str | None = None, **headers: str
     ) -> tuple[int, Any, dict[str, str]]:
-        """A request: status, parsed answer, headers. `token` is an access token, or an API key's secret."""
+        """A request: status, parsed body, headers. `token` is an access token or an API key's secret."""
         bearer = {"Authorization": f"Bearer {token}"} if token else {}
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return self.aws.ask(self.api, method, f"/dev{path}", body, {**bearer, **named})
 
     def invoke(self, function: str, event: Any) -> tuple[Any, str | None]:
-        """A run of a function: what it answers, and how it failed, if it did."""
+        """A run of a function: its result, and its error if it failed."""
         answer = self.aws.client("lambda").invoke(
             FunctionName=f"darkroom-dev-{function}", Payload=json.dumps(event).encode()
         )
         return json.loads(answer["Payload"].read()), answer.get("FunctionError")
 
     def rows(self, table: str) -> list[dict[str, Any]]:
-        """Every item of a table, as DynamoDB writes it."""
+        """All items of a table in DynamoDB's format."""
         pages = self.aws.client("dynamodb").get_paginator("scan").paginate(TableName=f"darkroom-dev-{table}")
         return [item for page in pages for item in page["Items"]]
 
@@ -70,7 +70,7 @@ class Stage:
 
 @dataclass
 class Person:
-    """A user: what they know of themselves, and what they ask."""
+    """A user: credentials and requests."""
 
     stage: Stage
     email: str
@@ -92,14 +92,14 @@ class Person:
         return self.stage.ask(method, path, body, self.tokens.get("accessToken"), **headers)
 
     def ok(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
-        """The answer to what must succeed."""
+        """The response to a request that must succeed."""
         status, answer, _ = self.ask(method, path, body, **headers)
         assert status == 200, (method, path, status, answer)
         told: Answer = answer
         return told
 
     def every(self, path: str) -> Iterator[Answer]:
-        """The items of all pages of a list, a page of two at a time: so that cursors are used too."""
+        """All items of a list, read in pages of two, so that cursors are tested too."""
         cursor: str | None = ""
         while cursor is not None:
             page = self.ok("GET", f"{path}?limit=2{cursor}")
@@ -125,14 +125,14 @@ class Person:
 
 
 def send(announced: Answer, data: bytes) -> int:
-    """Sends a file by the presigned request of an announcement; the status."""
+    """Uploads a file with the presigned request; returns the status."""
     request = urllib.request.Request(announced["uploadUrl"], data, announced["headers"], method="PUT")
     with DIRECT.open(request, timeout=60) as answer:
         return int(answer.status)
 
 
 def fetched(link: str) -> bytes:
-    """What a link leads to."""
+    """The content of a link."""
     with DIRECT.open(link, timeout=60) as answer:
         data: bytes = answer.read()
     return data

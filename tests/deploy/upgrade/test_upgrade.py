@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.upgrade import former
-from tests.deploy.upgrade.checking import (
+from tests.deploy.upgrade import old_version
+from tests.deploy.upgrade.checks import (
     begun,
     check_every_run_is_counted_once,
     check_finished,
@@ -19,7 +19,7 @@ from tests.deploy.upgrade.checking import (
     stored,
 )
 from tests.deploy.upgrade.conftest import World
-from tests.deploy.upgrade.filling import Filled, finish, told
+from tests.deploy.upgrade.sample_data import Filled, finish, told
 from tests.deploy.upgrade.stage import fetched, send
 from tests.journeys.receiver import Delivery
 from tests.waiting import wait_for
@@ -27,28 +27,28 @@ from tests.waiting import wait_for
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("upgrade")]
 
 
-def test_a_shallow_clone_says_how_to_fetch_the_old_version(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(former, "COMMIT", "0" * 40)
+def test_a_shallow_clone_shows_how_to_fetch_the_old_version(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(old_version, "COMMIT", "0" * 40)
     with pytest.raises(AssertionError, match="git fetch --unshallow"):
-        former.unpack(tmp_path / "former")
+        old_version.unpack(tmp_path / "former")
 
 
-def test_everything_is_in_flight_when_the_new_version_comes(filled: Filled) -> None:
+def test_work_is_in_progress_before_the_upgrade(filled: Filled) -> None:
     for what, number in filled.in_flight.items():
         print(f"in flight: {what}: {number}")
     assert all(filled.in_flight.values()), filled.in_flight
 
 
-def test_what_was_in_flight_is_finished(upgraded: Filled) -> None:
+def test_work_in_progress_is_finished_after_the_upgrade(upgraded: Filled) -> None:
     check_finished(upgraded)
 
 
-def test_old_rows_say_what_they_said(upgraded: Filled) -> None:
+def test_old_rows_return_the_same_responses(upgraded: Filled) -> None:
     now = told(upgraded)
     assert [each for path, before in upgraded.told.items() for each in differences(before, now[path], path)] == []
 
 
-def test_lists_hold_the_old_rows_and_no_other(upgraded: Filled) -> None:
+def test_lists_contain_exactly_the_old_rows(upgraded: Filled) -> None:
     check_lists(upgraded)
     audited = {each["operation"] for each in upgraded.root.ok("GET", "/admin/audit?limit=100")["items"]}
     assert {"sign_in", "create_key", "rotate_key", "process_file", "delete_image"} <= audited
@@ -58,7 +58,7 @@ def test_every_run_is_counted_once(upgraded: Filled) -> None:
     check_every_run_is_counted_once(upgraded)
 
 
-def test_an_upload_that_was_announced_is_announced_again_and_taken(upgraded: Filled) -> None:
+def test_a_pending_upload_can_be_repeated_and_completed(upgraded: Filled) -> None:
     path, body, answer = upgraded.repeats["the-upload"]
     status, again, headers = upgraded.ann.ask("POST", path, body, Idempotency_Key="the-upload")
     assert (status, headers["Idempotency-Replayed"], again["imageId"]) == (200, "true", answer["imageId"])
@@ -68,7 +68,7 @@ def test_an_upload_that_was_announced_is_announced_again_and_taken(upgraded: Fil
     assert upgraded.ann.image(answer["imageId"])["status"] == "COMPLETED"
 
 
-def test_an_action_that_is_sent_again_is_not_done_again(upgraded: Filled) -> None:
+def test_a_repeated_action_is_not_executed_again(upgraded: Filled) -> None:
     path, body, answer = upgraded.repeats["the-action"]
     before = len(upgraded.stage.rows("actions"))
     status, again, headers = upgraded.ann.ask("POST", path, body, Idempotency_Key="the-action")
@@ -77,11 +77,11 @@ def test_an_action_that_is_sent_again_is_not_done_again(upgraded: Filled) -> Non
     assert len(upgraded.stage.rows("actions")) == before
 
 
-def test_a_link_given_by_the_old_version_works(upgraded: Filled) -> None:
+def test_a_link_of_the_old_version_works(upgraded: Filled) -> None:
     assert fetched(upgraded.link) == upgraded.variant
 
 
-def test_a_deleted_image_stays_deleted_though_its_file_comes_again(upgraded: Filled) -> None:
+def test_a_deleted_image_stays_deleted_when_its_file_is_uploaded_again(upgraded: Filled) -> None:
     deleted = upgraded.images["DELETED"]
     assert upgraded.ann.ask("GET", f"/images/{deleted}")[0] == 404
     assert send(upgraded.announced["DELETED"], upgraded.variant) == 200
@@ -90,7 +90,7 @@ def test_a_deleted_image_stays_deleted_though_its_file_comes_again(upgraded: Fil
     assert upgraded.ann.ask("GET", f"/images/{deleted}")[0] == 404
 
 
-def test_sessions_and_keys_go_on(upgraded: Filled) -> None:
+def test_sessions_and_keys_stay_valid(upgraded: Filled) -> None:
     ann = upgraded.ann
     issued = ann.ok("POST", "/auth/refresh", {"refreshToken": ann.tokens["refreshToken"]})
     for token in (ann.tokens["accessToken"], issued["accessToken"]):
@@ -99,7 +99,7 @@ def test_sessions_and_keys_go_on(upgraded: Filled) -> None:
         assert upgraded.stage.ask("GET", "/images", token=upgraded.keys[each]["key"])[0] == 200
 
 
-def test_the_owner_is_told_of_what_the_new_version_finished(world: World, upgraded: Filled) -> None:
+def test_the_owner_is_notified_of_images_that_the_new_version_finished(world: World, upgraded: Filled) -> None:
     def told_of() -> dict[str, Delivery]:
         return {each.json()["imageId"]: each for each in world.receiver.received}
 
@@ -107,13 +107,13 @@ def test_the_owner_is_told_of_what_the_new_version_finished(world: World, upgrad
     assert all(told_of()[each].signed_with(upgraded.webhook_secret) for each in begun(upgraded))
 
 
-def test_the_audit_trail_is_whole(world: World, upgraded: Filled) -> None:
+def test_the_audit_trail_has_no_errors(world: World, upgraded: Filled) -> None:
     upgraded.triggers.run_dry()
     run = world.new.run("-m", "infra", "audit", "verify", "--stage", "dev")
     assert (run.returncode, "is whole" in run.stdout) == (0, True), run.stdout + run.stderr
 
 
-def test_an_old_account_is_erased_without_a_rest(upgraded: Filled) -> None:
+def test_an_old_account_is_erased_completely(upgraded: Filled) -> None:
     upgraded.zed.ok("DELETE", "/auth/profile")
     finish(upgraded)
     assert left_of_account(upgraded) == []

@@ -1,4 +1,4 @@
-"""What Lambda does for queues and streams, when the test says so: what it has not yet delivered is in flight."""
+"""Delivers messages and stream records like Lambda, but only when a test says so. The rest is in progress."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,14 +8,14 @@ from tests.deploy.aws import REGION
 from tests.deploy.expected import STREAMS
 from tests.deploy.upgrade.stage import Stage
 
-# By queue: its function, and how many messages a run may be given.
+# By queue: its function, and the batch size.
 QUEUES = {"uploads": ("orchestrator", 10), "actions": ("action_worker", 1)}
 _TABLES = {function: table.removeprefix("darkroom-prod-") for function, (table, *_) in STREAMS.items()}
 
 
 @dataclass
 class Triggers:
-    """Queues and streams of the stage, and how far the streams were read."""
+    """The queues and streams of the stage, and the positions in the streams."""
 
     stage: Stage
     _read: dict[str, int] = field(default_factory=dict)
@@ -23,7 +23,7 @@ class Triggers:
     # ---------------------------------------------------------------------------- queues
 
     def deliver(self, queue: str) -> int:
-        """Gives a queue's messages to its function, as many as a run takes; how many these were. Fails as it does."""
+        """Invokes a queue's function with a batch; returns the number of messages. Raises the function's error."""
         function, most = QUEUES[queue]
         url, sqs = self.stage.queue(queue), self.stage.aws.client("sqs")
         asked = {"MaxNumberOfMessages": most, "AttributeNames": ["All"], "MessageAttributeNames": ["All"]}
@@ -40,13 +40,13 @@ class Triggers:
     # --------------------------------------------------------------------------- streams
 
     def behind(self, function: str) -> list[dict[str, Any]]:
-        """A stream's records that its function has not seen, those alone that its trigger lets through."""
+        """The unread records of a stream that pass the trigger's filter."""
         *_, only_new = STREAMS[function]
         records = self._records(function)[self._read.get(function, 0) :]
         return [each for each in records if not only_new or each["eventName"] == "INSERT"]
 
     def catch_up(self, function: str) -> int:
-        """Gives a stream's records to its function, as many as a run takes each time; how many these were."""
+        """Invokes a stream's function with all unread records, in batches; returns their number."""
         end, records = len(self._records(function)), self.behind(function)
         _, size, *_ = STREAMS[function]
         for first in range(0, len(records), size):
@@ -76,7 +76,7 @@ class Triggers:
     # ---------------------------------------------------------------------------- both
 
     def run_dry(self) -> None:
-        """Delivers until nothing waits anywhere; what a run leaves for another is delivered too."""
+        """Delivers until all queues and streams are empty, including what the runs add."""
         while any([*map(self.deliver, QUEUES), *map(self.catch_up, STREAMS)]):
             pass
 

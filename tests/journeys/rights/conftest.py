@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from infra.rights import API
+from infra.function_grants import API
 from local.machine import Machine
 from tests.journeys import container
 from tests.journeys.rights import world as worlds

@@ -4,8 +4,9 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from infra import iam_report, policies
-from infra.iam_report import Right
+from infra import iam_report
+from infra.iam_report import Grant
+from infra.policy_statements import OF_LAMBDA
 from tests.journeys.rights.world import World
 
 Run = Callable[[World, str], None]
@@ -47,19 +48,19 @@ class Tried:
         self._world = world
         self.on = functools.cache(self._on)
 
-    def used(self, journey: Journey) -> set[Right]:
+    def used(self, journey: Journey) -> set[Grant]:
         return {right for right, _ in self.on(journey)}
 
-    def _on(self, journey: Journey) -> frozenset[tuple[Right, str]]:
+    def _on(self, journey: Journey) -> frozenset[tuple[Grant, str]]:
         """What it uses, each right with an ARN that the policy names."""
         machine = self._world.machine
         assert machine.rights is not None
         machine.afresh(journey.function)
         before = machine.rights.stat().st_size
         journey.go(self._world)
-        noted = iam_report.noted(machine.rights, before)
+        noted = iam_report.logged_calls(machine.rights, before)
         return frozenset(
-            (each.right, each.pattern)
+            (each.grant, each.pattern)
             for each in noted
-            if (each.function, each.how) == (journey.function, "used") and each.statement not in policies.OF_LAMBDA
+            if (each.function, each.how) == (journey.function, "used") and each.statement not in OF_LAMBDA
         )

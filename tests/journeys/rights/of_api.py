@@ -13,7 +13,7 @@ from chalicelib.core.http import signatures
 from chalicelib.core.observing.tracking import USAGE
 from chalicelib.images import Status
 from chalicelib.metering.daily_sums import DAILY
-from infra.rights import API
+from infra.function_grants import API
 from local.partner import Partner
 from tests.journeys.rights.journey import of
 from tests.journeys.rights.world import INBOX, USERS, World, item

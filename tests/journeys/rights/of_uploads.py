@@ -7,7 +7,7 @@ from moto.s3.exceptions import S3ClientError
 
 from chalicelib.core import ids
 from chalicelib.images import Image, Status
-from infra.pipeline import PIPELINE
+from infra.pipeline_policy import PIPELINE
 from tests.journeys.rights.journey import of
 from tests.journeys.rights.world import PHOTO, World, as_written
 from tests.waiting import wait_for

@@ -3,11 +3,11 @@
 import pytest
 
 import app as manifest
-from infra import iam_report, rights, stages
+from infra import function_grants, iam_report, stages
 from tests.journeys.rights.every import JOURNEYS
 from tests.journeys.rights.journey import Tried
 
-GRANTED = iam_report.granted(rights.declared(manifest.app), stages.read())
+GRANTED = iam_report.granted(function_grants.grants_by_function(manifest.app), stages.read())
 
 
 @pytest.mark.parametrize("function", dict.fromkeys(right.function for right in GRANTED))

@@ -3,13 +3,13 @@
 import pytest
 
 import app as manifest
-from infra import evaluation, iam_report, rights, stages
-from infra.iam_report import Right
+from infra import function_grants, iam_evaluation, iam_report, stages
+from infra.iam_report import Grant
 from tests.journeys.rights.every import JOURNEYS
 from tests.journeys.rights.journey import Journey, Tried
 from tests.journeys.rights.world import World
 
-GRANTED = iam_report.granted(rights.declared(manifest.app), stages.read())
+GRANTED = iam_report.granted(function_grants.grants_by_function(manifest.app), stages.read())
 FAILED = "was refused it, and failed"
 # All but those of a few functions are left to whoever has the time.
 QUICK = {"notifications", "validation"}
@@ -17,7 +17,7 @@ RIGHTS = [pytest.param(each, marks=[] if each.function in QUICK else [pytest.mar
 
 
 @pytest.mark.parametrize("right", RIGHTS, ids="-".join)
-def test_without_a_right_a_journey_fails(world: World, tried: Tried, right: Right) -> None:
+def test_without_a_right_a_journey_fails(world: World, tried: Tried, right: Grant) -> None:
     outcomes: dict[str, str] = {}
     for journey in JOURNEYS:
         if journey.function == right.function and right in tried.used(journey):
@@ -29,7 +29,7 @@ def test_without_a_right_a_journey_fails(world: World, tried: Tried, right: Righ
     pytest.fail(f"no journey misses it: {outcomes or 'none uses it'}")
 
 
-def without(world: World, journey: Journey, right: Right) -> str:
+def without(world: World, journey: Journey, right: Grant) -> str:
     """How a journey goes whose function lacks the right."""
     failure: Exception | None = None
     with world.machine.without(*right) as record:
@@ -38,7 +38,7 @@ def without(world: World, journey: Journey, right: Right) -> str:
         except Exception as error:
             failure = error
     held = {"Statement": [{"Sid": right.statement, "Action": [right.action], "Resource": GRANTED[right]}]}
-    refused = [each for each in iam_report.noted(record) if each.how == "refused"]
-    if not any(evaluation.allows(held, each.action, each.pattern) for each in refused):
+    refused = [each for each in iam_report.logged_calls(record) if each.how == "refused"]
+    if not any(iam_evaluation.allows(held, each.action, each.pattern) for each in refused):
         return f"was not refused it ({failure!r})"
     return "was refused it, and did not notice" if failure is None else FAILED

@@ -10,7 +10,7 @@ import app as manifest
 from chalicelib.core.errors import InvalidRequestError
 from chalicelib.core.http import json_schema, payload
 from chalicelib.core.schemas import Schema, shape
-from infra import manifest as reading
+from infra import triggers as reading
 
 SCHEMAS = {
     f"{method} {path}": view.operation.schema

@@ -16,19 +16,19 @@ START = datetime(2022, 1, 1, tzinfo=UTC)
 
 
 def times(expression: str, number: int, after: datetime = START) -> list[str]:
-    """The next times after a moment, to the minute, with the day of the week."""
+    """The next times after a moment, to the minute, with the weekday."""
     recurrence = parse(expression)
-    found: list[str] = []
+    firings: list[str] = []
     moment: datetime | None = after
     for _ in range(number):
         moment = None if moment is None else recurrence.next_after(moment, START)
         if moment is not None:
-            found.append(moment.strftime("%a %Y-%m-%d %H:%M"))
-    return found
+            firings.append(moment.strftime("%a %Y-%m-%d %H:%M"))
+    return firings
 
 
-# The examples of the EventBridge User Guide, "Cron expressions reference", and of the EventBridge Scheduler User
-# Guide, "Schedule types".
+# Source of the examples: EventBridge User Guide, "Cron expressions reference"; EventBridge Scheduler User Guide,
+# "Schedule types".
 @pytest.mark.parametrize(
     ("expression", "expected"),
     [
@@ -52,12 +52,12 @@ def test_the_examples_of_the_guides(expression: str, expected: list[str]) -> Non
     assert times(expression, 3) == expected
 
 
-def test_the_last_five_minutes_of_the_guides_working_day_are_those_before_six() -> None:
+def test_the_last_firing_of_a_working_day_is_five_minutes_before_six() -> None:
     evening = datetime(2022, 1, 3, 17, 50, tzinfo=UTC)
     assert times("cron(0/5 8-17 ? * MON-FRI *)", 2, evening) == ["Mon 2022-01-03 17:55", "Tue 2022-01-04 08:00"]
 
 
-def test_hours_that_pass_midnight_end_after_the_last_hour() -> None:
+def test_a_range_of_hours_may_pass_midnight() -> None:
     monday = datetime(2022, 1, 3, 2, 0, tzinfo=UTC)
     assert times("cron(0/30 20-2 ? * MON-FRI *)", 3, monday) == [
         "Mon 2022-01-03 02:30",
@@ -69,18 +69,18 @@ def test_hours_that_pass_midnight_end_after_the_last_hour() -> None:
 @pytest.mark.parametrize(
     ("expression", "expected"),
     [
-        # What the guide says of each wildcard.
+        # The examples of each wildcard in the guide.
         ("cron(1/10 0 1 1 ? 2022)", ["Sat 2022-01-01 00:01", "Sat 2022-01-01 00:11", "Sat 2022-01-01 00:21"]),
         ("cron(0 0 ? * 3#2 *)", ["Tue 2022-01-11 00:00", "Tue 2022-02-08 00:00", "Tue 2022-03-08 00:00"]),
         ("cron(0 0 3W * ? *)", ["Mon 2022-01-03 00:00", "Thu 2022-02-03 00:00", "Thu 2022-03-03 00:00"]),
         ("cron(0 12 L * ? *)", ["Mon 2022-01-31 12:00", "Mon 2022-02-28 12:00", "Thu 2022-03-31 12:00"]),
         ("cron(0 12 ? * L *)", ["Sat 2022-01-01 12:00", "Sat 2022-01-08 12:00", "Sat 2022-01-15 12:00"]),
         ("cron(0 0 1 JAN,FEB,MAR ? *)", ["Tue 2022-02-01 00:00", "Tue 2022-03-01 00:00", "Sun 2023-01-01 00:00"]),
-        # The nearest weekday stays within its month: the 1st is a Saturday here, the 31st a Sunday later.
+        # The nearest weekday stays within its month: here the 1st is a Saturday, later the 31st is a Sunday.
         ("cron(0 1 1W * ? *)", ["Mon 2022-01-03 01:00", "Tue 2022-02-01 01:00", "Tue 2022-03-01 01:00"]),
         ("cron(0 1 31W 7 ? *)", ["Fri 2022-07-29 01:00", "Mon 2023-07-31 01:00", "Wed 2024-07-31 01:00"]),
         ("cron(0 1 15W * ? *)", ["Fri 2022-01-14 01:00", "Tue 2022-02-15 01:00", "Tue 2022-03-15 01:00"]),
-        # Days that not every month or year has.
+        # Days that some months or years do not have.
         ("cron(0 0 29 2 ? *)", ["Thu 2024-02-29 00:00", "Tue 2028-02-29 00:00", "Sun 2032-02-29 00:00"]),
         ("cron(0 0 31 * ? *)", ["Mon 2022-01-31 00:00", "Thu 2022-03-31 00:00", "Tue 2022-05-31 00:00"]),
         ("cron(0 0 ? * MON#5 *)", ["Mon 2022-01-31 00:00", "Mon 2022-05-30 00:00", "Mon 2022-08-29 00:00"]),
@@ -131,60 +131,60 @@ def test_wildcards(expression: str, expected: list[str]) -> None:
         "cron(٣ 10 * * ? *)",
     ],
 )
-def test_what_aws_does_not_take_is_refused(expression: str) -> None:
+def test_an_expression_that_eventbridge_refuses_is_refused(expression: str) -> None:
     with pytest.raises(ExpressionError):
         parse(expression)
 
 
-def test_every_schedule_of_every_stage_is_an_expression_that_will_fire() -> None:
+def test_every_schedule_of_every_stage_fires_again() -> None:
     for schedule in schedules.SCHEDULES.values():
         for expression in (schedule.expression, *schedule.by_stage.values()):
             assert parse(expression).next_after(START, START) is not None
 
 
-# ------------------------------------------------------------- beside a walk over minutes
+# ------------------------------------------------- compared with a search over all minutes
 
 _NUMBERS = st.integers
 
 
 @st.composite
 def field(draw: st.DrawFn, low: int, high: int) -> tuple[str, set[int]]:
-    """A field's text, and the numbers that it names, found by counting them up one by one."""
+    """The text of a field, and its numbers, counted one by one."""
     texts: list[str] = []
-    named: set[int] = set()
+    numbers: set[int] = set()
     for _ in range(draw(_NUMBERS(1, 3))):
         first, last, step = draw(_NUMBERS(low, high)), draw(_NUMBERS(low, high)), draw(_NUMBERS(1, max(high // 2, 1)))
         kind = draw(st.sampled_from(["number", "range", "all", "stepped", "stepped range"]))
         if kind == "number":
             texts.append(str(first))
-            named.add(first)
+            numbers.add(first)
         elif kind == "all":
             texts.append(f"*/{step}")
-            named.update(range(low, high + 1, step))
+            numbers.update(range(low, high + 1, step))
         elif kind == "stepped":
             texts.append(f"{first}/{step}")
-            named.update(range(first, high + 1, step))
+            numbers.update(range(first, high + 1, step))
         else:
             every = step if kind == "stepped range" else 1
             texts.append(f"{first}-{last}" + (f"/{every}" if kind == "stepped range" else ""))
-            walk, at = [first], first
+            path, at = [first], first
             while at != last:
                 at = low if at == high else at + 1
-                walk.append(at)
-            named.update(walk[::every])
-    return ",".join(texts), named
+                path.append(at)
+            numbers.update(path[::every])
+    return ",".join(texts), numbers
 
 
 @st.composite
 def days(draw: st.DrawFn) -> tuple[str, str, str]:
-    """Day-of-month and day-of-week, and what they mean in one word with its arguments."""
+    """Day-of-month, day-of-week, and what they mean: one word and its arguments."""
     kind = draw(st.sampled_from(["month", "week", "L", "W", "#", "last"]))
     if kind == "month":
-        text, named = draw(field(1, 31))
-        return text, "?", f"month {' '.join(map(str, named))}"
+        text, numbers = draw(field(1, 31))
+        return text, "?", f"month {' '.join(map(str, numbers))}"
     if kind == "week":
-        text, named = draw(field(1, 7))
-        return "?", text, f"week {' '.join(map(str, named))}"
+        text, numbers = draw(field(1, 7))
+        return "?", text, f"week {' '.join(map(str, numbers))}"
     if kind == "L":
         return "L", "?", "L"
     number, weekday = draw(_NUMBERS(1, 31)), draw(_NUMBERS(1, 7))
@@ -195,7 +195,7 @@ def days(draw: st.DrawFn) -> tuple[str, str, str]:
 
 
 def is_meant(day: date, meaning: str) -> bool:
-    """Whether a day is meant, asked of the day alone."""
+    """Whether the expression includes a day."""
     kind, *rest = meaning.split()
     numbers = [int(each) for each in rest]
     weekday = day.isoweekday() % 7 + 1
@@ -212,7 +212,7 @@ def is_meant(day: date, meaning: str) -> bool:
         return weekday == numbers[0] and day.day + 7 > last
     if numbers[0] > last or weekday in (1, 7):
         return False
-    # Of the weekdays of this month, the one with the shortest way to the day that was named.
+    # The weekday of this month that is nearest to the day in the expression.
     weekdays = [each for each in range(1, last + 1) if day.replace(day=each).isoweekday() < 6]
     return day.day == min(weekdays, key=lambda each: abs(each - numbers[0]))
 
@@ -224,7 +224,7 @@ def is_meant(day: date, meaning: str) -> bool:
     meant=days(),
     after=st.datetimes(datetime(1999, 12, 1), datetime(2031, 1, 1)),
 )
-def test_a_cron_fires_exactly_when_a_walk_over_the_minutes_finds_all_fields_met(
+def test_a_cron_fires_at_the_first_minute_that_matches_all_fields(
     minutes: tuple[str, set[int]],
     hours: tuple[str, set[int]],
     months: tuple[str, set[int]],
@@ -249,7 +249,7 @@ def test_a_cron_fires_exactly_when_a_walk_over_the_minutes_finds_all_fields_met(
 
 
 @given(st.integers(1, 100_000), st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1)), st.integers(0, 10**8))
-def test_a_rate_keeps_its_beat_from_its_start_whenever_it_is_asked(seconds: int, start: datetime, later: int) -> None:
+def test_a_rate_counts_its_periods_from_its_start(seconds: int, start: datetime, later: int) -> None:
     start = start.replace(tzinfo=UTC)
     moment = start + timedelta(seconds=later)
     found = Rate(seconds).next_after(moment, start)
@@ -259,7 +259,7 @@ def test_a_rate_keeps_its_beat_from_its_start_whenever_it_is_asked(seconds: int,
 
 
 @given(meant=days(), months=field(1, 12))
-def test_times_only_go_forward(meant: tuple[str, str, str], months: tuple[str, set[int]]) -> None:
+def test_each_firing_is_later_than_the_one_before(meant: tuple[str, str, str], months: tuple[str, set[int]]) -> None:
     recurrence = parse(f"cron(0 0 {meant[0]} {months[0]} {meant[1]} *)")
     assert isinstance(recurrence, Cron)
     found = [START]

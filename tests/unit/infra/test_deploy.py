@@ -1,4 +1,4 @@
-"""What a deploy decides without asking AWS."""
+"""Decisions of a deploy that need no AWS."""
 
 import datetime
 import io
@@ -14,22 +14,22 @@ from botocore.exceptions import ClientError, NoCredentialsError
 
 from chalicelib.core.http import responses
 from infra import stages, template
-from infra.deploy import clients, functions, gateway, packages, parameters
+from infra.deploy import api_settings, functions, packages, parameters, pool_clients
 from infra.deploy.errors import RefusedError, explained
-from infra.deploy.stack import hindered
+from infra.deploy.progress import Reporter, counted
+from infra.deploy.stack import why_not_deployable
 from infra.deploy.target import Target
-from infra.deploy.telling import Teller, counted
+from infra.function_grants import FunctionGrants
 from infra.options import SOURCE, Options, OptionsError
-from infra.rights import Declared
 
-NOTHING_DECLARED: Declared = {"operations": {}, "queue": None, "stream": None}
+NO_GRANTS: FunctionGrants = {"operations": {}, "queue": None, "stream": None}
 PLACE = stages.place("prod", "eu-west-1", "111122223333")
 
 
 def target(stage: str = "prod") -> Target:
     place = stages.place(stage, "eu-west-1", "111122223333")
     config = stages.configured(stages.read(), place)
-    return Target(place, Options.of(stage), config, {}, None, placed_now=False, environment={})
+    return Target(place, Options.of(stage), config, {}, None, is_newly_placed=False, environment={})
 
 
 @pytest.mark.parametrize(
@@ -45,8 +45,8 @@ def target(stage: str = "prod") -> Target:
         ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback --stack-name darkroom-prod-resources --region eu-west-1"),
     ],
 )
-def test_a_stack_that_no_deploy_can_start_from_says_what_to_do(status: str, next_step: str) -> None:
-    message = hindered("darkroom-prod-resources", status, PLACE, lambda: ", because of InputBucket: taken")
+def test_a_status_that_blocks_a_deploy_says_what_to_do(status: str, next_step: str) -> None:
+    message = why_not_deployable("darkroom-prod-resources", status, PLACE, lambda: ", because of InputBucket: taken")
     assert status in message
     assert next_step in message
     assert ("InputBucket: taken" in message) is not status.endswith("_IN_PROGRESS")
@@ -56,38 +56,38 @@ def test_a_stack_that_no_deploy_can_start_from_says_what_to_do(status: str, next
     "status",
     ["REVIEW_IN_PROGRESS", "CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"],
 )
-def test_a_stack_that_a_deploy_can_start_from(status: str) -> None:
-    assert hindered("darkroom-prod-resources", status, PLACE, str) == ""
+def test_a_deploy_can_start_from_this_status(status: str) -> None:
+    assert why_not_deployable("darkroom-prod-resources", status, PLACE, str) == ""
 
 
 @pytest.mark.parametrize("stage", ["dev", "staging", "prod"])
-def test_every_parameter_of_the_template_is_the_stages_own_option_or_a_default_meant_for_all(stage: str) -> None:
-    known = template.whole(stage)["Parameters"]
-    told = parameters.of(target(stage), {"Parameters": known}, clients.NONE)
-    given = {each["ParameterKey"]: each["ParameterValue"] for each in told}
-    assert known.keys() - given.keys() == {"NoncurrentVersionDays"}
-    assert given["Stage"] == stage
-    assert given["BucketSuffix"] == "111122223333"
-    assert given["CustomerKey"] == ("true" if stage == "prod" else "false")
-    assert given["WarmResize"] == ("true" if stage == "prod" else "false")
-    assert given["LogRetentionDays"] == ("90" if stage == "prod" else "30")
+def test_every_parameter_of_the_template_gets_a_value_except_the_ones_with_a_common_default(stage: str) -> None:
+    known = template.complete(stage)["Parameters"]
+    passed = parameters.parameters_of(target(stage), {"Parameters": known}, pool_clients.NONE)
+    values = {each["ParameterKey"]: each["ParameterValue"] for each in passed}
+    assert known.keys() - values.keys() == {"NoncurrentVersionDays"}
+    assert values["Stage"] == stage
+    assert values["BucketSuffix"] == "111122223333"
+    assert values["CustomerKey"] == ("true" if stage == "prod" else "false")
+    assert values["WarmResize"] == ("true" if stage == "prod" else "false")
+    assert values["LogRetentionDays"] == ("90" if stage == "prod" else "30")
 
 
 @pytest.mark.parametrize("region", ["us-gov-west-1", "us-gov-east-1", "cn-north-1", "cn-northwest-1", "us-iso-east-1"])
-def test_regions_with_other_arns_and_addresses_are_refused(region: str) -> None:
-    with pytest.raises(ValueError, match=f"not in GovCloud, China or others apart: {region}"):
+def test_regions_of_other_partitions_are_refused(region: str) -> None:
+    with pytest.raises(ValueError, match=f"not in GovCloud, China or others: {region}"):
         stages.place("prod", region, "111122223333")
 
 
-def test_a_template_without_a_parameter_is_not_given_it() -> None:
-    assert parameters.of(target(), {"Parameters": {"Stage": {}}}, clients.NONE) == [
+def test_a_parameter_that_the_template_lacks_is_not_passed() -> None:
+    assert parameters.parameters_of(target(), {"Parameters": {"Stage": {}}}, pool_clients.NONE) == [
         {"ParameterKey": "Stage", "ParameterValue": "prod"}
     ]
 
 
-@pytest.mark.parametrize("kind", gateway.REFUSALS)
-def test_what_the_gateway_refuses_by_itself_is_told_as_we_tell_it(kind: str) -> None:
-    answer = gateway.response(kind, "https://example.com")
+@pytest.mark.parametrize("kind", api_settings.ERROR_RESPONSES)
+def test_error_responses_of_api_gateway_have_our_format(kind: str) -> None:
+    answer = api_settings.gateway_response(kind, "https://example.com")
     body = json.loads(answer["responseTemplates"]["application/json"])
     assert body["success"] is False
     assert set(body) == {"success", "message", "error", "requestId"}
@@ -98,18 +98,18 @@ def test_what_the_gateway_refuses_by_itself_is_told_as_we_tell_it(kind: str) -> 
         assert answer["responseParameters"][f"gatewayresponse.header.{name}"] == f"'{value}'"
 
 
-def test_an_unknown_path_is_not_there_and_who_comes_too_often_may_come_back() -> None:
-    unknown = gateway.response("MISSING_AUTHENTICATION_TOKEN", "*")
+def test_an_unknown_path_is_404_and_a_throttled_request_has_retry_after() -> None:
+    unknown = api_settings.gateway_response("MISSING_AUTHENTICATION_TOKEN", "*")
     assert unknown["statusCode"] == "404"
     assert json.loads(unknown["responseTemplates"]["application/json"])["error"]["code"] == "NOT_FOUND"
-    throttled = gateway.response("THROTTLED", "*")
+    throttled = api_settings.gateway_response("THROTTLED", "*")
     assert throttled["statusCode"] == "429"
     assert throttled["responseParameters"]["gatewayresponse.header.Retry-After"] == "'1'"
-    # These stand for many cases, each with a status of its own.
-    assert "statusCode" not in gateway.response("DEFAULT_4XX", "*")
+    # The default covers many errors, each with its own status.
+    assert "statusCode" not in api_settings.gateway_response("DEFAULT_4XX", "*")
 
 
-def test_what_was_recorded_is_forgotten_and_what_an_owner_said_is_not() -> None:
+def test_recorded_settings_are_removed_and_the_owners_settings_stay() -> None:
     config = stages.read()
     config["stages"]["prod"]["kms_key_arn"] = "arn:aws:kms:eu-west-1:111122223333:key/1"
     settings = config["stages"]["prod"]["environment_variables"]
@@ -118,64 +118,64 @@ def test_what_was_recorded_is_forgotten_and_what_an_owner_said_is_not() -> None:
         "COGNITO_FORMER_CLIENT_ID": "f",
         "API_BASE_URL": "https://a.execute-api.eu-west-1.amazonaws.com/api",
     }
-    left = stages.forgotten(config, "prod")["stages"]["prod"]
+    left = stages.without_recorded(config, "prod")["stages"]["prod"]
     assert left["environment_variables"].keys() & {*stages.RECORDED, "API_BASE_URL"} == set()
     assert "kms_key_arn" not in left
     settings["API_BASE_URL"] = "https://photos.example.com"
-    left = stages.forgotten(config, "prod")["stages"]["prod"]
+    left = stages.without_recorded(config, "prod")["stages"]["prod"]
     assert left["environment_variables"]["API_BASE_URL"] == "https://photos.example.com"
 
 
-def test_what_a_stage_says_of_all_functions_goes_before_what_is_said_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    there = replace(target(), declared={"resize": NOTHING_DECLARED})
-    there.config["stages"]["prod"] |= {"lambda_memory_size": 4096, "lambda_timeout": 90}
-    found = {"CodeSha256": "same", "Environment": {"Variables": there.settings("resize")}}
+def test_settings_of_a_stage_override_the_common_settings_of_a_function(monkeypatch: pytest.MonkeyPatch) -> None:
+    prod = replace(target(), grants={"resize": NO_GRANTS})
+    prod.config["stages"]["prod"] |= {"lambda_memory_size": 4096, "lambda_timeout": 90}
+    found = {"CodeSha256": "same", "Environment": {"Variables": prod.settings("resize")}}
     as_chalice_deploys = {**found, "MemorySize": 4096, "Timeout": 90}
     monkeypatch.setattr(packages, "digest", lambda _: "same")
-    monkeypatch.setattr(functions, "standing", lambda _: {"darkroom-prod-resize": as_chalice_deploys})
-    assert functions.differences(there).same == ["resize"]
+    monkeypatch.setattr(functions, "deployed", lambda _: {"darkroom-prod-resize": as_chalice_deploys})
+    assert functions.differences(prod).same == ["resize"]
     monkeypatch.setattr(
-        functions, "standing", lambda _: {"darkroom-prod-resize": {**found, "MemorySize": 2048, "Timeout": 120}}
+        functions, "deployed", lambda _: {"darkroom-prod-resize": {**found, "MemorySize": 2048, "Timeout": 120}}
     )
-    assert functions.differences(there).changed == ["resize"]
+    assert functions.differences(prod).changed == ["resize"]
 
 
-def test_faults_of_aws_say_what_to_do() -> None:
+def test_errors_of_aws_say_what_to_do() -> None:
     def fault(code: str) -> ClientError:
         return ClientError({"Error": {"Code": code, "Message": "no"}}, "DescribeStacks")
 
     assert isinstance(explained(NoCredentialsError()), RefusedError)
     assert isinstance(explained(fault("ExpiredToken")), RefusedError)
     assert "sso login" in str(explained(fault("InvalidClientTokenId")))
-    assert "may not do" in str(explained(fault("AccessDenied")))
+    assert "lack a permission" in str(explained(fault("AccessDenied")))
     assert explained(fault("LimitExceeded")).code == 1
     assert "DescribeStacks: no" in str(explained(fault("LimitExceeded")))
 
 
-def test_a_step_is_one_line_however_it_ends() -> None:
+def test_a_step_prints_one_line_also_after_a_failure() -> None:
     out = io.StringIO()
-    teller = Teller(out)
-    with teller.step("Functions") as step:
+    reporter = Reporter(out)
+    with reporter.step("Functions") as step:
         step.progress("3 of 19 functions")
         step.did = counted(19, "function") + " updated"
-    with pytest.raises(ValueError, match="out"), teller.step("Record"):
+    with pytest.raises(ValueError, match="out"), reporter.step("Record"):
         raise ValueError("out")
     lines = out.getvalue().splitlines()
     assert len(lines) == 2
     assert lines[0].startswith("Functions     19 functions updated  ")
-    assert lines[1].startswith("Record        did not end well  ")
+    assert lines[1].startswith("Record        failed  ")
 
 
-def test_numbers_and_what_they_count_agree() -> None:
+def test_counted_uses_the_plural() -> None:
     assert [counted(1, "policy"), counted(0, "policy"), counted(2, "file")] == ["1 policy", "0 policies", "2 files"]
 
 
 @pytest.mark.parametrize("address", ["ops@example..com", "Ops <ops@example.com>", "ops"])
-def test_operators_have_an_address_that_mail_can_have(tmp_path: Path, address: str) -> None:
+def test_an_invalid_address_of_the_operators_is_refused(tmp_path: Path, address: str) -> None:
     options = tmp_path / "stages.toml"
-    said, count = re.subn(r'(?m)^operators_email = ".*"', f'operators_email = "{address}"', SOURCE.read_text())
+    text, count = re.subn(r'(?m)^operators_email = ".*"', f'operators_email = "{address}"', SOURCE.read_text())
     assert count
-    options.write_text(said)
+    options.write_text(text)
     with pytest.raises(OptionsError, match="operators_email"):
         Options.of("dev", options)
 
@@ -187,14 +187,17 @@ BOTH = ["ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_PASSWORD_AUTH"]
 @pytest.mark.parametrize(
     ("described", "state"),
     [
-        ({"ExplicitAuthFlows": BOTH}, clients.SIGNS_IN),
-        ({"ExplicitAuthFlows": BOTH[:1], "LastModifiedDate": NOW - datetime.timedelta(days=29)}, clients.REFRESHES),
-        ({"ExplicitAuthFlows": BOTH[:1], "LastModifiedDate": NOW - datetime.timedelta(days=31)}, clients.NONE),
-        ({"ExplicitAuthFlows": BOTH, "ClientSecret": "s"}, clients.NONE),
-        (None, clients.NONE),
+        ({"ExplicitAuthFlows": BOTH}, pool_clients.SIGNS_IN),
+        (
+            {"ExplicitAuthFlows": BOTH[:1], "LastModifiedDate": NOW - datetime.timedelta(days=29)},
+            pool_clients.REFRESHES,
+        ),
+        ({"ExplicitAuthFlows": BOTH[:1], "LastModifiedDate": NOW - datetime.timedelta(days=31)}, pool_clients.NONE),
+        ({"ExplicitAuthFlows": BOTH, "ClientSecret": "s"}, pool_clients.NONE),
+        (None, pool_clients.NONE),
     ],
 )
-def test_a_client_without_a_secret_refreshes_for_thirty_days_and_then_goes(
+def test_a_client_without_a_secret_refreshes_tokens_for_thirty_days(
     monkeypatch: pytest.MonkeyPatch, described: dict[str, Any] | None, state: str
 ) -> None:
     def describe_user_pool_client(**_: str) -> Any:
@@ -204,5 +207,5 @@ def test_a_client_without_a_secret_refreshes_for_thirty_days_and_then_goes(
 
     pool = SimpleNamespace(describe_user_pool_client=describe_user_pool_client)
     monkeypatch.setattr(Target, "client", lambda self, service: pool)
-    assert clients.former(target(), {"CognitoUserPoolId": "p", "CognitoClientId": "c"}) == state
-    assert clients.former(target(), {}) == clients.NONE, "a stage that is not there yet"
+    assert pool_clients.former_client_state(target(), {"CognitoUserPoolId": "p", "CognitoClientId": "c"}) == state
+    assert pool_clients.former_client_state(target(), {}) == pool_clients.NONE, "the stage does not exist yet"

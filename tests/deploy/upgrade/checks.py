@@ -1,21 +1,21 @@
-"""What holds of a filled stage under either version: nothing is lost, and what was told is told again."""
+"""Checks of a stage with data, for both versions: nothing is lost, and responses stay the same."""
 
 from collections.abc import Iterator
 from typing import Any
 
-from tests.deploy.upgrade.filling import Filled, in_flight
+from tests.deploy.upgrade.sample_data import Filled, in_flight
 
-# What is another at each look, or when more has happened meanwhile.
+# Fields that differ in each response, or after more requests.
 _CHANGES = {"requestId", "url", "resultUrl", "downloadUrl", "lastActionAt", "lastUsedAt"}
 
 
 def begun(filled: Filled) -> set[str]:
-    """The ids of the images that were in flight."""
+    """The ids of the images in progress."""
     return {each for name, each in filled.images.items() if name.startswith(("UPLOADED", "PROCESSING"))}
 
 
 def check_finished(filled: Filled) -> None:
-    """Fails where something of what was in flight is left, or has ended badly."""
+    """Fails if work is left or has failed."""
     assert {filled.ann.image(each)["status"] for each in begun(filled)} == {"COMPLETED"}
     assert filled.ann.action(filled.actions["PENDING"])["status"] == "COMPLETED"
     left = {name: number for name, number in in_flight(filled).items() if name.startswith(("messages", "executions"))}
@@ -27,7 +27,7 @@ def check_finished(filled: Filled) -> None:
 
 
 def differences(before: Any, now: Any, at: str) -> Iterator[str]:
-    """Where an answer lacks what an earlier one had; it may have more."""
+    """The paths where a response lacks a field of an earlier one. It may have more fields."""
     if isinstance(before, dict) and isinstance(now, dict):
         for name in before.keys() - _CHANGES:
             yield from differences(before[name], now.get(name), f"{at}.{name}")
@@ -39,7 +39,7 @@ def differences(before: Any, now: Any, at: str) -> Iterator[str]:
 
 
 def check_lists(filled: Filled) -> None:
-    """Fails where a list of several pages has other rows than were made."""
+    """Fails if a list of several pages has other rows than were created."""
     gone = {"DELETED", "of zed"}
     images = [each["imageId"] for each in filled.ann.every("/images")]
     assert sorted(images) == sorted(each for name, each in filled.images.items() if name not in gone)
@@ -49,7 +49,7 @@ def check_lists(filled: Filled) -> None:
 
 
 def check_every_run_is_counted_once(filled: Filled) -> None:
-    """Fails where the day's sums are not those of the usage records."""
+    """Fails if the daily sums differ from the usage records."""
     filled.triggers.run_dry()
     runs = [row for row in filled.stage.rows("usage") if row["account"]["S"] == filled.ann.id]
     assert filled.ann.ok("GET", "/usage")["totals"]["requests"] == len(runs)
@@ -67,7 +67,7 @@ def stored(filled: Filled, image_id: str) -> bool:
 
 
 def left_of_account(filled: Filled) -> list[tuple[str, dict[str, Any]]]:
-    """The rows that still speak of the account that was erased, but for what is documented to stay."""
+    """The remaining rows of an erased account, except those that are documented to stay."""
     return [
         (table, row)
         for table in ("users", "images", "actions", "api-keys", "usage", "daily")

@@ -1,4 +1,4 @@
-"""Version 0.1.0 of the project, taken out of the history: what was deployed before."""
+"""Version 0.1.0 of the project, from the Git history."""
 
 import subprocess
 import tarfile
@@ -6,12 +6,12 @@ from pathlib import Path
 
 from tests.deploy.aws import ROOT
 
-# The commit that was released as 0.1.0, named by itself: a tag may not travel with a clone.
+# The commit of release 0.1.0. A clone may lack the tag.
 COMMIT = "b293bf52b24c0fcbfcb863e82c2302c683661310"
 
 
 def unpack(folder: Path) -> Path:
-    """Lays the whole of that version into a new folder; fails where the history does not reach back to it."""
+    """Writes that version to a new folder; fails if the clone's history does not contain it."""
     if git("cat-file", "-e", f"{COMMIT}^{{commit}}").returncode != 0:
         raise AssertionError(
             f"This clone's history lacks {COMMIT}, which is version 0.1.0, so no upgrade from it can be tested. "

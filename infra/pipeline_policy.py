@@ -1,4 +1,4 @@
-"""What the state machine may do: the role that the template gives it, as policies are read here."""
+"""The policy of the state machine, from its role in the template, in the form of the functions' policies."""
 
 import re
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from typing import Any
 from infra import stages
 from infra.stages import Place
 
-# What reports call it, beside the functions.
+# The state machine's name in reports.
 PIPELINE = "image_pipeline"
 ROLE = "ImagePipelineRole"
 
@@ -17,13 +17,15 @@ Document = dict[str, Any]
 
 
 def document(place: Place) -> Document:
-    """The policy of its role at that place, where the stage has set none of the template's options."""
+    """The policy of the role at that place, with the template's optional features switched off."""
     policies = _resolved(stages.resources()[ROLE]["Properties"]["Policies"], place)
-    return plain({"Statement": [statement for each in policies for statement in each["PolicyDocument"]["Statement"]]})
+    return with_lists(
+        {"Statement": [statement for each in policies for statement in each["PolicyDocument"]["Statement"]]}
+    )
 
 
-def plain(document: Mapping[str, Any]) -> Document:
-    """A policy whose statements have lists of actions and of resources, even of one."""
+def with_lists(document: Mapping[str, Any]) -> Document:
+    """The policy with lists of actions and resources, even for a single one."""
     return {
         **document,
         "Statement": [
@@ -38,9 +40,9 @@ def _listed(value: Any) -> list[str]:
 
 
 def _resolved(value: Any, place: Place) -> Any:
-    """A piece of the template with the ARNs that it stands for; None where it stands for nothing."""
+    """A part of the template with its references replaced by ARNs; None for AWS::NoValue."""
     if isinstance(value, list):
-        return [found for each in value if (found := _resolved(each, place)) is not None]
+        return [resolved for each in value if (resolved := _resolved(each, place)) is not None]
     if value == _NOTHING:
         return None
     if not isinstance(value, dict):
@@ -52,11 +54,11 @@ def _resolved(value: Any, place: Place) -> Any:
     if "Fn::GetAtt" in value:
         return stages.arn_of(stages.resources()[value["Fn::GetAtt"][0]], place)
     if "Fn::Sub" in value:
-        return re.sub(r"\$\{([^}]+)\}", lambda found: _named(found[1], place), value["Fn::Sub"])
+        return re.sub(r"\$\{([^}]+)\}", lambda match: _resolved_name(match[1], place), value["Fn::Sub"])
     return {name: _resolved(each, place) for name, each in value.items()}
 
 
-def _named(name: str, place: Place) -> str:
+def _resolved_name(name: str, place: Place) -> str:
     known = {
         "Stage": place.stage,
         "AWS::Partition": "aws",

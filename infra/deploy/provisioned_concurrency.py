@@ -1,4 +1,4 @@
-"""Containers kept warm: a published version behind the alias `live`, which the state machine invokes."""
+"""Provisioned concurrency of a published version, whose alias `live` the state machine invokes."""
 
 import functools
 from collections.abc import Iterator
@@ -8,84 +8,84 @@ from botocore.exceptions import ClientError
 
 from infra.deploy.change import Change
 from infra.deploy.errors import code_of
-from infra.deploy.target import CAN_BE_WARM, Target
+from infra.deploy.target import CAN_BE_PROVISIONED, Target
 
 ALIAS = "live"
 
 
 def changes(target: Target) -> Iterator[Change]:
-    """What is to be published, moved or warmed; and what is no longer to be."""
-    for name in CAN_BE_WARM:
-        if warm := target.options.provisioned_concurrency.get(name):
-            yield from _warm(target, name, warm)
+    """The changes to versions, aliases and provisioned concurrency."""
+    for name in CAN_BE_PROVISIONED:
+        if number := target.options.provisioned_concurrency.get(name):
+            yield from _provisioning(target, name, number)
         else:
-            yield from cool(target, name)
+            yield from removals(target, name)
 
 
-def ready(target: Target) -> Iterator[Change]:
-    """Before the state machine asks for an alias: one, where there is a function already and no alias."""
+def missing_aliases(target: Target) -> Iterator[Change]:
+    """Creates an alias for each existing function without one, before the state machine refers to it."""
     lambda_ = target.client("lambda")
-    for name in CAN_BE_WARM:
+    for name in CAN_BE_PROVISIONED:
         function = target.lambda_name(name)
-        wanted = name in target.options.provisioned_concurrency
-        if wanted and _alias(lambda_, function) is None and _exists(lambda_, function):
-            yield Change(f"{name}: the alias {ALIAS}", functools.partial(_move, lambda_, function, None))
+        is_wanted = name in target.options.provisioned_concurrency
+        if is_wanted and _alias_version(lambda_, function) is None and _exists(lambda_, function):
+            yield Change(f"{name}: the alias {ALIAS}", functools.partial(_publish, lambda_, function, None))
 
 
-def _warm(target: Target, name: str, warm: int) -> Iterator[Change]:
+def _provisioning(target: Target, name: str, number: int) -> Iterator[Change]:
     lambda_ = target.client("lambda")
     function = target.lambda_name(name)
-    standing = _alias(lambda_, function)
-    if standing is None or not _is_current(lambda_, function, standing):
+    version = _alias_version(lambda_, function)
+    if version is None or not _is_current(lambda_, function, version):
         yield Change(
-            f"{name}: a version of what is deployed, behind the alias {ALIAS}",
-            functools.partial(_move, lambda_, function, standing),
+            f"{name}: a new version for the alias {ALIAS}",
+            functools.partial(_publish, lambda_, function, version),
         )
-    if _provisioned(lambda_, function) != warm:
+    if _provisioned(lambda_, function) != number:
         yield Change(
-            f"{name}: {warm} containers kept warm",
+            f"{name}: provisioned concurrency {number}",
             functools.partial(
                 lambda_.put_provisioned_concurrency_config,
                 FunctionName=function,
                 Qualifier=ALIAS,
-                ProvisionedConcurrentExecutions=warm,
+                ProvisionedConcurrentExecutions=number,
             ),
         )
 
 
-def cool(target: Target, name: str) -> Iterator[Change]:
-    """What is to be taken from a function that is to be warm no longer."""
+def removals(target: Target, name: str) -> Iterator[Change]:
+    """The changes to a function that should have no provisioned concurrency."""
     lambda_ = target.client("lambda")
     function = target.lambda_name(name)
-    if _alias(lambda_, function) is None:
+    if _alias_version(lambda_, function) is None:
         return
     if _provisioned(lambda_, function):
         yield Change(
-            f"{name}: no containers kept warm",
+            f"{name}: no provisioned concurrency",
             functools.partial(lambda_.delete_provisioned_concurrency_config, FunctionName=function, Qualifier=ALIAS),
         )
     yield Change(
-        f"{name}: without the alias {ALIAS}",
+        f"{name}: no alias {ALIAS}",
         functools.partial(lambda_.delete_alias, FunctionName=function, Name=ALIAS),
     )
 
 
-def _move(lambda_: Any, function: str, standing: str | None) -> None:
-    """Publishes what is deployed and has the alias name it. The version before stays, to go back to; older ones go."""
+def _publish(lambda_: Any, function: str, previous: str | None) -> None:
+    """Publishes a version and moves the alias to it. Keeps the previous version for a rollback, removes older ones."""
     version = lambda_.publish_version(FunctionName=function)["Version"]
     lambda_.get_waiter("published_version_active").wait(FunctionName=function, Qualifier=version)
-    if standing is None:
+    if previous is None:
         lambda_.create_alias(FunctionName=function, Name=ALIAS, FunctionVersion=version)
-    elif version != standing:
+    elif version != previous:
         lambda_.update_alias(FunctionName=function, Name=ALIAS, FunctionVersion=version)
     for page in lambda_.get_paginator("list_versions_by_function").paginate(FunctionName=function):
         for each in page["Versions"]:
-            if each["Version"] not in ("$LATEST", version, standing):
+            if each["Version"] not in ("$LATEST", version, previous):
                 lambda_.delete_function(FunctionName=function, Qualifier=each["Version"])
 
 
-# What makes a published version differ from what is deployed now.
-_CURRENT = (
+# If one of these differs, a new version has to be published.
+_VERSIONED = (
     "CodeSha256",
     "Runtime",
     "Role",
@@ -102,12 +102,12 @@ _CURRENT = (
 
 def _is_current(lambda_: Any, function: str, version: str) -> bool:
     latest = lambda_.get_function_configuration(FunctionName=function)
-    standing = lambda_.get_function_configuration(FunctionName=function, Qualifier=version)
-    return all(latest.get(name) == standing.get(name) for name in _CURRENT)
+    published = lambda_.get_function_configuration(FunctionName=function, Qualifier=version)
+    return all(latest.get(name) == published.get(name) for name in _VERSIONED)
 
 
-def _alias(lambda_: Any, function: str) -> str | None:
-    """The version that the alias names."""
+def _alias_version(lambda_: Any, function: str) -> str | None:
+    """The alias's version, or None without an alias."""
     try:
         return str(lambda_.get_alias(FunctionName=function, Name=ALIAS)["FunctionVersion"])
     except ClientError as error:
@@ -125,11 +125,11 @@ def _exists(lambda_: Any, function: str) -> bool:
 
 
 def _provisioned(lambda_: Any, function: str) -> int:
-    """The containers that are to be warm by now; none where they could not be made."""
+    """The current provisioned concurrency; 0 if it is missing or has failed."""
     try:
-        found = lambda_.get_provisioned_concurrency_config(FunctionName=function, Qualifier=ALIAS)
+        current = lambda_.get_provisioned_concurrency_config(FunctionName=function, Qualifier=ALIAS)
     except ClientError as error:
         if code_of(error) not in ("ProvisionedConcurrencyConfigNotFoundException", "ResourceNotFoundException"):
             raise
         return 0
-    return 0 if found.get("Status") == "FAILED" else int(found["RequestedProvisionedConcurrentExecutions"])
+    return 0 if current.get("Status") == "FAILED" else int(current["RequestedProvisionedConcurrentExecutions"])

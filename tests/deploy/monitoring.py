@@ -1,4 +1,4 @@
-"""Alarms, dashboards and their subscribers, which the machine of one does without, as the API calls that make them."""
+"""Creates alarms, dashboards and subscriptions, which the local machine leaves out."""
 
 from collections.abc import Callable
 
@@ -50,7 +50,7 @@ def dashboard(client: Client, properties: Properties) -> Made:
 
 
 def subscription(client: Client, properties: Properties) -> Made:
-    """Somebody who is told."""
+    """A subscription."""
     arguments = properties.pick("TopicArn", "Protocol", "Endpoint")
     return Made(client("sns").subscribe(ReturnSubscriptionArn=True, **arguments)["SubscriptionArn"])
 

@@ -1,4 +1,4 @@
-"""What was asked of the embedded AWS, in its order, and what is to be refused."""
+"""The log of the embedded AWS's calls, with injected failures and blocked calls."""
 
 import json
 import re
@@ -15,7 +15,7 @@ _SERVICE = re.compile(r"Credential=[^/]+/\d+/[^/]+/([a-z0-9-]+)/aws4_request")
 
 @dataclass(frozen=True)
 class Call:
-    """A signed request: `what` is the operation's name, or method and path where the service goes by those."""
+    """A signed request. `what` is the operation, or method and path for REST services."""
 
     service: str
     what: str
@@ -23,7 +23,7 @@ class Call:
 
     @classmethod
     def of(cls, environ: Environ) -> Self | None:
-        """The call that a request is; None where it is not signed."""
+        """The call of a request; None if it is not signed."""
         signed = _SERVICE.search(environ.get("HTTP_AUTHORIZATION", ""))
         if signed is None:
             return None
@@ -40,7 +40,7 @@ class Call:
 
 
 def _action(environ: Environ) -> str:
-    """The operation of a form, as the older services take them."""
+    """The operation in a form, for the older services."""
     if not environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
         return ""
     body = environ["wsgi.input"].read()
@@ -51,7 +51,7 @@ def _action(environ: Environ) -> str:
 
 @dataclass
 class Refusal:
-    """A failure that waits for its call: `times` are left."""
+    """An injected failure for the next `times` matching calls."""
 
     call: str
     code: str
@@ -60,7 +60,7 @@ class Refusal:
     times: int
 
     def answer(self, service: str) -> tuple[str, list[tuple[str, str]], bytes]:
-        """What the service says, in its own language."""
+        """The error response in the format of the service."""
         status = f"{self.status} Refused"
         if service == "s3":
             text = f"<Error><Code>{self.code}</Code><Message>{self.message}</Message></Error>"
@@ -74,18 +74,18 @@ class Refusal:
 
 
 class Calls:
-    """The book. Several threads write into it."""
+    """The log. Several threads use it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._calls: list[Call] = []
         self._refusals: list[Refusal] = []
-        # By pattern: a call that shall wait, and one that does.
+        # By pattern: calls to block, and blocked calls.
         self._awaited: dict[str, threading.Event] = {}
         self._held: dict[str, threading.Event] = {}
 
     def note(self, call: Call) -> Refusal | None:
-        """Writes it down; the refusal that was ordered for it."""
+        """Adds a call; returns its injected failure, if any."""
         with self._lock:
             self._calls.append(call)
             for refusal in self._refusals:
@@ -95,36 +95,36 @@ class Calls:
         return None
 
     def since(self, since: int) -> list[dict[str, Any]]:
-        """All from that number on."""
+        """All calls from that number on."""
         with self._lock:
             return [asdict(each) for each in self._calls[since:]]
 
     def refuse(self, call: str, code: str, message: str, status: int, times: int) -> None:
-        """Orders a failure."""
+        """Injects a failure."""
         with self._lock:
             self._refusals.append(Refusal(call, code, message, status, times))
 
     def hold(self, call: str) -> None:
-        """Lets the next call whose text the pattern finds wait at the door."""
+        """Blocks the next call that matches the pattern."""
         with self._lock:
             self._awaited[call] = threading.Event()
 
-    def let_go(self, call: str) -> None:
-        """Lets in what waits by that pattern."""
+    def release(self, call: str) -> None:
+        """Releases the call that is blocked by that pattern."""
         with self._lock:
             self._held.pop(call).set()
 
-    def wait_at_the_door(self, call: Call) -> None:
-        """Returns when the call may go in."""
+    def wait_if_held(self, call: Call) -> None:
+        """Blocks until the call is released."""
         with self._lock:
             pattern = next((each for each in self._awaited if re.search(each, str(call))), None)
             if pattern is None:
                 return
-            may_go_in = self._held[pattern] = self._awaited.pop(pattern)
-        may_go_in.wait()
+            released = self._held[pattern] = self._awaited.pop(pattern)
+        released.wait()
 
     def held(self) -> list[str]:
-        """The patterns by which a call waits now."""
+        """The patterns of the calls that are blocked now."""
         with self._lock:
             return list(self._held)
 

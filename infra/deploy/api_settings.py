@@ -1,4 +1,4 @@
-"""The REST API beyond what Chalice can say: its own refusals in our shape with CORS, throttling, access log, traces."""
+"""Settings of the REST API that Chalice does not support: error responses, throttling, access log, tracing."""
 
 import functools
 import json
@@ -21,19 +21,19 @@ from chalicelib.core.errors import (
     UnexpectedError,
     UnsupportedTypeError,
 )
-from chalicelib.core.http import responses
+from chalicelib.core.http import responses as answers
 from infra import stages
-from infra.deploy import restapi
+from infra.deploy import rest_api
 from infra.deploy.change import Change
 from infra.deploy.errors import DeployError, code_of
 from infra.deploy.target import Target
 
-# What API Gateway answers by itself, before any function of ours runs. What we refuse is told by the same classes
-# (core/errors.py); the two defaults keep the status that each case has.
-REFUSALS: Mapping[str, type[DarkroomError]] = {
+# The errors that API Gateway answers itself, before a function runs, with our error classes (core/errors.py). The two
+# defaults keep API Gateway's status.
+ERROR_RESPONSES: Mapping[str, type[DarkroomError]] = {
     "DEFAULT_4XX": InvalidRequestError,
     "DEFAULT_5XX": UnexpectedError,
-    # An unknown path, or a method that its path does not take.
+    # An unknown path, or a method that the path does not have.
     "MISSING_AUTHENTICATION_TOKEN": NotFoundError,
     "RESOURCE_NOT_FOUND": NotFoundError,
     "UNAUTHORIZED": NotAuthenticatedError,
@@ -46,7 +46,7 @@ REFUSALS: Mapping[str, type[DarkroomError]] = {
     "INTEGRATION_FAILURE": UnavailableError,
     "INTEGRATION_TIMEOUT": UnavailableError,
 }
-# A throttled caller may come back at once that a second has passed: the rate is by the second.
+# The throttling rate is per second, so a caller can retry after one second.
 _THROTTLED_SECONDS = 1
 
 _LOG_FORMAT = {
@@ -72,7 +72,7 @@ _TRUST = {
         {"Effect": "Allow", "Principal": {"Service": "apigateway.amazonaws.com"}, "Action": "sts:AssumeRole"}
     ],
 }
-# A new role is not known everywhere at once.
+# A new role takes effect with a delay.
 _ROLE_SECONDS = 60
 
 
@@ -84,61 +84,61 @@ class _Api:
 
 
 def changes(target: Target) -> Iterator[Change]:
-    """What is to be changed on the API and its stage; nothing where there is no API yet."""
-    found = restapi.find(target)
-    if found is None:
+    """The changes to the API and its stage; none if there is no API yet."""
+    api_id = rest_api.find(target)
+    if api_id is None:
         return
-    api = _Api(target, target.client("apigateway"), found)
+    api = _Api(target, target.client("apigateway"), api_id)
     yield from _responses(api)
     yield from _account(api)
     yield from _stage(api)
 
 
-# ------------------------------------------------------------------------- refusals
+# ------------------------------------------------------------------- error responses
 
 
-def response(kind: str, origin: str) -> dict[str, Any]:
-    """API Gateway's answer in a case that it settles by itself, as PutGatewayResponse takes it."""
-    error = REFUSALS[kind]()
+def gateway_response(kind: str, origin: str) -> dict[str, Any]:
+    """The response of API Gateway to a kind of error, as arguments of PutGatewayResponse."""
+    error = ERROR_RESPONSES[kind]()
     if kind in ("THROTTLED", "QUOTA_EXCEEDED"):
         error.retry_after = _THROTTLED_SECONDS
-    headers = {"Access-Control-Allow-Origin": origin, **responses.ALWAYS, **error.headers()}
+    headers = {"Access-Control-Allow-Origin": origin, **answers.ALWAYS, **error.headers()}
     if "Retry-After" in headers:
         headers["Access-Control-Expose-Headers"] = "Retry-After"
-    made: dict[str, Any] = {
+    arguments: dict[str, Any] = {
         "responseType": kind,
         "responseParameters": {f"gatewayresponse.header.{name}": f"'{value}'" for name, value in headers.items()},
         "responseTemplates": {"application/json": json.dumps(error.body("$context.requestId"))},
     }
-    return made if kind.startswith("DEFAULT_") else {**made, "statusCode": str(error.status)}
+    return arguments if kind.startswith("DEFAULT_") else {**arguments, "statusCode": str(error.status)}
 
 
 def _responses(api: _Api) -> Iterator[Change]:
     origin = api.target.settings("api_handler")["CORS_ORIGIN"]
-    standing = {each["responseType"]: each for each in _standing(api)}
-    wanted = [response(kind, origin) for kind in REFUSALS]
-    wrong = [each for each in wanted if not _answers_so(standing.get(each["responseType"], {}), each)]
+    current = {each["responseType"]: each for each in _current_responses(api)}
+    wanted = [gateway_response(kind, origin) for kind in ERROR_RESPONSES]
+    wrong = [each for each in wanted if not _contains(current.get(each["responseType"], {}), each)]
     for each in wrong:
         yield Change(
-            f"API: {each['responseType']} answered in our shape",
+            f"API: the response to {each['responseType']}",
             functools.partial(api.gateway.put_gateway_response, restApiId=api.id, **each),
         )
     if wrong:
-        # They are answered once they are deployed.
+        # They take effect with a deployment.
         yield Change(
-            "API: its stage deployed anew with these",
-            functools.partial(api.gateway.create_deployment, restApiId=api.id, stageName=restapi.stage(api.target)),
+            "API: a deployment with these responses",
+            functools.partial(api.gateway.create_deployment, restApiId=api.id, stageName=rest_api.stage(api.target)),
         )
 
 
-def _standing(api: _Api) -> list[dict[str, Any]]:
-    # There are two dozen kinds.
-    found: list[dict[str, Any]] = api.gateway.get_gateway_responses(restApiId=api.id, limit=500)["items"]
-    return found
+def _current_responses(api: _Api) -> list[dict[str, Any]]:
+    # 500 is the maximum; there are about 24 kinds.
+    responses: list[dict[str, Any]] = api.gateway.get_gateway_responses(restApiId=api.id, limit=500)["items"]
+    return responses
 
 
-def _answers_so(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    return all(found.get(name) == value for name, value in wanted.items())
+def _contains(current: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    return all(current.get(name) == value for name, value in wanted.items())
 
 
 # ---------------------------------------------------------------------------- stage
@@ -146,28 +146,28 @@ def _answers_so(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
 
 def _stage(api: _Api) -> Iterator[Change]:
     try:
-        found = api.gateway.get_stage(restApiId=api.id, stageName=restapi.stage(api.target))
+        stage = api.gateway.get_stage(restApiId=api.id, stageName=rest_api.stage(api.target))
     except api.gateway.exceptions.NotFoundException:
         return
     options = api.target.options
-    settings = found.get("methodSettings", {}).get("*/*", {})
-    log = found.get("accessLogSettings", {})
+    settings = stage.get("methodSettings", {}).get("*/*", {})
+    log = stage.get("accessLogSettings", {})
     tracing = bool(api.target.config.get("xray"))
     checks = [
         (settings.get("throttlingRateLimit"), options.throttle_rate, "/*/*/throttling/rateLimit"),
         (settings.get("throttlingBurstLimit"), options.throttle_burst, "/*/*/throttling/burstLimit"),
         (log.get("destinationArn"), _log_arn(api.target), "/accessLogSettings/destinationArn"),
         (log.get("format"), json.dumps(_LOG_FORMAT), "/accessLogSettings/format"),
-        (bool(found.get("tracingEnabled")), tracing, "/tracingEnabled"),
+        (bool(stage.get("tracingEnabled")), tracing, "/tracingEnabled"),
     ]
-    wrong = [(wanted, path) for standing, wanted, path in checks if standing != wanted]
+    wrong = [(wanted, path) for current, wanted, path in checks if current != wanted]
     if wrong:
         patch = [{"op": "replace", "path": path, "value": _text(wanted)} for wanted, path in wrong]
         names = ", ".join(path.rpartition("/")[2] for _, path in wrong)
         yield Change(
             f"API: {names} of its stage",
             functools.partial(
-                api.gateway.update_stage, restApiId=api.id, stageName=restapi.stage(api.target), patchOperations=patch
+                api.gateway.update_stage, restApiId=api.id, stageName=rest_api.stage(api.target), patchOperations=patch
             ),
         )
 
@@ -177,7 +177,7 @@ def _text(value: Any) -> str:
 
 
 def _log_arn(target: Target) -> str:
-    """The ARN of the log group that the template makes for the API's accesses."""
+    """The ARN of the template's log group for the API's access log."""
     group = stages.resources()["ApiAccessLogs"]["Properties"]["LogGroupName"]["Fn::Sub"]
     name = group.replace("${Stage}", target.stage)
     return f"arn:aws:logs:{target.place.region}:{target.place.account}:log-group:{name}"
@@ -187,12 +187,14 @@ def _log_arn(target: Target) -> str:
 
 
 def _account(api: _Api) -> Iterator[Change]:
-    """API Gateway writes logs by one role an account and region: where there is none, ours becomes it."""
+    """API Gateway writes logs with one role for each account and region. If none is set, ours is."""
     if not api.gateway.get_account().get("cloudwatchRoleArn"):
-        yield Change(f"account: API Gateway may write logs, by the role {_LOGS_ROLE}", functools.partial(_let_log, api))
+        yield Change(
+            f"account: API Gateway may write logs, by the role {_LOGS_ROLE}", functools.partial(_set_logs_role, api)
+        )
 
 
-def _let_log(api: _Api) -> None:
+def _set_logs_role(api: _Api) -> None:
     iam = api.target.client("iam")
     try:
         arn = iam.create_role(RoleName=_LOGS_ROLE, AssumeRolePolicyDocument=json.dumps(_TRUST))["Role"]["Arn"]
@@ -210,7 +212,7 @@ def _let_log(api: _Api) -> None:
                 raise
             if time.monotonic() > until:
                 raise DeployError(
-                    f"API Gateway does not take the role {arn} for its logs: {error}. Set it by hand "
+                    f"API Gateway refuses the role {arn} for its logs: {error}. Set it by hand "
                     f"(`aws apigateway update-account`), then run this again."
                 ) from error
             time.sleep(5)

@@ -1,8 +1,8 @@
-"""Chalice's memory of what it made, made anew from AWS: .chalice/deployed/{stage}.json.
+"""Rebuilds Chalice's state file (.chalice/deployed/{stage}.json) from what exists in AWS.
 
-Chalice writes the file when a deploy has ended. After one that was cut off, or on another's machine, it knows of
-nothing and would make a second API and fail at the first trigger that there is already. So before each run the file is
-made to say what there is; it need not be shared.
+Chalice writes the file at the end of a deploy. After an interrupted deploy, or on another machine, the file is missing:
+Chalice would create a second API and fail at the first trigger that exists. So the file is rebuilt before each run and
+never shared.
 """
 
 import json
@@ -10,20 +10,19 @@ from collections.abc import Iterator
 from typing import Any
 
 from infra import stages
-from infra.deploy import chalice_command, functions, restapi, triggers
-from infra.deploy.body import is_ours
+from infra.deploy import buckets, chalice_command, functions, rest_api, trigger_settings
 from infra.deploy.target import Target
-from infra.rights import API
+from infra.function_grants import API
 
 _LAYER = "managed-layer"
 
 Entry = dict[str, Any]
 
 
-def adopt(target: Target) -> bool:
-    """Makes the file say what there is; whether there is anything."""
+def rebuild(target: Target) -> bool:
+    """Writes the file, or removes it if nothing exists. Returns whether something exists."""
     entries = list(_entries(target))
-    path = chalice_command.memory(target.stage)
+    path = chalice_command.state_file(target.stage)
     if not entries:
         path.unlink(missing_ok=True)
         return False
@@ -34,23 +33,23 @@ def adopt(target: Target) -> bool:
 
 def _entries(target: Target) -> Iterator[Entry]:
     """In the order of their dependencies: Chalice removes them from the last to the first."""
-    found = functions.standing(target)
+    configurations = functions.deployed(target)
     names = {
         name.removeprefix(target.lambda_name(API)).removeprefix("-") or API: each["FunctionArn"]
-        for name, each in found.items()
+        for name, each in configurations.items()
     }
-    yield from _roles(target, set(target.declared) | set(names))
+    yield from _roles(target, set(target.grants) | set(names))
     yield from _layer(target)
     for name, arn in names.items():
         yield {"name": name, "resource_type": "lambda_function", "lambda_arn": arn}
     yield from _events(target, names)
-    if api := restapi.find(target):
-        url = restapi.url(target, api) + "/"
+    if api := rest_api.find(target):
+        url = rest_api.url(target, api) + "/"
         yield {"name": "rest_api", "resource_type": "rest_api", "rest_api_id": api, "rest_api_url": url}
 
 
 def _roles(target: Target, names: set[str]) -> Iterator[Entry]:
-    """Chalice's roles: one a function, by the function's name."""
+    """Chalice's roles, one for each function, found by name."""
     wanted = {f"{target.lambda_name(API)}-{name}": name for name in sorted(names)}
     for page in target.client("iam").get_paginator("list_roles").paginate():
         for role in page["Roles"]:
@@ -70,7 +69,7 @@ def _layer(target: Target) -> Iterator[Entry]:
 
 
 def _events(target: Target, names: dict[str, str]) -> Iterator[Entry]:
-    """The triggers that there are, be they app.py's or not: Chalice removes what stands here and is not wanted."""
+    """All existing triggers, also those that app.py no longer has: Chalice removes these."""
     functions = {arn: name for name, arn in names.items()}
     yield from _mappings(target, functions)
     yield from _notifications(target, functions)
@@ -80,62 +79,62 @@ def _events(target: Target, names: dict[str, str]) -> Iterator[Entry]:
 
 def _mappings(target: Target, functions: dict[str, str]) -> Iterator[Entry]:
     for page in target.client("lambda").get_paginator("list_event_source_mappings").paginate():
-        for found in page["EventSourceMappings"]:
-            name = functions.get(found["FunctionArn"])
+        for mapping in page["EventSourceMappings"]:
+            name = functions.get(mapping["FunctionArn"])
             if name is None:
                 continue
-            source = found.get("EventSourceArn", "")
-            made = {"lambda_arn": found["FunctionArn"], "event_uuid": found["UUID"]}
+            source = mapping.get("EventSourceArn", "")
+            identity = {"lambda_arn": mapping["FunctionArn"], "event_uuid": mapping["UUID"]}
             if ":sqs:" in source:
                 yield {
                     "name": f"{name}-sqs-event-source",
                     "resource_type": "sqs_event",
                     "queue_arn": source,
                     "queue": source.rpartition(":")[2],
-                    **made,
+                    **identity,
                 }
             elif ":dynamodb:" in source:
                 yield {
                     "name": f"{name}-dynamodb-event-source",
                     "resource_type": "dynamodb_event",
                     "stream_arn": source,
-                    **made,
+                    **identity,
                 }
 
 
 def _notifications(target: Target, functions: dict[str, str]) -> Iterator[Entry]:
-    """What the stage's buckets tell functions of."""
+    """The notifications of the stage's buckets to functions."""
     s3 = target.client("s3")
     for resource in stages.resources().values():
         if resource["Type"] != "AWS::S3::Bucket":
             continue
         bucket = stages.name_of(resource, target.place)
-        if not is_ours(target, bucket):
+        if not buckets.exists(target, bucket):
             continue
-        told = s3.get_bucket_notification_configuration(Bucket=bucket).get("LambdaFunctionConfigurations", ())
-        for arn in dict.fromkeys(each["LambdaFunctionArn"] for each in told):
+        configurations = s3.get_bucket_notification_configuration(Bucket=bucket).get("LambdaFunctionConfigurations", ())
+        for arn in dict.fromkeys(each["LambdaFunctionArn"] for each in configurations):
             if name := functions.get(arn):
                 yield {"name": f"{name}-s3event", "resource_type": "s3_event", "bucket": bucket, "lambda_arn": arn}
 
 
 def _subscriptions(target: Target, functions: dict[str, str]) -> Iterator[Entry]:
     for page in target.client("sns").get_paginator("list_subscriptions").paginate():
-        for found in page["Subscriptions"]:
-            if name := functions.get(found["Endpoint"]):
+        for subscription in page["Subscriptions"]:
+            if name := functions.get(subscription["Endpoint"]):
                 yield {
                     "name": f"{name}-sns-subscription",
                     "resource_type": "sns_event",
-                    "topic": found["TopicArn"],
-                    "topic_arn": found["TopicArn"],
-                    "lambda_arn": found["Endpoint"],
-                    "subscription_arn": found["SubscriptionArn"],
+                    "topic": subscription["TopicArn"],
+                    "topic_arn": subscription["TopicArn"],
+                    "lambda_arn": subscription["Endpoint"],
+                    "subscription_arn": subscription["SubscriptionArn"],
                 }
 
 
 def _rules(target: Target) -> Iterator[Entry]:
-    """By their names: a rule may be left without its function, or without a target."""
+    """Found by name, because a rule may have lost its function or its target."""
     events = target.client("events")
-    prefix, suffix = triggers.rule_name(target, "|").split("|")
+    prefix, suffix = trigger_settings.rule_name(target, "|").split("|")
     for page in events.get_paginator("list_rules").paginate(NamePrefix=prefix):
         for rule in (each["Name"] for each in page["Rules"]):
             name = rule.removeprefix(prefix).removesuffix(suffix)
@@ -144,5 +143,5 @@ def _rules(target: Target) -> Iterator[Entry]:
 
 
 def _fires_only(events: Any, rule: str, function: str) -> bool:
-    """Somebody else's rule may have a name like ours; its targets are others."""
+    """Whether the rule is ours. A foreign rule with a similar name has other targets."""
     return all(each["Arn"] == function for each in events.list_targets_by_rule(Rule=rule)["Targets"])

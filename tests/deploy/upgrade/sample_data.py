@@ -1,4 +1,4 @@
-"""A stage filled through its public address and its functions: rows of every kind and state, and work left undone."""
+"""Fills a stage through its public address and functions: rows of every kind and status, and unfinished work."""
 
 import functools
 import json
@@ -13,7 +13,7 @@ from tests.deploy.upgrade.triggers import Triggers
 from tests.journeys.receiver import Receiver
 from tests.waiting import wait_for
 
-# By where an execution stands, the call of Step Functions that is held there.
+# By the step of an execution: the call of Step Functions to block there.
 HELD = {
     "PROCESSING, at Resize": r"lambda POST .*darkroom-dev-resize.*/invocations",
     "PROCESSING, at Watermark": r"lambda POST .*darkroom-dev-watermark.*/invocations",
@@ -24,28 +24,28 @@ _PICTURE = pictures.jpeg(320, 240)
 
 @dataclass
 class Filled:
-    """What was made, and what its makers were told of it."""
+    """The created data, and the responses about it."""
 
     stage: Stage
     triggers: Triggers
     ann: Person
     root: Person
-    # Whose account is erased after the upgrade.
+    # The user whose account is erased after the upgrade.
     zed: Person
-    # By status, an image's id; of the statuses that are left as soon as somebody goes on, those in flight.
+    # An image's id by status; for statuses that do not last, the images in progress.
     images: dict[str, str] = field(default_factory=dict)
     actions: dict[str, str] = field(default_factory=dict)
-    # The answers to a creation and to a rotation of the same key.
+    # The responses to the creation and the rotation of a key.
     keys: dict[str, Answer] = field(default_factory=dict)
-    # By Idempotency-Key: the path, the body, the answer.
+    # By Idempotency-Key: the path, the body, the response.
     repeats: dict[str, tuple[str, Answer, Answer]] = field(default_factory=dict)
-    # By status, the answer to POST /upload, with the presigned request.
+    # By status: the response to POST /upload, with the presigned request.
     announced: dict[str, Answer] = field(default_factory=dict)
-    # A link to a variant, and what it led to.
+    # A link to a variant, and its content.
     link: str = ""
     variant: bytes = b""
     webhook_secret: str = ""
-    # By path, what the routes of old rows answered.
+    # By path: the responses about old rows.
     told: dict[str, Answer] = field(default_factory=dict)
     in_flight: dict[str, int] = field(default_factory=dict)
 
@@ -58,14 +58,14 @@ def begin(stage: Stage) -> Filled:
 
 
 def begin_again(filled: Filled) -> Filled:
-    """Two further users of a stage that is filled already; its administrator stays."""
+    """Two more users of a stage with data. Its administrator stays."""
     eve, max_ = (Person(filled.stage, f"{name}@example.com").sign_up() for name in ("eve", "max"))
     filled.root.sign_in()
     return Filled(filled.stage, filled.triggers, eve, filled.root, max_)
 
 
 def fill(filled: Filled, receiver: Receiver, partner: Partner) -> None:
-    """Makes one of everything, then leaves some of it in flight."""
+    """Creates one of everything, and leaves some work in progress."""
     filled.root.ok("PATCH", f"/admin/users/{filled.ann.id}", {"canExportData": True})
     name_webhook(filled, receiver)
     make_images(filled)
@@ -82,7 +82,7 @@ def fill(filled: Filled, receiver: Receiver, partner: Partner) -> None:
 
 
 def make_administrator(person: Person) -> None:
-    """As an operator did it in version 0.1.0: in the table."""
+    """Writes to the table, as operators did in version 0.1.0."""
     person.stage.aws.client("dynamodb").update_item(
         TableName="darkroom-dev-users",
         Key={"userId": {"S": person.id}},
@@ -98,7 +98,7 @@ def name_webhook(filled: Filled, receiver: Receiver) -> None:
 
 
 def make_images(filled: Filled) -> None:
-    """COMPLETED, FAILED, PENDING; the one that is deleted later is COMPLETED too."""
+    """COMPLETED, FAILED, PENDING, and a COMPLETED one that is deleted later."""
     ann = filled.ann
     for status, data in (("COMPLETED", _PICTURE), ("DELETED", _PICTURE), ("FAILED", b"no picture")):
         filled.announced[status] = ann.announce(f"{status}.jpg")
@@ -122,7 +122,7 @@ def idempotent(filled: Filled, key: str, path: str, body: Answer) -> Answer:
 
 
 def make_actions(filled: Filled) -> None:
-    """COMPLETED, by the API itself, and FAILED, by the queue's worker, of an image that is DELETED meanwhile."""
+    """COMPLETED by the API, and FAILED by the worker, because the image was deleted."""
     ann, images, actions = filled.ann, filled.images, filled.actions
     resize = {"fileId": images["COMPLETED"], "processingType": "resize", "options": {"width": 100}}
     actions["COMPLETED"] = idempotent(filled, "the-action", "/actions/process", resize)["jobId"]
@@ -138,18 +138,18 @@ def make_actions(filled: Filled) -> None:
 
 
 def to_avif(image_id: str) -> Answer:
-    """Work that is left to the queue."""
+    """Work for the queue."""
     return {"fileId": image_id, "processingType": "convert", "options": {"format": "avif"}}
 
 
 def make_keys(filled: Filled) -> None:
-    """A key that is rotated, so that it has a secret in its grace."""
+    """A rotated key, with a secret in its grace period."""
     made = filled.ann.ok("POST", "/keys", {"name": "machine", "accessTypes": ["file_upload"]})
     filled.keys = {"replaced": made, "current": filled.ann.ok("POST", f"/keys/{made['keyId']}/rotate", {})}
 
 
 def make_accounts_end(filled: Filled) -> None:
-    """Gives the account that will be erased some of everything."""
+    """Creates data of every kind for the account that will be erased."""
     zed = filled.zed
     gone = zed.upload(_PICTURE, "gone.jpg")
     zed.ok("DELETE", f"/images/{gone}")
@@ -161,7 +161,7 @@ def make_accounts_end(filled: Filled) -> None:
 
 
 def sync(stage: Stage, partner: Partner) -> None:
-    """A run of the nightly sync; how it ended stands among the syncs."""
+    """A run of the nightly sync; its result is in the list of syncs."""
     secret = json.dumps({"source_api_key": partner.api_key})
     stage.aws.client("secretsmanager").put_secret_value(SecretId="darkroom/dev/external-services", SecretString=secret)
     answer, fault = stage.invoke("nightly_sync", {})
@@ -169,7 +169,7 @@ def sync(stage: Stage, partner: Partner) -> None:
 
 
 def arrived(filled: Filled, *names: str) -> None:
-    """Waits until S3's events of these uploads have been worked on."""
+    """Waits until S3's events of these uploads were handled."""
 
     def look() -> bool:
         rows = {row["imageId"]["S"]: row["status"]["S"] for row in filled.stage.rows("images")}
@@ -179,17 +179,17 @@ def arrived(filled: Filled, *names: str) -> None:
 
 
 def finish(filled: Filled) -> None:
-    """Lets everything come to its end."""
+    """Waits until everything has ended."""
     for held in filled.stage.aws.held():
-        filled.stage.aws.let_go(held)
+        filled.stage.aws.release(held)
 
     filled.triggers.run_dry()
     wait_for(lambda: not filled.stage.executions("RUNNING"), "the end of all executions", within=120, every=0.1)
-    # What the executions have left to streams.
+    # Stream records of the executions.
     filled.triggers.run_dry()
 
 
-# ----------------------------------------------------------------------------- in flight
+# --------------------------------------------------------------------------- in progress
 
 
 def leave_in_flight(filled: Filled) -> None:
@@ -212,7 +212,7 @@ def is_held(filled: Filled, call: str) -> bool:
 
 
 def in_flight(filled: Filled) -> dict[str, int]:
-    """What has begun and is not finished: its name, and how many there are of it."""
+    """The number of unfinished work items by kind."""
     stage, triggers = filled.stage, filled.triggers
     return {
         "messages in the queue uploads": stage.waiting("uploads"),
@@ -226,11 +226,11 @@ def in_flight(filled: Filled) -> dict[str, int]:
     }
 
 
-# --------------------------------------------------------------------------------- told
+# ----------------------------------------------------------------------------- responses
 
 
 def told(filled: Filled) -> dict[str, Answer]:
-    """What every route that reads says of these rows now."""
+    """The current responses of all reading routes about these rows."""
     ann, root = filled.ann, filled.root
     images = [filled.images[name] for name in ("COMPLETED", "FAILED", "PENDING")]
     actions = [filled.actions[name] for name in ("COMPLETED", "FAILED", "of an export")]

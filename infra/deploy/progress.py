@@ -1,4 +1,4 @@
-"""What a deploy tells whoever watches it: a line a step, what it did and how long it took; progress on a terminal."""
+"""The output of a deploy: one line for each step with its result and duration, and progress on a terminal."""
 
 import contextlib
 import shutil
@@ -13,7 +13,7 @@ _INDENT = 14
 
 
 class Step:
-    """One step under way. `did` becomes its line's end."""
+    """A step that is running. `did` is the result in its line."""
 
     def __init__(self, name: str, out: TextIO) -> None:
         self.did = "done"
@@ -22,7 +22,7 @@ class Step:
         self._since = time.monotonic()
 
     def progress(self, text: str) -> None:
-        """What is being done just now: on a terminal alone, and on one line."""
+        """Shows the current activity, only on a terminal, on one line."""
         if self._out.isatty():
             room = shutil.get_terminal_size().columns - 1
             self._out.write("\r" + f"{self._name:<{_INDENT}}{text} …"[:room].ljust(room))
@@ -34,36 +34,36 @@ class Step:
         print(f"{self._name:<{_INDENT}}{text}  {time.monotonic() - self._since:.1f} s", file=self._out, flush=True)
 
 
-class Teller:
-    """Tells the steps of one run."""
+class Reporter:
+    """Prints the steps of a run."""
 
     def __init__(self, out: TextIO | None = None) -> None:
         self.out = out or sys.stdout
 
     @contextlib.contextmanager
     def step(self, name: str) -> Iterator[Step]:
-        """A step, whose line is written when it has ended, well or not."""
+        """A step. Its line is printed at its end, also after a failure."""
         step = Step(name, self.out)
         step.progress("")
         try:
             yield step
         except BaseException:
-            step.end("did not end well")
+            step.end("failed")
             raise
         step.end(step.did)
 
-    def say(self, text: str = "") -> None:
+    def print(self, text: str = "") -> None:
         print(text, file=self.out, flush=True)
 
 
-def confirmed(question: str, yes: Collection[str]) -> bool:
-    """Whether somebody at the terminal gives one of those answers.
+def is_confirmed(question: str, yes: Collection[str]) -> bool:
+    """Asks at the terminal; returns whether the reply is one of `yes`.
 
     Raises:
-        RefusedError: there is nobody to be asked.
+        RefusedError: there is no terminal.
     """
     if not sys.stdin.isatty():
-        raise RefusedError("Nothing was changed: nobody can be asked here. --yes goes on without asking.")
+        raise RefusedError("Nothing was changed: there is no terminal for the question. Use --yes to skip it.")
     return input(question).strip().lower() in yes
 
 

@@ -1,4 +1,4 @@
-"""Where moto is not AWS in a way that a deployment alone notices: each gap closed by one small patch."""
+"""Patches where moto differs from AWS in a way that only deployments notice."""
 
 import copy
 import json
@@ -9,8 +9,8 @@ from local.models import patch
 LARGEST_ENVIRONMENT = 4096
 
 
-def close() -> None:
-    """Close them all."""
+def apply() -> None:
+    """Applies all patches."""
     _take_filter_names_with_capitals()
     _import_what_chalice_writes()
     _integrate_mocks_without_uri()
@@ -27,11 +27,11 @@ def close() -> None:
     _let_states_last()
 
 
-# ------------------------------------------------------------- what `chalice deploy` runs into
+# ------------------------------------------------------------- needed by `chalice deploy`
 
 
 def _take_filter_names_with_capitals() -> None:
-    # Chalice writes "Prefix"; S3 takes either and answers so too; moto asserts lower case.
+    # Chalice writes "Prefix". S3 accepts both spellings and keeps them; moto only accepts lower case.
     from moto.s3.responses import S3Response
 
     stock = S3Response._notification_config_from_body
@@ -45,8 +45,8 @@ def _take_filter_names_with_capitals() -> None:
 
 
 def _import_what_chalice_writes() -> None:
-    # Chalice's document is Swagger 2.0 without a description: API Gateway takes it, moto wants OpenAPI 3 with one.
-    # In mode overwrite API Gateway also drops what the document does not say, its gateway responses for one.
+    # Chalice's document is Swagger 2.0 without a description. API Gateway accepts it; moto needs OpenAPI 3 with one. In
+    # mode overwrite, API Gateway also removes what the document lacks, such as gateway responses.
     from moto.apigateway.models import APIGatewayBackend
 
     taken_in, put = APIGatewayBackend.import_rest_api, APIGatewayBackend.put_rest_api
@@ -68,8 +68,8 @@ def _import_what_chalice_writes() -> None:
 
 
 def _integrate_mocks_without_uri() -> None:
-    # Chalice answers preflights by mock integrations, which have none; moto's parameter has no default. And it writes
-    # the types in lower case, which API Gateway reads and moto keeps as they are.
+    # Chalice uses mock integrations for preflights, which have no URI; moto's parameter has no default. Chalice writes
+    # the types in lower case, which API Gateway converts and moto does not.
     from moto.apigateway.models import APIGatewayBackend
 
     stock = APIGatewayBackend.put_integration
@@ -88,28 +88,28 @@ def _integrate_mocks_without_uri() -> None:
     patch(APIGatewayBackend, "put_integration_response", put_integration_response)
 
 
-# ----------------------------------------------------------- what `infra deploy` runs into
+# ------------------------------------------------------------- needed by `infra deploy`
 
 
 def _keep_a_stages_settings() -> None:
-    # A further deployment to a stage leaves its throttling and its log as they are; moto makes a new stage.
+    # A new deployment to a stage keeps its throttling and log settings; moto creates a new stage.
     from moto.apigateway.models import RestAPI
 
     stock = RestAPI.create_deployment
 
     def create_deployment(self: Any, name: str, description: str, stage_variables: Any = None) -> Any:
-        standing = self.stages.get(name)
+        current = self.stages.get(name)
         deployment = stock(self, name, description, stage_variables)
-        if standing is not None:
-            standing.deployment_id = deployment.id
-            self.stages[name] = standing
+        if current is not None:
+            current.deployment_id = deployment.id
+            self.stages[name] = current
         return deployment
 
     patch(RestAPI, "create_deployment", create_deployment)
 
 
 def _deploy_what_stands() -> None:
-    # A stage answers as its deployment was made; what was put later waits for the next one.
+    # A stage uses the responses of its deployment. Later changes take effect with the next deployment.
     from moto.apigateway.models import RestAPI
 
     stock = RestAPI.create_deployment
@@ -126,7 +126,7 @@ def _deploy_what_stands() -> None:
 
 
 def _update_all_of_a_functions_configuration() -> None:
-    # moto passes over the key and the tracing.
+    # moto ignores the key and the tracing.
     from moto.awslambda.models import LambdaFunction
 
     stock = LambdaFunction.update_configuration
@@ -140,7 +140,7 @@ def _update_all_of_a_functions_configuration() -> None:
 
 
 def _replace_event_invoke_configs() -> None:
-    # moto appends a second one and goes on answering with the first.
+    # moto adds a second one and returns the first.
     from moto.awslambda.models import LambdaBackend
 
     stock = LambdaBackend.put_function_event_invoke_config
@@ -153,7 +153,7 @@ def _replace_event_invoke_configs() -> None:
 
 
 def _find_mappings_by_name_and_arn() -> None:
-    # Chalice makes mappings by ARN; Lambda finds them by the function's name too, moto by what it was told.
+    # Chalice creates mappings by ARN. Lambda also finds them by the function's name; moto does not.
     from moto.awslambda.models import LambdaBackend
 
     stock = LambdaBackend.list_event_source_mappings
@@ -170,7 +170,7 @@ def _find_mappings_by_name_and_arn() -> None:
 
 
 def _find_layers_by_arn() -> None:
-    # Chalice looks for its layer so before it makes another; moto has no such call.
+    # Chalice looks for its layer with this call, which moto lacks.
     from moto.awslambda.exceptions import UnknownLayerVersionException
     from moto.awslambda.responses import LambdaResponse
 
@@ -185,7 +185,7 @@ def _find_layers_by_arn() -> None:
 
 
 def _number_versions_on() -> None:
-    # moto gives a new version the number of how many there are, which another may have when an older one was deleted.
+    # moto numbers a new version by the count, which may repeat a number after a deletion.
     from moto.awslambda.models import LambdaStorage
 
     stock = LambdaStorage.publish_version
@@ -193,9 +193,9 @@ def _number_versions_on() -> None:
     def publish_version(self: Any, name_or_arn: str, description: str = "") -> Any:
         name = self.get_function_by_name_or_arn_forbid_qualifier(name_or_arn).function_name
         group = self._functions[name]
-        standing = list(group["versions"])
+        current = list(group["versions"])
         version: Any = stock(self, name_or_arn, description)
-        if version not in standing:
+        if version not in current:
             group["numbered"] = group.get("numbered", 0) + 1
             version.set_version(group["numbered"])
         self._arns.update({each.function_arn: each for each in group["versions"]})
@@ -205,7 +205,7 @@ def _number_versions_on() -> None:
 
 
 def _hold_lambdas_limits() -> None:
-    # Of all variables together ("Lambda quotas"); moto takes any number.
+    # The limit for all variables together ("Lambda quotas"), which moto lacks.
     from moto.awslambda.exceptions import InvalidParameterValueException
     from moto.awslambda.models import LambdaBackend, LambdaFunction
 
@@ -232,37 +232,37 @@ def _hold_lambdas_limits() -> None:
 
 
 def _know_awss_own_keys() -> None:
-    # moto makes the services' own keys when they are first needed, and takes them for the customer's.
+    # moto creates the keys of services when needed, and treats them as customer keys.
     from moto.kms.models import Key
 
     stock = Key.to_dict
 
     def to_dict(self: Any) -> dict[str, Any]:
-        told: dict[str, Any] = stock(self)
+        response: dict[str, Any] = stock(self)
         if self.description.startswith("Default master key that protects my "):
-            told["KeyMetadata"]["KeyManager"] = "AWS"
-        return told
+            response["KeyMetadata"]["KeyManager"] = "AWS"
+        return response
 
     patch(Key, "to_dict", to_dict)
 
 
 def _keep_what_a_user_pool_is_made_with() -> None:
-    # UpdateUserPool cannot change these, and leaves them as they are; moto takes the pool to have none.
+    # UpdateUserPool keeps these, because it cannot change them; moto removes them.
     from moto.cognitoidp.models import CognitoIdpUserPool
 
     stock = CognitoIdpUserPool.update_extended_config
     for_ever = ("UsernameAttributes", "AliasAttributes", "UsernameConfiguration", "Schema")
 
     def update_extended_config(self: Any, extended_config: dict[str, Any]) -> None:
-        standing = getattr(self, "extended_config", {})
-        kept = {name: standing[name] for name in for_ever if name in standing}
+        current = getattr(self, "extended_config", {})
+        kept = {name: current[name] for name in for_ever if name in current}
         stock(self, {**kept, **(extended_config or {})})
 
     patch(CognitoIdpUserPool, "update_extended_config", update_extended_config)
 
 
 def _let_states_last() -> None:
-    # An execution may wait here for a whole deploy, which on a busy machine takes longer than its state may last.
+    # Here an execution may wait for a whole deploy, which can take longer than its state's timeout.
     from moto.stepfunctions.parser.asl.component.common.timeouts.timeout import TimeoutSeconds
 
     stock = TimeoutSeconds._eval_seconds

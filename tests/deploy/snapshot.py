@@ -1,4 +1,4 @@
-"""All that stands in the account, as AWS's own answers: taken at once, compared later."""
+"""A snapshot of everything in the account, as AWS returns it, for later comparison."""
 
 import json
 from collections.abc import Iterator
@@ -13,8 +13,8 @@ Answer = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Standing:
-    """By names: functions with all that hangs on them, triggers, the API, and what else there is."""
+class Snapshot:
+    """By name: functions with their settings, triggers, the API, and all other resources."""
 
     functions: dict[str, Answer]
     roles: dict[str, dict[str, Answer]]
@@ -27,8 +27,8 @@ class Standing:
     others: dict[str, list[str]]
 
     @classmethod
-    def of(cls, aws: Aws) -> "Standing":
-        """What stands now."""
+    def of(cls, aws: Aws) -> "Snapshot":
+        """The current state."""
         return cls(
             functions={each["FunctionName"]: _function(aws, each) for each in _functions(aws)},
             roles=dict(_roles(aws)),
@@ -42,13 +42,13 @@ class Standing:
         )
 
 
-def _pages(aws: Aws, service: str, operation: str, found: str, **asked: Any) -> Iterator[Any]:
-    for page in aws.client(service).get_paginator(operation).paginate(**asked):
-        yield from page[found]
+def _pages(aws: Aws, service: str, operation: str, key: str, **arguments: Any) -> Iterator[Any]:
+    for page in aws.client(service).get_paginator(operation).paginate(**arguments):
+        yield from page[key]
 
 
 def _bare(answers: list[Answer]) -> list[Answer]:
-    """Without what is another at each look."""
+    """Without fields that differ in each response."""
     return [{name: value for name, value in each.items() if name != "LastModified"} for each in answers]
 
 
@@ -79,7 +79,7 @@ def _function(aws: Aws, listed: Answer) -> Answer:
             each["Name"]: {
                 "version": each["FunctionVersion"],
                 "code": lambda_.get_function_configuration(FunctionName=name, Qualifier=each["Name"])["CodeSha256"],
-                "warm": _or(
+                "provisioned": _or(
                     lambda_.get_provisioned_concurrency_config,
                     "RequestedProvisionedConcurrentExecutions",
                     0,
@@ -97,19 +97,19 @@ def _event_invoke_config(lambda_: Any, name: str) -> Answer | None:
         found = lambda_.get_function_event_invoke_config(FunctionName=name)
     except lambda_.exceptions.ResourceNotFoundException:
         return None
-    told = {key: found[key] for key in ("MaximumRetryAttempts", "MaximumEventAgeInSeconds")}
-    # Lambda tells of both ends, be there a destination or not.
-    return {**told, "DestinationConfig": {end: each for end, each in found["DestinationConfig"].items() if each}}
+    limits = {key: found[key] for key in ("MaximumRetryAttempts", "MaximumEventAgeInSeconds")}
+    # Lambda always returns both kinds of destination, also empty ones.
+    return {**limits, "DestinationConfig": {end: each for end, each in found["DestinationConfig"].items() if each}}
 
 
-def _or(ask: Any, wanted: str, instead: Any, **asked: Any) -> Any:
-    """A part of an answer, or something else where there is nothing of the kind."""
+def _or(operation: Any, key: str, default: Any, **arguments: Any) -> Any:
+    """A field of a response, or the default after a 404."""
     try:
-        return ask(**asked)[wanted]
-    except ClientError as fault:
-        if fault.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
+        return operation(**arguments)[key]
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
             raise
-        return instead
+        return default
 
 
 def _roles(aws: Aws) -> Iterator[tuple[str, dict[str, Answer]]]:
@@ -140,7 +140,7 @@ def _notifications(aws: Aws) -> Iterator[tuple[str, Answer]]:
         found = s3.get_bucket_notification_configuration(Bucket=bucket["Name"])
         found.pop("ResponseMetadata")
         for rule in found.get("LambdaFunctionConfigurations", []):
-            # S3 makes one up each time.
+            # S3 generates it each time.
             del rule["Id"]
         if found:
             yield bucket["Name"], found
@@ -183,11 +183,11 @@ def _integration(resource: Answer, method: str) -> Answer:
     return {"type": found["type"], "uri": found.get("uri", "")}
 
 
-# --------------------------------------------------------------------------------- rest
+# ------------------------------------------------------------------------------- others
 
 
 def _others(aws: Aws) -> dict[str, list[str]]:
-    """What a deployment makes besides, by kind; what AWS itself keeps in every account is left out."""
+    """Names of all other resources, by kind, without those that AWS has in every account."""
     cognito, kms = aws.client("cognito-idp"), aws.client("kms")
     keys = [kms.describe_key(KeyId=each["KeyId"])["KeyMetadata"] for each in kms.list_keys()["Keys"]]
     stacks = aws.client("cloudformation").describe_stacks()["Stacks"]

@@ -1,4 +1,4 @@
-"""What is left between Chalice's deploy and a finished stage: each setting compared with what it is to be."""
+"""The settings that Chalice's deploy does not make: each is compared with its target, and changed if it differs."""
 
 import functools
 import time
@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from infra.deploy import functions, gateway, tags, triggers, warmth
+from infra.deploy import api_settings, functions, provisioned_concurrency, tags, trigger_settings
 from infra.deploy.change import Change
 from infra.deploy.errors import code_of, message_of
 from infra.deploy.target import Target
@@ -18,44 +18,44 @@ Progress = Callable[[str], None]
 
 
 def changes(target: Target) -> list[Change]:
-    """All that is not as it should be, in the order in which it is to be put right."""
+    """All needed changes, in the order in which they have to be made."""
     return [change for part in _PARTS for change in part(target)]
 
 
 def apply(target: Target, progress: Progress) -> int:
-    """Puts right what is not as it should be; how many settings that were."""
+    """Makes all needed changes; returns their number."""
     applied = 0
-    # What is published follows from how the functions are then: it is compared after they are put right.
+    # The parts are compared one after the other, because published versions depend on the functions' settings.
     for part in _PARTS:
         for change in part(target):
             progress(change.what)
-            _patiently(change)
+            _apply_with_retries(change)
             applied += 1
     return applied
 
 
-# A role's new rights are not known everywhere at once, and what is still being changed cannot be changed again.
-_PATIENCE_SECONDS = 90
+# A role's new policy takes effect with a delay, and a resource that is being changed cannot be changed again.
+_RETRY_SECONDS = 90
 _BUSY = {"ResourceInUseException", "ResourceConflictException"}
-_UNKNOWN_YET = ("permission", "cannot be assumed", "not authorized")
+_NOT_YET_EFFECTIVE = ("permission", "cannot be assumed", "not authorized")
 
 
-def _patiently(change: Change) -> None:
-    until = time.monotonic() + _PATIENCE_SECONDS
+def _apply_with_retries(change: Change) -> None:
+    until = time.monotonic() + _RETRY_SECONDS
     while True:
         try:
             change.apply()
             return
         except ClientError as error:
-            if time.monotonic() > until or not _passes(error):
+            if time.monotonic() > until or not _is_temporary(error):
                 raise
             time.sleep(3)
 
 
-def _passes(error: ClientError) -> bool:
-    """Whether the same call may succeed in some seconds."""
+def _is_temporary(error: ClientError) -> bool:
+    """Whether the same call may succeed some seconds later."""
     if code_of(error) == "InvalidParameterValueException":
-        return any(words in message_of(error) for words in _UNKNOWN_YET)
+        return any(words in message_of(error) for words in _NOT_YET_EFFECTIVE)
     return code_of(error) in _BUSY
 
 
@@ -63,22 +63,22 @@ def _passes(error: ClientError) -> bool:
 
 
 def _functions(target: Target) -> Iterator[Change]:
-    """Environments, the key that encrypts them, traces: Chalice knows of no key, nor of the address that it makes."""
+    """Environments, their encryption key, tracing. Chalice supports no key and does not know the API's address."""
     lambda_ = target.client("lambda")
     key = target.config["stages"][target.stage].get(_KEY, "")
-    found = functions.standing(target)
-    for name in target.declared:
-        standing = found.get(target.lambda_name(name))
-        if standing is None:
+    deployed = functions.deployed(target)
+    for name in target.grants:
+        current = deployed.get(target.lambda_name(name))
+        if current is None:
             continue
         wrong: dict[str, Any] = {}
-        if standing.get("KMSKeyArn", "") != key:
+        if current.get("KMSKeyArn", "") != key:
             wrong["KMSKeyArn"] = key
-        if standing.get("Environment", {}).get("Variables", {}) != target.settings(name):
+        if current.get("Environment", {}).get("Variables", {}) != target.settings(name):
             wrong["Environment"] = {"Variables": target.settings(name)}
         tracing = {"Mode": "Active" if target.is_traced(name) else "PassThrough"}
-        if standing.get("TracingConfig", {}) != tracing:
-            # Chalice switches it on and never off.
+        if current.get("TracingConfig", {}) != tracing:
+            # Chalice switches tracing on, but never off.
             wrong["TracingConfig"] = tracing
         if wrong:
             yield Change(
@@ -92,5 +92,5 @@ def _configure(lambda_: Any, target: Target, name: str, wrong: dict[str, Any]) -
     lambda_.get_waiter("function_updated_v2").wait(FunctionName=function)
 
 
-# What is published for an alias is published as it is to be, so that comes last.
-_PARTS = (_functions, triggers.changes, gateway.changes, tags.changes, warmth.changes)
+# A published version contains the function's settings, so provisioned concurrency comes last.
+_PARTS = (_functions, trigger_settings.changes, api_settings.changes, tags.changes, provisioned_concurrency.changes)

@@ -1,4 +1,4 @@
-"""Lambda's provisioned concurrency, which moto does not have: by function and alias, at once ready."""
+"""Lambda's provisioned concurrency, which moto lacks: by function and alias, ready at once."""
 
 import json
 from typing import Any
@@ -13,8 +13,8 @@ _NONE = "ProvisionedConcurrencyConfigNotFoundException"
 Answer = tuple[int, dict[str, str], str]
 
 
-def provide() -> None:
-    """Let the embedded Lambda have it."""
+def install() -> None:
+    """Adds it to the embedded Lambda."""
     from moto.awslambda import urls
     from moto.awslambda.models import LambdaBackend
     from moto.awslambda.responses import LambdaResponse
@@ -46,18 +46,18 @@ def _named(response: Any) -> tuple[str, str]:
 
 def _put(self: Any) -> Answer:
     name, qualifier = _named(self)
-    asked = json.loads(self.body)["ProvisionedConcurrentExecutions"]
+    number = json.loads(self.body)["ProvisionedConcurrentExecutions"]
     if qualifier == "$LATEST":
         return _refused("InvalidParameterValueException", 400, "Provisioned Concurrency Configs cannot be $LATEST.")
-    # Raises where there is no such version or alias.
+    # Raises if the version or alias does not exist.
     function = self.backend.get_function(name, qualifier)
-    if function.reserved_concurrency is not None and asked > int(function.reserved_concurrency):
+    if function.reserved_concurrency is not None and number > int(function.reserved_concurrency):
         return _refused("InvalidParameterValueException", 400, "More than what is reserved for the function.")
-    quotas.check(quotas.reserved(self.backend, but=name) + asked)
+    quotas.check(quotas.reserved(self.backend, but=name) + number)
     _kept(self.backend)[name, qualifier] = {
-        "RequestedProvisionedConcurrentExecutions": asked,
-        "AvailableProvisionedConcurrentExecutions": asked,
-        "AllocatedProvisionedConcurrentExecutions": asked,
+        "RequestedProvisionedConcurrentExecutions": number,
+        "AvailableProvisionedConcurrentExecutions": number,
+        "AllocatedProvisionedConcurrentExecutions": number,
         "Status": "READY",
         "LastModified": "2026-01-01T00:00:00+0000",
     }
