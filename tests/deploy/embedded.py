@@ -13,8 +13,8 @@ from typing import Any
 
 from moto.moto_api._internal.models import moto_api_backend
 
-from local.buckets import BucketCors
-from local.cloud import Application, Cloud
+from local.bucket_cors import BucketCors
+from local.moto_server import Application, MotoServer
 from tests.deploy import cloudformation, concurrency, functions, gaps, gateway, network, quotas
 from tests.deploy.calls import CALLS, Call
 from tests.deploy.provisioning import Provisioning
@@ -86,7 +86,7 @@ def main(descriptor: int) -> None:
         quotas.become()
         moto_api_backend.reset()
 
-    cloud = Cloud(listening, [BucketCors, gateway.ExecuteApi, lambda application: Book(application, begin_anew)])
+    cloud = MotoServer(listening, [BucketCors, gateway.ExecuteApi, lambda application: Book(application, begin_anew)])
     gaps.close()
     functions.run_what_is_deployed(url, ACCESS_KEY, SECRET_KEY)
     cloud.start()

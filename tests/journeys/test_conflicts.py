@@ -7,8 +7,8 @@ import pytest
 from chalicelib.core import aws
 from chalicelib.core.table import transact
 from chalicelib.users import USERS
-from local.faults import CONFLICTS
 from local.machine import Machine
+from local.moto_patches.dynamodb_conflicts import CONFLICTS
 from tests.journeys.gateway import call
 from tests.journeys.ledger import settled
 from tests.journeys.user import User

@@ -11,7 +11,7 @@ from moto.backends import get_backend
 from chalicelib import actions, exporting
 from chalicelib.core import log
 from chalicelib.images import IMAGES
-from local.cloud import ACCOUNT, REGION
+from local.aws import ACCOUNT, REGION
 from local.machine import Machine
 from tests import pictures
 from tests.journeys.exporter import begun, downloaded, export, exporter, files_kept

@@ -21,7 +21,7 @@ from chalicelib import exporting, images
 from chalicelib.core import aws
 from chalicelib.core.errors import PermissionDeniedError
 from chalicelib.exporting import running, thumbnails
-from local.cloud import ACCOUNT, REGION
+from local.aws import ACCOUNT, REGION
 from local.machine import Machine
 from tests.journeys import gateway
 from tests.journeys.exporter import action_of, begun, downloaded, ended, export, exporter, files_kept

@@ -27,7 +27,7 @@ class Tiny:
 
     def resource(self, logical_id: str) -> str:
         """What Ref gives for a resource of the template."""
-        return self.machine.made[logical_id].ref
+        return self.machine.resources[logical_id].ref
 
     def runs(self, name: str, word: str) -> list[Any]:
         """The events of a function's runs that hold a word, in their order."""

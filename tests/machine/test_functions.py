@@ -79,8 +79,8 @@ def test_a_machine_of_ones_own_passes_no_credentials_on_and_stops_while_function
     """Runs that would go on for ever, of a queue, a stream and a topic, hold nothing up."""
     program = _program(
         "print(machine.invoke('obedient')[0]['environment'])",
-        "machine.client('sqs').send_message(QueueUrl=machine.made['UploadsQueue'].ref, MessageBody='forever')",
-        "machine.client('sns').publish(TopicArn=machine.made['NotificationsTopic'].ref, Message='forever')",
+        "machine.client('sqs').send_message(QueueUrl=machine.resources['UploadsQueue'].ref, MessageBody='forever')",
+        "machine.client('sns').publish(TopicArn=machine.resources['NotificationsTopic'].ref, Message='forever')",
         "item = {'userId': {'S': 'u'}, 'imageId': {'S': 'forever'}}",
         "machine.client('dynamodb').put_item(TableName='darkroom-tiny-images', Item=item)",
         "while machine.client('dynamodb').scan(TableName='darkroom-tiny-daily')['Count'] < 3: pass",

@@ -76,7 +76,7 @@ def test_run_prints_where_it_is_and_stops_cleanly(eventually: Eventually, number
         assert re.fullmatch(r"Embedded AWS: http://127\.0\.0\.1:\d+", lines[1])
         text = "\n".join(lines)
         accounts = ("user@example.com", "admin@example.com", "Darkroom-2026!", "any verification code")
-        for word in (*accounts, "Stand-in partner: http://127.0.0.1:"):
+        for word in (*accounts, "Fake external API: http://127.0.0.1:"):
             assert word in text
         children = _descendants(process.pid)
         assert len(children) > 5

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from infra import template
+from local.cloudformation.provision import provision
 from local.errors import ProvisionError
-from local.provision import provision
 from tests.machine.conftest import BUCKET, Tiny
 
 PSEUDO = {"AWS::Region": "us-east-1", "AWS::AccountId": "123456789012", "AWS::Partition": "aws"}
@@ -69,7 +69,7 @@ def test_a_customers_key_encrypts_what_rests(tiny: Tiny, under_key: Any) -> None
 
 
 def test_without_one_each_service_encrypts_by_its_own(tiny: Tiny) -> None:
-    assert "EncryptionKey" not in tiny.machine.made
+    assert "EncryptionKey" not in tiny.machine.resources
     queue = tiny.resource("UploadsQueue")
     told = tiny.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
     assert told["SqsManagedSseEnabled"] == "true"

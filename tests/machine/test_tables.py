@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto.dynamodb.models import DynamoDBBackend
 
-from local.faults import CONFLICTS
+from local.moto_patches.dynamodb_conflicts import CONFLICTS
 from tests.machine.conftest import DAILY, Tiny
 
 CONFLICT = "TransactionConflictException"

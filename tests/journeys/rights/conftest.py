@@ -22,7 +22,7 @@ def world(machine: Machine) -> Iterator[World]:
         with worlds.quiet(machine):
             yield made
             made.tidy()
-        machine.afresh(API)
+        machine.replace_workers(API)
     container.forget()
 
 

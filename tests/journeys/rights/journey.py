@@ -53,11 +53,11 @@ class Tried:
     def _on(self, journey: Journey) -> frozenset[tuple[Right, str]]:
         """What it uses, each right with an ARN that the policy names."""
         machine = self._world.machine
-        assert machine.rights is not None
-        machine.afresh(journey.function)
-        before = machine.rights.stat().st_size
+        assert machine.grants_log is not None
+        machine.replace_workers(journey.function)
+        before = machine.grants_log.stat().st_size
         journey.go(self._world)
-        noted = iam_report.noted(machine.rights, before)
+        noted = iam_report.noted(machine.grants_log, before)
         return frozenset(
             (each.right, each.pattern)
             for each in noted

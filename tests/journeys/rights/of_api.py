@@ -13,7 +13,7 @@ from chalicelib.core.tracking import USAGE
 from chalicelib.daily import DAILY
 from chalicelib.images import Status
 from infra.rights import API
-from local.partner import Partner
+from local.fake_api import FakeApi
 from tests.journeys.rights.journey import of
 from tests.journeys.rights.world import INBOX, USERS, World, item
 from tests.journeys.user import PASSWORD, User
@@ -162,7 +162,7 @@ def an_image_is_processed_by_the_queue(world: World, name: str) -> None:
 
 @of(API)
 def an_image_is_processed_by_an_external_service(world: World, name: str) -> None:
-    with Partner() as partner, world.secret(partner.secret):
+    with FakeApi() as partner, world.secret(partner.secret):
         told = process(world, processingType="analyze")
         assert good(world.ann.get(f"/actions/{told['jobId']}"))["action"]["externalId"]
         source = partner.received[0].json()["sourceUrl"]
@@ -171,7 +171,7 @@ def an_image_is_processed_by_an_external_service(world: World, name: str) -> Non
 
 @of(API)
 def an_external_service_ends_its_action(world: World, name: str) -> None:
-    with Partner() as partner, world.secret(partner.secret):
+    with FakeApi() as partner, world.secret(partner.secret):
         action = world.begun("ANY", {}, externalId="work-1", externalStatus="queued")
         body = json.dumps({"id": "work-1", "status": "completed"}).encode()
         signature = signatures.sign_about(partner.callback_secret, int(time.time()), action.action_id, body)

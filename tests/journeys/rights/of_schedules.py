@@ -11,7 +11,7 @@ from chalicelib.core import records
 from chalicelib.images import Status
 from chalicelib.leases import JOBS
 from chalicelib.sync.records import ACTIVE, ARCHIVED
-from local.partner import Partner
+from local.fake_api import FakeApi
 from tests.journeys.rights.journey import of
 from tests.journeys.rights.world import CUSTOMERS, RECORDS, World, ago, as_listed, item
 
@@ -60,7 +60,7 @@ def an_action_that_nobody_does_fails(world: World, name: str) -> None:
 
 @of("sweeper")
 def an_action_of_the_external_service_ends_as_that_says(world: World, name: str) -> None:
-    with Partner() as partner, world.secret(partner.secret):
+    with FakeApi() as partner, world.secret(partner.secret):
         partner.done_at_once = True
         path, headers = "/generic-processor", {"Authorization": f"Bearer {partner.api_key}"}
         work = requests.post(partner.url + path, json={}, headers=headers, timeout=10).json()

@@ -7,19 +7,19 @@ from typing import Any
 
 from chalicelib.core import records
 from chalicelib.sync import runs
-from local.partner import Partner
+from local.fake_api import FakeApi
 from tests.journeys.rights.journey import of
 from tests.journeys.rights.world import CUSTOMERS, RECORDS, SYNCS, World, ago, item
 
 
 @contextmanager
-def source(world: World) -> Iterator[Partner]:
+def source(world: World) -> Iterator[FakeApi]:
     """A partner that the syncs read, and nothing that an earlier one brought."""
     for table in (RECORDS, SYNCS):
         for lot, _ in table.scanned(500):
             for each in lot:
                 table.delete(each["source"], each[str(table.sort)])
-    with Partner(customers=6) as partner, world.secret(json.dumps({"source_api_key": partner.api_key})):
+    with FakeApi(customers=6) as partner, world.secret(json.dumps({"source_api_key": partner.api_key})):
         world.put_setting("EXTERNAL_API_URL", partner.url)
         try:
             yield partner

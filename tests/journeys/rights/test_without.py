@@ -32,7 +32,7 @@ def test_without_a_right_a_journey_fails(world: World, tried: Tried, right: Righ
 def without(world: World, journey: Journey, right: Right) -> str:
     """How a journey goes whose function lacks the right."""
     failure: Exception | None = None
-    with world.machine.without(*right) as record:
+    with world.machine.without_grant(*right) as record:
         try:
             journey.go(world)
         except Exception as error:

@@ -19,9 +19,9 @@ from chalicelib.core.tracking import SYSTEM_ACCOUNT, USAGE
 from chalicelib.images import IMAGES, Image, Status
 from local.accounts import ADMIN
 from local.accounts import PASSWORD as LOCAL_PASSWORD
-from local.cloud import ACCOUNT, REGION
+from local.aws import ACCOUNT, REGION
 from local.machine import Machine
-from local.models import patch
+from local.patching import patch
 from tests import pictures
 from tests.journeys.user import User
 
