@@ -1,4 +1,4 @@
-"""The two processes that the README starts by hand: the embedded AWS, and Chalice's own local server against it."""
+"""The two processes that the README starts by hand: `python -m local aws`, and `chalice local` against it."""
 
 import contextlib
 import os
@@ -44,7 +44,7 @@ def _usual_port_taken() -> Iterator[None]:
         taken.listen()
         yield
         return
-    # Another program has it, which is as good.
+    # Another program uses the port: it is taken as well.
     yield
 
 
@@ -58,7 +58,7 @@ def _started(command: list[str], folder: Path, environment: dict[str, str], log:
         yield
     finally:
         with contextlib.suppress(ProcessLookupError):
-            # Chalice's reloader leaves its child alive where it is terminated alone.
+            # Terminated alone, Chalice's reloader leaves its child running.
             os.killpg(process.pid, 9)
         process.wait()
 
@@ -70,17 +70,17 @@ def _free_port() -> int:
         return port
 
 
-def test_chalice_local_serves_every_call_at_any_port_with_the_same_accounts(project: Path, tmp_path: Path) -> None:
+def test_chalice_local_serves_every_request_on_any_port_with_the_same_accounts(project: Path, tmp_path: Path) -> None:
     aws_log, api_log, port = tmp_path / "aws.log", tmp_path / "api.log", _free_port()
     plain = {**os.environ, "XDG_STATE_HOME": str(tmp_path / "state")}
     plain.pop("AWS_ENDPOINT_URL", None)
     aws = [sys.executable, "-m", "local", "aws", "--aws-port", "0"]
     with _usual_port_taken(), _started(aws, project, plain, aws_log):
         wait_for(lambda: "chalice local" in aws_log.read_text(), "the embedded AWS", 60, 0.1)
-        said = aws_log.read_text()
-        assert "Fake external API: http://127.0.0.1:" in said
-        assert not re.search(rf"Embedded AWS: \S+:{LOCAL_PORT}\b", said)
-        setting, program, *arguments = shlex.split(said.strip().splitlines()[-1])
+        output = aws_log.read_text()
+        assert "Fake external API: http://127.0.0.1:" in output
+        assert not re.search(rf"Embedded AWS: \S+:{LOCAL_PORT}\b", output)
+        setting, program, *arguments = shlex.split(output.strip().splitlines()[-1])
         name, _, value = setting.partition("=")
         assert (name, program) == ("AWS_ENDPOINT_URL", ".venv/bin/chalice")
         chalice = [str(Path(sys.executable).with_name("chalice")), *arguments, "--port", str(port)]
@@ -98,18 +98,18 @@ def _status(url: str, token: str) -> int:
 
 def _token(api: str) -> str | None:
     with contextlib.suppress(requests.ConnectionError):
-        answer = requests.post(f"{api}/auth/signin", json={"email": USER, "password": PASSWORD}, timeout=30)
-        return str(answer.json()["accessToken"])
+        response = requests.post(f"{api}/auth/signin", json={"email": USER, "password": PASSWORD}, timeout=30)
+        return str(response.json()["accessToken"])
     return None
 
 
 @pytest.mark.parametrize("command", [["deploy", "--stage", "prod"], ["package", "--stage", "prod", "packaged"]])
-def test_chalice_alone_cannot_deploy_a_fresh_checkout_and_says_what_can(project: Path, command: list[str]) -> None:
+def test_chalice_alone_cannot_deploy_a_fresh_checkout_and_names_our_command(project: Path, command: list[str]) -> None:
     chalice = str(Path(sys.executable).with_name("chalice"))
-    nobody = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "us-east-1"}
-    told = subprocess.run(
-        [chalice, *command], cwd=project, env={**os.environ, **nobody}, capture_output=True, text=True, timeout=60
+    credentials = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "us-east-1"}
+    result = subprocess.run(
+        [chalice, *command], cwd=project, env={**os.environ, **credentials}, capture_output=True, text=True, timeout=60
     )
-    assert told.returncode != 0
-    assert told.stderr.count("\n") == 1
-    assert "run `python -m infra deploy --stage prod`" in told.stderr
+    assert result.returncode != 0
+    assert result.stderr.count("\n") == 1
+    assert "run `python -m infra deploy --stage prod`" in result.stderr

@@ -1,4 +1,4 @@
-"""What moto alone would do otherwise: express executions, Cognito's lesser calls, many hands on one queue."""
+"""Behaviour that needs our patches of moto: express executions, calls of Cognito, parallel receivers of a queue."""
 
 import base64
 import hmac
@@ -16,13 +16,13 @@ from tests.machine.conftest import Tiny
 IMAGES = "darkroom-tiny-images"
 
 
-def _start(tiny: Tiny, image: str, execution: str) -> None:
+def _start_execution(tiny: Tiny, image: str, execution: str) -> None:
     item = {"userId": {"S": "u"}, "imageId": {"S": image}, "status": {"S": "PROCESSING"}, "execution": {"S": execution}}
     tiny.client("dynamodb").put_item(TableName=IMAGES, Item=item)
-    given = {"userId": "u", "imageId": image, "execution": execution, "fileName": "a.jpg", "s3Key": "k"}
-    given |= {"fileSize": "1", "fileType": "image/jpeg", "versionId": "v", "bucket": "b"}
+    message = {"userId": "u", "imageId": image, "execution": execution, "fileName": "a.jpg", "s3Key": "k"}
+    message |= {"fileSize": "1", "fileType": "image/jpeg", "versionId": "v", "bucket": "b"}
     tiny.client("stepfunctions").start_execution(
-        stateMachineArn=tiny.resource("ImagePipeline"), name=execution, input=json.dumps(given)
+        stateMachineArn=tiny.resource("ImagePipeline"), name=execution, input=json.dumps(message)
     )
 
 
@@ -32,42 +32,42 @@ def _row(tiny: Tiny, image: str) -> dict[str, Any]:
     return row
 
 
-def test_express_accepts_a_name_that_was_used(tiny: Tiny, eventually: Eventually) -> None:
+def test_express_executions_can_reuse_a_name(tiny: Tiny, eventually: Eventually) -> None:
     name = uuid.uuid4().hex
     for _ in range(3):
-        _start(tiny, name, name)
+        _start_execution(tiny, name, name)
         eventually(lambda: _row(tiny, name)["status"]["S"] == "COMPLETED")
 
 
-def test_an_execution_writes_times_as_step_functions_does(tiny: Tiny, eventually: Eventually) -> None:
+def test_an_execution_writes_times_in_the_format_of_step_functions(tiny: Tiny, eventually: Eventually) -> None:
     name = uuid.uuid4().hex
-    _start(tiny, name, name)
-    row = eventually(lambda: (found := _row(tiny, name))["status"]["S"] == "COMPLETED" and found)
+    _start_execution(tiny, name, name)
+    row = eventually(lambda: (row := _row(tiny, name))["status"]["S"] == "COMPLETED" and row)
     assert len(row["processedAt"]["S"]) == len("2026-01-01T00:00:00.000Z")
     assert row["processedAt"]["S"].endswith("Z")
 
 
-def test_executions_at_the_same_time_do_not_disturb_each_other(tiny: Tiny, eventually: Eventually) -> None:
+def test_parallel_executions_do_not_disturb_each_other(tiny: Tiny, eventually: Eventually) -> None:
     names = [uuid.uuid4().hex for _ in range(12)]
     with ThreadPoolExecutor(4) as threads:
-        list(threads.map(lambda name: _start(tiny, name, name), names))
+        list(threads.map(lambda name: _start_execution(tiny, name, name), names))
     eventually(lambda: {_row(tiny, name)["status"]["S"] for name in names} == {"COMPLETED"})
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "values",
     [{":user": {"S": ""}}, {":user": {"S": "u"}, "start": {"userId": {"S": "u"}, "imageId": {"S": ""}}}],
     ids=["partition", "start"],
 )
-def test_no_query_takes_an_empty_key(tiny: Tiny, asked: dict[str, Any]) -> None:
-    start = {"ExclusiveStartKey": asked.pop("start")} if "start" in asked else {}
+def test_a_query_with_an_empty_key_is_refused(tiny: Tiny, values: dict[str, Any]) -> None:
+    start = {"ExclusiveStartKey": values.pop("start")} if "start" in values else {}
     with pytest.raises(ClientError, match="empty string"):
         tiny.client("dynamodb").query(
-            TableName=IMAGES, KeyConditionExpression="userId = :user", ExpressionAttributeValues=asked, **start
+            TableName=IMAGES, KeyConditionExpression="userId = :user", ExpressionAttributeValues=values, **start
         )
 
 
-def test_receivers_at_the_same_time_never_share_a_message(tiny: Tiny) -> None:
+def test_parallel_receivers_never_get_the_same_message(tiny: Tiny) -> None:
     sqs = tiny.client("sqs")
     url = sqs.create_queue(QueueName=f"shared-{uuid.uuid4().hex}")["QueueUrl"]
     for each in range(100):
@@ -99,28 +99,28 @@ class Account:
         )
         self.secret: str = described["UserPoolClient"]["ClientSecret"]
         self.email = f"{uuid.uuid4().hex}@example.com"
-        self.cognito.sign_up(**self.named(), Password=self.password)
+        self.cognito.sign_up(**self.arguments(), Password=self.password)
 
-    def named(self, email: str = "") -> dict[str, str]:
-        """The arguments of a call about somebody."""
+    def arguments(self, email: str = "") -> dict[str, str]:
+        """The arguments that name the client and the user of a call."""
         email = email or self.email
-        return {"ClientId": self.client_id, "Username": email, "SecretHash": self.hashed(email)}
+        return {"ClientId": self.client_id, "Username": email, "SecretHash": self.secret_hash(email)}
 
-    def hashed(self, name: str) -> str:
+    def secret_hash(self, name: str) -> str:
         digest = hmac.digest(self.secret.encode(), (name + self.client_id).encode(), "sha256")
         return base64.b64encode(digest).decode()
 
     def confirm(self) -> None:
-        self.cognito.confirm_sign_up(**self.named(), ConfirmationCode="123456")
+        self.cognito.confirm_sign_up(**self.arguments(), ConfirmationCode="123456")
 
     def sign_in(self, email: str = "") -> dict[str, Any]:
         name = email or self.email
-        answer = self.cognito.initiate_auth(
+        response = self.cognito.initiate_auth(
             ClientId=self.client_id,
             AuthFlow="USER_PASSWORD_AUTH",
-            AuthParameters={"USERNAME": name, "PASSWORD": self.password, "SECRET_HASH": self.hashed(name)},
+            AuthParameters={"USERNAME": name, "PASSWORD": self.password, "SECRET_HASH": self.secret_hash(name)},
         )
-        tokens: dict[str, Any] = answer["AuthenticationResult"]
+        tokens: dict[str, Any] = response["AuthenticationResult"]
         return tokens
 
     def refresh(self, token: str) -> None:
@@ -134,16 +134,16 @@ def account(tiny: Tiny) -> Account:
     return Account(tiny)
 
 
-def test_a_code_is_sent_again_until_the_account_is_confirmed(account: Account) -> None:
-    def again() -> dict[str, Any]:
-        answer = account.cognito.resend_confirmation_code(**account.named())
-        details: dict[str, Any] = answer["CodeDeliveryDetails"]
+def test_a_code_can_be_sent_again_until_the_account_is_confirmed(account: Account) -> None:
+    def resend() -> dict[str, Any]:
+        response = account.cognito.resend_confirmation_code(**account.arguments())
+        details: dict[str, Any] = response["CodeDeliveryDetails"]
         return details
 
-    assert again()["DeliveryMedium"] == "EMAIL"
+    assert resend()["DeliveryMedium"] == "EMAIL"
     account.confirm()
     with pytest.raises(account.cognito.exceptions.InvalidParameterException):
-        again()
+        resend()
 
 
 def test_a_refresh_token_can_be_revoked(account: Account) -> None:
@@ -165,24 +165,24 @@ def test_a_user_can_delete_the_account(account: Account) -> None:
         account.sign_in()
 
 
-def test_nobody_learns_who_has_an_account(account: Account) -> None:
-    cognito, nobody = account.cognito, account.named("nobody@example.com")
+def test_responses_do_not_show_whether_an_account_exists(account: Account) -> None:
+    cognito, unknown = account.cognito, account.arguments("nobody@example.com")
     with pytest.raises(cognito.exceptions.NotAuthorizedException, match="Incorrect username or password"):
         account.sign_in("nobody@example.com")
-    assert cognito.forgot_password(**nobody)["CodeDeliveryDetails"]["DeliveryMedium"] == "EMAIL"
-    assert cognito.resend_confirmation_code(**nobody)["CodeDeliveryDetails"]["DeliveryMedium"] == "EMAIL"
+    assert cognito.forgot_password(**unknown)["CodeDeliveryDetails"]["DeliveryMedium"] == "EMAIL"
+    assert cognito.resend_confirmation_code(**unknown)["CodeDeliveryDetails"]["DeliveryMedium"] == "EMAIL"
     with pytest.raises(cognito.exceptions.CodeMismatchException):
-        cognito.confirm_sign_up(**nobody, ConfirmationCode="123456")
+        cognito.confirm_sign_up(**unknown, ConfirmationCode="123456")
     with pytest.raises(cognito.exceptions.CodeMismatchException):
-        cognito.confirm_forgot_password(**nobody, ConfirmationCode="123456", Password=Account.password)
+        cognito.confirm_forgot_password(**unknown, ConfirmationCode="123456", Password=Account.password)
 
 
 def test_a_code_resets_a_password_once(account: Account) -> None:
     account.confirm()
-    reset = {**account.named(), "ConfirmationCode": "123456", "Password": Account.password}
+    reset = {**account.arguments(), "ConfirmationCode": "123456", "Password": Account.password}
     with pytest.raises(account.cognito.exceptions.ExpiredCodeException):
         account.cognito.confirm_forgot_password(**reset)
-    account.cognito.forgot_password(**account.named())
+    account.cognito.forgot_password(**account.arguments())
     account.cognito.confirm_forgot_password(**reset)
     with pytest.raises(account.cognito.exceptions.ExpiredCodeException):
         account.cognito.confirm_forgot_password(**reset)
