@@ -1,6 +1,6 @@
 """An AWS in a process of its own for one deployment after another: `python -m tests.deploy.embedded SOCKET`.
 
-moto as the machine of one runs it, without the machine's workers; with its own CloudFormation, API Gateway and Lambda,
+moto as the local machine runs it, without the machine's workers; with its own CloudFormation, API Gateway and Lambda,
 and with a book of all requests, in which failures can be ordered.
 """
 

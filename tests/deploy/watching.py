@@ -1,4 +1,4 @@
-"""Alarms, dashboards and their subscribers, which the machine of one does without, as the API calls that make them."""
+"""Alarms, dashboards and their subscribers, which the local machine does without, as the API calls that make them."""
 
 from collections.abc import Callable
 
