@@ -21,8 +21,9 @@ from moto.dynamodb.models.dynamo_type import DynamoType
 
 from local import functions
 from local.aws import ACCOUNT, REGION
-from local.moto_server import Application, MotoServer
+from local.moto_server import MotoServer
 from local.patching import patch
+from local.wsgi import Application
 
 Item = Mapping[str, Mapping[str, Any]]
 

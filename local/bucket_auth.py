@@ -8,7 +8,7 @@ import io
 import json
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -18,7 +18,8 @@ from werkzeug.formparser import parse_form_data
 from local import sigv4
 from local.bucket_cors import bucket_of
 from local.clock import Clock
-from local.sigv4 import ALGORITHM, Environ, RefusedError, access_denied, malformed_query
+from local.sigv4 import ALGORITHM, RefusedError, access_denied, malformed_query
+from local.wsgi import Application, Environ, respond
 
 # In seconds: how long a link may live, and how far clocks may differ.
 MAX_LINK_LIFETIME = 604800
@@ -29,8 +30,6 @@ _ONE_MECHANISM = (
     "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or "
     "the Authorization header should be specified"
 )
-
-Application = Callable[[Environ, Any], Iterable[bytes]]
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,8 @@ class BucketAuth:
         try:
             self._check(environ)
         except RefusedError as refusal:
-            return _respond(refusal, environ, start_response)
+            body = refusal.body(environ.get("PATH_INFO", ""))
+            return respond(start_response, refusal.status, "application/xml", body)
         return self.application(environ, start_response)
 
     def _check(self, environ: Environ) -> None:
@@ -196,9 +196,3 @@ def _parse_form(environ: Environ, body: bytes) -> tuple[dict[str, str], int]:
 
 def _iso(moment: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
-
-
-def _respond(refusal: RefusedError, environ: Environ, start_response: Any) -> Iterable[bytes]:
-    body = refusal.body(environ.get("PATH_INFO", ""))
-    start_response(refusal.status, [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))])
-    return [body]

@@ -1,15 +1,13 @@
 """Applies the buckets' CORS rules: answers preflights and adds CORS headers to responses."""
 
 import fnmatch
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from moto.s3.models import s3_backends
 
-Environ = dict[str, Any]
-Application = Callable[[Environ, Any], Iterable[bytes]]
-Headers = list[tuple[str, str]]
+from local.wsgi import Application, Environ, Headers, respond
 
 _REFUSAL = (
     b'<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -60,8 +58,7 @@ def _answer_preflight(name: str, origin: str, environ: Environ, start_response: 
     requested = [header for header in header_list.split(",") if header]
     rule = _matching_rule(name, origin, method, requested)
     if rule is None:
-        start_response("403 Forbidden", [("Content-Type", "application/xml"), ("Content-Length", str(len(_REFUSAL)))])
-        return [_REFUSAL]
+        return respond(start_response, "403 Forbidden", "application/xml", _REFUSAL)
     headers = _headers(rule, origin)
     if requested:
         headers.append(("Access-Control-Allow-Headers", ", ".join(requested)))

@@ -5,17 +5,16 @@ responses. Its requests still carry that name in their Host header.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+
+from local.wsgi import Application, Environ, respond
 
 MISDIRECTED = 421
 
 _LOCAL_HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])\.?(:\d{1,5})?", re.ASCII | re.IGNORECASE)
 _REFUSAL = b"This machine does not answer to that Host: ask it as localhost, 127.0.0.1 or [::1].\n"
-
-Environ = dict[str, Any]
-Application = Callable[[Environ, Any], Iterable[bytes]]
 
 
 def is_local(host: str | None) -> bool:
@@ -33,6 +32,4 @@ class HostCheck:
         """Pass the request on, or answer 421."""
         if is_local(environ.get("HTTP_HOST")):
             return self.application(environ, start_response)
-        headers = [("Content-Type", "text/plain"), ("Content-Length", str(len(_REFUSAL)))]
-        start_response(f"{MISDIRECTED} Misdirected Request", headers)
-        return [_REFUSAL]
+        return respond(start_response, f"{MISDIRECTED} Misdirected Request", "text/plain", _REFUSAL)

@@ -6,7 +6,7 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from moto.core.config import default_user_config
@@ -18,8 +18,8 @@ from werkzeug.serving import DechunkedInput, make_server
 from local.aws import HOST
 from local.moto_patches import apply_moto_patches
 from local.patching import patch
+from local.wsgi import Application, Environ, Headers
 
-Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 Middleware = Callable[[Application], Application]
 
 # All servers in a process share moto's state. Their ports; moto itself calls the last one.
@@ -108,7 +108,7 @@ class _Handler(MotoRequestHandler):
             return body
         return self.rfile.read(int(self.headers.get("Content-Length") or 0))
 
-    def _respond(self, status: str, headers: list[tuple[str, str]], body: bytes) -> None:
+    def _respond(self, status: str, headers: Headers, body: bytes) -> None:
         code, _, reason = status.partition(" ")
         self.send_response(int(code), reason)
         names = {name.lower() for name, _ in headers}
@@ -123,10 +123,10 @@ class _Handler(MotoRequestHandler):
         self.wfile.flush()
 
 
-def _run_wsgi_app(application: Any, environ: dict[str, Any]) -> tuple[str, list[tuple[str, str]], bytes]:
+def _run_wsgi_app(application: Any, environ: Environ) -> tuple[str, Headers, bytes]:
     started: list[Any] = []
 
-    def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], None]:
+    def start_response(status: str, headers: Headers, exc_info: Any = None) -> Callable[[bytes], None]:
         started[:] = [status, headers]
         return parts.append
 

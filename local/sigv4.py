@@ -7,9 +7,10 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote, unquote
 from xml.sax.saxutils import escape
+
+from local.wsgi import Environ
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 UNSIGNED = "UNSIGNED-PAYLOAD"
@@ -17,8 +18,6 @@ UNSIGNED = "UNSIGNED-PAYLOAD"
 STATE_MACHINES = "step-functions"
 
 _HEADER = re.compile(r"AWS4-HMAC-SHA256 +Credential=([^, ]+), *SignedHeaders=([^, ]+), *Signature=([0-9a-f]{64})")
-
-Environ = dict[str, Any]
 
 
 class RefusedError(Exception):

@@ -14,7 +14,8 @@ from typing import Any
 from moto.moto_api._internal.models import moto_api_backend
 
 from local.bucket_cors import BucketCors
-from local.moto_server import Application, MotoServer
+from local.moto_server import MotoServer
+from local.wsgi import Application
 from tests.deploy import cloudformation, concurrency, functions, gaps, gateway, network, quotas
 from tests.deploy.calls import CALLS, Call
 from tests.deploy.provisioning import Provisioning

@@ -10,7 +10,7 @@ from typing import Any
 from chalice.local import LambdaEventConverter, RouteMatcher
 
 from local.aws import ACCOUNT, REGION
-from local.moto_server import Application
+from local.wsgi import Application
 
 Environ = dict[str, Any]
 Headers = list[tuple[str, str]]
