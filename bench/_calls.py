@@ -20,8 +20,10 @@ from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.dynamo_type import DynamoType
 
 from local import functions
-from local.cloud import ACCOUNT, REGION, Application, Cloud
-from local.models import patch
+from local.aws import ACCOUNT, REGION
+from local.moto_server import MotoServer
+from local.patching import patch
+from local.wsgi import Application
 
 Item = Mapping[str, Mapping[str, Any]]
 
@@ -59,15 +61,15 @@ class Recorder:
 
     def install(self) -> None:
         """Watches every machine that is started in this process from now on."""
-        cloud = sys.modules[Cloud.__module__]
+        cloud = sys.modules[MotoServer.__module__]
         dispatcher: Any = vars(cloud)["DomainDispatcherApplication"]
         environment, run = functions._environment, functions.Function._run
 
         def watched(create: Any) -> Any:
             return _Watch(dispatcher(create), self.calls)
 
-        def named(spec: Any, region: str) -> dict[str, str]:
-            return {**environment(spec, region), NAME: spec["name"]}
+        def named(spec: Any) -> dict[str, str]:
+            return {**environment(spec), NAME: spec["name"]}
 
         def counted(function: functions.Function, *arguments: Any) -> Any:
             self.invoked.append(function.name)

@@ -43,7 +43,7 @@ class Ours:
         user = User.new(machine.api_url)
         self._user_id, self._token = user.id, user.tokens["accessToken"]
         self._dynamodb = _client(machine, "dynamodb")
-        self._memory = {each["name"]: int(each["memory"]) for each in machine.manifest["functions"]}
+        self._memory = {each["name"]: int(each["memory"]) for each in machine.description["functions"]}
 
     def image(self, data: bytes) -> str:
         """Announces an image, sends it, and waits until everything that follows is done; its id."""

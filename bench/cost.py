@@ -83,7 +83,10 @@ def _picture(megapixels: float) -> bytes:
 def _measure(data: bytes, images: int) -> Measured:
     recorder = Recorder()
     recorder.install()
-    with tempfile.TemporaryDirectory() as logs, Machine(logs=Path(logs), schedules=False, gathering=True) as machine:
+    with (
+        tempfile.TemporaryDirectory() as logs,
+        Machine(logs=Path(logs), schedules=False, batching_windows=True) as machine,
+    ):
         environment = {**os.environ, **machine.environment, "AWS_ENDPOINT_URL": machine.aws_url}
         ours = Ours(machine, recorder, Path(logs))
         # Containers are warm from here on; what a cold start takes is added to its share of the runs.

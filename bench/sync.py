@@ -27,8 +27,8 @@ from typing import Any
 
 from rich.progress import Progress
 
+from local.fake_api import FakeApi
 from local.machine import Machine
-from local.partner import Partner
 
 SECRET = "darkroom/local/external-services"
 BIG, USUAL = "99", "10"
@@ -70,14 +70,14 @@ def peak(count: int) -> float:
 @contextmanager
 def source_of(count: int) -> Iterator[dict[str, str]]:
     """An embedded AWS with nothing in it, a partner with so many customers, and the environment of a sync of them."""
-    with Machine(api=False, accounts=False) as machine, Partner(customers=count) as partner:
+    with Machine(api=False, accounts=False) as machine, FakeApi(customers=count) as partner:
         _watched(partner, count)
         secret = json.dumps({"api_key": partner.api_key})
         machine.client("secretsmanager").put_secret_value(SecretId=SECRET, SecretString=secret)
         yield machine.environment | {"EXTERNAL_API_URL": partner.url}
 
 
-def _watched(partner: Partner, count: int) -> None:
+def _watched(partner: FakeApi, count: int) -> None:
     """A bar where a person looks on."""
     if not sys.stderr.isatty():
         return
@@ -93,7 +93,7 @@ def _watched(partner: Partner, count: int) -> None:
             progress.stop()
         return page
 
-    partner.customers.twist = twist
+    partner.customers.edit_page = twist
 
 
 def show(count: int, name: str, cost: Cost) -> None:

@@ -1,6 +1,6 @@
 """An AWS in a process of its own for one deployment after another: `python -m tests.deploy.embedded SOCKET`.
 
-moto as the machine of one runs it, without the machine's workers; with its own CloudFormation, API Gateway and Lambda,
+moto as the local machine runs it, without the machine's workers; with its own CloudFormation, API Gateway and Lambda,
 and with a book of all requests, in which failures can be ordered.
 """
 
@@ -13,8 +13,9 @@ from typing import Any
 
 from moto.moto_api._internal.models import moto_api_backend
 
-from local.buckets import BucketCors
-from local.cloud import Application, Cloud
+from local.bucket_cors import BucketCors
+from local.moto_server import MotoServer
+from local.wsgi import Application
 from tests.deploy import cloudformation, concurrency, functions, gaps, gateway, network, quotas
 from tests.deploy.calls import CALLS, Call
 from tests.deploy.provisioning import Provisioning
@@ -86,7 +87,7 @@ def main(descriptor: int) -> None:
         quotas.become()
         moto_api_backend.reset()
 
-    cloud = Cloud(listening, [BucketCors, gateway.ExecuteApi, lambda application: Book(application, begin_anew)])
+    cloud = MotoServer(listening, [BucketCors, gateway.ExecuteApi, lambda application: Book(application, begin_anew)])
     gaps.close()
     functions.run_what_is_deployed(url, ACCESS_KEY, SECRET_KEY)
     cloud.start()

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local.functions import plain_environment
-from local.gaps import RUNNERS
-from local.models import patch
+from local.fork_client import plain_environment
+from local.moto_patches.awslambda import RUNNERS
+from local.patching import patch
 
 RUNTIME = Path(__file__).with_name("runtime.py")
 
@@ -83,7 +83,7 @@ def run_what_is_deployed(url: str, access_key: str, secret_key: str) -> None:
 
 
 def _run_for_buckets_and_topics() -> None:
-    """Let buckets and topics find the functions that there are: they ask local.gaps for them."""
+    """Let buckets and topics find the functions that there are: they ask RUNNERS for them."""
     from moto.awslambda.models import LambdaBackend
 
     create, delete = LambdaBackend.create_function, LambdaBackend.delete_function

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from chalicelib import external
 from chalicelib.external import connection
 from chalicelib.external.errors import Reason
-from local.faults import Fault
-from local.partner import Partner
+from local.fake_api import FakeApi
+from local.fake_api.faults import Fault
 from tests.unit.scripted import Scripted, answer
 
 UPLOAD = "/file-processor/upload"
@@ -37,8 +37,8 @@ def private_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def partner() -> Iterator[Partner]:
-    with Partner() as started:
+def partner() -> Iterator[FakeApi]:
+    with FakeApi() as started:
         yield started
 
 
@@ -294,13 +294,13 @@ def test_no_redirect_leads_from_https_to_http(tls: ssl.SSLContext) -> None:
 
 
 @pytest.mark.parametrize("fault", [Fault.SLOW, Fault.TRICKLE, Fault.TRICKLE_HEAD])
-def test_however_slowly_an_answer_comes_the_deadline_ends_it(partner: Partner, fault: Fault) -> None:
+def test_however_slowly_an_answer_comes_the_deadline_ends_it(partner: FakeApi, fault: Fault) -> None:
     headers = {"Authorization": f"Bearer {partner.api_key}"}
     # Later than the deadline a whole answer would come, and no read of it would fail by itself.
     partner.fail("/customers", fault, seconds=3 if fault is Fault.SLOW else 0.1)
     url = f"{partner.url}/customers?limit=1"
     assert reason_of(url, headers=headers, deadline=time.monotonic() + 0.5) is Reason.TIMEOUT
-    partner.behave()
+    partner.clear_faults()
 
 
 def test_no_call_begins_after_its_deadline() -> None:
