@@ -19,8 +19,10 @@ from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.dynamo_type import DynamoType
 
 from local import functions
-from local.cloud import ACCOUNT, REGION, Application, Cloud
-from local.models import patch
+from local.aws import ACCOUNT, REGION
+from local.moto_server import MotoServer
+from local.patching import patch
+from local.wsgi import Application
 
 Item = Mapping[str, Mapping[str, Any]]
 
@@ -58,15 +60,15 @@ class Recorder:
 
     def install(self) -> None:
         """Records the calls of every local machine that starts in this process from now on."""
-        cloud = sys.modules[Cloud.__module__]
+        cloud = sys.modules[MotoServer.__module__]
         dispatcher: Any = vars(cloud)["DomainDispatcherApplication"]
         environment, run = functions._environment, functions.Function._run
 
         def create_recording_application(create: Any) -> Any:
             return _RecordingApplication(dispatcher(create), self.calls)
 
-        def environment_with_caller(spec: Any, region: str) -> dict[str, str]:
-            return {**environment(spec, region), CALLER_SETTING: spec["name"]}
+        def environment_with_caller(spec: Any) -> dict[str, str]:
+            return {**environment(spec), CALLER_SETTING: spec["name"]}
 
         def run_and_record(function: functions.Function, *arguments: Any) -> Any:
             self.invoked.append(function.name)

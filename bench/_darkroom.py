@@ -41,7 +41,7 @@ class Darkroom:
         user = User.new(machine.api_url)
         self._user_id, self._token = user.id, user.tokens["accessToken"]
         self._dynamodb = _client(machine, "dynamodb")
-        self._memory = {each["name"]: int(each["memory"]) for each in machine.manifest["functions"]}
+        self._memory = {each["name"]: int(each["memory"]) for each in machine.description["functions"]}
 
     def process_image(self, data: bytes) -> str:
         """Uploads an image and waits until everything is done; returns its id."""

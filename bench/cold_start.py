@@ -22,7 +22,7 @@ from pathlib import Path
 from bench import _package
 from bench._measure import best_of, integer_arguments, python_cpu_seconds, without_bytecode
 from infra.settings import ROOT
-from local.functions import plain_environment
+from local.fork_client import plain_environment
 
 TARGET_RATIO, TARGET_ZIP, TARGET_LAYER = 1.3, 200_000, 60_000_000
 IMPORT_RUNS = 5

@@ -84,7 +84,10 @@ def _picture(megapixels: float) -> bytes:
 def _measure(data: bytes, images: int) -> Measured:
     recorder = Recorder()
     recorder.install()
-    with tempfile.TemporaryDirectory() as logs, Machine(logs=Path(logs), schedules=False, gathering=True) as machine:
+    with (
+        tempfile.TemporaryDirectory() as logs,
+        Machine(logs=Path(logs), schedules=False, batching_windows=True) as machine,
+    ):
         environment = {**os.environ, **machine.environment, "AWS_ENDPOINT_URL": machine.aws_url}
         darkroom = Darkroom(machine, recorder, Path(logs))
         # Containers are warm after the first image. Cold starts are added by their share of the runs.

@@ -24,8 +24,8 @@ from typing import Any
 from rich.progress import Progress
 
 from bench._measure import in_new_process, integer_arguments, measure
+from local.fake_api import FakeApi
 from local.machine import Machine
-from local.partner import Partner
 
 SECRET = "darkroom/local/external-services"
 LARGE_BATCH, DEFAULT_BATCH = "99", "10"
@@ -66,14 +66,14 @@ def peak(count: int) -> float:
 @contextmanager
 def sync_environment(count: int) -> Iterator[dict[str, str]]:
     """Starts an empty embedded AWS and an API with `count` customers; yields the environment for a sync."""
-    with Machine(api=False, accounts=False) as machine, Partner(customers=count) as partner:
+    with Machine(api=False, accounts=False) as machine, FakeApi(customers=count) as partner:
         _show_progress(partner, count)
         secret = json.dumps({"api_key": partner.api_key})
         machine.client("secretsmanager").put_secret_value(SecretId=SECRET, SecretString=secret)
         yield machine.environment | {"EXTERNAL_API_URL": partner.url}
 
 
-def _show_progress(partner: Partner, count: int) -> None:
+def _show_progress(partner: FakeApi, count: int) -> None:
     """Shows a progress bar on a terminal."""
     if not sys.stderr.isatty():
         return
@@ -89,7 +89,7 @@ def _show_progress(partner: Partner, count: int) -> None:
             progress.stop()
         return page
 
-    partner.customers.twist = count_page
+    partner.customers.edit_page = count_page
 
 
 def show(count: int, name: str, cost: Cost) -> None:

@@ -1,1 +1,1 @@
-"""Darkroom's AWS on one machine: real behaviour around moto, for development, demonstrations and tests."""
+"""The local machine: Darkroom and its AWS in one process tree, on moto, for development, demonstrations and tests."""

@@ -1,4 +1,4 @@
-"""The two accounts of a fresh machine, made through the product's own routes as anybody would make them."""
+"""Creates the two accounts of a new local machine through the API, as a user would."""
 
 import base64
 import json
@@ -8,8 +8,8 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from local.api_process import DIRECT
 from local.errors import MachineError
-from local.front import DIRECT
 
 PASSWORD = "Darkroom-2026!"
 USER = "user@example.com"
@@ -18,16 +18,16 @@ _TRIES, _PAUSE_SECONDS = 50, 0.1
 
 
 def make_accounts(api_url: str, dynamodb: Any, table: str) -> None:
-    """An ordinary user and an administrator; both may export data."""
-    with ThreadPoolExecutor(2) as both:
-        user = both.submit(_make_account, api_url, USER, "User")
-        admin = both.submit(_make_account, api_url, ADMIN, "Administrator")
+    """Create an ordinary user and an administrator; both may export data."""
+    with ThreadPoolExecutor(2) as threads:
+        user = threads.submit(_make_account, api_url, USER, "User")
+        admin = threads.submit(_make_account, api_url, ADMIN, "Administrator")
     _grant(dynamodb, table, user.result(), {"canExportData": {"BOOL": True}})
     _grant(dynamodb, table, admin.result(), {"canExportData": {"BOOL": True}, "role": {"S": "ADMIN"}})
 
 
 def _make_account(api_url: str, email: str, name: str) -> str:
-    """Sign up, verify, sign in; the identifier that the user pool gave the account."""
+    """Sign up, verify and sign in; the user's id."""
     _post(f"{api_url}/auth/signup", {"email": email, "password": PASSWORD, "name": name})
     _post(f"{api_url}/auth/verify", {"email": email, "code": "123456"})
     tokens = _post(f"{api_url}/auth/signin", {"email": email, "password": PASSWORD})
@@ -43,13 +43,13 @@ def _grant(dynamodb: Any, table: str, user_id: str, attributes: dict[str, Any]) 
         "ExpressionAttributeNames": {f"#{name}": name for name in attributes},
         "ExpressionAttributeValues": {f":{name}": value for name, value in attributes.items()},
     }
-    # What the account's sign-in cost is being added to the same row.
-    for left in reversed(range(_TRIES)):
+    # A transaction adds the cost of the sign-in to the same row meanwhile.
+    for tries_left in reversed(range(_TRIES)):
         try:
             dynamodb.update_item(**update)
             return
         except dynamodb.exceptions.TransactionConflictException:
-            if not left:
+            if not tries_left:
                 raise
             time.sleep(_PAUSE_SECONDS)
 
@@ -58,8 +58,8 @@ def _post(url: str, body: dict[str, str]) -> dict[str, Any]:
     headers = {"Content-Type": "application/json"}
     request = urllib.request.Request(url, json.dumps(body).encode(), headers)
     try:
-        with DIRECT.open(request, timeout=30) as answer:
-            answered: dict[str, Any] = json.load(answer)
-            return answered
-    except urllib.error.HTTPError as fault:
-        raise MachineError(f"{url} answers {fault.code}: {fault.read(500).decode(errors='replace')}") from None
+        with DIRECT.open(request, timeout=30) as response:
+            content: dict[str, Any] = json.load(response)
+            return content
+    except urllib.error.HTTPError as error:
+        raise MachineError(f"{url} answers {error.code}: {error.read(500).decode(errors='replace')}") from None

@@ -1,4 +1,4 @@
-"""The one time source of queues, retries and links: real time, unless a test moves it."""
+"""The clock of queues, schedules, retries and signed links: real time, unless a test moves it."""
 
 import threading
 import time
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 
 class Clock:
-    """Time that only moves forward, at real speed, and further when a test says so."""
+    """Moves forward in real time, and further when a test advances it."""
 
     def __init__(self) -> None:
         self._offset = 0.0
@@ -16,15 +16,15 @@ class Clock:
         self.moved = threading.Condition()
 
     def now(self) -> float:
-        """Seconds since the epoch, as queues and retries see them."""
+        """Seconds since the epoch for queues, schedules and retries."""
         return time.time() + self._offset
 
     def wall(self) -> float:
-        """Seconds since the epoch for whatever was signed by another process: real time, but for `ahead`."""
+        """Seconds since the epoch for signatures of other processes: real time, except within `ahead`."""
         return time.time() + self._ahead
 
     def advance(self, seconds: float) -> None:
-        """Let that much time pass at once for queues and retries: hidden messages return, retries fall due."""
+        """Let that much time pass at once: hidden messages return, schedules and retries become due."""
         with self.moved:
             self._offset += seconds
             self.moved.notify_all()
@@ -34,10 +34,9 @@ class Clock:
 
     @contextmanager
     def ahead(self, seconds: float) -> Iterator[None]:
-        """See signed links as they will be seen that much later.
+        """Check signed links as if it were that much later.
 
-        This is apart from `advance` and undone at the end, because clients sign with their own clocks:
-        a machine that stayed an hour ahead of them would refuse every link from then on.
+        Undone at the end, unlike `advance`: clients sign with the real time, and every later link would be refused.
         """
         self._ahead += seconds
         try:
@@ -46,15 +45,15 @@ class Clock:
             self._ahead -= seconds
 
     def on_advance(self, listener: Callable[[], None]) -> None:
-        """Call this whenever time was moved."""
+        """Call the listener after each `advance`."""
         with self.moved:
             self._listeners.append(listener)
 
     def off_advance(self, listener: Callable[[], None]) -> None:
-        """Call it no longer."""
+        """Stop calling the listener."""
         with self.moved:
             self._listeners.remove(listener)
 
 
-# moto keeps the state of its AWS in the process, so its time is the process's too.
+# One clock a process, as moto's state is one a process.
 CLOCK = Clock()

@@ -1,4 +1,4 @@
-"""The demonstration: a new user signs up, sends pictures, watches them being processed, and takes the variants home."""
+"""The demo: a new user signs up, uploads photos, watches their processing, and downloads the variants."""
 
 import argparse
 import contextlib
@@ -25,18 +25,18 @@ from local import sample
 OUTPUT = Path("demo-output")
 URL = "http://127.0.0.1:8000"
 _STATES = ["UPLOADING", "PENDING", "UPLOADED", "PROCESSING", "COMPLETED"]
-_PATIENCE_SECONDS = 120
-_ASK_EVERY_SECONDS = 0.05
-_AT_ONCE = 8
+_TIMEOUT_SECONDS = 120
+_POLL_SECONDS = 0.05
+_PARALLEL_UPLOADS = 8
 
 
 class DemoError(Exception):
-    """What went wrong, in a sentence for the person at the keyboard."""
+    """The message is a sentence for the user's terminal."""
 
 
 @dataclass(frozen=True)
 class Photo:
-    """A picture to send: its name, media type and bytes; and what its variants' files are named for."""
+    """A photo to upload. `title` is the beginning of its variants' file names."""
 
     name: str
     media_type: str
@@ -45,13 +45,13 @@ class Photo:
 
 
 @dataclass
-class Sent:
-    """One picture's way: the states it was seen in, each with the seconds since its bytes were in S3."""
+class Upload:
+    """A photo's upload. `states`: the states seen, each with the seconds since the photo was in S3."""
 
     photo: Photo
     states: list[tuple[str, float]] = field(default_factory=list)
     image: dict[str, Any] = field(default_factory=dict)
-    fault: str = ""
+    error: str = ""
 
     @property
     def variants(self) -> list[dict[str, Any]]:
@@ -67,26 +67,26 @@ class Sent:
 
 
 class Api:
-    """A user's view of a running Darkroom: its routes, by HTTP."""
+    """The API of a running Darkroom, used over HTTP."""
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
         self._headers: dict[str, str] = {}
 
     def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        """The answer of a route. Raises DemoError with the route's own message where it refuses."""
+        """The JSON response of a route. Raises DemoError with the route's own message for a failure."""
         try:
-            reply = requests.request(method, self._url + path, json=body, headers=self._headers, timeout=30)
-            answer: dict[str, Any] = reply.json()
+            response = requests.request(method, self._url + path, json=body, headers=self._headers, timeout=30)
+            content: dict[str, Any] = response.json()
         except (requests.RequestException, ValueError) as error:
-            why = f"{self._url} gave no answer to {method} {path}; is it running? (make run, or --start)"
-            raise DemoError(why) from error
-        if not answer.get("success"):
-            raise DemoError(f"{method} {path} answered {reply.status_code}: {answer.get('message')}")
-        return answer
+            message = f"{self._url} gave no answer to {method} {path}; is it running? (make run, or --start)"
+            raise DemoError(message) from error
+        if not content.get("success"):
+            raise DemoError(f"{method} {path} answered {response.status_code}: {content.get('message')}")
+        return content
 
     def sign_in_as_new_user(self) -> str:
-        """Signs a new user up, verifies and signs them in; gives their address."""
+        """Sign up a new user, verify and sign in; the user's e-mail address."""
         email = f"demo-{secrets.token_hex(4)}@example.com"
         password = f"Demo-{secrets.token_urlsafe(12)}-2026!"
         self.call("POST", "/auth/signup", {"email": email, "password": password, "name": "Demo"})
@@ -96,56 +96,56 @@ class Api:
         return email
 
     def upload(self, photo: Photo) -> str:
-        """Sends a picture by the presigned request that the platform gives; the image's id."""
-        announced = {"fileName": photo.name, "fileType": photo.media_type, "fileSize": len(photo.data)}
-        answer = self.call("POST", "/upload", announced)
+        """Upload a photo by a presigned request; the image's id."""
+        file = {"fileName": photo.name, "fileType": photo.media_type, "fileSize": len(photo.data)}
+        created = self.call("POST", "/upload", file)
         try:
-            put = requests.put(answer["uploadUrl"], data=photo.data, headers=answer["headers"], timeout=60)
+            put = requests.put(created["uploadUrl"], data=photo.data, headers=created["headers"], timeout=60)
         except requests.RequestException as error:
             raise DemoError(f"{photo.name} could not be sent: {type(error).__name__}") from error
         if put.status_code != 200:
             raise DemoError(f"S3 refused {photo.name} with {put.status_code}")
-        return str(answer["imageId"])
+        return str(created["imageId"])
 
     def image(self, image_id: str) -> dict[str, Any]:
-        shown: dict[str, Any] = self.call("GET", f"/images/{image_id}")["image"]
-        return shown
+        image: dict[str, Any] = self.call("GET", f"/images/{image_id}")["image"]
+        return image
 
 
 def run_demo(argv: list[str]) -> int:
-    """Runs the demonstration; 0 where every picture came through, otherwise 1 after saying what did not."""
-    options = _options(argv)
+    """Run the demo; the exit status: 0 if every photo was processed, else 1 after printing what failed."""
+    options = _parse_options(argv)
     console = Console(highlight=False)
     try:
-        photos = _photos(options.photos, console)
-        with _running(options, console) as url:
-            sent = _send_all(Api(url), photos, console)
-            _write(sent, options.output)
-        _report(sent, options.output, console)
+        photos = _read_photos(options.photos, console)
+        with _darkroom_url(options, console) as url:
+            uploads = _upload_all(Api(url), photos, console)
+            _download_variants(uploads, options.output)
+        _print_report(uploads, options.output, console)
     except DemoError as error:
         print(f"The demo failed: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("The demo was stopped.", file=sys.stderr)
         return 130
-    failed = [each for each in sent if each.fault]
+    failed = [each for each in uploads if each.error]
     for each in failed:
-        print(f"{each.photo.name}: {each.fault}", file=sys.stderr)
+        print(f"{each.photo.name}: {each.error}", file=sys.stderr)
     return 1 if failed else 0
 
 
-def _options(argv: list[str]) -> argparse.Namespace:
+def _parse_options(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m local demo", description="Send photos through Darkroom and write the variants to a folder."
     )
-    parser.add_argument("photos", nargs="*", type=Path, metavar="PHOTO", help="a drawn sample where none is named")
-    parser.add_argument("--url", default=URL, help=f"the Darkroom that runs already ({URL}, where make run starts it)")
+    parser.add_argument("photos", nargs="*", type=Path, metavar="PHOTO", help="default: a sample that is drawn")
+    parser.add_argument("--url", default=URL, help=f"a running Darkroom (default: {URL}, where make run starts it)")
     parser.add_argument("--start", action="store_true", help="start one for the demo instead, on free ports")
-    parser.add_argument("--output", type=Path, default=OUTPUT, help=f"where the variants go ({OUTPUT}/)")
+    parser.add_argument("--output", type=Path, default=OUTPUT, help=f"the folder for the variants ({OUTPUT}/)")
     return parser.parse_args(argv)
 
 
-def _photos(paths: list[Path], console: Console) -> list[Photo]:
+def _read_photos(paths: list[Path], console: Console) -> list[Photo]:
     if not paths:
         console.print("Drawing a sample picture (12 megapixels) …")
         return [Photo("dusk.jpg", "image/jpeg", sample.jpeg(), "dusk")]
@@ -160,18 +160,19 @@ def _photos(paths: list[Path], console: Console) -> list[Photo]:
 
 
 def _title(path: Path, others: list[Photo]) -> str:
-    """The file's name without its ending, and a number behind it where another photo is called the same."""
+    """The file's name without its extension, with a number if another photo has the same."""
     taken = {photo.title for photo in others}
     numbered = (f"{path.stem}-{number}" for number in itertools.count(2))
     return next(title for title in itertools.chain([path.stem], numbered) if title not in taken)
 
 
 @contextlib.contextmanager
-def _running(options: argparse.Namespace, console: Console) -> Iterator[str]:
+def _darkroom_url(options: argparse.Namespace, console: Console) -> Iterator[str]:
+    """The API's address; with --start it runs as long as the block."""
     if not options.start:
         yield options.url
         return
-    # Only where it is wanted: sending to a running Darkroom needs nothing of the embedded AWS.
+    # A running Darkroom needs no import of the embedded AWS here.
     from local.machine import LOGS, Machine
 
     console.print("Starting the embedded AWS and the API …")
@@ -181,7 +182,7 @@ def _running(options: argparse.Namespace, console: Console) -> Iterator[str]:
         yield machine.api_url
 
 
-def _send_all(api: Api, photos: list[Photo], console: Console) -> list[Sent]:
+def _upload_all(api: Api, photos: list[Photo], console: Console) -> list[Upload]:
     console.print(f"Signed up, verified and signed in as {api.sign_in_as_new_user()}.")
     progress = Progress(
         TextColumn("{task.description}"),
@@ -190,9 +191,9 @@ def _send_all(api: Api, photos: list[Photo], console: Console) -> list[Sent]:
         TimeElapsedColumn(),
         console=console,
     )
-    with progress, ThreadPoolExecutor(_AT_ONCE) as pool:
+    with progress, ThreadPoolExecutor(_PARALLEL_UPLOADS) as pool:
 
-        def send(photo: Photo, task: TaskID) -> Sent:
+        def upload(photo: Photo, task: TaskID) -> Upload:
             seen: set[str] = set()
 
             def show(state: str) -> None:
@@ -201,72 +202,72 @@ def _send_all(api: Api, photos: list[Photo], console: Console) -> list[Sent]:
                     console.print(f"  {escape(photo.name)}: {state}")
                 seen.add(state)
 
-            return _send(api, photo, show)
+            return _upload(api, photo, show)
 
         tasks = [progress.add_task(escape(photo.name[:40]), total=4, state=_STATES[0]) for photo in photos]
-        return list(pool.map(send, photos, tasks))
+        return list(pool.map(upload, photos, tasks))
 
 
-def _send(api: Api, photo: Photo, show: Callable[[str], None]) -> Sent:
-    """Sends one picture and follows it to its end; what goes wrong with it stops no other."""
-    sent = Sent(photo)
+def _upload(api: Api, photo: Photo, show: Callable[[str], None]) -> Upload:
+    """Upload one photo and follow its processing; an error stops no other photo."""
+    upload = Upload(photo)
     try:
-        _follow(api, api.upload(photo), sent, show)
+        _follow(api, api.upload(photo), upload, show)
     except DemoError as error:
-        sent.fault = str(error)
-    if sent.state == "FAILED":
-        sent.fault = f"{sent.image['reason']['message']} ({sent.image['reason']['code']})"
-    show(sent.state)
-    return sent
+        upload.error = str(error)
+    if upload.state == "FAILED":
+        upload.error = f"{upload.image['reason']['message']} ({upload.image['reason']['code']})"
+    show(upload.state)
+    return upload
 
 
-def _follow(api: Api, image_id: str, sent: Sent, show: Callable[[str], None]) -> None:
-    stored = time.monotonic()
-    while time.monotonic() - stored < _PATIENCE_SECONDS:
-        sent.image = api.image(image_id)
-        state = sent.image["status"]
-        if sent.state != state:
-            sent.states.append((state, time.monotonic() - stored))
+def _follow(api: Api, image_id: str, upload: Upload, show: Callable[[str], None]) -> None:
+    stored_at = time.monotonic()
+    while time.monotonic() - stored_at < _TIMEOUT_SECONDS:
+        upload.image = api.image(image_id)
+        state = upload.image["status"]
+        if upload.state != state:
+            upload.states.append((state, time.monotonic() - stored_at))
             show(state)
         if state in ("COMPLETED", "FAILED"):
             return
-        time.sleep(_ASK_EVERY_SECONDS)
-    raise DemoError(f"not finished after {_PATIENCE_SECONDS} s")
+        time.sleep(_POLL_SECONDS)
+    raise DemoError(f"not finished after {_TIMEOUT_SECONDS} s")
 
 
-def _write(sent: list[Sent], folder: Path) -> None:
-    for each in sent:
-        for variant in each.variants:
-            answer = requests.get(variant["url"], timeout=30)
-            if answer.status_code != 200 or len(answer.content) != variant["fileSize"]:
-                raise DemoError(f"the variant {variant['name']} of {each.photo.name} could not be fetched")
+def _download_variants(uploads: list[Upload], folder: Path) -> None:
+    for upload in uploads:
+        for variant in upload.variants:
+            response = requests.get(variant["url"], timeout=30)
+            if response.status_code != 200 or len(response.content) != variant["fileSize"]:
+                raise DemoError(f"the variant {variant['name']} of {upload.photo.name} could not be fetched")
             try:
                 folder.mkdir(parents=True, exist_ok=True)
-                _file(each, variant, folder).write_bytes(answer.content)
+                _variant_path(upload, variant, folder).write_bytes(response.content)
             except OSError as error:
                 raise DemoError(f"{folder} cannot be written to: {error.strerror}") from error
 
 
-def _file(sent: Sent, variant: dict[str, Any], folder: Path) -> Path:
-    return folder / f"{sent.photo.title}-{variant['name']}.{variant['s3Key'].rpartition('.')[2]}"
+def _variant_path(upload: Upload, variant: dict[str, Any], folder: Path) -> Path:
+    return folder / f"{upload.photo.title}-{variant['name']}.{variant['s3Key'].rpartition('.')[2]}"
 
 
-def _report(sent: list[Sent], folder: Path, console: Console) -> None:
-    title = f"What came out, in {folder}/"
+def _print_report(uploads: list[Upload], folder: Path, console: Console) -> None:
+    title = f"Files in {folder}/"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
-    # A name is shown whole: one that is too long for the line goes on in the next.
+    # A long file name continues on the next line.
     table.add_column("file", overflow="fold")
-    for number in ("dimensions", "bytes", "time"):
-        table.add_column(number, justify="right", no_wrap=True)
-    for each in sent:
-        taken = each.image.get("metadata")
-        dimensions = f"{taken['width']}x{taken['height']}" if taken else ""
-        original = escape(each.photo.name) + ("" if each.state == "COMPLETED" else f" ({each.state})")
-        table.add_row(original, dimensions, f"{len(each.photo.data):,}", each.time)
-        for variant in each.variants:
-            name = _file(each, variant, folder).name
+    for heading in ("dimensions", "bytes", "time"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for upload in uploads:
+        metadata = upload.image.get("metadata")
+        dimensions = f"{metadata['width']}x{metadata['height']}" if metadata else ""
+        original = escape(upload.photo.name) + ("" if upload.state == "COMPLETED" else f" ({upload.state})")
+        table.add_row(original, dimensions, f"{len(upload.photo.data):,}", upload.time)
+        for variant in upload.variants:
+            name = _variant_path(upload, variant, folder).name
             table.add_row(f"  {escape(name)}", variant["dimensions"], f"{variant['fileSize']:,}", "")
     console.print(table)
-    for each in (one for one in sent if one.states):
-        journey = " → ".join(f"{state} {seconds:.2f} s" for state, seconds in each.states)
-        console.print(f"{escape(each.photo.name)}, since its upload: {journey}", soft_wrap=True)
+    for upload in (each for each in uploads if each.states):
+        states = " → ".join(f"{state} {seconds:.2f} s" for state, seconds in upload.states)
+        console.print(f"{escape(upload.photo.name)}, since its upload: {states}", soft_wrap=True)

@@ -1,12 +1,12 @@
-"""What can go wrong in the machine itself; each message is meant for a developer's terminal."""
+"""Errors of the local machine itself. Each message is written for a developer's terminal."""
 
 
 class MachineError(Exception):
-    """The machine cannot start or go on."""
+    """The local machine cannot start or continue."""
 
 
 class PortTakenError(MachineError):
-    """Another program listens on the port that was asked for."""
+    """Another program listens on the requested port."""
 
     def __init__(self, port: int, purpose: str) -> None:
         super().__init__(
@@ -16,4 +16,4 @@ class PortTakenError(MachineError):
 
 
 class ProvisionError(MachineError):
-    """The template asks for something that the machine has no meaning for."""
+    """The template uses something that the local machine does not support."""

@@ -1,4 +1,4 @@
-"""What Lambda does for its event sources: queues and streams are polled, batches delivered, failures kept or parked."""
+"""Lambda's event source mappings: poll queues and streams, deliver batches, retry, send dead letters."""
 
 import base64
 import contextlib
@@ -13,25 +13,26 @@ from moto.dynamodb.models import dynamodb_backends
 from moto.sqs.exceptions import QueueDoesNotExist, ReceiptHandleIsInvalid
 from moto.sqs.models import sqs_backends
 
-from local.asynchronous import context, send_to_queue
+from local.async_invocations import dead_letter, send_to_queue
+from local.aws import ACCOUNT, REGION
 from local.clock import Clock
-from local.cloud import ACCOUNT, REGION
 from local.functions import Function, Outcome
 
-# At most this many runs of one queue's function at a time, where its trigger does not say.
-CONCURRENCY = 2
-LOOK_AGAIN = 1.0
+# Parallel runs of a queue's function, if its trigger does not set maximum_concurrency.
+DEFAULT_CONCURRENCY = 2
+# In seconds: how long to wait for a notification before looking again, and between looks at a stream.
+MAX_WAIT = 1.0
 STREAM_INTERVAL = 0.2
 
 
-def _mapping(uuid: str) -> Any:
-    """The mapping as it stands in Lambda: switched off there, it delivers nothing here."""
+def _enabled_mapping(uuid: str) -> Any:
+    """The mapping in Lambda; None if it is disabled or gone."""
     mapping = lambda_backends[ACCOUNT][REGION].get_event_source_mapping(uuid)
     return mapping if mapping is not None and mapping.enabled else None
 
 
 class QueuePoller:
-    """One queue's event source mapping."""
+    """The event source mapping of one queue."""
 
     def __init__(self, clock: Clock, function: Function, queue: str, mapping: str, concurrency: int | None) -> None:
         self._clock = clock
@@ -39,8 +40,8 @@ class QueuePoller:
         self._name = queue
         self._mapping = mapping
         self._stopping = False
-        self._slots = threading.Semaphore(concurrency or CONCURRENCY)
-        self._runs = ThreadPoolExecutor(max_workers=concurrency or CONCURRENCY, thread_name_prefix=queue)
+        self._slots = threading.Semaphore(concurrency or DEFAULT_CONCURRENCY)
+        self._runs = ThreadPoolExecutor(max_workers=concurrency or DEFAULT_CONCURRENCY, thread_name_prefix=queue)
         self._thread = threading.Thread(target=self._poll, name=f"poll {queue}", daemon=True)
 
     @property
@@ -48,12 +49,12 @@ class QueuePoller:
         return sqs_backends[ACCOUNT][REGION].get_queue(self._name)
 
     def start(self) -> None:
-        """Deliver from now on."""
+        """Start delivering."""
         self._thread.start()
         self._clock.on_advance(self._wake)
 
     def stop(self) -> None:
-        """Deliver nothing more; messages in hand return to the queue in their time."""
+        """Stop delivering; received messages return to the queue after their visibility timeout."""
         self._stopping = True
         self._slots.release()
         self._wake()
@@ -61,14 +62,14 @@ class QueuePoller:
             self._clock.moved.notify_all()
 
     def join(self) -> None:
-        """Wait until nothing runs."""
+        """Wait until all runs have ended."""
         if self._thread.is_alive():
             self._thread.join()
             self._clock.off_advance(self._wake)
         self._runs.shutdown(cancel_futures=True)
 
     def _wake(self) -> None:
-        # Of a queue that is gone nobody need be woken: its poller looks again by itself.
+        # The poller of a deleted queue looks again by itself.
         with contextlib.suppress(QueueDoesNotExist):
             queue = self._queue
             with queue._messages_lock:
@@ -87,11 +88,11 @@ class QueuePoller:
         queue = self._queue
         while not self._stopping:
             with queue._messages_lock:
-                queue._messages_lock.wait_for(lambda: self._stopping or queue.messages, timeout=LOOK_AGAIN)
-            mapping = _mapping(self._mapping)
+                queue._messages_lock.wait_for(lambda: self._stopping or queue.messages, timeout=MAX_WAIT)
+            mapping = _enabled_mapping(self._mapping)
             if mapping is None:
                 with self._clock.moved:
-                    self._clock.moved.wait(LOOK_AGAIN / 4)
+                    self._clock.moved.wait(MAX_WAIT / 4)
                 continue
             if self._stopping:
                 break
@@ -106,21 +107,21 @@ class QueuePoller:
         try:
             event = {"Records": [_queue_record(each, self._queue.queue_arn) for each in messages]}
             outcome = self._function.invoke(json.dumps(event).encode())
-            for message in self._done(messages, outcome):
+            for message in self._handled(messages, outcome):
                 with contextlib.suppress(ReceiptHandleIsInvalid):
                     self._queue.delete_message(message.receipt_handle)
         finally:
             self._slots.release()
 
-    def _done(self, messages: list[Any], outcome: Outcome) -> list[Any]:
-        """The messages that Lambda deletes: all of a run that succeeded, or those that it does not report."""
+    def _handled(self, messages: list[Any], outcome: Outcome) -> list[Any]:
+        """The messages to delete: those of a successful run that it does not report in batchItemFailures."""
         if outcome.errored:
             return []
-        mapping = _mapping(self._mapping)
+        mapping = _enabled_mapping(self._mapping)
         if mapping is None or "ReportBatchItemFailures" not in (mapping.function_response_types or []):
             return messages
-        answer = outcome.value()
-        failures = answer.get("batchItemFailures", []) if isinstance(answer, dict) else []
+        response = outcome.value()
+        failures = response.get("batchItemFailures", []) if isinstance(response, dict) else []
         failed = {each.get("itemIdentifier") for each in failures}
         return [each for each in messages if each.id not in failed] if failed <= {each.id for each in messages} else []
 
@@ -155,8 +156,8 @@ def _message_attribute(value: dict[str, Any]) -> dict[str, Any]:
     binary = value.get("BinaryValue")
     if isinstance(binary, bytes):
         binary = base64.b64encode(binary).decode()
-    said = {"stringValue": value.get("StringValue"), "binaryValue": binary}
-    return {name: each for name, each in said.items() if each is not None} | {
+    values = {"stringValue": value.get("StringValue"), "binaryValue": binary}
+    return {name: each for name, each in values.items() if each is not None} | {
         "stringListValues": [],
         "binaryListValues": [],
         "dataType": value["DataType"],
@@ -164,10 +165,10 @@ def _message_attribute(value: dict[str, Any]) -> dict[str, Any]:
 
 
 class StreamPoller:
-    """One table stream's event source mapping: in order, one batch at a time."""
+    """The event source mapping of one table's stream: in order, one batch at a time."""
 
     def __init__(self, clock: Clock, function: Function, table: str, mapping: str, window: float = 0) -> None:
-        """`window` is how long a batch waits for more records, in seconds."""
+        """`window` is how long an incomplete batch waits for more records, in seconds."""
         self._clock = clock
         self._function = function
         self._table = table
@@ -182,32 +183,32 @@ class StreamPoller:
         return dynamodb_backends[ACCOUNT][REGION].get_table(self._table).stream_shard
 
     def start(self) -> None:
-        """Deliver from now on."""
+        """Start delivering."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Deliver nothing more."""
+        """Stop delivering."""
         self._stopping.set()
         with self._clock.moved:
             self._clock.moved.notify_all()
 
     def join(self) -> None:
-        """Wait until nothing runs."""
+        """Wait until all runs have ended."""
         if self._thread.is_alive():
             self._thread.join()
 
-    def behind(self) -> int:
-        """How many records wait."""
+    def waiting(self) -> int:
+        """How many records are not delivered yet."""
         return len(self._shard.items) - self._position
 
     def _poll(self) -> None:
         while not self._stopping.wait(STREAM_INTERVAL):
-            mapping = _mapping(self._mapping)
-            while mapping is not None and self.behind() > 0 and not self._stopping.is_set():
-                most = mapping.batch_size or 100
-                if self.behind() < most:
+            mapping = _enabled_mapping(self._mapping)
+            while mapping is not None and self.waiting() > 0 and not self._stopping.is_set():
+                batch_size = mapping.batch_size or 100
+                if self.waiting() < batch_size:
                     self._stopping.wait(self._window)
-                records = self._shard.items[self._position : self._position + most]
+                records = self._shard.items[self._position : self._position + batch_size]
                 self._deliver(records, mapping)
                 self._position += len(records)
 
@@ -227,7 +228,7 @@ class StreamPoller:
             outcome = self._invoke(records, mapping)
             attempts += 1
         if outcome.errored and not self._stopping.is_set():
-            self._give_up(records, mapping, outcome, attempts)
+            self._send_to_destination(records, mapping, outcome, attempts)
 
     def _invoke(self, records: list[Any], mapping: Any) -> Outcome:
         event = {"Records": [_stream_record(each, mapping.event_source_arn) for each in records]}
@@ -237,16 +238,16 @@ class StreamPoller:
         due = self._clock.now() + seconds
         with self._clock.moved:
             while not self._stopping.is_set() and self._clock.now() < due:
-                self._clock.moved.wait(min(due - self._clock.now(), LOOK_AGAIN))
+                self._clock.moved.wait(min(due - self._clock.now(), MAX_WAIT))
 
-    def _give_up(self, records: list[Any], mapping: Any, outcome: Outcome, attempts: int) -> None:
+    def _send_to_destination(self, records: list[Any], mapping: Any, outcome: Outcome, attempts: int) -> None:
         target = ((mapping.destination_config or {}).get("OnFailure") or {}).get("Destination")
         if not target:
             return
-        record = context(self._function, "RetryAttemptsExhausted", attempts, outcome, self._clock.now())
+        message = dead_letter(self._function, "RetryAttemptsExhausted", attempts, outcome, self._clock.now())
         first, last = records[0].to_json()["dynamodb"], records[-1].to_json()["dynamodb"]
-        # As on AWS it names the records and does not hold them: whoever redrives reads them from the stream.
-        record["DDBStreamBatchInfo"] = {
+        # As on AWS, the message has the records' numbers and not their contents.
+        message["DDBStreamBatchInfo"] = {
             "shardId": self._shard.id,
             "startSequenceNumber": str(first["SequenceNumber"]),
             "endSequenceNumber": str(last["SequenceNumber"]),
@@ -255,7 +256,7 @@ class StreamPoller:
             "batchSize": len(records),
             "streamArn": mapping.event_source_arn,
         }
-        send_to_queue(target, json.dumps(record))
+        send_to_queue(target, json.dumps(message))
 
 
 def _stream_record(item: Any, arn: str) -> dict[str, Any]:

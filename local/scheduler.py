@@ -1,8 +1,7 @@
-"""What EventBridge does for scheduled rules: at its times each sends one event, which Lambda then runs and retries.
+"""EventBridge's scheduled rules: each sends an event at its times, which Lambda runs and retries.
 
-The times are those of the machine's clock. Where a test moves it, every time that is passed over sends its event with
-its own time in it, as if it had been waited for. But a laptop that was asleep for a night is not to run a night's
-events: of more than `MOST_AT_ONCE` times of a rule only the last ones are sent.
+The times are on the local clock. When a test moves it, every time that it passes sends an event with that time. After
+a laptop's sleep there may be many: only the last `MAX_EVENTS_AT_ONCE` times of a rule are sent.
 """
 
 import json
@@ -17,15 +16,15 @@ from datetime import UTC, datetime
 from moto.events.models import events_backends
 
 from chalicelib.jobs.recurrence import ExpressionError, Recurrence, parse
-from local.asynchronous import AsyncInvocations
+from local.async_invocations import AsyncInvocations
+from local.aws import ACCOUNT, REGION
 from local.clock import Clock
-from local.cloud import ACCOUNT, REGION
 from local.errors import MachineError
 from local.functions import Function
 
-MOST_AT_ONCE = 96
-# How long the thread sleeps at most: the system's own clock may have been set.
-LOOK_AGAIN = 5.0
+MAX_EVENTS_AT_ONCE = 96
+# The thread's longest sleep in seconds: somebody may set the system's clock.
+MAX_SLEEP = 5.0
 
 
 @dataclass
@@ -40,20 +39,20 @@ class _Rule:
         self.due = self.recurrence.next_after(self.start, self.start)
 
     @property
-    def enabled(self) -> bool:
-        """Whether the rule as it stands in EventBridge sends events."""
+    def is_enabled(self) -> bool:
+        """Whether the rule is enabled in EventBridge."""
         state: str = events_backends[ACCOUNT][REGION].describe_rule(self.name, None).state
         return state == "ENABLED"
 
-    def passed(self, now: datetime) -> Iterator[datetime]:
-        """The times since it was asked last, up to now."""
+    def take_passed_times(self, now: datetime) -> Iterator[datetime]:
+        """The times since the last call, up to now."""
         while self.due is not None and self.due <= now:
             yield self.due
             self.due = self.recurrence.next_after(self.due, self.start)
 
 
 class Scheduler:
-    """All scheduled rules. One that is disabled lets its times pass."""
+    """All scheduled rules. The times of a disabled rule pass without an event."""
 
     def __init__(self, clock: Clock, events: AsyncInvocations) -> None:
         self._clock = clock
@@ -63,33 +62,33 @@ class Scheduler:
         self._thread = threading.Thread(target=self._watch, name="schedules", daemon=True)
 
     def add(self, rule: str, function: Function, expression: str) -> None:
-        """Fire the function by this rule of EventBridge, from now on.
+        """Invoke the function by this rule from now on.
 
         Raises:
-            MachineError: EventBridge would not take the expression.
+            MachineError: EventBridge would refuse the expression.
         """
         try:
             self._rules[function.name] = _Rule(rule, function, parse(expression), self._now())
-        except ExpressionError as fault:
-            raise MachineError(f"The schedule of {function.name} cannot be: {fault}.") from None
+        except ExpressionError as error:
+            raise MachineError(f"The schedule of {function.name} is not valid: {error}.") from None
 
-    def due(self, name: str) -> float | None:
-        """When a function's rule sends its next event, in seconds since the epoch; None where it never will."""
+    def next_run(self, name: str) -> float | None:
+        """When a function's rule sends its next event, in seconds since the epoch; None: never."""
         due = self._rules[name].due
         return None if due is None else due.timestamp()
 
     def start(self) -> None:
-        """Fire from now on."""
+        """Start sending events."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Fire nothing more."""
+        """Send no more events."""
         with self._clock.moved:
             self._stopping = True
             self._clock.moved.notify_all()
 
     def join(self) -> None:
-        """Wait until nothing is being sent."""
+        """Wait until the thread has ended."""
         if self._thread.is_alive():
             self._thread.join()
 
@@ -100,25 +99,25 @@ class Scheduler:
         while True:
             with self._clock.moved:
                 if not self._stopping:
-                    self._clock.moved.wait(self._pause())
+                    self._clock.moved.wait(self._seconds_to_sleep())
                 if self._stopping:
                     return
-            for moment, rule in self._passed():
+            for moment, rule in self._take_due_events():
                 self._events.submit(rule.function, _event(rule.name, moment))
 
-    def _pause(self) -> float:
+    def _seconds_to_sleep(self) -> float:
         dues = [rule.due.timestamp() for rule in self._rules.values() if rule.due is not None]
-        return max(0.0, min([due - self._clock.now() for due in dues] + [LOOK_AGAIN]))
+        return max(0.0, min([due - self._clock.now() for due in dues] + [MAX_SLEEP]))
 
-    def _passed(self) -> list[tuple[datetime, _Rule]]:
-        """What is to be sent now, in the order of its times."""
+    def _take_due_events(self) -> list[tuple[datetime, _Rule]]:
+        """The events to send now, in the order of their times."""
         now = self._now()
-        found: list[tuple[datetime, _Rule]] = []
+        due: list[tuple[datetime, _Rule]] = []
         for rule in self._rules.values():
-            times = deque(rule.passed(now), maxlen=MOST_AT_ONCE)
-            if times and rule.enabled:
-                found += [(moment, rule) for moment in times]
-        return sorted(found, key=lambda each: each[0])
+            times = deque(rule.take_passed_times(now), maxlen=MAX_EVENTS_AT_ONCE)
+            if times and rule.is_enabled:
+                due += [(moment, rule) for moment in times]
+        return sorted(due, key=lambda each: each[0])
 
 
 def _event(rule: str, moment: datetime) -> bytes:

@@ -1,4 +1,4 @@
-"""What fires functions: Chalice's own declarations and infra's delivery settings, as AWS is told about them."""
+"""Creates the functions in the embedded Lambda with their triggers, from Chalice's declarations and infra/event_delivery."""
 
 import io
 import json
@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from infra.event_delivery import AsyncDelivery, RuleDelivery, StreamDelivery
-from local.asynchronous import AsyncInvocations
+from local.async_invocations import AsyncInvocations
+from local.aws import ACCOUNT, REGION
 from local.clock import Clock
-from local.cloud import ACCOUNT, REGION
+from local.cloudformation.properties import Client, Resource
 from local.functions import Function, FunctionHost
-from local.gaps import RUNNERS
+from local.moto_patches.awslambda import RUNNERS
 from local.pollers import Poller, QueuePoller, StreamPoller
-from local.properties import Client, Made
 from local.scheduler import Scheduler
 
-# Lambda sets these itself and refuses them in a function's configuration.
+# Lambda sets these variables itself and refuses them in a function's configuration.
 RESERVED = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION", "AWS_REGION"}
 LAMBDA_TRUST = {
     "Version": "2012-10-17",
@@ -25,29 +25,30 @@ LAMBDA_TRUST = {
 
 
 class Triggers:
-    """Every function in Lambda, and everything that invokes it."""
+    """All functions in the embedded Lambda, and what invokes them."""
 
     def __init__(
         self,
         client: Client,
         clock: Clock,
         host: FunctionHost,
-        made: Mapping[str, Made],
+        resources: Mapping[str, Resource],
         asynchronous: Mapping[str, AsyncDelivery],
         streams: Mapping[str, StreamDelivery],
         rules: Mapping[str, RuleDelivery],
         *,
         schedules: bool,
-        gathering: bool,
+        batching_windows: bool,
     ) -> None:
+        """With `schedules` off, rules are created disabled. `batching_windows`: streams' batches wait as on AWS."""
         self._client = client
         self._clock = clock
         self._host = host
-        self._made = made
+        self._resources = resources
         self._asynchronous = asynchronous
         self._streams = streams
         self._rules = rules
-        self._gathering = gathering
+        self._batching_windows = batching_windows
         self._rules_state = "ENABLED" if schedules else "DISABLED"
         self._notifications: dict[str, list[dict[str, Any]]] = {}
         self.events = AsyncInvocations(clock)
@@ -56,12 +57,12 @@ class Triggers:
 
     def connect(self, specs: list[dict[str, Any]]) -> None:
         """Create the functions and their triggers."""
-        code = _some_code()
+        code = _placeholder_package()
         for spec in specs:
-            self._create(spec, code)
+            self._create_function(spec, code)
         for spec in specs:
             if spec["trigger"] is not None:
-                self._fire(self._host.functions[spec["name"]], spec)
+                self._create_trigger(self._host.functions[spec["name"]], spec)
         for bucket, rules in self._notifications.items():
             configuration = {"LambdaFunctionConfigurations": rules}
             self._client("s3").put_bucket_notification_configuration(
@@ -69,14 +70,14 @@ class Triggers:
             )
 
     def start(self) -> None:
-        """Deliver from now on."""
+        """Start delivering events."""
         self.events.start()
         self.scheduler.start()
         for poller in self.pollers.values():
             poller.start()
 
     def stop(self) -> None:
-        """Begin nothing more; what runs goes on until its worker ends."""
+        """Start no more runs; runs in progress continue until their workers end."""
         for name in self._host.by_lambda_name:
             RUNNERS.pop(name, None)
         for poller in self.pollers.values():
@@ -85,13 +86,13 @@ class Triggers:
         self.events.stop()
 
     def join(self) -> None:
-        """Wait until nothing runs."""
+        """Wait until all runs have ended."""
         self.scheduler.join()
         self.events.join()
         for poller in self.pollers.values():
             poller.join()
 
-    def _create(self, spec: dict[str, Any], code: bytes) -> None:
+    def _create_function(self, spec: dict[str, Any], code: bytes) -> None:
         name = spec["lambda_name"]
         role = f"arn:aws:iam::{ACCOUNT}:role/{name}"
         self._client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(LAMBDA_TRUST))
@@ -116,26 +117,26 @@ class Triggers:
                 DestinationConfig={"OnFailure": {"Destination": self._arn(delivery.on_failure)}},
             )
 
-    def _fire(self, function: Function, spec: dict[str, Any]) -> None:
-        connect = {
-            "s3": self._by_bucket,
-            "sqs": self._by_queue,
-            "stream": self._by_stream,
-            "sns": self._by_topic,
-            "schedule": self._by_schedule,
+    def _create_trigger(self, function: Function, spec: dict[str, Any]) -> None:
+        create = {
+            "s3": self._connect_bucket,
+            "sqs": self._connect_queue,
+            "stream": self._connect_stream,
+            "sns": self._connect_topic,
+            "schedule": self._create_rule,
         }
-        connect[spec["trigger"]["kind"]](function, spec)
+        create[spec["trigger"]["kind"]](function, spec)
 
-    def _by_bucket(self, function: Function, spec: dict[str, Any]) -> None:
+    def _connect_bucket(self, function: Function, spec: dict[str, Any]) -> None:
         trigger = spec["trigger"]
         filters = [{"Name": name, "Value": trigger[name]} for name in ("prefix", "suffix") if trigger[name] is not None]
         rule: dict[str, Any] = {"LambdaFunctionArn": function.arn, "Events": trigger["events"]}
         if filters:
             rule["Filter"] = {"Key": {"FilterRules": filters}}
-        self._permit(function, "s3.amazonaws.com", f"arn:aws:s3:::{trigger['bucket']}")
+        self._allow_invocation(function, "s3.amazonaws.com", f"arn:aws:s3:::{trigger['bucket']}")
         self._notifications.setdefault(trigger["bucket"], []).append(rule)
 
-    def _by_queue(self, function: Function, spec: dict[str, Any]) -> None:
+    def _connect_queue(self, function: Function, spec: dict[str, Any]) -> None:
         trigger = spec["trigger"]
         mapping = self._client("lambda").create_event_source_mapping(
             EventSourceArn=f"arn:aws:sqs:{REGION}:{ACCOUNT}:{trigger['queue']}",
@@ -146,15 +147,15 @@ class Triggers:
             self._clock, function, trigger["queue"], mapping["UUID"], trigger["concurrency"]
         )
 
-    def _by_stream(self, function: Function, spec: dict[str, Any]) -> None:
-        # arn:aws:dynamodb:region:account:table/NAME/stream/LABEL; the label is not known before the table is made.
+    def _connect_stream(self, function: Function, spec: dict[str, Any]) -> None:
+        # arn:aws:dynamodb:region:account:table/NAME/stream/LABEL. The label in the settings is a placeholder.
         table = spec["trigger"]["stream_arn"].split("/")[1]
         stream = self._client("dynamodb").describe_table(TableName=table)["Table"]["LatestStreamArn"]
         arguments: dict[str, Any] = {}
         delivery = self._streams.get(function.name)
         window = spec["trigger"]["window"]
         if delivery is not None:
-            window = delivery.window_seconds if self._gathering else window
+            window = delivery.window_seconds if self._batching_windows else window
             destination = {"OnFailure": {"Destination": self._arn(delivery.on_failure)}}
             arguments = {
                 "MaximumRetryAttempts": delivery.retries,
@@ -171,19 +172,19 @@ class Triggers:
         )
         self.pollers[function.name] = StreamPoller(self._clock, function, table, mapping["UUID"], window)
 
-    def _by_topic(self, function: Function, spec: dict[str, Any]) -> None:
+    def _connect_topic(self, function: Function, spec: dict[str, Any]) -> None:
         topic = spec["trigger"]["topic"]
         arn = topic if topic.startswith("arn:") else f"arn:aws:sns:{REGION}:{ACCOUNT}:{topic}"
-        self._permit(function, "sns.amazonaws.com", arn)
+        self._allow_invocation(function, "sns.amazonaws.com", arn)
         self._client("sns").subscribe(TopicArn=arn, Protocol="lambda", Endpoint=function.arn)
 
-    def _by_schedule(self, function: Function, spec: dict[str, Any]) -> None:
-        # The name that Chalice gives it.
+    def _create_rule(self, function: Function, spec: dict[str, Any]) -> None:
+        # Chalice's name for the rule.
         rule, expression = f"{function.lambda_name}-event", spec["trigger"]["expression"]
         self.scheduler.add(rule, function, expression)
         events = self._client("events")
         arn = events.put_rule(Name=rule, ScheduleExpression=expression, State=self._rules_state)["RuleArn"]
-        self._permit(function, "events.amazonaws.com", arn)
+        self._allow_invocation(function, "events.amazonaws.com", arn)
         target: dict[str, Any] = {"Id": "1", "Arn": function.arn}
         delivery = self._rules.get(function.name)
         if delivery is not None:
@@ -194,7 +195,7 @@ class Triggers:
             target["DeadLetterConfig"] = {"Arn": self._arn(delivery.dead_letters)}
         events.put_targets(Rule=rule, Targets=[target])
 
-    def _permit(self, function: Function, service: str, source: str) -> None:
+    def _allow_invocation(self, function: Function, service: str, source: str) -> None:
         self._client("lambda").add_permission(
             FunctionName=function.lambda_name,
             StatementId=service.replace(".", "-"),
@@ -204,29 +205,29 @@ class Triggers:
         )
 
     def _arn(self, logical_id: str) -> str:
-        return self._made[logical_id].attributes["Arn"]
+        return self._resources[logical_id].attributes["Arn"]
 
 
 class _Runner:
-    """A function as the embedded Lambda sees it."""
+    """Runs a function for the embedded Lambda; see local.moto_patches.awslambda.Runner."""
 
     def __init__(self, function: Function, events: AsyncInvocations) -> None:
         self._function = function
         self._events = events
 
     def call(self, payload: bytes) -> tuple[bytes, bool]:
-        """Run now."""
+        """Run now: the result, and whether it is an error."""
         outcome = self._function.invoke(payload)
         return outcome.payload, outcome.errored
 
     def submit(self, payload: bytes) -> None:
-        """Run soon."""
+        """Run soon, with Lambda's retries."""
         self._events.submit(self._function, payload)
 
 
-def _some_code() -> bytes:
-    """A package for the API to accept: the workers run the checkout itself."""
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as package:
-        package.writestr("app.py", "# The workers of the machine run the checkout.\n")
-    return packed.getvalue()
+def _placeholder_package() -> bytes:
+    """A deployment package for CreateFunction: the workers run the checkout itself."""
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("app.py", "# The local workers run the checkout.\n")
+    return package.getvalue()

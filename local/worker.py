@@ -1,4 +1,4 @@
-"""Inside a worker: the Lambda runtime's loop, with its context, its errors and its words for them."""
+"""Inside a worker process: the Lambda runtime's loop, its context object and its error format."""
 
 import json
 import os
@@ -8,7 +8,7 @@ import traceback
 from types import ModuleType
 from typing import Any
 
-from local import rights, wire
+from local import frames, iam_enforcement
 
 # Chalice's name for the function that serves all routes.
 API_HANDLER = "api_handler"
@@ -35,41 +35,38 @@ class Context:
         return max(0, int((self._deadline - time.time()) * 1000))
 
 
-def run(application: ModuleType, order: wire.Message, channel: socket.socket) -> None:
-    """Serve invocations, one at a time, until the machine hangs up."""
-    if order["rights"] is not None:
-        rights.enforce(order["rights"])
+def run(application: ModuleType, spec: frames.Message, channel: socket.socket) -> None:
+    """Serve invocations, one at a time, until the local machine disconnects."""
+    if spec["grants"] is not None:
+        iam_enforcement.enforce(spec["grants"])
     # The API's own function is the Chalice object; every other is a name in app.py.
-    handler = application.app if order["function"] == API_HANDLER else getattr(application, order["function"])
-    while True:
-        try:
-            request, payload = wire.receive(channel)
-        except wire.HungUpError:
-            return
-        ok, answer = _invoke(handler, request, payload)
-        try:
-            wire.send(channel, {"ok": ok}, answer)
-        except wire.HungUpError:
-            return
+    handler = application.app if spec["function"] == API_HANDLER else getattr(application, spec["function"])
+    try:
+        while True:
+            request, payload = frames.receive(channel)
+            ok, result = _invoke(handler, request, payload)
+            frames.send(channel, {"ok": ok}, result)
+    except frames.DisconnectedError:
+        return
 
 
-def _invoke(handler: Any, request: wire.Message, payload: bytes) -> tuple[bool, bytes]:
+def _invoke(handler: Any, request: frames.Message, payload: bytes) -> tuple[bool, bytes]:
     context = Context(request["request_id"], request["deadline"], request["function_arn"])
     try:
         result = handler(json.loads(payload), context)
     except SystemExit:
         raise
-    except BaseException as fault:
-        # What there is to say the function's own log line says; the caller has the frames.
-        frames = traceback.format_list(traceback.extract_tb(fault.__traceback__)[1:])
-        return False, _failure(str(fault), type(fault).__name__, request["request_id"], frames)
+    except BaseException as error:
+        # The function has logged the error itself; the caller gets the stack frames.
+        stack = traceback.format_list(traceback.extract_tb(error.__traceback__)[1:])
+        return False, _error_payload(str(error), type(error).__name__, request["request_id"], stack)
     try:
         return True, json.dumps(result).encode()
-    except (TypeError, ValueError, RecursionError) as fault:
-        message = f"Unable to marshal response: {fault}"
-        return False, _failure(message, "Runtime.MarshalError", request["request_id"], [])
+    except (TypeError, ValueError, RecursionError) as error:
+        message = f"Unable to marshal response: {error}"
+        return False, _error_payload(message, "Runtime.MarshalError", request["request_id"], [])
 
 
-def _failure(message: str, kind: str, request_id: str, frames: list[str]) -> bytes:
-    failure = {"errorMessage": message, "errorType": kind, "requestId": request_id, "stackTrace": frames}
-    return json.dumps(failure).encode()
+def _error_payload(message: str, kind: str, request_id: str, stack: list[str]) -> bytes:
+    error = {"errorMessage": message, "errorType": kind, "requestId": request_id, "stackTrace": stack}
+    return json.dumps(error).encode()

@@ -40,11 +40,11 @@ def machine(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Confi
     with Machine(logs=logs, schedules=False) as started:
         started.client("dynamodb").meta.events.register("needs-retry.dynamodb", _after_the_transaction)
         yield started
-    assert started.rights is not None
+    assert started.grants_log is not None
     if collected := os.environ.get("RIGHTS_COLLECTED"):
         with Path(collected).open("a") as together:
-            together.write(started.rights.read_text())
-    refused = [each for each in iam_report.logged_calls(started.rights) if each.how == "refused"]
+            together.write(started.grants_log.read_text())
+    refused = [each for each in iam_report.logged_calls(started.grants_log) if each.how == "refused"]
     assert not refused, "a function used what it does not declare"
 
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from infra import stages, template
-from local.conditions import Conditions
-from local.properties import Made
-from local.provision import resolve
+from local.cloudformation.conditions import Conditions
+from local.cloudformation.properties import Resource
+from local.cloudformation.provision import resolve
 
 PSEUDO = {"AWS::Region": "us-east-1", "AWS::AccountId": "000000000000", "AWS::Partition": "aws"}
 KEY = "arn:aws:kms:us-east-1:000000000000:key/00000000-0000-0000-0000-000000000000"
@@ -31,7 +31,7 @@ class Rendering:
         defaults = {name: each.get("Default", "") for name, each in whole["Parameters"].items()}
         suffix = {"Stage": stage, "BucketSuffix": "000000000000"}
         self.values: dict[str, Any] = {**defaults, **suffix, **options, **PSEUDO}
-        self.resources = Conditions(whole["Conditions"], self.values).kept(whole["Resources"])
+        self.resources = Conditions(whole["Conditions"], self.values).select(whole["Resources"])
 
     @property
     def under_key(self) -> bool:
@@ -60,11 +60,11 @@ class Rendering:
             for document in documents:
                 yield name, resolve(document, self.values, made)
 
-    def _made(self, name: str, kind: str) -> Made:
+    def _made(self, name: str, kind: str) -> Resource:
         if kind == "AWS::KMS::Key":
-            return Made(KEY, {"Arn": KEY})
+            return Resource(KEY, {"Arn": KEY})
         arn = self.arn(name) if kind in _NAMED else ""
-        return Made(arn, {"Arn": arn})
+        return Resource(arn, {"Arn": arn})
 
     def arn(self, name: str) -> str:
         """The ARN of a bucket, table, queue, topic or state machine."""

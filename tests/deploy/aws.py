@@ -14,8 +14,8 @@ from typing import Any, Self
 import boto3
 from botocore.config import Config
 
-from local.front import DIRECT
-from local.functions import plain_environment
+from local.api_process import DIRECT
+from local.fork_client import plain_environment
 from tests.deploy import quotas
 from tests.deploy.call_log import Call
 from tests.deploy.embedded_aws import ACCESS_KEY, SECRET_KEY

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from local.models import patch
+from local.patching import patch
 from tests.deploy.provisioning import Provisioning
 from tests.deploy.stacks import LARGEST_BODY, RefusedError, Stack, Stacks
 

@@ -13,8 +13,9 @@ from typing import Any
 
 from moto.moto_api._internal.models import moto_api_backend
 
-from local.buckets import BucketCors
-from local.cloud import Application, Cloud
+from local.bucket_cors import BucketCors
+from local.moto_server import MotoServer
+from local.wsgi import Application
 from tests.deploy import cloudformation, functions, gateway, moto_patches, network, provisioned_concurrency, quotas
 from tests.deploy.call_log import CALLS, Call
 from tests.deploy.provisioning import Provisioning
@@ -86,7 +87,7 @@ def main(descriptor: int) -> None:
         quotas.set_account()
         moto_api_backend.reset()
 
-    cloud = Cloud(listening, [BucketCors, gateway.ExecuteApi, lambda application: CallLog(application, reset)])
+    cloud = MotoServer(listening, [BucketCors, gateway.ExecuteApi, lambda application: CallLog(application, reset)])
     moto_patches.apply()
     functions.run_deployed_functions(url, ACCESS_KEY, SECRET_KEY)
     cloud.start()

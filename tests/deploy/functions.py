@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local.functions import plain_environment
-from local.gaps import RUNNERS
-from local.models import patch
+from local.fork_client import plain_environment
+from local.moto_patches.awslambda import RUNNERS
+from local.patching import patch
 
 RUNTIME = Path(__file__).with_name("runtime.py")
 

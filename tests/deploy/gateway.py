@@ -9,7 +9,8 @@ from typing import Any
 
 from chalice.local import LambdaEventConverter, RouteMatcher
 
-from local.cloud import ACCOUNT, REGION, Application
+from local.aws import ACCOUNT, REGION
+from local.wsgi import Application
 
 Environ = dict[str, Any]
 Headers = list[tuple[str, str]]

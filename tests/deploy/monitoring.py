@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from local.cloud import ACCOUNT, REGION
-from local.properties import Client, Made, Properties
+from local.aws import ACCOUNT, REGION
+from local.cloudformation.properties import Client, Properties, Resource
 
 _ALARM = (
     "AlarmName",
@@ -30,32 +30,32 @@ _ALARM = (
 )
 
 
-def alarm(client: Client, properties: Properties) -> Made:
+def alarm(client: Client, properties: Properties) -> Resource:
     """An alarm."""
-    arguments = properties.pick(*_ALARM)
+    arguments = properties.take_all(*_ALARM)
     for number in ("Period", "EvaluationPeriods", "DatapointsToAlarm"):
         if number in arguments:
             arguments[number] = int(arguments[number])
     arguments["Threshold"] = float(arguments["Threshold"])
     client("cloudwatch").put_metric_alarm(**arguments)
     name = arguments["AlarmName"]
-    return Made(name, {"Arn": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}"})
+    return Resource(name, {"Arn": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}"})
 
 
-def dashboard(client: Client, properties: Properties) -> Made:
+def dashboard(client: Client, properties: Properties) -> Resource:
     """A dashboard."""
-    name = properties.need("DashboardName")
-    client("cloudwatch").put_dashboard(DashboardName=name, DashboardBody=properties.need("DashboardBody"))
-    return Made(name)
+    name = properties.require("DashboardName")
+    client("cloudwatch").put_dashboard(DashboardName=name, DashboardBody=properties.require("DashboardBody"))
+    return Resource(name)
 
 
-def subscription(client: Client, properties: Properties) -> Made:
+def subscription(client: Client, properties: Properties) -> Resource:
     """A subscription."""
-    arguments = properties.pick("TopicArn", "Protocol", "Endpoint")
-    return Made(client("sns").subscribe(ReturnSubscriptionArn=True, **arguments)["SubscriptionArn"])
+    arguments = properties.take_all("TopicArn", "Protocol", "Endpoint")
+    return Resource(client("sns").subscribe(ReturnSubscriptionArn=True, **arguments)["SubscriptionArn"])
 
 
-TYPES: dict[str, Callable[[Client, Properties], Made]] = {
+TYPES: dict[str, Callable[[Client, Properties], Resource]] = {
     "AWS::CloudWatch::Alarm": alarm,
     "AWS::CloudWatch::Dashboard": dashboard,
     "AWS::SNS::Subscription": subscription,

@@ -4,7 +4,7 @@ import copy
 import json
 from typing import Any
 
-from local.models import patch
+from local.patching import patch
 
 LARGEST_ENVIRONMENT = 4096
 

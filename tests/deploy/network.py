@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from local.models import patch
+from local.patching import patch
 
 # A zone of us-east-1 without Cognito's endpoint (DescribeVpcEndpointServices).
 WITHOUT_COGNITO = "us-east-1e"

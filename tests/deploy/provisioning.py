@@ -7,10 +7,10 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from local.cloud import REGION
+from local.aws import REGION
+from local.cloudformation.properties import Client, Properties, Resource
+from local.cloudformation.resources import TYPES
 from local.errors import ProvisionError
-from local.properties import Client, Made, Properties
-from local.resources import TYPES
 from tests.deploy import monitoring
 
 _CONFIG = Config(retries={"max_attempts": 0}, proxies={}, s3={"addressing_style": "path"})
@@ -34,7 +34,7 @@ class Provisioning:
 
         self._client: Client = client
 
-    def make(self, name: str, kind: str, properties: dict[str, Any]) -> Made:
+    def make(self, name: str, kind: str, properties: dict[str, Any]) -> Resource:
         """Creates a resource.
 
         Raises:
@@ -48,19 +48,19 @@ class Provisioning:
     def _buckets(self) -> set[str]:
         return {each["Name"] for each in self._client("s3").list_buckets()["Buckets"]}
 
-    def _put(self, name: str, kind: str, properties: dict[str, Any]) -> Made:
+    def _put(self, name: str, kind: str, properties: dict[str, Any]) -> Resource:
         maker = TYPES.get(kind) or monitoring.TYPES.get(kind)
         if maker is None:
             raise FailedError(f"Unrecognized resource types: [{kind}]")
         taken = Properties(name, kind, properties)
         try:
             made = maker(self._client, taken)
-            taken.done()
+            taken.check_all_taken()
         except (ClientError, ProvisionError) as fault:
             raise FailedError(str(fault)) from fault
         return made
 
-    def change(self, name: str, kind: str, properties: dict[str, Any], current: Made) -> Made:
+    def change(self, name: str, kind: str, properties: dict[str, Any], current: Resource) -> Resource:
         """Updates a resource to the template. Data stays."""
         if kind in _PUT_AGAIN:
             return self._put(name, kind, properties)
@@ -72,7 +72,7 @@ class Provisioning:
         self.remove(kind, current)
         return self.make(name, kind, properties)
 
-    def adopt(self, kind: str, identifier: Mapping[str, str]) -> Made:
+    def adopt(self, kind: str, identifier: Mapping[str, str]) -> Resource:
         """Imports an existing resource.
 
         Raises:
@@ -86,7 +86,7 @@ class Provisioning:
         except ClientError as fault:
             raise FailedError(str(fault)) from fault
 
-    def remove(self, kind: str, made: Made) -> None:
+    def remove(self, kind: str, made: Resource) -> None:
         """Removes a resource, if it exists."""
         try:
             _REMOVALS[kind](self._client, made)
@@ -126,15 +126,15 @@ _GONE = {
     "StateMachineDoesNotExist",
 }
 
-Change = Callable[[Client, Mapping[str, Any], Made], None]
-Removal = Callable[[Client, Made], Any]
+Change = Callable[[Client, Mapping[str, Any], Resource], None]
+Removal = Callable[[Client, Resource], Any]
 
 
-def _change_log_group(client: Client, properties: Mapping[str, Any], made: Made) -> None:
+def _change_log_group(client: Client, properties: Mapping[str, Any], made: Resource) -> None:
     client("logs").put_retention_policy(logGroupName=made.ref, retentionInDays=int(properties["RetentionInDays"]))
 
 
-def _change_state_machine(client: Client, properties: Mapping[str, Any], made: Made) -> None:
+def _change_state_machine(client: Client, properties: Mapping[str, Any], made: Resource) -> None:
     definition = properties["DefinitionString"]
     for name, value in properties.get("DefinitionSubstitutions", {}).items():
         definition = definition.replace("${" + name + "}", value)
@@ -143,13 +143,13 @@ def _change_state_machine(client: Client, properties: Mapping[str, Any], made: M
     )
 
 
-def _change_client(client: Client, properties: Mapping[str, Any], made: Made) -> None:
+def _change_client(client: Client, properties: Mapping[str, Any], made: Resource) -> None:
     client("cognito-idp").update_user_pool_client(
         ClientId=made.ref, **{name: value for name, value in properties.items() if name != "GenerateSecret"}
     )
 
 
-def _change_pool(client: Client, properties: Mapping[str, Any], made: Made) -> None:
+def _change_pool(client: Client, properties: Mapping[str, Any], made: Resource) -> None:
     fixed = {"UserPoolName", "UsernameAttributes", "UsernameConfiguration", "Schema", "EnabledMfas"}
     client("cognito-idp").update_user_pool(
         UserPoolId=made.ref, **{name: value for name, value in properties.items() if name not in fixed}
@@ -164,32 +164,32 @@ _CHANGES: dict[str, Change] = {
 }
 
 
-def _adopt_bucket(client: Client, name: str) -> Made:
+def _adopt_bucket(client: Client, name: str) -> Resource:
     client("s3").head_bucket(Bucket=name)
-    return Made(name, {"Arn": f"arn:aws:s3:::{name}"})
+    return Resource(name, {"Arn": f"arn:aws:s3:::{name}"})
 
 
-def _adopt_table(client: Client, name: str) -> Made:
+def _adopt_table(client: Client, name: str) -> Resource:
     table = client("dynamodb").describe_table(TableName=name)["Table"]
-    return Made(name, {"Arn": table["TableArn"], "StreamArn": table.get("LatestStreamArn", "")})
+    return Resource(name, {"Arn": table["TableArn"], "StreamArn": table.get("LatestStreamArn", "")})
 
 
-def _adopt_pool(client: Client, name: str) -> Made:
+def _adopt_pool(client: Client, name: str) -> Resource:
     pool = client("cognito-idp").describe_user_pool(UserPoolId=name)["UserPool"]
-    return Made(name, {"Arn": pool["Arn"], "UserPoolId": name})
+    return Resource(name, {"Arn": pool["Arn"], "UserPoolId": name})
 
 
-def _adopt_key(client: Client, name: str) -> Made:
+def _adopt_key(client: Client, name: str) -> Resource:
     key = client("kms").describe_key(KeyId=name)["KeyMetadata"]
-    return Made(key["KeyId"], {"Arn": key["Arn"], "KeyId": key["KeyId"]})
+    return Resource(key["KeyId"], {"Arn": key["Arn"], "KeyId": key["KeyId"]})
 
 
-def _adopt_secret(client: Client, name: str) -> Made:
+def _adopt_secret(client: Client, name: str) -> Resource:
     arn = client("secretsmanager").describe_secret(SecretId=name)["ARN"]
-    return Made(arn, {"Id": arn})
+    return Resource(arn, {"Id": arn})
 
 
-_ADOPTIONS: dict[str, Callable[[Client, str], Made]] = {
+_ADOPTIONS: dict[str, Callable[[Client, str], Resource]] = {
     "AWS::S3::Bucket": _adopt_bucket,
     "AWS::DynamoDB::Table": _adopt_table,
     "AWS::Cognito::UserPool": _adopt_pool,
@@ -198,7 +198,7 @@ _ADOPTIONS: dict[str, Callable[[Client, str], Made]] = {
 }
 
 
-def _remove_role(client: Client, made: Made) -> None:
+def _remove_role(client: Client, made: Resource) -> None:
     iam = client("iam")
     for name in iam.list_role_policies(RoleName=made.ref)["PolicyNames"]:
         iam.delete_role_policy(RoleName=made.ref, PolicyName=name)
@@ -207,7 +207,7 @@ def _remove_role(client: Client, made: Made) -> None:
     iam.delete_role(RoleName=made.ref)
 
 
-def _remove_client(client: Client, made: Made) -> None:
+def _remove_client(client: Client, made: Resource) -> None:
     # A client's Ref does not name its pool.
     cognito = client("cognito-idp")
     for pool in cognito.list_user_pools(MaxResults=60)["UserPools"]:
@@ -216,7 +216,7 @@ def _remove_client(client: Client, made: Made) -> None:
             cognito.delete_user_pool_client(UserPoolId=pool["Id"], ClientId=made.ref)
 
 
-def _nothing(client: Client, made: Made) -> None:
+def _nothing(client: Client, made: Resource) -> None:
     """It is removed with its parent."""
 
 

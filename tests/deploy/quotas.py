@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from local.models import patch
+from local.patching import patch
 
 Answer = tuple[int, dict[str, str], str]
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from local.cloud import ACCOUNT, REGION
+from local.aws import ACCOUNT, REGION
+from local.cloudformation.properties import Resource
 from local.errors import ProvisionError
-from local.properties import Made
 from tests.deploy.provisioning import FailedError, Provisioning, replaces
 from tests.deploy.templates import InvalidError, Reading
 
@@ -69,7 +69,7 @@ class Stack:
     parameters: dict[str, str] = field(default_factory=dict)
     # As `Reading.described` describes them.
     resources: dict[str, dict[str, Any]] = field(default_factory=dict)
-    made: dict[str, Made] = field(default_factory=dict)
+    made: dict[str, Resource] = field(default_factory=dict)
     outputs: dict[str, str] = field(default_factory=dict)
     tags: list[dict[str, str]] = field(default_factory=list)
     change_sets: dict[str, ChangeSet] = field(default_factory=dict)

@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from local.cloud import ACCOUNT, REGION
-from local.conditions import Conditions
+from local.aws import ACCOUNT, REGION
+from local.cloudformation.conditions import Conditions
+from local.cloudformation.properties import Resource
+from local.cloudformation.provision import in_order, references, resolve
 from local.errors import ProvisionError
-from local.properties import Made
-from local.provision import in_order, references, resolve
 
 PSEUDO = {
     "AWS::Region": REGION,
@@ -31,8 +31,8 @@ class Reading:
         self.values = {**PSEUDO, **self.parameters}
         try:
             conditions = Conditions(template.get("Conditions", {}), self.values)
-            self.resources: dict[str, Any] = conditions.kept(template["Resources"])
-            self._outputs = conditions.kept(template.get("Outputs", {}))
+            self.resources: dict[str, Any] = conditions.select(template["Resources"])
+            self._outputs = conditions.select(template.get("Outputs", {}))
         except ProvisionError as fault:
             raise InvalidError(f"Template error: {fault}") from None
         known = {*self.resources, *self.values}
@@ -48,12 +48,12 @@ class Reading:
         marks = _Marks(self.resources)
         return {name: resolve(each, self.values, marks) for name, each in self.resources.items()}
 
-    def properties(self, name: str, made: Mapping[str, Made]) -> dict[str, Any]:
+    def properties(self, name: str, made: Mapping[str, Resource]) -> dict[str, Any]:
         """The properties of a resource whose references all exist."""
         found: dict[str, Any] = resolve(self.resources[name].get("Properties", {}), self.values, made)
         return found
 
-    def outputs(self, made: Mapping[str, Made]) -> dict[str, str]:
+    def outputs(self, made: Mapping[str, Resource]) -> dict[str, str]:
         """The outputs of the template."""
         return {name: str(resolve(each["Value"], self.values, made)) for name, each in self._outputs.items()}
 
@@ -74,16 +74,16 @@ def _parameters(declared: Mapping[str, Any], given: Mapping[str, str]) -> dict[s
     return values
 
 
-class _Marks(Mapping[str, Made]):
+class _Marks(Mapping[str, Resource]):
     """Resources that all exist, each with a placeholder as its id."""
 
     def __init__(self, names: Mapping[str, Any]) -> None:
         self._names = names
 
-    def __getitem__(self, name: str) -> Made:
+    def __getitem__(self, name: str) -> Resource:
         if name not in self._names:
             raise KeyError(name)
-        return Made(f"<{name}>", _Attributes(name))
+        return Resource(f"<{name}>", _Attributes(name))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)

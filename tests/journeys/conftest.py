@@ -1,4 +1,4 @@
-"""What several journeys share: this process in a function's place."""
+"""Fixtures that several journeys share."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from tests.journeys import container
 
 @pytest.fixture
 def function(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    """This process as one of the machine's functions; its environment can be changed through what is given."""
+    """This process plays one of the machine's functions; the monkeypatch can change its environment."""
     container.play(machine.environment, monkeypatch)
     yield monkeypatch
     container.forget()

@@ -1,4 +1,4 @@
-"""This process in a function's place: its environment, and the memory that a container of AWS Lambda has."""
+"""This process plays a function: it takes its environment, and forgets what a Lambda container would remember."""
 
 from collections.abc import Mapping
 
@@ -12,7 +12,7 @@ from chalicelib.external import circuit_breaker, secret
 
 
 def play(environment: Mapping[str, str], patch: pytest.MonkeyPatch) -> None:
-    """Begins as a new container with that environment."""
+    """Start as a new container with this environment."""
     for name, value in environment.items():
         patch.setenv(name, value)
     tokens.setup_tokens(external.fetch)
@@ -20,7 +20,7 @@ def play(environment: Mapping[str, str], patch: pytest.MonkeyPatch) -> None:
 
 
 def forget() -> None:
-    """What the container has read and made is gone, as with its end."""
+    """Clear all caches, as at the end of a container."""
     clients._clients.clear()
     config._provider.cache_clear()
     config._absent.clear()

@@ -1,4 +1,4 @@
-"""This process as the API's function: what API Gateway would hand it, and which AWS calls it makes for that."""
+"""Calls of the API's function in this process, with events of API Gateway; and the AWS calls that it makes."""
 
 import json
 import re
@@ -25,16 +25,16 @@ def call(
     source: str = "192.0.2.1",
     **path: str,
 ) -> Answer:
-    """The API's answer on a route such as `POST /agent/{tool}`; `path` holds what its braces name."""
+    """The API's response on a route such as `POST /agent/{tool}`; `path` has the values of its parameters."""
     method, _, resource = route.partition(" ")
     assert set(re.findall(r"{(\w+)}", resource)) == set(path)
     event = proxy_event(method, resource, headers=headers, body=body, query=query, path=path, source=source)
-    answer = manifest.app(event, None)
-    return Answer(answer["statusCode"], json.loads(answer["body"]), answer["headers"])
+    response = manifest.app(event, None)
+    return Answer(response["statusCode"], json.loads(response["body"]), response["headers"])
 
 
 def calls_made() -> list[str]:
-    """A list that grows with each call to DynamoDB from now on, until the clients are forgotten."""
-    made: list[str] = []
-    clients.client("dynamodb").meta.events.register("before-call", lambda model, **_: made.append(model.name))
-    return made
+    """A list to which each call to DynamoDB is added from now on, until the clients are forgotten."""
+    calls: list[str] = []
+    clients.client("dynamodb").meta.events.register("before-call", lambda model, **_: calls.append(model.name))
+    return calls

@@ -1,4 +1,4 @@
-"""What is written down, as an operator would look it up; and a row that is not as it should be."""
+"""Usage records and streams as an operator reads them; and a damaged row."""
 
 import functools
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from tests.waiting import wait_for
 
 
 def runs(machine: Machine, account: str) -> list[dict[str, Any]]:
-    """Every usage record of an account, oldest first, in plain values."""
+    """All usage records of an account as plain values, oldest first."""
     pages = (
         machine.client("dynamodb")
         .get_paginator("query")
@@ -26,7 +26,7 @@ def runs(machine: Machine, account: str) -> list[dict[str, Any]]:
 
 
 def settled(machine: Machine) -> None:
-    """Waits until the streams have been read to their ends."""
+    """Wait until all stream records are delivered."""
     for name in ("image_changes", "usage_records"):
         wait_for(functools.partial(_is_read, machine, name), f"{name} to read its stream", 60)
 
@@ -37,13 +37,13 @@ def _is_read(machine: Machine, name: str) -> bool:
 
 @contextmanager
 def damaged(machine: Machine, user_id: str) -> Iterator[None]:
-    """The user's row lacks what every one has; afterwards it is whole again, for whoever lists all users."""
+    """The user's row has no `createdAt` meanwhile."""
     table = {"TableName": machine.environment["USERS_TABLE"]}
     key = {"userId": {"S": user_id}}
-    whole = machine.client("dynamodb").get_item(**table, Key=key)["Item"]
+    row = machine.client("dynamodb").get_item(**table, Key=key)["Item"]
     machine.client("dynamodb").update_item(**table, Key=key, UpdateExpression="REMOVE createdAt")
     try:
         yield
     finally:
-        lost = {"UpdateExpression": "SET createdAt = :at", "ExpressionAttributeValues": {":at": whole["createdAt"]}}
-        machine.client("dynamodb").update_item(**table, Key=key, **lost)
+        repair = {"UpdateExpression": "SET createdAt = :at", "ExpressionAttributeValues": {":at": row["createdAt"]}}
+        machine.client("dynamodb").update_item(**table, Key=key, **repair)

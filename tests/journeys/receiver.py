@@ -1,4 +1,4 @@
-"""A receiver of webhooks, on a port of its own."""
+"""A receiver of webhooks and callbacks on its own port."""
 
 import hashlib
 import hmac
@@ -19,7 +19,7 @@ class Delivery:
         return json.loads(self.body)
 
     def signed_with(self, secret: str, about: str | None = None) -> bool:
-        """The check that a receiver makes, as the documentation tells them to; `about` is a callback's action."""
+        """The check that the documentation asks of a receiver; `about` is the id of a callback's action."""
         parts = dict(part.split("=", 1) for part in self.headers["X-Darkroom-Signature"].split(","))
         signed = f"{parts['t']}." if about is None else f"{parts['t']}.{about}."
         expected = hmac.new(secret.encode(), signed.encode() + self.body, hashlib.sha256).hexdigest()
@@ -27,7 +27,7 @@ class Delivery:
 
 
 class Receiver:
-    """Takes POST requests; answers with the statuses in `answers`, then with 200 and the bytes of `reply`."""
+    """Answers POST requests with the statuses in `answers`, then with 200 and the bytes of `reply`."""
 
     def __init__(self) -> None:
         self.received: list[Delivery] = []
@@ -45,7 +45,7 @@ class Receiver:
                 self.wfile.write(receiver.reply)
 
             def log_message(self, *args: Any) -> None:
-                """Nothing: the test's output is its own."""
+                """Requests are not logged."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}/hook"
@@ -55,7 +55,7 @@ class Receiver:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._server.shutdown()
         self._server.server_close()

@@ -138,7 +138,7 @@ def test_signing_out_ends_earlier_tokens_and_no_later_ones(machine: Machine) -> 
 def test_a_new_password_that_is_demanded_is_a_challenge(machine: Machine) -> None:
     user = User(machine.api_url)
     cognito = machine.client("cognito-idp")
-    pool = machine.made["UserPool"].ref
+    pool = machine.resources["UserPool"].ref
     cognito.admin_create_user(
         UserPoolId=pool,
         Username=user.email,

@@ -7,8 +7,8 @@ import pytest
 from chalicelib.accounts.users import USERS
 from chalicelib.core import clients
 from chalicelib.core.aws.tables import transact
-from local.faults import CONFLICTS
 from local.machine import Machine
+from local.moto_patches.dynamodb_conflicts import CONFLICTS
 from tests.journeys.gateway import call
 from tests.journeys.ledger import settled
 from tests.journeys.user import User

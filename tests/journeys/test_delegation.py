@@ -10,9 +10,9 @@ import pytest
 from chalicelib.actions import ACTIONS, Action
 from chalicelib.core import ids
 from chalicelib.core.http import signatures
-from local.faults import Fault
+from local.fake_api import FakeApi
+from local.fake_api.faults import Fault
 from local.machine import Machine
-from local.partner import Partner
 from tests import pictures
 from tests.journeys.gateway import call
 from tests.journeys.user import User
@@ -37,9 +37,9 @@ def photo(ann: User) -> str:
 
 
 @pytest.fixture
-def partner(machine: Machine, function: pytest.MonkeyPatch) -> Iterator[Partner]:
+def partner(machine: Machine, function: pytest.MonkeyPatch) -> Iterator[FakeApi]:
     """An external service that this process, as the API's function, hands actions to."""
-    with Partner() as started:
+    with FakeApi() as started:
         # The tests send the callbacks themselves.
         started.callback_delay = 600
         secrets = machine.client("secretsmanager")
@@ -61,7 +61,7 @@ def action(user: User, action_id: str) -> dict[str, Any]:
     return found
 
 
-def test_the_service_gets_the_work_with_its_key_and_a_link_to_the_file(ann: User, photo: str, partner: Partner) -> None:
+def test_the_service_gets_the_work_with_its_key_and_a_link_to_the_file(ann: User, photo: str, partner: FakeApi) -> None:
     answer = process(ann, photo)
     assert (answer.status, answer.body["status"]) == (200, "PENDING")
     taken = partner.received[-1]
@@ -73,7 +73,7 @@ def test_the_service_gets_the_work_with_its_key_and_a_link_to_the_file(ann: User
     assert "versionId=" in taken.json()["sourceUrl"], "whatever is put in its place, the service gets what was asked"
 
 
-def test_polling_brings_an_action_to_its_end(ann: User, photo: str, partner: Partner) -> None:
+def test_polling_brings_an_action_to_its_end(ann: User, photo: str, partner: FakeApi) -> None:
     job = process(ann, photo).body["jobId"]
     stand = [(each["status"], each["externalStatus"]) for each in (action(ann, job) for _ in range(4))]
     assert stand[0] == ("PENDING", "queued")
@@ -81,12 +81,12 @@ def test_polling_brings_an_action_to_its_end(ann: User, photo: str, partner: Par
     assert action(ann, job)["externalId"] == "work-000001"
 
 
-def test_what_the_service_does_at_once_is_completed_at_once(ann: User, photo: str, partner: Partner) -> None:
+def test_what_the_service_does_at_once_is_completed_at_once(ann: User, photo: str, partner: FakeApi) -> None:
     partner.done_at_once = True
     assert process(ann, photo).body["status"] == "COMPLETED"
 
 
-def test_a_service_that_fails_the_work_fails_the_action(ann: User, photo: str, partner: Partner) -> None:
+def test_a_service_that_fails_the_work_fails_the_action(ann: User, photo: str, partner: FakeApi) -> None:
     partner.done_at_once, partner.outcome = True, "failed"
     answer = process(ann, photo)
     assert answer.body["status"] == "FAILED"
@@ -113,7 +113,7 @@ REFUSED = (502, "EXTERNAL_SERVICE_REFUSED", "The external service refused the re
     ],
 )
 def test_a_service_that_misbehaves_ends_the_action_with_a_reason_that_names_no_place(
-    ann: User, photo: str, partner: Partner, fault: Fault, told: tuple[int, str, str]
+    ann: User, photo: str, partner: FakeApi, fault: Fault, told: tuple[int, str, str]
 ) -> None:
     partner.fail("/file-processor/upload", fault, times=None, retry_after="60")
     answer = process(ann, photo)
@@ -134,21 +134,21 @@ def test_a_stored_reason_that_names_a_host_is_not_shown(ann: User, function: pyt
     ACTIONS.delete(ann.id, job)
 
 
-def test_a_fault_that_passes_is_overcome_and_the_work_is_done_once(ann: User, photo: str, partner: Partner) -> None:
+def test_a_fault_that_passes_is_overcome_and_the_work_is_done_once(ann: User, photo: str, partner: FakeApi) -> None:
     partner.fail("/file-processor/upload", Fault.CUT_OFF)
     assert process(ann, photo).status == 200
     assert len(partner.work) == 1
     assert len(partner.received) == 2
 
 
-def test_a_key_that_was_changed_is_read_anew(ann: User, photo: str, partner: Partner, machine: Machine) -> None:
+def test_a_key_that_was_changed_is_read_anew(ann: User, photo: str, partner: FakeApi, machine: Machine) -> None:
     assert process(ann, photo).status == 200
     partner.rotate_key()
     machine.client("secretsmanager").put_secret_value(SecretId=SECRET, SecretString=partner.secret)
     assert process(ann, photo).status == 200
 
 
-def test_custom_actions_go_to_the_generic_processor_if_the_stage_allows_their_type(ann: User, partner: Partner) -> None:
+def test_custom_actions_go_to_the_generic_processor_if_the_stage_allows_their_type(ann: User, partner: FakeApi) -> None:
     asked = {"actionType": "TRANSLATE", "payload": {"text": "hello"}, "metadata": {"to": "de"}}
     answer = call("POST /actions/custom", ann.headers, asked)
     assert answer.status == 200
@@ -169,7 +169,7 @@ def test_without_an_external_service_custom_actions_are_told_so(ann: User, funct
 
 
 def report(
-    partner: Partner, action_id: str, told: dict[str, Any], sent_at: int | None = None, signed_for: str | None = None
+    partner: FakeApi, action_id: str, told: dict[str, Any], sent_at: int | None = None, signed_for: str | None = None
 ) -> Any:
     """The API's answer to a report on the action, signed for it or for another one."""
     body, sent_at = json.dumps(told).encode(), int(time.time()) if sent_at is None else sent_at
@@ -177,7 +177,7 @@ def report(
     return call("POST /actions/{actionId}/callback", {signatures.HEADER: header}, told, actionId=action_id)
 
 
-def test_a_signed_callback_ends_the_action_once(ann: User, photo: str, partner: Partner) -> None:
+def test_a_signed_callback_ends_the_action_once(ann: User, photo: str, partner: FakeApi) -> None:
     job = process(ann, photo).body["jobId"]
     told = {"id": "work-000001", "status": "completed", "resultUrl": "https://results.example.com/1"}
     assert report(partner, job, told).status == 200
@@ -189,7 +189,7 @@ def test_a_signed_callback_ends_the_action_once(ann: User, photo: str, partner: 
 
 
 def test_a_callback_that_the_service_did_not_sign_now_for_its_own_work_changes_nothing(
-    ann: User, photo: str, partner: Partner
+    ann: User, photo: str, partner: FakeApi
 ) -> None:
     job = process(ann, photo).body["jobId"]
     told = {"id": "work-000001", "status": "completed"}
@@ -216,7 +216,7 @@ def test_a_callback_that_the_service_did_not_sign_now_for_its_own_work_changes_n
     assert action(ann, job)["status"] == "PENDING"
 
 
-def test_a_report_on_one_action_is_none_on_another(ann: User, photo: str, partner: Partner) -> None:
+def test_a_report_on_one_action_is_none_on_another(ann: User, photo: str, partner: FakeApi) -> None:
     first, second = (process(ann, photo).body["jobId"] for _ in range(2))
     # The service counts its work anew: the id in the body does not tell the actions apart.
     ACTIONS.update(ann.id, second, change={"externalId": "work-000001"})
@@ -227,7 +227,7 @@ def test_a_report_on_one_action_is_none_on_another(ann: User, photo: str, partne
     assert action(ann, second)["status"] == "PENDING"
 
 
-def test_a_service_that_signs_the_body_alone_names_the_action_in_it(ann: User, photo: str, partner: Partner) -> None:
+def test_a_service_that_signs_the_body_alone_names_the_action_in_it(ann: User, photo: str, partner: FakeApi) -> None:
     job, other = (process(ann, photo).body["jobId"] for _ in range(2))
 
     def reported(told: dict[str, Any]) -> int:
@@ -241,7 +241,7 @@ def test_a_service_that_signs_the_body_alone_names_the_action_in_it(ann: User, p
     assert action(ann, job)["status"] == "COMPLETED"
 
 
-def test_rows_of_one_id_in_two_accounts_upset_no_callback(partner: Partner) -> None:
+def test_rows_of_one_id_in_two_accounts_upset_no_callback(partner: FakeApi) -> None:
     job = ids.new_id("act")
     for user_id in ("two-of-them", "have-it"):
         ACTIONS.put(new_action(user_id, job).to_item())

@@ -45,7 +45,7 @@ def test_the_table_fits_80_columns_with_names_whole(
     (tmp_path / "morning-fog.jpg").write_bytes(pictures.jpeg(2000, 1500))
     output = tmp_path / "out"
     assert run_demo([str(tmp_path / "morning-fog.jpg"), "--url", machine.api_url, "--output", str(output)]) == 0
-    table = capsys.readouterr().out.partition("What came out")[2].splitlines()
+    table = capsys.readouterr().out.partition("Files in")[2].splitlines()
     rows = [line for line in table if "morning-fog" in line and "since its upload" not in line]
     assert len(rows) == 7
     assert all(len(row) <= 80 for row in rows)

@@ -12,7 +12,7 @@ from chalicelib import actions
 from chalicelib.actions import exporting
 from chalicelib.core import log
 from chalicelib.images import IMAGES
-from local.cloud import ACCOUNT, REGION
+from local.aws import ACCOUNT, REGION
 from local.machine import Machine
 from tests import pictures
 from tests.journeys.exporter import begun, downloaded, export, exporter, files_kept

@@ -22,7 +22,7 @@ from chalicelib.actions import exporting
 from chalicelib.actions.exporting import build, thumbnails
 from chalicelib.core import clients
 from chalicelib.core.errors import PermissionDeniedError
-from local.cloud import ACCOUNT, REGION
+from local.aws import ACCOUNT, REGION
 from local.machine import Machine
 from tests.journeys import gateway
 from tests.journeys.exporter import action_of, begun, downloaded, ended, export, exporter, files_kept

@@ -75,7 +75,7 @@ def test_every_table_and_dead_letter_queue_of_the_template_is_asked(machine: Mac
     tables = {name for name, each in resources.items() if each["Type"] == "AWS::DynamoDB::Table"}
     # It is written by deploy, and read by people.
     assert len(health.TABLES) + 2 == len(tables), "but the declarations, and the jobs, which hold the result itself"
-    urls = {made.ref for name, made in machine.made.items() if name.endswith("DeadLetterQueue")}
+    urls = {made.ref for name, made in machine.resources.items() if name.endswith("DeadLetterQueue")}
     assert set(machine.environment["DEAD_LETTER_QUEUE_URLS"].split(",")) == urls
 
 

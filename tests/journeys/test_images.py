@@ -650,7 +650,7 @@ def test_a_webhook_that_takes_nothing_is_given_up_and_its_owner_sees_why(machine
     user = User.new(machine.api_url)
     user.request("PATCH", "/auth/profile", json={"preferences": {"webhook": {"url": hook.url}}})
     assert last_error(user) is None
-    dead = machine.made["NotificationsDeadLetterQueue"].ref
+    dead = machine.resources["NotificationsDeadLetterQueue"].ref
     waiting = machine.queue_depth(dead)
 
     def tell(*answers: int) -> None:

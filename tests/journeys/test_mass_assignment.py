@@ -101,7 +101,7 @@ def state(machine: Machine, users: list[User]) -> str:
                 ExpressionAttributeValues={":user": {"S": user.id}},
                 **index,
             )["Items"]
-        pool = machine.made["UserPool"].ref
+        pool = machine.resources["UserPool"].ref
         known = machine.client("cognito-idp").admin_get_user(UserPoolId=pool, Username=user.email)
         found.append({"is": known["UserAttributes"], "in": known["UserStatus"], "enabled": known["Enabled"]})
     for item in found:

@@ -14,8 +14,8 @@ from chalicelib import images
 from chalicelib.core.http import signatures
 from chalicelib.jobs import runner, sync
 from infra import template
+from local.fake_api import FakeApi
 from local.machine import Machine
-from local.partner import Partner
 from tests import pictures
 from tests.journeys.gateway import call
 from tests.journeys.ledger import settled
@@ -32,8 +32,8 @@ class Logs:
     """What the functions have written since this was made."""
 
     def __init__(self, machine: Machine) -> None:
-        assert machine.rights is not None
-        self._folder = machine.rights.parent
+        assert machine.grants_log is not None
+        self._folder = machine.grants_log.parent
         self._begin = {log: log.stat().st_size for log in self._folder.glob("*.log")}
 
     def lines(self) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -62,10 +62,10 @@ def ann(machine: Machine) -> User:
 
 
 @pytest.fixture
-def partner(machine: Machine, function: pytest.MonkeyPatch) -> Iterator[Partner]:
+def partner(machine: Machine, function: pytest.MonkeyPatch) -> Iterator[FakeApi]:
     """An external service, and source of a single record, that this process in a function's place asks."""
     secrets = machine.client("secretsmanager")
-    with Partner(customers=1) as started:
+    with FakeApi(customers=1) as started:
         # The test sends the callback itself.
         started.callback_delay = 600
         secrets.put_secret_value(SecretId=SECRET, SecretString=started.secret)
@@ -143,7 +143,7 @@ def test_a_queued_action_is_followed_to_its_worker(machine: Machine, ann: User) 
 
 
 def test_a_callback_ends_the_work_that_began_the_action(
-    ann: User, partner: Partner, caplog: pytest.LogCaptureFixture
+    ann: User, partner: FakeApi, caplog: pytest.LogCaptureFixture
 ) -> None:
     asked = {"actionType": "SCAN", "payload": {}}
     begun = call("POST /actions/custom", {**ann.headers, CORRELATION: "scan-7"}, asked)
@@ -238,7 +238,7 @@ def written_here(capsys: pytest.CaptureFixture[str]) -> dict[Series, list[float]
 
 @pytest.fixture
 def written(
-    machine: Machine, ann: User, partner: Partner, capsys: pytest.CaptureFixture[str]
+    machine: Machine, ann: User, partner: FakeApi, capsys: pytest.CaptureFixture[str]
 ) -> Callable[[], dict[Series, list[float]]]:
     """All figures of which somebody is told: images that end well and badly, a sync, a check, functions that break."""
     logs = Logs(machine)

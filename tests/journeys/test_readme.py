@@ -35,5 +35,5 @@ def test_the_tour_leads_to_a_variant(machine: Machine, tmp_path: Path) -> None:
 
 def test_every_route_is_in_the_readme(machine: Machine) -> None:
     text = README.read_text()
-    for path in machine.manifest["routes"]:
+    for path in machine.description["routes"]:
         assert path in text, f"{path} is not in the README"

@@ -18,8 +18,8 @@ from chalicelib.actions import ActionFinishedError, reporting
 from chalicelib.actions.reporting import ReportTooLargeError, service
 from chalicelib.core import clients
 from chalicelib.core.http.operations import Caller
+from local.fake_api import FakeApi
 from local.machine import Machine
-from local.partner import Partner
 from tests.journeys import test_delegation
 from tests.journeys.gateway import call
 from tests.journeys.test_api_keys import issue
@@ -393,7 +393,7 @@ def test_administrators_agents_find_the_tool_and_others_do_not(machine: Machine,
     assert "generate_report" not in tools(User.new(machine.api_url))
 
 
-def test_an_external_service_makes_the_report_where_a_stage_has_one(admin: User, partner: Partner) -> None:
+def test_an_external_service_makes_the_report_where_a_stage_has_one(admin: User, partner: FakeApi) -> None:
     asked = {"reportType": "usage", "dateRange": MARCH, "filters": {"userId": "ann"}}
     answer = call("POST /actions/report", admin.headers, asked)
     assert (answer.status, answer.body["status"], answer.body["downloadUrl"]) == (200, "PENDING", None)

@@ -45,7 +45,7 @@ def test_the_clock_fires_a_schedule_which_leaves_its_heartbeat_and_its_usage_rec
     machine: Machine, function: pytest.MonkeyPatch
 ) -> None:
     forget("sweeper")
-    due = machine.due("sweeper")
+    due = machine.next_run("sweeper")
     assert due is not None
     with enabled(machine, "sweeper"):
         machine.clock.advance(due - machine.clock.now() + 1)

@@ -64,7 +64,7 @@ def hook() -> Iterator[Receiver]:
 def aviary(machine: Machine, hook: Receiver) -> Aviary:
     birds = Aviary()
     client = machine.client("cognito-idp").describe_user_pool_client(
-        UserPoolId=machine.made["UserPool"].ref, ClientId=machine.made["ApiClient"].ref
+        UserPoolId=machine.resources["UserPool"].ref, ClientId=machine.resources["ApiClient"].ref
     )
     birds.plant("the client's secret", client["UserPoolClient"]["ClientSecret"])
     user = signed_up(machine.api_url, birds)
@@ -178,7 +178,7 @@ def give_wrong_passwords(user: User, birds: Aviary) -> None:
 def be_challenged(machine: Machine, birds: Aviary) -> None:
     user, first = User(machine.api_url), birds.plant("temporary password", canary())
     machine.client("cognito-idp").admin_create_user(
-        UserPoolId=machine.made["UserPool"].ref,
+        UserPoolId=machine.resources["UserPool"].ref,
         Username=user.email,
         TemporaryPassword=first,
         UserAttributes=[{"Name": "email", "Value": user.email}],
@@ -199,8 +199,8 @@ def break_on_our_side(machine: Machine, birds: Aviary, *holders: User) -> None:
 
 def lines(machine: Machine) -> dict[str, str]:
     """What each function has written so far, by its log's name."""
-    assert machine._logs is not None
-    return {log.stem: log.read_text() for log in Path(machine._logs).glob("*.log")}
+    assert machine.logs is not None
+    return {log.stem: log.read_text() for log in Path(machine.logs).glob("*.log")}
 
 
 def test_no_secret_is_in_any_log(machine: Machine, aviary: Aviary) -> None:

@@ -27,7 +27,7 @@ def ann(machine: Machine) -> User:
 
 def straight(machine: Machine, email: str, **proof: str) -> dict[str, Any]:
     """By call of Cognito that needs no signature: what anybody may send who knows the client's id."""
-    named = {"ClientId": machine.made["ApiClient"].ref}
+    named = {"ClientId": machine.resources["ApiClient"].ref}
     about = {**named, "Username": email}
     hashed = {**about, **({"SecretHash": proof["hash"]} if "hash" in proof else {})}
     within = {"USERNAME": email, **({"SECRET_HASH": proof["hash"]} if "hash" in proof else {})}
@@ -61,7 +61,7 @@ def test_the_clients_id_alone_opens_nothing(machine: Machine, ann: User, proof: 
             getattr(cognito, operation)(**asked)
     token = ann.tokens["refreshToken"]
     with pytest.raises(cognito.exceptions.NotAuthorizedException, match=r"(?i)secret"):
-        cognito.get_tokens_from_refresh_token(ClientId=machine.made["ApiClient"].ref, RefreshToken=token)
+        cognito.get_tokens_from_refresh_token(ClientId=machine.resources["ApiClient"].ref, RefreshToken=token)
 
 
 def test_the_secret_is_read_from_parameter_store_and_never_from_the_environment(
@@ -205,7 +205,7 @@ def invited(machine: Machine) -> tuple[User, dict[str, Any]]:
     """Somebody whom an administrator of the pool has invited, and a row of theirs that is not active."""
     user = User(machine.api_url, password="Temporary-2026!")
     made = machine.client("cognito-idp").admin_create_user(
-        UserPoolId=machine.made["UserPool"].ref,
+        UserPoolId=machine.resources["UserPool"].ref,
         Username=user.email,
         TemporaryPassword=user.password,
         UserAttributes=[{"Name": "email", "Value": user.email}],
@@ -225,7 +225,7 @@ def test_a_challenge_is_answered_in_the_name_that_it_was_put_to(machine: Machine
 
     def answer(name: str) -> Any:
         return machine.client("cognito-idp").respond_to_auth_challenge(
-            ClientId=machine.made["ApiClient"].ref,
+            ClientId=machine.resources["ApiClient"].ref,
             ChallengeName="NEW_PASSWORD_REQUIRED",
             Session=challenged["session"].partition(".")[2],
             ChallengeResponses={"USERNAME": name, "SECRET_HASH": secret_hash(name), "NEW_PASSWORD": PASSWORD},

@@ -15,9 +15,9 @@ from chalicelib.jobs.leases import LeaseLostError
 from chalicelib.jobs.sync import lanes, models, source
 from chalicelib.jobs.sync.models import SYNCS
 from chalicelib.jobs.sync.sync_records import ARCHIVED, BY_LIFECYCLE, CUSTOMERS, RECORDS, REJECTED
-from local.faults import Fault
+from local.fake_api import FakeApi
+from local.fake_api.faults import Fault
 from local.machine import Machine
-from local.partner import Partner
 from tests.journeys.gateway import call, calls_made
 from tests.journeys.user import User
 
@@ -52,13 +52,13 @@ def clock() -> Driven:
 
 
 @pytest.fixture
-def partner(machine: Machine, function: pytest.MonkeyPatch) -> Iterator[Partner]:
+def partner(machine: Machine, function: pytest.MonkeyPatch) -> Iterator[FakeApi]:
     """A source of 180 customers in pages of 20, read by this process as the scheduled function; empty tables."""
     empty(RECORDS, "recordId")
     empty(SYNCS, "executedAt")
     function.setattr(source, "PAGE", PAGE)
     function.setenv("BATCH_SIZE", "7")
-    with Partner(customers=COUNT) as started:
+    with FakeApi(customers=COUNT) as started:
         function.setenv("EXTERNAL_API_URL", started.url)
         secrets = machine.client("secretsmanager")
         secrets.put_secret_value(SecretId=SECRET, SecretString=json.dumps({"api_key": started.api_key}))
@@ -123,17 +123,17 @@ def changed(run: Row) -> Any:
     return json.loads(run["data"])
 
 
-def asked(partner: Partner) -> list[dict[str, str]]:
+def asked(partner: FakeApi) -> list[dict[str, str]]:
     return [each.query for each in partner.received]
 
 
 # ------------------------------------------------------------------------------ what it brings
 
 
-def test_the_first_sync_brings_every_customer_and_answers_as_agreed(partner: Partner, clock: Driven) -> None:
+def test_the_first_sync_brings_every_customer_and_answers_as_agreed(partner: FakeApi, clock: Driven) -> None:
     body = nightly(clock)
     assert active() == ids(*range(COUNT))
-    assert json.loads(rows()["customer-000003"]["data"]) == partner.customers.one(3)
+    assert json.loads(rows()["customer-000003"]["data"]) == partner.customers.customer(3)
     run = last_run()
     assert (run["status"], run["kind"], run["recordCount"], run["cursor"]) == ("success", "comprehensive", COUNT, None)
     assert counts(run) == {"created": COUNT}
@@ -146,7 +146,7 @@ def test_the_first_sync_brings_every_customer_and_answers_as_agreed(partner: Par
     assert {each.headers["Authorization"] for each in partner.received} == {f"Bearer {partner.api_key}"}
 
 
-def test_a_sync_of_what_is_known_already_only_reads(partner: Partner, clock: Driven) -> None:
+def test_a_sync_of_what_is_known_already_only_reads(partner: FakeApi, clock: Driven) -> None:
     nightly(clock)
     before = rows()
     made = calls_made()
@@ -157,7 +157,7 @@ def test_a_sync_of_what_is_known_already_only_reads(partner: Partner, clock: Dri
     assert (made.count("TransactWriteItems"), made.count("BatchWriteItem"), made.count("BatchGetItem")) == (1, 0, 9)
 
 
-def test_what_changed_is_updated_and_what_is_older_is_not(partner: Partner, clock: Driven) -> None:
+def test_what_changed_is_updated_and_what_is_older_is_not(partner: FakeApi, clock: Driven) -> None:
     nightly(clock)
     partner.customers.altered[5] = {"name": "New Name", "updatedAt": "2026-10-01T12:00:00+02:00"}
     partner.customers.altered[6] = {"name": "Old Name", "updatedAt": "2025-10-01T12:00:00Z"}
@@ -172,7 +172,7 @@ def test_what_changed_is_updated_and_what_is_older_is_not(partner: Partner, cloc
     assert "In the same second" in stored["customer-000007"]["data"]
 
 
-def test_only_a_comprehensive_sync_notices_what_vanished_and_it_may_come_back(partner: Partner, clock: Driven) -> None:
+def test_only_a_comprehensive_sync_notices_what_vanished_and_it_may_come_back(partner: FakeApi, clock: Driven) -> None:
     nightly(clock)
     partner.customers.removed = {2, 100, 179}
     hourly(clock)
@@ -193,7 +193,7 @@ def test_only_a_comprehensive_sync_notices_what_vanished_and_it_may_come_back(pa
     assert "archivedAt" not in rows()["customer-000100"]
 
 
-def test_a_source_that_has_lost_most_of_its_customers_is_not_believed(partner: Partner, clock: Driven) -> None:
+def test_a_source_that_has_lost_most_of_its_customers_is_not_believed(partner: FakeApi, clock: Driven) -> None:
     nightly(clock)
     partner.customers.removed = set(range(10, COUNT))
     assert nightly(clock)["status"] == "partial"
@@ -201,7 +201,7 @@ def test_a_source_that_has_lost_most_of_its_customers_is_not_believed(partner: P
     assert active() == ids(*range(COUNT))
 
 
-def test_an_incremental_sync_asks_for_what_changed_since_the_last_one(partner: Partner, clock: Driven) -> None:
+def test_an_incremental_sync_asks_for_what_changed_since_the_last_one(partner: FakeApi, clock: Driven) -> None:
     nightly(clock)
     partner.received.clear()
     partner.customers.altered[5] = {"name": "New Name", "updatedAt": "2026-10-01T10:00:00Z"}
@@ -214,14 +214,14 @@ def test_an_incremental_sync_asks_for_what_changed_since_the_last_one(partner: P
     assert [query["updatedSince"] for query in asked(partner)] == ["2026-10-01T09:55:00.000Z"]
 
 
-def test_called_by_hand_it_takes_a_kind_and_a_moment_beside_the_usual_course(partner: Partner, clock: Driven) -> None:
+def test_called_by_hand_it_takes_a_kind_and_a_moment_beside_the_usual_course(partner: FakeApi, clock: Driven) -> None:
     nightly(clock, since="2026-01-01T02:50:00.000Z")
     assert (last_run()["kind"], last_run()["recordCount"]) == ("incremental", 10)
     nightly(clock, syncType="incremental")
     assert last_run()["recordCount"] == COUNT, "what lies before that moment is not taken for known"
 
 
-def test_a_dry_run_counts_and_writes_nothing(partner: Partner, clock: Driven) -> None:
+def test_a_dry_run_counts_and_writes_nothing(partner: FakeApi, clock: Driven) -> None:
     nightly(clock, dryRun=True)
     assert counts(last_run()) == {"created": COUNT}
     assert last_run()["dryRun"] is True
@@ -239,7 +239,7 @@ def test_without_a_source_a_sync_is_skipped(function: pytest.MonkeyPatch, clock:
 
 @pytest.mark.parametrize(("batched", "size"), [("false", "10"), ("true", "0"), ("true", "100000")])
 def test_batches_of_any_size_bring_the_same(
-    partner: Partner, clock: Driven, function: pytest.MonkeyPatch, batched: str, size: str
+    partner: FakeApi, clock: Driven, function: pytest.MonkeyPatch, batched: str, size: str
 ) -> None:
     function.setenv("ENABLE_BATCH_PROCESSING", batched)
     function.setenv("BATCH_SIZE", size)
@@ -247,7 +247,7 @@ def test_batches_of_any_size_bring_the_same(
     assert active() == ids(*range(COUNT))
 
 
-def test_batches_of_a_lane_may_be_kept_apart(partner: Partner, clock: Driven, function: pytest.MonkeyPatch) -> None:
+def test_batches_of_a_lane_may_be_kept_apart(partner: FakeApi, clock: Driven, function: pytest.MonkeyPatch) -> None:
     function.setenv("BATCH_SIZE", "1")
     function.setenv("BATCH_PAUSE_MS", "250")
     partner.customers.count = 20
@@ -259,20 +259,20 @@ def test_batches_of_a_lane_may_be_kept_apart(partner: Partner, clock: Driven, fu
 # ------------------------------------------------------------------------------- bad records
 
 
-def with_records(partner: Partner, *records: Any) -> None:
+def with_records(partner: FakeApi, *records: Any) -> None:
     def twist(page: Row, number: int) -> Row:
         return page if number > 1 else {**page, "customers": [*page["customers"], *records]}
 
-    partner.customers.twist = twist
+    partner.customers.edit_page = twist
 
 
-def at_page(partner: Partner, page_number: int, do: Callable[[], None]) -> None:
+def at_page(partner: FakeApi, page_number: int, do: Callable[[], None]) -> None:
     def twist(page: Row, number: int) -> Row:
         if number == page_number:
             do()
         return page
 
-    partner.customers.twist = twist
+    partner.customers.edit_page = twist
 
 
 AT = "2026-05-01T00:00:00Z"
@@ -296,7 +296,7 @@ BAD: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize(("record", "reason"), BAD, ids=[reason for _, reason in BAD])
-def test_a_bad_record_is_kept_aside_with_the_reason(partner: Partner, clock: Driven, record: Any, reason: str) -> None:
+def test_a_bad_record_is_kept_aside_with_the_reason(partner: FakeApi, clock: Driven, record: Any, reason: str) -> None:
     with_records(partner, record)
     assert nightly(clock)["status"] == "partial"
     run = last_run()
@@ -309,8 +309,8 @@ def test_a_bad_record_is_kept_aside_with_the_reason(partner: Partner, clock: Dri
     assert list(rows(REJECTED).values()) == [kept], "what is as bad as before costs no write"
 
 
-def test_a_customer_twice_in_a_page_is_taken_once_in_its_newest_form(partner: Partner, clock: Driven) -> None:
-    twin = {**partner.customers.one(3), "name": "Newer", "updatedAt": "2026-06-01T00:00:00Z"}
+def test_a_customer_twice_in_a_page_is_taken_once_in_its_newest_form(partner: FakeApi, clock: Driven) -> None:
+    twin = {**partner.customers.customer(3), "name": "Newer", "updatedAt": "2026-06-01T00:00:00Z"}
     with_records(partner, twin, {**twin, "name": "Older", "updatedAt": "2026-05-01T00:00:00Z"})
     nightly(clock)
     assert counts(last_run()) == {"created": COUNT, "rejected": 2}
@@ -318,25 +318,25 @@ def test_a_customer_twice_in_a_page_is_taken_once_in_its_newest_form(partner: Pa
     assert json.loads(rows()["customer-000003"]["data"])["name"] == "Newer"
 
 
-def test_of_many_bad_records_a_hundred_are_named_and_all_counted(partner: Partner, clock: Driven) -> None:
+def test_of_many_bad_records_a_hundred_are_named_and_all_counted(partner: FakeApi, clock: Driven) -> None:
     with_records(partner, *({"id": f"x{number}"} for number in range(150)))
     nightly(clock)
     assert (last_run()["rejected"], len(last_run()["errors"])) == (150, 100)
     assert len(rows(REJECTED)) == 150
 
 
-def test_while_records_have_no_id_nobody_is_taken_for_vanished(partner: Partner, clock: Driven) -> None:
+def test_while_records_have_no_id_nobody_is_taken_for_vanished(partner: FakeApi, clock: Driven) -> None:
     nightly(clock)
     partner.customers.removed = {4}
     with_records(partner, {"name": "Perhaps number four", "updatedAt": AT})
     nightly(clock)
     assert "customer-000004" in active()
-    partner.customers.twist = lambda page, number: page
+    partner.customers.edit_page = lambda page, number: page
     nightly(clock)
     assert "customer-000004" not in active()
 
 
-def test_a_bad_record_that_is_there_is_not_taken_for_vanished(partner: Partner, clock: Driven) -> None:
+def test_a_bad_record_that_is_there_is_not_taken_for_vanished(partner: FakeApi, clock: Driven) -> None:
     nightly(clock)
     partner.customers.altered[4] = {"email": "nowhere"}
     nightly(clock)
@@ -363,7 +363,7 @@ FAULTS = {
 
 @pytest.mark.parametrize(("fault", "reason"), FAULTS.items())
 def test_a_source_that_fails_at_once_fails_the_run_and_harms_nothing(
-    partner: Partner, clock: Driven, fault: Fault, reason: str
+    partner: FakeApi, clock: Driven, fault: Fault, reason: str
 ) -> None:
     nightly(clock)
     before = rows()
@@ -373,7 +373,7 @@ def test_a_source_that_fails_at_once_fails_the_run_and_harms_nothing(
     assert run["reason"] == f"{sentence} ({reason})", "no host and no path"
     assert (run["recordCount"], run["errors"]) == (0, [{"recordId": "", "reason": run["reason"]}])
     assert rows() == before
-    partner.behave()
+    partner.clear_faults()
     assert nightly(clock)["status"] == "success"
 
 
@@ -387,7 +387,7 @@ def test_a_source_that_fails_at_once_fails_the_run_and_harms_nothing(
     ],
 )
 def test_a_record_of_the_time_when_hosts_were_named_is_shown_without_them(
-    partner: Partner, clock: Driven, stored: str, shown: str
+    partner: FakeApi, clock: Driven, stored: str, shown: str
 ) -> None:
     nightly(clock)
     run = last_run()
@@ -397,28 +397,28 @@ def test_a_record_of_the_time_when_hosts_were_named_is_shown_without_them(
     assert (old["reason"], old["errors"]) == (shown, [{"recordId": "", "reason": shown}])
 
 
-def test_a_passing_fault_is_waited_out(partner: Partner, clock: Driven) -> None:
+def test_a_passing_fault_is_waited_out(partner: FakeApi, clock: Driven) -> None:
     partner.fail("/customers", Fault.RATE_LIMITED, retry_after="60")
     partner.fail("/customers", Fault.ERROR)
     assert nightly(clock)["status"] == "success"
     assert [wait for wait in clock.slept if wait >= 60] == [60.0]
 
 
-def test_a_wait_beyond_the_deadline_is_not_begun(partner: Partner, clock: Driven) -> None:
+def test_a_wait_beyond_the_deadline_is_not_begun(partner: FakeApi, clock: Driven) -> None:
     partner.fail("/customers", Fault.RATE_LIMITED, times=None, retry_after="3600")
     assert "(rate_limited)" in failed(clock)["reason"]
     assert clock.slept == []
 
 
 @pytest.mark.parametrize("fault", [Fault.TRICKLE, Fault.TRICKLE_HEAD, Fault.SLOW])
-def test_a_source_that_drips_is_left_at_the_deadline(partner: Partner, fault: Fault) -> None:
+def test_a_source_that_drips_is_left_at_the_deadline(partner: FakeApi, fault: Fault) -> None:
     partner.fail("/customers", fault, times=None)
     with pytest.raises(sync.SyncFailedError):
         runner.run(sync.NIGHTLY, {}, deadline=Deadline(time.monotonic() + 0.7))
     assert last_run()["reason"] == "The run's time was over."
 
 
-def test_a_source_that_dies_at_page_seven_is_gone_on_with_there(partner: Partner, clock: Driven) -> None:
+def test_a_source_that_dies_at_page_seven_is_gone_on_with_there(partner: FakeApi, clock: Driven) -> None:
     nightly(clock)
     partner.customers.removed = {1, 170}
     partner.customers.altered = {3: {"name": "A"}, 175: {"name": "B"}}
@@ -428,7 +428,7 @@ def test_a_source_that_dies_at_page_seven_is_gone_on_with_there(partner: Partner
     assert (run["recordCount"], run["cursor"]) == (119, "120.7")
     assert "(unreachable)" in run["reason"]
     assert active() == ids(*range(COUNT)), "who is missing is known at the list's end alone"
-    partner.behave()
+    partner.clear_faults()
     partner.received.clear()
     assert nightly(clock)["status"] == "success"
     assert [query["cursor"] for query in asked(partner)] == ["120.7", "140.8", "160.9"]
@@ -436,7 +436,7 @@ def test_a_source_that_dies_at_page_seven_is_gone_on_with_there(partner: Partner
     assert active() == ids(*range(COUNT)) - ids(1, 170)
 
 
-def test_a_run_that_its_deadline_cuts_off_is_gone_on_with(partner: Partner, clock: Driven) -> None:
+def test_a_run_that_its_deadline_cuts_off_is_gone_on_with(partner: FakeApi, clock: Driven) -> None:
     at_page(partner, 4, lambda: clock.sleep(1000))
     assert hourly(clock)["status"] == "partial"
     run = last_run()
@@ -444,18 +444,18 @@ def test_a_run_that_its_deadline_cuts_off_is_gone_on_with(partner: Partner, cloc
     # While it waited for the fourth page it had the third in hand.
     assert run["cursor"] in ("40.3", "60.4")
     assert ids(*range(2 * PAGE)) <= active() <= ids(*range(3 * PAGE))
-    partner.customers.twist = lambda page, number: page
+    partner.customers.edit_page = lambda page, number: page
     partner.received.clear()
     assert hourly(clock)["status"] == "success"
     assert asked(partner)[0]["cursor"] == run["cursor"]
     assert active() == ids(*range(COUNT))
 
 
-def test_a_cursor_that_the_source_forgot_begins_the_list_anew(partner: Partner, clock: Driven) -> None:
+def test_a_cursor_that_the_source_forgot_begins_the_list_anew(partner: FakeApi, clock: Driven) -> None:
     partner.customers.count = 300
     partner.fail("/customers", Fault.DIE_AT_PAGE, times=None, page=15)
     nightly(clock)
-    partner.behave()
+    partner.clear_faults()
     partner.received.clear()
     partner.customers.count = 260
     assert nightly(clock)["status"] == "success"
@@ -464,10 +464,10 @@ def test_a_cursor_that_the_source_forgot_begins_the_list_anew(partner: Partner, 
 
 
 @pytest.mark.parametrize("following", ["0.1", "0.{}"])
-def test_a_list_that_goes_in_a_circle_or_never_ends_is_left(partner: Partner, clock: Driven, following: str) -> None:
+def test_a_list_that_goes_in_a_circle_or_never_ends_is_left(partner: FakeApi, clock: Driven, following: str) -> None:
     nightly(clock)
     partner.customers.removed = {1}
-    partner.customers.twist = lambda page, number: {**page, "nextCursor": following.format(number + 1)}
+    partner.customers.edit_page = lambda page, number: {**page, "nextCursor": following.format(number + 1)}
     partner.received.clear()
     assert nightly(clock)["status"] == "partial"
     assert "nothing new" in last_run()["reason"]
@@ -476,8 +476,8 @@ def test_a_list_that_goes_in_a_circle_or_never_ends_is_left(partner: Partner, cl
     assert active() == ids(*range(COUNT))
 
 
-def test_a_list_of_empty_pages_is_left(partner: Partner, clock: Driven) -> None:
-    partner.customers.twist = lambda page, number: {"customers": [], "nextCursor": f"0.{number + 1}"}
+def test_a_list_of_empty_pages_is_left(partner: FakeApi, clock: Driven) -> None:
+    partner.customers.edit_page = lambda page, number: {"customers": [], "nextCursor": f"0.{number + 1}"}
     assert "nothing new" in failed(clock)["reason"]
 
 
@@ -495,14 +495,14 @@ JUNK: list[Any] = [
 
 
 @pytest.mark.parametrize("junk", JUNK, ids=lambda junk: json.dumps(junk)[:40])
-def test_a_page_of_another_form_ends_the_run(partner: Partner, clock: Driven, junk: Any) -> None:
-    partner.customers.twist = lambda page, number: junk if number == 3 else page
+def test_a_page_of_another_form_ends_the_run(partner: FakeApi, clock: Driven, junk: Any) -> None:
+    partner.customers.edit_page = lambda page, number: junk if number == 3 else page
     assert nightly(clock)["status"] == "partial"
     assert "(junk)" in last_run()["reason"]
     assert active() == ids(*range(2 * PAGE))
 
 
-def test_a_record_larger_than_an_answer_costs_none_of_those_before_it(partner: Partner, clock: Driven) -> None:
+def test_a_record_larger_than_an_answer_costs_none_of_those_before_it(partner: FakeApi, clock: Driven) -> None:
     partner.customers.altered[90] = {"note": "x" * 1_100_000}
     assert nightly(clock)["status"] == "partial"
     assert "(too_large)" in last_run()["reason"]
@@ -514,7 +514,7 @@ def test_a_record_larger_than_an_answer_costs_none_of_those_before_it(partner: P
     assert active() == ids(*range(COUNT))
 
 
-def test_a_key_that_was_changed_is_read_anew(partner: Partner, clock: Driven, machine: Machine) -> None:
+def test_a_key_that_was_changed_is_read_anew(partner: FakeApi, clock: Driven, machine: Machine) -> None:
     nightly(clock)
     secret = json.dumps({"api_key": "unused", "source_api_key": partner.rotate_key()})
     machine.client("secretsmanager").put_secret_value(SecretId=SECRET, SecretString=secret)
@@ -524,7 +524,7 @@ def test_a_key_that_was_changed_is_read_anew(partner: Partner, clock: Driven, ma
 # --------------------------------------------------------------------------------- never twice
 
 
-def test_a_run_that_overlaps_another_is_skipped_and_asks_for_nothing(partner: Partner, clock: Driven) -> None:
+def test_a_run_that_overlaps_another_is_skipped_and_asks_for_nothing(partner: FakeApi, clock: Driven) -> None:
     during: list[Row] = []
 
     def another() -> None:
@@ -545,7 +545,7 @@ def expire() -> None:
         leases.JOBS.update(f"lease#sync{f'/{lane}' if lane else ''}", change={"expires": 1})
 
 
-def test_a_late_holder_cannot_write(partner: Partner, clock: Driven) -> None:
+def test_a_late_holder_cannot_write(partner: FakeApi, clock: Driven) -> None:
     taken_over: list[set[str]] = []
 
     def take_over() -> None:
@@ -566,14 +566,14 @@ def test_a_late_holder_cannot_write(partner: Partner, clock: Driven) -> None:
     assert models.find_unfinished(models.Kind.COMPREHENSIVE) is None, "not even its progress"
 
 
-def test_what_was_killed_is_ended_by_the_next_run(partner: Partner, clock: Driven) -> None:
+def test_what_was_killed_is_ended_by_the_next_run(partner: FakeApi, clock: Driven) -> None:
     killed = models.begin(models.Kind.INCREMENTAL, False, datetime.now(UTC))
     nightly(clock)
     [told] = [run for run in history() if run["syncId"] == killed.sync_id]
     assert (told["status"], told["reason"]) == ("failed", "It was ended from outside before it was done.")
 
 
-def test_a_row_that_others_change_meanwhile_is_left_to_the_next_run(partner: Partner, clock: Driven) -> None:
+def test_a_row_that_others_change_meanwhile_is_left_to_the_next_run(partner: FakeApi, clock: Driven) -> None:
     nightly(clock)
     partner.customers.altered = {number: {"name": "New"} for number in (21, 22, 23)}
 
@@ -595,7 +595,7 @@ def test_a_row_that_others_change_meanwhile_is_left_to_the_next_run(partner: Par
 
 
 def test_runs_are_told_as_events_and_metrics(
-    partner: Partner, clock: Driven, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+    partner: FakeApi, clock: Driven, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     nightly(clock)
     partner.fail("/customers", Fault.ERROR, times=None)
@@ -614,7 +614,7 @@ def test_runs_are_told_as_events_and_metrics(
     assert {"Name": "ProcessingTime", "Unit": "Seconds"} in defined["Metrics"]
 
 
-def test_administrators_see_the_history_in_pages(machine: Machine, partner: Partner, clock: Driven) -> None:
+def test_administrators_see_the_history_in_pages(machine: Machine, partner: FakeApi, clock: Driven) -> None:
     with_records(partner, {"id": "bad"})
     nightly(clock)
     partner.fail("/customers", Fault.ERROR, times=None)

@@ -1,4 +1,4 @@
-"""A user of Darkroom, as the journeys see one: over HTTP only."""
+"""A user of Darkroom who uses only its HTTP API."""
 
 import secrets
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ PASSWORD = "Sunny-Day-2026!"
 
 @dataclass
 class User:
-    """Somebody who talks to the API at `url`; signed in once `sign_in` or `new` was called."""
+    """A user of the API at `url`; `sign_in` or `new` gets the tokens."""
 
     url: str
     email: str = field(default_factory=lambda: f"u{secrets.token_hex(6)}@example.com")
@@ -23,18 +23,18 @@ class User:
 
     @classmethod
     def new(cls, url: str, name: str | None = None) -> "User":
-        """A user who has just signed up, verified the address and signed in."""
+        """A user who has signed up, verified the address and signed in."""
         user = cls(url)
-        named = {} if name is None else {"name": name}
-        assert user.post("/auth/signup", email=user.email, password=user.password, **named).status_code == 200
+        optional = {} if name is None else {"name": name}
+        assert user.post("/auth/signup", email=user.email, password=user.password, **optional).status_code == 200
         assert user.post("/auth/verify", email=user.email, code="123456").status_code == 200
         user.sign_in()
         return user
 
     def sign_in(self) -> None:
-        answer = self.post("/auth/signin", email=self.email, password=self.password)
-        assert answer.status_code == 200, answer.text
-        self.tokens = answer.json()
+        response = self.post("/auth/signin", email=self.email, password=self.password)
+        assert response.status_code == 200, response.text
+        self.tokens = response.json()
 
     @property
     def id(self) -> str:
@@ -55,23 +55,23 @@ class User:
         return self.request("POST", path, json=body)
 
     def announce(self, data: bytes, media_type: str = "image/jpeg", name: str = "photo.jpg", **more: Any) -> Any:
-        """The answer of POST /upload for that file."""
-        answer = self.post("/upload", fileName=name, fileType=media_type, **more)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
+        """The content of the response of POST /upload for this file."""
+        response = self.post("/upload", fileName=name, fileType=media_type, **more)
+        assert response.status_code == 200, response.text
+        return response.json()
 
     def upload(self, data: bytes, media_type: str = "image/jpeg", name: str = "photo.jpg") -> str:
-        """Sends a file by a presigned PUT; the image's id."""
+        """Upload a file by a presigned PUT; the image's id."""
         announced = self.announce(data, media_type, name)
         put = requests.put(announced["uploadUrl"], data=data, headers=announced["headers"], timeout=30)
         assert put.status_code == 200, put.text
         return str(announced["imageId"])
 
     def image(self, image_id: str) -> dict[str, Any]:
-        answer = self.get(f"/images/{image_id}")
-        assert answer.status_code == 200, answer.text
-        shown: dict[str, Any] = answer.json()["image"]
-        return shown
+        response = self.get(f"/images/{image_id}")
+        assert response.status_code == 200, response.text
+        image: dict[str, Any] = response.json()["image"]
+        return image
 
     def finished(self, image_id: str, within: float = 30.0, every: float = 0.02) -> dict[str, Any]:
         """The image once it is COMPLETED or FAILED."""

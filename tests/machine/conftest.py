@@ -1,4 +1,4 @@
-"""The little application of this folder on a machine of its own, and what its tests ask of it."""
+"""The little application in app/ on its own local machine, and what its tests need."""
 
 import json
 import uuid
@@ -17,7 +17,7 @@ BUCKET = "darkroom-tiny-input-machine"
 
 
 class Tiny:
-    """The machine of the little application."""
+    """The little application and its local machine."""
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
@@ -26,32 +26,32 @@ class Tiny:
         self.invoke = machine.invoke
 
     def resource(self, logical_id: str) -> str:
-        """What Ref gives for a resource of the template."""
-        return self.machine.made[logical_id].ref
+        """The value of Ref for a resource of the template."""
+        return self.machine.resources[logical_id].ref
 
     def runs(self, name: str, word: str) -> list[Any]:
-        """The events of a function's runs that hold a word, in their order."""
-        answer = self.client("dynamodb").query(
+        """The events of a function's runs that contain a word, in order."""
+        rows = self.client("dynamodb").query(
             TableName=DAILY,
             KeyConditionExpression="#scope = :scope",
             ExpressionAttributeNames={"#scope": "scope"},
             ExpressionAttributeValues={":scope": {"S": f"run#{name}"}},
             ConsistentRead=True,
         )
-        return [json.loads(each["event"]["S"]) for each in answer["Items"] if word in each["event"]["S"]]
+        return [json.loads(each["event"]["S"]) for each in rows["Items"] if word in each["event"]["S"]]
 
     def failing_word(self) -> str:
-        """A word that makes every run fail that meets it."""
+        """A new word: every run fails whose event contains it."""
         word = f"fail-{uuid.uuid4().hex}"
         self.client("dynamodb").put_item(TableName=DAILY, Item={"scope": {"S": "fails"}, "day#what": {"S": word}})
         return word
 
-    def forgive(self, word: str) -> None:
-        """Let runs succeed again that meet it."""
+    def stop_failing(self, word: str) -> None:
+        """Let runs with this word succeed again."""
         self.client("dynamodb").delete_item(TableName=DAILY, Key={"scope": {"S": "fails"}, "day#what": {"S": word}})
 
     def dead_letter(self, logical_id: str, word: str) -> Any:
-        """The message with a word in a dead-letter queue, parsed where it is JSON; None while there is none."""
+        """Take the message with a word from a dead-letter queue, parsed if it is JSON; None if there is none yet."""
         url = self.resource(logical_id)
         messages = self.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
         for message in messages.get("Messages", []):
@@ -63,7 +63,7 @@ class Tiny:
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tiny]:
-    """The little application, up and running."""
+    """The little application, running."""
     asynchronous = {
         "uploaded": AsyncDelivery(retries=2, max_age_seconds=3600, on_failure="S3EventDeadLetterQueue"),
         "ticked": AsyncDelivery(retries=1, max_age_seconds=3600, on_failure="SchedulesDeadLetterQueue"),

@@ -1,4 +1,4 @@
-"""The API's server: API Gateway's refusals in our shape, connections that stay usable, a process that is replaced."""
+"""The API's server: API Gateway's refusals in our format, connections that stay usable, a process that is replaced."""
 
 import os
 import signal
@@ -11,56 +11,56 @@ from tests.conftest import Eventually
 from tests.machine.conftest import Tiny
 
 
-def _talk(tiny: Tiny, *requests_on_one_connection: bytes) -> bytes:
-    """What the server says to raw bytes until it closes the connection."""
+def _send_raw(tiny: Tiny, *requests_on_one_connection: bytes) -> bytes:
+    """All that the server sends until it closes the connection."""
     host, port = tiny.machine.api_url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=10) as connection:
         connection.sendall(b"".join(requests_on_one_connection))
-        heard = bytearray()
+        received = bytearray()
         while part := connection.recv(65536):
-            heard += part
-    return bytes(heard)
+            received += part
+    return bytes(received)
 
 
 LAST = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 
-def test_an_unknown_route_answers_in_our_shape(tiny: Tiny) -> None:
-    answer = requests.post(f"{tiny.machine.api_url}/nowhere/at/all", data=b"ignored")
-    assert answer.status_code == 404
-    body = answer.json()
-    assert body.pop("requestId") == answer.headers["x-amzn-RequestId"]
+def test_an_unknown_route_answers_in_our_format(tiny: Tiny) -> None:
+    response = requests.post(f"{tiny.machine.api_url}/nowhere/at/all", data=b"ignored")
+    assert response.status_code == 404
+    body = response.json()
+    assert body.pop("requestId") == response.headers["x-amzn-RequestId"]
     assert body == {
         "success": False,
         "message": "There is no such route.",
         "error": {"type": "NotFoundError", "code": "NOT_FOUND"},
     }
-    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert response.headers["Access-Control-Allow-Origin"] == "*"
 
 
 @pytest.mark.parametrize("token", [b"Bearer x", "Bearer \xe4".encode("latin-1")])
 @pytest.mark.parametrize(("method", "path"), [("POST", "/nowhere/at/all"), ("DELETE", "/echo/x")])
-def test_a_token_on_an_unknown_route_is_taken_for_a_signature(tiny: Tiny, token: bytes, method: str, path: str) -> None:
-    answer = requests.request(method, f"{tiny.machine.api_url}{path}", headers={"Authorization": token})
-    assert answer.status_code == 403
-    assert answer.json()["success"] is False
+def test_a_token_on_an_unknown_route_is_read_as_a_signature(tiny: Tiny, token: bytes, method: str, path: str) -> None:
+    response = requests.request(method, f"{tiny.machine.api_url}{path}", headers={"Authorization": token})
+    assert response.status_code == 403
+    assert response.json()["success"] is False
 
 
-def test_head_carries_no_body_and_the_connection_goes_on(tiny: Tiny) -> None:
-    heard = _talk(tiny, b"HEAD /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n", LAST)
-    assert heard.startswith(b"HTTP/1.1 404")
-    assert heard.count(b"HTTP/1.1 ") == 2
-    assert b"There is no such route" not in heard
-    assert heard.endswith(b'{"success":true}')
+def test_head_has_no_body_and_the_connection_stays_usable(tiny: Tiny) -> None:
+    received = _send_raw(tiny, b"HEAD /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n", LAST)
+    assert received.startswith(b"HTTP/1.1 404")
+    assert received.count(b"HTTP/1.1 ") == 2
+    assert b"There is no such route" not in received
+    assert received.endswith(b'{"success":true}')
 
 
-def test_a_body_in_chunks_is_put_together(tiny: Tiny) -> None:
-    answer = requests.post(
+def test_a_chunked_body_is_read(tiny: Tiny) -> None:
+    response = requests.post(
         f"{tiny.machine.api_url}/echo/chunks",
         data=iter([b'{"a":', b" 1}"]),
         headers={"Content-Type": "application/json"},
     )
-    assert answer.json() == {"word": "chunks", "body": {"a": 1}}
+    assert response.json() == {"word": "chunks", "body": {"a": 1}}
 
 
 @pytest.mark.parametrize(
@@ -74,27 +74,27 @@ def test_a_body_in_chunks_is_put_together(tiny: Tiny) -> None:
 )
 def test_a_request_that_cannot_be_read_is_refused(tiny: Tiny, head: bytes, status: bytes) -> None:
     request = b"POST /echo/x HTTP/1.1\r\nHost: localhost\r\n" + head + b"\r\nzzz\r\n"
-    heard = _talk(tiny, request)
-    assert heard.startswith(b"HTTP/1.1 " + status)
-    assert b'"success": false' in heard
+    received = _send_raw(tiny, request)
+    assert received.startswith(b"HTTP/1.1 " + status)
+    assert b'"success": false' in received
 
 
 @pytest.mark.parametrize("host", [b"Host: rebound.example\r\n", b"Host: localhost.example\r\n", b""])
-def test_who_asks_for_another_host_is_refused(tiny: Tiny, host: bytes) -> None:
-    heard = _talk(tiny, b"GET /health HTTP/1.1\r\n" + host + b"\r\n")
-    assert heard.startswith(b"HTTP/1.1 421")
-    assert b"MISDIRECTED_REQUEST" in heard
+def test_a_request_for_another_host_is_refused(tiny: Tiny, host: bytes) -> None:
+    received = _send_raw(tiny, b"GET /health HTTP/1.1\r\n" + host + b"\r\n")
+    assert received.startswith(b"HTTP/1.1 421")
+    assert b"MISDIRECTED_REQUEST" in received
 
 
 def test_a_preflight_is_answered(tiny: Tiny) -> None:
-    answer = requests.options(f"{tiny.machine.api_url}/echo/x", headers={"Origin": "https://page.example"})
-    assert answer.status_code == 200
-    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    response = requests.options(f"{tiny.machine.api_url}/echo/x", headers={"Origin": "https://page.example"})
+    assert response.status_code == 200
+    assert response.headers["Access-Control-Allow-Origin"] == "*"
 
 
 def test_an_api_that_dies_is_started_again(tiny: Tiny, eventually: Eventually) -> None:
-    zygote, front, *_ = tiny.machine.processes()
-    os.kill(front, signal.SIGKILL)
-    eventually(lambda: tiny.machine.processes()[1] != front)
+    fork_server, api, *_ = tiny.machine.processes()
+    os.kill(api, signal.SIGKILL)
+    eventually(lambda: tiny.machine.processes()[1] != api)
     assert requests.get(f"{tiny.machine.api_url}/health", timeout=10).status_code == 200
-    assert tiny.machine.processes()[0] == zygote
+    assert tiny.machine.processes()[0] == fork_server

@@ -1,4 +1,4 @@
-"""Functions run as Lambda runs them: warm, apart from each other, limited in time, replaced when they die."""
+"""Functions run as on Lambda: in warm workers, separately, with a timeout, and replaced when they die."""
 
 import ast
 import json
@@ -18,8 +18,8 @@ from tests.machine.conftest import Tiny
 ROOT = Path(__file__).resolve().parents[2]
 
 
-class Waiting:
-    """A run of `obedient` that has begun and goes on when it is let."""
+class PausedRun:
+    """A run of `obedient` that has started and waits for `resume`."""
 
     def __init__(self, tiny: Tiny, folder: Path, name: str, threads: ThreadPoolExecutor) -> None:
         started, self._go = folder / f"{name}-started", folder / f"{name}-go"
@@ -29,7 +29,7 @@ class Waiting:
         self.result: Future[tuple[Any, bool]] = threads.submit(tiny.invoke, "obedient", event)
         self.pid = int(started.read_text())
 
-    def let_go(self) -> tuple[Any, bool]:
+    def resume(self) -> tuple[Any, bool]:
         self._go.write_text("go")
         return self.result.result(15)
 
@@ -41,7 +41,7 @@ def test_a_worker_stays_warm(tiny: Tiny) -> None:
     assert first["pid"] in tiny.machine.workers("obedient")
 
 
-def test_the_context_is_lambdas(tiny: Tiny) -> None:
+def test_the_context_is_like_lambdas(tiny: Tiny) -> None:
     context = tiny.invoke("obedient")[0]["context"]
     assert context["name"] == "darkroom-tiny-obedient"
     assert context["version"] == "$LATEST"
@@ -52,7 +52,7 @@ def test_the_context_is_lambdas(tiny: Tiny) -> None:
     assert context["request"] != tiny.invoke("obedient")[0]["context"]["request"]
 
 
-def test_the_environment_is_the_functions_own(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_function_has_its_own_environment(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     environment = tiny.invoke("obedient")[0]["environment"]
     assert environment["ONLY_HERE"] == "obedient"
     assert environment["GREETING"] == "hello"
@@ -62,7 +62,7 @@ def test_the_environment_is_the_functions_own(tiny: Tiny, monkeypatch: pytest.Mo
 
 
 def _program(*lines: str) -> str:
-    """A program of one's own with the little application's machine, which ends after those lines."""
+    """A program that runs these lines with its own machine of the little application."""
     start = "with Machine(Path('tests/machine/app'), stage='tiny', api=False, asynchronous={}, streams={}) as machine:"
     imports = ["from pathlib import Path", "from local.machine import Machine"]
     return "\n".join([*imports, start, *(f"    {line}" for line in lines)])
@@ -71,16 +71,16 @@ def _program(*lines: str) -> str:
 def _run(program: str, **environment: str) -> str:
     command = [sys.executable, "-c", program]
     settings = os.environ | {"PYTHONPATH": "."} | environment
-    told = subprocess.run(command, cwd=ROOT, env=settings, capture_output=True, text=True, check=True, timeout=30)
-    return told.stdout
+    result = subprocess.run(command, cwd=ROOT, env=settings, capture_output=True, text=True, check=True, timeout=30)
+    return result.stdout
 
 
-def test_a_machine_of_ones_own_passes_no_credentials_on_and_stops_while_functions_run() -> None:
-    """Runs that would go on for ever, of a queue, a stream and a topic, hold nothing up."""
+def test_a_machine_hides_the_developers_credentials_and_stops_while_functions_run() -> None:
+    """Endless runs for a queue, a stream and a topic do not delay the stop."""
     program = _program(
         "print(machine.invoke('obedient')[0]['environment'])",
-        "machine.client('sqs').send_message(QueueUrl=machine.made['UploadsQueue'].ref, MessageBody='forever')",
-        "machine.client('sns').publish(TopicArn=machine.made['NotificationsTopic'].ref, Message='forever')",
+        "machine.client('sqs').send_message(QueueUrl=machine.resources['UploadsQueue'].ref, MessageBody='forever')",
+        "machine.client('sns').publish(TopicArn=machine.resources['NotificationsTopic'].ref, Message='forever')",
         "item = {'userId': {'S': 'u'}, 'imageId': {'S': 'forever'}}",
         "machine.client('dynamodb').put_item(TableName='darkroom-tiny-images', Item=item)",
         "while machine.client('dynamodb').scan(TableName='darkroom-tiny-daily')['Count'] < 3: pass",
@@ -92,7 +92,7 @@ def test_a_machine_of_ones_own_passes_no_credentials_on_and_stops_while_function
     assert "AWS_SESSION_TOKEN" not in environment
 
 
-def test_an_exception_is_described(tiny: Tiny) -> None:
+def test_an_exception_is_described_as_by_lambda(tiny: Tiny) -> None:
     failure, errored = tiny.invoke("obedient", {"do": "raise"})
     assert errored
     assert failure["errorType"] == "KeyError"
@@ -100,8 +100,8 @@ def test_an_exception_is_described(tiny: Tiny) -> None:
     assert 'raise KeyError("missing")' in failure["stackTrace"][-1]
 
 
-def test_an_answer_that_is_not_json_is_an_error(tiny: Tiny) -> None:
-    failure, errored = tiny.invoke("obedient", {"do": "unspeakable"})
+def test_a_result_that_is_not_json_is_an_error(tiny: Tiny) -> None:
+    failure, errored = tiny.invoke("obedient", {"do": "return a set"})
     assert errored
     assert failure["errorType"] == "Runtime.MarshalError"
 
@@ -114,25 +114,25 @@ def test_a_worker_that_exits_is_replaced(tiny: Tiny) -> None:
     assert tiny.invoke("obedient") != (failure, errored)
 
 
-def test_a_worker_killed_in_mid_run_is_replaced_at_once(tiny: Tiny, tmp_path: Path) -> None:
+def test_a_worker_killed_during_a_run_is_replaced_at_once(tiny: Tiny, tmp_path: Path) -> None:
     with ThreadPoolExecutor(1) as threads:
-        run = Waiting(tiny, tmp_path, "run", threads)
+        run = PausedRun(tiny, tmp_path, "run", threads)
         os.kill(run.pid, signal.SIGKILL)
         failure, errored = run.result.result(15)
     assert errored
     assert failure["errorType"] == "Runtime.ExitError"
     assert run.pid not in tiny.machine.workers("obedient")
     assert len(tiny.machine.workers("obedient")) == 2
-    answer, errored = tiny.invoke("obedient")
+    result, errored = tiny.invoke("obedient")
     assert not errored
-    assert answer["pid"] != run.pid
+    assert result["pid"] != run.pid
 
 
-def test_a_worker_that_died_while_idle_costs_no_run(tiny: Tiny, eventually: Eventually) -> None:
+def test_a_worker_that_died_while_idle_makes_no_run_fail(tiny: Tiny, eventually: Eventually) -> None:
     workers = tiny.machine.workers("obedient")
     for pid in workers:
         os.kill(pid, signal.SIGKILL)
-    eventually(lambda: all(_gone(pid) for pid in workers))
+    eventually(lambda: all(_has_ended(pid) for pid in workers))
     for _ in range(2):
         assert not tiny.invoke("obedient")[1]
 
@@ -148,22 +148,22 @@ def test_a_run_is_killed_at_its_timeout(tiny: Tiny) -> None:
 
 def test_a_third_run_waits_for_two_workers(tiny: Tiny, tmp_path: Path) -> None:
     with ThreadPoolExecutor(3) as threads:
-        first = Waiting(tiny, tmp_path, "first", threads)
-        second = Waiting(tiny, tmp_path, "second", threads)
+        first = PausedRun(tiny, tmp_path, "first", threads)
+        second = PausedRun(tiny, tmp_path, "second", threads)
         assert first.pid != second.pid
         third = threads.submit(tiny.invoke, "obedient")
-        first.let_go()
+        first.resume()
         assert third.result(15)[0]["pid"] == first.pid
-        second.let_go()
+        second.resume()
 
 
-def test_an_unknown_function_is_not_there(tiny: Tiny) -> None:
+def test_an_unknown_function_is_not_found(tiny: Tiny) -> None:
     functions = tiny.client("lambda")
     with pytest.raises(functions.exceptions.ResourceNotFoundException):
         functions.invoke(FunctionName="darkroom-tiny-nothing", Payload=json.dumps({}))
 
 
-def _gone(pid: int) -> bool:
+def _has_ended(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except FileNotFoundError:

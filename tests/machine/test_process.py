@@ -1,4 +1,4 @@
-"""The commands, as processes: what they print, how they end, and that nothing of them stays behind."""
+"""The commands as processes: what they print, how they end, and that no process is left."""
 
 import json
 import os
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="re
 
 @contextmanager
 def _running(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
-    """A command that runs, and the lines that it printed until it said its last word."""
+    """A running command, and the lines that it has printed when it is ready."""
     command = [sys.executable, "-m", "local", *arguments]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -49,18 +49,18 @@ def _status(pid: int) -> tuple[int, str] | None:
 
 def _descendants(pid: int) -> set[int]:
     parents = {int(each.name): _status(int(each.name)) for each in Path("/proc").iterdir() if each.name.isdigit()}
-    found, new = set[int](), {pid}
+    descendants, new = set[int](), {pid}
     while new:
-        found |= new
-        new = {child for child, status in parents.items() if status is not None and status[0] in new} - found
-    return found - {pid}
+        descendants |= new
+        new = {child for child, status in parents.items() if status is not None and status[0] in new} - descendants
+    return descendants - {pid}
 
 
-def _all_gone(pids: set[int]) -> bool:
+def _all_ended(pids: set[int]) -> bool:
     return all((status := _status(pid)) is None or status[1] == "Z" for pid in pids)
 
 
-def _free(port: int) -> bool:
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) != 0
 
@@ -70,13 +70,13 @@ def _port(line: str) -> int:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_run_prints_where_it_is_and_stops_cleanly(eventually: Eventually, number: signal.Signals) -> None:
+def test_run_prints_its_addresses_and_stops_cleanly(eventually: Eventually, number: signal.Signals) -> None:
     with _running("run", "--port", "0", "--aws-port", "0") as (process, lines):
         assert re.fullmatch(r"Darkroom is ready: http://127\.0\.0\.1:\d+", lines[0])
         assert re.fullmatch(r"Embedded AWS: http://127\.0\.0\.1:\d+", lines[1])
         text = "\n".join(lines)
         accounts = ("user@example.com", "admin@example.com", "Darkroom-2026!", "any verification code")
-        for word in (*accounts, "Stand-in partner: http://127.0.0.1:"):
+        for word in (*accounts, "Fake external API: http://127.0.0.1:"):
             assert word in text
         children = _descendants(process.pid)
         assert len(children) > 5
@@ -84,9 +84,9 @@ def test_run_prints_where_it_is_and_stops_cleanly(eventually: Eventually, number
         process.send_signal(number)
         _, errors = process.communicate(timeout=15)
         assert (process.returncode, errors) == (0, "")
-        eventually(lambda: _all_gone(children))
-        assert _free(_port(lines[0]))
-        assert _free(_port(lines[1]))
+        eventually(lambda: _all_ended(children))
+        assert _is_free(_port(lines[0]))
+        assert _is_free(_port(lines[1]))
 
 
 def test_a_killed_machine_leaves_no_process(eventually: Eventually) -> None:
@@ -95,8 +95,8 @@ def test_a_killed_machine_leaves_no_process(eventually: Eventually) -> None:
         assert len(children) > 5
         process.kill()
         process.wait()
-        eventually(lambda: _all_gone(children))
-        eventually(lambda: _free(_port(lines[0])))
+        eventually(lambda: _all_ended(children))
+        eventually(lambda: _is_free(_port(lines[0])))
 
 
 def test_a_machine_that_is_stopped_while_it_starts_leaves_nothing(eventually: Eventually) -> None:
@@ -106,7 +106,7 @@ def test_a_machine_that_is_stopped_while_it_starts_leaves_nothing(eventually: Ev
         process.terminate()
         _, errors = process.communicate(timeout=15)
         assert (process.returncode, errors) == (0, "")
-        eventually(lambda: _all_gone(children))
+        eventually(lambda: _all_ended(children))
 
 
 @pytest.mark.parametrize("option", ["--port", "--aws-port"])
@@ -117,54 +117,54 @@ def test_a_taken_port_is_one_clear_line(option: str) -> None:
         port = str(taken.getsockname()[1])
         other = "--aws-port" if option == "--port" else "--port"
         command = [sys.executable, "-m", "local", "run", option, port, other, "0"]
-        told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=15, check=False)
-    assert told.returncode == 1
-    assert told.stdout == ""
-    assert told.stderr.count("\n") == 1
-    assert f"Port {port} for " in told.stderr
-    assert 'make run ARGS="--port 0 --aws-port 0"' in told.stderr
+        result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=15, check=False)
+    assert result.returncode == 1
+    assert result.stdout == ""
+    assert result.stderr.count("\n") == 1
+    assert f"Port {port} for " in result.stderr
+    assert 'make run ARGS="--port 0 --aws-port 0"' in result.stderr
 
 
-def test_invoke_prints_one_line_of_json_and_tells_failures(machine: Machine) -> None:
+def test_invoke_prints_one_line_of_json_and_reports_failures(machine: Machine) -> None:
     def invoke(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "local", "invoke", *arguments]
         environment = os.environ | {"AWS_ENDPOINT_URL": machine.aws_url}
         return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
-    told = invoke("validation", "{}")
-    assert told.returncode == 1
-    assert told.stdout.count("\n") == 1
-    assert "errorType" in json.loads(told.stdout)
-    told = invoke("image_changes", '{"Records": []}')
-    assert (told.returncode, told.stdout) == (0, "null\n")
-    told = invoke("nothing")
-    assert told.returncode == 1
-    assert "nothing" in told.stderr
+    failed = invoke("validation", "{}")
+    assert failed.returncode == 1
+    assert failed.stdout.count("\n") == 1
+    assert "errorType" in json.loads(failed.stdout)
+    succeeded = invoke("image_changes", '{"Records": []}')
+    assert (succeeded.returncode, succeeded.stdout) == (0, "null\n")
+    unknown = invoke("nothing")
+    assert unknown.returncode == 1
+    assert "nothing" in unknown.stderr
     assert invoke("validation", "{no").returncode == 1
 
 
-def _start(project: Path) -> str:
-    """What a machine says that cannot start."""
+def _start_error(project: Path) -> str:
+    """The message of a machine that cannot start."""
     program = (
         "from pathlib import Path; from local.machine import Machine; from local.errors import MachineError\n"
         f"try:\n    Machine(Path({str(project)!r})).__enter__()\n"
-        "except MachineError as fault:\n    print(fault)\n"
+        "except MachineError as error:\n    print(error)\n"
     )
     command = [sys.executable, "-c", program]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=True).stdout
 
 
-def test_an_application_that_cannot_be_imported_is_told(tmp_path: Path) -> None:
+def test_an_application_that_cannot_be_imported_is_reported(tmp_path: Path) -> None:
     local = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_DEFAULT_REGION": "us-east-1"}
     config = {"version": "2.0", "app_name": "broken", "stages": {"local": {"environment_variables": local}}}
     (tmp_path / ".chalice").mkdir()
     (tmp_path / ".chalice" / "config.json").write_text(json.dumps(config))
     (tmp_path / "app.py").write_text("import nothing_of_that_name\n")
-    assert "nothing_of_that_name" in _start(tmp_path)
+    assert "nothing_of_that_name" in _start_error(tmp_path)
 
 
-def test_a_stage_without_credentials_is_told(tmp_path: Path) -> None:
+def test_a_stage_without_credentials_is_reported(tmp_path: Path) -> None:
     (tmp_path / ".chalice").mkdir()
     (tmp_path / ".chalice" / "config.json").write_text('{"version": "2.0", "app_name": "broken"}')
     (tmp_path / "app.py").write_text("")
-    assert "has no AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_DEFAULT_REGION" in _start(tmp_path)
+    assert "has no AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_DEFAULT_REGION" in _start_error(tmp_path)

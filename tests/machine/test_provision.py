@@ -1,12 +1,12 @@
-"""The template becomes resources, completely; what the machine cannot make, it refuses by name."""
+"""All resources of the template are created; what is not supported is refused by name."""
 
 from typing import Any
 
 import pytest
 
 from infra import template
+from local.cloudformation.provision import provision
 from local.errors import ProvisionError
-from local.provision import provision
 from tests.machine.conftest import BUCKET, Tiny
 
 PSEUDO = {"AWS::Region": "us-east-1", "AWS::AccountId": "123456789012", "AWS::Partition": "aws"}
@@ -17,7 +17,7 @@ def _provision(tiny: Tiny, resources: dict[str, Any], **parameters: str) -> Any:
     return provision({"Parameters": declared, "Resources": resources}, parameters, tiny.client, PSEUDO)
 
 
-def test_a_bucket_has_all_that_the_template_says(tiny: Tiny) -> None:
+def test_a_bucket_has_all_properties_of_the_template(tiny: Tiny) -> None:
     s3 = tiny.client("s3")
     assert s3.get_bucket_versioning(Bucket=BUCKET)["Status"] == "Enabled"
     rules = s3.get_bucket_encryption(Bucket=BUCKET)["ServerSideEncryptionConfiguration"]["Rules"]
@@ -29,7 +29,7 @@ def test_a_bucket_has_all_that_the_template_says(tiny: Tiny) -> None:
     assert "aws:SecureTransport" in s3.get_bucket_policy(Bucket=BUCKET)["Policy"]
 
 
-def test_a_table_has_all_that_the_template_says(tiny: Tiny) -> None:
+def test_a_table_has_all_properties_of_the_template(tiny: Tiny) -> None:
     dynamodb = tiny.client("dynamodb")
     table = dynamodb.describe_table(TableName="darkroom-tiny-images")["Table"]
     assert table["StreamSpecification"]["StreamViewType"] == "NEW_AND_OLD_IMAGES"
@@ -42,12 +42,12 @@ def test_a_table_has_all_that_the_template_says(tiny: Tiny) -> None:
 
 @pytest.fixture(scope="module")
 def under_key(tiny: Tiny) -> Any:
-    """All that the template makes where the customer has a key of their own."""
-    given = {"Stage": "locked", "BucketSuffix": "machine", "CustomerKey": "true", "LogRetentionDays": "90"}
-    return provision(template.load(), given, tiny.client, PSEUDO)
+    """The template's resources with a customer's own encryption key."""
+    parameters = {"Stage": "locked", "BucketSuffix": "machine", "CustomerKey": "true", "LogRetentionDays": "90"}
+    return provision(template.load(), parameters, tiny.client, PSEUDO)
 
 
-def test_a_customers_key_encrypts_what_rests(tiny: Tiny, under_key: Any) -> None:
+def test_a_customers_key_encrypts_stored_data(tiny: Tiny, under_key: Any) -> None:
     key = under_key["EncryptionKey"].attributes["Arn"]
     kms = tiny.client("kms")
     assert kms.describe_key(KeyId="alias/darkroom-locked")["KeyMetadata"]["Arn"] == key
@@ -58,8 +58,8 @@ def test_a_customers_key_encrypts_what_rests(tiny: Tiny, under_key: Any) -> None
     table = tiny.client("dynamodb").describe_table(TableName="darkroom-locked-users")["Table"]
     assert table["SSEDescription"]["KMSMasterKeyArn"] == key
     queue = under_key["UploadsQueue"].ref
-    told = tiny.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
-    assert told["KmsMasterKeyId"] == key
+    attributes = tiny.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
+    assert attributes["KmsMasterKeyId"] == key
     topic = tiny.client("sns").get_topic_attributes(TopicArn=under_key["OperatorsTopic"].ref)["Attributes"]
     assert topic["KmsMasterKeyId"] == key
     secret = tiny.client("secretsmanager").describe_secret(SecretId="darkroom/locked/external-services")
@@ -68,44 +68,45 @@ def test_a_customers_key_encrypts_what_rests(tiny: Tiny, under_key: Any) -> None
     assert [(each["kmsKeyId"], each["retentionInDays"]) for each in groups] == [(key, 90)]
 
 
-def test_without_one_each_service_encrypts_by_its_own(tiny: Tiny) -> None:
-    assert "EncryptionKey" not in tiny.machine.made
+def test_without_a_customers_key_each_service_encrypts_with_its_own(tiny: Tiny) -> None:
+    assert "EncryptionKey" not in tiny.machine.resources
     queue = tiny.resource("UploadsQueue")
-    told = tiny.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
-    assert told["SqsManagedSseEnabled"] == "true"
-    assert "KmsMasterKeyId" not in told
+    attributes = tiny.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
+    assert attributes["SqsManagedSseEnabled"] == "true"
+    assert "KmsMasterKeyId" not in attributes
 
 
-def test_topics_take_what_comes_over_tls(tiny: Tiny) -> None:
+def test_topics_require_tls(tiny: Tiny) -> None:
     topic = tiny.client("sns").get_topic_attributes(TopicArn=tiny.resource("NotificationsTopic"))["Attributes"]
     assert "aws:SecureTransport" in topic["Policy"]
 
 
-def test_the_secret_of_the_external_services_is_there_and_names_none(tiny: Tiny) -> None:
-    held = tiny.client("secretsmanager").get_secret_value(SecretId="darkroom/tiny/external-services")
-    assert held["SecretString"] == "{}"
+def test_the_secret_of_the_external_services_is_created_empty(tiny: Tiny) -> None:
+    secret = tiny.client("secretsmanager").get_secret_value(SecretId="darkroom/tiny/external-services")
+    assert secret["SecretString"] == "{}"
 
 
-def test_a_network_has_a_group_that_calls_over_tls_alone_and_ways_to_what_is_called(tiny: Tiny) -> None:
+def test_a_network_has_a_group_with_only_outgoing_tls_and_endpoints_for_the_services(tiny: Tiny) -> None:
     ec2 = tiny.client("ec2")
     vpc = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
     subnets = ",".join(each["SubnetId"] for each in ec2.describe_subnets()["Subnets"][:2])
     tables = ec2.describe_route_tables()["RouteTables"][0]["RouteTableId"]
     whole = template.load()
-    of_network = {
+    network_resources = {
         name: each
         for name, each in whole["Resources"].items()
         if each.get("Condition") in ("WithNetwork", "WithRoutes")
     }
-    given = {"Stage": "walled", "BucketSuffix": "machine", "VpcId": vpc, "SubnetIds": subnets, "RouteTableIds": tables}
-    made = provision({**whole, "Resources": of_network}, given, tiny.client, PSEUDO)
-    groups = ec2.describe_security_groups(GroupIds=[made["FunctionsSecurityGroup"].ref])["SecurityGroups"]
-    (outward,) = groups[0]["IpPermissionsEgress"]
-    assert (outward["FromPort"], outward["ToPort"], groups[0]["IpPermissions"]) == (443, 443, [])
+    network = {"VpcId": vpc, "SubnetIds": subnets, "RouteTableIds": tables}
+    parameters = {"Stage": "walled", "BucketSuffix": "machine", **network}
+    resources = provision({**whole, "Resources": network_resources}, parameters, tiny.client, PSEUDO)
+    groups = ec2.describe_security_groups(GroupIds=[resources["FunctionsSecurityGroup"].ref])["SecurityGroups"]
+    (egress,) = groups[0]["IpPermissionsEgress"]
+    assert (egress["FromPort"], egress["ToPort"], groups[0]["IpPermissions"]) == (443, 443, [])
     endpoints = ec2.describe_vpc_endpoints()["VpcEndpoints"]
-    inside = {each["ServiceName"].rpartition(".")[2]: each for each in endpoints}
-    assert inside["sqs"]["SubnetIds"] == subnets.split(",")
-    assert inside["s3"]["RouteTableIds"] == [tables]
+    by_service = {each["ServiceName"].rpartition(".")[2]: each for each in endpoints}
+    assert by_service["sqs"]["SubnetIds"] == subnets.split(",")
+    assert by_service["s3"]["RouteTableIds"] == [tables]
 
 
 def test_settings_that_are_not_in_the_environment_are_stored(tiny: Tiny) -> None:
@@ -144,9 +145,9 @@ def test_an_unknown_attribute_of_a_resource_is_named(tiny: Tiny) -> None:
         _provision(tiny, {"Odd": odd})
 
 
-def test_what_its_condition_rules_out_is_not_made(tiny: Tiny) -> None:
-    def topic(name: Any, **more: Any) -> dict[str, Any]:
-        return {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": name}, **more}
+def test_a_resource_whose_condition_is_not_met_is_not_created(tiny: Tiny) -> None:
+    def topic(name: Any, **attributes: Any) -> dict[str, Any]:
+        return {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": name}, **attributes}
 
     chosen = {"Fn::If": ["Big", "big-one", "small-one"]}
     nameless = {"Fn::If": ["Big", {"Ref": "AWS::NoValue"}, "shown"]}
@@ -163,10 +164,10 @@ def test_what_its_condition_rules_out_is_not_made(tiny: Tiny) -> None:
         "Blue": {"Fn::Or": [{"Fn::Equals": [{"Ref": "Colour"}, "blue"]}, {"Fn::Equals": [{"Ref": "Colour"}, "navy"]}]},
     }
     whole = {"Parameters": parameters, "Conditions": conditions, "Resources": resources}
-    made = provision(whole, {"Colour": "red"}, tiny.client, PSEUDO)
-    assert sorted(made) == ["Chosen", "Plain"]
-    assert made["Chosen"].ref.endswith(":big-one")
-    assert tiny.client("sns").get_topic_attributes(TopicArn=made["Plain"].ref)["Attributes"]["DisplayName"] == ""
+    created = provision(whole, {"Colour": "red"}, tiny.client, PSEUDO)
+    assert sorted(created) == ["Chosen", "Plain"]
+    assert created["Chosen"].ref.endswith(":big-one")
+    assert tiny.client("sns").get_topic_attributes(TopicArn=created["Plain"].ref)["Attributes"]["DisplayName"] == ""
     del resources["Chosen"], resources["Plain"]
     assert sorted(provision(whole, {"Colour": "blue"}, tiny.client, PSEUDO)) == ["Never"]
 
@@ -175,7 +176,7 @@ def test_what_its_condition_rules_out_is_not_made(tiny: Tiny) -> None:
     ("conditions", "message"),
     [({}, "Big"), ({"Big": {"Fn::Odd": []}}, "Fn::Odd"), ({"Big": "true"}, "true")],
 )
-def test_a_condition_that_cannot_be_judged_is_named(tiny: Tiny, conditions: dict[str, Any], message: str) -> None:
+def test_an_unknown_condition_is_named(tiny: Tiny, conditions: dict[str, Any], message: str) -> None:
     odd = {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "odd"}, "Condition": "Big"}
     with pytest.raises(ProvisionError, match=message):
         provision({"Conditions": conditions, "Resources": {"Odd": odd}}, {}, tiny.client, PSEUDO)
@@ -189,7 +190,7 @@ def test_a_condition_that_cannot_be_judged_is_named(tiny: Tiny, conditions: dict
         ({"Fn::GetAtt": ["Topic", "Colour"]}, r"Topic\.Colour"),
     ],
 )
-def test_what_cannot_be_resolved_is_named(tiny: Tiny, name: Any, message: str) -> None:
+def test_a_reference_that_cannot_be_resolved_is_named(tiny: Tiny, name: Any, message: str) -> None:
     resources = {
         "Topic": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "there"}},
         "Odd": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": name}},
@@ -198,10 +199,10 @@ def test_what_cannot_be_resolved_is_named(tiny: Tiny, name: Any, message: str) -
         _provision(tiny, resources)
 
 
-def test_resources_are_made_in_the_order_of_their_needs(tiny: Tiny) -> None:
+def test_resources_are_created_in_the_order_of_their_dependencies(tiny: Tiny) -> None:
     redrive = {"deadLetterTargetArn": {"Fn::GetAtt": ["Dead", "Arn"]}, "maxReceiveCount": 3}
     name = {"Fn::Sub": "${Stage}-alive"}
-    made = _provision(
+    created = _provision(
         tiny,
         {
             "Alive": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": name, "RedrivePolicy": redrive}},
@@ -209,11 +210,11 @@ def test_resources_are_made_in_the_order_of_their_needs(tiny: Tiny) -> None:
         },
         Stage="order",
     )
-    assert made["Alive"].ref.endswith("/order-alive")
-    assert made["Dead"].attributes["Arn"].endswith(":order-dead")
+    assert created["Alive"].ref.endswith("/order-alive")
+    assert created["Dead"].attributes["Arn"].endswith(":order-dead")
 
 
-def test_a_circle_is_told(tiny: Tiny) -> None:
+def test_circular_dependencies_are_reported(tiny: Tiny) -> None:
     def queue(other: str) -> dict[str, Any]:
         return {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "q"}, "DependsOn": other}
 

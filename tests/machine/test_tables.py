@@ -1,4 +1,4 @@
-"""Tables refuse what DynamoDB refuses: empty keys, and writes to what a transaction holds."""
+"""Tables refuse what DynamoDB refuses: empty keys, and writes to items of a running transaction."""
 
 import threading
 import uuid
@@ -11,18 +11,18 @@ import pytest
 from botocore.exceptions import ClientError
 from moto.dynamodb.models import DynamoDBBackend
 
-from local.faults import CONFLICTS
+from local.moto_patches.dynamodb_conflicts import CONFLICTS
 from tests.machine.conftest import DAILY, Tiny
 
 CONFLICT = "TransactionConflictException"
 
 
-def key(what: str) -> dict[str, Any]:
-    return {"scope": {"S": "tables"}, "day#what": {"S": what}}
+def key(name: str) -> dict[str, Any]:
+    return {"scope": {"S": "tables"}, "day#what": {"S": name}}
 
 
 def writes(tiny: Tiny, item: dict[str, Any]) -> dict[str, Callable[[], Any]]:
-    """Each kind of plain write to an item."""
+    """Each kind of write to an item outside a transaction."""
     dynamodb = tiny.client("dynamodb")
     return {
         "put": lambda: dynamodb.put_item(TableName=DAILY, Item=item),
@@ -33,47 +33,47 @@ def writes(tiny: Tiny, item: dict[str, Any]) -> dict[str, Callable[[], Any]]:
     }
 
 
-def transaction(tiny: Tiny, *items: dict[str, Any]) -> None:
+def put_in_transaction(tiny: Tiny, *items: dict[str, Any]) -> None:
     puts = [{"Put": {"TableName": DAILY, "Item": item}} for item in items]
     tiny.client("dynamodb").transact_write_items(TransactItems=puts)
 
 
-def refusal(make: Callable[[], Any]) -> dict[str, Any]:
+def refusal(call: Callable[[], Any]) -> dict[str, Any]:
     with pytest.raises(ClientError) as refused:
-        make()
-    answer: dict[str, Any] = refused.value.response
-    return answer
+        call()
+    response: dict[str, Any] = refused.value.response
+    return response
 
 
 @contextmanager
-def under_way(tiny: Tiny, monkeypatch: pytest.MonkeyPatch, *items: dict[str, Any]) -> Iterator[None]:
-    """A transaction on these items that is not over yet."""
-    begun, ending, stock = threading.Event(), threading.Event(), DynamoDBBackend.transact_write_items
+def running_transaction(tiny: Tiny, monkeypatch: pytest.MonkeyPatch, *items: dict[str, Any]) -> Iterator[None]:
+    """A transaction on these items that ends with the block."""
+    started, ending, original = threading.Event(), threading.Event(), DynamoDBBackend.transact_write_items
 
-    def held_up(self: Any, transact_items: Any) -> None:
-        begun.set()
+    def paused(self: Any, transact_items: Any) -> None:
+        started.set()
         assert ending.wait(30)
-        stock(self, transact_items)
+        original(self, transact_items)
 
-    monkeypatch.setattr(DynamoDBBackend, "transact_write_items", held_up)
+    monkeypatch.setattr(DynamoDBBackend, "transact_write_items", paused)
     with ThreadPoolExecutor(1) as threads:
-        made = threads.submit(transaction, tiny, *items)
+        transaction = threads.submit(put_in_transaction, tiny, *items)
         try:
-            assert begun.wait(30)
-            monkeypatch.setattr(DynamoDBBackend, "transact_write_items", stock)
+            assert started.wait(30)
+            monkeypatch.setattr(DynamoDBBackend, "transact_write_items", original)
             yield
         finally:
             ending.set()
-            made.result(30)
+            transaction.result(30)
 
 
-def test_what_a_transaction_holds_is_written_by_nobody_else(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_item_of_a_running_transaction_cannot_be_written(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     held, free = key(uuid.uuid4().hex), key(uuid.uuid4().hex)
-    with under_way(tiny, monkeypatch, held):
+    with running_transaction(tiny, monkeypatch, held):
         for write in writes(tiny, held).values():
             assert refusal(write)["Error"]["Code"] == CONFLICT
-        said = refusal(lambda: transaction(tiny, free, held))
-        assert [each["Code"] for each in said["CancellationReasons"]] == ["None", "TransactionConflict"]
+        response = refusal(lambda: put_in_transaction(tiny, free, held))
+        assert [each["Code"] for each in response["CancellationReasons"]] == ["None", "TransactionConflict"]
     for write in [*writes(tiny, held).values(), *writes(tiny, free).values()]:
         write()
 
@@ -91,21 +91,21 @@ def test_a_conflict_can_be_planned(tiny: Tiny, kind: str) -> None:
 
 
 EMPTY = {"scope": {"S": "tables"}, "day#what": {"S": ""}}
-NAMED = {"TableName": DAILY}
+TABLE = {"TableName": DAILY}
 CALLS: dict[str, tuple[str, dict[str, Any]]] = {
-    "get": ("get_item", {**NAMED, "Key": EMPTY}),
-    "put": ("put_item", {**NAMED, "Item": EMPTY}),
-    "update": ("update_item", {**NAMED, "Key": EMPTY, "UpdateExpression": "REMOVE a"}),
-    "delete": ("delete_item", {**NAMED, "Key": EMPTY}),
-    "first key": ("get_item", {**NAMED, "Key": {"scope": {"S": ""}, "day#what": {"S": "x"}}}),
-    "transaction": ("transact_write_items", {"TransactItems": [{"Delete": {**NAMED, "Key": EMPTY}}]}),
+    "get": ("get_item", {**TABLE, "Key": EMPTY}),
+    "put": ("put_item", {**TABLE, "Item": EMPTY}),
+    "update": ("update_item", {**TABLE, "Key": EMPTY, "UpdateExpression": "REMOVE a"}),
+    "delete": ("delete_item", {**TABLE, "Key": EMPTY}),
+    "first key": ("get_item", {**TABLE, "Key": {"scope": {"S": ""}, "day#what": {"S": "x"}}}),
+    "transaction": ("transact_write_items", {"TransactItems": [{"Delete": {**TABLE, "Key": EMPTY}}]}),
     "batch of reads": ("batch_get_item", {"RequestItems": {DAILY: {"Keys": [EMPTY]}}}),
     "batch of writes": ("batch_write_item", {"RequestItems": {DAILY: [{"DeleteRequest": {"Key": EMPTY}}]}}),
-    "start of a scan": ("scan", {**NAMED, "ExclusiveStartKey": EMPTY}),
+    "start of a scan": ("scan", {**TABLE, "ExclusiveStartKey": EMPTY}),
     "start of a query": (
         "query",
         {
-            **NAMED,
+            **TABLE,
             "KeyConditionExpression": "#s = :s",
             "ExpressionAttributeNames": {"#s": "scope"},
             "ExpressionAttributeValues": {":s": {"S": "tables"}},
@@ -115,7 +115,7 @@ CALLS: dict[str, tuple[str, dict[str, Any]]] = {
     "condition of a query": (
         "query",
         {
-            **NAMED,
+            **TABLE,
             "KeyConditionExpression": "#s = :s AND #d BETWEEN :from AND :to",
             "ExpressionAttributeNames": {"#s": "scope", "#d": "day#what"},
             "ExpressionAttributeValues": {":s": {"S": "tables"}, ":from": {"S": ""}, ":to": {"S": "x"}},
@@ -125,13 +125,13 @@ CALLS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize(("operation", "arguments"), CALLS.values(), ids=CALLS)
-def test_an_empty_string_is_no_key(tiny: Tiny, operation: str, arguments: dict[str, Any]) -> None:
+def test_an_empty_string_in_a_key_is_refused(tiny: Tiny, operation: str, arguments: dict[str, Any]) -> None:
     error = refusal(lambda: getattr(tiny.client("dynamodb"), operation)(**arguments))["Error"]
     assert error["Code"] == "ValidationException"
     assert "key attribute cannot contain an empty string value" in error["Message"]
 
 
-def test_an_empty_string_is_no_key_of_an_index(tiny: Tiny) -> None:
+def test_an_empty_string_in_an_index_key_is_refused(tiny: Tiny) -> None:
     dynamodb, name = tiny.client("dynamodb"), f"indexed-{uuid.uuid4().hex}"
     attributes = [{"AttributeName": each, "AttributeType": "S"} for each in ("id", "email")]
     by_email = {"IndexName": "by-email", "KeySchema": [{"AttributeName": "email", "KeyType": "HASH"}]}

@@ -1,4 +1,4 @@
-"""Functions are fired as AWS fires them: at least once, again after failures, and the rest is kept."""
+"""Functions are triggered as on AWS: at least once, again after failures, then as dead letters."""
 
 import json
 import uuid
@@ -23,7 +23,7 @@ def _upload(tiny: Tiny, key: str) -> None:
     tiny.client("s3").put_object(Bucket=BUCKET, Key=key, Body=b"picture")
 
 
-def _counted(tiny: Tiny, name: str, word: str, times: int) -> Callable[[], bool]:
+def _ran(tiny: Tiny, name: str, word: str, times: int) -> Callable[[], bool]:
     return lambda: len(tiny.runs(name, word)) == times
 
 
@@ -53,10 +53,10 @@ def test_a_message_returns_after_a_failed_run(tiny: Tiny, eventually: Eventually
     _send(tiny, word)
     eventually(lambda: len(tiny.runs("queued", word)) == 1)
     assert _depth(tiny) == (0, 1)
-    tiny.forgive(word)
+    tiny.stop_failing(word)
     tiny.clock.advance(361)
-    _, again = eventually(lambda: len(runs := tiny.runs("queued", word)) == 2 and runs)
-    assert again["Records"][0]["attributes"]["ApproximateReceiveCount"] == "2"
+    _, second = eventually(lambda: len(runs := tiny.runs("queued", word)) == 2 and runs)
+    assert second["Records"][0]["attributes"]["ApproximateReceiveCount"] == "2"
     eventually(lambda: _depth(tiny) == (0, 0))
 
 
@@ -64,7 +64,7 @@ def test_a_message_that_always_fails_goes_to_the_dead_letters(tiny: Tiny, eventu
     word = tiny.failing_word()
     _send(tiny, word)
     for times in range(1, 6):
-        eventually(_counted(tiny, "queued", word, times))
+        eventually(_ran(tiny, "queued", word, times))
         tiny.clock.advance(361)
     assert eventually(lambda: tiny.dead_letter("UploadsDeadLetterQueue", word)) == word
     assert len(tiny.runs("queued", word)) == 5
@@ -83,7 +83,7 @@ def test_many_messages_come_in_batches_and_none_is_lost(tiny: Tiny, eventually: 
     assert max(sizes) <= 10
 
 
-def test_a_mapping_that_is_switched_off_delivers_nothing(tiny: Tiny, eventually: Eventually) -> None:
+def test_a_disabled_mapping_delivers_nothing(tiny: Tiny, eventually: Eventually) -> None:
     functions, word = tiny.client("lambda"), uuid.uuid4().hex
     (mapping,) = functions.list_event_source_mappings(FunctionName="darkroom-tiny-queued")["EventSourceMappings"]
     functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
@@ -99,7 +99,7 @@ def test_a_mapping_that_is_switched_off_delivers_nothing(tiny: Tiny, eventually:
 # ---------------------------------------------------------------- asynchronous invocations
 
 
-def test_an_upload_fires_without_making_the_caller_wait(tiny: Tiny, eventually: Eventually) -> None:
+def test_an_upload_triggers_the_function_of_its_prefix(tiny: Tiny, eventually: Eventually) -> None:
     word = uuid.uuid4().hex
     _upload(tiny, f"elsewhere/{word}.jpg")
     _upload(tiny, f"uploads/{word}.jpg")
@@ -111,7 +111,7 @@ def test_an_event_is_retried_after_one_and_two_minutes(tiny: Tiny, eventually: E
     word = tiny.failing_word()
     _upload(tiny, f"uploads/{word}.jpg")
     for times, delay in ((1, 61), (2, 121)):
-        eventually(_counted(tiny, "uploaded", word, times))
+        eventually(_ran(tiny, "uploaded", word, times))
         eventually(lambda: tiny.machine.events_waiting() == 1)
         tiny.clock.advance(delay)
     letter = eventually(lambda: tiny.dead_letter("S3EventDeadLetterQueue", word))
@@ -128,7 +128,7 @@ def test_a_retry_that_succeeds_is_the_last(tiny: Tiny, eventually: Eventually) -
     word = tiny.failing_word()
     _upload(tiny, f"uploads/{word}.jpg")
     eventually(lambda: len(tiny.runs("uploaded", word)) == 1 and tiny.machine.events_waiting() == 1)
-    tiny.forgive(word)
+    tiny.stop_failing(word)
     tiny.clock.advance(61)
     eventually(lambda: len(tiny.runs("uploaded", word)) == 2)
     eventually(lambda: tiny.machine.events_waiting() == 0)
@@ -137,11 +137,11 @@ def test_a_retry_that_succeeds_is_the_last(tiny: Tiny, eventually: Eventually) -
 def test_an_event_invocation_answers_before_it_runs(tiny: Tiny, eventually: Eventually) -> None:
     word = uuid.uuid4().hex
     event: Any = {"Records": [{"Sns": {"Message": word, "Subject": None, "MessageAttributes": {}}}]}
-    answer = tiny.client("lambda").invoke(
+    response = tiny.client("lambda").invoke(
         FunctionName="darkroom-tiny-announced", InvocationType="Event", Payload=json.dumps(event)
     )
-    assert answer["StatusCode"] == 202
-    assert answer["Payload"].read() == b""
+    assert response["StatusCode"] == 202
+    assert response["Payload"].read() == b""
     eventually(lambda: len(tiny.runs("announced", word)) == 1)
 
 
@@ -189,22 +189,22 @@ def test_changes_arrive_in_order_with_both_images(tiny: Tiny, eventually: Eventu
     assert f"table/{IMAGES}/stream/" in records()[1]["eventSourceARN"]
 
 
-def test_a_poisonous_record_is_found_and_set_aside(tiny: Tiny, eventually: Eventually) -> None:
+def test_a_record_that_always_fails_is_isolated_as_a_dead_letter(tiny: Tiny, eventually: Eventually) -> None:
     good, bad = uuid.uuid4().hex, tiny.failing_word()
     _put(tiny, f"{good}-before")
     _put(tiny, bad)
     _put(tiny, f"{good}-after")
 
-    def alone() -> bool:
-        """Whether retries of the record by itself are under way; each waits for the clock."""
+    def all_delivered() -> bool:
+        """Advance the clock, which each retry waits for."""
         tiny.clock.advance(5)
         return tiny.machine.records_waiting("changed") == 0
 
-    eventually(alone)
+    eventually(all_delivered)
     letter = eventually(lambda: tiny.dead_letter("ImageChangesDeadLetterQueue", "DDBStreamBatchInfo"))
     assert letter["requestContext"]["condition"] == "RetryAttemptsExhausted"
     assert letter["requestContext"]["approximateInvokeCount"] == 3
     assert letter["DDBStreamBatchInfo"]["batchSize"] == 1
     assert f"table/{IMAGES}/stream/" in letter["DDBStreamBatchInfo"]["streamArn"]
-    seen = [each for run in tiny.runs("changed", good) if bad not in json.dumps(run) for each in run["Records"]]
-    assert {each["dynamodb"]["Keys"]["imageId"]["S"] for each in seen} == {f"{good}-before", f"{good}-after"}
+    records = [each for run in tiny.runs("changed", good) if bad not in json.dumps(run) for each in run["Records"]]
+    assert {each["dynamodb"]["Keys"]["imageId"]["S"] for each in records} == {f"{good}-before", f"{good}-after"}

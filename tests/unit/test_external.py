@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 from chalicelib import external
 from chalicelib.external import transport
 from chalicelib.external.errors import Reason
-from local.faults import Fault
-from local.partner import Partner
+from local.fake_api import FakeApi
+from local.fake_api.faults import Fault
 from tests.unit.scripted import Scripted, answer
 
 UPLOAD = "/file-processor/upload"
@@ -39,8 +39,8 @@ def private_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def partner() -> Iterator[Partner]:
-    with Partner() as started:
+def partner() -> Iterator[FakeApi]:
+    with FakeApi() as started:
         yield started
 
 
@@ -337,13 +337,13 @@ def test_a_broken_header_puts_no_url_into_the_log(caplog: pytest.LogCaptureFixtu
 
 
 @pytest.mark.parametrize("fault", [Fault.SLOW, Fault.TRICKLE, Fault.TRICKLE_HEAD])
-def test_the_deadline_ends_a_slow_response(partner: Partner, fault: Fault) -> None:
+def test_the_deadline_ends_a_slow_response(partner: FakeApi, fault: Fault) -> None:
     headers = {"Authorization": f"Bearer {partner.api_key}"}
     # Later than the deadline a whole answer would come, and no read of it would fail by itself.
     partner.fail("/customers", fault, seconds=3 if fault is Fault.SLOW else 0.1)
     url = f"{partner.url}/customers?limit=1"
     assert reason_of(url, headers=headers, deadline=time.monotonic() + 0.5) is Reason.TIMEOUT
-    partner.behave()
+    partner.clear_faults()
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])

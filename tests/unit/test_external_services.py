@@ -13,8 +13,8 @@ from moto import mock_aws
 
 from chalicelib.core import clients, config
 from chalicelib.external import ExternalServiceError, Reason, circuit_breaker, secret, services
-from local.faults import Fault
-from local.partner import Partner
+from local.fake_api import FakeApi
+from local.fake_api.faults import Fault
 from tests.unit.scripted import Scripted, answer
 
 NAME = "darkroom/unit/external-services"
@@ -47,8 +47,8 @@ def _forget() -> None:
 
 
 @pytest.fixture
-def partner() -> Iterator[Partner]:
-    with Partner() as started:
+def partner() -> Iterator[FakeApi]:
+    with FakeApi() as started:
         keep(started.secret)
         yield started
 
@@ -110,7 +110,7 @@ def test_an_invalid_secret_is_reported_and_not_shown(text: str) -> None:
 @pytest.mark.parametrize(
     "path", [services.PROCESS_FILE, services.GENERATE_REPORT, services.EXPORT_DATA, services.CUSTOM]
 )
-def test_work_is_sent_and_its_status_is_read(partner: Partner, path: str) -> None:
+def test_work_is_sent_and_its_status_is_read(partner: FakeApi, path: str) -> None:
     taken = services.call(path, {"imageId": "one", "size": 10})
     assert taken == {"id": "work-000001", "status": "queued"}
     seen = [services.fetch_status(path, taken["id"])["status"] for _ in range(3)]
@@ -122,7 +122,7 @@ def test_work_is_sent_and_its_status_is_read(partner: Partner, path: str) -> Non
     assert first.headers["User-Agent"].startswith("Darkroom/")
 
 
-def test_the_secret_is_read_once_per_container(partner: Partner) -> None:
+def test_the_secret_is_read_once_per_container(partner: FakeApi) -> None:
     reads: list[Any] = []
     clients.client("secretsmanager").meta.events.register(
         "before-call.secrets-manager.GetSecretValue", lambda **x: reads.append(x)
@@ -133,7 +133,7 @@ def test_the_secret_is_read_once_per_container(partner: Partner) -> None:
     assert len(reads) == 1
 
 
-def test_a_rotated_key_is_read_again(partner: Partner) -> None:
+def test_a_rotated_key_is_read_again(partner: FakeApi) -> None:
     services.call(UPLOAD, {})
     partner.rotate_key()
     keep(partner.secret)
@@ -141,20 +141,20 @@ def test_a_rotated_key_is_read_again(partner: Partner) -> None:
     assert len(partner.received) == 3, "refused once"
 
 
-def test_a_key_that_stays_refused_is_reported(partner: Partner) -> None:
+def test_a_key_that_stays_refused_is_reported(partner: FakeApi) -> None:
     partner.rotate_key()
     assert failure().reason is Reason.CREDENTIALS_REFUSED
     assert len(partner.received) == 2
 
 
-def test_work_that_is_retried_is_done_once(partner: Partner) -> None:
+def test_work_that_is_retried_is_done_once(partner: FakeApi) -> None:
     partner.fail(UPLOAD, Fault.CUT_OFF)
     assert services.call(UPLOAD, {}, idempotency_key="action-1")["id"] == "work-000001"
     assert len(partner.work) == 1, "the work whose answer was lost is not done again"
     assert [each.headers["Idempotency-Key"] for each in partner.received] == ["action-1", "action-1"]
 
 
-def test_retry_after_beyond_the_deadline_ends_the_call_at_once(partner: Partner) -> None:
+def test_retry_after_beyond_the_deadline_ends_the_call_at_once(partner: FakeApi) -> None:
     partner.fail(UPLOAD, Fault.RATE_LIMITED, times=None, retry_after="3600")
     assert failure().reason is Reason.RATE_LIMITED
     assert len(partner.received) == 1
@@ -175,7 +175,7 @@ def test_retry_after_beyond_the_deadline_ends_the_call_at_once(partner: Partner)
         (Fault.REDIRECT_INSIDE, Reason.ADDRESS_NOT_ALLOWED),
     ],
 )
-def test_every_way_to_fail_has_its_reason(partner: Partner, fault: Fault, reason: Reason) -> None:
+def test_every_way_to_fail_has_its_reason(partner: FakeApi, fault: Fault, reason: Reason) -> None:
     partner.fail(UPLOAD, fault, times=None)
     assert failure(deadline=soon()).reason is reason
 
@@ -230,7 +230,7 @@ def test_a_refusal_is_not_retried(status: int) -> None:
         assert len(server.asked) == 1
 
 
-def test_a_service_that_keeps_failing_is_not_called(partner: Partner) -> None:
+def test_a_service_that_keeps_failing_is_not_called(partner: FakeApi) -> None:
     partner.fail(UPLOAD, Fault.ERROR, times=None)
     reasons = [failure(deadline=soon()).reason for _ in range(12)]
     assert reasons[-1] is Reason.CIRCUIT_OPEN
@@ -239,7 +239,7 @@ def test_a_service_that_keeps_failing_is_not_called(partner: Partner) -> None:
     assert failure(services.EXPORT_DATA).reason is Reason.CIRCUIT_OPEN
 
 
-def test_no_secret_is_logged_or_shown(partner: Partner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_secret_is_logged_or_shown(partner: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
     written = io.StringIO()
     listener = logging.StreamHandler(written)
     listener.setFormatter(logging.Formatter("%(message)s %(metadata)s"))
@@ -256,7 +256,7 @@ def test_no_secret_is_logged_or_shown(partner: Partner, monkeypatch: pytest.Monk
             )
             assert partner.api_key not in f"{error} {error.__cause__!r} {error.details}"
             assert "It works" not in str(error), "nor what was answered"
-            partner.behave()
+            partner.clear_faults()
         with Scripted(answer(500)) as server:
             keep(json.dumps({"base_url": f"{server.url}/hidden-in-the-path", "api_key": "key"}))
             secret._store.cache_clear()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from local.partner import Partner
+from local.fake_api import FakeApi
 from tests.deploy.aws import Aws
 from tests.deploy.checkout import Checkout
 from tests.deploy.upgrade import old_version
@@ -23,14 +23,14 @@ class World:
     old: Checkout
     new: Checkout
     receiver: Receiver
-    partner: Partner
+    partner: FakeApi
 
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder: Path = tmp_path_factory.mktemp("upgrade")
     project = old_version.unpack(folder / "0.1.0")
-    with Aws(folder / "aws.log") as aws, Receiver() as receiver, Partner() as partner:
+    with Aws(folder / "aws.log") as aws, Receiver() as receiver, FakeApi() as partner:
         old, new = Checkout(folder / "old", aws, project), Checkout(folder / "new", aws)
         # Settings that people set by hand.
         for name, value in {"ALLOW_PRIVATE_ADDRESSES": "true", "EXTERNAL_API_URL": partner.url}.items():

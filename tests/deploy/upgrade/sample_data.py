@@ -5,7 +5,7 @@ import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from local.partner import Partner
+from local.fake_api import FakeApi
 from tests import pictures
 from tests.deploy.expected import STREAMS
 from tests.deploy.upgrade.stage import Answer, Person, Stage, fetched, send
@@ -64,7 +64,7 @@ def begin_again(filled: Filled) -> Filled:
     return Filled(filled.stage, filled.triggers, eve, filled.root, max_)
 
 
-def fill(filled: Filled, receiver: Receiver, partner: Partner) -> None:
+def fill(filled: Filled, receiver: Receiver, partner: FakeApi) -> None:
     """Creates one of everything, and leaves some work in progress."""
     filled.root.ok("PATCH", f"/admin/users/{filled.ann.id}", {"canExportData": True})
     name_webhook(filled, receiver)
@@ -160,7 +160,7 @@ def make_accounts_end(filled: Filled) -> None:
     assert filled.triggers.deliver("actions") == 1
 
 
-def sync(stage: Stage, partner: Partner) -> None:
+def sync(stage: Stage, partner: FakeApi) -> None:
     """A run of the nightly sync; its result is in the list of syncs."""
     secret = json.dumps({"source_api_key": partner.api_key})
     stage.aws.client("secretsmanager").put_secret_value(SecretId="darkroom/dev/external-services", SecretString=secret)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from local.front import DIRECT
+from local.api_process import DIRECT
 from tests.deploy.aws import ACCOUNT, REGION, Aws
 
 PASSWORD = "A-long-Passw0rd!"

@@ -1,4 +1,4 @@
-"""The quiet world of small journeys, for one module of tests at a time."""
+"""The world of small journeys, for one module of tests at a time."""
 
 from collections.abc import Iterator
 
@@ -8,24 +8,24 @@ from infra.function_grants import API
 from local.machine import Machine
 from tests.journeys import container
 from tests.journeys.rights import world as worlds
-from tests.journeys.rights.journey import Tried
+from tests.journeys.rights.journey import UsedRights
 from tests.journeys.rights.world import World
 
 
 @pytest.fixture(scope="module")
 def world(machine: Machine) -> Iterator[World]:
-    """This process is in a function's place meanwhile, to plant and to look up."""
+    """Meanwhile this process plays a function, so that it can write and read rows, and no trigger is active."""
     with pytest.MonkeyPatch.context() as patch:
         container.play(machine.environment, patch)
-        worlds.emptied(machine)
-        made = worlds.made(machine)
-        with worlds.quiet(machine):
-            yield made
-            made.tidy()
-        machine.afresh(API)
+        worlds.empty_tables(machine)
+        world = worlds.create_world(machine)
+        with worlds.without_triggers(machine):
+            yield world
+            world.clean_up()
+        machine.replace_workers(API)
     container.forget()
 
 
 @pytest.fixture(scope="module")
-def tried(world: World) -> Tried:
-    return Tried(world)
+def used_rights(world: World) -> UsedRights:
+    return UsedRights(world)

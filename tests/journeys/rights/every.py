@@ -1,4 +1,4 @@
-"""All small journeys: whoever imports this has them in `journey.JOURNEYS`."""
+"""Imports all modules of small journeys, so that `JOURNEYS` is complete."""
 
 from tests.journeys.rights import of_actions, of_api, of_every_function, of_schedules, of_streams, of_sync, of_uploads
 from tests.journeys.rights.journey import JOURNEYS

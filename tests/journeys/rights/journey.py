@@ -1,4 +1,4 @@
-"""Small journeys, each of one function: what it does, and all that somebody would miss if it did not."""
+"""Small journeys, each of one function. Each checks every effect of the function that a user would miss."""
 
 import functools
 from collections.abc import Callable
@@ -14,14 +14,14 @@ Run = Callable[[World, str], None]
 
 @dataclass(frozen=True)
 class Journey:
-    """`run` gets the world and the function's name; it raises what goes wrong in it, AssertionError or any other."""
+    """`run` gets the world and the function's name; it raises an AssertionError or another exception if it fails."""
 
     function: str
     run: Run
 
-    def go(self, world: World) -> None:
-        """From the beginning: nothing that another journey left is there."""
-        world.tidy()
+    def execute(self, world: World) -> None:
+        """Run it without the leftovers of other journeys."""
+        world.clean_up()
         self.run(world, self.function)
 
     def __str__(self) -> str:
@@ -31,8 +31,8 @@ class Journey:
 JOURNEYS: list[Journey] = []
 
 
-def of(*functions: str) -> Callable[[Run], Run]:
-    """Makes a journey of each of these functions."""
+def journey_of(*functions: str) -> Callable[[Run], Run]:
+    """Register a journey for each of these functions."""
 
     def add(run: Run) -> Run:
         JOURNEYS.extend(Journey(each, run) for each in functions)
@@ -41,24 +41,24 @@ def of(*functions: str) -> Callable[[Run], Run]:
     return add
 
 
-class Tried:
-    """Every journey as it goes when its function has all rights: the rights that it uses, found out once."""
+class UsedRights:
+    """The rights that each journey uses while its function has all its rights. Each journey runs once for this."""
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self.on = functools.cache(self._on)
+        self.with_resources = functools.cache(self._with_resources)
 
-    def used(self, journey: Journey) -> set[Grant]:
-        return {right for right, _ in self.on(journey)}
+    def of(self, journey: Journey) -> set[Grant]:
+        return {right for right, _ in self.with_resources(journey)}
 
-    def _on(self, journey: Journey) -> frozenset[tuple[Grant, str]]:
-        """What it uses, each right with an ARN that the policy names."""
+    def _with_resources(self, journey: Journey) -> frozenset[tuple[Grant, str]]:
+        """Each used right with an ARN of the policy."""
         machine = self._world.machine
-        assert machine.rights is not None
-        machine.afresh(journey.function)
-        before = machine.rights.stat().st_size
-        journey.go(self._world)
-        noted = iam_report.logged_calls(machine.rights, before)
+        assert machine.grants_log is not None
+        machine.replace_workers(journey.function)
+        before = machine.grants_log.stat().st_size
+        journey.execute(self._world)
+        noted = iam_report.logged_calls(machine.grants_log, before)
         return frozenset(
             (each.grant, each.pattern)
             for each in noted

@@ -1,4 +1,4 @@
-"""Journeys of the API, as its users make them over HTTP."""
+"""Journeys of the API, over HTTP."""
 
 import json
 import secrets
@@ -14,65 +14,65 @@ from chalicelib.core.observing.tracking import USAGE
 from chalicelib.images import Status
 from chalicelib.metering.daily_sums import DAILY
 from infra.function_grants import API
-from local.partner import Partner
-from tests.journeys.rights.journey import of
+from local.fake_api import FakeApi
+from tests.journeys.rights.journey import journey_of
 from tests.journeys.rights.world import INBOX, USERS, World, item
 from tests.journeys.user import PASSWORD, User
 
 
-def good(answer: requests.Response) -> Any:
-    """What an answer says that must be good."""
-    assert answer.status_code == 200, answer.text
-    return answer.json()
+def succeeded(response: requests.Response) -> Any:
+    """The content of a response that must be successful."""
+    assert response.status_code == 200, response.text
+    return response.json()
 
 
 # ------------------------------------------------------------------------------- accounts
 
 
-@of(API)
-def somebody_new_signs_in(world: World, name: str) -> None:
+@journey_of(API)
+def a_new_user_signs_in(world: World, name: str) -> None:
     user = User.new(world.machine.api_url)
-    assert good(user.get("/auth/profile"))["profile"]["email"] == user.email
+    assert succeeded(user.get("/auth/profile"))["profile"]["email"] == user.email
 
 
-@of(API)
+@journey_of(API)
 def signing_out_ends_every_session(world: World, name: str) -> None:
     user = User.new(world.machine.api_url)
-    good(user.post("/auth/signout"))
+    succeeded(user.post("/auth/signout"))
     assert user.get("/auth/profile").status_code == 401
     assert user.post("/auth/refresh", refreshToken=user.tokens["refreshToken"]).status_code == 401
 
 
-@of(API)
+@journey_of(API)
 def a_new_password_ends_every_session(world: World, name: str) -> None:
     user = User.new(world.machine.api_url)
-    good(user.post("/auth/forgot-password", email=user.email))
-    good(user.post("/auth/reset-password", email=user.email, code="123456", password=f"{PASSWORD}!"))
+    succeeded(user.post("/auth/forgot-password", email=user.email))
+    succeeded(user.post("/auth/reset-password", email=user.email, code="123456", password=f"{PASSWORD}!"))
     assert user.get("/auth/profile").status_code == 401
 
 
-@of(API)
-def a_profile_is_changed_and_that_is_noted(world: World, name: str) -> None:
-    changed = good(world.ann.request("PATCH", "/auth/profile", json={"name": secrets.token_hex(4)}))["profile"]
+@journey_of(API)
+def a_change_of_a_profile_is_audited(world: World, name: str) -> None:
+    changed = succeeded(world.ann.request("PATCH", "/auth/profile", json={"name": secrets.token_hex(4)}))["profile"]
     assert item(USERS, world.user_id)["name"] == changed["name"]
-    assert [each["operation"] for lot, _ in INBOX.scanned(500) for each in lot] == ["change_profile"]
+    assert [each["operation"] for rows, _ in INBOX.scanned(500) for each in rows] == ["change_profile"]
 
 
-@of(API)
-def an_account_is_erased_with_all_it_owns(world: World, name: str) -> None:
+@journey_of(API)
+def an_account_is_erased_with_all_its_data(world: World, name: str) -> None:
     user = User.new(world.machine.api_url)
     image_id, day = str(user.announce(b"")["imageId"]), ids.now()[:10]
-    good(user.post("/keys", name="k", accessTypes=["actions"]))
+    succeeded(user.post("/keys", name="k", accessTypes=["actions"]))
     user_id = user.id
     DAILY.put({"scope": user_id, "day#what": f"{day}#images", "sum": 1})
-    action = world.begun("PROCESS_FILE", {}, user_id=user_id)
+    action = world.create_action("PROCESS_FILE", {}, user_id=user_id)
     files = {f"uploads/{user_id}/{image_id}.jpg": "S3_INPUT_BUCKET"}
     files |= {f"{kind}/{user_id}/{action.action_id}.json": "S3_OUTPUT_BUCKET" for kind in ("reports", "exports")}
     for key, bucket in files.items():
-        world.put(bucket, key)
-    good(user.request("DELETE", "/auth/profile"))
+        world.put_file(bucket, key)
+    succeeded(user.request("DELETE", "/auth/profile"))
     assert USERS.get(user_id) is None
-    assert [world.versions(bucket, key) for key, bucket in files.items()] == [[], [], []]
+    assert [world.file_keys(bucket, key) for key, bucket in files.items()] == [[], [], []]
     left = [*USAGE.between(user_id, "0", "~"), *DAILY.between(user_id, "0", "~"), *ACTIONS.between(user_id, "0", "~")]
     assert left == []
     assert user.post("/auth/signin", email=user.email, password=user.password).status_code == 401
@@ -81,23 +81,22 @@ def an_account_is_erased_with_all_it_owns(world: World, name: str) -> None:
 # -------------------------------------------------------------------------------- images
 
 
-@of(API)
-def an_upload_is_announced_and_recorded(world: World, name: str) -> None:
-    begun = ids.now()
-    announced = world.ann.announce(b"")
-    assert announced["uploadUrl"]
-    assert len(world.runs("create_upload", begun, world.user_id)) == 1
+@journey_of(API)
+def an_upload_is_created_with_a_usage_record(world: World, name: str) -> None:
+    started = ids.now()
+    assert world.ann.announce(b"")["uploadUrl"]
+    assert len(world.usage_records("create_upload", started, world.user_id)) == 1
 
 
-@of(API)
-def what_is_sent_again_is_done_once(world: World, name: str) -> None:
-    again = {"headers": {"Idempotency-Key": secrets.token_hex(8)}, "json": {"fileName": "a", "fileType": "image/png"}}
-    first, second = (good(world.ann.request("POST", "/upload", **again)) for _ in range(2))
+@journey_of(API)
+def a_repeated_request_is_done_once(world: World, name: str) -> None:
+    request = {"headers": {"Idempotency-Key": secrets.token_hex(8)}, "json": {"fileName": "a", "fileType": "image/png"}}
+    first, second = (succeeded(world.ann.request("POST", "/upload", **request)) for _ in range(2))
     assert first["imageId"] == second["imageId"]
 
 
-@of(API)
-def what_failed_may_be_sent_again(world: World, name: str) -> None:
+@journey_of(API)
+def a_failed_request_can_be_repeated(world: World, name: str) -> None:
     image_id = str(world.ann.announce(b"")["imageId"])
     headers = {"Idempotency-Key": secrets.token_hex(8)}
     path = f"/images/{image_id}/reprocess"
@@ -105,132 +104,132 @@ def what_failed_may_be_sent_again(world: World, name: str) -> None:
     assert codes == ["IMAGE_NOT_FINISHED", "IMAGE_NOT_FINISHED"]
 
 
-@of(API)
-def images_are_shown_with_links(world: World, name: str) -> None:
-    listed = good(world.ann.get("/images"))["items"]
-    assert world.photo in [each["imageId"] for each in listed]
+@journey_of(API)
+def images_are_listed_with_working_links(world: World, name: str) -> None:
+    images = succeeded(world.ann.get("/images"))["items"]
+    assert world.photo in [each["imageId"] for each in images]
     assert requests.get(world.ann.image(world.photo)["variants"][0]["url"], timeout=10).status_code == 200
 
 
-@of(API)
+@journey_of(API)
 def an_image_is_deleted(world: World, name: str) -> None:
-    image = world.planted()
+    image = world.create_image()
     variant = f"processed/{world.user_id}/{image.image_id}-small.jpg"
-    world.put("S3_OUTPUT_BUCKET", variant)
-    good(world.ann.request("DELETE", f"/images/{image.image_id}"))
-    assert world.versions("S3_INPUT_BUCKET", image.s3_key) + world.versions("S3_OUTPUT_BUCKET", variant) == []
+    world.put_file("S3_OUTPUT_BUCKET", variant)
+    succeeded(world.ann.request("DELETE", f"/images/{image.image_id}"))
+    assert world.file_keys("S3_INPUT_BUCKET", image.s3_key) + world.file_keys("S3_OUTPUT_BUCKET", variant) == []
 
 
-@of(API)
-def an_image_is_run_again(world: World, name: str) -> None:
-    uploads, image = world.queue("uploads"), world.planted()
-    assert good(world.ann.post(f"/images/{image.image_id}/reprocess"))["image"]["status"] == Status.PROCESSING
-    assert len(world.received(uploads)) == 1
+@journey_of(API)
+def an_image_is_reprocessed(world: World, name: str) -> None:
+    uploads, image = world.empty_queue("uploads"), world.create_image()
+    assert succeeded(world.ann.post(f"/images/{image.image_id}/reprocess"))["image"]["status"] == Status.PROCESSING
+    assert len(world.take_messages(uploads)) == 1
 
 
-@of(API)
-def a_defect_is_told(world: World, name: str) -> None:
-    errors, image = world.queue("critical-errors.fifo"), world.planted(remove=("fileName",))
+@journey_of(API)
+def an_internal_error_is_reported(world: World, name: str) -> None:
+    errors, image = world.empty_queue("critical-errors.fifo"), world.create_image(remove=("fileName",))
     world.machine.clock.advance(301)
     assert world.ann.get(f"/images/{image.image_id}").status_code == 500
-    assert len(world.received(errors)) == 1
+    assert len(world.take_messages(errors)) == 1
 
 
 # ------------------------------------------------------------------------------- actions
 
 
-def process(world: World, **asked: Any) -> Any:
-    return good(world.ann.post("/actions/process", fileId=world.photo, **asked))
+def process(world: World, **body: Any) -> Any:
+    return succeeded(world.ann.post("/actions/process", fileId=world.photo, **body))
 
 
-@of(API)
+@journey_of(API)
 def an_image_is_processed_at_once(world: World, name: str) -> None:
-    before = world.acted_at()
-    told = process(world, processingType="analyze")
-    assert told["status"] == "COMPLETED"
-    assert requests.get(told["resultUrl"], timeout=10).status_code == 200
-    assert world.acted_at() > before
-    assert [each["actionId"] for each in good(world.ann.get("/actions"))["items"]] == [told["jobId"]]
+    before = world.last_action_at()
+    result = process(world, processingType="analyze")
+    assert result["status"] == "COMPLETED"
+    assert requests.get(result["resultUrl"], timeout=10).status_code == 200
+    assert world.last_action_at() > before
+    assert [each["actionId"] for each in succeeded(world.ann.get("/actions"))["items"]] == [result["jobId"]]
 
 
-@of(API)
+@journey_of(API)
 def an_image_is_processed_by_the_queue(world: World, name: str) -> None:
-    queue = world.queue("actions")
-    told = process(world, processingType="convert", options={"format": "avif"})
-    assert told["status"] == "PENDING"
-    assert len(world.received(queue)) == 1
+    queue = world.empty_queue("actions")
+    result = process(world, processingType="convert", options={"format": "avif"})
+    assert result["status"] == "PENDING"
+    assert len(world.take_messages(queue)) == 1
 
 
-@of(API)
+@journey_of(API)
 def an_image_is_processed_by_an_external_service(world: World, name: str) -> None:
-    with Partner() as partner, world.secret(partner.secret):
-        told = process(world, processingType="analyze")
-        assert good(world.ann.get(f"/actions/{told['jobId']}"))["action"]["externalId"]
-        source = partner.received[0].json()["sourceUrl"]
+    with FakeApi() as fake_api, world.secret_value(fake_api.secret):
+        result = process(world, processingType="analyze")
+        assert succeeded(world.ann.get(f"/actions/{result['jobId']}"))["action"]["externalId"]
+        source = fake_api.received[0].json()["sourceUrl"]
         assert requests.get(source, timeout=10).status_code == 200
 
 
-@of(API)
+@journey_of(API)
 def an_external_service_ends_its_action(world: World, name: str) -> None:
-    with Partner() as partner, world.secret(partner.secret):
-        action = world.begun("ANY", {}, externalId="work-1", externalStatus="queued")
+    with FakeApi() as fake_api, world.secret_value(fake_api.secret):
+        action = world.create_action("ANY", {}, externalId="work-1", externalStatus="queued")
         body = json.dumps({"id": "work-1", "status": "completed"}).encode()
-        signature = signatures.sign_about(partner.callback_secret, int(time.time()), action.action_id, body)
+        signature = signatures.sign_about(fake_api.callback_secret, int(time.time()), action.action_id, body)
         headers = {"Content-Type": "application/json", signatures.HEADER: signature}
         url = f"{world.machine.api_url}/actions/{action.action_id}/callback"
-        good(requests.post(url, data=body, headers=headers, timeout=10))
+        succeeded(requests.post(url, data=body, headers=headers, timeout=10))
         assert item(ACTIONS, action.user_id, action.action_id)["status"] == "COMPLETED"
 
 
-@of(API)
+@journey_of(API)
 def a_report_is_made(world: World, name: str) -> None:
     period = {"start": "2026-01-01", "end": "2026-01-31"}
-    told = good(world.admin.post("/actions/report", reportType="usage", dateRange=period))
-    assert told["status"] == "COMPLETED"
+    result = succeeded(world.admin.post("/actions/report", reportType="usage", dateRange=period))
+    assert result["status"] == "COMPLETED"
 
 
-@of(API)
-def an_export_is_made_and_its_link_mailed(world: World, name: str) -> None:
-    asked = {"dataTypes": ["profile", "activities", "files"], "format": "json", "email": world.ann.email}
-    told = good(world.ann.request("POST", "/actions/export", json=asked))
-    assert told["status"] == "COMPLETED"
-    assert "on its way" in told["message"]
+@journey_of(API)
+def an_export_is_made_and_its_link_is_sent_by_email(world: World, name: str) -> None:
+    body = {"dataTypes": ["profile", "activities", "files"], "format": "json", "email": world.ann.email}
+    result = succeeded(world.ann.request("POST", "/actions/export", json=body))
+    assert result["status"] == "COMPLETED"
+    assert "on its way" in result["message"]
 
 
-@of(API)
-def an_export_that_cannot_be_written_leaves_nothing(world: World, name: str) -> None:
-    broken = world.planted(remove=("fileName",))
-    asked = {"dataTypes": ["files"], "format": "json"}
-    assert world.ann.request("POST", "/actions/export", json=asked).status_code == 500
-    world.remove(broken)
-    assert world.half_written("S3_OUTPUT_BUCKET", f"exports/{world.user_id}/") == []
+@journey_of(API)
+def an_export_that_fails_leaves_no_unfinished_upload(world: World, name: str) -> None:
+    broken = world.create_image(remove=("fileName",))
+    body = {"dataTypes": ["files"], "format": "json"}
+    assert world.ann.request("POST", "/actions/export", json=body).status_code == 500
+    world.remove_image(broken)
+    assert world.unfinished_uploads("S3_OUTPUT_BUCKET", f"exports/{world.user_id}/") == []
 
 
 # ---------------------------------------------------------------------- keys and the rest
 
 
-@of(API)
+@journey_of(API)
 def a_key_is_made_used_rotated_and_revoked(world: World, name: str) -> None:
-    made = good(world.ann.post("/keys", name="k", accessTypes=["file_upload"]))
-    path = f"/keys/{made['keyId']}"
-    headers = {"Authorization": f"Bearer {made['key']}"}
-    good(requests.get(f"{world.machine.api_url}/images", headers=headers, timeout=10))
-    listed = {each["keyId"]: each for each in good(world.ann.get("/keys"))["items"]}
-    assert listed[made["keyId"]]["lastUsedAt"] is not None
-    good(world.ann.post(f"{path}/rotate"))
-    good(world.ann.request("DELETE", path))
+    key = succeeded(world.ann.post("/keys", name="k", accessTypes=["file_upload"]))
+    path = f"/keys/{key['keyId']}"
+    headers = {"Authorization": f"Bearer {key['key']}"}
+    succeeded(requests.get(f"{world.machine.api_url}/images", headers=headers, timeout=10))
+    keys = {each["keyId"]: each for each in succeeded(world.ann.get("/keys"))["items"]}
+    assert keys[key["keyId"]]["lastUsedAt"] is not None
+    succeeded(world.ann.post(f"{path}/rotate"))
+    succeeded(world.ann.request("DELETE", path))
     assert requests.get(f"{world.machine.api_url}/images", headers=headers, timeout=10).status_code == 401
 
 
-@of(API)
-def administrators_see_and_change(world: World, name: str) -> None:
+@journey_of(API)
+def an_administrator_reads_and_changes(world: World, name: str) -> None:
     admin = world.admin
-    assert good(admin.get("/admin/users", email=world.ann.email))["items"]
-    good(admin.request("PATCH", f"/admin/users/{world.user_id}", json={"canExportData": True}))
+    assert succeeded(admin.get("/admin/users", email=world.ann.email))["items"]
+    succeeded(admin.request("PATCH", f"/admin/users/{world.user_id}", json={"canExportData": True}))
     for path in ("/admin/usage", "/admin/syncs", "/admin/audit"):
-        good(admin.get(path))
+        succeeded(admin.get(path))
 
 
-@of(API)
-def anybody_sees_how_it_is_doing(world: World, name: str) -> None:
-    assert good(requests.get(f"{world.machine.api_url}/health", timeout=10))["success"] is True
+@journey_of(API)
+def anybody_can_read_the_health(world: World, name: str) -> None:
+    assert succeeded(requests.get(f"{world.machine.api_url}/health", timeout=10))["success"] is True

@@ -1,4 +1,4 @@
-"""Journeys that every function has: its run is recorded, and a defect of it is told to the operators."""
+"""Journeys that every function has: its run leaves a usage record, and its internal errors are reported."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -9,8 +9,8 @@ from chalicelib.core import ids
 from chalicelib.images import Status
 from chalicelib.jobs.sync.sync_records import ARCHIVED
 from chalicelib.metering.daily_sums import DAILY, EVERYONE
-from tests.journeys.rights.journey import of
-from tests.journeys.rights.of_schedules import record
+from tests.journeys.rights.journey import journey_of
+from tests.journeys.rights.of_schedules import put_record
 from tests.journeys.rights.of_streams import published
 from tests.journeys.rights.world import World, ago
 
@@ -18,7 +18,7 @@ _NOTHING: Mapping[str, Any] = {"Records": []}
 _DRY: Mapping[str, Any] = {"dryRun": True}
 _STEP: Mapping[str, Any] = {"execution": "x-1"}
 _STEPS = ("validation", "resize", "watermark")
-# By function, an event that leaves everything as it is. The steps fail of theirs, which is recorded as well.
+# By function, an event that changes nothing. The steps of the pipeline fail with it, which leaves a record as well.
 _HARMLESS: Mapping[str, Any] = {
     **dict.fromkeys(("s3_event", "orchestrator", "audit_entries"), _NOTHING),
     **dict.fromkeys(("action_worker", "critical_errors"), _NOTHING),
@@ -30,14 +30,14 @@ _HARMLESS: Mapping[str, Any] = {
 }
 
 
-@of(*_HARMLESS)
-def a_run_is_recorded(world: World, name: str) -> None:
-    begun = ids.now()
+@journey_of(*_HARMLESS)
+def a_run_leaves_a_usage_record(world: World, name: str) -> None:
+    started = ids.now()
     world.machine.invoke(name, _HARMLESS[name])
-    assert len(world.runs(name, begun)) == 1
+    assert len(world.usage_records(name, started)) == 1
 
 
-# ------------------------------------------------------------------------------- defects
+# ------------------------------------------------------------------------------- errors
 
 
 @contextmanager
@@ -74,32 +74,32 @@ def _broken_sum(world: World) -> Iterator[None]:
 
 @contextmanager
 def _broken_image(world: World) -> Iterator[None]:
-    """One that the sweeper comes across, whose execution nobody could have named so."""
-    world.queue("uploads")
-    world.planted(Status.PROCESSING, execution="nonsense", startedAt=ago(hours=1), unfinishedSince=ago(hours=1))
-    world.forget_passes()
+    """One for the sweeper, with an impossible execution name."""
+    world.empty_queue("uploads")
+    world.create_image(Status.PROCESSING, execution="nonsense", startedAt=ago(hours=1), unfinishedSince=ago(hours=1))
+    world.forget_sweeper_passes()
     yield
 
 
 @contextmanager
 def _broken_upload(world: World) -> Iterator[None]:
-    """One that the clean-up comes across, whose row lacks what every row has."""
-    world.planted(Status.PENDING, unfinishedSince=ago(hours=26), remove=("fileName",))
+    """One for the clean-up, whose row lacks a required attribute."""
+    world.create_image(Status.PENDING, unfinishedSince=ago(hours=26), remove=("fileName",))
     yield
 
 
 @contextmanager
 def _broken_record(world: World) -> Iterator[None]:
-    record("broken", ARCHIVED, ago(days=31), data="no JSON")
+    put_record("broken", ARCHIVED, ago(days=31), data="no JSON")
     yield
 
 
-_DEFECT: Mapping[str, Any] = {"Records": [{}]}
-_Around = Callable[[World], Any]
-# By function, an event that it cannot handle, or what it comes across, and the event.
-_DEFECTS: Mapping[str, tuple[_Around, Any]] = {
-    **dict.fromkeys(("s3_event", "orchestrator", "image_changes", "usage_records"), (nullcontext, _DEFECT)),
-    **dict.fromkeys(("audit_entries", "action_worker", "critical_errors"), (nullcontext, _DEFECT)),
+_INVALID: Mapping[str, Any] = {"Records": [{}]}
+_Context = Callable[[World], Any]
+# By function, a context manager that causes the error, and the event.
+_ERRORS: Mapping[str, tuple[_Context, Any]] = {
+    **dict.fromkeys(("s3_event", "orchestrator", "image_changes", "usage_records"), (nullcontext, _INVALID)),
+    **dict.fromkeys(("audit_entries", "action_worker", "critical_errors"), (nullcontext, _INVALID)),
     "notifications": (nullcontext, published("no JSON")),
     **dict.fromkeys(_STEPS, (nullcontext, _STEP)),
     **dict.fromkeys(("nightly_sync", "business_hours_sync"), (_wrong_number, {})),
@@ -111,13 +111,13 @@ _DEFECTS: Mapping[str, tuple[_Around, Any]] = {
 }
 
 
-@of(*_DEFECTS)
-def a_defect_is_told(world: World, name: str) -> None:
-    around, event = _DEFECTS[name]
-    errors = world.queue("critical-errors.fifo")
-    # What was told in the last five minutes is not told again.
+@journey_of(*_ERRORS)
+def an_internal_error_is_reported(world: World, name: str) -> None:
+    context, event = _ERRORS[name]
+    errors = world.empty_queue("critical-errors.fifo")
+    # The same error is reported once in five minutes.
     world.machine.clock.advance(301)
-    with around(world):
+    with context(world):
         world.machine.invoke(name, event)
-    told = [json.loads(each["Body"])["operation"] for each in world.received(errors)]
-    assert told == [name]
+    operations = [json.loads(each["Body"])["operation"] for each in world.take_messages(errors)]
+    assert operations == [name]

@@ -1,4 +1,4 @@
-"""Journeys of what an upload goes through: the event, the queue, the steps, the state machine."""
+"""Journeys of an upload: S3's event, the queue, the steps, the state machine."""
 
 import json
 from typing import Any
@@ -8,8 +8,8 @@ from moto.s3.exceptions import S3ClientError
 from chalicelib.core import ids
 from chalicelib.images import Image, Status
 from infra.pipeline_policy import PIPELINE
-from tests.journeys.rights.journey import of
-from tests.journeys.rights.world import PHOTO, World, as_written
+from tests.journeys.rights.journey import journey_of
+from tests.journeys.rights.world import PHOTO, World, when_written
 from tests.waiting import wait_for
 
 Item = dict[str, Any]
@@ -17,185 +17,187 @@ _FINISHED = {"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"}
 
 
 def event(key: str, version: str) -> Item:
-    described = {"key": key, "size": len(PHOTO), "versionId": version}
-    return {"Records": [{"eventSource": "aws:s3", "s3": {"object": described}}]}
+    file = {"key": key, "size": len(PHOTO), "versionId": version}
+    return {"Records": [{"eventSource": "aws:s3", "s3": {"object": file}}]}
 
 
-def step(image: Image) -> Item:
-    """What a step of the state machine is given first."""
-    told = {"objectVersion": image.object_version, "execution": f"{image.image_id}-1"}
-    return {**image.message(), **told, "apiKeyId": None, "correlationId": "c"}
+def execution_input(image: Image) -> Item:
+    """The input of the state machine and of its first step."""
+    execution = {"objectVersion": image.object_version, "execution": f"{image.image_id}-1"}
+    return {**image.message(), **execution, "apiKeyId": None, "correlationId": "c"}
 
 
 # ------------------------------------------------------------------------------- s3_event
 
 
-@of("s3_event")
-def an_upload_is_noted_and_queued(world: World, name: str) -> None:
-    uploads = world.queue("uploads")
-    image = world.planted(Status.PENDING, remove=("objectVersion",))
+@journey_of("s3_event")
+def an_upload_is_marked_and_queued(world: World, name: str) -> None:
+    uploads = world.empty_queue("uploads")
+    image = world.create_image(Status.PENDING, remove=("objectVersion",))
     world.invoke(name, event(image.s3_key, str(image.object_version)))
-    assert world.image(image)["status"] == Status.UPLOADED
-    (message,) = world.received(uploads)
+    assert world.image_row(image)["status"] == Status.UPLOADED
+    (message,) = world.take_messages(uploads)
     assert json.loads(message["Body"])["imageId"] == image.image_id
 
 
-@of("s3_event")
-def an_object_that_nobody_announced_is_taken(world: World, name: str) -> None:
+@journey_of("s3_event")
+def an_upload_without_a_row_gets_one(world: World, name: str) -> None:
     image_id = ids.new_id("img")
     world.invoke(name, event(f"uploads/{world.user_id}/{image_id}.jpg", "v"))
     assert world.ann.image(image_id)["status"] == Status.UPLOADED
 
 
-@of("s3_event")
-def an_upload_that_is_too_large_is_refused_and_told(world: World, name: str) -> None:
-    image = world.planted(Status.PENDING, remove=("objectVersion",))
-    told = event(image.s3_key, str(image.object_version))
-    told["Records"][0]["s3"]["object"]["size"] = 10**9
-    with world.listening("SNS_TOPIC_ARN") as heard:
-        world.invoke(name, told)
-        assert [each["imageId"] for each in heard()] == [image.image_id]
-    assert world.image(image)["status"] == Status.FAILED
-    assert world.versions("S3_INPUT_BUCKET", image.s3_key) == []
+@journey_of("s3_event")
+def an_upload_that_is_too_large_fails_and_this_is_published(world: World, name: str) -> None:
+    image = world.create_image(Status.PENDING, remove=("objectVersion",))
+    upload = event(image.s3_key, str(image.object_version))
+    upload["Records"][0]["s3"]["object"]["size"] = 10**9
+    with world.messages_of("SNS_TOPIC_ARN") as messages:
+        world.invoke(name, upload)
+        assert [each["imageId"] for each in messages()] == [image.image_id]
+    assert world.image_row(image)["status"] == Status.FAILED
+    assert world.file_keys("S3_INPUT_BUCKET", image.s3_key) == []
 
 
-@of("s3_event")
-def an_upload_behind_a_deletion_is_removed(world: World, name: str) -> None:
-    image = world.planted(Status.DELETED)
+@journey_of("s3_event")
+def an_upload_for_a_deleted_image_is_removed(world: World, name: str) -> None:
+    image = world.create_image(Status.DELETED)
     world.invoke(name, event(image.s3_key, str(image.object_version)))
-    assert world.versions("S3_INPUT_BUCKET", image.s3_key) == []
+    assert world.file_keys("S3_INPUT_BUCKET", image.s3_key) == []
 
 
 # --------------------------------------------------------------------------- orchestrator
 
 
-@of("orchestrator")
+@journey_of("orchestrator")
 def a_message_starts_an_execution(world: World, name: str) -> None:
-    image = world.planted(Status.UPLOADED)
-    world.invoke(name, world.delivered(world.queue("uploads"), image.message()))
+    image = world.create_image(Status.UPLOADED)
+    world.invoke(name, world.queue_event(world.empty_queue("uploads"), image.message()))
     assert world.ann.finished(image.image_id)["status"] == Status.COMPLETED
 
 
-@of("orchestrator")
-def what_is_done_leaves_the_queue_though_another_message_failed(world: World, name: str) -> None:
-    uploads = world.queue("uploads")
-    nobodys = {"userId": world.user_id, "imageId": "img_nobodys"}
-    world.fails(name, world.delivered(uploads, nobodys, "{not json"))
+@journey_of("orchestrator")
+def a_handled_message_is_deleted_though_another_failed(world: World, name: str) -> None:
+    uploads = world.empty_queue("uploads")
+    unknown = {"userId": world.user_id, "imageId": "img_unknown"}
+    world.invoke_failing(name, world.queue_event(uploads, unknown, "{not json"))
     assert sum(world.machine.queue_depth(uploads)) == 1
 
 
 # ------------------------------------------------------------------------------- the steps
 
 
-@of("validation")
+@journey_of("validation")
 def a_picture_is_checked(world: World, name: str) -> None:
-    assert world.invoke(name, step(world.planted()))["validationResult"] == "valid"
+    assert world.invoke(name, execution_input(world.create_image()))["validationResult"] == "valid"
 
 
-@of("validation")
-def the_current_version_is_checked_where_none_is_named(world: World, name: str) -> None:
-    assert world.invoke(name, world.planted().message())["validationResult"] == "valid"
+@journey_of("validation")
+def the_current_version_is_checked_if_none_is_given(world: World, name: str) -> None:
+    assert world.invoke(name, world.create_image().message())["validationResult"] == "valid"
 
 
-def checked(world: World, image: Image) -> Item:
-    answer: Item = world.invoke("validation", step(image))
-    return answer
+def validate(world: World, image: Image) -> Item:
+    result: Item = world.invoke("validation", execution_input(image))
+    return result
 
 
-@of("resize")
+@journey_of("resize")
 def a_picture_is_resized(world: World, name: str) -> None:
-    image = world.planted()
-    made = world.invoke(name, checked(world, image))["resizedImages"]
-    assert len(made) == len(world.versions("S3_OUTPUT_BUCKET", f"processed/{world.user_id}/{image.image_id}-")) == 3
+    image = world.create_image()
+    resized = world.invoke(name, validate(world, image))["resizedImages"]
+    assert len(resized) == 3
+    assert len(world.file_keys("S3_OUTPUT_BUCKET", f"processed/{world.user_id}/{image.image_id}-")) == 3
 
 
-@of("resize")
-def the_current_version_is_resized_where_none_is_named(world: World, name: str) -> None:
-    assert len(world.invoke(name, world.planted().message())["resizedImages"]) == 3
+@journey_of("resize")
+def the_current_version_is_resized_if_none_is_given(world: World, name: str) -> None:
+    assert len(world.invoke(name, world.create_image().message())["resizedImages"]) == 3
 
 
-@of("resize")
-def of_sizes_that_cannot_all_be_written_none_stays(world: World, name: str) -> None:
-    image = world.planted()
-    given = checked(world, image)
-    with as_written(f"{image.image_id}-medium", refuse):
-        world.fails(name, given)
-    assert world.versions("S3_OUTPUT_BUCKET", f"processed/{world.user_id}/{image.image_id}") == []
+@journey_of("resize")
+def if_one_size_cannot_be_written_no_size_is_kept(world: World, name: str) -> None:
+    image = world.create_image()
+    event = validate(world, image)
+    with when_written(f"{image.image_id}-medium", refuse):
+        world.invoke_failing(name, event)
+    assert world.file_keys("S3_OUTPUT_BUCKET", f"processed/{world.user_id}/{image.image_id}") == []
 
 
 def refuse() -> None:
-    """S3 does not take the file."""
-    raise S3ClientError("InvalidRequest", "The file is not taken.")
+    """S3 refuses the file."""
+    raise S3ClientError("InvalidRequest", "The file is refused.")
 
 
-@of("watermark")
-def a_picture_is_marked(world: World, name: str) -> None:
-    image = world.planted()
-    made = world.invoke(name, world.invoke("resize", checked(world, image)))["watermarkedImages"]
-    stored = world.versions("S3_OUTPUT_BUCKET", f"processed/{world.user_id}/{image.image_id}-")
-    assert len(made) == len([each for each in stored if "watermarked" in each]) == 3
+@journey_of("watermark")
+def a_picture_is_watermarked(world: World, name: str) -> None:
+    image = world.create_image()
+    variants = world.invoke(name, world.invoke("resize", validate(world, image)))["watermarkedImages"]
+    stored = world.file_keys("S3_OUTPUT_BUCKET", f"processed/{world.user_id}/{image.image_id}-")
+    assert len(variants) == len([each for each in stored if "watermarked" in each]) == 3
 
 
-@of("watermark")
-def of_marks_that_cannot_all_be_written_none_stays(world: World, name: str) -> None:
-    image = world.planted()
-    given = world.invoke("resize", checked(world, image))
-    with as_written(f"{image.image_id}-medium-watermarked", refuse):
-        world.fails(name, given)
-    stored = world.versions("S3_OUTPUT_BUCKET", f"processed/{world.user_id}/{image.image_id}")
+@journey_of("watermark")
+def if_one_watermarked_variant_cannot_be_written_none_is_kept(world: World, name: str) -> None:
+    image = world.create_image()
+    event = world.invoke("resize", validate(world, image))
+    with when_written(f"{image.image_id}-medium-watermarked", refuse):
+        world.invoke_failing(name, event)
+    stored = world.file_keys("S3_OUTPUT_BUCKET", f"processed/{world.user_id}/{image.image_id}")
     assert [each for each in stored if "watermarked" in each] == []
 
 
 # ---------------------------------------------------------------------- the state machine
 
 
-def executed(world: World, image: Image) -> Item:
-    """How the execution of a claimed image ended."""
+def execute(world: World, image: Image) -> Item:
+    """Run the state machine for a claimed image; the description of the ended execution."""
     client = world.machine.client("stepfunctions")
     started = client.start_execution(
         stateMachineArn=world.setting("STEP_FUNCTIONS_ARN"),
         name=f"{image.image_id}-1",
-        input=json.dumps(step(image)),
+        input=json.dumps(execution_input(image)),
     )
 
     def look() -> Item | None:
-        told: Item = client.describe_execution(executionArn=started["executionArn"])
-        return told if told["status"] in _FINISHED else None
+        execution: Item = client.describe_execution(executionArn=started["executionArn"])
+        return execution if execution["status"] in _FINISHED else None
 
     return wait_for(look, "the execution to end", 60)
 
 
-def claimed(world: World) -> Image:
-    image = world.planted(Status.PROCESSING)
-    world.change(image, execution=f"{image.image_id}-1")
+def claim_image(world: World) -> Image:
+    """A new image as the orchestrator leaves it."""
+    image = world.create_image(Status.PROCESSING)
+    world.change_image(image, execution=f"{image.image_id}-1")
     return image
 
 
-@of(PIPELINE)
+@journey_of(PIPELINE)
 def a_claimed_image_is_finished_and_announced(world: World, name: str) -> None:
-    image = claimed(world)
-    with world.listening("SNS_TOPIC_ARN") as heard:
-        executed(world, image)
-        assert world.image(image)["status"] == Status.COMPLETED
-        assert [each["imageId"] for each in heard()] == [image.image_id]
+    image = claim_image(world)
+    with world.messages_of("SNS_TOPIC_ARN") as messages:
+        execute(world, image)
+        assert world.image_row(image)["status"] == Status.COMPLETED
+        assert [each["imageId"] for each in messages()] == [image.image_id]
 
 
-@of(PIPELINE)
-def what_was_made_for_an_image_that_went_meanwhile_goes(world: World, name: str) -> None:
-    image = claimed(world)
-    with as_written(f"{image.image_id}-large-watermarked", lambda: world.bury(image)):
-        executed(world, image)
-    assert world.versions("S3_OUTPUT_BUCKET", f"processed/{world.user_id}/{image.image_id}") == []
+@journey_of(PIPELINE)
+def the_variants_are_removed_if_the_image_is_deleted_meanwhile(world: World, name: str) -> None:
+    image = claim_image(world)
+    with when_written(f"{image.image_id}-large-watermarked", lambda: world.mark_deleted(image)):
+        execute(world, image)
+    assert world.file_keys("S3_OUTPUT_BUCKET", f"processed/{world.user_id}/{image.image_id}") == []
 
 
-@of(PIPELINE)
-def a_fault_of_ours_leaves_a_letter(world: World, name: str) -> None:
-    letters = world.queue("uploads-dead")
-    image = claimed(world)
+@journey_of(PIPELINE)
+def an_internal_error_sends_a_dead_letter(world: World, name: str) -> None:
+    letters = world.empty_queue("uploads-dead")
+    image = claim_image(world)
     world.machine.client("s3").delete_object(
         Bucket=world.setting("S3_INPUT_BUCKET"), Key=image.s3_key, VersionId=image.object_version
     )
-    executed(world, image)
-    assert world.image(image)["status"] == Status.FAILED
-    (letter,) = world.received(letters)
+    execute(world, image)
+    assert world.image_row(image)["status"] == Status.FAILED
+    (letter,) = world.take_messages(letters)
     assert json.loads(letter["Body"])["retryOf"] == f"{image.image_id}-1"

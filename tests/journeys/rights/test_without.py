@@ -1,4 +1,4 @@
-"""Every right that is declared is needed: without it, a journey that uses it is refused, and fails of that."""
+"""Every declared right is needed: without it a call of a journey is refused, and the journey fails because of that."""
 
 import pytest
 
@@ -6,39 +6,39 @@ import app as manifest
 from infra import function_grants, iam_evaluation, iam_report, stages
 from infra.iam_report import Grant
 from tests.journeys.rights.every import JOURNEYS
-from tests.journeys.rights.journey import Journey, Tried
+from tests.journeys.rights.journey import Journey, UsedRights
 from tests.journeys.rights.world import World
 
 GRANTED = iam_report.granted(function_grants.grants_by_function(manifest.app), stages.read())
 FAILED = "was refused it, and failed"
-# All but those of a few functions are left to whoever has the time.
+# The rights of the other functions are checked only with the slow tests.
 QUICK = {"notifications", "validation"}
 RIGHTS = [pytest.param(each, marks=[] if each.function in QUICK else [pytest.mark.slow]) for each in GRANTED]
 
 
 @pytest.mark.parametrize("right", RIGHTS, ids="-".join)
-def test_without_a_right_a_journey_fails(world: World, tried: Tried, right: Grant) -> None:
+def test_without_a_right_a_journey_fails(world: World, used_rights: UsedRights, right: Grant) -> None:
     outcomes: dict[str, str] = {}
     for journey in JOURNEYS:
-        if journey.function == right.function and right in tried.used(journey):
-            outcomes[str(journey)] = outcome = without(world, journey, right)
+        if journey.function == right.function and right in used_rights.of(journey):
+            outcomes[str(journey)] = outcome = execute_without(world, journey, right)
             if outcome == FAILED:
-                # It was that right, and nothing that is left over.
-                journey.go(world)
+                # With the right it succeeds: leftovers of other journeys were not the reason.
+                journey.execute(world)
                 return
     pytest.fail(f"no journey misses it: {outcomes or 'none uses it'}")
 
 
-def without(world: World, journey: Journey, right: Grant) -> str:
-    """How a journey goes whose function lacks the right."""
+def execute_without(world: World, journey: Journey, right: Grant) -> str:
+    """The outcome of a journey whose function lacks the right."""
     failure: Exception | None = None
-    with world.machine.without(*right) as record:
+    with world.machine.without_grant(*right) as log:
         try:
-            journey.go(world)
+            journey.execute(world)
         except Exception as error:
             failure = error
-    held = {"Statement": [{"Sid": right.statement, "Action": [right.action], "Resource": GRANTED[right]}]}
-    refused = [each for each in iam_report.logged_calls(record) if each.how == "refused"]
-    if not any(iam_evaluation.allows(held, each.action, each.pattern) for each in refused):
+    removed = {"Statement": [{"Sid": right.statement, "Action": [right.action], "Resource": GRANTED[right]}]}
+    refused = [each for each in iam_report.logged_calls(log) if each.how == "refused"]
+    if not any(iam_evaluation.allows(removed, each.action, each.pattern) for each in refused):
         return f"was not refused it ({failure!r})"
     return "was refused it, and did not notice" if failure is None else FAILED

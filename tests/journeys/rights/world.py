@@ -1,4 +1,4 @@
-"""The machine as small journeys want it: quiet, so that what runs is what they run; and what they plant and look up."""
+"""The local machine for small journeys: triggers are off; methods create and read rows, files and messages."""
 
 import json
 import secrets
@@ -19,9 +19,9 @@ from chalicelib.images import IMAGES, Image, Status
 from chalicelib.jobs import leases
 from local.accounts import ADMIN
 from local.accounts import PASSWORD as LOCAL_PASSWORD
-from local.cloud import ACCOUNT, REGION
+from local.aws import ACCOUNT, REGION
 from local.machine import Machine
-from local.models import patch
+from local.patching import patch
 from tests import pictures
 from tests.journeys.user import User
 
@@ -35,7 +35,7 @@ Item = dict[str, Any]
 
 
 def ago(**age: float) -> str:
-    """The moment that long ago, as rows say it."""
+    """The moment that long ago, in the format of rows."""
     return ids.timestamp(datetime.now(UTC) - timedelta(**age))
 
 
@@ -52,16 +52,16 @@ class World:
     # ------------------------------------------------------------------- functions
 
     def invoke(self, name: str, event: Any = None) -> Any:
-        """What a function answers to the event; it must not fail."""
-        answer, errored = self.machine.invoke(name, event)
-        assert not errored, answer
-        return answer
+        """A function's result for the event; it must succeed."""
+        result, errored = self.machine.invoke(name, event)
+        assert not errored, result
+        return result
 
-    def fails(self, name: str, event: Any = None) -> Any:
-        """How a function fails of the event; it must."""
-        answer, errored = self.machine.invoke(name, event)
-        assert errored, answer
-        return answer
+    def invoke_failing(self, name: str, event: Any = None) -> Any:
+        """A function's error for the event; it must fail."""
+        error, errored = self.machine.invoke(name, event)
+        assert errored, error
+        return error
 
     def setting(self, name: str) -> str:
         return self.machine.environment[name]
@@ -71,15 +71,15 @@ class World:
         self.machine.client("ssm").put_parameter(Name=path, Type="String", Value=value, Overwrite=True)
 
     def remove_setting(self, name: str) -> str:
-        """Takes a setting out of Parameter Store; its value."""
+        """Remove a setting from Parameter Store; its value."""
         ssm, path = self.machine.client("ssm"), f"/darkroom/local/darkroom/{name}"
         value: str = ssm.get_parameter(Name=path)["Parameter"]["Value"]
         ssm.delete_parameter(Name=path)
         return value
 
     @contextmanager
-    def secret(self, text: str) -> Iterator[None]:
-        """What the secret of the external services says, as long as the block lasts."""
+    def secret_value(self, text: str) -> Iterator[None]:
+        """Meanwhile the secret of the external services has this value."""
         client = self.machine.client("secretsmanager")
         client.put_secret_value(SecretId=SECRET, SecretString=text)
         try:
@@ -89,58 +89,57 @@ class World:
 
     # ---------------------------------------------------------------------- queues
 
-    def queue(self, name: str) -> str:
-        """The address of one of the stage's queues, emptied."""
+    def empty_queue(self, name: str) -> str:
+        """Empty one of the stage's queues; its URL."""
         stored = sqs_backends[ACCOUNT][REGION].get_queue(f"darkroom-local-{name}")
         _empty(stored)
         return f"{self.machine.aws_url}/{ACCOUNT}/{stored.name}"
 
-    def received(self, url: str) -> list[Item]:
-        """Messages that wait in a queue, taken out of it."""
+    def take_messages(self, url: str) -> list[Item]:
+        """Receive and delete the messages that wait in a queue."""
         sqs = self.machine.client("sqs")
-        found: list[Item] = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
-        for each in found:
+        messages: list[Item] = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+        for each in messages:
             sqs.delete_message(QueueUrl=url, ReceiptHandle=each["ReceiptHandle"])
-        return found
+        return messages
 
-    def delivered(self, url: str, *bodies: Any) -> Item:
-        """The event of messages with these bodies, as Lambda would deliver them from the queue."""
+    def queue_event(self, url: str, *bodies: Any) -> Item:
+        """Send messages with these bodies to the queue; the event with which Lambda would deliver them."""
         sqs = self.machine.client("sqs")
         for body in bodies:
             sqs.send_message(QueueUrl=url, MessageBody=body if isinstance(body, str) else json.dumps(body))
-        found = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
-        return {"Records": [_delivered(each) for each in found]}
+        messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
+        return {"Records": [_queue_record(each) for each in messages]}
 
     @contextmanager
-    def listening(self, topic_variable: str) -> Iterator[Callable[[], list[Item]]]:
-        """What a topic says meanwhile to somebody who has subscribed: the messages."""
+    def messages_of(self, topic_variable: str) -> Iterator[Callable[[], list[Item]]]:
+        """A function that takes the messages that the topic has published since."""
         sqs, sns = self.machine.client("sqs"), self.machine.client("sns")
         url = sqs.create_queue(QueueName=f"listener-{secrets.token_hex(4)}")["QueueUrl"]
         arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         topic = self.setting(topic_variable)
         subscription = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)["SubscriptionArn"]
         try:
-            yield lambda: [json.loads(json.loads(each["Body"])["Message"]) for each in self.received(url)]
+            yield lambda: [json.loads(json.loads(each["Body"])["Message"]) for each in self.take_messages(url)]
         finally:
             sns.unsubscribe(SubscriptionArn=subscription)
             sqs.delete_queue(QueueUrl=url)
 
     # ----------------------------------------------------------------------- tables
 
-    def runs(self, operation: str, since: str, account: str = SYSTEM_ACCOUNT) -> list[Item]:
-        """The usage records of an operation that began since then."""
-        found = USAGE.between(account, since, "~")
-        return [each for each in found if each["operation"] == operation]
+    def usage_records(self, operation: str, since: str, account: str = SYSTEM_ACCOUNT) -> list[Item]:
+        """The usage records of an operation's runs that started at `since` or later."""
+        return [each for each in USAGE.between(account, since, "~") if each["operation"] == operation]
 
-    def planted(self, status: Status = Status.COMPLETED, *, remove: tuple[str, ...] = (), **more: Any) -> Image:
-        """A new image of Ann's, with a file as its original; `more` and `remove` make its row differ from that."""
+    def create_image(self, status: Status = Status.COMPLETED, *, remove: tuple[str, ...] = (), **more: Any) -> Image:
+        """A new image of Ann with an original file; `more` sets and `remove` removes attributes of its row."""
         image_id = ids.new_id("img")
         key = f"uploads/{self.user_id}/{image_id}.jpg"
-        version = self.put("S3_INPUT_BUCKET", key)
+        version = self.put_file("S3_INPUT_BUCKET", key)
         image = Image(
             user_id=self.user_id,
             image_id=image_id,
-            file_name="planted.jpg",
+            file_name="photo.jpg",
             file_type="image/jpeg",
             s3_key=key,
             status=status,
@@ -156,23 +155,25 @@ class World:
         IMAGES.put({name: value for name, value in item.items() if name not in remove})
         return image
 
-    def image(self, image: Image) -> Item:
+    def image_row(self, image: Image) -> Item:
         """An image's row."""
         return item(IMAGES, image.user_id, image.image_id)
 
-    def change(self, image: Image, **change: Any) -> None:
+    def change_image(self, image: Image, **change: Any) -> None:
         IMAGES.update(image.user_id, image.image_id, change=change)
 
-    def bury(self, image: Image) -> None:
-        """What a deletion makes of the row."""
-        self.change(image, status=str(Status.DELETED))
+    def mark_deleted(self, image: Image) -> None:
+        """Change the row as a deletion does."""
+        self.change_image(image, status=str(Status.DELETED))
 
-    def remove(self, image: Image) -> None:
-        """As if the image had never been there."""
+    def remove_image(self, image: Image) -> None:
+        """Delete the row."""
         IMAGES.delete(image.user_id, image.image_id)
 
-    def begun(self, action_type: str, metadata: Mapping[str, Any], user_id: str | None = None, **more: Any) -> Action:
-        """A new action of Ann's, or of that user's, that waits for its run."""
+    def create_action(
+        self, action_type: str, metadata: Mapping[str, Any], user_id: str | None = None, **more: Any
+    ) -> Action:
+        """A new action of Ann, or of another user, that has not run yet."""
         action = Action(
             user_id=user_id or self.user_id,
             action_id=ids.new_id("act"),
@@ -183,21 +184,21 @@ class World:
         ACTIONS.put({**action.to_item(), **more})
         return action
 
-    def acted_at(self) -> str:
-        """When Ann last did something; "" where she never did."""
+    def last_action_at(self) -> str:
+        """The time of Ann's last action; "" if there is none."""
         return str(item(USERS, self.user_id).get("lastActionAt", ""))
 
-    def beat(self, schedule: str) -> Item:
-        """What a schedule noted of its last run."""
+    def heartbeat(self, schedule: str) -> Item:
+        """The heartbeat of a schedule's last run."""
         return item(leases.JOBS, f"beat#{schedule}")
 
-    def forget_passes(self) -> None:
-        """No round of the sweeper has begun a pass, or rests after one."""
+    def forget_sweeper_passes(self) -> None:
+        """Let the sweeper's next round start a full pass."""
         for place in _PASSES:
             leases.JOBS.delete(f"sweeper#{place}")
 
-    def tidy(self) -> None:
-        """Of what journeys left, Ann has but her photo, and no queue anything."""
+    def clean_up(self) -> None:
+        """Remove what journeys left: all queues' messages, and all of Ann's images and actions but her photo."""
         for queue in list(sqs_backends[ACCOUNT][REGION].queues.values()):
             _empty(queue)
         for each in list(IMAGES.between(self.user_id, "0", "~")):
@@ -207,27 +208,26 @@ class World:
             ACTIONS.delete(self.user_id, each["actionId"])
         for each in list(RECORDS.between(CUSTOMERS, "!", "~")):
             RECORDS.delete(CUSTOMERS, each["recordId"])
-        for lot, _ in INBOX.scanned(500):
-            for each in lot:
+        for rows, _ in INBOX.scanned(500):
+            for each in rows:
                 INBOX.delete(each["id"])
         for bucket in _BUCKETS:
-            self._discard(bucket)
+            self._empty_bucket(bucket)
 
-    def _discard(self, variable: str) -> None:
+    def _empty_bucket(self, variable: str) -> None:
         s3, bucket = self.machine.client("s3"), self.setting(variable)
         for each in s3.list_multipart_uploads(Bucket=bucket).get("Uploads", ()):
             s3.abort_multipart_upload(Bucket=bucket, Key=each["Key"], UploadId=each["UploadId"])
         for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
-            found = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
-            named = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found]
-            left = [each for each in named if self.photo not in each["Key"]]
-            if left:
-                s3.delete_objects(Bucket=bucket, Delete={"Objects": left, "Quiet": True})
+            versions = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
+            objects = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in versions]
+            if leftovers := [each for each in objects if self.photo not in each["Key"]]:
+                s3.delete_objects(Bucket=bucket, Delete={"Objects": leftovers, "Quiet": True})
 
     # ------------------------------------------------------------------------ files
 
-    def put(self, bucket: str, key: str, *, age: timedelta | None = None) -> str:
-        """Writes a file, perhaps as if long ago; its version."""
+    def put_file(self, bucket: str, key: str, *, age: timedelta | None = None) -> str:
+        """Write a file, with an old date if `age` is given; its version."""
         name = self.setting(bucket)
         version = str(self.machine.client("s3").put_object(Bucket=name, Key=key, Body=PHOTO)["VersionId"])
         if age is not None:
@@ -235,13 +235,13 @@ class World:
             stored.last_modified = datetime.now(UTC).replace(tzinfo=None) - age
         return version
 
-    def versions(self, bucket: str, prefix: str) -> list[str]:
-        """The keys of all versions of all files that begin so."""
+    def file_keys(self, bucket: str, prefix: str) -> list[str]:
+        """The keys of all versions of the files with this prefix."""
         listed = self.machine.client("s3").list_object_versions(Bucket=self.setting(bucket), Prefix=prefix)
         return [each["Key"] for each in [*listed.get("Versions", ()), *listed.get("DeleteMarkers", ())]]
 
-    def half_written(self, bucket: str, prefix: str) -> list[str]:
-        """The keys of uploads in parts that were begun and neither ended nor given up."""
+    def unfinished_uploads(self, bucket: str, prefix: str) -> list[str]:
+        """The keys of multipart uploads that are neither completed nor aborted."""
         listed = self.machine.client("s3").list_multipart_uploads(Bucket=self.setting(bucket))
         return [each["Key"] for each in listed.get("Uploads", ()) if each["Key"].startswith(prefix)]
 
@@ -253,20 +253,20 @@ SYNCS = Table("SYNCS_TABLE", "source", "executedAt")
 
 
 def item(table: Table, partition: str, sort: str | None = None) -> Item:
-    """An item that must be there."""
-    found = table.get(partition, sort)
-    assert found is not None, (table.variable, partition, sort)
-    return found
+    """A row that must exist."""
+    row = table.get(partition, sort)
+    assert row is not None, (table.variable, partition, sort)
+    return row
 
 
 def _empty(queue: Any) -> None:
-    # AWS would purge it once a minute only.
+    # PurgeQueue is allowed only once a minute.
     with queue._messages_lock:
         queue._messages.clear()
         queue._pending_messages.clear()
 
 
-def _delivered(message: Mapping[str, Any]) -> Item:
+def _queue_record(message: Mapping[str, Any]) -> Item:
     return {
         "messageId": message["MessageId"],
         "receiptHandle": message["ReceiptHandle"],
@@ -276,74 +276,75 @@ def _delivered(message: Mapping[str, Any]) -> Item:
     }
 
 
-# ----------------------------------------------------------- what happens at the same time
+# ----------------------------------------------------------- something happens at the same time
 
 
 @contextmanager
-def as_written(part: str, do: Callable[[], None]) -> Iterator[None]:
-    """Something happens when a file whose key holds `part` is about to be written to S3, the first time."""
-    with _before(S3Backend, "put_object", lambda bucket, key, *_, **__: part in key, do):
+def when_written(part: str, action: Callable[[], None]) -> Iterator[None]:
+    """Call `action` once, before a file whose key contains `part` is written to S3."""
+    with _before(S3Backend, "put_object", lambda bucket, key, *_, **__: part in key, action):
         yield
 
 
 @contextmanager
-def as_listed(prefix: str, do: Callable[[], None]) -> Iterator[None]:
-    """Something happens when the versions of files that begin so are about to be listed, the first time."""
-    with _before(S3Backend, "list_object_versions", lambda *_, **asked: asked.get("prefix") == prefix, do):
+def when_listed(prefix: str, action: Callable[[], None]) -> Iterator[None]:
+    """Call `action` once, before the versions of files with this prefix are listed."""
+    with _before(S3Backend, "list_object_versions", lambda *_, **kwargs: kwargs.get("prefix") == prefix, action):
         yield
 
 
 @contextmanager
-def _before(owner: Any, name: str, is_it: Callable[..., bool], do: Callable[[], None]) -> Iterator[None]:
-    stock = getattr(owner, name)
-    done: list[bool] = []
+def _before(owner: Any, name: str, matches: Callable[..., bool], action: Callable[[], None]) -> Iterator[None]:
+    """Call `action` once, before the first call of a method whose arguments match."""
+    original = getattr(owner, name)
+    called: list[bool] = []
 
-    def first(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if not done and is_it(*args, **kwargs):
-            done.append(True)
-            do()
-        return stock(self, *args, **kwargs)
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if not called and matches(*args, **kwargs):
+            called.append(True)
+            action()
+        return original(self, *args, **kwargs)
 
-    patch(owner, name, first)
+    patch(owner, name, method)
     try:
         yield
     finally:
-        patch(owner, name, stock)
+        patch(owner, name, original)
 
 
-# ----------------------------------------------------------------------------- quiet
+# -------------------------------------------------------------------------- fixtures
 
 
 @contextmanager
-def quiet(machine: Machine) -> Iterator[None]:
-    """Nothing fires but what is fired by hand: what comes meanwhile to a queue or a stream is delivered afterwards."""
+def without_triggers(machine: Machine) -> Iterator[None]:
+    """All triggers are disabled: messages and stream records that come meanwhile are delivered afterwards."""
     s3, bucket = machine.client("s3"), machine.environment["S3_INPUT_BUCKET"]
     notifications = s3.get_bucket_notification_configuration(Bucket=bucket)
     notifications.pop("ResponseMetadata")
     mappings = machine.client("lambda").list_event_source_mappings()["EventSourceMappings"]
     with ExitStack() as stack:
         for mapping in mappings:
-            stack.callback(_switch, machine, mapping["UUID"], True)
-            _switch(machine, mapping["UUID"], False)
+            stack.callback(_enable_mapping, machine, mapping["UUID"], True)
+            _enable_mapping(machine, mapping["UUID"], False)
         stack.callback(s3.put_bucket_notification_configuration, Bucket=bucket, NotificationConfiguration=notifications)
         s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={})
         yield
 
 
-def _switch(machine: Machine, mapping: str, enabled: bool) -> None:
+def _enable_mapping(machine: Machine, mapping: str, enabled: bool) -> None:
     machine.client("lambda").update_event_source_mapping(UUID=mapping, Enabled=enabled)
 
 
-def emptied(machine: Machine) -> None:
-    """Nothing of other journeys is left where rounds look through all there is."""
+def empty_tables(machine: Machine) -> None:
+    """Empty the tables that scheduled jobs read completely."""
     for table in (IMAGES, ACTIONS, RECORDS, SYNCS):
-        for lot, _ in table.scanned(500):
-            for each in lot:
+        for rows, _ in table.scanned(500):
+            for each in rows:
                 table.delete(each[table.partition], each[str(table.sort)])
 
 
-def made(machine: Machine) -> World:
-    """The world with its people, as the API makes them."""
+def create_world(machine: Machine) -> World:
+    """A world whose users are created through the API."""
     admin = User(machine.api_url, ADMIN, LOCAL_PASSWORD)
     admin.sign_in()
     ann = User.new(machine.api_url)

@@ -1,7 +1,7 @@
-"""A little application that does as a test tells it: what the product's functions must never do can be seen here.
+"""A little application for tests: its functions fail, crash and hang when a test wants it.
 
-Every run is noted in the daily table. A run whose event holds the word fail-NAME fails for as long as the table
-has a row for that word, so that a test decides from outside; one whose event holds the word forever never ends.
+Every run is written into the daily table. A run whose event contains the word fail-NAME fails as long as the table has
+a row for that word. A run whose event contains the word forever never ends.
 """
 
 import json
@@ -22,17 +22,17 @@ STREAM = os.environ.get("IMAGES_STREAM_ARN", "arn:aws:dynamodb:us-east-1:1234567
 
 
 def _note(name, event):
-    """Write the run down, then fail if a word in the event says so."""
+    """Write the run into the table, then fail if the event contains a failing word."""
     table = boto3.resource("dynamodb").Table(os.environ["DAILY_TABLE"])
     text = json.dumps(event)
     words = sorted(set(re.findall(r"fail-\w+", text)))
-    # Decided before the run can be seen: a test that has seen it may forgive the word at once.
-    told = [word for word in words if "Item" in table.get_item(Key={"scope": "fails", "day#what": word})]
+    # Read before the run is visible: a test that has seen it may stop the failing at once.
+    failing = [word for word in words if "Item" in table.get_item(Key={"scope": "fails", "day#what": word})]
     table.put_item(Item={"scope": f"run#{name}", "day#what": f"{time.time_ns()}", "event": text})
     if "forever" in text:
         signal.pause()
-    if told:
-        raise ValueError(f"told to {told[0]}")
+    if failing:
+        raise ValueError(f"told to {failing[0]}")
 
 
 @app.route("/health")
@@ -67,7 +67,7 @@ def announced(event):
 
 @app.schedule("rate(10 minutes)")
 def ticked(event):
-    # A rule's event holds no word of a test's.
+    # A rule's event cannot contain a test's word.
     _note("ticked", event.to_dict() | {"word": "fail-ticked"})
 
 
@@ -94,31 +94,29 @@ def watermark(event, context):
 
 @app.lambda_function()
 def stuck(event, context):
-    """Waits for what never comes."""
+    """Never ends."""
     signal.pause()
 
 
 @app.lambda_function()
 def obedient(event, context):
     """Does what the event says."""
-    doing = event.get("do")
-    if doing == "die":
-        os.kill(os.getpid(), signal.SIGKILL)
-    if doing == "exit":
+    action = event.get("do")
+    if action == "exit":
         os._exit(3)
-    if doing == "raise":
+    if action == "raise":
         raise KeyError("missing")
-    if doing == "unspeakable":
+    if action == "return a set":
         return {1, 2}
-    if doing == "wait":
+    if action == "wait":
         with open(event["started"], "w") as pipe:
             pipe.write(str(os.getpid()))
         with open(event["go"]) as pipe:
             pipe.read()
-    return {"pid": os.getpid(), "environment": dict(os.environ), "context": _described(context)}
+    return {"pid": os.getpid(), "environment": dict(os.environ), "context": _as_dict(context)}
 
 
-def _described(context):
+def _as_dict(context):
     return {
         "name": context.function_name,
         "version": context.function_version,

@@ -1,0 +1,1 @@
+"""infra's CloudFormation template applied to the embedded AWS."""
