@@ -1,4 +1,4 @@
-"""Creates the functions in the embedded Lambda with their triggers, from Chalice's declarations and infra/event_delivery."""
+"""Creates the functions in the embedded Lambda, with the triggers that Chalice and infra/event_delivery.py declare."""
 
 import io
 import json
