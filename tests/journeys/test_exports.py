@@ -21,6 +21,7 @@ from chalicelib import images
 from chalicelib.actions import exporting
 from chalicelib.actions.exporting import build, thumbnails
 from chalicelib.core import clients
+from chalicelib.core.deadline import Deadline
 from chalicelib.core.errors import PermissionDeniedError
 from local.cloud import ACCOUNT, REGION
 from local.machine import Machine
@@ -287,7 +288,7 @@ def test_what_cannot_be_exported_is_refused(machine: Machine, change: dict[str, 
 def test_a_right_that_was_taken_since_counts(machine: Machine, function: pytest.MonkeyPatch) -> None:
     action = begun(User.new(machine.api_url))
     with pytest.raises(PermissionDeniedError):
-        exporting.run(action)
+        exporting.run(action, Deadline.within(60))
     assert files_kept(machine, action.user_id) == []
 
 

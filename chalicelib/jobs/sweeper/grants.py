@@ -8,7 +8,7 @@ from chalicelib.jobs import rounds
 _FILES = [S3Operation.LIST_OBJECT_VERSIONS, S3Operation.DELETE_OBJECTS]
 
 NEEDS: grants.Grants = grants.merge(
-    external.NEEDS,
+    external.refresh,
     rounds.NEEDS,
     {
         "IMAGES_TABLE": [

@@ -1,0 +1,40 @@
+"""When a piece of work must have ended: one clock for everything that has to stop in time."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Self
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """`ends` is a moment of `clock`, in seconds; `sleep` is how one waits on that clock."""
+
+    ends: float
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+    @classmethod
+    def within(cls, seconds: float, context: Any = None, reserve: float = 0.0) -> Self:
+        """So many seconds from now; earlier where the run's Lambda context has less left than that and `reserve`.
+
+        `reserve` is the time in seconds that the function needs to write down how its work ended.
+        """
+        remaining = getattr(context, "get_remaining_time_in_millis", None)
+        if remaining is not None:
+            seconds = min(seconds, remaining() / 1000 - reserve)
+        return cls(time.monotonic() + seconds)
+
+    @property
+    def seconds_left(self) -> float:
+        """Never below 0."""
+        return max(0.0, self.ends - self.clock())
+
+    @property
+    def is_over(self) -> bool:
+        return self.clock() >= self.ends
+
+    def check(self, error: Exception) -> None:
+        """Raises `error` when the deadline is over."""
+        if self.is_over:
+            raise error
