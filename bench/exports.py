@@ -53,7 +53,7 @@ def with_thumbnails(found: Iterator[Image]) -> Iterator[thumbnails.Pictured]:
     """Each made anew of the same variant, as those of an export are of different ones; what S3 takes is left out."""
     variant = encoded(800, 600)
     for place, each in enumerate(found):
-        if place >= thumbnails.MOST_THUMBNAILS:
+        if place >= thumbnails.MAX_THUMBNAILS:
             yield each, None
         else:
             made = imaging.thumbnail(variant, 96)

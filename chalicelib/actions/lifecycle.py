@@ -28,9 +28,6 @@ class ActionNotFoundError(NotFoundError):
     code, message = "ACTION_NOT_FOUND", "There is no such action."
 
 
-# --------------------------------------------------------------------------------- reading
-
-
 @required_env_vars({"ACTIONS_TABLE": [DynamoDBOperation.GET_ITEM]})
 def get(user_id: str, action_id: str) -> Action:
     """The user's own action.
@@ -60,6 +57,7 @@ def all_of(user_id: str) -> Iterator[Action]:
         yield from map(Action.from_item, page.items)
 
 
+@required_env_vars(get, {"ACTIONS_TABLE": [DynamoDBOperation.QUERY_INDEX]})
 def pending_since(first: str, last: str) -> Iterator[Action]:
     """The actions that became PENDING between these times (ISO 8601) and still are, the oldest first."""
     for entry in UNFINISHED.between(str(Status.PENDING), first, last):
@@ -69,13 +67,11 @@ def pending_since(first: str, last: str) -> Iterator[Action]:
             yield Action.from_item(item)
 
 
+@required_env_vars({"ACTIONS_TABLE": [DynamoDBOperation.QUERY_INDEX]})
 def oldest_since() -> str | None:
     """The time at which the oldest PENDING action became so; None where no action is PENDING."""
     entries = UNFINISHED.page(str(Status.PENDING), limit=1, newest_first=False).items
     return str(entries[0]["unfinishedSince"]) if entries else None
-
-
-# --------------------------------------------------------------------------------- begin
 
 
 @required_env_vars({"ACTIONS_TABLE": [DynamoDBOperation.PUT_ITEM]})
@@ -118,9 +114,6 @@ def reopen(user_id: str, action_id: str) -> Action | None:
     return Action.from_item(item)
 
 
-# ------------------------------------------------------------------------------- progress
-
-
 @required_env_vars({"ACTIONS_TABLE": [DynamoDBOperation.UPDATE_ITEM]})
 def save_external(action: Action, path: str, external_id: str, external_status: str) -> Action:
     """Stores which service took the action over, and its id of the work.
@@ -143,17 +136,18 @@ def save_progress(action: Action, done: int) -> None:
         log.warning("PROGRESS_NOT_NOTED", error, actionId=action.action_id)
 
 
-# ------------------------------------------------------------------------------------ end
-
-
 @required_env_vars({"ACTIONS_TABLE": [DynamoDBOperation.UPDATE_ITEM], "USERS_TABLE": [DynamoDBOperation.UPDATE_ITEM]})
-def _end(action: Action, status: Status, change: Mapping[str, Any], also: Sequence[dict[str, Any]] = ()) -> Action:
-    now = ids.now()
-    ended = {
-        "status": str(status),
-        "completedAt": now,
-        **{name: value for name, value in change.items() if value is not None},
-    }
+def _end(
+    action: Action,
+    status: Status,
+    external_status: str | None,
+    change: Mapping[str, Any],
+    also: Sequence[dict[str, Any]] = (),
+) -> Action:
+    now, external_status = ids.now(), external_status or action.external_status
+    ended = {"status": str(status), "completedAt": now, **change}
+    if external_status is not None:
+        ended["externalStatus"] = external_status
     key = ACTIONS.key(action.user_id, action.action_id)
     end = ACTIONS.setting(key, ended, where={"status": str(Status.PENDING)}, remove=FINISHED)
     try:
@@ -191,22 +185,14 @@ def complete(
     Raises:
         ActionFinishedError: it has ended already.
     """
-    change = {
-        "files": [file.to_item() for file in files],
-        "result": result or {},
-        "externalStatus": external_status or action.external_status,
-    }
-    return _end(action, Status.COMPLETED, change, also)
+    change = {"files": [file.to_item() for file in files], "result": result or {}}
+    return _end(action, Status.COMPLETED, external_status, change, also)
 
 
 @required_env_vars(_end)
 def fail(action: Action, code: str, sentence: str, *, external_status: str | None = None) -> Action:
     """Ends the action as FAILED. Raises ActionFinishedError as `complete` does."""
-    change = {
-        "reason": f"{code}: {sentence}"[:_LONGEST_REASON],
-        "externalStatus": external_status or action.external_status,
-    }
-    return _end(action, Status.FAILED, change)
+    return _end(action, Status.FAILED, external_status, {"reason": f"{code}: {sentence}"[:_LONGEST_REASON]})
 
 
 @contextmanager

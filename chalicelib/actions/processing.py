@@ -38,23 +38,18 @@ class ImageNotProcessableError(InvalidRequestError):
     code = "IMAGE_NOT_PROCESSABLE"
 
 
-# ------------------------------------------------------------------------------- prepare
-
-
 @required_env_vars(_GET_IMAGE, {"S3_INPUT_BUCKET": [S3Operation.GET_OBJECT_VERSION], "LINK_EXPIRY_SECONDS": []})
 def _prepare(user: Caller, data: Mapping[str, Any]) -> ActionRequest:
     """Raises ImageNotFoundError or ImageNotReadyError."""
     image = _ready_image(user.id, data["fileId"])
     metadata = {name: data[name] for name in ("fileId", "processingType", "options") if name in data}
-    options = data.get("options", {})
 
     def payload() -> dict[str, Any]:
         source = objects.link(config.get("S3_INPUT_BUCKET"), image.s3_key, version=image.object_version)
         return {**metadata, "sourceUrl": source}
 
-    return ActionRequest(
-        ActionType.PROCESS_FILE, metadata, payload, lambda: _is_small(image, options), _seconds(image, options)
-    )
+    is_small, seconds = _size(image, data.get("options", {}))
+    return ActionRequest(ActionType.PROCESS_FILE, metadata, payload, lambda: is_small, seconds)
 
 
 def _ready_image(user_id: str, image_id: str) -> Image:
@@ -64,27 +59,15 @@ def _ready_image(user_id: str, image_id: str) -> Image:
     return image
 
 
-def _is_small(image: Image, options: Mapping[str, Any]) -> bool:
-    width, height = _sides(image)
-    return (
-        0 < width * height <= _SMALL_PIXELS
-        and _pixels_made(width, height, options) <= _SMALL_PIXELS
-        and (image.file_size or 0) <= _SMALL_BYTES
-        and options.get("format") != _SLOW_FORMAT
-    )
-
-
-def _sides(image: Image) -> tuple[int, int]:
-    """Width and height in pixels; 0 where they are unknown."""
-    return int(image.metadata.get("width", 0)), int(image.metadata.get("height", 0))
-
-
-def _seconds(image: Image, options: Mapping[str, Any]) -> float:
-    """How long the worker may take, by the pixels that are read and made."""
-    width, height = _sides(image)
-    made = _pixels_made(width, height, options) if width and height else 0
-    encoding = min(_AVIF_SECONDS, made * _AVIF_SECONDS_A_PIXEL) if options.get("format") == _SLOW_FORMAT else 0
-    return (width * height + made) * _SECONDS_A_PIXEL + encoding
+def _size(image: Image, options: Mapping[str, Any]) -> tuple[bool, float]:
+    """Whether the work is small, and how many seconds it may take, by the pixels that are read and made."""
+    width, height = int(image.metadata.get("width", 0)), int(image.metadata.get("height", 0))
+    pixels = width * height
+    made = _pixels_made(width, height, options) if pixels else 0
+    is_slow = options.get("format") == _SLOW_FORMAT
+    is_small = 0 < pixels <= _SMALL_PIXELS >= made and (image.file_size or 0) <= _SMALL_BYTES and not is_slow
+    encoding = min(_AVIF_SECONDS, made * _AVIF_SECONDS_A_PIXEL) if is_slow else 0
+    return is_small, (pixels + made) * _SECONDS_A_PIXEL + encoding
 
 
 def _pixels_made(width: int, height: int, options: Mapping[str, Any]) -> float:
@@ -95,9 +78,6 @@ def _pixels_made(width: int, height: int, options: Mapping[str, Any]) -> float:
     new_width = options.get("width") or width * int(options["height"]) / height
     new_height = options.get("height") or height * int(options["width"]) / width
     return float(new_width * new_height)
-
-
-# ----------------------------------------------------------------------------------- run
 
 
 @dataclass(frozen=True)
@@ -161,19 +141,10 @@ def _process(action: Action, image: Image) -> _Output:
 
 
 def _transform(options: Mapping[str, Any]) -> Transform:
-    def side(name: str) -> int | None:
-        return int(options[name]) if name in options else None
+    # Numbers in an action's metadata are Decimal.
+    numbers = {name: int(options[name]) for name in ("width", "height", "quality") if name in options}
+    return Transform(fit=Fit(options.get("fit", Fit.CONTAIN)), format=options.get("format"), **numbers)
 
-    return Transform(
-        width=side("width"),
-        height=side("height"),
-        fit=Fit(options.get("fit", Fit.CONTAIN)),
-        format=options.get("format"),
-        quality=int(options.get("quality", Transform.quality)),
-    )
-
-
-# -------------------------------------------------------------------------------- answer
 
 _MESSAGES = {
     Status.COMPLETED: "The file is processed.",

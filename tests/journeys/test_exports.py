@@ -192,7 +192,7 @@ def test_thumbnails_are_bounded_and_need_no_variant(machine: Machine, function: 
     # Of the first nothing can be read, and the third lies beyond the bound.
     for each in machine.client("s3").list_objects_v2(Bucket=bucket, Prefix=f"processed/{user.id}/{ids[0]}")["Contents"]:
         machine.client("s3").put_object(Bucket=bucket, Key=each["Key"], Body=b"no picture")
-    function.setattr(thumbnails, "MOST_THUMBNAILS", 2)
+    function.setattr(thumbnails, "MAX_THUMBNAILS", 2)
     answer = gateway.call("POST /actions/export", user.headers, {"dataTypes": ["files"], "format": "pdf"})
     reader = pypdf.PdfReader(io.BytesIO(downloaded(answer.body["downloadUrl"])), strict=True)
     assert len([image for page in reader.pages for image in page.images]) == 1

@@ -82,7 +82,7 @@ def run(action: Action, deadline: Deadline) -> Action:
 
 @dataclass
 class _Progress:
-    """Counts the records by table as they are written, saves their number, and stops at the deadline."""
+    """Counts the records by table as they are written, saves their number now and then, and stops at the deadline."""
 
     action: Action
     deadline: Deadline
@@ -98,10 +98,7 @@ class _Progress:
             yield row
             self.records[name] += 1
             if self.records.total() % _PROGRESS_EVERY == 0:
-                self.save()
-
-    def save(self) -> None:
-        lifecycle.save_progress(self.action, self.records.total())
+                lifecycle.save_progress(self.action, self.records.total())
 
 
 def _write_file(action: Action, progress: _Progress) -> File:
@@ -113,7 +110,7 @@ def _write_file(action: Action, progress: _Progress) -> File:
     key = f"exports/{action.user_id}/{action.action_id}.{form.extension}"
     with objects.writing(config.get("S3_OUTPUT_BUCKET"), key, form.media_type) as out:
         written = write(out, file_format, tables, about)
-    progress.save()
+    lifecycle.save_progress(action, progress.records.total())
     return File(f"export-{action.action_id}.{written.extension}", written.extension, key, out.size)
 
 

@@ -37,7 +37,7 @@ class EmailNotOfferedError(ConflictError):
 
 @required_env_vars({"EXPORT_EMAIL_DOMAINS": []})
 def may_export(user: Caller, data: Mapping[str, Any]) -> bool:
-    """The permission to export: the user's right, and a recipient who may have the link.
+    """The permission to export: the user's right, and a recipient who may have the link (it opens for anyone).
 
     Raises:
         PermissionDeniedError: no administrator has given the user the right to export.
@@ -45,19 +45,14 @@ def may_export(user: Caller, data: Mapping[str, Any]) -> bool:
     """
     if not can_export(user, data):
         raise refusal_of(can_export)
-    if "email" in data and not _may_receive(user, data["email"]):
+    address = data.get("email", user.email).lower()
+    if address != user.email.lower() and address.rpartition("@")[2] not in _email_domains():
         raise EmailNotAllowedError
     return True
 
 
-def _may_receive(user: Caller, address: str) -> bool:
-    """Whether the address may get the link, which opens without the export's owner."""
-    address = address.lower()
-    allowed = {domain.lower() for domain in config.words("EXPORT_EMAIL_DOMAINS")}
-    return address == user.email.lower() or address.rpartition("@")[2] in allowed
-
-
-# ------------------------------------------------------------------------------- prepare
+def _email_domains() -> set[str]:
+    return {domain.lower() for domain in config.words("EXPORT_EMAIL_DOMAINS")}
 
 
 def _prepare(user: Caller, data: Mapping[str, Any]) -> ActionRequest:
@@ -87,9 +82,6 @@ def _is_small(user_id: str, metadata: Mapping[str, Any]) -> bool:
 def _has_many_activities(user_id: str) -> bool:
     first_too_many = next(islice(actions.all_of(user_id), _SMALL_ROWS, None), None)
     return first_too_many is not None or contents.has_more_sums(user_id, _SMALL_SUMS)
-
-
-# -------------------------------------------------------------------------------- answer
 
 
 @required_env_vars(lifecycle.LINKS)

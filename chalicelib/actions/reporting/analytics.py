@@ -2,22 +2,14 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any
 
 from chalicelib.actions.reporting import active_users, figures, sums
 from chalicelib.actions.reporting.active_users import ActiveUsers
 from chalicelib.actions.reporting.figures import percent
 from chalicelib.actions.reporting.models import Period, ReportRequest
-from chalicelib.actions.reporting.parts import (
-    DAY,
-    DOLLARS,
-    FAILURES,
-    REQUESTS,
-    Parts,
-    bar_chart,
-    chart_by_day,
-    each_day,
-)
+from chalicelib.actions.reporting.parts import DAY, DOLLARS, FAILURES, REQUESTS, Parts, bar_chart, chart_by_day
 from chalicelib.actions.reporting.sums import Sums
 from chalicelib.actions.reporting.usage import runs_row
 from chalicelib.core.deadline import Deadline
@@ -93,15 +85,14 @@ def _user_rows_by_day(request: ReportRequest, users: ActiveUsers) -> list[dict[s
 
 
 def images_by_day(totals: Sums) -> Chart:
-    by_day = each_day(totals.period, totals.images_by_day, _NOTHING)
     # The line of completed images would hide that of uploaded ones: the two are nearly equal.
-    series = {"Uploaded": [counts["images"] for counts in by_day], "Failed": [counts["failed"] for counts in by_day]}
-    return chart_by_day("imagesByDay", "Images by day", totals.period, series)
+    series = {"Uploaded": itemgetter("images"), "Failed": itemgetter("failed")}
+    return chart_by_day("imagesByDay", "Images by day", totals.period, totals.images_by_day, series)
 
 
 def bytes_by_day(totals: Sums) -> Chart:
-    series = {"Bytes": [counts["bytes"] for counts in each_day(totals.period, totals.images_by_day, _NOTHING)]}
-    return chart_by_day("bytesByDay", "Bytes uploaded by day", totals.period, series, "bytes")
+    series = {"Bytes": itemgetter("bytes")}
+    return chart_by_day("bytesByDay", "Bytes uploaded by day", totals.period, totals.images_by_day, series, "bytes")
 
 
 def images_by_format(totals: Sums) -> Chart:
@@ -113,5 +104,4 @@ def failures_by_reason(totals: Sums) -> Chart:
 
 
 def _users_by_day(period: Period, users: ActiveUsers) -> Chart:
-    series = {"Active users": each_day(period, users.count_by_day, 0)}
-    return chart_by_day("activeUsersByDay", "Active users by day", period, series)
+    return chart_by_day("activeUsersByDay", "Active users by day", period, users.count_by_day, {"Active users": int})

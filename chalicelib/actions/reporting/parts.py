@@ -1,6 +1,6 @@
 """What the kinds of report share: the parts of a report, and how its charts are drawn."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -30,17 +30,25 @@ class Parts:
     about: Mapping[str, Any]
 
 
-def each_day(period: Period, by_day: Mapping[str, Any], default: Any) -> list[Any]:
-    return [by_day.get(day, default) for day in period.days]
-
-
 def chart_by_day(
-    name: str, title: str, period: Period, series: Mapping[str, Sequence[int | Decimal]], unit: Unit = "number"
+    name: str,
+    title: str,
+    period: Period,
+    by_day: Mapping[str, Any],
+    series: Mapping[str, Callable[[Any], int | Decimal]],
+    unit: Unit = "number",
 ) -> Chart:
-    """A chart over all days of the period. Where every value is 0 it has no days, and says that it is empty."""
-    if not any(map(any, series.values())):
+    """A chart over all days of the period; `series` takes each line's value from a day's entry in `by_day`.
+
+    Where every value is 0 it has no days, and says that it is empty.
+    """
+    values = {
+        label: [value_of(by_day[day]) if day in by_day else 0 for day in period.days]
+        for label, value_of in series.items()
+    }
+    if not any(map(any, values.values())):
         return Chart(name, title, "bar", [], {}, unit)
-    return Chart(name, title, "bar" if len(period) <= _MAX_DAYS_AS_BARS else "line", period.days, series, unit)
+    return Chart(name, title, "bar" if len(period) <= _MAX_DAYS_AS_BARS else "line", period.days, values, unit)
 
 
 def bar_chart(

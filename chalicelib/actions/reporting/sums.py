@@ -1,6 +1,7 @@
 """The sums of one scope in a period: runs by day and operation; images by day, format and reason of failure."""
 
-from collections import Counter
+import functools
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -46,10 +47,7 @@ class Runs(NamedTuple):
 
 
 def total(all_runs: Iterable[Runs]) -> Runs:
-    result = Runs()
-    for runs in all_runs:
-        result = result.plus(runs)
-    return result
+    return functools.reduce(Runs.plus, all_runs, Runs())
 
 
 @dataclass(frozen=True)
@@ -85,24 +83,22 @@ def read(request: ReportRequest, period: Period, deadline: Deadline) -> Sums:
         ReportTooLargeError: the deadline is over.
     """
     busy_days: set[str] = set()
-    runs_by_day: dict[str, Runs] = {}
-    runs_by_operation: dict[str, Runs] = {}
-    images_by_day: dict[str, Counter[str]] = {}
+    runs_by_day, runs_by_operation = defaultdict[str, Runs](Runs), defaultdict[str, Runs](Runs)
+    images_by_day = defaultdict[str, Counter[str]](Counter)
     formats, reasons = Counter[str](), Counter[str]()
-    rows = daily_sums.rows(request.scope, period.start.isoformat(), period.end.isoformat())
-    for day, what, item in rows:
+    for day, what, item in daily_sums.rows(request.scope, period.start.isoformat(), period.end.isoformat()):
         deadline.check(ReportTooLargeError())
         name = what.partition(":")[2]
         if what.startswith(_OPERATION):
             busy_days.add(day)
             if request.operation in (None, name):
                 runs = Runs.of(item)
-                runs_by_day[day] = runs.plus(runs_by_day.get(day, Runs()))
-                runs_by_operation[name] = runs.plus(runs_by_operation.get(name, Runs()))
+                runs_by_day[day] = runs_by_day[day].plus(runs)
+                runs_by_operation[name] = runs_by_operation[name].plus(runs)
         elif what.startswith(_FORMAT):
             formats[name] += int(item["sum"])
         elif what.startswith(_REASON):
             reasons[name] += int(item["sum"])
         elif "sum" in item:
-            images_by_day.setdefault(day, Counter())[what] += int(item["sum"])
+            images_by_day[day][what] += int(item["sum"])
     return Sums(period, sorted(busy_days), runs_by_day, runs_by_operation, images_by_day, formats, reasons)

@@ -2,21 +2,13 @@
 
 from collections.abc import Callable, Iterable
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 from chalicelib.actions.reporting import figures, sums
 from chalicelib.actions.reporting.figures import percent
 from chalicelib.actions.reporting.models import ReportRequest
-from chalicelib.actions.reporting.parts import (
-    DAY,
-    DOLLARS,
-    FAILURES,
-    REQUESTS,
-    Parts,
-    bar_chart,
-    chart_by_day,
-    each_day,
-)
+from chalicelib.actions.reporting.parts import DAY, DOLLARS, FAILURES, REQUESTS, Parts, bar_chart, chart_by_day
 from chalicelib.actions.reporting.sums import Runs, Sums
 from chalicelib.core.deadline import Deadline
 from chalicelib.documents import Chart, Column, Table
@@ -89,14 +81,13 @@ def _failing(totals: Sums) -> list[tuple[str, Runs]]:
 
 
 def requests_by_day(totals: Sums) -> Chart:
-    by_day = each_day(totals.period, totals.runs_by_day, Runs())
-    series = {"Requests": [runs.requests for runs in by_day], "Failures": [runs.failures for runs in by_day]}
-    return chart_by_day("requestsByDay", "Requests by day", totals.period, series)
+    series = {"Requests": attrgetter("requests"), "Failures": attrgetter("failures")}
+    return chart_by_day("requestsByDay", "Requests by day", totals.period, totals.runs_by_day, series)
 
 
 def _cost_by_day(totals: Sums) -> Chart:
-    series = {"Cost": [runs.dollars for runs in each_day(totals.period, totals.runs_by_day, Runs())]}
-    return chart_by_day("costByDay", "Cost by day", totals.period, series, "dollars")
+    series = {"Cost": attrgetter("dollars")}
+    return chart_by_day("costByDay", "Cost by day", totals.period, totals.runs_by_day, series, "dollars")
 
 
 def cost_by_operation(totals: Sums) -> Chart:
