@@ -1,12 +1,10 @@
 """Users' actions: a row for each, one lifecycle for all kinds, and who sees them."""
 
-from chalicelib.actions.kinds import ActionKind, ActionRequest, OutOfTimeError
 from chalicelib.actions.lifecycle import (
     ActionFinishedError,
     ActionNotFoundError,
     all_of,
     begin,
-    complete,
     fail,
     fail_on_error,
     get,
@@ -27,16 +25,12 @@ __all__ = [
     "PAGE",
     "Action",
     "ActionFinishedError",
-    "ActionKind",
     "ActionNotFoundError",
-    "ActionRequest",
     "ActionType",
     "File",
-    "OutOfTimeError",
     "Status",
     "all_of",
     "begin",
-    "complete",
     "erase_all",
     "fail",
     "fail_on_error",

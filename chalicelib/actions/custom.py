@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.actions import external, schemas
-from chalicelib.actions.external import Service
 from chalicelib.actions.kinds import ActionKind, ActionRequest
 from chalicelib.actions.models import Action
 from chalicelib.core import config
 from chalicelib.core.aws.grants import required_env_vars
 from chalicelib.core.errors import InvalidRequestError, UnavailableError
 from chalicelib.core.http.operations import Caller
+from chalicelib.external import services
 
 
 class NoExternalServiceError(UnavailableError):
@@ -39,7 +39,7 @@ KIND = ActionKind(
     schema=schemas.CUSTOM,
     returns=schemas.ACCEPTED,
     id_name="actionId",
-    service=Service.GENERIC,
+    service_path=services.CUSTOM,
     prepare=_prepare,
     answer=_answer,
 )

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Any
 
 from chalicelib.actions import lifecycle
@@ -22,30 +21,21 @@ _POLL_SECONDS = 3
 _SERVICE_GRANTS = grants.merge(services.call, {"API_BASE_URL": []})
 
 
-class Service(StrEnum):
-    """The external service's endpoints, by what they do."""
-
-    FILE_PROCESSOR = services.PROCESS_FILE
-    REPORT_GENERATOR = services.GENERATE_REPORT
-    DATA_EXPORTER = services.EXPORT_DATA
-    GENERIC = services.CUSTOM
-
-
 def is_configured() -> bool:
     """Whether the stage has an external service: its secret names a base_url and an api_key."""
     return services.configured()
 
 
 @required_env_vars(_SERVICE_GRANTS, lifecycle.save_external, lifecycle.complete)
-def hand_over(action: Action, service: Service, payload: Mapping[str, Any]) -> Action:
-    """Sends the action to the service. It stays PENDING unless the service answers that the work has ended.
+def hand_over(action: Action, path: str, payload: Mapping[str, Any]) -> Action:
+    """Sends the action to the service's `path`. It stays PENDING unless the service answers that the work has ended.
 
     Raises:
         ExternalServiceError: the service did not take it.
     """
     data = {**payload, "actionId": action.action_id, "actionType": action.action_type, **_callback_url(action)}
-    response = services.call(service, data, idempotency_key=action.action_id)
-    action = lifecycle.save_external(action, service, response["id"], response["status"])
+    response = services.call(path, data, idempotency_key=action.action_id)
+    action = lifecycle.save_external(action, path, response["id"], response["status"])
     return _apply(response, action)
 
 

@@ -1,13 +1,12 @@
-"""What a kind of action is: one value with all that `submit` and the worker need to know of it."""
+"""Kinds of action: a kind holds all that `submit` needs to know about its actions."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.actions import estimates, external, lifecycle
-from chalicelib.actions.external import Service
 from chalicelib.actions.models import Action, Status
-from chalicelib.core.aws import grants
+from chalicelib.core.aws.grants import Grants, merge
 from chalicelib.core.deadline import Deadline
 from chalicelib.core.http.operations import Caller, Replay, naming
 from chalicelib.core.http.schemas import Schema
@@ -22,7 +21,7 @@ class ActionRequest:
     """One valid request for an action.
 
     `metadata` is stored with the action, `payload` gives what an external service gets. `is_small` tells whether
-    the API does the work while its caller waits; it is asked only without an external service. `seconds` is how long
+    the API does the work while its caller waits (called only without an external service). `seconds` is the time that
     the worker may take, by the size of the work.
     """
 
@@ -37,28 +36,26 @@ class ActionRequest:
 class ActionKind:
     """One kind of action.
 
-    `prepare` checks what the caller asks for. `run` does the work and ends the action; it raises OutOfTimeError after
-    its deadline. Without `run` only an external service does the work, at the endpoint `service`. `answer` makes the
-    answer from the action and the estimated time; in it the action's id is called `id_name`.
+    `prepare` checks what the caller asks for. `run` does the work and ends the action; after its deadline it raises
+    OutOfTimeError. A kind without `run` is done by the external service alone. `service_path` is that service's
+    endpoint. `answer` makes the answer from the action and the estimated time; `id_name` is the action's id in it.
     """
 
     schema: Schema
     returns: Schema
     id_name: str
-    service: Service
+    service_path: str
     prepare: Callable[[Caller, Mapping[str, Any]], ActionRequest]
     answer: Callable[[Action, str | None], dict[str, Any]]
     run: Callable[[Action, Deadline], Action] | None = None
 
     @property
-    def grants(self) -> grants.Grants:
+    def grants(self) -> Grants:
         """The grants of an operation that submits such actions."""
-        by_service = grants.merge(lifecycle.begin, external.hand_over, self.prepare)
+        by_service = merge(lifecycle.begin, external.hand_over, self.prepare)
         if self.run is None:
             return by_service
-        return grants.merge(
-            by_service, self.run, self.answer, lifecycle.enqueue, estimates.estimated_time, lifecycle.get
-        )
+        return merge(by_service, lifecycle.enqueue, estimates.estimated_time, self.run, self.answer, lifecycle.get)
 
     @property
     def replay(self) -> Replay:

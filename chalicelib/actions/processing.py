@@ -6,7 +6,6 @@ from typing import Any
 
 from chalicelib import images, imaging
 from chalicelib.actions import lifecycle, schemas
-from chalicelib.actions.external import Service
 from chalicelib.actions.kinds import ActionKind, ActionRequest
 from chalicelib.actions.models import Action, ActionType, File, Status
 from chalicelib.core import config, ids
@@ -15,6 +14,7 @@ from chalicelib.core.aws.grants import DynamoDBOperation, S3Operation, required_
 from chalicelib.core.deadline import Deadline
 from chalicelib.core.errors import ConflictError, InvalidRequestError
 from chalicelib.core.http.operations import Caller
+from chalicelib.external import services
 from chalicelib.images import Image
 from chalicelib.imaging import Fit, ImageRejectedError, Transform
 
@@ -170,7 +170,7 @@ KIND = ActionKind(
     schema=schemas.PROCESS,
     returns=schemas.PROCESSED,
     id_name="jobId",
-    service=Service.FILE_PROCESSOR,
+    service_path=services.PROCESS_FILE,
     prepare=_prepare,
     run=run,
     answer=_answer,

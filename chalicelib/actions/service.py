@@ -33,7 +33,7 @@ def submit(kind: ActionKind, user: Caller, data: Mapping[str, Any]) -> dict[str,
     action = lifecycle.begin(user, request.action_type, request.metadata)
     with lifecycle.fail_on_error(action):
         if external.is_configured():
-            return kind.answer(external.hand_over(action, kind.service, request.payload()), None)
+            return kind.answer(external.hand_over(action, kind.service_path, request.payload()), None)
         if kind.run is not None and request.is_small():
             try:
                 return kind.answer(kind.run(action, Deadline.within(SECONDS_AT_ONCE)), None)

@@ -8,13 +8,13 @@ from chalicelib import actions, images
 from chalicelib.accounts.permissions import can_export
 from chalicelib.actions import external, lifecycle
 from chalicelib.actions.exporting import build, contents, schemas
-from chalicelib.actions.external import Service
 from chalicelib.actions.kinds import ActionKind, ActionRequest
 from chalicelib.actions.models import Action, ActionType, Status
 from chalicelib.core import config
 from chalicelib.core.aws.grants import required_env_vars
 from chalicelib.core.errors import ConflictError, PermissionDeniedError
 from chalicelib.core.http.operations import Caller, refusal_of
+from chalicelib.external import services
 from chalicelib.notify import mail
 
 # The API exports so many images, actions and sums by day while its caller waits: as PDF they take half a second.
@@ -113,7 +113,7 @@ KIND = ActionKind(
     schema=schemas.EXPORT,
     returns=schemas.EXPORTED,
     id_name="exportId",
-    service=Service.DATA_EXPORTER,
+    service_path=services.EXPORT_DATA,
     prepare=_prepare,
     run=build.run,
     answer=_answer,

@@ -1,4 +1,4 @@
-"""A whole report: what its kind puts into it, in the order in which it is read."""
+"""Building a report: its kind reads the sums and gives the parts."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A report is asked for by an administrator, made by the API or by the queue's worker, and stored as files."""
+"""Reports as actions: an administrator requests one, the API or the worker makes it, and its files are stored."""
 
 import io
 from collections.abc import Callable, Mapping
@@ -7,7 +7,6 @@ from typing import Any
 
 from chalicelib import documents
 from chalicelib.actions import lifecycle
-from chalicelib.actions.external import Service
 from chalicelib.actions.kinds import ActionKind, ActionRequest
 from chalicelib.actions.models import Action, ActionType, File, Status
 from chalicelib.actions.reporting import layout, schemas
@@ -19,6 +18,7 @@ from chalicelib.core.aws.grants import S3Operation, required_env_vars
 from chalicelib.core.deadline import Deadline
 from chalicelib.core.http.operations import Caller
 from chalicelib.documents import Format
+from chalicelib.external import services
 
 # The API tries periods of so many days while its caller waits.
 _SMALL_DAYS = 31
@@ -112,7 +112,7 @@ KIND = ActionKind(
     schema=schemas.REPORT,
     returns=schemas.REPORTED,
     id_name="reportId",
-    service=Service.REPORT_GENERATOR,
+    service_path=services.GENERATE_REPORT,
     prepare=_prepare,
     run=run,
     answer=_answer,
