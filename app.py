@@ -1,6 +1,5 @@
 """The manifest of Darkroom: what fires, what it may touch, who may call it. What happens then is chalicelib's."""
 
-import functools
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -29,13 +28,13 @@ from chalicelib.core.http.access import setup_validated, validated
 from chalicelib.core.http.operations import ANY_ACCESS, APIAccessType, Caller
 from chalicelib.core.http.password_attempts import AnonymousCaller
 from chalicelib.core.http.payload import parse_body
-from chalicelib.core.http.schemas import MESSAGE
 from chalicelib.core.observing.tracking import Account, Execution, track_execution
+from chalicelib.core.schemas import MESSAGE
 from chalicelib.images import pipeline, uploads
 from chalicelib.imaging import ImageRejectedError
 from chalicelib.jobs import health, retention, runner, schedules, sync
+from chalicelib.jobs import monthly_report as reports
 from chalicelib.jobs import sweeper as sweeping
-from chalicelib.jobs.monthly_report import make_monthly
 from chalicelib.notify import operators, webhooks
 
 Event = Mapping[str, Any]
@@ -319,7 +318,7 @@ def reprocess_image(user: Caller, data: Payload) -> Answer:
 @validated(images.GET_VARIANT, permission=signed_in, access=APIAccessType.FILE_UPLOAD)
 def get_variant(user: Caller, data: Payload, headers: Headers) -> Response:
     found = images.variant(user.id, data["imageId"], data["name"], headers.get("accept", ""))
-    return Response(status_code=302, body="", headers={"Location": images.link_to(found), "Vary": "Accept"})
+    return Response(status_code=302, body="", headers={"Location": found.url, "Vary": "Accept"})
 
 
 # ============================================================================ actions
@@ -550,7 +549,7 @@ def refuse_mcp_stream() -> Answer:
 @required_env_vars({"USERS_TABLE": [DynamoDBOperation.QUERY_INDEX, DynamoDBOperation.BATCH_GET_ITEM]})
 @validated(users.LIST, permission=is_admin, access=APIAccessType.ADMIN, returns=users.PAGE)
 def list_users(data: Payload) -> Answer:
-    return users.listed(data)
+    return users.list_page(data)
 
 
 @app.route("/admin/users/{userId}", methods=["PATCH"], cors=CORS)
@@ -579,24 +578,24 @@ def get_all_usage(data: Payload) -> Answer:
 @required_env_vars({"SYNCS_TABLE": [DynamoDBOperation.QUERY]})
 @validated(sync.LIST, permission=is_admin, access=APIAccessType.ADMIN, returns=sync.PAGE)
 def list_syncs(data: Payload) -> Answer:
-    return sync.listed(data)
+    return sync.list_page(data)
 
 
 @app.route("/admin/audit", methods=["GET"], cors=CORS)
 @required_env_vars({"AUDIT_TABLE": [DynamoDBOperation.QUERY]})
 @validated(audit.LIST, permission=is_admin, access=APIAccessType.ADMIN, returns=audit.PAGE)
 def list_audit(data: Payload) -> Answer:
-    return audit.listed(data)
+    return audit.list_page(data)
 
 
 # ================================================================================ web
 
 
 @app.route("/health", methods=["GET"], cors=CORS)
-@required_env_vars(health.SHOWN_NEEDS)
+@required_env_vars(health.get_health)
 @validated(permission=public, limit=health.LIMIT, returns=health.HEALTH)
 def get_health() -> Answer:
-    return health.current()
+    return health.get_health()
 
 
 # =========================================================================== pipeline
@@ -710,52 +709,52 @@ def scheduled(function: Callable[..., Any]) -> Any:
 
 
 @scheduled
-@required_env_vars(sync.NEEDS)
+@required_env_vars(runner.run, sync.NIGHTLY.work)
 @track_execution
 def nightly_sync(event: Event, context: Any) -> Answer:
-    return runner.run("nightly_sync", event, functools.partial(sync.run, "nightly", context=context))
+    return runner.run(sync.NIGHTLY, event, context)
 
 
 @scheduled
-@required_env_vars(sync.NEEDS)
+@required_env_vars(runner.run, sync.BUSINESS_HOURS.work)
 @track_execution
 def business_hours_sync(event: Event, context: Any) -> Answer:
-    return runner.run("business_hours_sync", event, functools.partial(sync.run, "business_hours", context=context))
+    return runner.run(sync.BUSINESS_HOURS, event, context)
 
 
 @scheduled
-@required_env_vars(retention.CLEAN_UP_NEEDS)
+@required_env_vars(runner.run, retention.CLEAN_UP.work)
 @track_execution
 def weekly_cleanup(event: Event, context: Any) -> Answer:
-    return runner.run("weekly_cleanup", event, retention.clean_up)
+    return runner.run(retention.CLEAN_UP, event, context)
 
 
 @scheduled
-@required_env_vars(make_monthly)
+@required_env_vars(runner.run, reports.JOB.work)
 @track_execution
 def monthly_report(event: Event, context: Any) -> Answer:
-    return runner.run("monthly_report", event, make_monthly)
+    return runner.run(reports.JOB, event, context)
 
 
 @scheduled
-@required_env_vars(retention.ARCHIVE_NEEDS)
+@required_env_vars(runner.run, retention.ARCHIVE.work)
 @track_execution
 def quarterly_archive(event: Event, context: Any) -> Answer:
-    return runner.run("quarterly_archive", event, retention.archive_quarter)
+    return runner.run(retention.ARCHIVE, event, context)
 
 
 @scheduled
-@required_env_vars(health.NEEDS)
+@required_env_vars(runner.run, health.JOB.work)
 @track_execution
 def health_check(event: Event, context: Any) -> Answer:
-    return runner.run("health_check", event, health.check)
+    return runner.run(health.JOB, event, context)
 
 
 @scheduled
-@required_env_vars(sweeping.NEEDS)
+@required_env_vars(runner.run, sweeping.JOB.work)
 @track_execution
 def sweeper(event: Event, context: Any) -> Answer:
-    return runner.run("sweeper", event, sweeping.sweep)
+    return runner.run(sweeping.JOB, event, context)
 
 
 # ========================================================= streams, topics and alerts

@@ -125,9 +125,9 @@ def _measure(environment: dict[str, str], lane_count: int, away: float, answer: 
     # The log of a function is not what is looked at here.
     sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
     from chalicelib.core import clients
-    from chalicelib.jobs import sync
+    from chalicelib.core.deadline import Deadline
+    from chalicelib.jobs import runner, sync
     from chalicelib.jobs.sync import lanes
-    from chalicelib.jobs.sync.deadline import Deadline
 
     calls: Counter[str] = Counter()
 
@@ -138,7 +138,7 @@ def _measure(environment: dict[str, str], lane_count: int, away: float, answer: 
     lanes.LANES = lane_count
     clients.client("dynamodb").meta.events.register("before-call", call)
     began, before = time.monotonic(), _cpu()
-    message = sync.run("nightly", {}, deadline=Deadline(began + 3600))["body"]["message"]
+    message = runner.run(sync.NIGHTLY, {}, deadline=Deadline(began + 3600))["body"]["message"]
     answer.send(Cost(time.monotonic() - began, _cpu() - before, _peak(), calls, message))
 
 

@@ -64,7 +64,7 @@ def _change(email: str, role: Role, verb: str) -> None:
     try:
         transact(
             USERS.setting(USERS.key(user.id), {"role": str(role)}, where={"userId": user.id}),
-            audit.noting(f"admin_{verb}", entry, who, ids.now()),
+            audit.operators_entry_write(f"admin_{verb}", entry, who, ids.now()),
         )
     except ConditionFailedError:
         raise UnknownAddressError(f"The account of {email} was erased just now.") from None

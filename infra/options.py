@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from chalicelib.core.http.schemas import EMAIL
+from chalicelib.core.schemas import EMAIL
 
 SOURCE = Path(__file__).with_name("stages.toml")
 

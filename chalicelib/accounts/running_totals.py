@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from chalicelib.accounts.users import USERS, User
+from chalicelib.accounts.users import USERS, User, WebhookError
 from chalicelib.core.aws.tables import Attr
 from chalicelib.core.http import budgets
 
@@ -39,7 +39,7 @@ def storing_more(user_id: str, number: int) -> list[dict[str, Any]]:
     return [USERS.setting(USERS.key(user_id), {"storedBytes": after}, where={"userId": user_id, "storedBytes": before})]
 
 
-def note_webhook(user: User, error: Mapping[str, Any] | None) -> None:
+def note_webhook(user: User, error: WebhookError | None) -> None:
     """Notes why the user's webhook did not take what it was told, or, with None, that it took it.
 
     Written only where that says something new: a webhook that stays silent costs a write an hour.
@@ -52,9 +52,10 @@ def note_webhook(user: User, error: Mapping[str, Any] | None) -> None:
         return
     if error is not None and before is not None and _is_known(before, error):
         return
-    USERS.update(user.id, when=Attr("preferences").eq(user.preferences), change={"webhookError": error})
+    change = {"webhookError": None if error is None else error.to_item()}
+    USERS.update(user.id, when=Attr("preferences").eq(user.preferences), change=change)
 
 
-def _is_known(before: Mapping[str, Any], error: Mapping[str, Any]) -> bool:
-    same = (before["message"], before.get("status")) == (error["message"], error.get("status"))
-    return same and before["at"][:_HOUR] == error["at"][:_HOUR]
+def _is_known(before: WebhookError, error: WebhookError) -> bool:
+    same = (before.message, before.status) == (error.message, error.status)
+    return same and before.at[:_HOUR] == error.at[:_HOUR]

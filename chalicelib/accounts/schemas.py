@@ -1,6 +1,7 @@
 """What the account routes take, and what they give."""
 
-from chalicelib.core.http.schemas import EMAIL, TEXT, shape
+from chalicelib.accounts.users import User, WebhookError
+from chalicelib.core.schemas import EMAIL, TEXT, shape
 
 # Cognito takes passwords of up to 256 characters (AWS::Cognito::UserPool PasswordPolicy).
 _PASSWORD = {"type": "string", "minLength": 1, "maxLength": 256}
@@ -53,32 +54,5 @@ TOKENS_OR_CHALLENGE = {
 CALLER = shape(
     {"user": shape({"userId": TEXT, "email": TEXT, "name": TEXT, "role": TEXT}), "claims": {"type": "object"}}
 )
-PROFILE = shape(
-    {
-        "profile": shape(
-            {
-                "userId": TEXT,
-                "email": TEXT,
-                "name": TEXT,
-                "role": TEXT,
-                "canExportData": {"type": "boolean"},
-                "preferences": {"type": "object"},
-                "createdAt": TEXT,
-                "lastActionAt": {"type": ["string", "null"]},
-            },
-            {
-                "webhookSecret": TEXT,
-                "webhook": shape(
-                    {
-                        "lastError": {
-                            "anyOf": [
-                                {"type": "null"},
-                                shape({"at": TEXT, "message": TEXT, "status": {"type": ["integer", "null"]}}),
-                            ]
-                        }
-                    }
-                ),
-            },
-        )
-    }
-)
+_WEBHOOK = shape({"lastError": {"anyOf": [{"type": "null"}, WebhookError.schema()]}})
+PROFILE = shape({"profile": shape(User.schema()["properties"], {"webhookSecret": TEXT, "webhook": _WEBHOOK})})

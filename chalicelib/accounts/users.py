@@ -1,19 +1,20 @@
-"""The users' rows: who may act, in which role, and what they prefer. Owns USERS_TABLE."""
+"""The table record of a user: role, rights, limits and preferences. Owns USERS_TABLE."""
 
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Self
+from typing import Annotated, Any
 
 from chalicelib.accounts.permissions import is_admin
 from chalicelib.core import ids, log
-from chalicelib.core.aws.tables import Attr, ConditionFailedError, Table, transact
+from chalicelib.core.aws.records import LATER, SHOWN, Exported, Record, Shown, Stored
+from chalicelib.core.aws.tables import Attr, ConditionFailedError, Page, Table, transact
 from chalicelib.core.errors import ConflictError, NotFoundError
 from chalicelib.core.http import limits
 from chalicelib.core.http.budgets import Spent
 from chalicelib.core.http.operations import Caller, refusal_of
-from chalicelib.core.http.schemas import CURSOR, EMAIL, TEXT, page_of, shape
+from chalicelib.core.schemas import EMAIL, list_of, page_of, shape
 
 USERS = Table("USERS_TABLE", "userId")
 BY_ROLE = Table("USERS_TABLE", "role", "userId", index="by-role")
@@ -30,15 +31,7 @@ class Role(StrEnum):
 
 _ROLE = {"enum": [str(role) for role in Role]}
 _FLAG = {"type": "boolean"}
-LIST = shape(
-    {},
-    {
-        "role": _ROLE,
-        "email": EMAIL,
-        "limit": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE},
-        "cursor": CURSOR,
-    },
-)
+LIST = list_of(MAX_PAGE, role=_ROLE, email=EMAIL)
 CHANGE_RIGHTS = {
     **shape(
         {"userId": {"type": "string", "minLength": 1, "maxLength": 100}},
@@ -46,89 +39,52 @@ CHANGE_RIGHTS = {
     ),
     "minProperties": 2,
 }
-_SEEN = shape(
-    {
-        "userId": TEXT,
-        "email": TEXT,
-        "name": TEXT,
-        "role": TEXT,
-        "isActive": _FLAG,
-        "canExportData": _FLAG,
-        "limits": {"type": "object"},
-        "createdAt": TEXT,
-        "lastActionAt": {"type": ["string", "null"]},
-    }
-)
-ONE = shape({"user": _SEEN})
-PAGE = page_of(_SEEN)
 
 
 class UserNotFoundError(NotFoundError):
     code, message = "USER_NOT_FOUND", "There is no such user."
 
 
+ADMIN = Shown("admin")
+_LIMITS = Stored(read=limits.read)
+
+
 @dataclass(frozen=True)
-class User:
+class WebhookError(Record):
+    """Why a notification was not delivered, and the HTTP status, if there was a response."""
+
+    at: Annotated[str, SHOWN]
+    message: Annotated[str, SHOWN]
+    status: Annotated[int | None, SHOWN] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class User(Record):
     """One person's row. Times are ISO 8601 UTC; `tokens_valid_from` is in epoch seconds, as tokens' `iat` is.
 
     `limits` holds the user's own numbers of requests, dollars and bytes; what it does not name is the stage's.
     `spent` holds the dollars that the user's and their keys' runs cost, by window; `stored_bytes` is what their images
-    take. `webhook_error` is why the webhook did not take the last notification: `{at, message, status}`.
+    take. `webhook_error` is why the last notification was not delivered.
     """
 
-    id: str
-    email: str
-    name: str = ""
-    role: str = Role.USER
-    is_active: bool = True
-    can_export_data: bool = False
-    limits: Mapping[str, float] = field(default_factory=dict)
-    spent: Spent = field(default_factory=dict)
-    stored_bytes: int = 0
-    preferences: Mapping[str, Any] = field(default_factory=dict)
+    id: Annotated[str, Stored("userId"), SHOWN, ADMIN, Exported("User")]
+    email: Annotated[str, SHOWN, ADMIN, Exported("E-mail")]
+    name: Annotated[str, SHOWN, ADMIN, Exported("Name")] = ""
+    role: Annotated[str, SHOWN, ADMIN, Exported("Role")] = Role.USER.value
+    is_active: Annotated[bool, ADMIN]
+    can_export_data: Annotated[bool, SHOWN, ADMIN, Exported("May export")] = False
+    preferences: Annotated[Mapping[str, Any], SHOWN, Exported("Preferences")] = field(default_factory=dict)
+    limits: Annotated[Mapping[str, float], _LIMITS, ADMIN, Exported("Limits")] = field(default_factory=dict)
+    spent: Annotated[Spent, LATER] = field(default_factory=dict)
+    stored_bytes: Annotated[int, LATER] = 0
     webhook_secret: str | None = None
-    webhook_error: Mapping[str, Any] | None = None
+    webhook_error: WebhookError | None = None
     tokens_valid_from: int = 0
-    created_at: str = ""
-    last_action_at: str | None = None
-
-    @classmethod
-    def from_item(cls, item: Mapping[str, Any]) -> Self:
-        return cls(
-            id=item["userId"],
-            email=item["email"],
-            name=item.get("name", ""),
-            role=item["role"],
-            is_active=item["isActive"] is True,
-            can_export_data=item.get("canExportData") is True,
-            limits=limits.read(item.get("limits")),
-            spent=item.get("spent", {}),
-            stored_bytes=int(item.get("storedBytes", 0)),
-            preferences=item.get("preferences", {}),
-            webhook_secret=item.get("webhookSecret"),
-            webhook_error=item.get("webhookError"),
-            tokens_valid_from=int(item.get("tokensValidFrom", 0)),
-            created_at=item["createdAt"],
-            last_action_at=item.get("lastActionAt"),
-        )
-
-    def to_item(self) -> dict[str, Any]:
-        return {
-            "userId": self.id,
-            "email": self.email,
-            "name": self.name,
-            "role": str(self.role),
-            "isActive": self.is_active,
-            "canExportData": self.can_export_data,
-            "limits": self.limits,
-            "preferences": self.preferences,
-            "webhookSecret": self.webhook_secret,
-            "tokensValidFrom": self.tokens_valid_from,
-            "createdAt": self.created_at,
-        }
+    created_at: Annotated[str, SHOWN, ADMIN, Exported("Created", "time")]
+    last_action_at: Annotated[str | None, SHOWN, ADMIN, Exported("Last action", "time")] = None
 
     def as_caller(self) -> Caller:
-        """The user as whoever calls with a proof of being them."""
+        """The user as an authenticated caller."""
         return Caller(
             id=self.id,
             email=self.email,
@@ -142,40 +98,15 @@ class User:
         )
 
     def profile(self) -> dict[str, Any]:
-        """What its owner sees. The webhook's secret is theirs: it proves our deliveries to them."""
-        seen = {
-            "userId": self.id,
-            "email": self.email,
-            "name": self.name,
-            "role": self.role,
-            "canExportData": self.can_export_data,
-            "preferences": self.preferences,
-            "createdAt": self.created_at,
-            "lastActionAt": self.last_action_at,
-        }
+        """The user as they see themselves. They need the webhook's secret to verify our deliveries."""
         if self.webhook_secret is None:
-            return seen
-        return {**seen, "webhookSecret": self.webhook_secret, "webhook": {"lastError": self._last_error()}}
+            return self.shown()
+        error = None if self.webhook_error is None else self.webhook_error.shown()
+        return {**self.shown(), "webhookSecret": self.webhook_secret, "webhook": {"lastError": error}}
 
-    def _last_error(self) -> dict[str, Any] | None:
-        if self.webhook_error is None:
-            return None
-        status = self.webhook_error.get("status")
-        return {**self.webhook_error, "status": None if status is None else int(status)}
 
-    def seen(self) -> dict[str, Any]:
-        """The user as an administrator sees them."""
-        return {
-            "userId": self.id,
-            "email": self.email,
-            "name": self.name,
-            "role": self.role,
-            "isActive": self.is_active,
-            "canExportData": self.can_export_data,
-            "limits": self.limits,
-            "createdAt": self.created_at,
-            "lastActionAt": self.last_action_at,
-        }
+ONE = shape({"user": User.schema("admin")})
+PAGE = page_of(User.schema("admin"))
 
 
 def find(user_id: str) -> User | None:
@@ -184,26 +115,26 @@ def find(user_id: str) -> User | None:
 
 
 def exists(user_id: str) -> bool:
-    """Whether there is a row, whatever it says: to count what a user did needs nothing of it."""
+    """Whether the user has a row. Reads nothing of it, so a broken row is one too."""
     return USERS.get(user_id) is not None
 
 
 def ensure(user_id: str, email: str, name: str) -> User:
-    """The user's row, made on their first sign-in."""
+    """The user, whose row is created on their first sign-in."""
     found = find(user_id)
     if found is not None:
         return found
-    user = User(id=user_id, email=email, name=name, created_at=ids.now())
+    user = User(id=user_id, email=email, name=name, is_active=True, created_at=ids.now())
     try:
         USERS.create(user.to_item())
     except ConditionFailedError:
-        # Two first sign-ins at once: the other one's row stands.
+        # Another first sign-in at the same moment was faster.
         return find(user_id) or user
     return user
 
 
 def change(user: User, *, name: str | None, preferences: Mapping[str, Any] | None) -> User:
-    """Changes only what is given; inside the preferences too, where null takes one away.
+    """Changes only what is given, also inside the preferences, where null removes one.
 
     Raises:
         ConditionFailedError: the user is gone.
@@ -218,39 +149,37 @@ def change(user: User, *, name: str | None, preferences: Mapping[str, Any] | Non
     return User.from_item(USERS.update(user.id, when=Attr("userId").exists(), change=changed))
 
 
-def listed(data: Mapping[str, Any]) -> dict[str, Any]:
-    """A page of users: all of a role (USER where none is named), or whoever has that address."""
+def list_page(data: Mapping[str, Any]) -> dict[str, Any]:
+    """A page of users: all of a role (USER by default), or those with an e-mail address."""
     after = ids.start_of_page(data)
     limit = data.get("limit", DEFAULT_PAGE)
     if "email" in data:
         page = BY_EMAIL.page(data["email"].lower(), limit=limit, after=after)
     else:
         page = BY_ROLE.page(data.get("role", Role.USER), limit=limit, after=after)
-    # The indexes hold no moments that change with what users do; the rows do.
+    # The indexes lack attributes that change often, as lastActionAt.
     rows = {row["userId"]: row for row in USERS.get_many(USERS.key(item["userId"]) for item in page.items)}
-    return {
-        "items": [User.from_item(rows[item["userId"]]).seen() for item in page.items if item["userId"] in rows],
-        "nextCursor": None if page.next_after is None else ids.to_cursor(page.next_after),
-    }
+    items = [rows[item["userId"]] for item in page.items if item["userId"] in rows]
+    return Page(items, page.next_after).answer(lambda row: User.from_item(row).shown("admin"))
 
 
 def change_rights(by: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
-    """Changes a user's role, activity, right to export, and limits (as a whole); holds from their next request on.
+    """Changes a user's role, activity, right to export, and limits (all of them). It holds from their next request on.
 
     Raises:
-        ConflictError: administrators would shut themselves out.
-        PermissionDeniedError: whoever changes them has just ceased to be an administrator.
-        UserNotFoundError: there is none of that id.
+        ConflictError: administrators would lock themselves out.
+        PermissionDeniedError: the caller is no longer an administrator.
+        UserNotFoundError: no user has that id.
     """
     user_id = data["userId"]
     change = {name: value for name, value in data.items() if name != "userId"}
     if user_id == by.id and (change.get("role", Role.ADMIN) != Role.ADMIN or change.get("isActive") is False):
         raise ConflictError("You cannot take your own rights; another administrator can.")
-    # In the same transaction, or two who demote each other at once would both succeed and leave nobody.
-    still = {"role": str(Role.ADMIN), "isActive": True}
+    # In one transaction, or two administrators who demote each other at once would leave none.
+    is_still_admin = {"role": str(Role.ADMIN), "isActive": True}
     is_own = user_id == by.id
-    there = {"userId": user_id, **(still if is_own else {})}
-    proofs = [] if is_own else [USERS.checking(USERS.key(by.id), where=still)]
+    there = {"userId": user_id, **(is_still_admin if is_own else {})}
+    proofs = [] if is_own else [USERS.checking(USERS.key(by.id), where=is_still_admin)]
     try:
         transact(USERS.setting(USERS.key(user_id), change, where=there), *proofs)
     except ConditionFailedError as refused:
@@ -259,16 +188,16 @@ def change_rights(by: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     if changed is None:
         raise UserNotFoundError
     log.info("USER_RIGHTS_CHANGED", userId=user_id, changedBy=by.id, **change)
-    return {"user": changed.seen()}
+    return {"user": changed.shown("admin")}
 
 
-def acted(user_id: str, moment: str) -> dict[str, Any]:
-    """The write, for a transaction, that notes when the user last did something."""
+def last_action_update(user_id: str, moment: str) -> dict[str, Any]:
+    """The write, for a transaction, that sets when the user last did something."""
     return USERS.setting(USERS.key(user_id), {"lastActionAt": moment}, where={"userId": user_id})
 
 
 def refuse_tokens_before(user_id: str, moment: int) -> None:
-    """Every access token issued up to that second (epoch) is refused from now on."""
+    """Refuses from now on every access token that was issued up to that second (epoch)."""
     USERS.update(user_id, when=Attr("userId").exists(), change={"tokensValidFrom": moment})
 
 

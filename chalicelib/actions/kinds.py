@@ -9,7 +9,7 @@ from chalicelib.actions.models import Action, Status
 from chalicelib.core.aws.grants import Grants, merge
 from chalicelib.core.deadline import Deadline
 from chalicelib.core.http.operations import Caller, Replay, naming
-from chalicelib.core.http.schemas import Schema
+from chalicelib.core.schemas import Schema
 
 
 class OutOfTimeError(Exception):

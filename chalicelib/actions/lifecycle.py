@@ -6,10 +6,9 @@ from typing import Any
 
 from chalicelib.accounts import users
 from chalicelib.actions.models import ACTIONS, BY_ACTION, FINISHED, UNFINISHED, Action, File, Status, unfinished
-from chalicelib.actions.schemas import MAX_PAGE
 from chalicelib.core import clients, config, ids, log
 from chalicelib.core.aws.grants import DynamoDBOperation, S3Operation, SQSOperation, required_env_vars
-from chalicelib.core.aws.tables import Attr, ConditionFailedError, Page, transact
+from chalicelib.core.aws.tables import Attr, ConditionFailedError, transact
 from chalicelib.core.errors import ConflictError, DarkroomError, NotFoundError, UnavailableError, UnexpectedError
 from chalicelib.core.http.operations import Caller
 
@@ -51,10 +50,7 @@ def find_by_id(action_id: str) -> Action | None:
 @required_env_vars({"ACTIONS_TABLE": [DynamoDBOperation.QUERY]})
 def all_of(user_id: str) -> Iterator[Action]:
     """Every action of a user, newest first."""
-    page: Page | None = None
-    while page is None or page.next_after is not None:
-        page = ACTIONS.page(user_id, limit=MAX_PAGE, after=None if page is None else page.next_after)
-        yield from map(Action.from_item, page.items)
+    yield from map(Action.from_item, ACTIONS.all_of(user_id, newest_first=True))
 
 
 @required_env_vars(get, {"ACTIONS_TABLE": [DynamoDBOperation.QUERY_INDEX]})
@@ -151,11 +147,11 @@ def _end(
     key = ACTIONS.key(action.user_id, action.action_id)
     end = ACTIONS.setting(key, ended, where={"status": str(Status.PENDING)}, remove=FINISHED)
     try:
-        _write(end, [users.acted(action.user_id, now), *also])
+        _write(end, [users.last_action_update(action.user_id, now), *also])
     except ConditionFailedError:
         raise ActionFinishedError from None
     log.info("ACTION_ENDED", actionId=action.action_id, actionType=action.action_type, status=str(status))
-    return Action.from_item({**action.to_item(), "externalId": action.external_id, **ended})
+    return Action.from_item({**action.to_item(), **ended})
 
 
 def _write(end: dict[str, Any], also: Sequence[dict[str, Any]]) -> None:

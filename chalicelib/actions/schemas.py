@@ -3,7 +3,7 @@
 from typing import Any
 
 from chalicelib.actions.models import Status
-from chalicelib.core.http.schemas import CURSOR, TEXT, shape
+from chalicelib.core.schemas import TEXT, list_of, shape
 from chalicelib.external import services
 from chalicelib.imaging import FITS, FORMATS, MAX_QUALITY, MAX_SIDE
 
@@ -13,14 +13,7 @@ DEFAULT_PAGE = 20
 TEXT_OR_NONE = {"type": ["string", "null"]}
 ACTION_ID = {"type": "string", "pattern": "^act_[0-9a-z]{26}$", "maxLength": 30}
 GET = shape({"actionId": ACTION_ID})
-LIST = shape(
-    {},
-    {
-        "status": {"enum": [str(status) for status in Status]},
-        "limit": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE},
-        "cursor": CURSOR,
-    },
-)
+LIST = list_of(MAX_PAGE, status={"enum": [str(status) for status in Status]})
 
 # ------------------------------------------------------------------------------ processing
 

@@ -76,10 +76,7 @@ def list_page(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
         after=ids.start_of_page(data, str(ACTION_ID["pattern"])),
         keep=functools.reduce(operator.and_, filters) if filters else None,
     )
-    return {
-        "items": [Action.from_item(item).shown() for item in page.items],
-        "nextCursor": None if page.next_after is None else ids.to_cursor(page.next_after),
-    }
+    return page.answer(Action.show_item)
 
 
 def _access_filters(user: Caller) -> list[Any]:

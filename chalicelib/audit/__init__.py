@@ -14,9 +14,9 @@ from chalicelib.audit.service import (
     append,
     chained,
     hash_of,
-    listed,
+    list_page,
     note,
-    noting,
+    operators_entry_write,
 )
 
 __all__ = [
@@ -33,7 +33,7 @@ __all__ = [
     "append",
     "chained",
     "hash_of",
-    "listed",
+    "list_page",
     "note",
-    "noting",
+    "operators_entry_write",
 ]

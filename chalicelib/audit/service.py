@@ -1,8 +1,8 @@
 """The audit trail: who did what to what, from where, with what outcome. Owns AUDIT_INBOX_TABLE and AUDIT_TABLE.
 
-A request puts its entry into the inbox, one write. The inbox's stream appends it to the chain: entries are numbered
-without a gap and each carries the hash of the one before, so that none can be altered, taken out or slipped in without
-all that follow, and the head, being wrong.
+A request puts its entry into the inbox, in one write. The inbox's stream appends it to the chain. Entries are numbered
+without gaps, and each has the hash of the one before: if an entry is changed, removed or inserted, all later entries
+and the head no longer fit.
 """
 
 import hashlib
@@ -11,62 +11,59 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Annotated, Any, Self
 
 from chalicelib.core import clients, ids, log
 from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
-from chalicelib.core.aws.tables import ConditionFailedError, Table, transact
+from chalicelib.core.aws.records import SHOWN, Record, Shown, Stored
+from chalicelib.core.aws.tables import ConditionFailedError, Page, Table, transact
 from chalicelib.core.errors import InvalidRequestError
-from chalicelib.core.http.schemas import CURSOR, DATE, TEXT, page_of, shape
 from chalicelib.core.observing import alerts
 from chalicelib.core.observing.tracking import Execution
+from chalicelib.core.schemas import DATE, list_of, page_of
 
 INBOX = Table("AUDIT_INBOX_TABLE", "id")
 TRAIL = Table("AUDIT_TABLE", "day", "sequence")
 HEAD = TRAIL.key("head", "head")
 
-# What the first entry follows.
+# The hash before the first entry.
 NOTHING = "0" * 64
 DIGITS = 16
 
 MAX_PAGE = 200
 DEFAULT_PAGE = 50
-# One user's entries are looked for among the day's: a request reads this many at most, and the cursor leads on.
+# One user's entries are searched in those of the day. A request reads this many at most; the cursor continues there.
 _READ_AT_ONCE = 500
 _READS = 4
 _TRIES = 10
 
 _NAME = {"type": "string", "minLength": 1, "maxLength": 100}
-LIST = shape(
-    {},
-    {
-        "day": DATE,
-        "userId": _NAME,
-        "limit": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE},
-        "cursor": CURSOR,
-    },
-)
-_NAME_OR_NONE = {"type": ["string", "null"]}
-_HASH = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
-PAGE = page_of(
-    shape(
-        {
-            "sequence": {"type": "integer"},
-            "timestamp": TEXT,
-            "userId": _NAME_OR_NONE,
-            "keyId": _NAME_OR_NONE,
-            "operation": TEXT,
-            "target": {"type": "object", "additionalProperties": {"type": ["string", "boolean"]}},
-            "outcome": TEXT,
-            "source": TEXT,
-            "requestId": TEXT,
-            "previous": _HASH,
-            "hash": _HASH,
-        }
-    )
-)
+LIST = list_of(MAX_PAGE, day=DATE, userId=_NAME)
+_TARGET = {"type": "object", "additionalProperties": {"type": ["string", "boolean"]}}
+_HASH = Shown(schema={"type": "string", "pattern": "^[0-9a-f]{64}$"})
 
-# What of a payload or an answer names the thing that was done something to, or says what was done.
+
+@dataclass(frozen=True, kw_only=True)
+class Entry(Record):
+    """What a caller did, or was refused. `sequence`, `previous` and `hash` are set when it is appended to the chain."""
+
+    id: str
+    sequence: Annotated[int | None, Shown(schema={"type": "integer"})] = None
+    user_id: Annotated[str | None, SHOWN] = None
+    key_id: Annotated[str | None, SHOWN] = None
+    timestamp: Annotated[str, SHOWN]
+    operation: Annotated[str, SHOWN]
+    target: Annotated[Mapping[str, Any], Shown(schema=_TARGET)]
+    outcome: Annotated[str, SHOWN] = "ok"
+    source: Annotated[str, SHOWN]
+    request_id: Annotated[str, SHOWN] = ""
+    previous: Annotated[str | None, _HASH] = None
+    hash: Annotated[str | None, _HASH] = None
+
+
+PAGE = page_of(Entry.schema())
+
+# The fields of payloads and responses that say what was done, and to what.
 _IDS = (
     "imageId",
     "keyId",
@@ -84,7 +81,7 @@ _IDS = (
     "role",
 )
 _FLAGS = ("isActive", "canExportData")
-# No address and no secret of ours looks like that; what is longer or stranger is no name of ours.
+# The form of our identifiers. No address and no secret has it.
 _ID_FORM = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 
@@ -93,53 +90,42 @@ _ID_FORM = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 @required_env_vars({"AUDIT_INBOX_TABLE": [DynamoDBOperation.PUT_ITEM]})
 def note(execution: Execution, source: str, request_id: str) -> None:
-    """Hands in what was done, or refused. Never raises: what cannot be noted is logged and told to the operators."""
+    """Puts the entry of a request into the inbox. Never raises: an error is logged and reported to the operators."""
     entry: dict[str, Any] = {}
     try:
-        entry = _entry(execution, source, request_id)
+        entry = _entry(execution, source, request_id).to_item()
         INBOX.put(entry)
     except Exception as error:
-        # The line in the log holds the entry, so that it is not lost.
+        # The entry is not lost: it is in the log.
         log.error("AUDIT_NOT_WRITTEN", error, operation=execution.operation, entry=entry)
         alerts.report(error, "audit")
 
 
-def noting(operation: str, target: Mapping[str, Any], source: str, moment: str) -> dict[str, Any]:
-    """The write, for a transaction, that hands in what an operator did with credentials of AWS.
+def operators_entry_write(operation: str, target: Mapping[str, Any], source: str, moment: str) -> dict[str, Any]:
+    """The write, for a transaction, that puts into the inbox what an operator did with AWS credentials.
 
     `source` is the ARN of the operator's identity, `moment` ISO 8601 in UTC.
     """
-    return INBOX.creating(
-        {
-            "id": ids.new_id("aud"),
-            "timestamp": moment,
-            "userId": None,
-            "keyId": None,
-            "operation": operation,
-            "target": dict(target),
-            "outcome": "ok",
-            "source": source,
-            "requestId": "",
-        }
+    entry = Entry(id=ids.new_id("aud"), timestamp=moment, operation=operation, target=dict(target), source=source)
+    return INBOX.creating(entry.to_item())
+
+
+def _entry(execution: Execution, source: str, request_id: str) -> Entry:
+    return Entry(
+        id=ids.new_id("aud"),
+        timestamp=ids.timestamp(execution.started_at),
+        user_id=execution.actor,
+        key_id=execution.api_key_id,
+        operation=execution.operation,
+        target=_target(execution),
+        outcome=execution.outcome,
+        source=source,
+        request_id=request_id,
     )
 
 
-def _entry(execution: Execution, source: str, request_id: str) -> dict[str, Any]:
-    return {
-        "id": ids.new_id("aud"),
-        "timestamp": ids.timestamp(execution.started_at),
-        "userId": execution.actor,
-        "keyId": execution.api_key_id,
-        "operation": execution.operation,
-        "target": _target(execution),
-        "outcome": execution.outcome,
-        "source": source,
-        "requestId": request_id,
-    }
-
-
 def _target(execution: Execution) -> dict[str, Any]:
-    """What it was done to, by its ids; of a stranger, the SHA-256 of the address in lower case that they named."""
+    """What it was done to, by ids; for anonymous callers, the SHA-256 of the e-mail address (lower case) they gave."""
     said = {**execution.answer, **execution.payload}
     target = {name: said[name] for name in _IDS if _is_id(said.get(name))}
     target |= {name: said[name] for name in _FLAGS if isinstance(said.get(name), bool)}
@@ -153,7 +139,7 @@ def _target(execution: Execution) -> dict[str, Any]:
 
 
 def _changed(execution: Execution) -> str:
-    """The names of the fields that the body of a change has, those inside of objects behind a dot; never a value."""
+    """The names of the fields in the body of a change (`outer.inner` inside of objects), without their values."""
     in_path = re.findall(r"{(\w+)}", execution.endpoint)
     names: set[str] = set()
     for name, value in execution.payload.items():
@@ -163,7 +149,7 @@ def _changed(execution: Execution) -> str:
 
 
 def _granted(payload: Mapping[str, Any]) -> dict[str, str]:
-    """What a key opens, and which limits a key or a user was given: each in one text."""
+    """The access types of a key, and the limits of a key or a user: each as one text."""
     kinds, numbers = payload.get("accessTypes"), payload.get("limits")
     granted: dict[str, str] = {}
     if isinstance(kinds, list):
@@ -182,29 +168,26 @@ def _is_id(value: Any) -> bool:
 
 
 @dataclass(frozen=True)
-class Head:
-    """Where the chain ends: the last entry's number, hash and day. `since` is the day of the first."""
+class Head(Record):
+    """The end of the chain: number, hash and day of the last entry. `since` is the day of the first entry."""
 
     number: int
     hash: str
-    day: str
+    day: Annotated[str, Stored("lastDay")]
     since: str
 
     @classmethod
-    def read(cls) -> "Head | None":
-        """The head, or None where no entry was ever appended."""
+    def read(cls) -> Self | None:
+        """The head, or None before the first entry."""
         item = TRAIL.get(HEAD["day"], HEAD["sequence"])
-        return None if item is None else cls(int(item["number"]), item["hash"], item["lastDay"], item["since"])
-
-    def to_item(self) -> dict[str, Any]:
-        return {"number": self.number, "hash": self.hash, "lastDay": self.day, "since": self.since}
+        return None if item is None else cls.from_item(item)
 
 
 def append(event: Mapping[str, Any]) -> None:
-    """Appends what a batch of the inbox's stream brings, in its order; what was appended before is left out.
+    """Appends the entries of a batch of the inbox's stream, in order, except those that are in the chain already.
 
     Raises:
-        ConditionFailedError: an entry stands where the next one belongs, or others kept moving the head.
+        ConditionFailedError: the place of the next entry is taken, or other runs kept moving the head.
     """
     handed_in = {
         item["id"]: item
@@ -228,7 +211,7 @@ def append(event: Mapping[str, Any]) -> None:
 
 
 def _append(items: Sequence[Mapping[str, Any]]) -> None:
-    """Moves the head, puts the entries and empties the inbox of them: all at once, or nothing."""
+    """Moves the head, puts the entries and deletes them from the inbox, in one transaction."""
     head = Head.read()
     entries = chained(head, items)
     last = entries[-1]
@@ -284,7 +267,7 @@ def hash_of(entry: Mapping[str, Any]) -> str:
 # --------------------------------------------------------------------------------- reading
 
 
-def listed(data: Mapping[str, Any]) -> dict[str, Any]:
+def list_page(data: Mapping[str, Any]) -> dict[str, Any]:
     """A page of one day's entries (today's where none is named), newest first, perhaps one user's alone.
 
     A page of one user's may hold fewer than asked for, or none: the cursor says whether there may be more.
@@ -294,17 +277,13 @@ def listed(data: Mapping[str, Any]) -> dict[str, Any]:
     """
     day, limit, after = _day(data), data.get("limit", DEFAULT_PAGE), _after(data)
     if "userId" in data:
-        items, next_after = _of_user(data["userId"], day, limit, after)
+        page = _page_of_user(data["userId"], day, limit, after)
     else:
         page = TRAIL.page(day, limit=limit, after=after)
-        items, next_after = page.items, page.next_after
-    return {
-        "items": [_shown(item) for item in items],
-        "nextCursor": None if next_after is None else ids.to_cursor(next_after),
-    }
+    return page.answer(Entry.show_item)
 
 
-def _of_user(user_id: str, day: str, limit: int, after: str | None) -> tuple[list[dict[str, Any]], str | None]:
+def _page_of_user(user_id: str, day: str, limit: int, after: str | None) -> Page:
     found: list[dict[str, Any]] = []
     for _ in range(_READS):
         page = TRAIL.page(day, limit=_READ_AT_ONCE, after=after)
@@ -312,21 +291,11 @@ def _of_user(user_id: str, day: str, limit: int, after: str | None) -> tuple[lis
             if item.get("userId") == user_id:
                 found.append(item)
             if len(found) == limit:
-                return found, item["sequence"]
+                return Page(found, item["sequence"])
         after = page.next_after
         if after is None:
             break
-    return found, after
-
-
-def _shown(item: Mapping[str, Any]) -> dict[str, Any]:
-    names = ("timestamp", "operation", "target", "outcome", "source", "requestId", "previous", "hash")
-    return {
-        "sequence": int(item["sequence"]),
-        "userId": item.get("userId"),
-        "keyId": item.get("keyId"),
-        **{name: item[name] for name in names},
-    }
+    return Page(found, after)
 
 
 def _day(data: Mapping[str, Any]) -> str:

@@ -24,7 +24,7 @@ Key = dict[str, Any]
 def erase(user: Caller, execution: Execution) -> dict[str, Any]:
     """Erases the account and what it owns; the row goes last, so that a cut-off erasure can be asked for again.
 
-    Of images, tombstones (`images.TOMBSTONE`) stay for 30 days; counters of requests, for two hours; answers to
+    Of images, tombstones stay for 30 days; counters of requests, for two hours; answers to
     requests with an Idempotency-Key, for the day that they are kept.
     """
     _erase_owned(user.id)

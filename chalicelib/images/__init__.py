@@ -15,7 +15,7 @@ from chalicelib.images.lifecycle import (
     run_again,
     uploaded,
 )
-from chalicelib.images.models import EXTENSIONS, IMAGES, Image, Status, Variant, link_to
+from chalicelib.images.models import EXTENSIONS, IMAGES, Image, Status, Variant
 from chalicelib.images.originals import allowed_types, decoding_limits, original, too_large
 from chalicelib.images.service import (
     DELETE,
@@ -32,7 +32,7 @@ from chalicelib.images.service import (
     listed,
     variant,
 )
-from chalicelib.images.stuck import give_up, lead_on, make_again, oldest_since, unfinished_since
+from chalicelib.images.stuck import fail, make_again, oldest_since, retry, unfinished_since
 
 __all__ = [
     "DELETE",
@@ -59,13 +59,11 @@ __all__ = [
     "delete",
     "erase_all",
     "expire",
+    "fail",
     "find",
     "first_execution",
     "get",
-    "give_up",
     "is_left_over",
-    "lead_on",
-    "link_to",
     "listed",
     "make_again",
     "next_execution",
@@ -73,6 +71,7 @@ __all__ = [
     "oldest_since",
     "original",
     "previous_execution",
+    "retry",
     "run_again",
     "too_large",
     "unfinished_since",

@@ -1,16 +1,18 @@
-"""The row of an image: what is known of a picture, its status, and its finished files. Owns IMAGES_TABLE."""
+"""The table record of an image: its file, its status, and its variants. Owns IMAGES_TABLE."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Self
+from typing import Annotated, Any
 
 from chalicelib.core import config
 from chalicelib.core.aws import objects
+from chalicelib.core.aws.records import EXPORTED, LATER, REASON, SHOWN, Exported, Record, Shown, derived
 from chalicelib.core.aws.tables import Table
+from chalicelib.core.schemas import TEXT
 
 IMAGES = Table("IMAGES_TABLE", "userId", "imageId")
-# What is not finished, by its status and since when it has it: the rest of the table is not in there.
+# A sparse index: only unfinished images, by status and the time when they got it.
 UNFINISHED = Table("IMAGES_TABLE", "unfinished", "unfinishedSince", index="by-unfinished")
 
 EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/gif": "gif", "image/webp": "webp"}
@@ -25,138 +27,84 @@ class Status(StrEnum):
     DELETED = "DELETED"
 
 
+# What a caller can see and ask for.
+STATUS = {"enum": [str(status) for status in Status if status is not Status.DELETED]}
+
+
 def unfinished(status: Status, since: str) -> dict[str, str]:
-    """What puts a row into the index of what is not finished."""
+    """The attributes that put a row into the index of unfinished images."""
     return {"unfinished": str(status), "unfinishedSince": since}
 
 
-# What leaves the index goes by; the state machine (infra/image_pipeline.asl.json) removes the same.
+# The attributes to remove when an image is finished. The state machine (infra/image_pipeline.asl.json) does the same.
 FINISHED = ("unfinished", "unfinishedSince")
 
 
 @dataclass(frozen=True)
-class Variant:
+class Variant(Record):
     """One finished file: `size` names it, `dimensions` are its actual ones ("800x533"), `file_size` is in bytes."""
 
-    size: str
-    dimensions: str
-    format: str
-    s3_key: str
-    file_size: int
-    watermarked: bool
+    size: Annotated[str, SHOWN, EXPORTED]
+    dimensions: Annotated[str, SHOWN, EXPORTED]
+    format: Annotated[str, SHOWN, EXPORTED]
+    s3_key: Annotated[str, SHOWN, EXPORTED]
+    file_size: Annotated[int, SHOWN, EXPORTED]
+    watermarked: Annotated[bool, SHOWN, EXPORTED]
 
     @property
+    @derived(TEXT, SHOWN, EXPORTED)
     def name(self) -> str:
         return f"{self.size}-watermarked" if self.watermarked else self.size
 
-    @classmethod
-    def from_item(cls, item: Mapping[str, Any]) -> Self:
-        return cls(
-            size=item["size"],
-            dimensions=item["dimensions"],
-            format=item["format"],
-            s3_key=item["s3Key"],
-            file_size=int(item["fileSize"]),
-            watermarked=item["watermarked"] is True,
-        )
-
-    def to_item(self) -> dict[str, Any]:
-        return {
-            "size": self.size,
-            "dimensions": self.dimensions,
-            "format": self.format,
-            "s3Key": self.s3_key,
-            "fileSize": self.file_size,
-            "watermarked": self.watermarked,
-        }
+    @property
+    @derived(TEXT)
+    def url(self) -> str:
+        """A URL that lets anyone who has it read the file, as long as `objects.link` says."""
+        return objects.link(config.get("S3_OUTPUT_BUCKET"), self.s3_key)
 
 
-@dataclass(frozen=True)
-class Image:
+@dataclass(frozen=True, kw_only=True)
+class Image(Record):
     """One picture of one user. `reason` is "code: sentence" where the image failed; times are ISO 8601 UTC.
 
     `processed_at` is when its variants were finished, `last_action_at` when an action of its owner last used it.
 
-    `redriven` says that the sweeper has led the image on once, since its owner last had it processed;
-    `correlation_id` is of the request that it was announced by, or last processed for.
+    `redriven`: the sweeper has sent the image on once, since its owner last had it processed.
+    `correlation_id` is of the request that announced the image, or last had it processed.
     """
 
     user_id: str
-    image_id: str
-    file_name: str
-    file_type: str
-    s3_key: str
-    status: Status
-    created_at: str
-    file_size: int | None = None
+    image_id: Annotated[str, SHOWN, Exported("Image")]
+    file_name: Annotated[str, SHOWN, Exported("File name")]
+    file_type: Annotated[str, SHOWN, Exported("Type")]
+    file_size: Annotated[int | None, SHOWN, Exported("Size", "bytes")] = None
+    s3_key: Annotated[str, Exported("File key", name="fileKey")]
+    status: Annotated[Status, Shown(schema=STATUS), Exported("Status")]
+    reason: Annotated[str | None, REASON, Exported("Reason")] = None
+    metadata: Annotated[Mapping[str, Any], SHOWN, Exported("Metadata"), LATER] = field(default_factory=dict)
+    placeholder: Annotated[str | None, SHOWN, Exported("Placeholder")] = None
+    variants: Annotated[tuple[Variant, ...], Shown(last=True), Exported("Variants"), LATER] = ()
+    api_key_id: Annotated[str | None, Exported("Announced with")] = None
+    created_at: Annotated[str, SHOWN, Exported("Created", "time")]
+    uploaded_at: Annotated[str | None, SHOWN, Exported("Uploaded", "time")] = None
+    processed_at: Annotated[str | None, SHOWN, Exported("Processed", "time")] = None
+    last_action_at: Annotated[str | None, SHOWN] = None
     object_version: str | None = None
     execution: str | None = None
-    reason: str | None = None
-    uploaded_at: str | None = None
-    processed_at: str | None = None
-    last_action_at: str | None = None
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-    placeholder: str | None = None
     recipe: str | None = None
-    variants: tuple[Variant, ...] = ()
-    api_key_id: str | None = None
     started_at: str | None = None
     unfinished_since: str | None = None
-    redriven: bool = False
-    original_gone: bool = False
+    redriven: Annotated[bool, LATER] = False
+    original_gone: Annotated[bool, LATER] = False
     correlation_id: str | None = None
-
-    @classmethod
-    def from_item(cls, item: Mapping[str, Any]) -> Self:
-        size = item.get("fileSize")
-        return cls(
-            user_id=item["userId"],
-            image_id=item["imageId"],
-            file_name=item["fileName"],
-            file_type=item["fileType"],
-            s3_key=item["s3Key"],
-            status=Status(item["status"]),
-            created_at=item["createdAt"],
-            file_size=None if size is None else int(size),
-            object_version=item.get("objectVersion"),
-            execution=item.get("execution"),
-            reason=item.get("reason"),
-            uploaded_at=item.get("uploadedAt"),
-            processed_at=item.get("processedAt"),
-            last_action_at=item.get("lastActionAt"),
-            metadata=item.get("metadata", {}),
-            placeholder=item.get("placeholder"),
-            recipe=item.get("recipe"),
-            variants=tuple(Variant.from_item(variant) for variant in item.get("variants", ())),
-            api_key_id=item.get("apiKeyId"),
-            started_at=item.get("startedAt"),
-            unfinished_since=item.get("unfinishedSince"),
-            redriven=item.get("redriven") is True,
-            original_gone=item.get("originalGone") is True,
-            correlation_id=item.get("correlationId"),
-        )
 
     @property
     def is_finished(self) -> bool:
         return self.status in (Status.COMPLETED, Status.FAILED)
 
     def to_item(self) -> dict[str, Any]:
-        """The row of an image that is new."""
-        return {
-            "userId": self.user_id,
-            "imageId": self.image_id,
-            "fileName": self.file_name,
-            "fileType": self.file_type,
-            "s3Key": self.s3_key,
-            "status": str(self.status),
-            "createdAt": self.created_at,
-            "fileSize": self.file_size,
-            "objectVersion": self.object_version,
-            "uploadedAt": self.uploaded_at,
-            "apiKeyId": self.api_key_id,
-            "correlationId": self.correlation_id,
-            **unfinished(self.status, self.uploaded_at or self.created_at),
-        }
+        """The row of a new image."""
+        return {**super().to_item(), **unfinished(self.status, self.uploaded_at or self.created_at)}
 
     def message(self) -> dict[str, Any]:
         """The image as the upload queue's message, and as the input of the pipeline's steps."""
@@ -169,36 +117,26 @@ class Image:
             "fileType": self.file_type,
         }
 
-    def shown(self) -> dict[str, Any]:
-        """The image as its owner sees it."""
-        code, _, sentence = (self.reason or "").partition(": ")
-        return {
-            "imageId": self.image_id,
-            "fileName": self.file_name,
-            "fileType": self.file_type,
-            "fileSize": self.file_size,
-            "status": self.status,
-            "reason": {"code": code, "message": sentence} if self.reason else None,
-            "metadata": self.metadata,
-            "placeholder": self.placeholder,
-            "createdAt": self.created_at,
-            "uploadedAt": self.uploaded_at,
-            "processedAt": self.processed_at,
-            "lastActionAt": self.last_action_at,
-            "variants": [
-                {**variant.to_item(), "name": variant.name, "url": link_to(variant)} for variant in self.variants
-            ],
-        }
+
+@dataclass(frozen=True, kw_only=True)
+class Tombstone(Record):
+    """All that is left of a deleted image, so that a late event does not bring it back.
+
+    `ttl` is when it goes, in epoch seconds. A deletion is counted unless it is `erased`, with the whole account, or
+    `expired`, because no upload came.
+    """
+
+    user_id: str
+    image_id: str
+    status: Status = Status.DELETED
+    ttl: int
+    erased: Annotated[bool, LATER] = False
+    expired: Annotated[bool, LATER] = False
 
 
 def bytes_kept(item: Mapping[str, Any]) -> int:
-    """What an image's row says that its files take: the original, and the variants."""
+    """How many bytes the files of an image's row take: the original, and the variants."""
     if item.get("status") in (None, Status.PENDING, Status.DELETED):
         return 0
     original = 0 if item.get("originalGone") else int(item.get("fileSize", 0))
     return original + sum(int(variant["fileSize"]) for variant in item.get("variants", ()))
-
-
-def link_to(variant: Variant) -> str:
-    """A URL that lets anyone who has it read the file, as long as `objects.link` says."""
-    return objects.link(config.get("S3_OUTPUT_BUCKET"), variant.s3_key)

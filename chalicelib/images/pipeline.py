@@ -66,7 +66,7 @@ def _refuse(image: Image, reason: str) -> None:
     """Removes the file and ends its image. In this order: cut off in between, the same event does it again."""
     version = image.object_version or "null"
     objects.discard(config.get("S3_INPUT_BUCKET"), [{"Key": image.s3_key, "VersionId": version}])
-    failed = images.give_up(image, reason, ids.now(), original_gone=True)
+    failed = images.fail(image, reason, ids.now(), original_gone=True)
     if failed is not None:
         log.info("UPLOAD_REFUSED", imageId=image.image_id, userId=image.user_id, reason=reason)
         announce_failure(failed)

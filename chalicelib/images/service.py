@@ -7,8 +7,8 @@ from chalicelib.core import ids
 from chalicelib.core.aws.tables import Attr
 from chalicelib.core.errors import NotFoundError
 from chalicelib.core.http import accept as media
-from chalicelib.core.http.schemas import CURSOR, TEXT, page_of, shape
-from chalicelib.images.models import IMAGES, Image, Status, Variant
+from chalicelib.core.schemas import list_of, page_of, shape
+from chalicelib.images.models import IMAGES, STATUS, Image, Status, Variant
 
 MAX_PAGE = 100
 DEFAULT_PAGE = 20
@@ -18,47 +18,9 @@ _IMAGE_ID = {"type": "string", "pattern": r"^[A-Za-z0-9_]{1,64}$", "maxLength": 
 _VARIANT_NAME = {"type": "string", "pattern": r"^[A-Za-z0-9_-]{1,80}$", "maxLength": 80}
 GET = DELETE = REPROCESS = shape({"imageId": _IMAGE_ID})
 GET_VARIANT = shape({"imageId": _IMAGE_ID, "name": _VARIANT_NAME})
-_STATUS = {"enum": [str(status) for status in Status if status is not Status.DELETED]}
-LIST = shape(
-    {},
-    {
-        "status": _STATUS,
-        "limit": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE},
-        "cursor": CURSOR,
-    },
-)
-_TEXT_OR_NONE = {"type": ["string", "null"]}
-_VARIANT = shape(
-    {
-        "name": TEXT,
-        "size": TEXT,
-        "dimensions": TEXT,
-        "format": TEXT,
-        "s3Key": TEXT,
-        "fileSize": {"type": "integer"},
-        "watermarked": {"type": "boolean"},
-        "url": TEXT,
-    }
-)
-_SHOWN = shape(
-    {
-        "imageId": TEXT,
-        "fileName": TEXT,
-        "fileType": TEXT,
-        "fileSize": {"type": ["integer", "null"]},
-        "status": _STATUS,
-        "reason": {"anyOf": [{"type": "null"}, shape({"code": TEXT, "message": TEXT})]},
-        "metadata": {"type": "object"},
-        "placeholder": _TEXT_OR_NONE,
-        "createdAt": TEXT,
-        "uploadedAt": _TEXT_OR_NONE,
-        "processedAt": _TEXT_OR_NONE,
-        "lastActionAt": _TEXT_OR_NONE,
-        "variants": {"type": "array", "items": _VARIANT},
-    }
-)
-ONE = shape({"image": _SHOWN})
-PAGE = page_of(_SHOWN)
+LIST = list_of(MAX_PAGE, status=STATUS)
+ONE = shape({"image": Image.schema()})
+PAGE = page_of(Image.schema())
 
 
 class ImageNotFoundError(NotFoundError):
@@ -91,10 +53,7 @@ def listed(user_id: str, data: Mapping[str, Any]) -> dict[str, Any]:
     keep = Attr("status").eq(data["status"]) if "status" in data else Attr("status").ne(Status.DELETED)
     after = ids.start_of_page(data, str(_IMAGE_ID["pattern"]))
     page = IMAGES.page(user_id, limit=data.get("limit", DEFAULT_PAGE), after=after, keep=keep)
-    return {
-        "items": [Image.from_item(item).shown() for item in page.items],
-        "nextCursor": None if page.next_after is None else ids.to_cursor(page.next_after),
-    }
+    return page.answer(Image.show_item)
 
 
 def variant(user_id: str, image_id: str, name: str, accept: str) -> Variant:

@@ -27,7 +27,7 @@ def oldest_since(status: Status) -> str | None:
     return None if not found else str(found[0]["unfinishedSince"])
 
 
-def lead_on(image: Image, now: str) -> Image | None:
+def retry(image: Image, now: str) -> Image | None:
     """Notes that the image is tried once more; gives it as its message must lead it on, or None where it got on.
 
     An execution that was begun and never ended is not waited for: the next one takes its place.
@@ -43,7 +43,7 @@ def make_again(image: Image) -> Image | None:
     return _changed(image, {"redriven": True})
 
 
-def give_up(image: Image, reason: str, now: str, *, original_gone: bool = False) -> Image | None:
+def fail(image: Image, reason: str, now: str, *, original_gone: bool = False) -> Image | None:
     """Ends the image as FAILED, for its owner to run again while there is its original; None where it got on."""
     change: dict[str, Any] = {
         "status": str(Status.FAILED),

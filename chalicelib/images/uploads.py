@@ -9,7 +9,7 @@ from chalicelib.core.aws import objects
 from chalicelib.core.errors import ConflictError, InvalidRequestError, TooLargeError, UnsupportedTypeError
 from chalicelib.core.http import storage_limit
 from chalicelib.core.http.operations import Caller, Replay, naming
-from chalicelib.core.http.schemas import TEXT, shape
+from chalicelib.core.schemas import TEXT, shape
 from chalicelib.images import EXTENSIONS, Image, Status
 from chalicelib.imaging.probe import normalized
 

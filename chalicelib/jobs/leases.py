@@ -1,53 +1,50 @@
-"""Who may do a job now, and when each scheduled function last ran. Owns JOBS_TABLE.
+"""Leases: which run may do a job now. Owns JOBS_TABLE.
 
-A lease is held until it is released or its time is over. Whoever gets it gets a higher token than everyone before, so
-that a write which names the token (`Lease.guard`) fails for a holder that was thought dead and comes back late.
+A lease is held until it is released or its time is over. Each holder gets a higher token than all before, so a write
+that checks the token (`Lease.guard`) fails for a holder whose lease ran out meanwhile.
 """
 
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.core import ids, log
-from chalicelib.core.aws.grants import DynamoDBOperation
+from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
 from chalicelib.core.aws.tables import Attr, ConditionFailedError, Table, transact
 from chalicelib.core.errors import ConflictError
-from chalicelib.jobs import schedules
-from chalicelib.jobs.recurrence import parse
 
 JOBS = Table("JOBS_TABLE", "name")
-# What takes leases and beats; what asks for what was noted here; what writes under a guard.
-NEEDS = {"JOBS_TABLE": [DynamoDBOperation.UPDATE_ITEM]}
-ASKING = {"JOBS_TABLE": [*NEEDS["JOBS_TABLE"], DynamoDBOperation.GET_ITEM]}
-GUARDED = {"JOBS_TABLE": [*NEEDS["JOBS_TABLE"], DynamoDBOperation.CONDITION_CHECK_ITEM]}
 
-_LEASE, _BEAT, _DONE = "lease#", "beat#", "done#"
+_LEASE, _DONE = "lease#", "done#"
 
 
 class LeaseLostError(ConflictError):
-    """The lease ran out, and another run has it, or had it since."""
+    """The lease ran out, and another run got it since."""
 
     code, message = "LEASE_LOST", "Another run has taken over."
 
 
 @dataclass(frozen=True)
 class Lease:
-    """One holder's right to do a job, until `expires` (epoch milliseconds); `token` is higher than all before."""
+    """The right to do a job until `expires` (epoch milliseconds); `token` is higher than that of all holders before."""
 
     name: str
     token: int
     expires: int
 
+    @property
+    def seconds_left(self) -> float:
+        return max(0.0, (self.expires - _milliseconds()) / 1000)
+
     def release(self) -> None:
-        """Lets the next one begin at once; nothing happens where the lease is lost."""
+        """Lets the next run begin at once; changes nothing if the lease is lost."""
         try:
             JOBS.update(
                 _LEASE + self.name,
-                when=self._mine(),
+                when=self._is_held(),
                 change={"releasedAt": ids.now()},
                 remove=["expires", "holder"],
             )
@@ -55,18 +52,18 @@ class Lease:
             log.warning("LEASE_WAS_LOST", lease=self.name, number=self.token)
 
     def guard(self) -> dict[str, Any]:
-        """A part of a transaction, which then fails as a whole once somebody else has got the lease.
+        """A part of a transaction that makes the whole fail once another run has the lease.
 
-        Transactions that check the same lease at the same moment get into each other's way: guard the few writes
-        that say how far a run is, and let many rows each carry the token (`Attr("token").lte(lease.token)`).
+        Two transactions that check the same lease at the same moment refuse each other.
         """
         return JOBS.checking(JOBS.key(_LEASE + self.name), where={"token": self.token})
 
+    @required_env_vars({"JOBS_TABLE": [DynamoDBOperation.CONDITION_CHECK_ITEM]})
     def write(self, *writes: dict[str, Any]) -> None:
-        """All of the writes, or none (`core.table.transact`), as long as nobody else has got the lease.
+        """Makes all of the writes, or none, as long as no other run has the lease.
 
         Raises:
-            LeaseLostError: somebody has.
+            LeaseLostError: another run has it.
             ConditionFailedError: a write found its item in another state; `writes` counts from the first of them.
         """
         try:
@@ -76,15 +73,16 @@ class Lease:
                 raise LeaseLostError from None
             raise ConditionFailedError(place - 1 for place in error.writes) from error
 
-    def _mine(self) -> Any:
+    def _is_held(self) -> Any:
         return Attr("token").eq(self.token) & Attr("expires").exists()
 
 
+@required_env_vars({"JOBS_TABLE": [DynamoDBOperation.UPDATE_ITEM]})
 def acquire(name: str, seconds: float) -> Lease | None:
-    """The lease for so long from now, or None while somebody else holds it.
+    """The lease for so many seconds from now, or None while another run holds it.
 
-    A run that was killed is tried again by Lambda under the same request id, and gets back what it held: it would
-    find itself in its own way, and the event would be over.
+    Lambda runs a killed run again under the same request id. That run gets back its own lease: else it would wait
+    for itself.
     """
     now = _milliseconds()
     until = now + int(seconds * 1000)
@@ -101,107 +99,37 @@ def acquire(name: str, seconds: float) -> Lease | None:
     return Lease(name, int(item["token"]), until)
 
 
+@required_env_vars(acquire)
 @contextmanager
-def holding(name: str, seconds: float) -> Iterator[Lease | None]:
-    """The lease while the block runs, or None where somebody else holds it."""
-    lease = acquire(name, seconds)
+def lease(name: str, seconds: float) -> Iterator[Lease | None]:
+    """The lease while the block runs, or None if another run holds it."""
+    held = acquire(name, seconds)
     try:
-        yield lease
+        yield held
     finally:
-        if lease is not None:
-            _release(lease)
+        if held is not None:
+            _release(held)
 
 
-def _release(lease: Lease) -> None:
+def _release(held: Lease) -> None:
     try:
-        lease.release()
+        held.release()
     except Exception as error:
-        # The work is done, or what went wrong in it is to be heard of; the lease runs out by itself.
-        log.warning("LEASE_NOT_RELEASED", error, lease=lease.name)
+        # An error here must not hide how the work ended; the lease runs out by itself.
+        log.warning("LEASE_NOT_RELEASED", error, lease=held.name)
 
 
 def _milliseconds() -> int:
     return time.time_ns() // 1_000_000
 
 
+@required_env_vars({"JOBS_TABLE": [DynamoDBOperation.GET_ITEM]})
 def is_done(what: str) -> bool:
-    """Whether `note_done` was called for this, ever."""
+    """Whether `mark_done` was ever called for this."""
     return JOBS.get(_DONE + what) is not None
 
 
-def note_done(what: str) -> None:
-    """Notes that something which must not be done twice was done."""
+@required_env_vars({"JOBS_TABLE": [DynamoDBOperation.UPDATE_ITEM]})
+def mark_done(what: str) -> None:
+    """Writes down that something which must happen only once has happened."""
     JOBS.update(_DONE + what, change={"doneAt": ids.now()})
-
-
-# ------------------------------------------------------------------------ heartbeats
-
-RUNNING = "running"
-# EventBridge may be a minute late; nothing here runs longer than a function may (300 s).
-GRACE = timedelta(minutes=10)
-
-
-@dataclass(frozen=True)
-class Overdue:
-    """A schedule that did not run when it should have (`why` is "missed"), or began and never ended ("unfinished").
-
-    Times are in ISO 8601; `last_start` is None where it never ran.
-    """
-
-    name: str
-    why: str
-    expected_at: str
-    last_start: str | None
-    last_outcome: str | None
-
-
-def beat(name: str, outcome: str) -> None:
-    """Notes that a run of the schedule begins (`RUNNING`) or how it ended; what goes wrong here is nobody's fault."""
-    now = ids.now()
-    change: Mapping[str, Any] = (
-        {"startedAt": now, "endedAt": None, "outcome": outcome}
-        if outcome == RUNNING
-        else {"endedAt": now, "outcome": outcome}
-    )
-    try:
-        JOBS.update(_BEAT + name, change=change)
-    except Exception as error:
-        log.warning("HEARTBEAT_NOT_NOTED", error, schedule=name, outcome=outcome)
-
-
-def overdue(now: datetime) -> list[Overdue]:
-    """The schedules of this stage that should have run by `now` and did not, or began and never ended.
-
-    What never ran, and what got another schedule or was switched on, is counted from the first time that this is
-    asked: nobody knows since when it should have run.
-    """
-    found = (_overdue(name, now) for name in schedules.SCHEDULES)
-    return [each for each in found if each is not None]
-
-
-def _overdue(name: str, now: datetime) -> Overdue | None:
-    item = JOBS.get(_BEAT + name) or {}
-    expression = schedules.expression(name)
-    if item.get("watched", "") != (expression or "off"):
-        _watch(name, expression or "off", now)
-        return None
-    if expression is None:
-        return None
-    started = item.get("startedAt")
-    late = now - GRACE
-    if started is not None and item.get("outcome") == RUNNING and _moment(started) <= late:
-        return Overdue(name, "unfinished", started, started, RUNNING)
-    since = max(_moment(each) for each in (started, item["watchedSince"]) if each is not None)
-    expected = parse(expression).next_after(since, since)
-    if expected is None or expected > late:
-        return None
-    return Overdue(name, "missed", ids.timestamp(expected), started, item.get("outcome"))
-
-
-def _watch(name: str, expression: str, now: datetime) -> None:
-    change = {"watched": expression, "watchedSince": ids.timestamp(now)}
-    JOBS.update(_BEAT + name, change=change)
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text)

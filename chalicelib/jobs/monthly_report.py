@@ -1,7 +1,7 @@
-"""The summary of a whole month: made on schedule, stored for all administrators, announced once."""
+"""The monthly report: a summary of a whole month, stored for all administrators and announced once."""
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from chalicelib.actions import reporting
@@ -9,46 +9,46 @@ from chalicelib.actions.reporting import BuiltReport, Period, ReportKind, Report
 from chalicelib.core import config, ids
 from chalicelib.core.aws import objects
 from chalicelib.core.aws.grants import S3Operation, SNSOperation, required_env_vars
-from chalicelib.core.deadline import Deadline
 from chalicelib.jobs import leases
+from chalicelib.jobs.runner import Job, Run, payload
 from chalicelib.notify import operators
-
-# The function has 300 seconds (.chalice/config.json).
-_SECONDS = 240.0
-_LEASE = "monthly_report"
 
 
 @required_env_vars(
-    leases.ASKING,
+    leases.is_done,
+    leases.mark_done,
     reporting.build,
     {"S3_OUTPUT_BUCKET": [S3Operation.PUT_OBJECT], "OPERATORS_TOPIC_ARN": [SNSOperation.PUBLISH]},
 )
-def make_monthly(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Makes the report on the last whole month, or on the month of `since`; with `dryRun`, its figures only.
+def make_report(run: Run) -> dict[str, Any]:
+    """Makes the report on the last whole month, or on the month of `since`; in a dry run, its figures only.
 
     A second run replaces the files and announces nothing.
 
     Raises:
-        ReportTooLargeError: the month's sums could not all be read in time.
+        ReportTooLargeError: the month's sums could not all be read before the deadline.
     """
-    with leases.holding(_LEASE, _SECONDS + 60) as lease:
-        if lease is None:
-            return {"status": "skipped", "message": "Another run is making the report."}
-        period = _month(options.get("since"))
-        request = ReportRequest(ReportKind.SUMMARY, period, {}, ("html", "pdf", "json"))
-        built = reporting.build(request, ids.now(), Deadline.within(_SECONDS))
-        answer = {"status": "success", "period": period.to_dict(), "figures": _json_figures(built)}
-        if options.get("dryRun") is True:
-            return answer
-        keys = _write(f"reports/system/{period.start:%Y-%m}", request, built)
-        _announce(period, answer, keys)
-        return {**answer, "files": keys}
+    since = run.options.get("since")
+    last_month = run.now.date().replace(day=1) - timedelta(days=1)
+    period = _month_of(last_month if since is None else date.fromisoformat(since[:10]))
+    request = ReportRequest(ReportKind.SUMMARY, period, {}, ("html", "pdf", "json"))
+    built = reporting.build(request, ids.now(), run.deadline)
+    answer = {"status": "success", "period": period.to_dict(), "figures": _json_figures(built)}
+    if run.is_dry:
+        return answer
+    keys = _write(f"reports/system/{period.start:%Y-%m}", request, built)
+    _announce(period, answer, keys)
+    return {**answer, "files": keys}
 
 
-def _month(since: str | None) -> Period:
-    """The month of that day, or the month before this one."""
-    today = datetime.now(UTC).date()
-    day = today.replace(day=1) - timedelta(days=1) if since is None else date.fromisoformat(since[:10])
+def _skip(run: Run) -> dict[str, Any]:
+    return {"status": "skipped", "message": "Another run is making the report."}
+
+
+JOB = Job("monthly_report", make_report, payload("report"), lease="monthly_report", skip=_skip)
+
+
+def _month_of(day: date) -> Period:
     next_month = (day.replace(day=28) + timedelta(days=4)).replace(day=1)
     return Period(day.replace(day=1), next_month - timedelta(days=1))
 
@@ -80,4 +80,4 @@ def _announce(period: Period, answer: Mapping[str, Any], keys: list[str]) -> Non
         f"{config.stage()}: the report of {period.start:%Y-%m} is ready",
         {**answer, "stage": config.stage(), "files": [f"s3://{bucket}/{key}" for key in keys]},
     )
-    leases.note_done(done_key)
+    leases.mark_done(done_key)

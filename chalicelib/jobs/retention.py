@@ -1,7 +1,7 @@
-"""How long things are kept: records that grew old become inactive and, by setting, go to S3; dead uploads expire.
+"""Retention: old customer records become inactive, then move to S3 if the stage says so; unused uploads expire.
 
-A record's age is the time since a sync last wrote it. Each round begins with the oldest that is still there, so one
-that was cut off or killed is gone on with by the next.
+A record's age is the time since a sync last wrote it. Each round begins with the oldest record that is still there,
+so it goes on where the round before was cut off or killed.
 """
 
 import functools
@@ -9,22 +9,31 @@ import gzip
 import hashlib
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
 from chalicelib import images
 from chalicelib.core import config, ids
-from chalicelib.core.aws import grants, objects
-from chalicelib.core.aws.grants import DynamoDBOperation, S3Operation, SNSOperation, SQSOperation
+from chalicelib.core.aws import objects
+from chalicelib.core.aws.grants import DynamoDBOperation, S3Operation, SNSOperation, SQSOperation, required_env_vars
 from chalicelib.core.aws.tables import Attr, ConditionFailedError, Item, transact
 from chalicelib.images import Image, Status, pipeline
 from chalicelib.jobs import rounds
 from chalicelib.jobs.rounds import Round
-from chalicelib.jobs.sync.sync_records import ACTIVE, ARCHIVED, BY_LIFECYCLE, CUSTOMERS, EXPIRED, RECORDS, archiving
+from chalicelib.jobs.runner import Job, Run, payload
+from chalicelib.jobs.sync.sync_records import ACTIVE, ARCHIVED, BY_LIFECYCLE, CUSTOMERS, EXPIRED, RECORDS, archive_write
 
-CLEAN_UP_NEEDS: grants.Grants = grants.merge(
-    rounds.NEEDS,
+# Writes at the same time.
+_AT_ONCE = 200
+# The limit of BatchGetItem.
+_MAX_BATCH = 100
+# Records in one file; only their keys are held in memory.
+_FILE_RECORDS = 5_000
+# Attributes that serve the index alone.
+_INDEX_ATTRIBUTES = frozenset({"lifecycle", "since"})
+
+
+@required_env_vars(
     {
         "RECORDS_TABLE": [DynamoDBOperation.QUERY_INDEX, DynamoDBOperation.UPDATE_ITEM],
         "IMAGES_TABLE": [
@@ -41,8 +50,15 @@ CLEAN_UP_NEEDS: grants.Grants = grants.merge(
         "LINK_EXPIRY_SECONDS": [],
     },
 )
-ARCHIVE_NEEDS: grants.Grants = grants.merge(
-    rounds.NEEDS,
+def clean_up(run: Run) -> dict[str, Any]:
+    """Makes records inactive that no sync has written for KEEP_RECORDS_DAYS, and ends uploads that never came.
+
+    A round (`rounds.go_through`); it counts `recordsExpired`, `uploadsExpired`, `uploadsTaken`.
+    """
+    return rounds.go_through(run, _expire_records, _expire_uploads)
+
+
+@required_env_vars(
     {
         "RECORDS_TABLE": [
             DynamoDBOperation.QUERY_INDEX,
@@ -58,96 +74,81 @@ ARCHIVE_NEEDS: grants.Grants = grants.merge(
         "KEEP_RECORDS_DAYS": [],
     },
 )
-
-# Writes that are under way at once.
-_AT_ONCE = 200
-# DynamoDB gives so many items at once (BatchGetItem).
-_READ_AT_ONCE = 100
-# So many records make a file: what is in memory of it are their keys.
-_FILE_RECORDS = 5_000
-# What serves the index alone.
-_OF_THE_INDEX = frozenset({"lifecycle", "since"})
-
-
-def clean_up(options: Mapping[str, Any], now: datetime | None = None) -> dict[str, Any]:
-    """Makes records inactive that no sync has written for KEEP_RECORDS_DAYS, and ends uploads that never came.
-
-    A round as `rounds.go` has it; counts `recordsExpired`, `uploadsExpired`, `uploadsTaken`.
-    """
-    return rounds.go("weekly_cleanup", (_expire_records, _expire_uploads), options, now)
-
-
-def archive_quarter(options: Mapping[str, Any], now: datetime | None = None) -> dict[str, Any]:
+def archive(run: Run) -> dict[str, Any]:
     """Moves records that have been inactive for KEEP_RECORDS_DAYS to ARCHIVE_BUCKET; without one `status` is "skipped".
 
-    They become lines of JSON in `records/customers/<day>/….jsonl.gz`, and are deleted once such a file is there. What
-    is killed in between leaves records that are moved once more: a record may stand in two files, never in none.
-    A round as `rounds.go` has it; counts `recordsArchived`, `bytesWritten`, `filesWritten`.
+    They become lines of JSON in `records/customers/<day>/….jsonl.gz`, and are deleted once that file is written. A run
+    that is killed in between moves some records again: a record may stand in two files, never in none.
+    A round (`rounds.go_through`); it counts `recordsArchived`, `bytesWritten`, `filesWritten`.
     """
     if not config.get("ARCHIVE_BUCKET"):
         return {"status": "skipped", "message": "There is no ARCHIVE_BUCKET: inactive records stay in the table."}
-    return rounds.go("quarterly_archive", (_archive_records,), options, now)
+    return rounds.go_through(run, _archive_records)
 
 
-def _lots(things: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    several = iter(things)
-    return iter(lambda: list(itertools.islice(several, size)), [])
+CLEAN_UP = Job("weekly_cleanup", clean_up, payload("cleanup"), lease="weekly_cleanup")
+ARCHIVE = Job("quarterly_archive", archive, payload("archive"), lease="quarterly_archive")
+
+
+def _batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    remaining = iter(items)
+    return iter(lambda: list(itertools.islice(remaining, size)), [])
 
 
 # ----------------------------------------------------------------------------- records
 
 
 def _expire_records(a_round: Round) -> None:
-    old = BY_LIFECYCLE.between(ACTIVE, a_round.since, a_round.ago(days=config.integer("KEEP_RECORDS_DAYS")))
-    for lot in _lots(a_round.each(old), _AT_ONCE):
+    old = BY_LIFECYCLE.between(ACTIVE, a_round.since, a_round.before(days=config.integer("KEEP_RECORDS_DAYS")))
+    for batch in _batches(a_round.until_deadline(old), _AT_ONCE):
         a_round.count(
-            "recordsExpired", a_round.change_all([functools.partial(_expired, a_round, entry) for entry in lot])
+            "recordsExpired", a_round.change_all([functools.partial(_expire_record, a_round, entry) for entry in batch])
         )
 
 
-def _expired(a_round: Round, entry: Item) -> bool:
-    # Of an active record the index has the moment at which it was last written.
+def _expire_record(a_round: Round, entry: Item) -> bool:
+    # In the index, `since` of an active record is when it was last written.
     as_read = {"source": entry["source"], "recordId": entry["recordId"], "processedAt": entry["since"]}
     try:
-        transact(archiving(as_read, EXPIRED, a_round.now))
+        transact(archive_write(as_read, EXPIRED, a_round.run.now))
     except ConditionFailedError:
         return False
     return True
 
 
 def _archive_records(a_round: Round) -> None:
-    old = BY_LIFECYCLE.between(ARCHIVED, a_round.since, a_round.ago(days=config.integer("KEEP_RECORDS_DAYS")))
-    for lot in _lots(a_round.each(old), _FILE_RECORDS):
-        if a_round.dry:
-            a_round.count("recordsArchived", len(lot))
+    old = BY_LIFECYCLE.between(ARCHIVED, a_round.since, a_round.before(days=config.integer("KEEP_RECORDS_DAYS")))
+    for batch in _batches(a_round.until_deadline(old), _FILE_RECORDS):
+        if a_round.is_dry:
+            a_round.count("recordsArchived", len(batch))
             a_round.count("filesWritten")
         else:
-            _archive(a_round, lot)
+            _write_archive(a_round, batch)
 
 
-def _archive(a_round: Round, lot: list[Item]) -> None:
-    """Writes a file of these records, and then deletes those that it holds."""
+def _write_archive(a_round: Round, batch: list[Item]) -> None:
+    """Writes a file of these records, and then deletes the records that it holds."""
     written: list[Item] = []
     with (
-        objects.writing(config.get("ARCHIVE_BUCKET"), _key(a_round, lot[0]), "application/gzip") as out,
-        # A Writer is all that gzip needs of a file. No time in it: the same records make the same bytes.
+        objects.writing(config.get("ARCHIVE_BUCKET"), _archive_key(a_round, batch[0]), "application/gzip") as out,
+        # gzip needs no more of a file than `write`. Without a time in it, the same records make the same bytes.
         gzip.GzipFile(filename="", mode="wb", fileobj=cast(Any, out), mtime=0) as lines,
     ):
-        for some in _lots(lot, _READ_AT_ONCE):
+        for some in _batches(batch, _MAX_BATCH):
             kept = list(_still_archived(some))
-            lines.writelines(_line(item) for item in kept)
+            lines.writelines(_to_line(item) for item in kept)
             written += [{name: item[name] for name in ("source", "recordId", "since")} for item in kept]
     a_round.count("filesWritten")
     a_round.count("bytesWritten", out.size)
-    for some in _lots(written, _AT_ONCE):
-        deleted = a_round.change_all([functools.partial(_deleted, entry) for entry in some])
+    for some in _batches(written, _AT_ONCE):
+        deleted = a_round.change_all([functools.partial(_delete_unchanged, entry) for entry in some])
         a_round.count("recordsArchived", deleted)
 
 
-def _key(a_round: Round, first: Item) -> str:
-    """Named by the first record and the round: what an earlier round wrote may be all that is left of some records."""
-    mark = hashlib.sha256(f"{first['recordId']} {first['since']} {a_round.at()}".encode()).hexdigest()[:16]
-    return f"records/{CUSTOMERS}/{a_round.at()[:10]}/{mark}.jsonl.gz"
+def _archive_key(a_round: Round, first: Item) -> str:
+    """Named by the first record and the round, so that no round replaces the file of an earlier one."""
+    digest = hashlib.sha256(f"{first['recordId']} {first['since']} {a_round.now}".encode()).hexdigest()[:16]
+    return f"records/{CUSTOMERS}/{a_round.now[:10]}/{digest}.jsonl.gz"
 
 
 def _still_archived(entries: list[Item]) -> Iterator[Item]:
@@ -158,12 +159,12 @@ def _still_archived(entries: list[Item]) -> Iterator[Item]:
             yield item
 
 
-def _line(item: Item) -> bytes:
-    shown = {name: value for name, value in item.items() if name not in _OF_THE_INDEX}
+def _to_line(item: Item) -> bytes:
+    shown = {name: value for name, value in item.items() if name not in _INDEX_ATTRIBUTES}
     return ids.to_json({**shown, "data": json.loads(item["data"])}).encode() + b"\n"
 
 
-def _deleted(entry: Item) -> bool:
+def _delete_unchanged(entry: Item) -> bool:
     unchanged = Attr("lifecycle").eq(ARCHIVED) & Attr("since").eq(entry["since"])
     try:
         RECORDS.delete(entry["source"], entry["recordId"], when=unchanged)
@@ -176,9 +177,9 @@ def _deleted(entry: Item) -> bool:
 
 
 def _expire_uploads(a_round: Round) -> None:
-    """Ends what was announced and never sent, a day after its link went out; what came unnoticed is taken."""
-    last = a_round.ago(days=1, seconds=objects.link_seconds())
-    for image in a_round.each(images.unfinished_since(Status.PENDING, a_round.since, last)):
+    """Ends uploads that never came, a day after their link expired; takes those whose S3 event was lost."""
+    last = a_round.before(days=1, seconds=objects.link_seconds())
+    for image in a_round.until_deadline(images.unfinished_since(Status.PENDING, a_round.since, last)):
         _expire_upload(a_round, image)
 
 

@@ -1,149 +1,133 @@
-"""One round of a job that nobody watches: what it may change, until when it may run, and what it came across.
+"""A round: a job's run through many items, which counts, reports and goes on where one item fails.
 
-A round that time cuts off, or that is killed, leaves the rest to the next one. One thing that cannot be dealt with
-is told to the operators and does not keep the round from the others.
+A round that is cut off, or killed, leaves the rest to the next one. An item that fails is reported to the operators
+and does not keep the round from the others.
 """
 
-import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from chalicelib.core import ids, log
 from chalicelib.core.observing import alerts
-from chalicelib.jobs import leases
+from chalicelib.jobs.runner import Run
 
-NEEDS = leases.NEEDS
-
-# A function of such a job has 300 s (.chalice/config.json): what is under way when these are over still ends well.
-SECONDS = 240.0
-_LEASE_SECONDS = 310.0
-MOST_FINDINGS = 100
+MAX_FINDINGS = 100
 _THREADS = 8
-# So many things in a row that cannot be dealt with are no misfortune of theirs: what they all need is out.
-_MOST_FAULTS = 10
-# No moment that we write sorts before it; DynamoDB takes no empty text as a key.
-_EVER = "0"
+# After so many failures in a row, the fault is not with the items: something that all of them need is down.
+_MAX_FAILURES_IN_A_ROW = 10
+# Sorts before every timestamp; DynamoDB takes no empty text as a key.
+_BEFORE_ALL_TIMES = "0"
 
-Thing = TypeVar("Thing")
+Entry = TypeVar("Entry")
 
 
 @dataclass
 class Round:
-    """`now` is when the round runs, `ends` a moment of time.monotonic(); `dry`: it counts and changes nothing.
+    """`counts` are what the round did, or would do, by name; `findings` the first MAX_FINDINGS things to report."""
 
-    What is older than `since` (ISO 8601) is left alone. `counts` are what the round did, or would do, by name;
-    `findings` the first MOST_FINDINGS things to report.
-    """
-
-    job: str
-    now: datetime
-    dry: bool = False
-    since: str = _EVER
-    ends: float = field(default_factory=lambda: time.monotonic() + SECONDS)
+    run: Run
     counts: Counter[str] = field(default_factory=Counter)
     findings: list[dict[str, str]] = field(default_factory=list)
     is_cut_off: bool = False
-    _faults_in_a_row: int = 0
+    _failures_in_a_row: int = 0
 
-    def at(self) -> str:
-        """When the round runs, as rows say it."""
-        return ids.timestamp(self.now)
+    @property
+    def is_dry(self) -> bool:
+        return self.run.is_dry
 
-    def ago(self, **age: float) -> str:
-        """The moment that long before the round (`days=30`), as rows say it."""
-        return ids.timestamp(self.now - timedelta(**age))
+    @property
+    def since(self) -> str:
+        """Items older than this (ISO 8601) are left alone."""
+        return str(self.run.options.get("since", _BEFORE_ALL_TIMES))
 
-    def each(self, things: Iterable[Thing]) -> Iterator[Thing]:
-        """The same things, as long as there is time."""
-        for thing in things:
-            if time.monotonic() > self.ends:
+    @property
+    def now(self) -> str:
+        """When the round began, as table rows hold times."""
+        return ids.timestamp(self.run.now)
+
+    def before(self, **age: float) -> str:
+        """The moment that long before the round began (`days=30`), as table rows hold times."""
+        return ids.timestamp(self.run.now - timedelta(**age))
+
+    def until_deadline(self, entries: Iterable[Entry]) -> Iterator[Entry]:
+        """The same entries, as long as there is time."""
+        for entry in entries:
+            if self.run.deadline.is_over:
                 self.is_cut_off = True
                 return
-            yield thing
+            yield entry
 
     def count(self, what: str, number: int = 1) -> None:
         self.counts[what] += number
 
-    def find(self, what: str, **where: str) -> None:
-        """Counts something that was not as it should be, and reports it."""
+    def report(self, what: str, **where: str) -> None:
+        """Counts something that was not as it should be, and adds it to the findings."""
         self.count(what)
-        if len(self.findings) < MOST_FINDINGS:
+        if len(self.findings) < MAX_FINDINGS:
             self.findings.append({"what": what, **where})
-            log.warning("FOUND", None, job=self.job, what=what, dryRun=self.dry, **where)
+            log.warning("FOUND", None, job=self.run.job, what=what, dryRun=self.is_dry, **where)
 
-    def change(self, deal: Callable[[], bool]) -> bool:
-        """Does what changes something, unless the round is dry: whether it was done, or would have been.
+    def change(self, action: Callable[[], bool]) -> bool:
+        """Does the action, unless the round is dry: whether it was done, or would have been.
 
-        False where `deal` found that there is nothing to change any more, and where it failed: that is counted as
-        `failed`. Many failures in a row end the step with the last of them.
+        `action` gives False where there is nothing left to change. A failure counts as `failed`; many in a row end
+        the step with the last of them.
         """
-        return True if self.dry else self._done(deal)
+        return True if self.is_dry else self._result_of(action)
 
-    def change_all(self, deals: list[Callable[[], bool]]) -> int:
+    def change_all(self, actions: list[Callable[[], bool]]) -> int:
         """As `change`, several at a time: how many were done, or would have been."""
-        if self.dry:
-            return len(deals)
+        if self.is_dry:
+            return len(actions)
         with ThreadPoolExecutor(max_workers=_THREADS) as threads:
-            under_way = [threads.submit(log.carried(deal)) for deal in deals]
-        return sum(self._done(done.result) for done in under_way)
+            futures = [threads.submit(log.carried(action)) for action in actions]
+        return sum(self._result_of(future.result) for future in futures)
 
-    def _done(self, deal: Callable[[], bool]) -> bool:
+    def _result_of(self, action: Callable[[], bool]) -> bool:
         try:
-            done = deal()
+            is_done = action()
         except Exception as error:
-            self._failed(error)
+            self._count_failure(error)
             return False
-        self._faults_in_a_row = 0
-        return done
+        self._failures_in_a_row = 0
+        return is_done
 
-    def _failed(self, error: Exception) -> None:
+    def _count_failure(self, error: Exception) -> None:
         self.count("failed")
-        self._faults_in_a_row += 1
-        log.error("NOT_DEALT_WITH", error, job=self.job)
-        if self._faults_in_a_row >= _MOST_FAULTS:
+        self._failures_in_a_row += 1
+        log.error("NOT_DEALT_WITH", error, job=self.run.job)
+        if self._failures_in_a_row >= _MAX_FAILURES_IN_A_ROW:
             raise error
         if alerts.is_unforeseen(error):
-            alerts.report(error, self.job)
+            alerts.report(error, self.run.job)
 
     def answer(self) -> dict[str, Any]:
-        """`status` is "partial" where something failed, else "success", `isComplete` false where time ran out."""
+        """`status` is "partial" where something failed, else "success"; `isComplete` is false where time ran out."""
         status = "partial" if self.counts["failed"] else "success"
         counts = {what: number for what, number in self.counts.items() if number}
-        told = {"status": status, "dryRun": self.dry, "isComplete": not self.is_cut_off, "counts": counts}
-        log.info("ROUND_ENDED", job=self.job, **told)
-        return {**told, "findings": self.findings}
+        summary = {"status": status, "dryRun": self.is_dry, "isComplete": not self.is_cut_off, "counts": counts}
+        log.info("ROUND_ENDED", job=self.run.job, **summary)
+        return {**summary, "findings": self.findings}
 
 
-Steps = Iterable[Callable[[Round], None]]
-
-
-def go(job: str, steps: Steps, options: Mapping[str, Any], now: datetime | None = None) -> dict[str, Any]:
+def go_through(run: Run, *steps: Callable[[Round], None]) -> dict[str, Any]:
     """A round through all of the steps: `{status, dryRun, isComplete, counts, findings}`.
 
-    `options`: `dryRun`, `since`. `status` is "skipped", alone, while another round of the job is under way.
-
     Raises:
-        ExceptionGroup: steps that broke off, once the others were gone through.
+        ExceptionGroup: the errors of steps that failed, after the other steps were done.
     """
-    a_round = Round(job, now or datetime.now(UTC), options.get("dryRun") is True, options.get("since", _EVER))
-    if a_round.dry:
-        return _through(a_round, steps)
-    with leases.holding(job, _LEASE_SECONDS) as lease:
-        return {"status": "skipped"} if lease is None else _through(a_round, steps)
-
-
-def _through(a_round: Round, steps: Steps) -> dict[str, Any]:
-    faults: list[Exception] = []
+    this_round = Round(run)
+    errors: list[Exception] = []
     for step in steps:
         try:
-            step(a_round)
+            step(this_round)
         except Exception as error:
-            faults.append(error)
-    answer = a_round.answer()
-    if faults:
-        raise ExceptionGroup(f"{len(faults)} steps of {a_round.job} broke off", faults)
+            errors.append(error)
+    answer = this_round.answer()
+    if errors:
+        raise ExceptionGroup(f"{len(errors)} steps of {run.job} broke off", errors)
     return answer

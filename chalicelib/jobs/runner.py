@@ -1,22 +1,28 @@
-"""What every scheduled function does around its work: the payload of whoever calls it by hand, and the heartbeat."""
+"""The one runner around every scheduled job: payload, dry run, heartbeat, lease and deadline."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib.core import ids, log
+from chalicelib.core.aws.grants import required_env_vars
+from chalicelib.core.deadline import Deadline
 from chalicelib.core.errors import InvalidRequestError
 from chalicelib.core.http import json_schema
-from chalicelib.core.http.schemas import Schema, shape
-from chalicelib.jobs import leases
+from chalicelib.core.schemas import NO_PAYLOAD, Schema, shape
+from chalicelib.jobs import heartbeats, leases
+from chalicelib.jobs.leases import Lease
 
-Options = Mapping[str, Any]
+# Between the end of a job's work and the timeout of its function (300 s): a batch under way, the answer, the lease.
+RESERVED_SECONDS = 25.0
+# A lease outlasts the run's deadline by this, and so the timeout of its function.
+_LEASE_MARGIN_SECONDS = 70.0
 
-# What EventBridge sends of itself; with anything beside it an event is somebody's own.
-_ENVELOPE = frozenset(
+# The fields of an event that EventBridge sends. An event with other fields was sent by hand.
+_EVENTBRIDGE_FIELDS = frozenset(
     {"version", "id", "detail-type", "source", "account", "time", "region", "resources", "detail", "replay-name"}
 )
-
 _DRY_RUN = {"type": "boolean", "description": "say what would be done, and do none of it"}
 _SINCE = {
     "type": "string",
@@ -25,63 +31,107 @@ _SINCE = {
     "description": "a day, or a moment in UTC",
 }
 
+Result = Mapping[str, Any]
 
-def _payload(operation: str, **more: Any) -> Schema:
-    """`operation` may be said, and then must be what the function does: nobody cleans up who meant to sync."""
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a job: what was asked for in `options`, and until when it may work.
+
+    `now` is when it began. `lease` is None in a dry run, and of a job whose runs may overlap.
+    """
+
+    job: str
+    options: Mapping[str, Any]
+    now: datetime
+    deadline: Deadline
+    lease: Lease | None = None
+
+    @property
+    def is_dry(self) -> bool:
+        return self.options.get("dryRun") is True
+
+
+def _skip(run: Run) -> Result:
+    return {"status": "skipped"}
+
+
+@dataclass(frozen=True)
+class Job:
+    """A scheduled job: its name is that of its schedule and its function; `work` does it and gives the answer.
+
+    `payload` is the schema of an event sent by hand. `seconds` is how long the work may take. Two runs that need the
+    same `lease` never overlap: the later one ends with `skip`. A dry run changes nothing, and takes no lease.
+    """
+
+    name: str
+    work: Callable[[Run], Result]
+    payload: Schema = field(default_factory=lambda: NO_PAYLOAD)
+    lease: str | None = None
+    seconds: float = 240.0
+    skip: Callable[[Run], Result] = _skip
+
+
+def payload(operation: str, **more: Any) -> Schema:
+    """The payload of most jobs. `operation` must be the job's own: a clean-up is never started by mistake."""
     return shape({}, {"operation": {"const": operation}, "dryRun": _DRY_RUN, "since": _SINCE, **more})
 
 
-_SYNC = _payload("sync", syncType={"enum": ["comprehensive", "incremental"]})
-PAYLOADS: Mapping[str, Schema] = {
-    "nightly_sync": _SYNC,
-    "business_hours_sync": _SYNC,
-    "weekly_cleanup": _payload("cleanup"),
-    "monthly_report": _payload("report"),
-    "quarterly_archive": _payload("archive"),
-    "health_check": shape({}),
-    "sweeper": _payload("sweep"),
-}
-
-
-def run(name: str, event: Mapping[str, Any], work: Callable[[Options], Mapping[str, Any]]) -> dict[str, Any]:
-    """Does the work of a scheduled function with what the event asks for; gives what the work answers.
+@required_env_vars(heartbeats.record, leases.lease)
+def run(
+    job: Job,
+    event: Mapping[str, Any],
+    context: Any = None,
+    *,
+    now: datetime | None = None,
+    deadline: Deadline | None = None,
+) -> dict[str, Any]:
+    """Does the work of a job with what the event asks for; gives what the work answers.
 
     The heartbeat's outcome is the answer's `status` (or its body's) where it has one, else "success", and "failed"
-    where it raises. A dry run leaves none: it is not what the schedule is for.
+    where it raises. A dry run leaves no heartbeat: the schedule did not do its work.
 
     Raises:
-        InvalidRequestError: the payload is not one of this function.
+        InvalidRequestError: the event is not a payload of this job.
     """
-    options = options_of(name, event)
-    if options.get("dryRun") is True:
-        return dict(work(options))
-    leases.beat(name, leases.RUNNING)
+    until = deadline or Deadline.within(job.seconds, context, RESERVED_SECONDS)
+    this_run = Run(job.name, options_of(job, event), now or datetime.now(UTC), until)
+    if this_run.is_dry:
+        return dict(job.work(this_run))
+    heartbeats.record(job.name, heartbeats.RUNNING)
     try:
-        answer = work(options)
+        answer = _under_lease(job, this_run)
     except BaseException:
-        leases.beat(name, "failed")
+        heartbeats.record(job.name, "failed")
         raise
-    leases.beat(name, _outcome(answer))
+    heartbeats.record(job.name, _outcome(answer))
     return dict(answer)
 
 
-def _outcome(answer: Mapping[str, Any]) -> str:
+def _under_lease(job: Job, this_run: Run) -> Result:
+    if job.lease is None:
+        return job.work(this_run)
+    with leases.lease(job.lease, this_run.deadline.seconds_left + _LEASE_MARGIN_SECONDS) as lease:
+        return job.skip(this_run) if lease is None else job.work(replace(this_run, lease=lease))
+
+
+def _outcome(answer: Result) -> str:
     body = answer.get("body")
     inner = body.get("status") if isinstance(body, Mapping) else None
     return str(answer.get("status") or inner or "success")
 
 
-def options_of(name: str, event: Mapping[str, Any]) -> dict[str, Any]:
-    """What a payload asks for, `since` as a timestamp of ours; nothing where the schedule itself fired.
+def options_of(job: Job, event: Mapping[str, Any]) -> dict[str, Any]:
+    """What an event asks for, `since` as a timestamp of ours; nothing where the schedule itself fired.
 
     Raises:
         InvalidRequestError: an unknown field, or a value that does not fit.
     """
-    if event.get("source") == "aws.events" and set(event) <= _ENVELOPE:
-        log.info("SCHEDULE_FIRED", schedule=name, scheduledFor=event.get("time"))
+    if event.get("source") == "aws.events" and set(event) <= _EVENTBRIDGE_FIELDS:
+        log.info("SCHEDULE_FIRED", schedule=job.name, scheduledFor=event.get("time"))
         return {}
-    json_schema.check(PAYLOADS[name], event)
-    log.info("SCHEDULE_CALLED", schedule=name, **event)
+    json_schema.check(job.payload, event)
+    log.info("SCHEDULE_CALLED", schedule=job.name, **event)
     since = event.get("since")
     return {**event, **({} if since is None else {"since": _timestamp(since)})}
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from chalicelib.core import log
-from chalicelib.core.aws.tables import ConditionFailedError, Table, transact
+from chalicelib.core.aws.tables import ConditionFailedError, Page, Table, transact
 
 DAILY = Table("DAILY_TABLE", "scope", "day#what")
 EVERYONE = "all"
@@ -192,7 +192,6 @@ def _apart(item: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def page(scope: str, start: str, end: str, limit: int, after: str | None) -> tuple[list[dict[str, Any]], str | None]:
-    """Up to `limit` items of a scope, newest day first, and where the next page begins."""
-    found = DAILY.page(scope, limit=limit, after=after, between=(f"{start}#", f"{end}#~"))
-    return found.items, found.next_after
+def page(scope: str, start: str, end: str, limit: int, after: str | None) -> Page:
+    """Up to `limit` items of a scope, newest day first."""
+    return DAILY.page(scope, limit=limit, after=after, between=(f"{start}#", f"{end}#~"))

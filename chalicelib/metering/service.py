@@ -9,8 +9,8 @@ from chalicelib.core import clients, ids
 from chalicelib.core.errors import InvalidRequestError
 from chalicelib.core.http import budgets, storage_limit
 from chalicelib.core.http.operations import Caller
-from chalicelib.core.http.schemas import CURSOR, DATE, TEXT, page_of, shape
 from chalicelib.core.observing.tracking import SYSTEM_ACCOUNT
+from chalicelib.core.schemas import DATE, TEXT, list_of, page_of, shape
 from chalicelib.metering import daily_sums
 from chalicelib.metering.daily_sums import EVERY_USER, EVERYONE, Entry, Row
 
@@ -24,16 +24,8 @@ _OPERATION = "operation:"
 
 _PERIOD = {"start": DATE, "end": DATE}
 GET = shape({}, _PERIOD)
-GET_ALL = shape(
-    {},
-    {
-        **_PERIOD,
-        "userId": {"type": "string", "minLength": 1, "maxLength": 100},
-        "by": {"enum": ["operation", "user"]},
-        "limit": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE},
-        "cursor": CURSOR,
-    },
-)
+_USER_ID = {"type": "string", "minLength": 1, "maxLength": 100}
+GET_ALL = list_of(MAX_PAGE, **_PERIOD, userId=_USER_ID, by={"enum": ["operation", "user"]})
 
 _SUMS = {
     "requests": {"type": "integer"},
@@ -155,15 +147,12 @@ def of_all(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def _by_user(start: str, end: str, data: Mapping[str, Any]) -> dict[str, Any]:
     after = _after(data, start, end)
-    items, next_after = daily_sums.page(EVERY_USER, start, end, data.get("limit", DEFAULT_PAGE), after)
-    return {
-        "items": [
-            {"day": day, "userId": what.partition(":")[2], **_whole(item)}
-            for item in items
-            for day, _, what in [item["day#what"].partition("#")]
-        ],
-        "nextCursor": None if next_after is None else ids.to_cursor(next_after),
-    }
+    return daily_sums.page(EVERY_USER, start, end, data.get("limit", DEFAULT_PAGE), after).answer(_users_day)
+
+
+def _users_day(item: Mapping[str, Any]) -> dict[str, Any]:
+    day, _, what = item["day#what"].partition("#")
+    return {"day": day, "userId": what.partition(":")[2], **_whole(item)}
 
 
 def _after(data: Mapping[str, Any], start: str, end: str) -> str | None:

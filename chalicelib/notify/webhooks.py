@@ -10,7 +10,7 @@ from typing import Any
 
 from chalicelib import external
 from chalicelib.accounts import running_totals, users
-from chalicelib.accounts.users import User
+from chalicelib.accounts.users import User, WebhookError
 from chalicelib.core import ids, log
 from chalicelib.core.http import limits, signatures
 from chalicelib.external import Reason
@@ -64,7 +64,7 @@ def _deliver(notification: Mapping[str, Any], message_id: str) -> None:
         if refusal.passing and _may_try_again(message_id):
             raise NotTakenError(refusal.words) from refusal
         log.info("WEBHOOK_GIVEN_UP", userId=user.id, imageId=notification["imageId"], reason=refusal.words)
-        _note(user, {"at": ids.now(), "message": refusal.words, "status": refusal.status})
+        _note(user, WebhookError(ids.now(), refusal.words, refusal.status))
         return
     log.info("WEBHOOK_DELIVERED", userId=user.id, imageId=notification["imageId"], status=status)
     _note(user, None)
@@ -95,7 +95,7 @@ def _may_try_again(message_id: str) -> bool:
     return again
 
 
-def _note(user: User, error: Mapping[str, Any] | None) -> None:
+def _note(user: User, error: WebhookError | None) -> None:
     """Shows the owner how it went; what goes wrong here keeps nobody from being told of their images."""
     try:
         running_totals.note_webhook(user, error)

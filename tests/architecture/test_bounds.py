@@ -11,9 +11,9 @@ import pytest
 import app as manifest
 from chalicelib.core.agents import tools
 from chalicelib.core.http import json_schema
-from chalicelib.core.http.schemas import Schema
-from chalicelib.jobs import runner
+from chalicelib.core.schemas import Schema
 from infra import manifest as reading
+from tests.scheduled_jobs import JOBS
 
 
 def taken() -> Iterator[tuple[str, Schema]]:
@@ -24,7 +24,7 @@ def taken() -> Iterator[tuple[str, Schema]]:
             yield f"{method} {path} with a key", view.operation.api_schema
     for tool in tools.published():
         yield f"tool {tool.operation.name}", tool.operation.schema
-    for name, schema in runner.PAYLOADS.items():
+    for name, schema in ((job.name, job.payload) for job in JOBS.values()):
         yield f"job {name}", schema
 
 

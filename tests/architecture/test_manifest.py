@@ -18,9 +18,10 @@ from chalicelib.core.aws import grants
 from chalicelib.core.http.access import validated
 from chalicelib.core.http.limits import ANONYMOUS, AnonymousLimit, Limit, Window
 from chalicelib.core.http.operations import APIAccessType, Operation
-from chalicelib.jobs import runner, schedules
+from chalicelib.jobs import schedules
 from infra import delivery, settings, template, timing
 from infra import manifest as reading
+from tests.scheduled_jobs import JOBS
 
 ROOT = Path(__file__).parents[2]
 CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text())
@@ -151,7 +152,7 @@ def test_every_asynchronous_path_ends_in_a_dead_letter_queue() -> None:
 def test_every_schedule_is_a_function_and_has_both_layers_of_retries() -> None:
     scheduled = {source.name for source in manifest.app.event_sources if isinstance(source, ScheduledEventConfig)}
     assert scheduled == set(schedules.SCHEDULES) == set(delivery.RULES)
-    assert set(runner.PAYLOADS) == scheduled
+    assert set(JOBS) == scheduled
     for name in scheduled:
         rule, function = delivery.RULES[name], delivery.ASYNC[name]
         assert (rule.retries, rule.max_age_seconds) == (1, 3600)

@@ -315,7 +315,16 @@ def test_a_key_expires_when_it_says(ann: User) -> None:
 def test_a_secret_is_good_until_the_moment_it_is_not() -> None:
     def good(moment: str, **ends: Any) -> bool:
         kept = {"expires_at": "2026-01-03T00:00:00.000Z", "grace_end": "2026-01-02T00:00:00.000Z", **ends}
-        return ApiKey("hash", "u", "key_1", "a", frozenset({APIAccessType.ACTIONS}), moment, **kept).is_good(moment)
+        key = ApiKey(
+            key_hash="hash",
+            user_id="u",
+            key_id="key_1",
+            name="a",
+            access_types=frozenset({APIAccessType.ACTIONS}),
+            created_at=moment,
+            **kept,
+        )
+        return key.is_good(moment)
 
     assert good("2026-01-01T23:59:59.999Z")
     assert not good("2026-01-02T00:00:00.000Z")

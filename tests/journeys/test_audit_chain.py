@@ -279,11 +279,11 @@ def test_one_users_page_reads_so_much_and_leads_on(chain: pytest.MonkeyPatch, ma
     chain.setattr(audit, "_READ_AT_ONCE", 4)
     chain.setattr(audit, "_READS", 2)
     asked: dict[str, Any] = {"day": "2026-11-21", "userId": "ann", "limit": 3}
-    first = audit.listed(asked)
+    first = audit.list_page(asked)
     assert [item["sequence"] for item in first["items"]] == [29]
     found, cursor = first["items"], first["nextCursor"]
     while cursor is not None:
-        page = audit.listed({**asked, "cursor": cursor})
+        page = audit.list_page({**asked, "cursor": cursor})
         found, cursor = found + page["items"], page["nextCursor"]
     assert [item["sequence"] for item in found] == [29, 22, 15, 8, 1]
 

@@ -20,6 +20,10 @@ from tests.journeys.user import User
 SECRET = "darkroom/local/external-services"
 
 
+def new_action(user_id: str, job: str) -> Action:
+    return Action(user_id=user_id, action_id=job, action_type="PROCESS_FILE", created_at=ids.now())
+
+
 @pytest.fixture(scope="module")
 def ann(machine: Machine) -> User:
     return User.new(machine.api_url)
@@ -124,7 +128,7 @@ def test_a_service_that_misbehaves_ends_the_action_with_a_reason_that_names_no_p
 
 def test_a_stored_reason_that_names_a_host_is_not_shown(ann: User, function: pytest.MonkeyPatch) -> None:
     job = ids.new_id("act")
-    row = Action(ann.id, job, "PROCESS_FILE", ids.now()).to_item()
+    row = new_action(ann.id, job).to_item()
     ACTIONS.put({**row, "status": "FAILED", "reason": "EXTERNAL_SERVICE_FAILED: inner.example did not answer"})
     assert action(ann, job)["reason"] == {"code": OUT[1], "message": OUT[2]}
     ACTIONS.delete(ann.id, job)
@@ -240,7 +244,7 @@ def test_a_service_that_signs_the_body_alone_names_the_action_in_it(ann: User, p
 def test_rows_of_one_id_in_two_accounts_upset_no_callback(partner: Partner) -> None:
     job = ids.new_id("act")
     for user_id in ("two-of-them", "have-it"):
-        ACTIONS.put(Action(user_id, job, "PROCESS_FILE", ids.now()).to_item())
+        ACTIONS.put(new_action(user_id, job).to_item())
     assert report(partner, job, {"id": "work-000001", "status": "completed"}).status == 404
     for user_id in ("two-of-them", "have-it"):
         ACTIONS.delete(user_id, job)

@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from chalicelib.core import ids
-from chalicelib.jobs import health, leases
+from chalicelib.jobs import health, leases, runner
 from chalicelib.jobs.health import service
 from chalicelib.jobs.health.check import ask, overall
 from chalicelib.jobs.health.dependencies import Dependency, Finding, State
@@ -22,16 +22,20 @@ from tests.waiting import wait_for
 Told = Callable[[], list[dict[str, Any]]]
 
 
+def check(now: datetime | None = None) -> dict[str, Any]:
+    return runner.run(health.JOB, {}, now=now)
+
+
 @pytest.fixture(autouse=True)
 def dead_letters(machine: Machine, function: pytest.MonkeyPatch) -> Iterator[str]:
     """No check has run, and the dead-letter queue whose URL this is is empty: other tests leave messages in others."""
     leases.JOBS.delete("health")
-    service._kept.clear()
+    service._cached.clear()
     url = machine.client("sqs").create_queue(QueueName=f"dead-{secrets.token_hex(4)}")["QueueUrl"]
     function.setenv("DEAD_LETTER_QUEUE_URLS", url)
     yield str(url)
     leases.JOBS.delete("health")
-    service._kept.clear()
+    service._cached.clear()
 
 
 @pytest.fixture
@@ -57,7 +61,7 @@ def states(result: dict[str, Any]) -> dict[str, str]:
 
 
 def test_a_whole_machine_is_well_and_every_part_of_it_was_asked(machine: Machine, told: Told) -> None:
-    result = health.check()
+    result = check()
     assert result["status"] == "ok", result
     assert set(states(result).values()) == {"ok"}
     assert {"users-table", "input-bucket", "uploads-queue", "dead-letters", "user-pool", "image-pipeline"} <= set(
@@ -78,12 +82,12 @@ def test_every_table_and_dead_letter_queue_of_the_template_is_asked(machine: Mac
 def test_a_change_is_told_once_and_so_is_its_end(machine: Machine, told: Told, dead_letters: str) -> None:
     machine.client("sqs").send_message(QueueUrl=dead_letters, MessageBody="{}")
     for _ in range(3):
-        assert health.check()["status"] == "degraded"
+        assert check()["status"] == "degraded"
     assert [each["status"] for each in told()] == ["degraded"]
     assert told()[0]["unwell"]["dead-letters"].endswith(f"{dead_letters.rpartition('/')[2]}: 1")
     machine.client("sqs").purge_queue(QueueUrl=dead_letters)
     for _ in range(2):
-        assert health.check()["status"] == "ok"
+        assert check()["status"] == "ok"
     assert [(each["before"], each["status"]) for each in told()] == [("unknown", "degraded"), ("degraded", "ok")]
 
 
@@ -94,9 +98,9 @@ def test_what_could_not_be_told_is_told_by_the_next_check(
     topic = machine.environment["OPERATORS_TOPIC_ARN"]
     function.setenv("OPERATORS_TOPIC_ARN", f"{topic}-gone")
     with pytest.raises(Exception, match="NotFound"):
-        health.check()
+        check()
     function.setenv("OPERATORS_TOPIC_ARN", topic)
-    health.check()
+    check()
     assert [each["status"] for each in told()] == ["degraded"]
 
 
@@ -116,7 +120,7 @@ def test_what_is_out_is_found_and_takes_down_only_what_hangs_on_it(
     function: pytest.MonkeyPatch, variable: str, value: str, name: str, whole: str
 ) -> None:
     function.setenv(variable, value)
-    result = health.check()
+    result = check()
     assert result["status"] == whole
     assert {each for each, state in states(result).items() if state != "ok"} == {name}
 
@@ -147,8 +151,8 @@ def test_the_worst_state_is_the_whole_s() -> None:
 
 def test_an_overdue_schedule_is_part_of_the_result(machine: Machine) -> None:
     now = datetime.now(UTC)
-    health.check(now=now)
-    result = health.check(now=now + timedelta(days=8))
+    check(now)
+    result = check(now + timedelta(days=8))
     detail = next(each["detail"] for each in result["dependencies"] if each["name"] == "schedules")
     assert "weekly_cleanup missed" in detail
 
@@ -163,9 +167,9 @@ def test_messages_that_wait_too_long_are_a_backlog(machine: Machine, function: p
     item = {**key, "status": "PENDING", "unfinished": "PENDING", "unfinishedSince": since, "createdAt": since}
     machine.client("dynamodb").put_item(TableName=table, Item={name: {"S": text} for name, text in item.items()})
     try:
-        assert states(health.check())["actions-queue"] == "degraded"
+        assert states(check())["actions-queue"] == "degraded"
         machine.client("sqs").purge_queue(QueueUrl=url)
-        assert states(health.check())["actions-queue"] == "ok"
+        assert states(check())["actions-queue"] == "ok"
     finally:
         machine.client("dynamodb").delete_item(TableName=table, Key={name: {"S": text} for name, text in key.items()})
 
@@ -195,23 +199,23 @@ def test_strangers_see_what_is_well_and_nothing_of_how_it_is_built(machine: Mach
 
 
 def test_without_a_result_nothing_is_known(function: pytest.MonkeyPatch) -> None:
-    assert health.current()["status"] == "unknown"
-    assert health.current()["dependencies"] == []
-    assert health.current()["checkedAt"] is None
+    assert health.get_health()["status"] == "unknown"
+    assert health.get_health()["dependencies"] == []
+    assert health.get_health()["checkedAt"] is None
 
 
 def test_an_old_result_says_nothing_of_now() -> None:
     now = datetime.now(UTC)
-    health.check(now=now)
-    assert health.current(now + timedelta(minutes=44))["status"] == "ok"
-    assert health.current(now + timedelta(minutes=46))["status"] == "unknown"
+    check(now)
+    assert health.get_health(now + timedelta(minutes=44))["status"] == "ok"
+    assert health.get_health(now + timedelta(minutes=46))["status"] == "unknown"
 
 
 def test_what_is_down_is_answered_as_such(function: pytest.MonkeyPatch) -> None:
     function.setenv("USERS_TABLE", "no-such-table")
-    health.check()
+    check()
     with pytest.raises(service.DownError) as caught:
-        health.current()
+        health.get_health()
     assert caught.value.status == 503
     assert caught.value.details == [{"field": "users-table", "message": "down"}]
     assert caught.value.headers() == {"Retry-After": "60"}
@@ -227,5 +231,5 @@ def test_the_table_is_read_once_in_ten_seconds_however_many_ask(function: pytest
 
     function.setattr(type(leases.JOBS), "get", counted)
     for _ in range(50):
-        health.current()
+        health.get_health()
     assert reads == ["health"]

@@ -22,7 +22,7 @@ from chalicelib.core.errors import ConflictError, InvalidRequestError, Unavailab
 from chalicelib.core.http import idempotency
 from chalicelib.core.http.access import validated
 from chalicelib.core.http.operations import Replay
-from chalicelib.core.http.schemas import MESSAGE, NO_PAYLOAD
+from chalicelib.core.schemas import MESSAGE, NO_PAYLOAD
 from infra import manifest
 from local.machine import Machine
 from tests import pictures

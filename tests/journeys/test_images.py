@@ -388,7 +388,15 @@ def test_a_list_of_what_few_are_looks_at_many_at_once(ann: User) -> None:
     user = User.new(ann.url)
     for number in range(300):
         image_id, done = f"img_{number:026}", images.Status.COMPLETED
-        image = images.Image(user.id, image_id, "a.jpg", "image/jpeg", "k", done, ids.now())
+        image = images.Image(
+            user_id=user.id,
+            image_id=image_id,
+            file_name="a.jpg",
+            file_type="image/jpeg",
+            s3_key="k",
+            status=done,
+            created_at=ids.now(),
+        )
         images.IMAGES.put(image.to_item())
     made = calls_made()
     answer = call("GET /images", user.headers, query={"status": "FAILED", "limit": "1"})

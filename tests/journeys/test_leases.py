@@ -97,7 +97,7 @@ def test_a_condition_of_the_writes_own_is_told_apart_from_a_lost_lease(name: str
 
 def test_the_block_releases_it_however_it_ends(name: str) -> None:
     def fail() -> None:
-        with leases.holding(name, HOUR) as lease, leases.holding(name, HOUR) as second:
+        with leases.lease(name, HOUR) as lease, leases.lease(name, HOUR) as second:
             assert lease is not None
             assert second is None
             raise ValueError

@@ -12,7 +12,7 @@ import requests
 
 from chalicelib import images
 from chalicelib.core.http import signatures
-from chalicelib.jobs import sync
+from chalicelib.jobs import runner, sync
 from infra import template
 from local.machine import Machine
 from local.partner import Partner
@@ -250,7 +250,7 @@ def written(
         answer, is_error = machine.invoke(name, event)
         assert is_error, answer
     machine.invoke("health_check")
-    sync.run("nightly", {"dryRun": True})
+    runner.run(sync.NIGHTLY, {"dryRun": True})
     here = written_here(capsys)
     return lambda: here | measured(logs)
 

@@ -4,15 +4,14 @@ import gzip
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from chalicelib.core import ids
+from chalicelib.core.deadline import Deadline
 from chalicelib.images import IMAGES
-from chalicelib.jobs import leases, retention
-from chalicelib.jobs.retention import archive_quarter, clean_up
+from chalicelib.jobs import leases, retention, runner
 from chalicelib.jobs.sync.sync_records import ACTIVE, BY_LIFECYCLE, CUSTOMERS, RECORDS
 from chalicelib.metering import daily_sums
 from local.machine import Machine
@@ -21,6 +20,14 @@ from tests.journeys.user import User
 from tests.waiting import wait_for
 
 NOW = datetime(2030, 6, 2, 3, tzinfo=UTC)
+
+
+def clean_up(options: dict[str, Any], now: datetime, deadline: Deadline | None = None) -> dict[str, Any]:
+    return runner.run(retention.CLEAN_UP, options, now=now, deadline=deadline)
+
+
+def archive_quarter(options: dict[str, Any], now: datetime) -> dict[str, Any]:
+    return runner.run(retention.ARCHIVE, options, now=now)
 
 
 @pytest.fixture(autouse=True)
@@ -107,15 +114,12 @@ def test_a_dry_run_counts_the_same_and_changes_nothing() -> None:
     assert of_records(dry) == of_records(wet) == {"recordsExpired": 7}
 
 
-def test_what_time_cuts_off_is_gone_on_with(function: pytest.MonkeyPatch) -> None:
+def test_what_time_cuts_off_is_gone_on_with() -> None:
     for place in range(25):
         plant(f"c{place:03}", old(days=60 - place))
-    with function.context() as hurried:
-        # The first ten are looked at, and then time is over.
-        moments = iter([0.0] * 11)
-        clock = SimpleNamespace(monotonic=lambda: next(moments, 10_000.0))
-        hurried.setattr("chalicelib.jobs.rounds.time", clock)
-        cut = clean_up({}, NOW)
+    # The lease looks at the clock once and each record once: the first ten are handled, and then time is over.
+    moments = iter([0.0] * 11)
+    cut = clean_up({}, NOW, Deadline(1.0, clock=lambda: next(moments, 10_000.0)))
     assert (cut["isComplete"], of_records(cut)) == (False, {"recordsExpired": 10})
     assert (found("c009") or {})["isActive"] is False, "the oldest come first"
     assert (found("c010") or {})["isActive"] is True
@@ -123,7 +127,7 @@ def test_what_time_cuts_off_is_gone_on_with(function: pytest.MonkeyPatch) -> Non
 
 
 def test_two_rounds_never_overlap() -> None:
-    with leases.holding("weekly_cleanup", 60) as lease:
+    with leases.lease("weekly_cleanup", 60) as lease:
         assert lease is not None
         assert clean_up({}, NOW) == {"status": "skipped"}
 
@@ -181,7 +185,7 @@ def test_what_is_killed_between_file_and_deletion_is_in_the_archive_whatever_com
         plant(name, old(days=90))
     clean_up({}, old(days=40))
     with function.context() as broken:
-        broken.setattr(retention, "_deleted", lambda entry: (_ for _ in ()).throw(KeyboardInterrupt()))
+        broken.setattr(retention, "_delete_unchanged", lambda entry: (_ for _ in ()).throw(KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):
             archive_quarter({}, NOW)
     assert found("a") is not None
@@ -197,7 +201,7 @@ def test_what_a_round_deleted_in_part_stays_in_the_archive_when_the_next_one_mov
     for name in ("a", "b", "c"):
         plant(name, old(days=90))
     clean_up({}, old(days=40))
-    deleted = retention._deleted
+    deleted = retention._delete_unchanged
 
     def all_but_the_first(entry: dict[str, Any]) -> bool:
         if entry["recordId"] == "a":
@@ -205,7 +209,7 @@ def test_what_a_round_deleted_in_part_stays_in_the_archive_when_the_next_one_mov
         return deleted(entry)
 
     with function.context() as broken:
-        broken.setattr(retention, "_deleted", all_but_the_first)
+        broken.setattr(retention, "_delete_unchanged", all_but_the_first)
         archive_quarter({}, NOW)
     assert found("a") is not None
     assert found("b") is found("c") is None

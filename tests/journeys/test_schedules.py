@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.jobs import leases
+from chalicelib.jobs import heartbeats, leases
 from local.__main__ import main
 from local.machine import Machine
 from tests.waiting import wait_for
@@ -34,8 +34,8 @@ def forget(name: str) -> None:
     leases.JOBS.delete(f"beat#{name}")
 
 
-def overdue(now: datetime) -> dict[str, leases.Overdue]:
-    return {each.name: each for each in leases.overdue(now)}
+def overdue(now: datetime) -> dict[str, heartbeats.Overdue]:
+    return {each.name: each for each in heartbeats.list_overdue(now)}
 
 
 # -------------------------------------------------------------------------------- fired
@@ -91,8 +91,8 @@ def test_a_schedule_is_overdue_when_its_next_time_has_passed_without_a_run(funct
         forget(name)
     now = datetime.now(UTC)
     assert not {"sweeper", "weekly_cleanup"} & set(overdue(now))
-    leases.beat("sweeper", leases.RUNNING)
-    leases.beat("sweeper", "success")
+    heartbeats.record("sweeper", heartbeats.RUNNING)
+    heartbeats.record("sweeper", "success")
     started = datetime.fromisoformat(heartbeat("sweeper")["startedAt"])
     assert "sweeper" not in overdue(started + timedelta(minutes=24))
     late = overdue(started + timedelta(minutes=26))["sweeper"]
@@ -108,10 +108,10 @@ def test_a_run_that_never_ended_is_told(function: pytest.MonkeyPatch) -> None:
     forget("sweeper")
     now = datetime.now(UTC)
     overdue(now)
-    leases.beat("sweeper", leases.RUNNING)
+    heartbeats.record("sweeper", heartbeats.RUNNING)
     assert "sweeper" not in overdue(now + timedelta(minutes=9))
     assert overdue(now + timedelta(minutes=11))["sweeper"].why == "unfinished"
-    leases.beat("sweeper", "failed")
+    heartbeats.record("sweeper", "failed")
     assert "sweeper" not in overdue(now + timedelta(minutes=11))
 
 

@@ -14,8 +14,7 @@ from chalicelib.actions import ActionType
 from chalicelib.core import ids
 from chalicelib.external import ExternalServiceError, services
 from chalicelib.images import IMAGES, Status
-from chalicelib.jobs import leases
-from chalicelib.jobs.sweeper import sweep
+from chalicelib.jobs import leases, runner, sweeper
 from local.machine import Machine
 from tests import pictures
 from tests.journeys.user import User
@@ -24,6 +23,10 @@ from tests.waiting import wait_for
 pytestmark = pytest.mark.usefixtures("function")
 
 PHOTO = pictures.jpeg(320, 240)
+
+
+def sweep(options: dict[str, Any], now: datetime | None = None) -> dict[str, Any]:
+    return runner.run(sweeper.JOB, options, now=now)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -305,7 +308,7 @@ def test_a_pass_that_is_cut_off_goes_on_where_it_stopped(
 
 
 def test_two_rounds_never_overlap(machine: Machine) -> None:
-    with leases.holding("sweeper", 60) as lease:
+    with leases.lease("sweeper", 60) as lease:
         assert lease is not None
         assert sweep({}) == {"status": "skipped"}
     assert sweep({})["status"] == "success"

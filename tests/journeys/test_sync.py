@@ -3,15 +3,16 @@
 import json
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from chalicelib.core import clients
-from chalicelib.jobs import leases, sync
+from chalicelib.core.deadline import Deadline
+from chalicelib.jobs import leases, runner, sync
 from chalicelib.jobs.leases import LeaseLostError
 from chalicelib.jobs.sync import lanes, models, source
-from chalicelib.jobs.sync.deadline import Deadline
 from chalicelib.jobs.sync.models import SYNCS
 from chalicelib.jobs.sync.sync_records import ARCHIVED, BY_LIFECYCLE, CUSTOMERS, RECORDS, REJECTED
 from local.faults import Fault
@@ -72,21 +73,21 @@ def empty(table: Any, sort: str) -> None:
 
 
 def nightly(clock: Driven, **options: Any) -> dict[str, Any]:
-    answer = sync.run("nightly", options, deadline=clock.deadline())
+    answer = runner.run(sync.NIGHTLY, options, deadline=clock.deadline())
     assert answer["statusCode"] == 200
     body: dict[str, Any] = answer["body"]
     return body
 
 
 def hourly(clock: Driven, **options: Any) -> dict[str, Any]:
-    body: dict[str, Any] = sync.run("business_hours", options, deadline=clock.deadline())["body"]
+    body: dict[str, Any] = runner.run(sync.BUSINESS_HOURS, options, deadline=clock.deadline())["body"]
     return body
 
 
 def failed(clock: Driven, seconds: float = 270.0) -> Row:
     """The record of a run that raises."""
     with pytest.raises(sync.SyncFailedError):
-        sync.run("nightly", {}, deadline=clock.deadline(seconds))
+        runner.run(sync.NIGHTLY, {}, deadline=clock.deadline(seconds))
     run = last_run()
     assert run["status"] == "failed"
     return run
@@ -105,7 +106,7 @@ def ids(*numbers: int) -> set[str]:
 
 
 def history() -> list[Row]:
-    items: list[Row] = sync.listed({"limit": 100})["items"]
+    items: list[Row] = sync.list_page({"limit": 100})["items"]
     # The machine's own schedule may fire meanwhile: it has no source.
     return [item for item in items if item["reason"] != "not configured: EXTERNAL_API_URL is empty"]
 
@@ -413,7 +414,7 @@ def test_a_wait_beyond_the_deadline_is_not_begun(partner: Partner, clock: Driven
 def test_a_source_that_drips_is_left_at_the_deadline(partner: Partner, fault: Fault) -> None:
     partner.fail("/customers", fault, times=None)
     with pytest.raises(sync.SyncFailedError):
-        sync.run("nightly", {}, deadline=Deadline(time.monotonic() + 0.7))
+        runner.run(sync.NIGHTLY, {}, deadline=Deadline(time.monotonic() + 0.7))
     assert last_run()["reason"] == "The run's time was over."
 
 
@@ -549,22 +550,24 @@ def test_a_late_holder_cannot_write(partner: Partner, clock: Driven) -> None:
 
     def take_over() -> None:
         expire()
-        with lanes.held("sync", 60, clock.deadline()) as held:
-            assert held is not None
+        with leases.lease("sync", 60) as first:
+            assert first is not None
+            with lanes.lanes(first, clock.deadline()) as held:
+                assert held is not None
             taken_over.append(active())
 
     at_page(partner, 4, take_over)
     with pytest.raises(LeaseLostError):
-        sync.run("nightly", {}, deadline=clock.deadline())
+        runner.run(sync.NIGHTLY, {}, deadline=clock.deadline())
     [before] = taken_over
     # A page that was under way when the other took over is not finished.
     assert before <= active() < ids(*range(4 * PAGE))
     assert last_run()["status"] == "failed"
-    assert models.unfinished(models.Kind.COMPREHENSIVE) is None, "not even its progress"
+    assert models.find_unfinished(models.Kind.COMPREHENSIVE) is None, "not even its progress"
 
 
 def test_what_was_killed_is_ended_by_the_next_run(partner: Partner, clock: Driven) -> None:
-    killed = models.begin(models.Kind.INCREMENTAL, False, models.now())
+    killed = models.begin(models.Kind.INCREMENTAL, False, datetime.now(UTC))
     nightly(clock)
     [told] = [run for run in history() if run["syncId"] == killed.sync_id]
     assert (told["status"], told["reason"]) == ("failed", "It was ended from outside before it was done.")

@@ -247,7 +247,7 @@ def test_batches_that_come_twice_overlap_or_come_at_once_count_once(machine: Mac
 
 def test_queued_work_takes_what_its_kind_took(machine: Machine, function: pytest.MonkeyPatch, ann: User) -> None:
     kind = f"KIND_{secrets.token_hex(4)}"
-    action = Action(ann.id, "act_1", kind, ids.now())
+    action = Action(user_id=ann.id, action_id="act_1", action_type=kind, created_at=ids.now())
     assert estimates.estimated_time(action, 0.2) == "About 1 second.", "nothing is measured yet"
     assert estimates.estimated_time(action, 150) == "About 3 minutes."
     told = batch("system", 4)

@@ -21,7 +21,15 @@ def ann(machine: Machine) -> User:
 def image(ann: User, function: pytest.MonkeyPatch) -> str:
     """An image whose small variant is there as JPEG and as WebP."""
     made = tuple(Variant("small", "8x6", format_, f"processed/x.{format_}", 10, False) for format_ in ("jpeg", "webp"))
-    image = Image(ann.id, "img_two_formats", "a.jpg", "image/jpeg", "uploads/x.jpg", Status.COMPLETED, "2026-01-01")
+    image = Image(
+        user_id=ann.id,
+        image_id="img_two_formats",
+        file_name="a.jpg",
+        file_type="image/jpeg",
+        s3_key="uploads/x.jpg",
+        status=Status.COMPLETED,
+        created_at="2026-01-01",
+    )
     IMAGES.put({**image.to_item(), "variants": [variant.to_item() for variant in made]})
     return image.image_id
 

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chalicelib.core.http import json_schema
-from chalicelib.core.http.schemas import EMAIL, shape
+from chalicelib.core.schemas import EMAIL, shape
 from chalicelib.notify import mail
 from chalicelib.notify.mail import AddressNotMailableError
 

@@ -4,14 +4,16 @@ from datetime import UTC, datetime
 
 import pytest
 
+from chalicelib.core.deadline import Deadline
 from chalicelib.core.errors import ConflictError
-from chalicelib.jobs.rounds import MOST_FINDINGS, Round
+from chalicelib.jobs.rounds import MAX_FINDINGS, Round
+from chalicelib.jobs.runner import Run
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
-def a_round(**more: object) -> Round:
-    return Round("job", NOW, **more)  # type: ignore[arg-type]
+def a_round(seconds: float = 60.0, **options: object) -> Round:
+    return Round(Run("job", options, NOW, Deadline.within(seconds)))
 
 
 def fails() -> bool:
@@ -19,7 +21,7 @@ def fails() -> bool:
 
 
 def test_a_dry_round_does_nothing_and_counts_as_if() -> None:
-    dry = a_round(dry=True)
+    dry = a_round(dryRun=True)
     assert dry.change(fails) is True
     assert dry.change_all([fails] * 3) == 3
     assert dry.answer()["status"] == "success"
@@ -49,22 +51,22 @@ def test_many_failures_in_a_row_end_it() -> None:
 
 
 def test_time_ends_it_and_the_answer_says_so() -> None:
-    round_ = a_round(ends=float("-inf"))
-    assert list(round_.each([1, 2])) == []
+    round_ = a_round(seconds=0.0)
+    assert list(round_.until_deadline([1, 2])) == []
     assert round_.answer()["isComplete"] is False
     assert a_round().answer()["isComplete"] is True
 
 
 def test_only_the_first_findings_are_listed_and_all_are_counted() -> None:
     round_ = a_round()
-    for place in range(MOST_FINDINGS + 5):
-        round_.find("strange", key=str(place))
+    for place in range(MAX_FINDINGS + 5):
+        round_.report("strange", key=str(place))
     answer = round_.answer()
-    assert answer["counts"] == {"strange": MOST_FINDINGS + 5}
-    assert len(answer["findings"]) == MOST_FINDINGS
+    assert answer["counts"] == {"strange": MAX_FINDINGS + 5}
+    assert len(answer["findings"]) == MAX_FINDINGS
     assert answer["findings"][0] == {"what": "strange", "key": "0"}
 
 
 def test_moments_are_as_rows_have_them() -> None:
-    assert a_round().at() == "2026-03-01T00:00:00.000Z"
-    assert a_round().ago(days=30) == "2026-01-30T00:00:00.000Z"
+    assert a_round().now == "2026-03-01T00:00:00.000Z"
+    assert a_round().before(days=30) == "2026-01-30T00:00:00.000Z"

@@ -6,6 +6,7 @@ import pytest
 
 from chalicelib.core.errors import InvalidRequestError
 from chalicelib.jobs import runner, schedules
+from tests.scheduled_jobs import JOBS
 
 FIRED = {
     "version": "0",
@@ -65,7 +66,7 @@ def test_a_stage_cannot_switch_off_what_there_is_not(monkeypatch: pytest.MonkeyP
     ],
 )
 def test_what_is_asked_for(name: str, event: dict[str, Any], expected: dict[str, Any]) -> None:
-    assert runner.options_of(name, event) == expected
+    assert runner.options_of(JOBS[name], event) == expected
 
 
 @pytest.mark.parametrize(
@@ -85,5 +86,5 @@ def test_what_is_asked_for(name: str, event: dict[str, Any], expected: dict[str,
 )
 def test_what_cannot_be_meant_is_refused(name: str, event: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidRequestError) as refused:
-        runner.options_of(name, event)
+        runner.options_of(JOBS[name], event)
     assert field in {detail["field"] for detail in refused.value.details}

@@ -1,4 +1,4 @@
-"""What a sync takes for a customer, what it remembers of a walk, and how much memory a hundred thousand take."""
+"""What a sync takes for a customer, what it remembers of a crawl, and how much memory a hundred thousand take."""
 
 import json
 import math
@@ -13,10 +13,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from chalicelib.core.deadline import Deadline
 from chalicelib.jobs.sync import bloom_filter, customer
-from chalicelib.jobs.sync.bloom_filter import Seen
+from chalicelib.jobs.sync.bloom_filter import BloomFilter
 from chalicelib.jobs.sync.customer import Customer, Rejected
-from chalicelib.jobs.sync.deadline import RESERVED_SECONDS, SECONDS, Deadline
 
 ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -41,7 +41,7 @@ customers = st.fixed_dictionaries(
 @example({"id": "\ud800", "updatedAt": "2026-01-01"})
 @example({"id": " a", "updatedAt": "2026-01-01"})
 def test_anything_in_json_is_a_customer_or_rejected_in_a_form_that_a_table_takes(raw: Any) -> None:
-    read = customer.read(raw, NOW)
+    read = customer.parse_record(raw, NOW)
     assert 0 < len(read.id.encode()) <= KEY_BYTES
     assert read.id >= "!", "clean-up and vanishing look at ids from there on"
     assert len(read.data.encode()) <= customer.MAX_RECORD_BYTES
@@ -56,35 +56,35 @@ def test_anything_in_json_is_a_customer_or_rejected_in_a_form_that_a_table_takes
 @given(st.text("abcé7-_.@ #", min_size=1, max_size=128).filter(lambda text: text == text.strip()))
 def test_what_is_right_is_taken(record_id: str) -> None:
     raw = {"updatedAt": "2026-05-01T12:00:00.1234567+02:00", "id": record_id, "email": "a@b.c", "more": [1, {"x": 2}]}
-    read = customer.read(raw, NOW)
+    read = customer.parse_record(raw, NOW)
     assert isinstance(read, Customer), read
     assert (read.id, read.updated_at) == (record_id, "2026-05-01T10:00:00.123Z")
-    assert customer.read(dict(reversed(raw.items())), NOW) == read, "the order of its fields changes nothing"
+    assert customer.parse_record(dict(reversed(raw.items())), NOW) == read, "the order of its fields changes nothing"
 
 
 def test_a_record_nested_too_deep_is_rejected() -> None:
     deep: Any = []
     for _ in range(100_000):
         deep = [deep]
-    assert customer.read({"id": "a", "deep": deep}, NOW) == Rejected("a", True, "is nested too deep", "")
+    assert customer.parse_record({"id": "a", "deep": deep}, NOW) == Rejected("a", True, "is nested too deep", "")
 
 
 @given(st.lists(st.text(max_size=20), max_size=50), st.lists(st.text(max_size=20), max_size=50))
 def test_what_was_seen_is_never_forgotten_not_even_when_stored(ids: list[str], others: list[str]) -> None:
-    walk = Seen()
-    assert [walk.add(each) for each in dict.fromkeys(ids)] == [True] * len(set(ids))
-    stored = Seen.stored(walk.salt, walk.bits())
+    crawl = BloomFilter()
+    assert [crawl.add(each) for each in dict.fromkeys(ids)] == [True] * len(set(ids))
+    stored = BloomFilter(crawl.salt, crawl.bits())
     assert all(each in stored for each in ids)
     assert not any(stored.add(each) for each in ids)
     assert not any(each in stored for each in others if each not in ids)
 
 
-def test_few_of_many_are_taken_for_others_and_in_another_walk_not_the_same() -> None:
-    walks = [Seen(bytes([number])) for number in range(2)]
-    for walk in walks:
+def test_few_of_many_are_taken_for_others_and_in_another_crawl_not_the_same() -> None:
+    crawls = [BloomFilter(bytes([number])) for number in range(2)]
+    for crawl in crawls:
         for number in range(200_000):
-            walk.add(f"customer-{number}")
-    confused = [{number for number in range(200_000, 250_000) if f"customer-{number}" in walk} for walk in walks]
+            crawl.add(f"customer-{number}")
+    confused = [{number for number in range(200_000, 250_000) if f"customer-{number}" in crawl} for crawl in crawls]
     # As the theory has it: (1 - e^(-kn/m))^k, with a margin for chance.
     share = (1 - math.exp(-8 * 200_000 / (bloom_filter.BYTES * 8))) ** 8
     assert all(len(each) < 50_000 * share * 1.6 + 5 for each in confused)
@@ -102,13 +102,13 @@ class Context:
 
 @pytest.mark.parametrize(
     ("context", "seconds"),
-    [(None, SECONDS), (Context(900_000), SECONDS), (Context(60_000), 60 - RESERVED_SECONDS), (Context(5_000), -20)],
+    [(None, 270), (Context(900_000), 270), (Context(60_000), 35), (Context(5_000), 0)],
 )
 def test_a_run_ends_before_its_function_would(context: Any, seconds: float) -> None:
     clock = 1000.0
-    left = Deadline.of(context).left()
+    left = Deadline.within(270.0, context, reserve=25.0).seconds_left
     assert seconds - 1 < left <= seconds
-    assert Deadline(clock, lambda: clock).is_over()
+    assert Deadline(clock, lambda: clock).is_over
 
 
 @pytest.mark.slow

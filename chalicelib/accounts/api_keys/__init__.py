@@ -6,7 +6,7 @@ reaches all of them, in one transaction and with the next request.
 """
 
 from chalicelib.accounts.api_keys.authentication import authenticate
-from chalicelib.accounts.api_keys.models import MAX_KEYS, ApiKey
+from chalicelib.accounts.api_keys.models import MAX_KEYS, ApiKey, current_keys
 from chalicelib.accounts.api_keys.rotation import MAX_SECRETS, REPLAY, rotate
 from chalicelib.accounts.api_keys.schemas import CREATE, ISSUED, ONE, PAGE, ROTATE
 from chalicelib.accounts.api_keys.secret import PREFIX
@@ -25,6 +25,7 @@ __all__ = [
     "ApiKey",
     "authenticate",
     "create",
+    "current_keys",
     "erase_all",
     "listed",
     "revoke",

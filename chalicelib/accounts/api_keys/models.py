@@ -1,13 +1,15 @@
 """The rows of an API key: one a secret, under its hash, and one a key, under its id. Owns API_KEYS_TABLE."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Self
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, Self
 
+from chalicelib.core.aws.records import SHOWN, Exported, Record, Shown, Stored
 from chalicelib.core.aws.tables import Attr, Table
 from chalicelib.core.errors import NotFoundError
 from chalicelib.core.http import limits
 from chalicelib.core.http.operations import APIAccessType
+from chalicelib.core.schemas import TEXT
 
 KEYS = Table("API_KEYS_TABLE", "keyHash")
 BY_USER = Table("API_KEYS_TABLE", "userId", "keyId", index="by-user")
@@ -19,75 +21,39 @@ class ApiKeyNotFoundError(NotFoundError):
     code, message = "API_KEY_NOT_FOUND", "There is no such API key."
 
 
-@dataclass(frozen=True)
-class ApiKey:
-    """One secret of a key, by its hash. Times are ISO 8601 UTC; `grace_end` stands on one that was rotated out."""
+_TYPES = {"type": "array", "items": TEXT}
+_LIMITS = Stored(read=limits.read)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiKey(Record):
+    """One secret of a key, by its hash. Times are ISO 8601 UTC; a secret that was rotated out has a `grace_end`."""
 
     key_hash: str
     user_id: str
-    key_id: str
-    name: str
-    access_types: frozenset[APIAccessType]
-    created_at: str
-    expires_at: str | None = None
+    key_id: Annotated[str, SHOWN, Exported("API key")]
+    name: Annotated[str, SHOWN, Exported("Name")]
+    access_types: Annotated[frozenset[APIAccessType], Shown(schema=_TYPES), Exported("Opens")]
+    limits: Annotated[Mapping[str, float], _LIMITS, Shown(last=True), Exported("Limits")] = field(default_factory=dict)
+    created_at: Annotated[str, SHOWN, Exported("Created", "time")]
+    expires_at: Annotated[str | None, SHOWN, Exported("Expires", "time")] = None
     grace_end: str | None = None
-    last_used_at: str | None = None
-    limits: Mapping[str, float] = field(default_factory=dict)
-
-    @classmethod
-    def from_item(cls, item: Mapping[str, Any]) -> Self:
-        return cls(
-            key_hash=item["keyHash"],
-            user_id=item["userId"],
-            key_id=item["keyId"],
-            name=item["name"],
-            access_types=frozenset(APIAccessType(kind) for kind in item["accessTypes"]),
-            created_at=item["createdAt"],
-            expires_at=item.get("expiresAt"),
-            grace_end=item.get("graceEnd"),
-            last_used_at=item.get("lastUsedAt"),
-            limits=limits.read(item.get("limits")),
-        )
-
-    def to_item(self) -> dict[str, Any]:
-        return {
-            "keyHash": self.key_hash,
-            "userId": self.user_id,
-            "keyId": self.key_id,
-            "name": self.name,
-            "accessTypes": sorted(self.access_types),
-            "createdAt": self.created_at,
-            "expiresAt": self.expires_at,
-            "graceEnd": self.grace_end,
-            "lastUsedAt": self.last_used_at,
-            "limits": self.limits,
-        }
-
-    def shown(self) -> dict[str, Any]:
-        """The key as its owner sees it: all but the secret."""
-        return {
-            "keyId": self.key_id,
-            "name": self.name,
-            "accessTypes": sorted(self.access_types),
-            "createdAt": self.created_at,
-            "expiresAt": self.expires_at,
-            "lastUsedAt": self.last_used_at,
-            "limits": self.limits,
-        }
+    last_used_at: Annotated[str | None, SHOWN, Exported("Last used", "time")] = None
 
     def is_good(self, moment: str) -> bool:
-        """Whether it opens anything at that moment."""
+        """Whether the secret works at that moment."""
         return all(moment < end for end in (self.expires_at, self.grace_end) if end is not None)
 
 
-def current(user_id: str) -> list[ApiKey]:
+def current_keys(user_id: str) -> list[ApiKey]:
     """The user's keys, newest first, each by its current secret."""
     # Keys that are made at the same moment may go a little beyond MAX_KEYS.
     page = BY_USER.page(user_id, limit=2 * MAX_KEYS, keep=Attr("graceEnd").not_exists())
     return [ApiKey.from_item(item) for item in page.items]
 
 
-class InGrace(NamedTuple):
+@dataclass(frozen=True)
+class InGrace(Record):
     """A secret that was replaced and works until `grace_end` (ISO 8601 UTC)."""
 
     key_hash: str
@@ -95,38 +61,38 @@ class InGrace(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Anchor:
-    """What stands under a key's id: the hash of its current secret, and those that were replaced.
+class Anchor(Record):
+    """The row under a key's id: the hash of its current secret, and those that were replaced.
 
-    `issued` is the hash of the secret in the first answer of the request that made the current one: a request that
-    is sent again replaces its own secret, and is known by it.
+    `issued` is the hash of the secret in the first answer of the request that made the current one. The same request
+    sent again is recognized by it, and replaces its own secret.
     """
 
-    name: str
+    name: Annotated[str, Stored("keyHash")]
     current: str
     issued: str
     in_grace: tuple[InGrace, ...] = ()
 
     @classmethod
     def of_new_key(cls, user_id: str, key_id: str, key_hash: str) -> Self:
-        return cls(_anchor(user_id, key_id), key_hash, key_hash)
+        return cls(_anchor_name(user_id, key_id), key_hash, key_hash)
 
     def to_item(self) -> dict[str, Any]:
-        return {"keyHash": self.name, **self.change()}
+        """The row.
+
+        `previous` is for version 0.1.0, in case an upgrade is taken back: that version knows no list, and ends the
+        current secret of a key and the one that `previous` names.
+        """
+        previous = {"previous": self.in_grace[-1].key_hash} if self.in_grace else {}
+        return {**super().to_item(), **previous}
 
     def change(self) -> dict[str, Any]:
-        """All of the row but its key.
-
-        `previous` is for version 0.1.0, in case an upgrade is taken back: that version knows of no list, and ends
-        with a key its current secret and the one that `previous` names.
-        """
-        in_grace = [{"keyHash": each.key_hash, "graceEnd": each.grace_end} for each in self.in_grace]
-        previous = {"previous": self.in_grace[-1].key_hash} if self.in_grace else {}
-        return {"current": self.current, "issued": self.issued, "inGrace": in_grace, **previous}
+        """All of the row but its key."""
+        return {name: value for name, value in self.to_item().items() if name != KEYS.partition}
 
     @property
     def hashes(self) -> list[str]:
-        """All secrets of the key, those included that may have ended."""
+        """All secrets of the key, also those that may have ended."""
         return [self.current, *(each.key_hash for each in self.in_grace)]
 
 
@@ -136,18 +102,18 @@ def own_anchor(user_id: str, key_id: str) -> Anchor:
     Raises:
         ApiKeyNotFoundError: the user has no such key.
     """
-    item = KEYS.get(_anchor(user_id, key_id))
+    item = KEYS.get(_anchor_name(user_id, key_id))
     if item is None:
         raise ApiKeyNotFoundError
-    in_grace = [InGrace(each["keyHash"], each["graceEnd"]) for each in item.get("inGrace", ())]
+    anchor = Anchor.from_item({"issued": item["current"], **item})
+    previous = item.get("previous")
+    if previous is None or previous in anchor.hashes[1:]:
+        return anchor
     # Version 0.1.0 kept no list: it names one replaced secret, whose own row says how long it works.
-    is_listed = item.get("previous") in {each.key_hash for each in in_grace}
-    replaced = KEYS.get(item["previous"]) if "previous" in item and not is_listed else None
-    if replaced is not None:
-        in_grace.append(InGrace(replaced["keyHash"], replaced["graceEnd"]))
-    current_hash: str = item["current"]
-    return Anchor(item["keyHash"], current_hash, str(item.get("issued", current_hash)), tuple(in_grace))
+    replaced = KEYS.get(previous)
+    in_grace = () if replaced is None else (InGrace.from_item(replaced),)
+    return replace(anchor, in_grace=anchor.in_grace + in_grace)
 
 
-def _anchor(user_id: str, key_id: str) -> str:
+def _anchor_name(user_id: str, key_id: str) -> str:
     return f"{user_id}#{key_id}"

@@ -1,8 +1,9 @@
 """What the operations on API keys take and give."""
 
+from chalicelib.accounts.api_keys.models import ApiKey
 from chalicelib.core.http import limits
 from chalicelib.core.http.operations import APIAccessType
-from chalicelib.core.http.schemas import TEXT, page_of, shape
+from chalicelib.core.schemas import TEXT, page_of, shape
 
 _LONGEST_GRACE_SECONDS = 30 * 86_400
 
@@ -32,16 +33,5 @@ ROTATE = shape(
     {"keyId": _KEY_ID}, {"graceSeconds": {"type": "integer", "minimum": 0, "maximum": _LONGEST_GRACE_SECONDS}}
 )
 
-_SHOWN = shape(
-    {
-        "keyId": TEXT,
-        "name": TEXT,
-        "accessTypes": {"type": "array", "items": TEXT},
-        "createdAt": TEXT,
-        "expiresAt": {"type": ["string", "null"]},
-        "lastUsedAt": {"type": ["string", "null"]},
-        "limits": {"type": "object"},
-    }
-)
-ISSUED = shape({"keyId": TEXT, "key": TEXT, "apiKey": _SHOWN}, {"graceEnd": TEXT})
-PAGE = page_of(_SHOWN)
+ISSUED = shape({"keyId": TEXT, "key": TEXT, "apiKey": ApiKey.schema()}, {"graceEnd": TEXT})
+PAGE = page_of(ApiKey.schema())

@@ -29,7 +29,7 @@ def create(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     kinds = frozenset(APIAccessType(kind) for kind in data["accessTypes"])
     if APIAccessType.ADMIN in kinds and user.role != "ADMIN":
         raise PermissionDeniedError("Only an administrator's key may carry admin.")
-    if len(models.current(user.id)) >= MAX_KEYS:
+    if len(models.current_keys(user.id)) >= MAX_KEYS:
         raise ConflictError(f"You have {MAX_KEYS} keys; revoke one first.")
     expires_at = _normal(data["expiresAt"]) if "expiresAt" in data else None
     secret = secrets.new()
@@ -61,7 +61,7 @@ def _normal(expires_at: str) -> str:
 
 def listed(user: Caller) -> dict[str, Any]:
     """The caller's keys, newest first; MAX_KEYS is a page."""
-    return {"items": [key.shown() for key in models.current(user.id)], "nextCursor": None}
+    return {"items": [key.shown() for key in models.current_keys(user.id)], "nextCursor": None}
 
 
 def revoke(user: Caller, key_id: str) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def revoke(user: Caller, key_id: str) -> dict[str, Any]:
 
 def erase_all(user_id: str) -> None:
     """Ends all keys of a user."""
-    for key in models.current(user_id):
+    for key in models.current_keys(user_id):
         # The index is a moment behind the table: a key that is gone already may still be in it.
         with contextlib.suppress(ApiKeyNotFoundError):
             _revoke(user_id, key.key_id)

@@ -140,7 +140,7 @@ def _send_link(address: str, file: File) -> bool:
     minutes = objects.link_seconds() // 60
     text = (
         "The data export that was asked for in your Darkroom account is ready:\n\n"
-        f"{file.link()}\n\n"
+        f"{file.url}\n\n"
         f"Whoever has this link can read the export. It works for {minutes} minutes; "
         "after that, the action in your account gives a new one.\n"
     )

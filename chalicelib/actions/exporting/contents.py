@@ -1,7 +1,7 @@
-"""What an export says in JSON and CSV: a user's profile, activities and files, exactly as they are kept.
+"""The tables of an export in JSON and CSV: a user's profile, activities and files, as they are stored.
 
-Tables whose rows are read while they are written; `readable` has them for people.
-Nothing in it opens anything: no secret of a webhook or an API key, no link that works without its owner.
+Rows are read while they are written. `readable` has the same tables for people. An export opens nothing: it has no
+secret of a webhook or an API key, and no link that works without its owner.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,19 +10,20 @@ from typing import Any
 
 from chalicelib import actions, images
 from chalicelib.accounts import api_keys
+from chalicelib.accounts.api_keys import ApiKey
 from chalicelib.accounts.users import User
 from chalicelib.actions import Action
+from chalicelib.core.aws.records import Record
 from chalicelib.documents import Column, Table
 from chalicelib.images import Image
 from chalicelib.metering import daily_sums
 
 DATA_TYPES = ("profile", "activities", "files")
 
-# Before and after every day, and before and after every image's id.
+# Before and after every day.
 _FIRST_DAY, _LAST_DAY = "0000-01-01", "9999-12-31"
-_FIRST_ID, _LAST_ID = "0", "~"
 
-Row = Mapping[str, Any]
+Sums = tuple[str, str, Mapping[str, Any]]
 
 
 def tables(user: User, data_types: Iterable[str]) -> list[Table]:
@@ -41,68 +42,27 @@ def has_more_sums(user_id: str, number: int) -> bool:
 
 
 def profile(user: User) -> Table:
-    columns = (
-        Column("userId", "User"),
-        Column("email", "E-mail"),
-        Column("name", "Name"),
-        Column("role", "Role"),
-        Column("canExportData", "May export"),
-        Column("preferences", "Preferences"),
-        Column("limits", "Limits"),
-        Column("createdAt", "Created", "time"),
-        Column("lastActionAt", "Last action", "time"),
-    )
-    return Table("profile", "Profile", columns, [{**user.profile(), "limits": user.limits}])
+    return _table("profile", "Profile", User, [user])
 
 
-def keys(shown: Iterable[Row]) -> Table:
-    """API keys as their owner sees them."""
-    columns = (
-        Column("keyId", "API key"),
-        Column("name", "Name"),
-        Column("accessTypes", "Opens"),
-        Column("limits", "Limits"),
-        Column("createdAt", "Created", "time"),
-        Column("expiresAt", "Expires", "time"),
-        Column("lastUsedAt", "Last used", "time"),
-    )
-    return Table("apiKeys", "API keys", columns, shown)
+def keys(owned: Iterable[ApiKey]) -> Table:
+    return _table("apiKeys", "API keys", ApiKey, owned)
 
 
 def activities(done: Iterable[Action]) -> Table:
-    columns = (
-        Column("actionId", "Action"),
-        Column("actionType", "Type"),
-        Column("status", "Status"),
-        Column("metadata", "Asked for"),
-        Column("result", "Result"),
-        Column("files", "Files"),
-        Column("reason", "Reason"),
-        Column("externalId", "External id"),
-        Column("externalStatus", "External status"),
-        Column("createdAt", "Created", "time"),
-        Column("completedAt", "Ended", "time"),
-    )
-    return Table("actions", "Actions", columns, map(_activity, done))
+    return _table("actions", "Actions", Action, done)
 
 
-def _activity(action: Action) -> Row:
-    return {
-        "actionId": action.action_id,
-        "actionType": action.action_type,
-        "status": action.status,
-        "metadata": action.metadata,
-        "result": action.result,
-        "files": [{"name": file.name, "format": file.format, "fileSize": file.size} for file in action.files],
-        "reason": action.reason,
-        "externalId": action.external_id,
-        "externalStatus": action.external_status,
-        "createdAt": action.created_at,
-        "completedAt": action.completed_at,
-    }
+def files(pictures: Iterable[Image]) -> Table:
+    return _table("files", "Files", Image, pictures)
 
 
-def usage(rows: Iterable[tuple[str, str, Row]]) -> Table:
+def _table(name: str, title: str, kind: type[Record], records: Iterable[Record]) -> Table:
+    columns: list[tuple[str, str, Any]] = kind.columns()
+    return Table(name, title, [Column(*column) for column in columns], (record.exported() for record in records))
+
+
+def usage(rows: Iterable[Sums]) -> Table:
     """Sums by day: `what` is an operation, an API key, or something that became of images, counted in `sum`."""
     columns = (
         Column("day", "Day"),
@@ -116,57 +76,18 @@ def usage(rows: Iterable[tuple[str, str, Row]]) -> Table:
     return Table("usage", "Usage by day", columns, ({**sums, "day": day, "what": what} for day, what, sums in rows))
 
 
-def files(pictures: Iterable[Image]) -> Table:
-    columns = (
-        Column("imageId", "Image"),
-        Column("fileName", "File name"),
-        Column("fileType", "Type"),
-        Column("fileSize", "Size", "bytes"),
-        Column("fileKey", "File key"),
-        Column("status", "Status"),
-        Column("reason", "Reason"),
-        Column("metadata", "Metadata"),
-        Column("placeholder", "Placeholder"),
-        Column("variants", "Variants"),
-        Column("apiKeyId", "Announced with"),
-        Column("createdAt", "Created", "time"),
-        Column("uploadedAt", "Uploaded", "time"),
-        Column("processedAt", "Processed", "time"),
-    )
-    return Table("files", "Files", columns, map(_file, pictures))
+def keys_of(user: User) -> Iterator[ApiKey]:
+    """The user's API keys."""
+    yield from api_keys.current_keys(user.id)
 
 
-def _file(image: Image) -> Row:
-    return {
-        "imageId": image.image_id,
-        "fileName": image.file_name,
-        "fileType": image.file_type,
-        "fileSize": image.file_size,
-        "fileKey": image.s3_key,
-        "status": image.status,
-        "reason": image.reason,
-        "metadata": image.metadata,
-        "placeholder": image.placeholder,
-        "variants": [{"name": variant.name, **variant.to_item()} for variant in image.variants],
-        "apiKeyId": image.api_key_id,
-        "createdAt": image.created_at,
-        "uploadedAt": image.uploaded_at,
-        "processedAt": image.processed_at,
-    }
-
-
-def keys_of(user: User) -> Iterator[Row]:
-    """The user's API keys as they see them."""
-    yield from api_keys.listed(user.as_caller())["items"]
-
-
-def sums_of(user_id: str) -> Iterator[tuple[str, str, Row]]:
+def sums_of(user_id: str) -> Iterator[Sums]:
     """The user's sums of all days: day, what, numbers."""
     return daily_sums.rows(user_id, _FIRST_DAY, _LAST_DAY)
 
 
 def images_of(user_id: str) -> Iterator[Image]:
     """The user's images that are not deleted."""
-    for item in images.IMAGES.between(user_id, _FIRST_ID, _LAST_ID):
+    for item in images.IMAGES.all_of(user_id):
         if item["status"] != images.Status.DELETED:
             yield Image.from_item(item)

@@ -1,29 +1,31 @@
-"""What an export says in PDF, for people: the same records as `contents`, in words and pictures.
+"""The tables of an export in PDF, for people: those of `contents`, in words and pictures.
 
-No identifiers, keys of storage or JSON: those are in the JSON and CSV forms.
+They have no identifiers, object keys or JSON.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from chalicelib import actions, images
+from chalicelib.accounts.api_keys import ApiKey
 from chalicelib.accounts.users import User
-from chalicelib.actions import Action, ActionType, File
+from chalicelib.actions import Action, ActionType
 from chalicelib.actions.exporting import contents
 from chalicelib.actions.exporting.thumbnails import Pictured, pictured
-from chalicelib.documents import Column, Picture, Table
+from chalicelib.documents import Column, Table
 from chalicelib.documents.measures import quantity
 from chalicelib.images import Image
 
 Row = Mapping[str, Any]
 
-_ACTIONS: dict[str, str] = {
+_ACTION_TYPES: dict[str, str] = {
     ActionType.PROCESS_FILE: "Process a file",
     ActionType.GENERATE_REPORT: "Generate a report",
     ActionType.EXPORT_DATA: "Export data",
 }
-# What of an action's metadata is an internal key.
+# Identifiers in the metadata of actions.
 _INTERNAL = {"fileId", "userId"}
 _SUMS = {
     "images": "Images uploaded",
@@ -46,88 +48,56 @@ def tables(user: User, data_types: Iterable[str]) -> list[Table]:
 
 
 def profile(user: User) -> Table:
-    columns = (
-        Column("email", "E-mail"),
-        Column("name", "Name"),
-        Column("role", "Role"),
-        Column("canExportData", "May export"),
-        Column("preferences", "Preferences"),
-        Column("limits", "Limits"),
-        Column("createdAt", "Created", "time"),
-        Column("lastActionAt", "Last action", "time"),
-    )
-    shown = user.profile()
-    row = {
-        **shown,
-        "role": _capital(shown["role"]),
-        "preferences": spoken(shown["preferences"]),
-        "limits": spoken(user.limits),
-    }
-    return Table("profile", "Profile", columns, [row])
+    return _in_words(contents.profile(user), "email name role canExportData preferences limits createdAt lastActionAt")
 
 
-def keys(shown: Iterable[Row]) -> Table:
-    """API keys as their owner sees them."""
-    columns = (
-        Column("name", "Name"),
-        Column("accessTypes", "Opens"),
-        Column("limits", "Limits"),
-        Column("createdAt", "Created", "time"),
-        Column("expiresAt", "Expires", "time"),
-        Column("lastUsedAt", "Last used", "time"),
-    )
-    rows = ({**key, "accessTypes": spoken(key["accessTypes"]), "limits": spoken(key["limits"])} for key in shown)
-    return Table("apiKeys", "API keys", columns, rows)
+def keys(owned: Iterable[ApiKey]) -> Table:
+    return _in_words(contents.keys(owned), "name accessTypes limits createdAt expiresAt lastUsedAt")
 
 
 def activities(done: Iterable[Action]) -> Table:
-    columns = (
-        Column("what", "Action"),
-        Column("asked", "Asked for"),
-        Column("status", "Status"),
-        Column("files", "Files"),
-        Column("reason", "Reason"),
-        Column("createdAt", "Created", "time"),
-        Column("completedAt", "Ended", "time"),
-    )
-    return Table("actions", "Actions", columns, map(_activity, done))
+    columns = "actionType metadata status files reason createdAt completedAt"
+    return _in_words(contents.activities(done), columns)
 
 
-def _activity(action: Action) -> Row:
-    asked = {name: value for name, value in action.metadata.items() if name not in _INTERNAL}
+def files(shown: Iterable[Pictured]) -> Table:
+    whole = contents.files(())
+    more = (Column("thumbnail", "Preview", "picture"), Column("dimensions", "Dimensions"))
+    rows = ({**image.exported(), **_seen(image), "thumbnail": thumbnail} for image, thumbnail in shown)
+    whole = replace(whole, columns=[*whole.columns, *more], rows=rows)
+    return _in_words(whole, "thumbnail fileName fileSize dimensions status reason createdAt")
+
+
+def _seen(image: Image) -> Row:
+    width, height = (image.metadata.get(side) for side in ("width", "height"))
     return {
-        "what": _ACTIONS.get(action.action_type, _capital(action.action_type)),
-        "asked": spoken(asked),
-        "status": _capital(action.status),
-        "files": ", ".join(map(_file_of_action, action.files)),
-        "reason": _sentence(action.reason),
-        "createdAt": action.created_at,
-        "completedAt": action.completed_at,
+        "dimensions": f"{width} × {height}" if width and height else None,
+        "reason": image.reason if image.status is images.Status.FAILED else None,
     }
 
 
-def _file_of_action(file: File) -> str:
-    return f"{file.format.upper()}, {quantity(file.size, 'bytes')}"
+def _in_words(table: Table, names: str) -> Table:
+    """Those columns of the table, in this order, their values in words."""
+    columns = {column.name: column for column in table.columns}
+    picked = [replace(columns[name], title=_TITLES.get(name, columns[name].title)) for name in names.split()]
+    rows = ({column.name: _words_of(column.name, row[column.name]) for column in picked} for row in table.rows)
+    return replace(table, columns=picked, rows=rows)
+
+
+def _words_of(column: str, value: Any) -> Any:
+    convert = _WORDS.get(column)
+    return value if convert is None or value is None else convert(value)
 
 
 def usage(user: User) -> Table:
     """Sums by day: of an operation or an API key, or the number of images that something became of."""
-    columns = (
-        Column("day", "Day"),
-        Column("what", "What"),
-        Column("requests", "Requests", "number"),
-        Column("failures", "Failures", "number"),
-        Column("dollars", "Cost", "dollars"),
-        Column("milliseconds", "Time", "milliseconds"),
-        Column("sum", "Sum", "number"),
-    )
-    return Table("usage", "Usage by day", columns, _usage(user))
+    return contents.usage(_sums(user))
 
 
-def _usage(user: User) -> Iterator[Row]:
-    names = {str(key["keyId"]): str(key["name"]) for key in contents.keys_of(user)}
+def _sums(user: User) -> Iterator[contents.Sums]:
+    names = {key.key_id: key.name for key in contents.keys_of(user)}
     for day, what, sums in contents.sums_of(user.id):
-        yield {**sums, "day": day, "what": _counted(what, names)}
+        yield day, _counted(what, names), sums
 
 
 def _counted(what: str, names_of_keys: Mapping[str, str]) -> str:
@@ -139,34 +109,8 @@ def _counted(what: str, names_of_keys: Mapping[str, str]) -> str:
     return _SUMS.get(kind, _capital(kind)) + (f": {name}" if name else "")
 
 
-def files(shown: Iterable[Pictured]) -> Table:
-    columns = (
-        Column("thumbnail", "Preview", "picture"),
-        Column("fileName", "File name"),
-        Column("fileSize", "Size", "bytes"),
-        Column("dimensions", "Dimensions"),
-        Column("status", "Status"),
-        Column("reason", "Reason"),
-        Column("createdAt", "Created", "time"),
-    )
-    return Table("files", "Files", columns, (_file(image, thumbnail) for image, thumbnail in shown))
-
-
-def _file(image: Image, thumbnail: Picture | None) -> Row:
-    width, height = (image.metadata.get(side) for side in ("width", "height"))
-    return {
-        "thumbnail": thumbnail,
-        "fileName": image.file_name,
-        "fileSize": image.file_size,
-        "dimensions": f"{width} × {height}" if width and height else None,
-        "status": _capital(image.status),
-        "reason": None if image.status is not images.Status.FAILED else _sentence(image.reason),
-        "createdAt": image.created_at,
-    }
-
-
 def spoken(value: Any) -> str:
-    """A record's value in words: `processing type: resize, width: 640` for what JSON writes with braces."""
+    """A value in words: `processing type: resize, width: 640` for what JSON writes with braces."""
     if isinstance(value, Mapping):
         return ", ".join(f"{_words(str(name))}: {spoken(inner)}" for name, inner in value.items())
     if isinstance(value, list | tuple | set | frozenset):
@@ -185,6 +129,33 @@ def _capital(name: str) -> str:
     return _words(name).capitalize()
 
 
-def _sentence(reason: str | None) -> str | None:
+def _sentence(reason: str) -> str:
     """What a person reads of "code: sentence"."""
-    return None if reason is None else reason.partition(": ")[2] or reason
+    return reason.partition(": ")[2] or reason
+
+
+def _type(action_type: str) -> str:
+    return _ACTION_TYPES.get(action_type, _capital(action_type))
+
+
+def _asked_for(metadata: Row) -> str:
+    return spoken({name: value for name, value in metadata.items() if name not in _INTERNAL})
+
+
+def _files_of_action(files: Iterable[Row]) -> str:
+    return ", ".join(f"{file['format'].upper()}, {quantity(file['fileSize'], 'bytes')}" for file in files)
+
+
+_TITLES = {"actionType": "Action"}
+# How the values of a column become words; others stay as they are.
+_WORDS: dict[str, Callable[[Any], str]] = {
+    "role": _capital,
+    "status": _capital,
+    "preferences": spoken,
+    "limits": spoken,
+    "accessTypes": spoken,
+    "reason": _sentence,
+    "actionType": _type,
+    "metadata": _asked_for,
+    "files": _files_of_action,
+}

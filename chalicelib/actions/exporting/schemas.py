@@ -3,7 +3,7 @@
 from chalicelib.actions.exporting import build, contents
 from chalicelib.actions.models import Status
 from chalicelib.actions.schemas import TEXT_OR_NONE
-from chalicelib.core.http.schemas import EMAIL, TEXT, shape
+from chalicelib.core.schemas import EMAIL, TEXT, shape
 
 EXPORT = shape(
     {

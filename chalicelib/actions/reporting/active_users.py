@@ -47,9 +47,9 @@ def read(days: Sequence[str], deadline: Deadline) -> ActiveUsers:
 
     def read_page(day: str, limit: int, after: str | None) -> tuple[Sequence[Row], str | None]:
         deadline.check(ReportTooLargeError())
-        items, next_after = daily_sums.page(EVERY_USER, day, day, limit, after)
+        page = daily_sums.page(EVERY_USER, day, day, limit, after)
         # Without the rest of the items: one page is in memory for each day.
-        return [(item["day#what"].partition("#user:")[2], day, Runs.of(item)) for item in items], next_after
+        return [(item["day#what"].partition("#user:")[2], day, Runs.of(item)) for item in page.items], page.next_after
 
     return count(days, read_page)
 

@@ -13,8 +13,8 @@ from chalicelib.core.errors import NotFoundError, PermissionDeniedError, TooMany
 from chalicelib.core.http import json_schema, limits
 from chalicelib.core.http.limits import Limit
 from chalicelib.core.http.operations import Access, Caller, Operation, Permission, kinds, public
-from chalicelib.core.http.schemas import NO_PAYLOAD, TEXT, Schema, shape
 from chalicelib.core.observing import tracking
+from chalicelib.core.schemas import NO_PAYLOAD, TEXT, Schema, shape
 
 _LONGEST_NAME = 100
 CALL = shape({"tool": {"type": "string", "minLength": 1, "maxLength": _LONGEST_NAME}})

@@ -3,7 +3,7 @@
 import contextlib
 import random
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +43,11 @@ class Page:
 
     items: list[Item]
     next_after: str | None
+
+    def answer(self, show: Callable[[Item], Item]) -> Item:
+        """The page as the answer of a list, each item as `show` gives it."""
+        cursor = None if self.next_after is None else ids.to_cursor(self.next_after)
+        return {"items": [show(item) for item in self.items], "nextCursor": cursor}
 
 
 @dataclass(frozen=True)
@@ -214,7 +219,13 @@ class Table:
 
     def between(self, partition: str, first: str, last: str) -> Iterator[Item]:
         """Every item of one partition whose sort key is between these two, both included; oldest first."""
-        query = self._query(partition, (first, last))
+        return self._each(self._query(partition, (first, last)))
+
+    def all_of(self, partition: str, *, newest_first: bool = False) -> Iterator[Item]:
+        """Every item of one partition, in the order of their sort key, read a page at a time."""
+        return self._each({**self._query(partition), "ScanIndexForward": not newest_first})
+
+    def _each(self, query: Item) -> Iterator[Item]:
         while True:
             answer = clients.client("dynamodb").query(**query)
             yield from answer["Items"]

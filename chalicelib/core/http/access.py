@@ -27,9 +27,9 @@ from chalicelib.core.http import budgets, idempotency, json_schema, limits, payl
 from chalicelib.core.http.limits import AnonymousLimit, Limit, Standing
 from chalicelib.core.http.operations import Access, Caller, Operation, Permission, Replay, checks_answers, kinds, public
 from chalicelib.core.http.password_attempts import AnonymousCaller
-from chalicelib.core.http.schemas import NO_PAYLOAD, Schema
 from chalicelib.core.observing import alerts, tracking
 from chalicelib.core.observing.tracking import Execution
+from chalicelib.core.schemas import NO_PAYLOAD, Schema
 
 # The operation that a request to a router is for, from its path and body; None where there is none such.
 LeadsTo = Callable[[Mapping[str, str], bytes], Operation | None]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.core.errors import InvalidRequestError
 from chalicelib.core.http.payload import MAX_NAME
-from chalicelib.core.http.schemas import Schema
+from chalicelib.core.schemas import Schema
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator

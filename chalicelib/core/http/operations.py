@@ -12,7 +12,7 @@ from chalicelib.core.errors import PermissionDeniedError, UnavailableError
 from chalicelib.core.http import json_schema
 from chalicelib.core.http.budgets import Spent
 from chalicelib.core.http.limits import AnonymousLimit, Limit
-from chalicelib.core.http.schemas import Schema
+from chalicelib.core.schemas import Schema
 
 
 class APIAccessType(StrEnum):

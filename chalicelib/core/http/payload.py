@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from chalicelib.core.errors import InvalidRequestError, TooLargeError
-from chalicelib.core.http.schemas import Schema
+from chalicelib.core.schemas import Schema
 
 # Our largest honest body is a few kilobytes; API Gateway itself would pass 10 MB on.
 MAX_BODY_BYTES = 256 * 1024

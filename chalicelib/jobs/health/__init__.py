@@ -1,7 +1,7 @@
-"""How what Darkroom depends on is doing: checked by schedule, kept, told to operators when it changes, and served."""
+"""The health of what Darkroom depends on: checked by schedule, stored, served, and reported to operators."""
 
-from chalicelib.jobs.health.check import NEEDS, check
+from chalicelib.jobs.health.check import JOB, check
 from chalicelib.jobs.health.dependencies import TABLES
-from chalicelib.jobs.health.service import HEALTH, LIMIT, SHOWN_NEEDS, current
+from chalicelib.jobs.health.service import HEALTH, LIMIT, get_health
 
-__all__ = ["HEALTH", "LIMIT", "NEEDS", "SHOWN_NEEDS", "TABLES", "check", "current"]
+__all__ = ["HEALTH", "JOB", "LIMIT", "TABLES", "check", "get_health"]

@@ -1,46 +1,48 @@
-"""The check: everything asked at once, the result kept, and the operators told when it is not what they last heard."""
+"""The health check: asks all dependencies at once, stores the result, and tells operators when it changes."""
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib.core import config, ids, log
-from chalicelib.core.aws import grants
-from chalicelib.core.aws.grants import SNSOperation
+from chalicelib.core.aws.grants import DynamoDBOperation, SNSOperation, required_env_vars
 from chalicelib.jobs import leases
 from chalicelib.jobs.health import dependencies
 from chalicelib.jobs.health.dependencies import SECONDS, Dependency, Finding, State
+from chalicelib.jobs.runner import Job, Run
 from chalicelib.notify import operators
 
 ROW = "health"
-NEEDS: grants.Grants = grants.merge(dependencies.NEEDS, {"OPERATORS_TOPIC_ARN": [SNSOperation.PUBLISH]})
 
 _LONGEST_DETAIL = 500
 
 
-def check(options: Mapping[str, Any] | None = None, now: datetime | None = None) -> dict[str, Any]:
-    """Checks everything and keeps the result: `{status, checkedAt, since, dependencies: [{name, status, detail}]}`.
+@required_env_vars(
+    dependencies.list_dependencies,
+    {"JOBS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM]},
+    {"OPERATORS_TOPIC_ARN": [SNSOperation.PUBLISH]},
+)
+def check(run: Run) -> dict[str, Any]:
+    """Checks everything and stores the result: `{status, checkedAt, since, dependencies: [{name, status, detail}]}`.
 
-    `status` is "down" where something essential is, "degraded" where anything else is not well, else "ok"; `since`
-    when it became so. There are no options.
+    `status` is "down" if something essential is down, "degraded" if anything else is not well, else "ok"; `since` is
+    when it became so.
     """
-    moment = now or datetime.now(UTC)
-    findings = ask(list(dependencies.all_of(moment)))
-    result = _kept(findings, ids.timestamp(moment))
+    findings = ask(list(dependencies.list_dependencies(run.now)))
+    result = _store(findings, ids.timestamp(run.now))
     log.info("HEALTH_CHECKED", status=result["status"], unwell=_unwell(result))
     return result
 
 
 def ask(asked: list[Dependency], seconds: float = SECONDS) -> list[Finding]:
-    """How each is doing; all are asked at once, and whoever has not answered in time is down."""
+    """The state of each; all are asked at once, and one that has not answered in time is down."""
     pool = ThreadPoolExecutor(max_workers=max(1, len(asked)))
     try:
         answers = [(each, pool.submit(log.carried(each.trouble))) for each in asked]
         wait([answer for _, answer in answers], timeout=seconds)
         return [_finding(each, answer, seconds) for each, answer in answers]
     finally:
-        # Whoever still waits for an answer is not waited for: each call has an end of its own (core/clients.py).
+        # Calls that still wait are left alone: each ends at its own timeout (core/clients.py).
         pool.shutdown(wait=False, cancel_futures=True)
 
 
@@ -60,7 +62,7 @@ def overall(findings: Iterable[Finding]) -> State:
     return next((state for state in (State.DOWN, State.DEGRADED) if state in states), State.OK)
 
 
-def _kept(findings: list[Finding], now: str) -> dict[str, Any]:
+def _store(findings: list[Finding], now: str) -> dict[str, Any]:
     before = leases.JOBS.get(ROW) or {}
     status = str(overall(findings))
     result = {
@@ -70,14 +72,14 @@ def _kept(findings: list[Finding], now: str) -> dict[str, Any]:
         "dependencies": [{"name": each.name, "status": str(each.state), "detail": each.detail} for each in findings],
     }
     leases.JOBS.update(ROW, change=result)
-    # Nobody has to be told that all is well who never heard otherwise.
+    # The first result is only told if it is not "ok".
     if before.get("told", str(State.OK)) != status:
         _tell(result, str(before.get("told", "unknown")))
     return result
 
 
 def _tell(result: Mapping[str, Any], before: str) -> None:
-    """Told first and noted then: cut off in between it is told again, and never left untold."""
+    """Publishes first and writes that down after: a run that is killed in between tells again, never not at all."""
     unwell = _unwell(result)
     record = {"status": result["status"], "before": before, "stage": config.stage(), "unwell": unwell}
     operators.tell(f"{config.stage()}: Darkroom is {result['status']}", {**record, "checkedAt": result["checkedAt"]})
@@ -87,3 +89,6 @@ def _tell(result: Mapping[str, Any], before: str) -> None:
 def _unwell(result: Mapping[str, Any]) -> dict[str, str]:
     listed = result["dependencies"]
     return {each["name"]: f"{each['status']}: {each['detail']}" for each in listed if each["status"] != State.OK}
+
+
+JOB = Job("health_check", check)

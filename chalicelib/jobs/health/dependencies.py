@@ -1,4 +1,4 @@
-"""What Darkroom depends on, and how each is asked how it is doing."""
+"""What Darkroom depends on, and how each is asked about its state."""
 
 import functools
 import time
@@ -9,22 +9,22 @@ from enum import StrEnum
 
 from chalicelib import actions, external, images
 from chalicelib.core import clients, config, ids
-from chalicelib.core.aws import grants
 from chalicelib.core.aws.grants import (
     CognitoOperation,
     DynamoDBOperation,
     S3Operation,
     SQSOperation,
     StepFunctionsOperation,
+    required_env_vars,
 )
 from chalicelib.core.observing import metrics
 from chalicelib.images import Status
-from chalicelib.jobs import leases
+from chalicelib.jobs import heartbeats
 
-# What is no answer within so many seconds is none.
+# A dependency that does not answer within so many seconds is down.
 SECONDS = 10.0
 _EXTERNAL_SECONDS = 5.0
-# A message that waits longer than this waits for nobody.
+# A queue whose oldest work waits longer than this is not being read.
 _PATIENCE = timedelta(minutes=15)
 
 
@@ -36,7 +36,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """How one dependency is doing; `detail` is for operators alone."""
+    """The state of one dependency; `detail` is for operators alone."""
 
     name: str
     state: State
@@ -45,9 +45,9 @@ class Finding:
 
 @dataclass(frozen=True)
 class Dependency:
-    """`name` is what strangers may read. `trouble` says what is wrong, "" where nothing is, or raises where it is down.
+    """`name` is public. `trouble` gives what is wrong ("": nothing), and raises if the dependency is down.
 
-    What is `essential` takes the whole down with it; without the rest users are served, if less well.
+    If an `essential` dependency is down, Darkroom is down; without the others users are still served.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Dependency:
     essential: bool = False
 
 
-# By the names that strangers may read: variable, and whether requests need it.
+# By public name: the variable, and whether requests need the table.
 TABLES = {
     "users-table": ("USERS_TABLE", True),
     "images-table": ("IMAGES_TABLE", True),
@@ -72,10 +72,11 @@ TABLES = {
 }
 BUCKETS = {"input-bucket": "S3_INPUT_BUCKET", "output-bucket": "S3_OUTPUT_BUCKET"}
 
-NEEDS: grants.Grants = grants.merge(
+
+@required_env_vars(
     {variable: [DynamoDBOperation.DESCRIBE_TABLE] for variable, _ in TABLES.values()},
     {variable: [S3Operation.LIST_BUCKET] for variable in BUCKETS.values()},
-    leases.ASKING,
+    heartbeats.list_overdue,
     {
         "IMAGES_TABLE": [DynamoDBOperation.QUERY_INDEX],
         "ACTIONS_TABLE": [DynamoDBOperation.QUERY_INDEX],
@@ -89,10 +90,8 @@ NEEDS: grants.Grants = grants.merge(
         "ALLOW_PRIVATE_ADDRESSES": [],
     },
 )
-
-
-def all_of(now: datetime) -> Iterator[Dependency]:
-    """Everything, as this stage has it."""
+def list_dependencies(now: datetime) -> Iterator[Dependency]:
+    """All dependencies of this stage."""
     for name, (variable, essential) in TABLES.items():
         yield Dependency(name, functools.partial(_table, variable), essential)
     for name, variable in BUCKETS.items():
@@ -127,7 +126,7 @@ def _actions(now: datetime) -> str:
 
 
 def _backlog(queue_url: str, oldest: str | None, now: datetime) -> str:
-    """Messages wait, and what the oldest stands for has waited too long: SQS itself does not tell its messages' age."""
+    """Messages wait, and the oldest work is too old: SQS does not tell the age of its messages."""
     waiting = _messages(queue_url)
     if not waiting or oldest is None or oldest > ids.timestamp(now - _PATIENCE):
         return ""
@@ -135,7 +134,7 @@ def _backlog(queue_url: str, oldest: str | None, now: datetime) -> str:
 
 
 def _errors() -> str:
-    # What cannot be told to operators is a fault of its own; how many errors there are is not.
+    # Operators must be reachable; how many errors wait for them does not matter here.
     url = clients.client("sqs").get_queue_url(QueueName=config.get("CRITICAL_ERRORS_SQS_QUEUE_NAME"))["QueueUrl"]
     _messages(url)
     return ""
@@ -164,14 +163,14 @@ def _state_machine() -> str:
 
 
 def _schedules(now: datetime) -> str:
-    late = leases.overdue(now)
+    late = heartbeats.list_overdue(now)
     # For the alarm: CloudWatch looks back a week at most, and some schedules fire less often.
     metrics.emit({"SchedulesOverdue": (len(late), metrics.COUNT)}, about={"late": [each.name for each in late]})
     return ", ".join(f"{each.name} {each.why} (expected at {each.expected_at})" for each in late)
 
 
 def _external_api() -> str:
-    """Whether it answers at all: what it says to whom is the sync's business."""
+    """Whether it answers at all; whether it accepts our key is the sync's business."""
     url = config.get("EXTERNAL_API_URL")
     answer = external.request("GET", url, deadline=time.monotonic() + _EXTERNAL_SECONDS, redirects=0, trusted=True)
     return f"answers {answer.status}" if answer.status >= 500 else ""

@@ -1,4 +1,4 @@
-"""The last result, for anybody: what is well and what is not, by names that say nothing of how it is built."""
+"""The last result of the health check, for anonymous callers: by names that reveal nothing of how Darkroom is built."""
 
 import time
 from collections.abc import Mapping
@@ -6,17 +6,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chalicelib.core import config, ids
-from chalicelib.core.aws import grants
-from chalicelib.core.aws.grants import DynamoDBOperation
+from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
 from chalicelib.core.errors import UnavailableError
 from chalicelib.core.http.limits import AnonymousLimit
-from chalicelib.core.http.schemas import TEXT, shape
+from chalicelib.core.schemas import TEXT, shape
 from chalicelib.jobs import leases
 from chalicelib.jobs.health.check import ROW
 from chalicelib.jobs.health.dependencies import State
 
 LIMIT = AnonymousLimit(per_source="HEALTH_PER_SOURCE_PER_MINUTE")
-SHOWN_NEEDS: grants.Grants = {"JOBS_TABLE": [DynamoDBOperation.GET_ITEM], LIMIT.per_source: []}
 HEALTH = shape(
     {
         "status": {"enum": ["ok", "degraded", "unknown"]},
@@ -27,9 +25,9 @@ HEALTH = shape(
     }
 )
 
-# Whatever is asked, from however many sources: the table is read so often at most, by each container.
+# Each container reads the table at most once in so many seconds, however many requests come.
 _KEPT_SECONDS = 10.0
-# The check runs every 15 minutes: what is older than three of them says nothing of now.
+# The check runs every 15 minutes: a result older than three of them says nothing about now.
 _STALE = timedelta(minutes=45)
 _MINUTE = 60
 
@@ -38,15 +36,16 @@ class DownError(UnavailableError):
     code, message = "DOWN", "Darkroom is down; its operators have been told."
 
 
-def current(now: datetime | None = None) -> dict[str, Any]:
-    """What the last check found: `{status, version, stage, checkedAt, dependencies: [{name, status}]}`.
+@required_env_vars({"JOBS_TABLE": [DynamoDBOperation.GET_ITEM], LIMIT.per_source: []})
+def get_health(now: datetime | None = None) -> dict[str, Any]:
+    """The result of the last check: `{status, version, stage, checkedAt, dependencies: [{name, status}]}`.
 
-    `status` is "unknown" where there was none, or none for 45 minutes.
+    `status` is "unknown" if there was no check, or none for 45 minutes.
 
     Raises:
-        DownError: it found that something essential is down; `details` name what is not well.
+        DownError: something essential is down; `details` name what is not well.
     """
-    row = _last()
+    row = _last_result()
     listed = [{"name": each["name"], "status": each["status"]} for each in row.get("dependencies", ())]
     checked_at = row.get("checkedAt")
     status = row.get("status", "unknown")
@@ -64,12 +63,12 @@ def current(now: datetime | None = None) -> dict[str, Any]:
     }
 
 
-# When the row was read (time.monotonic()), and the row.
-_kept: list[tuple[float, Mapping[str, Any]]] = []
+# When the row was read (time.monotonic()), and the row; empty before the first read.
+_cached: list[tuple[float, Mapping[str, Any]]] = []
 
 
-def _last() -> Mapping[str, Any]:
+def _last_result() -> Mapping[str, Any]:
     moment = time.monotonic()
-    if not _kept or _kept[0][0] + _KEPT_SECONDS < moment:
-        _kept[:] = [(moment, leases.JOBS.get(ROW) or {})]
-    return _kept[0][1]
+    if not _cached or _cached[0][0] + _KEPT_SECONDS < moment:
+        _cached[:] = [(moment, leases.JOBS.get(ROW) or {})]
+    return _cached[0][1]

@@ -1,20 +1,59 @@
-"""The sweeper: what got stuck is led on or ended, and files and rows that lost each other are brought together."""
+"""The sweeper: retries or fails what is stuck, and removes files without rows and rows without files."""
 
-from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
+from chalicelib.actions import external
+from chalicelib.core.aws.grants import (
+    DynamoDBOperation,
+    S3Operation,
+    SNSOperation,
+    SQSOperation,
+    required_env_vars,
+)
 from chalicelib.jobs import rounds
-from chalicelib.jobs.sweeper.grants import NEEDS
+from chalicelib.jobs.runner import Job, Run, payload
 from chalicelib.jobs.sweeper.orphans import sweep_files, sweep_images_without_files, sweep_results, sweep_uploads
 from chalicelib.jobs.sweeper.stuck import sweep_actions, sweep_images
 
-__all__ = ["NEEDS", "sweep"]
+__all__ = ["JOB", "sweep"]
 
-# In this order: what users wait for comes first, and what takes long takes the time that is left.
-_STEPS = (sweep_images, sweep_actions, sweep_uploads, sweep_files, sweep_results, sweep_images_without_files)
+_FILES = [S3Operation.LIST_OBJECT_VERSIONS, S3Operation.DELETE_OBJECTS]
 
 
-def sweep(options: Mapping[str, Any], now: datetime | None = None) -> dict[str, Any]:
-    """One round (`rounds.go`). A pass over all files and rows goes on from round to round, and begins anew each day."""
-    return rounds.go("sweeper", _STEPS, options, now)
+@required_env_vars(
+    external.refresh,
+    {
+        "IMAGES_TABLE": [
+            DynamoDBOperation.QUERY_INDEX,
+            DynamoDBOperation.SCAN,
+            DynamoDBOperation.GET_ITEM,
+            DynamoDBOperation.BATCH_GET_ITEM,
+            DynamoDBOperation.PUT_ITEM,
+            DynamoDBOperation.UPDATE_ITEM,
+        ],
+        "ACTIONS_TABLE": [
+            DynamoDBOperation.QUERY_INDEX,
+            DynamoDBOperation.GET_ITEM,
+            DynamoDBOperation.BATCH_GET_ITEM,
+            DynamoDBOperation.UPDATE_ITEM,
+        ],
+        "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
+        "JOBS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.PUT_ITEM],
+        "S3_INPUT_BUCKET": _FILES,
+        "S3_OUTPUT_BUCKET": [*_FILES, S3Operation.LIST_BUCKET],
+        "SQS_QUEUE_URL": [SQSOperation.SEND_MESSAGE, SQSOperation.GET_QUEUE_ATTRIBUTES],
+        "SNS_TOPIC_ARN": [SNSOperation.PUBLISH],
+        "MAX_FILE_SIZE": [],
+    },
+)
+def sweep(run: Run) -> dict[str, Any]:
+    """One round (`rounds.go_through`). A pass over all files and rows takes several rounds, and begins anew each day.
+
+    What users wait for comes first; what takes long comes last and gets the time that is left.
+    """
+    return rounds.go_through(
+        run, sweep_images, sweep_actions, sweep_uploads, sweep_files, sweep_results, sweep_images_without_files
+    )
+
+
+JOB = Job("sweeper", sweep, payload("sweep"), lease="sweeper")

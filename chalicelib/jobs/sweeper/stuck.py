@@ -1,4 +1,4 @@
-"""Images and actions that do not get on: led on once where that can help, then ended with a reason."""
+"""Images and actions that are stuck: retried once where that can help, then failed with a reason."""
 
 from chalicelib import actions, images
 from chalicelib.actions import Action, external
@@ -6,13 +6,13 @@ from chalicelib.core import clients, config
 from chalicelib.images import Image, Status, pipeline
 from chalicelib.jobs.rounds import Round
 
-# An execution lasts less than that, whatever its functions' timeouts are (infra/timing.py), a message some seconds.
+# Longer than any execution may last (infra/timing.py).
 _IMAGE_MINUTES = 20
-# The queue hides a message for six minutes and hands it out five times (infra/resources.yaml), twice over.
+# Twice the time that the queue retries a message: five times, six minutes apart (infra/resources.yaml).
 _MESSAGE_MINUTES = 60
-# The actions' queue: half an hour, and five times.
+# As long as the actions' queue retries a message: five times, half an hour apart.
 _ACTION_HOURS = 3
-# What an external service has taken over is its own affair for as long.
+# As long as an external service may take.
 _EXTERNAL_HOURS = 24
 
 STUCK = "stuck: The picture was not processed in time because of a fault on our side; it can be run again."
@@ -21,41 +21,43 @@ _SERVICE_SILENT = "EXTERNAL_SERVICE_SILENT", "The external service did not say i
 
 
 def sweep_images(a_round: Round) -> None:
-    """Sends on what has been UPLOADED or PROCESSING for too long; ends what was sent on before and still stands."""
+    """Retries images that have been UPLOADED or PROCESSING for too long; fails those that were retried before."""
     for status in (Status.PROCESSING, Status.UPLOADED):
-        for image in a_round.each(images.unfinished_since(status, a_round.since, a_round.ago(minutes=_IMAGE_MINUTES))):
+        for image in a_round.until_deadline(
+            images.unfinished_since(status, a_round.since, a_round.before(minutes=_IMAGE_MINUTES))
+        ):
             _sweep_image(a_round, image)
 
 
 def _sweep_image(a_round: Round, image: Image) -> None:
     if not image.redriven:
-        if a_round.change(lambda: _lead_on(image, a_round.at())):
-            a_round.find("imagesLedOn", imageId=image.image_id, userId=image.user_id)
-    elif image.status is Status.UPLOADED and _may_come_yet(a_round, image):
+        if a_round.change(lambda: _retry(image, a_round.now)):
+            a_round.report("imagesLedOn", imageId=image.image_id, userId=image.user_id)
+    elif image.status is Status.UPLOADED and _may_be_queued(a_round, image):
         a_round.count("imagesWaiting")
-    elif a_round.change(lambda: end(image, STUCK, a_round.at())):
-        a_round.find("imagesFailed", imageId=image.image_id, userId=image.user_id)
+    elif a_round.change(lambda: fail_image(image, STUCK, a_round.now)):
+        a_round.report("imagesFailed", imageId=image.image_id, userId=image.user_id)
 
 
-def _lead_on(image: Image, now: str) -> bool:
-    led = images.lead_on(image, now)
-    if led is not None:
-        pipeline.send_on(led)
-    return led is not None
+def _retry(image: Image, now: str) -> bool:
+    retried = images.retry(image, now)
+    if retried is not None:
+        pipeline.send_on(retried)
+    return retried is not None
 
 
-def end(image: Image, reason: str, now: str) -> bool:
-    """Ends the image as FAILED and tells those who listen; False where it got on meanwhile."""
-    failed = images.give_up(image, reason, now)
+def fail_image(image: Image, reason: str, now: str) -> bool:
+    """Marks the image FAILED and announces that; False if the image changed meanwhile."""
+    failed = images.fail(image, reason, now)
     if failed is not None:
         pipeline.announce_failure(failed)
     return failed is not None
 
 
-def _may_come_yet(a_round: Round, image: Image) -> bool:
-    """Whether the image's message may only be waiting: it is not long since, or the queue has others before it."""
+def _may_be_queued(a_round: Round, image: Image) -> bool:
+    """Whether the image's message may still wait in the queue: it is not old, or messages wait before it."""
     since = image.unfinished_since or image.created_at
-    return since > a_round.ago(minutes=_MESSAGE_MINUTES) or _messages_waiting() > 0
+    return since > a_round.before(minutes=_MESSAGE_MINUTES) or _messages_waiting() > 0
 
 
 def _messages_waiting() -> int:
@@ -66,8 +68,8 @@ def _messages_waiting() -> int:
 
 
 def sweep_actions(a_round: Round) -> None:
-    """Ends actions that have been PENDING for longer than the queue tries; of others' it asks those first."""
-    for action in a_round.each(actions.pending_since(a_round.since, a_round.ago(hours=_ACTION_HOURS))):
+    """Fails actions that have been PENDING for too long; asks the external service first about those it took over."""
+    for action in a_round.until_deadline(actions.pending_since(a_round.since, a_round.before(hours=_ACTION_HOURS))):
         if action.external_id is None:
             _fail(a_round, action, _ACTION_STUCK)
         else:
@@ -76,19 +78,19 @@ def sweep_actions(a_round: Round) -> None:
 
 def _sweep_external(a_round: Round, action: Action) -> None:
     a_round.count("actionsAsked")
-    if a_round.dry:
+    if a_round.is_dry:
         return
     pending: list[Action] = []
 
-    def settled() -> bool:
+    def settle() -> bool:
         now = external.refresh(action)
         if now.status is actions.Status.PENDING:
             pending.append(now)
         return not pending
 
-    if a_round.change(settled):
+    if a_round.change(settle):
         a_round.count("actionsSettled")
-    elif pending and action.created_at <= a_round.ago(hours=_EXTERNAL_HOURS):
+    elif pending and action.created_at <= a_round.before(hours=_EXTERNAL_HOURS):
         _fail(a_round, action, _SERVICE_SILENT)
 
 
@@ -101,4 +103,4 @@ def _fail(a_round: Round, action: Action, reason: tuple[str, str]) -> None:
         return True
 
     if a_round.change(fail):
-        a_round.find("actionsFailed", actionId=action.action_id, userId=action.user_id)
+        a_round.report("actionsFailed", actionId=action.action_id, userId=action.user_id)

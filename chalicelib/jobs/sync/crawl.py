@@ -1,4 +1,4 @@
-"""A walk through the source's list: each page compared with what is stored, and only what differs is written."""
+"""A crawl of the source's list: each page compared with what is stored, and only what differs is written."""
 
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -8,34 +8,33 @@ from datetime import datetime
 from typing import Any
 
 from chalicelib.core import log
+from chalicelib.core.deadline import Deadline
 from chalicelib.core.ids import timestamp
 from chalicelib.external import ExternalServiceError, Reason
 from chalicelib.jobs.sync import customer as customers
 from chalicelib.jobs.sync import sync_records
-from chalicelib.jobs.sync.bloom_filter import Seen
 from chalicelib.jobs.sync.customer import Customer, Rejected
-from chalicelib.jobs.sync.deadline import Deadline
 from chalicelib.jobs.sync.lanes import OutOfTimeError
-from chalicelib.jobs.sync.models import Kind, Tally, Walk
+from chalicelib.jobs.sync.models import Crawl, Kind, Tally
 from chalicelib.jobs.sync.source import CursorRefusedError, Page, Source
 
-# Makes writes, and gives the places of those whose rows had changed since they were read.
+# Makes writes, and gives the places of those that were refused, as their rows had changed since they were read.
 MakeWrites = Callable[[list[dict[str, Any]]], list[int]]
 
-# A list that has brought nothing new for so many pages goes in a circle, or never ends.
+# After so many pages without a new record, the list goes in a circle or never ends.
 _STALE_PAGES = 10
-# More than these are not taken in one walk: no list of ours is so long, but one that is made up may be.
+# A crawl takes no more: no honest list is so long.
 MOST_RECORDS = 2_000_000
-# Lots of keys that are looked up at once.
+# Batches of keys that are looked up at the same time.
 _READERS = 4
 
-# Of the active customers so many may vanish at once; beyond it, and beyond half of them, the source is not believed.
+# More vanished customers than this, and than half of the active ones, are taken for a fault of the source.
 _FEW = 20
 _ARCHIVED_AT_ONCE = 400
 
 
 class UnbelievableListError(ExternalServiceError):
-    """The source's list cannot be right. `message` says why: it is about the list and names no place."""
+    """The source's list cannot be right. `message` says why; it names no host."""
 
     def __init__(self, cause: str, reason: Reason = Reason.SERVER_ERROR) -> None:
         super().__init__(cause, reason)
@@ -43,53 +42,54 @@ class UnbelievableListError(ExternalServiceError):
 
 
 class EndlessListError(UnbelievableListError):
-    """The source's list goes in a circle or on for ever: going on where this walk ended leads nowhere."""
+    """The source's list goes in a circle or on for ever: continuing this crawl is of no use."""
 
 
 class TooManyVanishedError(UnbelievableListError):
-    """Most customers are missing at the source, which is likelier its fault than true; nothing was archived."""
+    """Most customers are missing at the source, which is more likely a fault of it; nothing was archived."""
 
 
 @dataclass
-class Walker:
-    """Does one run's part of a walk. `walk` is how far it is, whole pages only; `now` is when the run began."""
+class Crawler:
+    """Does one run's part of a crawl. `crawl` is how far it is, whole pages only; `now` is when the run began."""
 
     source: Source
-    walk: Walk
+    crawl: Crawl
     tally: Tally
     deadline: Deadline
     make_writes: MakeWrites
     now: datetime
 
-    def go(self) -> None:
-        """To the end of the list, and then through what is no longer on it.
+    def crawl_all(self) -> None:
+        """Reads the list to its end, and then archives what is no longer on it.
 
         Raises:
             OutOfTimeError: the rest is for the next run.
-            EndlessListError, TooManyVanishedError: the walk is of no further use.
+            EndlessListError, TooManyVanishedError: the crawl is of no further use.
             ExternalServiceError: the source failed.
             LeaseLostError: another run has taken over.
         """
-        if not self.walk.is_walked:
-            self._through_the_list()
-        if self.walk.kind is Kind.COMPREHENSIVE:
-            self._through_what_is_stored()
+        if not self.crawl.is_complete:
+            self._crawl_list()
+        if self.crawl.kind is Kind.COMPREHENSIVE:
+            self._archive_vanished()
 
-    def _through_the_list(self) -> None:
+    def _crawl_list(self) -> None:
         stale = 0
         with ThreadPoolExecutor(_READERS) as readers, closing(self._pages()) as pages:
             for page in pages:
                 stale = 0 if self._take(page, readers) else stale + 1
-                count = self.walk.record_count + len(page.records)
-                self.walk = self.walk.at(page.next_cursor, record_count=count, is_walked=page.next_cursor is None)
-                if stale >= _STALE_PAGES and not self.walk.is_walked:
+                count = self.crawl.record_count + len(page.records)
+                cursor = page.next_cursor
+                self.crawl = replace(self.crawl, cursor=cursor, record_count=count, is_complete=cursor is None)
+                if stale >= _STALE_PAGES and not self.crawl.is_complete:
                     raise EndlessListError(f"{_STALE_PAGES} pages running brought nothing new", Reason.JUNK)
                 if count > MOST_RECORDS:
                     raise EndlessListError(f"the list has more than {MOST_RECORDS} records", Reason.JUNK)
 
     def _pages(self) -> Generator[Page]:
         """Page after page, each asked for while the one before is dealt with."""
-        since = self.walk.since
+        since = self.crawl.since
         with ThreadPoolExecutor(1) as ahead:
             coming = ahead.submit(log.carried(self._first_page))
             while True:
@@ -105,53 +105,55 @@ class Walker:
         try:
             page = coming.result()
         except ExternalServiceError:
-            if self.deadline.is_over():
+            if self.deadline.is_over:
                 raise OutOfTimeError from None
             raise
-        if self.deadline.is_over():
+        if self.deadline.is_over:
             raise OutOfTimeError
         return page
 
     def _first_page(self) -> Page:
         try:
-            return self.source.page(self.walk.cursor, self.walk.since)
+            return self.source.page(self.crawl.cursor, self.crawl.since)
         except CursorRefusedError:
-            # It is from another day: the list is gone through from its beginning.
-            self.walk = Walk(self.walk.kind, timestamp(self.now), self.walk.since, Seen())
-            return self.source.page(None, self.walk.since)
+            # The cursor is of another day: start again.
+            self.crawl = Crawl(self.crawl.kind, timestamp(self.now), self.crawl.since)
+            return self.source.page(None, self.crawl.since)
 
     # -------------------------------------------------------------------- one page
 
     def _take(self, page: Page, readers: Executor) -> bool:
-        """Writes what is new or changed in a page; whether it held any record that the walk had not come across."""
-        good, bad = self._sorted_out(page)
-        stored = sync_records.stored(sync_records.CUSTOMERS, good, readers)
-        aside = sync_records.stored(sync_records.REJECTED, bad, readers)
-        changes = {one.id: change for one in good.values() if (change := sync_records.change(one, stored.get(one.id)))}
-        writes = [sync_records.writing(good[each], stored.get(each), self.now) for each in changes]
-        rejections = [one for one in bad.values() if not sync_records.is_kept_aside(one, aside.get(one.id))]
-        refused = self.make_writes([*writes, *(sync_records.keeping_aside(one, self.now) for one in rejections)])
+        """Writes what is new or changed in a page; whether it held any record that the crawl had not found."""
+        good, bad = self._sort_records(page)
+        stored = sync_records.read_rows(sync_records.CUSTOMERS, good, readers)
+        aside = sync_records.read_rows(sync_records.REJECTED, bad, readers)
+        changes = {
+            one.id: change for one in good.values() if (change := sync_records.change_to(one, stored.get(one.id)))
+        }
+        writes = [sync_records.write_of(good[each], stored.get(each), self.now) for each in changes]
+        rejections = [one for one in bad.values() if not sync_records.is_known_rejection(one, aside.get(one.id))]
+        refused = self.make_writes([*writes, *(sync_records.rejection_write(one, self.now) for one in rejections)])
         contested = {list(changes)[place] for place in refused if place < len(changes)}
         self._count(page, changes, contested, len(good))
-        is_new = [self.walk.seen.add(each) for each in {**good, **bad}]
-        newest = max([self.walk.newest or "", *(one.updated_at for one in good.values())])
-        has_unnamed = self.walk.has_unnamed or any(not one.is_named for one in bad.values())
-        self.walk = replace(self.walk, newest=newest or None, has_unnamed=has_unnamed)
+        is_new = [self.crawl.found.add(each) for each in {**good, **bad}]
+        newest = max([self.crawl.newest or "", *(one.updated_at for one in good.values())])
+        has_unnamed = self.crawl.has_unnamed or any(not one.is_named for one in bad.values())
+        self.crawl = replace(self.crawl, newest=newest or None, has_unnamed=has_unnamed)
         return any(is_new)
 
-    def _sorted_out(self, page: Page) -> tuple[dict[str, Customer], dict[str, Rejected]]:
+    def _sort_records(self, page: Page) -> tuple[dict[str, Customer], dict[str, Rejected]]:
         """The page's customers by their ids, each in its newest form, and what is rejected."""
         good: dict[str, Customer] = {}
         bad: dict[str, Rejected] = {}
         for raw in page.records:
-            read = customers.read(raw, self.now)
+            read = customers.parse_record(raw, self.now)
             if isinstance(read, Customer) and read.id in good:
                 older, newer = sorted((good[read.id], read), key=lambda each: each.updated_at)
-                good[read.id], read = newer, customers.twice(older)
+                good[read.id], read = newer, customers.reject_duplicate(older)
             if isinstance(read, Rejected):
                 bad[read.id] = read
                 self.tally.count("rejected")
-                self.tally.error(read.reason, read.id)
+                self.tally.add_error(read.reason, read.id)
             else:
                 good[read.id] = read
         return good, bad
@@ -162,16 +164,16 @@ class Walker:
         for record_id, change in changes.items():
             if record_id in contested:
                 self.tally.count("contested")
-                self.tally.error("its row was changed while it was compared", record_id)
+                self.tally.add_error("its row was changed while it was compared", record_id)
             else:
-                self.tally.change(change, record_id)
+                self.tally.count_change(change, record_id)
 
     # ------------------------------------------------------------- what has vanished
 
-    def _through_what_is_stored(self) -> None:
-        """Archives who is on no page of the walk. Two looks: how many that are is known before the first is touched."""
-        if self.walk.has_unnamed:
-            self.tally.error("nothing was archived: records without an id may be those that are missing")
+    def _archive_vanished(self) -> None:
+        """Archives the customers that the crawl did not find; counts them before it archives any."""
+        if self.crawl.has_unnamed:
+            self.tally.add_error("nothing was archived: records without an id may be those that are missing")
             return
         active = vanished = 0
         for _, is_missing in self._active():
@@ -186,7 +188,7 @@ class Walker:
         waiting: list[dict[str, Any]] = []
         for item, is_missing in self._active():
             if is_missing:
-                waiting.append(sync_records.archiving(item, sync_records.VANISHED, self.now))
+                waiting.append(sync_records.archive_write(item, sync_records.VANISHED, self.now))
             if len(waiting) == _ARCHIVED_AT_ONCE:
                 self._write_archived(waiting)
                 waiting = []
@@ -196,11 +198,11 @@ class Walker:
         refused = self.make_writes(writes)
         for place, write in enumerate(writes):
             if place not in refused:
-                self.tally.change("archived", write["Update"]["Key"]["recordId"])
+                self.tally.count_change("archived", write["Update"]["Key"]["recordId"])
 
     def _active(self) -> Iterator[tuple[dict[str, Any], bool]]:
-        """Each active customer, and whether the walk missed it. What came since the walk began was never on its way."""
-        for number, item in enumerate(sync_records.active()):
-            if number % 1000 == 0 and self.deadline.is_over():
+        """Each active customer, and whether it is missing: not found, and older than the crawl."""
+        for number, item in enumerate(sync_records.read_active()):
+            if number % 1000 == 0 and self.deadline.is_over:
                 raise OutOfTimeError
-            yield item, item["processedAt"] < self.walk.began and item["recordId"] not in self.walk.seen
+            yield item, item["processedAt"] < self.crawl.began and item["recordId"] not in self.crawl.found

@@ -1,4 +1,4 @@
-"""One record as the source gives it: taken in one form, or rejected with the reason."""
+"""One record of the source: parsed, or rejected with a reason."""
 
 import hashlib
 import json
@@ -8,15 +8,15 @@ from typing import Any
 
 from chalicelib.core import ids
 from chalicelib.core.http import json_schema
-from chalicelib.core.http.schemas import Schema
+from chalicelib.core.schemas import Schema
 
-# A hundred of them with their keys stay below the 4 MB that DynamoDB takes in a transaction.
+# A transaction of DynamoDB takes 100 of them: at most 4 MB in all.
 MAX_RECORD_BYTES = 16 * 1024
 _KEPT_OF_REJECTED = 1000
 
-# Before it nobody kept customers in JSON; 1601 is the zero of another clock.
+# Earlier times are errors: 1601, for one, is the zero of another clock.
 _EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
-# The source's clock may be ahead of ours, but not by more.
+# The source's clock may be ahead of ours by this much.
 _AHEAD = timedelta(days=1)
 
 SCHEMA: Schema = {
@@ -33,7 +33,7 @@ SCHEMA: Schema = {
 
 @dataclass(frozen=True)
 class Customer:
-    """`data` is the whole record in compact JSON, its names in order; `updated_at` in the form of all our times."""
+    """`data` is the whole record in compact JSON with sorted names; `updated_at` is ISO 8601 UTC."""
 
     id: str
     updated_at: str
@@ -42,7 +42,7 @@ class Customer:
 
 @dataclass(frozen=True)
 class Rejected:
-    """A record that cannot be taken. `id` is its own where that can be used, else made of what it holds."""
+    """A rejected record. `id` is its own if that is usable (`is_named`), else a hash of its content."""
 
     id: str
     is_named: bool
@@ -50,8 +50,8 @@ class Rejected:
     data: str
 
 
-def read(raw: Any, now: datetime) -> Customer | Rejected:
-    """The record, or why it is none. `now` bounds how new it may claim to be."""
+def parse_record(raw: Any, now: datetime) -> Customer | Rejected:
+    """The parsed or rejected record. `updatedAt` may be at most a day after `now`."""
     try:
         data = json.dumps(raw, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     except RecursionError:
@@ -74,8 +74,8 @@ def read(raw: Any, now: datetime) -> Customer | Rejected:
     return Customer(raw["id"], ids.timestamp(moment), data)
 
 
-def twice(customer: Customer) -> Rejected:
-    """The same customer once more in one page: which of the two is right cannot be told."""
+def reject_duplicate(customer: Customer) -> Rejected:
+    """The rejection of a customer that is in one page twice."""
     return Rejected(customer.id, True, "id stands in this page twice; the newest was taken", customer.data)
 
 

@@ -1,7 +1,7 @@
-"""Who may write now, and how: batches side by side, each a transaction that a later run's lease makes fail.
+"""Lanes: batches of writes side by side, each a transaction that fails once a later run has the lease.
 
-Two transactions that check one row at the same moment refuse each other, so each lane has a lease of its own and
-makes its transactions one after the other. The first lease stands for the run: whoever has it gets the others too.
+Two transactions that check one row at the same moment refuse each other. So each lane has a lease of its own, and
+makes its transactions one after the other. The lease of the run is that of the first lane.
 """
 
 import random
@@ -13,14 +13,14 @@ from typing import Any
 
 from chalicelib.core import clients, config, log
 from chalicelib.core.aws.tables import ConditionFailedError
+from chalicelib.core.deadline import Deadline
 from chalicelib.core.errors import UnavailableError
 from chalicelib.jobs import leases
 from chalicelib.jobs.leases import Lease
-from chalicelib.jobs.sync.deadline import Deadline
 
 LANES = 4
 # A transaction takes 100 writes, and the lease is one of them.
-MOST_IN_BATCH = 99
+MAX_BATCH = 99
 _ATTEMPTS = 5
 _BASE_SECONDS = 0.2
 
@@ -28,14 +28,14 @@ Write = dict[str, Any]
 
 
 class OutOfTimeError(UnavailableError):
-    """The run's time was over before all was written."""
+    """The run's time was over before everything was written."""
 
     code, message = "OUT_OF_TIME", "The run's time was over."
 
 
 @dataclass(frozen=True)
 class Lanes:
-    """The leases of one run, and what its batches are like: their size, and milliseconds between those of a lane."""
+    """The leases of one run, the size of its batches, and the milliseconds between the batches of a lane."""
 
     leases: tuple[Lease, ...]
     batch_size: int
@@ -43,11 +43,11 @@ class Lanes:
     deadline: Deadline
 
     def write(self, writes: Sequence[Write]) -> list[int]:
-        """Makes the writes; gives the places of those that were not, as their rows had changed since they were read.
+        """Makes the writes; gives the places of those that were refused, as their rows had changed meanwhile.
 
         Raises:
             LeaseLostError: another run has taken over.
-            OutOfTimeError: what had begun is done, the rest is not.
+            OutOfTimeError: the deadline is over; some of the writes are made.
         """
         starts = range(0, len(writes), self.batch_size)
         shares = [starts[lane :: len(self.leases)] for lane in range(len(self.leases))]
@@ -55,11 +55,11 @@ class Lanes:
             done = list(threads.map(log.carried(self._lane), self.leases, shares, [writes] * len(shares)))
         return sorted(place for refused in done for place in refused)
 
-    def progress(self, *writes: Write) -> None:
-        """Writes how far the run is, or nothing where another has taken over.
+    def write_progress(self, *writes: Write) -> None:
+        """Writes how far the run is.
 
         Raises:
-            LeaseLostError: it has.
+            LeaseLostError: another run has taken over; nothing is written.
         """
         self.leases[0].write(*writes)
 
@@ -68,7 +68,7 @@ class Lanes:
         for number, start in enumerate(starts):
             if number and self.pause_ms:
                 self.deadline.sleep(self.pause_ms / 1000)
-            if self.deadline.is_over():
+            if self.deadline.is_over:
                 raise OutOfTimeError
             refused += self._batch(lease, list(range(start, min(start + self.batch_size, len(writes)))), writes)
         return refused
@@ -77,7 +77,7 @@ class Lanes:
         refused: list[int] = []
         while places:
             try:
-                self._patiently(lease, [writes[place] for place in places])
+                self._write_batch(lease, [writes[place] for place in places])
                 break
             except ConditionFailedError as error:
                 failed = [place for number, place in enumerate(places) if number in error.writes]
@@ -85,35 +85,36 @@ class Lanes:
                 places = [place for place in places if place not in failed]
         return refused
 
-    def _patiently(self, lease: Lease, batch: list[Write]) -> None:
+    def _write_batch(self, lease: Lease, batch: list[Write]) -> None:
         for attempt in range(_ATTEMPTS):
             try:
                 lease.write(*batch)
                 return
             except Exception as error:
                 wait = random.uniform(0, _BASE_SECONDS * 2**attempt)  # noqa: S311
-                if not clients.is_passing_fault(error) or attempt + 1 == _ATTEMPTS or self.deadline.left() <= wait:
+                if (
+                    not clients.is_passing_fault(error)
+                    or attempt + 1 == _ATTEMPTS
+                    or self.deadline.seconds_left <= wait
+                ):
                     raise
                 log.warning("BATCH_DELAYED", error, writes=len(batch), attempt=attempt + 1)
                 self.deadline.sleep(wait)
 
 
 @contextmanager
-def held(name: str, seconds: float, deadline: Deadline) -> Iterator[Lanes | None]:
-    """The lanes of the job while the block runs, or None while another run has them.
-
-    They are held for `seconds`, unless given back before: choose more than the run can take.
-    """
-    batched = config.flag("ENABLE_BATCH_PROCESSING")
-    size = max(1, min(MOST_IN_BATCH, config.integer("BATCH_SIZE"))) if batched else 1
+def lanes(first: Lease, deadline: Deadline) -> Iterator[Lanes | None]:
+    """The lanes of the run that has the lease `first` while the block runs, or None while another run has one."""
+    is_batched = config.flag("ENABLE_BATCH_PROCESSING")
+    size = max(1, min(MAX_BATCH, config.integer("BATCH_SIZE"))) if is_batched else 1
+    seconds = first.seconds_left
     with ExitStack() as stack:
-        found: list[Lease] = []
-        for lane in range(LANES if batched else 1):
-            lease = stack.enter_context(leases.holding(name if lane == 0 else f"{name}/{lane}", seconds))
+        others = (leases.lease(f"{first.name}/{lane}", seconds) for lane in range(1, LANES if is_batched else 1))
+        held = [first]
+        for other in others:
+            lease = stack.enter_context(other)
             if lease is None:
-                break
-            found.append(lease)
-        else:
-            yield Lanes(tuple(found), size, config.integer("BATCH_PAUSE_MS"), deadline)
-            return
-        yield None
+                yield None
+                return
+            held.append(lease)
+        yield Lanes(tuple(held), size, config.integer("BATCH_PAUSE_MS"), deadline)

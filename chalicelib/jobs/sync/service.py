@@ -1,152 +1,162 @@
-"""One sync from its beginning to its record: the lease, the walk, how it ended, and who is told."""
+"""One sync, from its beginning to its sync record: the lease, the crawl, how it ended, log and metrics."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.core import clients, config, ids, log
-from chalicelib.core.aws.grants import DynamoDBOperation, Grants
+from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
 from chalicelib.core.errors import UnavailableError
 from chalicelib.core.observing import metrics
 from chalicelib.external import ExternalServiceError, Reason, secret
 from chalicelib.jobs import leases
-from chalicelib.jobs.leases import LeaseLostError
+from chalicelib.jobs.leases import Lease, LeaseLostError
+from chalicelib.jobs.runner import Job, Run, payload
 from chalicelib.jobs.sync import lanes, models
-from chalicelib.jobs.sync.bloom_filter import Seen
-from chalicelib.jobs.sync.crawl import UnbelievableListError, Walker
-from chalicelib.jobs.sync.deadline import RESERVED_SECONDS, Deadline
+from chalicelib.jobs.sync.crawl import Crawler, UnbelievableListError
 from chalicelib.jobs.sync.lanes import Lanes, OutOfTimeError
-from chalicelib.jobs.sync.models import DailySync, Kind, Status, Walk
+from chalicelib.jobs.sync.models import Crawl, DailySync, Kind, Status, Tally
 from chalicelib.jobs.sync.source import Source
 
-NEEDS: Grants = {
-    **leases.GUARDED,
-    "SYNCS_TABLE": [
-        DynamoDBOperation.GET_ITEM,
-        DynamoDBOperation.PUT_ITEM,
-        DynamoDBOperation.UPDATE_ITEM,
-        DynamoDBOperation.DELETE_ITEM,
-        DynamoDBOperation.QUERY,
-    ],
-    "RECORDS_TABLE": [
-        DynamoDBOperation.BATCH_GET_ITEM,
-        DynamoDBOperation.PUT_ITEM,
-        DynamoDBOperation.UPDATE_ITEM,
-        DynamoDBOperation.QUERY,
-    ],
-    **secret.NEEDS,
-    "EXTERNAL_API_URL": [],
-    "ALLOW_PRIVATE_ADDRESSES": [],
-    "ENABLE_BATCH_PROCESSING": [],
-    "BATCH_SIZE": [],
-    "BATCH_PAUSE_MS": [],
-}
-
-_KINDS = {"nightly": Kind.COMPREHENSIVE, "business_hours": Kind.INCREMENTAL}
-_LEASE = "sync"
-_BAD_IN_ITSELF = {Reason.JUNK, Reason.TOO_LARGE, Reason.REJECTED}
-# Changes that the source dates a little back are come across once more.
+_KINDS = {"nightly_sync": Kind.COMPREHENSIVE, "business_hours_sync": Kind.INCREMENTAL}
+_BAD_PAGE = {Reason.JUNK, Reason.TOO_LARGE, Reason.REJECTED}
+# The source may date a change a little back: each incremental sync looks back this far.
 _OVERLAP = timedelta(minutes=5)
 
 
 class SyncFailedError(UnavailableError):
-    """A sync brought nothing; its record says why, and a later one may succeed."""
+    """A sync brought nothing; its sync record says why, and a later one may succeed."""
 
     code = "SYNC_FAILED"
 
 
 @dataclass(frozen=True)
 class _Ended:
-    """How a walk ended: why it was not whole (None: it was), and how far it is; `brought` counts its records."""
+    """How a crawl ended: the error that stopped it (None: it is complete), how far it came, and records `brought`."""
 
     fault: Exception | None
-    walk: Walk
+    crawl: Crawl
     brought: int
 
     @property
-    def goes_on(self) -> bool:
-        """Whether the next run takes the walk up where this one left it.
+    def can_continue(self) -> bool:
+        """Whether the next run goes on where this crawl stopped.
 
-        Not where that leads nowhere, nor at a page that is bad in itself and the first of the run: it would stop
-        every run from now on.
+        Not if the list makes no sense, nor if the first page of the run is bad: that page would stop every run.
         """
         if isinstance(self.fault, UnbelievableListError):
             return False
-        is_stuck = self.brought == 0 and getattr(self.fault, "reason", None) in _BAD_IN_ITSELF
-        return self.fault is not None and self.walk.has_begun() and not is_stuck
+        is_stuck = self.brought == 0 and getattr(self.fault, "reason", None) in _BAD_PAGE
+        return self.fault is not None and self.crawl.has_begun() and not is_stuck
 
 
-def run(
-    kind: str, options: Mapping[str, Any], context: Any = None, *, deadline: Deadline | None = None
-) -> dict[str, Any]:
-    """A sync of the kind `nightly` (comprehensive) or `business_hours` (incremental).
+@required_env_vars(
+    Lease.write,
+    leases.lease,
+    secret.source_key,
+    {
+        "SYNCS_TABLE": [
+            DynamoDBOperation.GET_ITEM,
+            DynamoDBOperation.PUT_ITEM,
+            DynamoDBOperation.UPDATE_ITEM,
+            DynamoDBOperation.DELETE_ITEM,
+            DynamoDBOperation.QUERY,
+        ],
+        "RECORDS_TABLE": [
+            DynamoDBOperation.BATCH_GET_ITEM,
+            DynamoDBOperation.PUT_ITEM,
+            DynamoDBOperation.UPDATE_ITEM,
+            DynamoDBOperation.QUERY,
+        ],
+        "EXTERNAL_API_URL": [],
+        "ALLOW_PRIVATE_ADDRESSES": [],
+        "ENABLE_BATCH_PROCESSING": [],
+        "BATCH_SIZE": [],
+        "BATCH_PAUSE_MS": [],
+    },
+)
+def sync(run: Run) -> dict[str, Any]:
+    """A sync of its job's kind, or of the option `syncType`.
 
-    `options`: `syncType` names another kind; `since` (ISO 8601) looks at what changed from then on, beside the usual
-    course; `dryRun` compares, counts and writes nothing but the run's record. `context` is the function's, for the
-    time it has.
+    `since` (ISO 8601) looks at what changed from then on, and leaves the usual progress alone; a dry run compares,
+    counts and writes nothing but its own sync record.
 
     Answers `{statusCode, body: {message, timestamp, recordsProcessed, processingTimeMs, syncId, status}}`, where
     `status` is success, partial or skipped.
 
     Raises:
-        SyncFailedError: nothing could be done; the record says why.
+        SyncFailedError: nothing could be done; the sync record says why.
         LeaseLostError: another run took over meanwhile, as this one outlasted its lease.
     """
-    until = deadline or Deadline.of(context)
-    sync_kind = Kind(options.get("syncType", Kind.INCREMENTAL if "since" in options else _KINDS[kind]))
-    started, now = until.clock(), models.now()
-    begun = models.begin(sync_kind, options.get("dryRun") is True, now)
-    log.info("SYNC_STARTED", source=models.CUSTOMERS, syncId=begun.sync_id, kind=sync_kind, dryRun=begun.dry_run)
+    started, begun, tally = run.deadline.clock(), _begin(run), Tally()
     try:
-        ended = _guarded(begun, options.get("since"), until, now)
+        ended = _run(begun, tally, run)
     except Exception as error:
-        _close(replace(begun, status=Status.FAILED, reason=_told(error)), until.clock() - started)
+        _close(
+            replace(begun, status=Status.FAILED, reason=_public_reason(error)), tally, run.deadline.clock() - started
+        )
         raise
-    ended = _close(ended, until.clock() - started)
+    ended = _close(ended, tally, run.deadline.clock() - started)
     if ended.status is Status.FAILED:
         raise SyncFailedError(f"The sync brought nothing: {ended.reason}")
     return _answer(ended)
 
 
-def _guarded(begun: DailySync, since: str | None, deadline: Deadline, now: datetime) -> DailySync:
+def _skip(run: Run) -> dict[str, Any]:
+    return _answer(_close(_busy(_begin(run)), Tally(), 0.0))
+
+
+def _begin(run: Run) -> DailySync:
+    usual = Kind.INCREMENTAL if "since" in run.options else _KINDS[run.job]
+    begun = models.begin(Kind(run.options.get("syncType", usual)), run.is_dry, run.now)
+    log.info("SYNC_STARTED", source=models.CUSTOMERS, syncId=begun.sync_id, kind=begun.kind, dryRun=begun.dry_run)
+    return begun
+
+
+def _busy(begun: DailySync) -> DailySync:
+    return replace(begun, status=Status.SKIPPED, reason="another run is under way")
+
+
+def _run(begun: DailySync, tally: Tally, run: Run) -> DailySync:
     url = config.get("EXTERNAL_API_URL")
     if not url:
         return replace(begun, status=Status.SKIPPED, reason="not configured: EXTERNAL_API_URL is empty")
-    with lanes.held(_LEASE, max(deadline.left(), 0) + 2 * RESERVED_SECONDS, deadline) as held:
+    source = Source(url, run.deadline)
+    if run.lease is None:
+        return _crawl(begun, tally, source, None, run)
+    with lanes.lanes(run.lease, run.deadline) as held:
         if held is None:
-            return replace(begun, status=Status.SKIPPED, reason="another run is under way")
-        models.settle_what_was_killed(begun)
-        return _synced(begun, Source(url, deadline), held, since, deadline, now)
+            return _busy(begun)
+        models.fail_killed_runs(begun)
+        return _crawl(begun, tally, source, held, run)
 
 
-def _synced(
-    begun: DailySync, source: Source, held: Lanes, since: str | None, deadline: Deadline, now: datetime
-) -> DailySync:
-    usual = since is None and not begun.dry_run
-    walk = (models.unfinished(begun.kind) if usual else None) or _first(begun.kind, since, now)
-    write = _nothing if begun.dry_run else held.write
-    walker = Walker(source, walk, begun.tally, deadline, write, now)
-    ended = _walked(walker)
-    if usual:
-        _keep(ended, held, now)
-    return _judged(begun, ended)
+def _crawl(begun: DailySync, tally: Tally, source: Source, held: Lanes | None, run: Run) -> DailySync:
+    """Crawls the source, from where the last run stopped unless `since` is given. Without lanes it writes nothing."""
+    since = run.options.get("since")
+    is_usual = since is None and held is not None
+    crawl = (models.find_unfinished(begun.kind) if is_usual else None) or _first(begun.kind, since, run.now)
+    crawler = Crawler(source, crawl, tally, run.deadline, _write_nothing if held is None else held.write, run.now)
+    ended = _crawled(crawler)
+    if is_usual and held is not None:
+        _save_progress(ended, held)
+    return _judge(begun, tally, ended)
 
 
-def _nothing(writes: list[dict[str, Any]]) -> list[int]:
+def _write_nothing(writes: list[dict[str, Any]]) -> list[int]:
     return []
 
 
-def _first(kind: Kind, since: str | None, now: datetime) -> Walk:
-    known = (since or models.mark()) if kind is Kind.INCREMENTAL else None
-    return Walk(kind, ids.timestamp(now), known, Seen())
+def _first(kind: Kind, since: str | None, now: datetime) -> Crawl:
+    known = (since or models.known_until()) if kind is Kind.INCREMENTAL else None
+    return Crawl(kind, ids.timestamp(now), known)
 
 
-def _walked(walker: Walker) -> _Ended:
-    """Goes as far as it gets. A defect of ours is raised, and so is LeaseLostError: what this run knows is old then."""
+def _crawled(crawler: Crawler) -> _Ended:
+    """Goes as far as it can. Raises what is a defect of ours, and LeaseLostError: what this run knows is old then."""
     fault: Exception | None = None
     try:
-        walker.go()
+        crawler.crawl_all()
     except (ExternalServiceError, OutOfTimeError) as error:
         fault = error
     except Exception as error:
@@ -155,40 +165,40 @@ def _walked(walker: Walker) -> _Ended:
         fault = error
     if fault is not None:
         log.warning("SYNC_CUT_OFF", fault)
-        walker.tally.error(_told(fault))
-    return _Ended(fault, walker.walk, walker.tally.counts["recordCount"])
+        crawler.tally.add_error(_public_reason(fault))
+    return _Ended(fault, crawler.crawl, crawler.tally.counts["recordCount"])
 
 
-def _keep(ended: _Ended, held: Lanes, now: datetime) -> None:
+def _save_progress(ended: _Ended, held: Lanes) -> None:
     """Lets the next run go on where this one was cut off, or begin at the first page."""
-    walk = ended.walk
+    crawl = ended.crawl
     if ended.fault is not None:
-        held.progress(models.keeping(walk) if ended.goes_on else models.forgetting(walk.kind))
+        held.write_progress(models.put_crawl(crawl) if ended.can_continue else models.delete_crawl(crawl.kind))
         return
-    mark = _mark(walk, now)
-    held.progress(models.forgetting(walk.kind), *([] if mark is None else [models.marking(mark)]))
+    until = _known_until(crawl)
+    held.write_progress(models.delete_crawl(crawl.kind), *([] if until is None else [models.put_known_until(until)]))
 
 
-def _mark(walk: Walk, now: datetime) -> str | None:
-    """Up to when changes are known now; a date in the future must not hide what is changed until then."""
-    if walk.newest is None:
+def _known_until(crawl: Crawl) -> str | None:
+    """Up to when changes are known. A date in the future must not hide changes made before it."""
+    if crawl.newest is None:
         return None
-    newest = min(datetime.fromisoformat(walk.newest), datetime.fromisoformat(walk.began))
-    return max(ids.timestamp(newest - _OVERLAP), models.mark() or "")
+    newest = min(datetime.fromisoformat(crawl.newest), datetime.fromisoformat(crawl.began))
+    return max(ids.timestamp(newest - _OVERLAP), models.known_until() or "")
 
 
-def _judged(begun: DailySync, ended: _Ended) -> DailySync:
-    done = replace(begun, cursor=ended.walk.cursor if ended.goes_on else None)
+def _judge(begun: DailySync, tally: Tally, ended: _Ended) -> DailySync:
+    done = replace(begun, cursor=ended.crawl.cursor if ended.can_continue else None)
     if ended.fault is not None:
-        status = Status.PARTIAL if ended.brought or ended.walk.is_walked else Status.FAILED
-        return replace(done, status=status, reason=_told(ended.fault))
-    if begun.tally.errors:
-        return replace(done, status=Status.PARTIAL, reason=begun.tally.errors[0]["reason"])
+        status = Status.PARTIAL if ended.brought or ended.crawl.is_complete else Status.FAILED
+        return replace(done, status=status, reason=_public_reason(ended.fault))
+    if tally.errors:
+        return replace(done, status=Status.PARTIAL, reason=tally.errors[0].reason)
     return replace(done, status=Status.SUCCESS)
 
 
-def _told(error: Exception) -> str:
-    """What a record may say of an error: the sentence that callers read, of others only what they are called."""
+def _public_reason(error: Exception) -> str:
+    """What a sync record may say of an error: its public message; of an unexpected error only its name."""
     if isinstance(error, ExternalServiceError):
         return f"{error.message} ({error.reason})"
     if isinstance(error, UnavailableError | LeaseLostError):
@@ -199,21 +209,20 @@ def _told(error: Exception) -> str:
 # ------------------------------------------------------------------------- how it ended
 
 
-def _close(run: DailySync, seconds: float) -> DailySync:
-    """Writes the run's record, and tells log and metrics."""
-    ended = replace(run, processing_ms=round(seconds * 1000))
-    models.note(ended)
-    counts = ended.tally.counts
-    count = counts["recordCount"]
+def _close(run: DailySync, tally: Tally, seconds: float) -> DailySync:
+    """Writes the sync record, log lines and metrics."""
+    ended = replace(run, processing_ms=round(seconds * 1000), **tally.totals())
+    models.write_end(ended)
+    count = ended.record_count
     about: dict[str, Any] = {"syncId": ended.sync_id, "kind": ended.kind, "status": ended.status}
     if ended.status is Status.SKIPPED:
         log.info("SYNC_SKIPPED", **about, reason=ended.reason)
         return ended
     if ended.status is Status.FAILED:
-        point = "source" if ended.tally.errors else "data-processing"
+        point = "source" if ended.errors else "data-processing"
         log.error("EXECUTION_FAILED", **about, durationMs=ended.processing_ms, failurePoint=point, reason=ended.reason)
     else:
-        log.info("SYNC_COMPLETED", **about, recordsProcessed=count, duration=ended.processing_ms, counts=counts)
+        log.info("SYNC_COMPLETED", **about, recordsProcessed=count, duration=ended.processing_ms, counts=tally.counts)
         average = round(ended.processing_ms / count, 3) if count and ended.processing_ms else 0
         log.info(
             "EXECUTION_COMPLETED", durationMs=ended.processing_ms, recordsProcessed=count, avgTimePerRecord=average
@@ -222,7 +231,7 @@ def _close(run: DailySync, seconds: float) -> DailySync:
         {
             "ProcessingTime": (seconds, metrics.SECONDS),
             "RecordsProcessed": (count, metrics.COUNT),
-            "RecordsRejected": (counts["rejected"], metrics.COUNT),
+            "RecordsRejected": (ended.rejected, metrics.COUNT),
             "SyncsPartial": (int(ended.status is Status.PARTIAL), metrics.COUNT),
             "SyncsFailed": (int(ended.status is Status.FAILED), metrics.COUNT),
         },
@@ -246,9 +255,15 @@ def _answer(run: DailySync) -> dict[str, Any]:
         "body": {
             "message": _MESSAGES[run.status].format(run.reason),
             "timestamp": ids.now(),
-            "recordsProcessed": run.tally.counts["recordCount"],
+            "recordsProcessed": run.record_count,
             "processingTimeMs": run.processing_ms,
             "syncId": run.sync_id,
             "status": str(run.status),
         },
     }
+
+
+_PAYLOAD = payload("sync", syncType={"enum": [str(Kind.COMPREHENSIVE), str(Kind.INCREMENTAL)]})
+# The two never overlap. A function has 300 s.
+NIGHTLY = Job("nightly_sync", sync, _PAYLOAD, lease="sync", seconds=270.0, skip=_skip)
+BUSINESS_HOURS = Job("business_hours_sync", sync, _PAYLOAD, lease="sync", seconds=270.0, skip=_skip)

@@ -1,4 +1,4 @@
-"""The source's API: its customers a page at a time, asked patiently and never beyond the run's deadline."""
+"""The source's API: a page of customers at a time, with retries, never beyond the run's deadline."""
 
 import json
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from chalicelib.core import log
+from chalicelib.core.deadline import Deadline
 from chalicelib.external import (
     CREDENTIALS_REFUSED,
     AddressNotAllowedError,
@@ -19,30 +20,29 @@ from chalicelib.external import (
     retrying,
     secret,
 )
-from chalicelib.jobs.sync.deadline import Deadline
 
-# What one call may take in all, whatever its answer drips.
+# One call may take so long in all.
 CALL_SECONDS = 30.0
 PAGE = 500
 MAX_CURSOR_CHARACTERS = 2048
-# Ten times what was asked for is no page of ours.
-_MOST_IN_PAGE = 10 * PAGE
+# A page with more than ten times the requested records is refused.
+_MAX_PAGE = 10 * PAGE
 
 
 @dataclass(frozen=True)
 class Page:
-    """Records as they came, unchecked, and the cursor of the page behind (None: this is the last)."""
+    """Records as they came, unchecked, and the cursor of the next page (None: this is the last)."""
 
     records: list[Any]
     next_cursor: str | None
 
 
 class CursorRefusedError(ExternalServiceRefusedError):
-    """The source does not know that cursor, or no longer."""
+    """The source does not know the cursor (any more)."""
 
 
 class Source:
-    """The API at a URL, asked with the key that Secrets Manager holds for it. Not for two threads at once."""
+    """The API at a URL, called with the key that Secrets Manager holds for it. Not safe for two threads at once."""
 
     def __init__(self, url: str, deadline: Deadline) -> None:
         self._url = url.rstrip("/")
@@ -52,15 +52,15 @@ class Source:
     def page(self, cursor: str | None, since: str | None) -> Page:
         """The page at `cursor` (None: the first) of those updated at `since` or later (None: of all).
 
-        Smaller pages are asked for while the answer has more than a megabyte.
+        Requests smaller pages while the answer has more than a megabyte.
 
         Raises:
-            CursorRefusedError: with a cursor alone.
-            ExternalServiceError: there is no such page to be had; the reason says why.
+            CursorRefusedError: the source does not know the cursor.
+            ExternalServiceError: the page could not be read; the reason says why.
         """
         while True:
             try:
-                page = self._asked(cursor, since)
+                page = self._fetch(cursor, since)
             except ExternalServiceError as error:
                 if error.reason is not Reason.TOO_LARGE or self._limit == 1:
                     log.warning("API_FAILURE", error, host=host_of(self._url), reason=error.reason)
@@ -70,10 +70,10 @@ class Source:
                 self._limit = min(PAGE, 2 * self._limit)
                 return page
 
-    def _asked(self, cursor: str | None, since: str | None) -> Page:
+    def _fetch(self, cursor: str | None, since: str | None) -> Page:
         asked = {"limit": str(self._limit), "cursor": cursor, "updatedSince": since}
         query = urlencode({name: value for name, value in asked.items() if value is not None})
-        answer = self._authorized(f"{self._url}/customers?{query}")
+        answer = self._send_authorized(f"{self._url}/customers?{query}")
         fault = f"{host_of(self._url)} answered {answer.status}"
         if cursor is not None and answer.status in (400, 404, 410, 422):
             raise CursorRefusedError(fault)
@@ -82,8 +82,8 @@ class Source:
             raise refused
         return _page(answer.body)
 
-    def _authorized(self, url: str) -> Answer:
-        """The answer to the key that we know, and if that is refused to the one that Secrets Manager holds now."""
+    def _send_authorized(self, url: str) -> Answer:
+        """Sends with the cached key; if that is refused, with the key that Secrets Manager holds now."""
         answer = self._send(url, secret.source_key())
         return self._send(url, secret.source_key(anew=True)) if answer.status in CREDENTIALS_REFUSED else answer
 
@@ -93,7 +93,7 @@ class Source:
 
         def attempt() -> Answer:
             until = min(deadline.ends, deadline.clock() + CALL_SECONDS)
-            # An operator named the URL: it may well be private. Where it redirects to may not.
+            # An operator configured the URL, so it may be private; what it redirects to may not.
             return request("GET", url, headers=headers, deadline=until, trusted=True)
 
         try:
@@ -106,11 +106,11 @@ def _page(body: bytes) -> Page:
     try:
         answered = json.loads(body, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
-        # The error would quote it.
+        # The error would quote the answer.
         raise _junk("is not JSON") from None
     if not isinstance(answered, dict) or not isinstance(answered.get("customers"), list):
         raise _junk("has no list of customers")
-    if len(answered["customers"]) > _MOST_IN_PAGE:
+    if len(answered["customers"]) > _MAX_PAGE:
         raise _junk("has more customers than a page holds")
     cursor = answered.get("nextCursor")
     if cursor is not None and not _is_cursor(cursor):

@@ -1,8 +1,8 @@
-"""What syncs brought, and what they could not take. Owns RECORDS_TABLE.
+"""The records that syncs read from the source, and those that they rejected. Owns RECORDS_TABLE.
 
 A row of the source `customers` is one customer: `data` as JSON, `updatedAt` by the source's clock, `createdAt` and
-`processedAt` by ours. `lifecycle` and `since` are the keys of an index that clean-up reads: active since it was last
-written, or archived. What was rejected stands under `customers#rejected` with its `rejection`, for a month.
+`processedAt` by ours. `lifecycle` and `since` are the keys of an index for clean-up: active since the last write, or
+archived. Rows of `customers#rejected` are rejected records with their `rejection`, for a month.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,28 +22,26 @@ REJECTED = "customers#rejected"
 ACTIVE = "customers#active"
 ARCHIVED = "customers#archived"
 
-# Why a row is archived. What vanished is active again when it is back; what expired only when it is changed.
+# Why a row is archived. A vanished customer is active again when it is back; an expired one when it is changed.
 VANISHED = "vanished"
 EXPIRED = "expired"
 
-# What is still bad by then is kept aside anew.
+# A record that is still bad by then is stored again.
 _REJECTIONS_KEPT = timedelta(days=30)
 _KEYS_AT_ONCE = 100
-# Ids are printable and begin with no space: all of them are between these.
-_FIRST, _LAST = "!", "\U0010ffff"
 
 Item = dict[str, Any]
 
 
-def stored(source: str, record_ids: Iterable[str], threads: Executor) -> dict[str, Item]:
-    """Those of the rows that are there, by their ids, read consistently."""
+def read_rows(source: str, record_ids: Iterable[str], threads: Executor) -> dict[str, Item]:
+    """The rows that exist, by their ids, read consistently."""
     keys = [RECORDS.key(source, record_id) for record_id in record_ids]
     lots = [keys[start : start + _KEYS_AT_ONCE] for start in range(0, len(keys), _KEYS_AT_ONCE)]
     return {item["recordId"]: item for found in threads.map(RECORDS.get_many, lots) for item in found}
 
 
-def change(customer: Customer, known: Item | None) -> str | None:
-    """What the customer would be by a write: `created`, `updated`, or None where there is nothing to write."""
+def change_to(customer: Customer, known: Item | None) -> str | None:
+    """What a write would do to the customer: `created`, `updated`, or None where nothing is to be written."""
     if known is None:
         return "created"
     if customer.updated_at < known["updatedAt"]:
@@ -53,8 +51,8 @@ def change(customer: Customer, known: Item | None) -> str | None:
     return "updated" if known.get("archivedBecause") == VANISHED else None
 
 
-def writing(customer: Customer, known: Item | None, now: datetime) -> Item:
-    """The write that `change` speaks of; it fails where the row is no longer as it was read."""
+def write_of(customer: Customer, known: Item | None, now: datetime) -> Item:
+    """The write of a customer. It fails if the row has changed since it was read."""
     at = ids.timestamp(now)
     item = {
         **RECORDS.key(CUSTOMERS, customer.id),
@@ -70,7 +68,7 @@ def writing(customer: Customer, known: Item | None, now: datetime) -> Item:
 
 
 def _replacing(item: Mapping[str, Any], known: Mapping[str, Any]) -> Item:
-    # Whole, so that nothing of an archived row is left.
+    # A whole row, so that no attribute of an archived one is left.
     return {
         "Put": {
             "TableName": RECORDS.name,
@@ -81,13 +79,13 @@ def _replacing(item: Mapping[str, Any], known: Mapping[str, Any]) -> Item:
     }
 
 
-def is_kept_aside(rejected: Rejected, known: Item | None) -> bool:
-    """Whether the same was rejected before for the same reason."""
+def is_known_rejection(rejected: Rejected, known: Item | None) -> bool:
+    """Whether the same record was rejected before for the same reason."""
     return known is not None and (known["data"], known["rejection"]) == (rejected.data, rejected.reason)
 
 
-def keeping_aside(rejected: Rejected, now: datetime) -> Item:
-    """The write that keeps what was rejected, and why."""
+def rejection_write(rejected: Rejected, now: datetime) -> Item:
+    """The write that stores a rejected record and the reason."""
     item = {
         **RECORDS.key(REJECTED, rejected.id),
         "data": rejected.data,
@@ -99,13 +97,13 @@ def keeping_aside(rejected: Rejected, now: datetime) -> Item:
     return {"Put": {"TableName": RECORDS.name, "Item": writable(item)}}
 
 
-def active() -> Iterator[Item]:
-    """Every customer that is active, in the order of their ids, a megabyte of them in memory at a time."""
-    return (item for item in RECORDS.between(CUSTOMERS, _FIRST, _LAST) if item["isActive"])
+def read_active() -> Iterator[Item]:
+    """All active customers by id, with at most a megabyte of them in memory."""
+    return (item for item in RECORDS.all_of(CUSTOMERS) if item["isActive"])
 
 
-def archiving(item: Mapping[str, Any], because: str, now: datetime) -> Item:
-    """The write that makes a customer inactive; it fails where the row has changed since it was read."""
+def archive_write(item: Mapping[str, Any], because: str, now: datetime) -> Item:
+    """The write that makes a customer inactive. It fails if the row has changed since it was read."""
     at = ids.timestamp(now)
     made = {"isActive": False, "archivedAt": at, "archivedBecause": because, "lifecycle": ARCHIVED, "since": at}
     was = {"isActive": True, "processedAt": item["processedAt"]}

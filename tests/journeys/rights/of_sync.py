@@ -3,9 +3,9 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
-from chalicelib.core import ids
 from chalicelib.jobs.sync import models
 from local.partner import Partner
 from tests.journeys.rights.journey import of
@@ -48,7 +48,6 @@ def customers_come_change_and_vanish(world: World, name: str) -> None:
 @of("nightly_sync", "business_hours_sync")
 def a_run_that_was_killed_is_ended(world: World, name: str) -> None:
     with source(world):
-        killed = models.DailySync(ids.new_id("syn"), ago(minutes=30), models.Kind.COMPREHENSIVE, dry_run=False)
-        models.note(killed)
+        killed = models.begin(models.Kind.COMPREHENSIVE, False, datetime.fromisoformat(ago(minutes=30)))
         synced(world, name)
         assert item(SYNCS, CUSTOMERS, killed.executed_at)["status"] == "failed"

@@ -173,7 +173,13 @@ class World:
 
     def begun(self, action_type: str, metadata: Mapping[str, Any], user_id: str | None = None, **more: Any) -> Action:
         """A new action of Ann's, or of that user's, that waits for its run."""
-        action = Action(user_id or self.user_id, ids.new_id("act"), action_type, ids.now(), metadata=metadata)
+        action = Action(
+            user_id=user_id or self.user_id,
+            action_id=ids.new_id("act"),
+            action_type=action_type,
+            created_at=ids.now(),
+            metadata=metadata,
+        )
         ACTIONS.put({**action.to_item(), **more})
         return action
 

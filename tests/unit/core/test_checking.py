@@ -9,7 +9,7 @@ import pytest
 import app as manifest
 from chalicelib.core.errors import InvalidRequestError
 from chalicelib.core.http import json_schema, payload
-from chalicelib.core.http.schemas import Schema, shape
+from chalicelib.core.schemas import Schema, shape
 from infra import manifest as reading
 
 SCHEMAS = {

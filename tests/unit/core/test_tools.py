@@ -10,8 +10,8 @@ from chalicelib.core.agents.tools import ToolNotFoundError, api_tool
 from chalicelib.core.errors import PermissionDeniedError
 from chalicelib.core.http import responses
 from chalicelib.core.http.operations import AnswerError, APIAccessType, Caller
-from chalicelib.core.http.schemas import TEXT, shape
 from chalicelib.core.observing.tracking import Execution
+from chalicelib.core.schemas import TEXT, shape
 
 ANN = Caller(id="u1", email="ann@example.com", name="Ann")
 WORD = shape({"word": TEXT})

@@ -21,6 +21,12 @@ def page_of(item: Mapping[str, Any]) -> dict[str, Any]:
     return shape({"items": {"type": "array", "items": item}, "nextCursor": {"type": ["string", "null"]}})
 
 
+def list_of(most: int, **filters: Schema) -> dict[str, Any]:
+    """The schema of a request for a page of a list, `most` items at the most, perhaps filtered."""
+    limit = {"type": "integer", "minimum": 1, "maximum": most}
+    return shape({}, {**filters, "limit": limit, "cursor": CURSOR})
+
+
 NO_PAYLOAD: Schema = shape({})
 TEXT: Schema = {"type": "string"}
 DATE: Schema = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\d$", "maxLength": 10}

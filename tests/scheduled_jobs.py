@@ -1,0 +1,16 @@
+"""Every scheduled job, by its name."""
+
+from chalicelib.jobs import health, monthly_report, retention, sweeper, sync
+
+JOBS = {
+    job.name: job
+    for job in (
+        sync.NIGHTLY,
+        sync.BUSINESS_HOURS,
+        retention.CLEAN_UP,
+        retention.ARCHIVE,
+        monthly_report.JOB,
+        health.JOB,
+        sweeper.JOB,
+    )
+}
