@@ -5,7 +5,6 @@ from typing import Any
 
 from chalicelib.actions import external, schemas
 from chalicelib.actions.kinds import ActionKind, ActionRequest
-from chalicelib.actions.models import Action
 from chalicelib.core import config
 from chalicelib.core.aws.grants import required_env_vars
 from chalicelib.core.errors import InvalidRequestError, UnavailableError
@@ -27,19 +26,11 @@ def _prepare(user: Caller, data: Mapping[str, Any]) -> ActionRequest:
     return ActionRequest(data["actionType"], data.get("metadata", {}), lambda: {"payload": data["payload"]})
 
 
-def _answer(action: Action, estimated_time: str | None) -> dict[str, Any]:
-    return {
-        "actionId": action.action_id,
-        "message": "The external service has the action.",
-        "status": str(action.status),
-    }
-
-
 KIND = ActionKind(
     schema=schemas.CUSTOM,
     returns=schemas.ACCEPTED,
     id_name="actionId",
     service_path=services.CUSTOM,
     prepare=_prepare,
-    answer=_answer,
+    message=lambda action: "The external service has the action.",
 )

@@ -38,7 +38,7 @@ class ActionKind:
 
     `prepare` checks what the caller asks for. `run` does the work and ends the action; after its deadline it raises
     OutOfTimeError. A kind without `run` is done by the external service alone. `service_path` is that service's
-    endpoint. `answer` makes the answer from the action and the estimated time; `id_name` is the action's id in it.
+    endpoint. `id_name`, `message` and `details` give the parts of the answer in which the kinds differ.
     """
 
     schema: Schema
@@ -46,7 +46,8 @@ class ActionKind:
     id_name: str
     service_path: str
     prepare: Callable[[Caller, Mapping[str, Any]], ActionRequest]
-    answer: Callable[[Action, str | None], dict[str, Any]]
+    message: Callable[[Action], str]
+    details: Callable[[Action], Mapping[str, Any]] = lambda action: {}
     run: Callable[[Action, Deadline], Action] | None = None
 
     @property
@@ -55,7 +56,13 @@ class ActionKind:
         by_service = merge(lifecycle.begin, external.hand_over, self.prepare)
         if self.run is None:
             return by_service
-        return merge(by_service, lifecycle.enqueue, estimates.estimated_time, self.run, self.answer, lifecycle.get)
+        return merge(by_service, lifecycle.enqueue, estimates.estimated_time, self.run, lifecycle.get, lifecycle.LINKS)
+
+    def answer(self, action: Action, estimated_time: str | None = None) -> dict[str, Any]:
+        """The answer to a request, with links to the action's files."""
+        status = {"message": self.message(action), "status": str(action.status)}
+        estimate = {} if self.run is None else {"estimatedTime": estimated_time}
+        return {self.id_name: action.action_id, **status, **estimate, **self.details(action)}
 
     @property
     def replay(self) -> Replay:

@@ -153,19 +153,6 @@ _MESSAGES = {
 }
 
 
-@required_env_vars(lifecycle.LINKS)
-def _answer(action: Action, estimated_time: str | None) -> dict[str, Any]:
-    shown = action.shown()
-    return {
-        "jobId": action.action_id,
-        "message": _MESSAGES[action.status],
-        "status": str(action.status),
-        "estimatedTime": estimated_time,
-        "resultUrl": shown["resultUrl"],
-        "result": shown["result"],
-    }
-
-
 KIND = ActionKind(
     schema=schemas.PROCESS,
     returns=schemas.PROCESSED,
@@ -173,5 +160,6 @@ KIND = ActionKind(
     service_path=services.PROCESS_FILE,
     prepare=_prepare,
     run=run,
-    answer=_answer,
+    message=lambda action: _MESSAGES[action.status],
+    details=lambda action: {"resultUrl": action.result_url, "result": action.result},
 )

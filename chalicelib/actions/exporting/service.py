@@ -6,7 +6,7 @@ from typing import Any
 
 from chalicelib import actions, images
 from chalicelib.accounts.permissions import can_export
-from chalicelib.actions import external, lifecycle
+from chalicelib.actions import external
 from chalicelib.actions.exporting import build, contents, schemas
 from chalicelib.actions.kinds import ActionKind, ActionRequest
 from chalicelib.actions.models import Action, ActionType, Status
@@ -84,25 +84,20 @@ def _has_many_activities(user_id: str) -> bool:
     return first_too_many is not None or contents.has_more_sums(user_id, _SMALL_SUMS)
 
 
-@required_env_vars(lifecycle.LINKS)
-def _answer(action: Action, estimated_time: str | None) -> dict[str, Any]:
-    is_mailed = "email" in action.metadata
-    return {
-        "exportId": action.action_id,
-        "deliveryMethod": "email" if is_mailed else "download",
-        "message": _message(action, is_mailed),
-        "downloadUrl": action.shown()["resultUrl"],
-        "estimatedTime": estimated_time,
-        "status": str(action.status),
-    }
+def _is_mailed(action: Action) -> bool:
+    return "email" in action.metadata
 
 
-def _message(action: Action, is_mailed: bool) -> str:
+def _details(action: Action) -> dict[str, Any]:
+    return {"deliveryMethod": "email" if _is_mailed(action) else "download", "downloadUrl": action.result_url}
+
+
+def _message(action: Action) -> str:
     if action.status is Status.FAILED:
         return "The export could not be made."
     if action.status is Status.PENDING:
-        return f"The export is being made{'; a link to it will come by e-mail' if is_mailed else ''}."
-    if not is_mailed:
+        return f"The export is being made{'; a link to it will come by e-mail' if _is_mailed(action) else ''}."
+    if not _is_mailed(action):
         return "The export is ready."
     if action.result.get("emailSent") is False:
         return "The export is ready, but the e-mail could not be sent: download it here."
@@ -116,5 +111,6 @@ KIND = ActionKind(
     service_path=services.EXPORT_DATA,
     prepare=_prepare,
     run=build.run,
-    answer=_answer,
+    message=_message,
+    details=_details,
 )

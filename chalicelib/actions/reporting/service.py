@@ -95,19 +95,6 @@ _MESSAGES = {
 }
 
 
-@required_env_vars(lifecycle.LINKS)
-def _answer(action: Action, estimated_time: str | None) -> dict[str, Any]:
-    shown = action.shown()
-    return {
-        "reportId": action.action_id,
-        "downloadUrl": shown["resultUrl"],
-        "message": _MESSAGES[action.status],
-        "status": str(action.status),
-        "estimatedTime": estimated_time,
-        "files": shown["files"],
-    }
-
-
 KIND = ActionKind(
     schema=schemas.REPORT,
     returns=schemas.REPORTED,
@@ -115,5 +102,6 @@ KIND = ActionKind(
     service_path=services.GENERATE_REPORT,
     prepare=_prepare,
     run=run,
-    answer=_answer,
+    message=lambda action: _MESSAGES[action.status],
+    details=lambda action: {"downloadUrl": action.result_url, "files": [file.shown() for file in action.files]},
 )
