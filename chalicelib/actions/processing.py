@@ -121,7 +121,7 @@ def run(action: Action, deadline: Deadline) -> Action:
         raise images.ImageNotFoundError
     name = f"{image.image_id}-{action.metadata['processingType']}.{output.extension}"
     file = File(name, output.extension, key, len(output.data))
-    return lifecycle.complete(action, files=[file], result=output.result, also=[images.noting_action(image)])
+    return lifecycle.complete(action, files=[file], result=output.result, also=[images.action_time_update(image)])
 
 
 def _process(action: Action, image: Image) -> _Output:

@@ -84,7 +84,7 @@ _WRITERS: dict[str, Callable[[io.BytesIO, BuiltReport], Format]] = {
     "html": lambda out, built: documents.write_html(out, built.report),
     "pdf": lambda out, built: documents.write_pdf(out, built.report),
     # The tables hold the charts' numbers as well.
-    "csv": lambda out, built: documents.write_csv(out, documents.tables_of(replace(built.report, charts=()))),
+    "csv": lambda out, built: documents.write_csv(out, replace(built.report, charts=()).to_tables()),
     "json": lambda out, built: documents.write_json(out, built.report.tables, built.about),
 }
 
