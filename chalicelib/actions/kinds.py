@@ -11,6 +11,8 @@ from chalicelib.core.deadline import Deadline
 from chalicelib.core.http.operations import Caller, Replay, naming
 from chalicelib.core.schemas import Schema
 
+Run = Callable[[Action, Deadline], Action]
+
 
 class OutOfTimeError(Exception):
     """A run did not end before its deadline. The API then leaves the action to the queue."""
@@ -21,8 +23,8 @@ class ActionRequest:
     """One valid request for an action.
 
     `metadata` is stored with the action, `payload` gives what an external service gets. `is_small` tells whether
-    the API does the work while its caller waits (called only without an external service). `seconds` is the time that
-    the worker may take, by the size of the work.
+    the API does the work while its caller waits (called only without an external service), by `run` or else by the
+    kind's `run`. `seconds` is the time that the worker may take, by the size of the work.
     """
 
     action_type: str
@@ -30,6 +32,7 @@ class ActionRequest:
     payload: Callable[[], Mapping[str, Any]]
     is_small: Callable[[], bool] = lambda: False
     seconds: float = 0.0
+    run: Run | None = None
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class ActionKind:
     prepare: Callable[[Caller, Mapping[str, Any]], ActionRequest]
     message: Callable[[Action], str]
     details: Callable[[Action], Mapping[str, Any]] = lambda action: {}
-    run: Callable[[Action, Deadline], Action] | None = None
+    run: Run | None = None
 
     @property
     def grants(self) -> Grants:

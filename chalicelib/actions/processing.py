@@ -49,7 +49,15 @@ def _prepare(user: Caller, data: Mapping[str, Any]) -> ActionRequest:
         return {**metadata, "sourceUrl": source}
 
     is_small, seconds = _size(image, data.get("options", {}))
-    return ActionRequest(ActionType.PROCESS_FILE, metadata, payload, lambda: is_small, seconds)
+    return ActionRequest(
+        ActionType.PROCESS_FILE,
+        metadata,
+        payload,
+        lambda: is_small,
+        seconds,
+        # The image is not read a second time.
+        lambda action, _deadline: _run(action, image),
+    )
 
 
 def _ready_image(user_id: str, image_id: str) -> Image:
@@ -110,7 +118,10 @@ def run(action: Action, deadline: Deadline) -> Action:
         ImageNotReadyError: it is not COMPLETED.
         ImageNotProcessableError: it cannot be decoded, or not be made into what the metadata says.
     """
-    image = _ready_image(action.user_id, str(action.metadata["fileId"]))
+    return _run(action, _ready_image(action.user_id, str(action.metadata["fileId"])))
+
+
+def _run(action: Action, image: Image) -> Action:
     output = _process(action, image)
     key = f"processed/{image.user_id}/{image.image_id}-{action.action_id}.{output.extension}"
     bucket = config.get("S3_OUTPUT_BUCKET")

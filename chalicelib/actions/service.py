@@ -34,9 +34,10 @@ def submit(kind: ActionKind, user: Caller, data: Mapping[str, Any]) -> dict[str,
     with lifecycle.fail_on_error(action):
         if external.is_configured():
             return kind.answer(external.hand_over(action, kind.service_path, request.payload()))
-        if kind.run is not None and request.is_small():
+        run = request.run or kind.run
+        if run is not None and request.is_small():
             try:
-                return kind.answer(kind.run(action, Deadline.within(SECONDS_AT_ONCE)))
+                return kind.answer(run(action, Deadline.within(SECONDS_AT_ONCE)))
             except OutOfTimeError:
                 log.info("ACTION_LEFT_TO_QUEUE", actionId=action.action_id, actionType=action.action_type)
         lifecycle.enqueue(action)

@@ -1,10 +1,11 @@
 """The queue's worker: it does actions that take longer than a caller waits, and fails those that no retry can mend."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.actions import exporting, lifecycle, processing, reporting
+from chalicelib.actions.kinds import Run
 from chalicelib.actions.models import Action, ActionType
 from chalicelib.core import log
 from chalicelib.core.aws.grants import required_env_vars
@@ -16,7 +17,7 @@ TRIES = 5
 # The function has 300 (.chalice/config.json); the rest is for an export's last part and e-mail, and the action's end.
 SECONDS, RESERVED_SECONDS = 270.0, 30.0
 
-_RUNS: dict[str, Callable[[Action, Deadline], Action]] = {
+_RUNS: dict[str, Run] = {
     ActionType.PROCESS_FILE: processing.run,
     ActionType.GENERATE_REPORT: reporting.run,
     ActionType.EXPORT_DATA: exporting.run,
