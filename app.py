@@ -9,16 +9,12 @@ from chalice.app import Chalice, CORSConfig, LambdaFunctionEvent, Response
 from chalicelib import accounts, actions, audit, erasure, images, metering
 from chalicelib.accounts import api_keys, schemas, users
 from chalicelib.accounts.permissions import can_report, is_admin, public, signed_in
-from chalicelib.actions import exporting, external, processing, reporting, worker
+from chalicelib.actions import custom, exporting, external, processing, reporting, worker
 from chalicelib.core import config, log
 from chalicelib.core.agents import mcp as protocol
 from chalicelib.core.agents import tools
 from chalicelib.core.agents.tools import api_tool
 from chalicelib.core.aws.grants import (
-    DynamoDBOperation,
-    S3Operation,
-    SESOperation,
-    SQSOperation,
     required_env_vars,
 )
 from chalicelib.core.http import idempotency, limits, responses, signatures
@@ -233,156 +229,83 @@ ANY_ACTION = frozenset({APIAccessType.ACTIONS, APIAccessType.REPORTS, APIAccessT
 
 
 @app.route("/actions/process", methods=["POST"], cors=CORS)
-@required_env_vars(
-    {
-        "ACTIONS_TABLE": [DynamoDBOperation.PUT_ITEM, DynamoDBOperation.UPDATE_ITEM, DynamoDBOperation.GET_ITEM],
-        "IMAGES_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
-        "USERS_TABLE": [DynamoDBOperation.UPDATE_ITEM],
-        "DAILY_TABLE": [DynamoDBOperation.GET_ITEM],
-        "ACTIONS_QUEUE_URL": [SQSOperation.SEND_MESSAGE],
-        "S3_INPUT_BUCKET": [S3Operation.GET_OBJECT_VERSION],
-        "S3_OUTPUT_BUCKET": [S3Operation.GET_OBJECT, S3Operation.PUT_OBJECT, S3Operation.DELETE_OBJECTS],
-        **external.NEEDS,
-        "MAX_FILE_SIZE": [],
-        "MAX_PIXELS": [],
-        "ALLOWED_TYPES": [],
-        "LINK_EXPIRY_SECONDS": [],
-    }
-)
+@required_env_vars(processing.KIND.grants)
 @api_tool(description="Resize, convert or analyze one of your COMPLETED images.", tags=["actions"])
 @validated(
-    processing.PROCESS,
+    processing.KIND.schema,
     permission=signed_in,
     access=APIAccessType.ACTIONS,
     limit=limits.Limit(60, limits.Window.MINUTE),
-    returns=processing.PROCESSED,
-    idempotent=processing.REPLAY,
+    returns=processing.KIND.returns,
+    idempotent=processing.KIND.replay,
     audited=True,
 )
 def process_file(user: Caller, data: Payload) -> Answer:
-    return processing.process_file(user, data)
+    return actions.submit(processing.KIND, user, data)
 
 
 @app.route("/actions/report", methods=["POST"], cors=CORS)
-@required_env_vars(
-    {
-        "ACTIONS_TABLE": [DynamoDBOperation.PUT_ITEM, DynamoDBOperation.UPDATE_ITEM, DynamoDBOperation.GET_ITEM],
-        "USERS_TABLE": [DynamoDBOperation.UPDATE_ITEM],
-        "DAILY_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.QUERY],
-        "ACTIONS_QUEUE_URL": [SQSOperation.SEND_MESSAGE],
-        "S3_OUTPUT_BUCKET": [S3Operation.GET_OBJECT, S3Operation.PUT_OBJECT, S3Operation.DELETE_OBJECTS],
-        **external.NEEDS,
-        "LINK_EXPIRY_SECONDS": [],
-    }
-)
+@required_env_vars(reporting.KIND.grants)
 @api_tool(
     description="Make a report on usage and cost, on images and users, or a summary of both, over up to 366 days.",
     tags=["actions", "reports"],
 )
 @validated(
-    reporting.REPORT,
+    reporting.KIND.schema,
     permission=can_report,
     access=APIAccessType.REPORTS,
     limit=limits.Limit(60, limits.Window.MINUTE),
-    returns=reporting.REPORTED,
-    idempotent=reporting.REPLAY,
+    returns=reporting.KIND.returns,
+    idempotent=reporting.KIND.replay,
     audited=True,
 )
 def generate_report(user: Caller, data: Payload) -> Answer:
-    return reporting.generate_report(user, data)
+    return actions.submit(reporting.KIND, user, data)
 
 
 @app.route("/actions/export", methods=["POST"], cors=CORS)
-@required_env_vars(
-    {
-        "ACTIONS_TABLE": [
-            DynamoDBOperation.PUT_ITEM,
-            DynamoDBOperation.UPDATE_ITEM,
-            DynamoDBOperation.GET_ITEM,
-            DynamoDBOperation.QUERY,
-        ],
-        "IMAGES_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.QUERY],
-        "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
-        "API_KEYS_TABLE": [DynamoDBOperation.QUERY_INDEX],
-        "DAILY_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.QUERY],
-        "ACTIONS_QUEUE_URL": [SQSOperation.SEND_MESSAGE],
-        "S3_OUTPUT_BUCKET": [
-            S3Operation.GET_OBJECT,
-            S3Operation.CREATE_MULTIPART_UPLOAD,
-            S3Operation.UPLOAD_PART,
-            S3Operation.COMPLETE_MULTIPART_UPLOAD,
-            S3Operation.ABORT_MULTIPART_UPLOAD,
-            S3Operation.LIST_OBJECT_VERSIONS,
-            S3Operation.DELETE_OBJECTS,
-        ],
-        "SENDER_EMAIL": [SESOperation.SEND_RAW_EMAIL],
-        "EXPORT_EMAIL_DOMAINS": [],
-        **external.NEEDS,
-        "LINK_EXPIRY_SECONDS": [],
-    }
-)
+@required_env_vars(exporting.may_export, exporting.KIND.grants)
 @api_tool(
     description="Export your profile, activities and files as JSON, CSV or PDF, to download or as a link by e-mail.",
     tags=["actions"],
 )
 @validated(
-    exporting.EXPORT,
+    exporting.KIND.schema,
     permission=exporting.may_export,
     access=APIAccessType.EXPORTS,
     limit=limits.Limit(10, limits.Window.MINUTE),
-    returns=exporting.EXPORTED,
-    idempotent=exporting.REPLAY,
+    returns=exporting.KIND.returns,
+    idempotent=exporting.KIND.replay,
     audited=True,
 )
 def export_data(user: Caller, data: Payload) -> Answer:
-    return exporting.export_data(user, data)
+    return actions.submit(exporting.KIND, user, data)
 
 
 @app.route("/actions/custom", methods=["POST"], cors=CORS)
-@required_env_vars(
-    {
-        "ACTIONS_TABLE": [DynamoDBOperation.PUT_ITEM, DynamoDBOperation.UPDATE_ITEM],
-        "USERS_TABLE": [DynamoDBOperation.UPDATE_ITEM],
-        **external.NEEDS,
-        "CUSTOM_ACTION_TYPES": [],
-    }
-)
+@required_env_vars(custom.KIND.grants)
 @validated(
-    external.CUSTOM,
+    custom.KIND.schema,
     permission=signed_in,
     access=APIAccessType.ACTIONS,
     limit=limits.Limit(60, limits.Window.MINUTE),
-    returns=external.ACCEPTED,
+    returns=custom.KIND.returns,
     idempotent=True,
     audited=True,
 )
 def run_custom_action(user: Caller, data: Payload) -> Answer:
-    return external.run_custom(user, data)
+    return actions.submit(custom.KIND, user, data)
 
 
 @app.route("/actions", methods=["GET"], cors=CORS)
-@required_env_vars(
-    {
-        "ACTIONS_TABLE": [DynamoDBOperation.QUERY],
-        "S3_OUTPUT_BUCKET": [S3Operation.GET_OBJECT],
-        "LINK_EXPIRY_SECONDS": [],
-    }
-)
+@required_env_vars(actions.list_page)
 @validated(actions.LIST, permission=signed_in, access=ANY_ACTION, returns=actions.PAGE)
 def list_actions(user: Caller, data: Payload) -> Answer:
-    return actions.listed(user, data)
+    return actions.list_page(user, data)
 
 
 @app.route("/actions/{actionId}", methods=["GET"], cors=CORS)
-@required_env_vars(
-    {
-        "ACTIONS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
-        "USERS_TABLE": [DynamoDBOperation.UPDATE_ITEM],
-        "S3_OUTPUT_BUCKET": [S3Operation.GET_OBJECT],
-        **external.NEEDS,
-        "LINK_EXPIRY_SECONDS": [],
-    }
-)
+@required_env_vars(actions.show)
 @api_tool(
     description="How one of your actions stands, with links to the files that it made.",
     tags=["actions"],
@@ -390,18 +313,12 @@ def list_actions(user: Caller, data: Payload) -> Answer:
 )
 @validated(actions.GET, permission=signed_in, access=ANY_ACTION, returns=actions.ONE)
 def get_action(user: Caller, data: Payload) -> Answer:
-    return {"action": external.up_to_date(actions.seen_by(user, data["actionId"])).shown()}
+    return actions.show(user, data["actionId"])
 
 
 @app.route("/actions/{actionId}/callback", methods=["POST"], cors=CORS)
-@required_env_vars(
-    {
-        "ACTIONS_TABLE": [DynamoDBOperation.QUERY_INDEX, DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
-        "USERS_TABLE": [DynamoDBOperation.UPDATE_ITEM],
-        **external.NEEDS,
-    }
-)
-@validated(external.CALLBACK, permission=public, limit=limits.ANONYMOUS, returns=MESSAGE)
+@required_env_vars(external.take_callback)
+@validated(actions.CALLBACK, permission=public, limit=limits.ANONYMOUS, returns=MESSAGE)
 def take_callback(data: Payload, headers: Headers, body: bytes) -> Answer:
     return external.take_callback(data, headers.get(signatures.HEADER.lower(), ""), body)
 
@@ -716,34 +633,10 @@ def notifications(event: Event, context: Any) -> None:
 
 
 @app.on_sqs_message(queue=config.trigger_name("ACTIONS_QUEUE_URL"), batch_size=1, name="action_worker")
-@required_env_vars(
-    {
-        "ACTIONS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM, DynamoDBOperation.QUERY],
-        "IMAGES_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM, DynamoDBOperation.QUERY],
-        "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
-        "API_KEYS_TABLE": [DynamoDBOperation.QUERY_INDEX],
-        "DAILY_TABLE": [DynamoDBOperation.QUERY],
-        "S3_INPUT_BUCKET": [S3Operation.GET_OBJECT_VERSION],
-        "S3_OUTPUT_BUCKET": [
-            S3Operation.GET_OBJECT,
-            S3Operation.PUT_OBJECT,
-            S3Operation.DELETE_OBJECTS,
-            S3Operation.CREATE_MULTIPART_UPLOAD,
-            S3Operation.UPLOAD_PART,
-            S3Operation.COMPLETE_MULTIPART_UPLOAD,
-            S3Operation.ABORT_MULTIPART_UPLOAD,
-            S3Operation.LIST_OBJECT_VERSIONS,
-        ],
-        "SENDER_EMAIL": [SESOperation.SEND_RAW_EMAIL],
-        "MAX_FILE_SIZE": [],
-        "MAX_PIXELS": [],
-        "ALLOWED_TYPES": [],
-        "LINK_EXPIRY_SECONDS": [],
-    }
-)
+@required_env_vars(worker.work)
 @track_execution(kind=worker.kind)
 def action_worker(event: Event, context: Any) -> None:
-    worker.work(event)
+    worker.work(event, context)
 
 
 @app.on_sqs_message(queue=config.trigger_name("CRITICAL_ERRORS_SQS_QUEUE_NAME"), batch_size=10, name="critical_errors")

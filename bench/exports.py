@@ -52,7 +52,7 @@ def with_thumbnails(images: Iterator[Image]) -> Iterator[thumbnails.Pictured]:
     """A new thumbnail for each image, without the time that S3 takes."""
     variant = jpeg(800, 600)
     for index, each in enumerate(images):
-        if index >= thumbnails.MOST_THUMBNAILS:
+        if index >= thumbnails.MAX_THUMBNAILS:
             yield each, None
         else:
             made = imaging.thumbnail(variant, 96)

@@ -15,8 +15,8 @@ from decimal import Decimal
 from functools import cached_property
 
 from bench._measure import in_new_process, integer_arguments, measure
-from chalicelib.actions.reporting import people
-from chalicelib.actions.reporting.people import Row
+from chalicelib.actions.reporting import active_users
+from chalicelib.actions.reporting.active_users import Row
 from chalicelib.actions.reporting.sums import Runs
 
 DAYS = 31
@@ -41,7 +41,7 @@ class Rows:
         return self.count // self.days_count
 
     def page(self, day: str, limit: int, after: str | None) -> tuple[Sequence[Row], str | None]:
-        """See people.ReadPage; the cursor is the number of rows left."""
+        """See active_users.ReadPage; the cursor is the number of rows left."""
         left = self.per_day if after is None else int(after)
         size = min(limit, left)
         shift = int(day[4:]) % ACTIVE_EVERY
@@ -56,7 +56,7 @@ class Rows:
 
 
 def counted(rows: Rows) -> object:
-    return people.counted(rows.days, rows.page)
+    return active_users.count(rows.days, rows.page)
 
 
 def in_a_dict(rows: Rows) -> object:
@@ -65,7 +65,7 @@ def in_a_dict(rows: Rows) -> object:
     for day in rows.days:
         for user_id, _, runs in _all(rows, day):
             users[user_id] = runs.plus(users.get(user_id, Runs()))
-    return heapq.nlargest(people.MOST_LISTED, users.items(), key=lambda each: each[1].dollars)
+    return heapq.nlargest(active_users.MAX_LISTED, users.items(), key=lambda each: each[1].dollars)
 
 
 def read_only(rows: Rows) -> object:

@@ -1,36 +1,24 @@
-"""Users' actions: one row each, how they end, and who sees them."""
+"""Users' actions: a row for each, one lifecycle for all kinds, and who sees them."""
 
 from chalicelib.actions.lifecycle import (
     ActionFinishedError,
-    begin,
-    complete,
-    enqueue,
-    fail,
-    failing,
-    note_external,
-    note_progress,
-    oldest_since,
-    pending_since,
-    reason_of,
-    try_again,
-)
-from chalicelib.actions.models import ACTIONS, ONE, PAGE, Action, ActionType, File, Status
-from chalicelib.actions.service import (
-    ACTION_ID,
-    GET,
-    LIST,
     ActionNotFoundError,
     all_of,
-    erase_all,
-    find_anyones,
+    begin,
+    fail,
+    fail_on_error,
     get,
-    listed,
-    seen_by,
+    oldest_since,
+    pending_since,
+    reopen,
 )
+from chalicelib.actions.models import ACTIONS, ONE, PAGE, Action, ActionType, File, Status
+from chalicelib.actions.schemas import CALLBACK, GET, LIST
+from chalicelib.actions.service import erase_all, list_page, show, submit
 
 __all__ = [
     "ACTIONS",
-    "ACTION_ID",
+    "CALLBACK",
     "GET",
     "LIST",
     "ONE",
@@ -43,19 +31,14 @@ __all__ = [
     "Status",
     "all_of",
     "begin",
-    "complete",
-    "enqueue",
     "erase_all",
     "fail",
-    "failing",
-    "find_anyones",
+    "fail_on_error",
     "get",
-    "listed",
-    "note_external",
-    "note_progress",
+    "list_page",
     "oldest_since",
     "pending_since",
-    "reason_of",
-    "seen_by",
-    "try_again",
+    "reopen",
+    "show",
+    "submit",
 ]

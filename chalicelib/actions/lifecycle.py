@@ -1,25 +1,78 @@
-"""How an action goes: PENDING before anything is done, then COMPLETED or FAILED, once."""
+"""The life of an action: PENDING before any of its work is done, then COMPLETED or FAILED, once."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from chalicelib.accounts import users
-from chalicelib.actions.models import ACTIONS, FINISHED, UNFINISHED, Action, File, Status, unfinished
+from chalicelib.actions.models import ACTIONS, BY_ACTION, FINISHED, UNFINISHED, Action, File, Status, unfinished
 from chalicelib.core import clients, config, ids, log
+from chalicelib.core.aws.grants import DynamoDBOperation, S3Operation, SQSOperation, required_env_vars
 from chalicelib.core.aws.tables import Attr, ConditionFailedError, transact
-from chalicelib.core.errors import ConflictError, DarkroomError, UnavailableError, UnexpectedError
+from chalicelib.core.errors import ConflictError, DarkroomError, NotFoundError, UnavailableError, UnexpectedError
 from chalicelib.core.http.operations import Caller
 
 _LONGEST_REASON = 500
+_IS_PENDING = Attr("status").eq(str(Status.PENDING))
+
+# What `Action.shown` needs: it signs links to the action's files.
+LINKS = {"S3_OUTPUT_BUCKET": [S3Operation.GET_OBJECT], "LINK_EXPIRY_SECONDS": []}
 
 
 class ActionFinishedError(ConflictError):
     code, message = "ACTION_FINISHED", "This action has ended already."
 
 
+class ActionNotFoundError(NotFoundError):
+    code, message = "ACTION_NOT_FOUND", "There is no such action."
+
+
+@required_env_vars({"ACTIONS_TABLE": [DynamoDBOperation.GET_ITEM]})
+def get(user_id: str, action_id: str) -> Action:
+    """The user's own action.
+
+    Raises:
+        ActionNotFoundError: no action has that id, or it is another user's; the caller cannot tell which.
+    """
+    item = ACTIONS.get(user_id, action_id)
+    if item is None:
+        raise ActionNotFoundError
+    return Action.from_item(item)
+
+
+@required_env_vars(get, {"ACTIONS_TABLE": [DynamoDBOperation.QUERY_INDEX]})
+def find_by_id(action_id: str) -> Action | None:
+    """The action with that id, of any user."""
+    row = BY_ACTION.any_of(action_id)
+    return None if row is None else get(row["userId"], action_id)
+
+
+@required_env_vars({"ACTIONS_TABLE": [DynamoDBOperation.QUERY]})
+def all_of(user_id: str) -> Iterator[Action]:
+    """Every action of a user, newest first."""
+    yield from map(Action.from_item, ACTIONS.all_of(user_id, newest_first=True))
+
+
+@required_env_vars(get, {"ACTIONS_TABLE": [DynamoDBOperation.QUERY_INDEX]})
+def pending_since(first: str, last: str) -> Iterator[Action]:
+    """The actions that became PENDING between these times (ISO 8601) and still are, the oldest first."""
+    for entry in UNFINISHED.between(str(Status.PENDING), first, last):
+        item = ACTIONS.get(entry["userId"], entry["actionId"])
+        # The index lags behind the table.
+        if item is not None and item["status"] == Status.PENDING and item.get("unfinishedSince", last) <= last:
+            yield Action.from_item(item)
+
+
+@required_env_vars({"ACTIONS_TABLE": [DynamoDBOperation.QUERY_INDEX]})
+def oldest_since() -> str | None:
+    """The time at which the oldest PENDING action became so; None where no action is PENDING."""
+    entries = UNFINISHED.page(str(Status.PENDING), limit=1, newest_first=False).items
+    return str(entries[0]["unfinishedSince"]) if entries else None
+
+
+@required_env_vars({"ACTIONS_TABLE": [DynamoDBOperation.PUT_ITEM]})
 def begin(user: Caller, action_type: str, metadata: Mapping[str, Any]) -> Action:
-    """The action's row, PENDING: written before any of its work is done."""
+    """Stores a new action, PENDING, before any of its work is done."""
     action = Action(
         user_id=user.id,
         action_id=ids.new_id("act"),
@@ -33,90 +86,7 @@ def begin(user: Caller, action_type: str, metadata: Mapping[str, Any]) -> Action
     return action
 
 
-@contextmanager
-def failing(action: Action) -> Iterator[None]:
-    """Ends the action as FAILED with the reason of whatever is raised inside, which then names the action."""
-    try:
-        yield
-    except Exception as error:
-        error.__dict__["action_id"] = action.action_id
-        try:
-            fail(action, *reason_of(error))
-        except ActionFinishedError:
-            # It has ended meanwhile, or its user's account is erased.
-            log.info("ACTION_NOT_NEEDED", actionId=action.action_id)
-        except Exception as fault:
-            # What went wrong first is what the caller is to hear of.
-            log.error("ACTION_NOT_ENDED", fault, actionId=action.action_id)
-        raise
-
-
-def reason_of(error: Exception) -> tuple[str, str]:
-    """The code and the sentence that the action's user may read."""
-    if isinstance(error, DarkroomError):
-        return error.code, error.message
-    kind = UnavailableError if clients.is_passing_fault(error) else UnexpectedError
-    return kind.code, kind.message
-
-
-def complete(
-    action: Action,
-    *,
-    files: Sequence[File] = (),
-    result: Mapping[str, Any] | None = None,
-    external_status: str | None = None,
-    notes: Sequence[dict[str, Any]] = (),
-) -> Action:
-    """Ends the action well, and notes when its user last did something. `notes` are further writes beside the end.
-
-    Raises:
-        ActionFinishedError: it has ended already.
-    """
-    change = {
-        "files": [file.to_item() for file in files],
-        "result": result or {},
-        "externalStatus": external_status or action.external_status,
-    }
-    return _end(action, Status.COMPLETED, change, notes)
-
-
-def fail(action: Action, code: str, sentence: str, *, external_status: str | None = None) -> Action:
-    """Ends the action badly. Raises ActionFinishedError as `complete` does."""
-    change = {
-        "reason": f"{code}: {sentence}"[:_LONGEST_REASON],
-        "externalStatus": external_status or action.external_status,
-    }
-    return _end(action, Status.FAILED, change)
-
-
-def _end(action: Action, status: Status, change: Mapping[str, Any], notes: Sequence[dict[str, Any]] = ()) -> Action:
-    now = ids.now()
-    ended = {
-        "status": str(status),
-        "completedAt": now,
-        **{name: new for name, new in change.items() if new is not None},
-    }
-    key = ACTIONS.key(action.user_id, action.action_id)
-    end = ACTIONS.setting(key, ended, where={"status": str(Status.PENDING)}, remove=FINISHED)
-    try:
-        _with_notes(end, [users.last_action_update(action.user_id, now), *notes])
-    except ConditionFailedError:
-        raise ActionFinishedError from None
-    log.info("ACTION_ENDED", actionId=action.action_id, actionType=action.action_type, status=str(status))
-    return Action.from_item({**action.to_item(), **ended})
-
-
-def _with_notes(end: dict[str, Any], notes: Sequence[dict[str, Any]]) -> None:
-    """All writes in one call; where a note fails, the end alone: it must not hang on what is secondary."""
-    try:
-        transact(end, *notes)
-    except Exception as error:
-        if isinstance(error, ConditionFailedError) and 0 in error.writes:
-            raise
-        log.warning("ACTION_NOT_NOTED_ELSEWHERE", error)
-        transact(end)
-
-
+@required_env_vars({"ACTIONS_QUEUE_URL": [SQSOperation.SEND_MESSAGE]})
 def enqueue(action: Action) -> None:
     """Leaves the action's work to the queue."""
     body = {
@@ -128,50 +98,120 @@ def enqueue(action: Action) -> None:
     clients.client("sqs").send_message(QueueUrl=config.get("ACTIONS_QUEUE_URL"), MessageBody=ids.to_json(body))
 
 
-def note_external(action: Action, path: str, external_id: str, external_status: str) -> Action:
-    """Notes which service took the action over, under which id.
-
-    Raises:
-        ActionFinishedError: it has ended meanwhile, or its user has gone.
-    """
-    change = {"externalId": external_id, "externalStatus": external_status, "externalPath": path}
-    pending = Attr("status").eq(str(Status.PENDING))
+@required_env_vars({"ACTIONS_TABLE": [DynamoDBOperation.UPDATE_ITEM]})
+def reopen(user_id: str, action_id: str) -> Action | None:
+    """The action of a message, PENDING again if it had failed; None where it is COMPLETED or gone."""
+    is_open = Attr("status").is_in([str(Status.PENDING), str(Status.FAILED)])
+    change = {"status": str(Status.PENDING), **unfinished(ids.now())}
     try:
-        return Action.from_item(ACTIONS.update(action.user_id, action.action_id, when=pending, change=change))
-    except ConditionFailedError:
-        raise ActionFinishedError from None
-
-
-def note_progress(action: Action, done: int) -> None:
-    """Notes how many records are done; what goes wrong here is nobody's fault."""
-    try:
-        pending = Attr("status").eq(str(Status.PENDING))
-        ACTIONS.update(action.user_id, action.action_id, when=pending, change={"progress": done})
-    except Exception as error:
-        log.warning("PROGRESS_NOT_NOTED", error, actionId=action.action_id)
-
-
-def try_again(user_id: str, action_id: str) -> Action | None:
-    """The action that a message is about, PENDING again if it had failed; None where nothing is left to do."""
-    open_ = Attr("status").is_in([str(Status.PENDING), str(Status.FAILED)])
-    try:
-        change = {"status": str(Status.PENDING), **unfinished(ids.now())}
-        item = ACTIONS.update(user_id, action_id, when=open_, change=change, remove=["reason", "completedAt"])
+        item = ACTIONS.update(user_id, action_id, when=is_open, change=change, remove=["reason", "completedAt"])
     except ConditionFailedError:
         return None
     return Action.from_item(item)
 
 
-def pending_since(first: str, last: str) -> Iterator[Action]:
-    """The actions that have been PENDING since some moment between these (ISO 8601), the oldest first."""
-    for entry in UNFINISHED.between(str(Status.PENDING), first, last):
-        item = ACTIONS.get(entry["userId"], entry["actionId"])
-        # The index is a moment behind.
-        if item is not None and item["status"] == Status.PENDING and item.get("unfinishedSince", last) <= last:
-            yield Action.from_item(item)
+@required_env_vars({"ACTIONS_TABLE": [DynamoDBOperation.UPDATE_ITEM]})
+def save_external(action: Action, path: str, external_id: str, external_status: str) -> Action:
+    """Stores which service took the action over, and its id of the work.
+
+    Raises:
+        ActionFinishedError: the action has ended meanwhile, or its user is erased.
+    """
+    change = {"externalId": external_id, "externalStatus": external_status, "externalPath": path}
+    try:
+        return Action.from_item(ACTIONS.update(action.user_id, action.action_id, when=_IS_PENDING, change=change))
+    except ConditionFailedError:
+        raise ActionFinishedError from None
 
 
-def oldest_since() -> str | None:
-    """Since when the oldest PENDING action has been so; None where there is none."""
-    found = UNFINISHED.page(str(Status.PENDING), limit=1, newest_first=False).items
-    return None if not found else str(found[0]["unfinishedSince"])
+def save_progress(action: Action, done: int) -> None:
+    """Stores how many records are done. An error here is only logged: the work goes on."""
+    try:
+        ACTIONS.update(action.user_id, action.action_id, when=_IS_PENDING, change={"progress": done})
+    except Exception as error:
+        log.warning("PROGRESS_NOT_NOTED", error, actionId=action.action_id)
+
+
+@required_env_vars({"ACTIONS_TABLE": [DynamoDBOperation.UPDATE_ITEM], "USERS_TABLE": [DynamoDBOperation.UPDATE_ITEM]})
+def _end(
+    action: Action,
+    status: Status,
+    external_status: str | None,
+    change: Mapping[str, Any],
+    also: Sequence[dict[str, Any]] = (),
+) -> Action:
+    now, external_status = ids.now(), external_status or action.external_status
+    ended = {"status": str(status), "completedAt": now, **change}
+    if external_status is not None:
+        ended["externalStatus"] = external_status
+    key = ACTIONS.key(action.user_id, action.action_id)
+    end = ACTIONS.setting(key, ended, where={"status": str(Status.PENDING)}, remove=FINISHED)
+    try:
+        _write(end, [users.last_action_update(action.user_id, now), *also])
+    except ConditionFailedError:
+        raise ActionFinishedError from None
+    log.info("ACTION_ENDED", actionId=action.action_id, actionType=action.action_type, status=str(status))
+    return Action.from_item({**action.to_item(), **ended})
+
+
+def _write(end: dict[str, Any], also: Sequence[dict[str, Any]]) -> None:
+    """All writes in one transaction. Where a secondary write fails, the end is written alone."""
+    try:
+        transact(end, *also)
+    except Exception as error:
+        if isinstance(error, ConditionFailedError) and 0 in error.writes:
+            raise
+        log.warning("ACTION_NOT_NOTED_ELSEWHERE", error)
+        transact(end)
+
+
+@required_env_vars(_end)
+def complete(
+    action: Action,
+    *,
+    files: Sequence[File] = (),
+    result: Mapping[str, Any] | None = None,
+    external_status: str | None = None,
+    also: Sequence[dict[str, Any]] = (),
+) -> Action:
+    """Ends the action as COMPLETED and stores when its user was last active.
+
+    `also` holds further writes for the same transaction.
+
+    Raises:
+        ActionFinishedError: it has ended already.
+    """
+    change = {"files": [file.to_item() for file in files], "result": result or {}}
+    return _end(action, Status.COMPLETED, external_status, change, also)
+
+
+@required_env_vars(_end)
+def fail(action: Action, code: str, sentence: str, *, external_status: str | None = None) -> Action:
+    """Ends the action as FAILED. Raises ActionFinishedError as `complete` does."""
+    return _end(action, Status.FAILED, external_status, {"reason": f"{code}: {sentence}"[:_LONGEST_REASON]})
+
+
+@contextmanager
+def fail_on_error(action: Action) -> Iterator[None]:
+    """Ends the action as FAILED with the reason of any error raised inside. The error then names the action."""
+    try:
+        yield
+    except Exception as error:
+        error.__dict__["action_id"] = action.action_id
+        try:
+            fail(action, *reason_of(error))
+        except ActionFinishedError:
+            # It has ended meanwhile, or its user's account is erased.
+            log.info("ACTION_NOT_NEEDED", actionId=action.action_id)
+        except Exception as second_error:
+            # The caller gets the first error.
+            log.error("ACTION_NOT_ENDED", second_error, actionId=action.action_id)
+        raise
+
+
+def reason_of(error: Exception) -> tuple[str, str]:
+    """The code and the sentence that the action's user may read."""
+    if isinstance(error, DarkroomError):
+        return error.code, error.message
+    kind = UnavailableError if clients.is_passing_fault(error) else UnexpectedError
+    return kind.code, kind.message

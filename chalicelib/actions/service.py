@@ -1,95 +1,106 @@
-"""Who sees which actions: a user their own; and the removal of all that a user's actions left."""
+"""What the routes call: to submit an action of any kind, to see actions, and to erase them."""
 
 import functools
 import operator
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.actions.models import ACTIONS, BY_ACTION, Action, ActionType, Status
-from chalicelib.core import config, ids
+from chalicelib.actions import estimates, external, lifecycle
+from chalicelib.actions.kinds import ActionKind, OutOfTimeError
+from chalicelib.actions.lifecycle import ActionNotFoundError
+from chalicelib.actions.models import ACTIONS, Action, ActionType
+from chalicelib.actions.schemas import ACTION_ID, DEFAULT_PAGE
+from chalicelib.core import config, ids, log
 from chalicelib.core.aws import objects
+from chalicelib.core.aws.grants import DynamoDBOperation, S3Operation, required_env_vars
 from chalicelib.core.aws.tables import Attr
-from chalicelib.core.errors import NotFoundError
+from chalicelib.core.deadline import Deadline
 from chalicelib.core.http.operations import APIAccessType, Caller
-from chalicelib.core.schemas import list_of, shape
 
-MAX_PAGE = 100
-DEFAULT_PAGE = 20
-
-ACTION_ID = {"type": "string", "pattern": "^act_[0-9a-z]{26}$", "maxLength": 30}
-GET = shape({"actionId": ACTION_ID})
-LIST = list_of(MAX_PAGE, status={"enum": [str(status) for status in Status]})
+# The API has 30 seconds in all, and after the deadline a run still writes its files.
+SECONDS_AT_ONCE = 8.0
 
 
-class ActionNotFoundError(NotFoundError):
-    code, message = "ACTION_NOT_FOUND", "There is no such action."
+def submit(kind: ActionKind, user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Stores the action, then hands it over to the external service, or does it now, or leaves it to the queue.
 
-
-def get(user_id: str, action_id: str) -> Action:
-    """The caller's own action.
+    `kind.grants` are the grants that this needs.
 
     Raises:
-        ActionNotFoundError: there is none of that id, or it is another user's: the same to the caller.
+        DarkroomError: what `kind.prepare` raises, before there is an action; later errors end the action as FAILED.
     """
-    item = ACTIONS.get(user_id, action_id)
-    if item is None:
+    request = kind.prepare(user, data)
+    action = lifecycle.begin(user, request.action_type, request.metadata)
+    with lifecycle.fail_on_error(action):
+        if external.is_configured():
+            return kind.answer(external.hand_over(action, kind.service_path, request.payload()))
+        run = request.run or kind.run
+        if run is not None and request.is_small():
+            try:
+                return kind.answer(run(action, Deadline.within(SECONDS_AT_ONCE)))
+            except OutOfTimeError:
+                log.info("ACTION_LEFT_TO_QUEUE", actionId=action.action_id, actionType=action.action_type)
+        lifecycle.enqueue(action)
+    return kind.answer(action, estimates.estimated_time(action, request.seconds))
+
+
+# The access types with which an API key opens actions of these types; all others take ACTIONS.
+_ACCESS = {ActionType.GENERATE_REPORT: APIAccessType.REPORTS, ActionType.EXPORT_DATA: APIAccessType.EXPORTS}
+
+
+@required_env_vars(external.refresh, lifecycle.LINKS)
+def show(user: Caller, action_id: str) -> dict[str, Any]:
+    """The caller's own action as it is now, with links to its files.
+
+    Raises:
+        ActionNotFoundError: the caller has no such action, or their API key does not open actions of its type.
+    """
+    action = lifecycle.get(user.id, action_id)
+    access = next((access for of, access in _ACCESS.items() if of == action.action_type), APIAccessType.ACTIONS)
+    if not _has_access(user, access):
         raise ActionNotFoundError
-    return Action.from_item(item)
+    return {"action": external.refresh(action).shown()}
 
 
-# What an API key carries to see actions of that type, with links to their files; the rest takes `actions`.
-_SEEN_WITH = {ActionType.GENERATE_REPORT: APIAccessType.REPORTS, ActionType.EXPORT_DATA: APIAccessType.EXPORTS}
+def _has_access(user: Caller, access: APIAccessType) -> bool:
+    return user.api_key_id is None or user.carries(frozenset({access}))
 
 
-def seen_by(user: Caller, action_id: str) -> Action:
-    """The caller's own action. Raises as `get` does, also where the caller's key does not open actions of its type."""
-    action = get(user.id, action_id)
-    kind = next((kind for seen, kind in _SEEN_WITH.items() if seen == action.action_type), APIAccessType.ACTIONS)
-    if not _carries(user, kind):
-        raise ActionNotFoundError
-    return action
-
-
-def _carries(user: Caller, kind: APIAccessType) -> bool:
-    return user.api_key_id is None or user.carries(frozenset({kind}))
-
-
-def _types_seen_by(user: Caller) -> Any:
-    """The filter of a list for what the caller's key opens; None where that is all."""
-    opened = [str(seen) for seen, kind in _SEEN_WITH.items() if _carries(user, kind)]
-    if not _carries(user, APIAccessType.ACTIONS):
-        return Attr("actionType").is_in(opened)
-    closed = [str(seen) for seen in _SEEN_WITH if seen not in opened]
-    return ~Attr("actionType").is_in(closed) if closed else None
-
-
-def find_anyones(action_id: str) -> Action | None:
-    """The action of that id, whoever's it is: for the service that does it."""
-    found = BY_ACTION.any_of(action_id)
-    return None if found is None else get(found["userId"], action_id)
-
-
-def listed(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
-    """A page of the caller's actions that their key opens, newest first, of one status where asked."""
+@required_env_vars({"ACTIONS_TABLE": [DynamoDBOperation.QUERY]}, lifecycle.LINKS)
+def list_page(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
+    """A page of the caller's actions that their API key opens, newest first; `status` keeps only those with it."""
     filters = [Attr("status").eq(data["status"])] if "status" in data else []
-    filters += [seen for seen in [_types_seen_by(user)] if seen is not None]
-    keep = functools.reduce(operator.and_, filters) if filters else None
-    after = ids.start_of_page(data, str(ACTION_ID["pattern"]))
-    page = ACTIONS.page(user.id, limit=data.get("limit", DEFAULT_PAGE), after=after, keep=keep)
+    filters += _access_filters(user)
+    page = ACTIONS.page(
+        user.id,
+        limit=data.get("limit", DEFAULT_PAGE),
+        after=ids.start_of_page(data, str(ACTION_ID["pattern"])),
+        keep=functools.reduce(operator.and_, filters) if filters else None,
+    )
     return page.answer(Action.show_item)
 
 
-def all_of(user_id: str) -> Iterator[Action]:
-    """Every action of a user, newest first."""
-    yield from map(Action.from_item, ACTIONS.all_of(user_id, newest_first=True))
+def _access_filters(user: Caller) -> list[Any]:
+    """The condition that keeps the actions which the caller's API key opens; empty where it opens all."""
+    opened = [str(of) for of, access in _ACCESS.items() if _has_access(user, access)]
+    if not _has_access(user, APIAccessType.ACTIONS):
+        return [Attr("actionType").is_in(opened)]
+    closed = [str(of) for of in _ACCESS if of not in opened]
+    return [~Attr("actionType").is_in(closed)] if closed else []
 
 
+@required_env_vars(
+    {
+        "ACTIONS_TABLE": [DynamoDBOperation.QUERY, DynamoDBOperation.DELETE_ITEM],
+        "S3_OUTPUT_BUCKET": [S3Operation.LIST_OBJECT_VERSIONS, S3Operation.DELETE_OBJECTS],
+    }
+)
 def erase_all(user_id: str) -> None:
     """Removes all actions of a user with the files of their reports and exports.
 
-    The rows first: a worker that ends its action after that finds none, and discards its file itself.
+    The rows go first: a worker that ends its action later finds no row, and removes its file itself.
     """
-    for action in all_of(user_id):
+    for action in lifecycle.all_of(user_id):
         ACTIONS.delete(user_id, action.action_id)
     for prefix in ("reports", "exports"):
         objects.discard_all(config.get("S3_OUTPUT_BUCKET"), f"{prefix}/{user_id}/")

@@ -1,18 +1,23 @@
-"""Actions that take longer than a caller waits: what the queue's worker does, and how it ends what cannot be done."""
+"""The queue's worker: it does actions that take longer than a caller waits, and fails those that no retry can mend."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from chalicelib import actions
-from chalicelib.actions import Action, ActionType, exporting, processing, reporting
+from chalicelib.actions import exporting, lifecycle, processing, reporting
+from chalicelib.actions.kinds import Run
+from chalicelib.actions.models import Action, ActionType
 from chalicelib.core import log
+from chalicelib.core.aws.grants import required_env_vars
+from chalicelib.core.deadline import Deadline
 from chalicelib.core.errors import DarkroomError
 
-# The queue's own number (infra/resources.yaml): after so many tries a message rests in the dead-letter queue.
+# The queue's number (infra/resources.yaml): after so many tries it moves a message to the dead-letter queue.
 TRIES = 5
+# The function has 300 (.chalice/config.json); the rest is for an export's last part and e-mail, and the action's end.
+SECONDS, RESERVED_SECONDS = 270.0, 30.0
 
-_WORK: dict[str, Callable[[Action], Action]] = {
+_RUNS: dict[str, Run] = {
     ActionType.PROCESS_FILE: processing.run,
     ActionType.GENERATE_REPORT: reporting.run,
     ActionType.EXPORT_DATA: exporting.run,
@@ -20,47 +25,45 @@ _WORK: dict[str, Callable[[Action], Action]] = {
 
 
 def kind(event: Mapping[str, Any]) -> str | None:
-    """The type of the action that the event's one message is about; None where it does not tell."""
+    """The action type of the event's one message; None where the message has none that is known."""
     try:
         (record,) = event["Records"]
-        told = json.loads(record["body"])["actionType"]
+        action_type = json.loads(record["body"])["actionType"]
     except (KeyError, TypeError, ValueError):
-        # A message that was sent before there was such a field, or by hand.
+        # Messages of earlier versions have no such field.
         return None
-    return told if told in _WORK else None
+    return action_type if action_type in _RUNS else None
 
 
-def work(event: Mapping[str, Any]) -> None:
+@required_env_vars(lifecycle.reopen, lifecycle.fail, *_RUNS.values())
+def work(event: Mapping[str, Any], context: Any = None) -> None:
     """Does the action of each message, and ends it.
 
     Raises:
-        Exception: what a later try may mend; after the last one the action is FAILED and its message is kept
-            in the dead-letter queue, from where sending it on begins the action anew.
+        Exception: an error that a later try may not meet. After the last try the action is FAILED and its message
+            is in the dead-letter queue; when that is sent on, the action begins anew.
     """
     for record in event["Records"]:
         message = json.loads(record["body"])
-        action = actions.try_again(message["userId"], message["actionId"])
+        action = lifecycle.reopen(message["userId"], message["actionId"])
         if action is None:
             log.info("ACTION_NOT_NEEDED", actionId=message["actionId"])
             continue
-        _run(action, is_last=int(record["attributes"]["ApproximateReceiveCount"]) >= TRIES)
+        is_last_try = int(record["attributes"]["ApproximateReceiveCount"]) >= TRIES
+        _run(action, Deadline.within(SECONDS, context, RESERVED_SECONDS), is_last_try=is_last_try)
 
 
-def _run(action: Action, *, is_last: bool) -> None:
+def _run(action: Action, deadline: Deadline, *, is_last_try: bool) -> None:
     try:
-        _WORK[action.action_type](action)
-    except actions.ActionFinishedError:
+        _RUNS[action.action_type](action, deadline)
+    except lifecycle.ActionFinishedError:
         log.info("ACTION_NOT_NEEDED", actionId=action.action_id)
     except Exception as error:
-        if _is_final(error):
+        # No try can mend what is wrong with the action itself.
+        is_final = isinstance(error, DarkroomError) and not error.may_pass
+        if is_final:
             log.info("ACTION_REFUSED", actionId=action.action_id, reason=str(error))
-            actions.fail(action, *actions.reason_of(error))
-            return
-        if is_last:
-            actions.fail(action, *actions.reason_of(error))
-        raise
-
-
-def _is_final(error: Exception) -> bool:
-    """Whether the action itself is to blame, so that no try will mend it."""
-    return isinstance(error, DarkroomError) and not error.may_pass
+        if is_final or is_last_try:
+            lifecycle.fail(action, *lifecycle.reason_of(error))
+        if not is_final:
+            raise

@@ -11,6 +11,7 @@ from moto.backends import get_backend
 from chalicelib import actions
 from chalicelib.actions import exporting
 from chalicelib.core import log
+from chalicelib.core.deadline import Deadline
 from chalicelib.images import IMAGES
 from local.aws import ACCOUNT, REGION
 from local.machine import Machine
@@ -109,5 +110,5 @@ def test_an_export_that_outlives_its_user_leaves_nothing(machine: Machine, funct
     action = begun(user)
     actions.erase_all(action.user_id)
     with pytest.raises(actions.ActionFinishedError):
-        exporting.run(action)
+        exporting.run(action, Deadline.within(60))
     assert files_kept(machine, action.user_id) == []

@@ -17,10 +17,11 @@ import pytest
 import requests
 from moto.backends import get_backend
 
-from chalicelib import images
-from chalicelib.actions import exporting
-from chalicelib.actions.exporting import build, thumbnails
+from chalicelib import actions, images
+from chalicelib.actions import exporting, service
+from chalicelib.actions.exporting import thumbnails
 from chalicelib.core import clients
+from chalicelib.core.deadline import Deadline
 from chalicelib.core.errors import PermissionDeniedError
 from local.aws import ACCOUNT, REGION
 from local.machine import Machine
@@ -191,7 +192,7 @@ def test_thumbnails_are_bounded_and_need_no_variant(machine: Machine, function: 
     # Of the first nothing can be read, and the third lies beyond the bound.
     for each in machine.client("s3").list_objects_v2(Bucket=bucket, Prefix=f"processed/{user.id}/{ids[0]}")["Contents"]:
         machine.client("s3").put_object(Bucket=bucket, Key=each["Key"], Body=b"no picture")
-    function.setattr(thumbnails, "MOST_THUMBNAILS", 2)
+    function.setattr(thumbnails, "MAX_THUMBNAILS", 2)
     answer = gateway.call("POST /actions/export", user.headers, {"dataTypes": ["files"], "format": "pdf"})
     reader = pypdf.PdfReader(io.BytesIO(downloaded(answer.body["downloadUrl"])), strict=True)
     assert len([image for page in reader.pages for image in page.images]) == 1
@@ -287,7 +288,7 @@ def test_what_cannot_be_exported_is_refused(machine: Machine, change: dict[str, 
 def test_a_right_that_was_taken_since_counts(machine: Machine, function: pytest.MonkeyPatch) -> None:
     action = begun(User.new(machine.api_url))
     with pytest.raises(PermissionDeniedError):
-        exporting.run(action)
+        exporting.run(action, Deadline.within(60))
     assert files_kept(machine, action.user_id) == []
 
 
@@ -376,13 +377,19 @@ def test_a_worker_killed_in_the_middle_costs_no_export(machine: Machine) -> None
 
 
 def test_what_takes_too_long_says_so(machine: Machine, ann: User, function: pytest.MonkeyPatch) -> None:
-    kept = len(files_kept(machine, ann.id))
-    function.setattr(build, "MOST_SECONDS", 0.0)
-    answer = gateway.call("POST /actions/export", ann.headers, {"dataTypes": ["files"], "format": "csv"})
-    assert (answer.status, answer.body["error"]["code"]) == (413, "EXPORT_TOO_LARGE")
-    action = ann.get(f"/actions/{answer.body['actionId']}").json()["action"]
-    assert (action["status"], action["reason"]["code"]) == ("FAILED", "EXPORT_TOO_LARGE")
+    kept, action = len(files_kept(machine, ann.id)), begun(ann)
+    with pytest.raises(exporting.ExportTooLargeError), actions.fail_on_error(action):
+        exporting.run(action, Deadline.within(-1))
+    shown = ann.get(f"/actions/{action.action_id}").json()["action"]
+    assert (shown["status"], shown["reason"]["code"]) == ("FAILED", "EXPORT_TOO_LARGE")
     assert len(files_kept(machine, ann.id)) == kept
+
+
+def test_what_takes_too_long_for_the_caller_is_left_to_the_queue(ann: User, function: pytest.MonkeyPatch) -> None:
+    function.setattr(service, "SECONDS_AT_ONCE", -1.0)
+    answer = gateway.call("POST /actions/export", ann.headers, {"dataTypes": ["files"], "format": "csv"})
+    assert (answer.status, answer.body["status"]) == (200, "PENDING")
+    assert ended(ann, answer.body)["files"][0]["format"] == "zip"
 
 
 # ------------------------------------------------------------------------------------ e-mail

@@ -14,9 +14,10 @@ import pytest
 import requests
 
 from chalicelib import actions
-from chalicelib.actions import ActionFinishedError, reporting
-from chalicelib.actions.reporting import ReportTooLargeError, service
+from chalicelib.actions import ActionFinishedError, reporting, service
+from chalicelib.actions.reporting import ReportTooLargeError
 from chalicelib.core import clients
+from chalicelib.core.deadline import Deadline
 from chalicelib.core.http.operations import Caller
 from local.fake_api import FakeApi
 from local.machine import Machine
@@ -351,7 +352,7 @@ def test_a_message_that_comes_again_changes_no_file(
     done = ready(admin, ask(admin, "usage"))
     page = file_of(done, "html")
     with pytest.raises(ActionFinishedError):
-        reporting.run(actions.get(admin.id, done["actionId"]))
+        reporting.run(actions.get(admin.id, done["actionId"]), Deadline.within(60))
     assert file_of(done, "html") == page
     versions = machine.client("s3").list_object_versions(
         Bucket=machine.environment["S3_OUTPUT_BUCKET"], Prefix=f"reports/{admin.id}/{done['actionId']}."
@@ -360,10 +361,9 @@ def test_a_message_that_comes_again_changes_no_file(
 
 
 def test_what_takes_too_long_for_the_caller_is_left_to_the_queue(admin: User, function: pytest.MonkeyPatch) -> None:
-    function.setattr(service, "_SECONDS_AT_ONCE", -1.0)
-    told = reporting.generate_report(
-        Caller(admin.id, admin.email, role="ADMIN"), {"reportType": "usage", "dateRange": MARCH}
-    )
+    function.setattr(service, "SECONDS_AT_ONCE", -1.0)
+    caller = Caller(admin.id, admin.email, role="ADMIN")
+    told = actions.submit(reporting.KIND, caller, {"reportType": "usage", "dateRange": MARCH})
     assert told["status"] == "PENDING"
     action = wait_for(
         lambda: [each for each in [actions.get(admin.id, told["reportId"])] if each.status != "PENDING"], "the queue"
@@ -374,11 +374,10 @@ def test_what_takes_too_long_for_the_caller_is_left_to_the_queue(admin: User, fu
 def test_what_takes_too_long_for_the_queue_as_well_ends_with_a_reason(
     admin: User, function: pytest.MonkeyPatch
 ) -> None:
-    function.setattr(service, "_SECONDS_OF_WORKER", -1.0)
     asked = {"reportType": "usage", "dateRange": MARCH}
     action = actions.begin(Caller(admin.id, admin.email), actions.ActionType.GENERATE_REPORT, asked)
-    with pytest.raises(ReportTooLargeError), actions.failing(action):
-        reporting.run(action)
+    with pytest.raises(ReportTooLargeError), actions.fail_on_error(action):
+        reporting.run(action, Deadline.within(-1))
     assert admin.get(f"/actions/{action.action_id}").json()["action"]["reason"] == {
         "code": "REPORT_TOO_LARGE",
         "message": "This period holds too much for one report; ask for fewer days.",

@@ -172,7 +172,7 @@ def test_an_action_that_nobody_does_fails_with_a_reason(ann: User) -> None:
     assert (shown["status"], shown["reason"]["code"]) == ("FAILED", "ACTION_STUCK")
     assert "actionsFailed" not in sweep({}, later(hours=3.1))["counts"]
     # Sent on from the dead-letter queue it begins anew, and its time with it.
-    assert actions.try_again(ann.id, action.action_id) is not None
+    assert actions.reopen(ann.id, action.action_id) is not None
     assert [each.action_id for each in actions.pending_since("0", ids.timestamp(later(seconds=1)))].count(
         action.action_id
     )

@@ -1,32 +1,29 @@
-"""The run of an export: rows go from the tables into the file as they are read, so that memory does not grow with them.
+"""Making an export: rows go from the tables into the file as they are read, so memory does not grow with them."""
 
-What is not finished in time fails with a reason, before the function would be killed without one.
-"""
-
-import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from chalicelib import actions
 from chalicelib.accounts import users
 from chalicelib.accounts.permissions import can_export
 from chalicelib.accounts.users import User
-from chalicelib.actions import Action, File
+from chalicelib.actions import lifecycle
 from chalicelib.actions.exporting import contents, readable
+from chalicelib.actions.kinds import OutOfTimeError
+from chalicelib.actions.models import Action, File
 from chalicelib.core import config, ids, log
 from chalicelib.core.aws import objects
+from chalicelib.core.aws.grants import DynamoDBOperation, S3Operation, SESOperation, required_env_vars
+from chalicelib.core.deadline import Deadline
 from chalicelib.core.errors import AccountNotActiveError, NotFoundError, TooLargeError
 from chalicelib.core.http.operations import refusal_of
 from chalicelib.documents import Format, Report, Sink, Table, write_csv, write_json, write_pdf
 from chalicelib.notify import mail
 
-# The worker has 300 s (.chalice/config.json): the rest is for the last part, the mail and the end of the action.
-MOST_SECONDS = 270.0
-_NOTED_EVERY = 2000
+_PROGRESS_EVERY = 2000
 
-# How the file is kept; JSON beyond 1,000 records is written as JSON lines, which the name of the download says.
+# The file's extension and media type. JSON beyond 1,000 records is JSON lines; the name of the download says so.
 FORMATS = {
     "json": Format("json", "application/json"),
     "csv": Format("zip", "application/zip"),
@@ -34,67 +31,86 @@ FORMATS = {
 }
 
 
-class ExportTooLargeError(TooLargeError):
+class ExportTooLargeError(OutOfTimeError, TooLargeError):
     code = "EXPORT_TOO_LARGE"
     message = "This export takes longer than one may: ask for fewer data types at a time, or for another format."
 
 
-def run(action: Action) -> Action:
+@required_env_vars(
+    lifecycle.complete,
+    lifecycle.get,
+    lifecycle.all_of,
+    {
+        "USERS_TABLE": [DynamoDBOperation.GET_ITEM],
+        "API_KEYS_TABLE": [DynamoDBOperation.QUERY_INDEX],
+        "DAILY_TABLE": [DynamoDBOperation.QUERY],
+        "IMAGES_TABLE": [DynamoDBOperation.QUERY, DynamoDBOperation.GET_ITEM],
+        "S3_OUTPUT_BUCKET": [
+            S3Operation.GET_OBJECT,
+            S3Operation.CREATE_MULTIPART_UPLOAD,
+            S3Operation.UPLOAD_PART,
+            S3Operation.COMPLETE_MULTIPART_UPLOAD,
+            S3Operation.ABORT_MULTIPART_UPLOAD,
+            S3Operation.LIST_OBJECT_VERSIONS,
+            S3Operation.DELETE_OBJECTS,
+        ],
+        "SENDER_EMAIL": [SESOperation.SEND_RAW_EMAIL],
+        "LINK_EXPIRY_SECONDS": [],
+    },
+)
+def run(action: Action, deadline: Deadline) -> Action:
     """Writes the export that the action's metadata asks for, delivers it, and ends the action.
 
-    `result` counts the records by table; where an e-mail was asked for, it says whether that was sent.
+    `result` counts the records by table. With an e-mail in the metadata it also tells whether that was sent.
 
     Raises:
         ActionFinishedError: it has ended already, or its user has been erased.
-        ExportTooLargeError: it takes more than MOST_SECONDS.
+        ExportTooLargeError: not all rows were written before the deadline.
         NotFoundError, PermissionDeniedError: its user is gone, or may no longer export.
     """
-    begun = _Run(action, time.monotonic() + MOST_SECONDS)
-    file = _written(action, begun)
-    result: dict[str, Any] = {"records": dict(begun.records)}
+    progress = _Progress(action, deadline)
+    file = _write_file(action, progress)
+    result: dict[str, Any] = {"records": dict(progress.records)}
     if "email" in action.metadata:
-        result["emailSent"] = _is_mailed(str(action.metadata["email"]), file)
+        result["emailSent"] = _send_link(str(action.metadata["email"]), file)
     try:
-        return actions.complete(action, files=[file], result=result)
-    except actions.ActionFinishedError:
+        return lifecycle.complete(action, files=[file], result=result)
+    except lifecycle.ActionFinishedError:
         _discard_if_erased(action, file)
         raise
 
 
 @dataclass
-class _Run:
-    """Counts the records on their way by table, notes how many they are, and stops at `ends` (monotonic seconds)."""
+class _Progress:
+    """Counts the records by table as they are written, saves their number now and then, and stops at the deadline."""
 
     action: Action
-    ends: float
+    deadline: Deadline
     records: Counter[str] = field(default_factory=Counter)
 
-    def counted(self, table: Table) -> Table:
-        return replace(table, rows=self._through(table.name, table.rows))
+    def watch(self, table: Table) -> Table:
+        return replace(table, rows=self._counted(table.name, table.rows))
 
-    def _through(self, name: str, rows: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    def _counted(self, name: str, rows: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
         self.records[name] = 0
         for row in rows:
-            if time.monotonic() > self.ends:
-                raise ExportTooLargeError
+            self.deadline.check(ExportTooLargeError())
             yield row
             self.records[name] += 1
-            if self.records.total() % _NOTED_EVERY == 0:
-                self.note()
-
-    def note(self) -> None:
-        actions.note_progress(self.action, self.records.total())
+            if self.records.total() % _PROGRESS_EVERY == 0:
+                lifecycle.save_progress(self.action, self.records.total())
 
 
-def _written(action: Action, begun: _Run) -> File:
-    asked, kept = action.metadata, FORMATS[action.metadata["format"]]
-    said = readable if asked["format"] == "pdf" else contents
-    tables = [begun.counted(table) for table in said.tables(_owner(action), asked["dataTypes"])]
-    about = {"exportId": action.action_id, "createdAt": ids.now(), "dataTypes": list(asked["dataTypes"])}
-    key = f"exports/{action.user_id}/{action.action_id}.{kept.extension}"
-    with objects.writing(config.get("S3_OUTPUT_BUCKET"), key, kept.media_type) as out:
-        written = write(out, asked["format"], tables, about)
-    begun.note()
+def _write_file(action: Action, progress: _Progress) -> File:
+    file_format, data_types = action.metadata["format"], action.metadata["dataTypes"]
+    form = FORMATS[file_format]
+    source = readable if file_format == "pdf" else contents
+    tables = [progress.watch(table) for table in source.tables(_owner(action), data_types)]
+    about = {"exportId": action.action_id, "createdAt": ids.now(), "dataTypes": list(data_types)}
+    key = f"exports/{action.user_id}/{action.action_id}.{form.extension}"
+    with objects.writing(config.get("S3_OUTPUT_BUCKET"), key, form.media_type) as out:
+        written = write(out, file_format, tables, about)
+    lifecycle.save_progress(action, progress.records.total())
     return File(f"export-{action.action_id}.{written.extension}", written.extension, key, out.size)
 
 
@@ -108,7 +124,7 @@ def write(out: Sink, file_format: str, tables: Sequence[Table], about: Mapping[s
 
 
 def _owner(action: Action) -> User:
-    """The user as they now are: rights may have gone since the export was asked for."""
+    """The action's user as stored now: the right to export may have been taken away since the request."""
     user = users.find(action.user_id)
     if user is None:
         raise NotFoundError("This account is no longer there.")
@@ -119,8 +135,8 @@ def _owner(action: Action) -> User:
     return user
 
 
-def _is_mailed(address: str, file: File) -> bool:
-    """Whether SES took the mail. The export is there without it, so what goes wrong here fails nothing."""
+def _send_link(address: str, file: File) -> bool:
+    """Whether SES took the e-mail. The export is stored in any case, so an error here fails nothing."""
     minutes = objects.link_seconds() // 60
     text = (
         "The data export that was asked for in your Darkroom account is ready:\n\n"
@@ -137,8 +153,8 @@ def _is_mailed(address: str, file: File) -> bool:
 
 
 def _discard_if_erased(action: Action, file: File) -> None:
-    """An erasure removes the action and then lists its files: what it did not see, we see here."""
+    """An erasure removes the action and then lists its files: it may have missed this file."""
     try:
-        actions.get(action.user_id, action.action_id)
-    except actions.ActionNotFoundError:
+        lifecycle.get(action.user_id, action.action_id)
+    except lifecycle.ActionNotFoundError:
         objects.discard_all(config.get("S3_OUTPUT_BUCKET"), file.key)

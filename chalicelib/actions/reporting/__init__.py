@@ -1,7 +1,17 @@
-"""Reports for administrators: usage, analytics and a summary of a period, made from the days' sums."""
+"""Reports for administrators: usage, analytics or a summary of a period, made from the sums by day."""
 
-from chalicelib.actions.reporting.deadline import ReportTooLargeError
-from chalicelib.actions.reporting.schemas import REPORT, REPORTED
-from chalicelib.actions.reporting.service import REPLAY, generate_report, run
+from chalicelib.actions.reporting.layout import BuiltReport, build
+from chalicelib.actions.reporting.models import Period, ReportKind, ReportRequest, ReportTooLargeError
+from chalicelib.actions.reporting.service import KIND, render, run
 
-__all__ = ["REPLAY", "REPORT", "REPORTED", "ReportTooLargeError", "generate_report", "run"]
+__all__ = [
+    "KIND",
+    "BuiltReport",
+    "Period",
+    "ReportKind",
+    "ReportRequest",
+    "ReportTooLargeError",
+    "build",
+    "render",
+    "run",
+]

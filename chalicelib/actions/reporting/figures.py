@@ -1,21 +1,21 @@
-"""The key figures of a period: one number each, with its unit and the name under which programs find it."""
+"""The key figures of a period: one number each, with its unit, and its name for programs."""
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from chalicelib.actions.reporting.people import People
+from chalicelib.actions.reporting.active_users import ActiveUsers
 from chalicelib.actions.reporting.sums import Sums
 from chalicelib.documents import Figure, Unit
 
 Number = int | Decimal
 
-# Units of which the label says enough.
+# These units are clear from the label.
 _PLAIN = ("number", "bytes")
 
 
 class KeyFigure(NamedTuple):
-    """`value` is None where there is nothing to divide by."""
+    """`value` is None where it would be divided by 0."""
 
     name: str
     label: str
@@ -52,17 +52,17 @@ def of_images(sums: Sums) -> list[KeyFigure]:
     ]
 
 
-def of_people(people: People | None) -> list[KeyFigure]:
+def of_users(users: ActiveUsers | None) -> list[KeyFigure]:
     """How many users were active; nothing where the report is about one user."""
-    return [] if people is None else [KeyFigure("activeUsers", "Active users", people.active)]
+    return [] if users is None else [KeyFigure("activeUsers", "Active users", users.count)]
 
 
 def by_name(figures: Iterable[KeyFigure]) -> dict[str, Number | None]:
     return {figure.name: figure.value for figure in figures}
 
 
-def compared(now: Iterable[KeyFigure], before: Iterable[KeyFigure]) -> list[Mapping[str, Any]]:
-    """Each figure beside that of the period before, with the change in percent of what it was."""
+def compare(now: Iterable[KeyFigure], before: Iterable[KeyFigure]) -> list[Mapping[str, Any]]:
+    """Each figure, its value in the period before, and the change in percent of that."""
     earlier = by_name(before)
     return [
         {

@@ -1,122 +1,107 @@
-"""The journey of a report: asked for by an administrator, made at once or by the queue, kept as files for them."""
+"""Reports as actions: an administrator requests one, the API or the worker makes it, and its files are stored."""
 
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from chalicelib import actions, documents
-from chalicelib.actions import Action, ActionType, File, estimates, external
-from chalicelib.actions.external import Service
-from chalicelib.actions.reporting import layout
-from chalicelib.actions.reporting.deadline import Deadline, ReportTooLargeError
-from chalicelib.actions.reporting.layout import Made
-from chalicelib.actions.reporting.schemas import Asked
-from chalicelib.core import config, ids, log
+from chalicelib import documents
+from chalicelib.actions import lifecycle
+from chalicelib.actions.kinds import ActionKind, ActionRequest
+from chalicelib.actions.models import Action, ActionType, File, Status
+from chalicelib.actions.reporting import layout, schemas
+from chalicelib.actions.reporting.layout import BuiltReport
+from chalicelib.actions.reporting.models import ReportRequest
+from chalicelib.core import config, ids
 from chalicelib.core.aws import objects
-from chalicelib.core.http.operations import Caller, Replay, naming
+from chalicelib.core.aws.grants import S3Operation, required_env_vars
+from chalicelib.core.deadline import Deadline
+from chalicelib.core.http.operations import Caller
 from chalicelib.documents import Format
+from chalicelib.external import services
 
-# What the API reads while its caller waits: it has 30 seconds in all, and the files are still to be written.
-_DAYS_AT_ONCE = 31
-_SECONDS_AT_ONCE = 8.0
-# What the worker takes for each day of the period, before it has been measured.
+# The API tries periods of so many days while its caller waits.
+_SMALL_DAYS = 31
+# The estimate before any run is measured: the worker's time for each day of the period.
 _SECONDS_A_DAY = 0.05
-# The queue's worker has 300 seconds (.chalice/config.json).
-_SECONDS_OF_WORKER = 240.0
 
 
-def generate_report(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
-    """Makes a report, or has it made; `reportId` is the action's id.
-
-    Raises:
-        InvalidRequestError: the period is none that a report can have.
-    """
-    asked = Asked.of(data)
-    action = actions.begin(user, ActionType.GENERATE_REPORT, asked.to_metadata())
-    with actions.failing(action):
-        if external.configured():
-            return _answer(external.hand_over(action, Service.REPORT_GENERATOR, asked.to_metadata()))
-        if len(asked.period) <= _DAYS_AT_ONCE:
-            try:
-                return _answer(_run(action, Deadline.after(_SECONDS_AT_ONCE)))
-            except ReportTooLargeError:
-                log.info("REPORT_LEFT_TO_QUEUE", actionId=action.action_id)
-        actions.enqueue(action)
-    return _answer(action, estimates.estimated_time(action, len(asked.period) * _SECONDS_A_DAY))
+def _prepare(user: Caller, data: Mapping[str, Any]) -> ActionRequest:
+    """Raises InvalidRequestError where no report can have the period."""
+    request = ReportRequest.of(data)
+    days = len(request.period)
+    return ActionRequest(
+        ActionType.GENERATE_REPORT,
+        request.to_metadata(),
+        request.to_metadata,
+        lambda: days <= _SMALL_DAYS,
+        days * _SECONDS_A_DAY,
+    )
 
 
-def run(action: Action) -> Action:
+@required_env_vars(
+    layout.build, lifecycle.complete, {"S3_OUTPUT_BUCKET": [S3Operation.PUT_OBJECT, S3Operation.DELETE_OBJECTS]}
+)
+def run(action: Action, deadline: Deadline) -> Action:
     """Makes the report that the action's metadata asks for, and ends the action with its files and key figures.
 
     Raises:
-        ReportTooLargeError: there was not enough time for all that the period holds.
-        ActionFinishedError: it has ended already; its files are as they were.
+        ReportTooLargeError: the sums of the period could not all be read before the deadline.
+        ActionFinishedError: the action has ended already; its files are unchanged.
     """
-    return _run(action, Deadline.after(_SECONDS_OF_WORKER))
-
-
-def _run(action: Action, deadline: Deadline) -> Action:
-    asked = Asked.of(action.metadata)
-    made = layout.make(asked, ids.now(), deadline)
-    bucket = config.get("S3_OUTPUT_BUCKET")
+    request = ReportRequest.of(action.metadata)
+    built = layout.build(request, ids.now(), deadline)
     files: list[File] = []
-    written: list[dict[str, str]] = []
+    versions: list[dict[str, str]] = []
     try:
-        for name in dict.fromkeys([*asked.formats, "json"]):
-            file, version = _written(bucket, action, asked, name, made)
+        for name in dict.fromkeys([*request.formats, "json"]):
+            file, version = _write(action, request, name, built)
             files.append(file)
-            written.append(version)
-        return actions.complete(action, files=files, result=made.key_figures)
+            versions.append(version)
+        return lifecycle.complete(action, files=files, result=built.key_figures)
     except BaseException:
-        objects.discard_behind_failure(bucket, written)
+        objects.discard_behind_failure(config.get("S3_OUTPUT_BUCKET"), versions)
         raise
 
 
-def _written(bucket: str, action: Action, asked: Asked, name: str, made: Made) -> tuple[File, dict[str, str]]:
-    """One file of the report in S3. A report is sums: in any format it has some hundred kilobytes at most."""
+def _write(action: Action, request: ReportRequest, name: str, built: BuiltReport) -> tuple[File, dict[str, str]]:
+    """Stores the report in one format; gives the file and its version in S3."""
+    data, form = render(built, name)
+    key = f"reports/{action.user_id}/{action.action_id}.{form.extension}"
+    version = objects.write(config.get("S3_OUTPUT_BUCKET"), key, data, form.media_type)
+    period = request.period
+    return File(f"{request.kind}-{period.start}-to-{period.end}.{form.extension}", name, key, len(data)), version
+
+
+def render(built: BuiltReport, name: str) -> tuple[bytes, Format]:
+    """The report's bytes in one of FORMATS: some hundred kilobytes at most, as a report holds only sums."""
     out = io.BytesIO()
-    extension, media_type = _WRITERS[name](out, made)
-    key = f"reports/{action.user_id}/{action.action_id}.{extension}"
-    version = objects.write(bucket, key, out.getvalue(), media_type)
-    period = asked.period
-    return File(f"{asked.kind}-{period.start}-to-{period.end}.{extension}", name, key, out.tell()), version
+    form = _WRITERS[name](out, built)
+    return out.getvalue(), form
 
 
-def _write_csv(out: io.BytesIO, made: Made) -> Format:
-    # What the charts draw, the tables hold as well.
-    return documents.write_csv(out, replace(made.report, charts=()).to_tables())
-
-
-_WRITERS: dict[str, Callable[[io.BytesIO, Made], Format]] = {
-    "html": lambda out, made: documents.write_html(out, made.report),
-    "pdf": lambda out, made: documents.write_pdf(out, made.report),
-    "csv": _write_csv,
-    "json": lambda out, made: documents.write_json(out, made.report.tables, made.about),
+_WRITERS: dict[str, Callable[[io.BytesIO, BuiltReport], Format]] = {
+    "html": lambda out, built: documents.write_html(out, built.report),
+    "pdf": lambda out, built: documents.write_pdf(out, built.report),
+    # The tables hold the charts' numbers as well.
+    "csv": lambda out, built: documents.write_csv(out, replace(built.report, charts=()).to_tables()),
+    "json": lambda out, built: documents.write_json(out, built.report.tables, built.about),
 }
 
 _MESSAGES = {
-    actions.Status.COMPLETED: "The report is ready.",
-    actions.Status.PENDING: "The report is being made.",
-    actions.Status.FAILED: "The report could not be made.",
+    Status.COMPLETED: "The report is ready.",
+    Status.PENDING: "The report is being made.",
+    Status.FAILED: "The report could not be made.",
 }
 
 
-def _answer(action: Action, estimated: str | None = None) -> dict[str, Any]:
-    shown = action.shown()
-    return {
-        "reportId": action.action_id,
-        "downloadUrl": shown["resultUrl"],
-        "message": _MESSAGES[action.status],
-        "status": str(action.status),
-        "estimatedTime": estimated,
-        "files": shown["files"],
-    }
-
-
-def _again(user: Caller, data: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
-    """The report as it is by now, with fresh links."""
-    return _answer(actions.get(user.id, kept["reportId"]))
-
-
-REPLAY = Replay(stores=naming("reportId"), rebuild=_again)
+KIND = ActionKind(
+    schema=schemas.REPORT,
+    returns=schemas.REPORTED,
+    id_name="reportId",
+    service_path=services.GENERATE_REPORT,
+    prepare=_prepare,
+    run=run,
+    message=lambda action: _MESSAGES[action.status],
+    details=lambda action: {"downloadUrl": action.result_url, "files": [file.shown() for file in action.files]},
+)

@@ -1,13 +1,14 @@
-"""What the days' sums of one scope come to in a period: runs by day and operation, images by day, format and reason."""
+"""The sums of one scope in a period: runs by day and operation; images by day, format and reason of failure."""
 
-from collections import Counter
+import functools
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from chalicelib.actions.reporting.deadline import Deadline
-from chalicelib.actions.reporting.schemas import Asked, Period
+from chalicelib.actions.reporting.models import Period, ReportRequest, ReportTooLargeError
+from chalicelib.core.deadline import Deadline
 from chalicelib.metering import daily_sums
 
 _ZERO = Decimal(0)
@@ -15,7 +16,7 @@ _OPERATION, _FORMAT, _REASON = "operation:", "format:", "failed:"
 
 
 class Runs(NamedTuple):
-    """What operations' runs come to; `milliseconds` is how long all of them took."""
+    """Sums of operations' runs; `milliseconds` is their running time together."""
 
     requests: int = 0
     failures: int = 0
@@ -23,20 +24,20 @@ class Runs(NamedTuple):
     milliseconds: Decimal = _ZERO
 
     @classmethod
-    def of(cls, numbers: Mapping[str, Any]) -> "Runs":
+    def of(cls, item: Mapping[str, Any]) -> "Runs":
         return cls(
-            int(numbers.get("requests", 0)),
-            int(numbers.get("failures", 0)),
-            numbers.get("dollars", _ZERO),
-            numbers.get("milliseconds", _ZERO),
+            int(item.get("requests", 0)),
+            int(item.get("failures", 0)),
+            item.get("dollars", _ZERO),
+            item.get("milliseconds", _ZERO),
         )
 
-    def plus(self, more: "Runs") -> "Runs":
+    def plus(self, other: "Runs") -> "Runs":
         return Runs(
-            self.requests + more.requests,
-            self.failures + more.failures,
-            self.dollars + more.dollars,
-            self.milliseconds + more.milliseconds,
+            self.requests + other.requests,
+            self.failures + other.failures,
+            self.dollars + other.dollars,
+            self.milliseconds + other.milliseconds,
         )
 
     @property
@@ -45,18 +46,15 @@ class Runs(NamedTuple):
         return None if self.requests == 0 else round(self.milliseconds / self.requests, 3)
 
 
-def total(runs: Iterable[Runs]) -> Runs:
-    whole = Runs()
-    for each in runs:
-        whole = whole.plus(each)
-    return whole
+def total(all_runs: Iterable[Runs]) -> Runs:
+    return functools.reduce(Runs.plus, all_runs, Runs())
 
 
 @dataclass(frozen=True)
 class Sums:
     """A period's sums. `images_by_day` counts, a day, `images`, `bytes`, `completed`, `failed` and `deleted`.
 
-    `busy_days` are those on which anything ran, whatever operation the report is about.
+    `busy_days` are the days on which any operation ran, also where the report is about one operation.
     """
 
     period: Period
@@ -76,29 +74,31 @@ class Sums:
         return sum(self.images_by_day.values(), Counter[str]())
 
 
-def read(asked: Asked, period: Period, deadline: Deadline) -> Sums:
-    """The sums of that period of whomever and whatever the report is about.
+def read(request: ReportRequest, period: Period, deadline: Deadline) -> Sums:
+    """The period's sums for the report's user and operation.
 
-    Keeps a number a day, operation, format and reason, however many rows there are.
+    Keeps a number for each day, operation, format and reason, however many rows there are.
+
+    Raises:
+        ReportTooLargeError: the deadline is over.
     """
     busy_days: set[str] = set()
-    runs_by_day: dict[str, Runs] = {}
-    runs_by_operation: dict[str, Runs] = {}
-    images_by_day: dict[str, Counter[str]] = {}
+    runs_by_day, runs_by_operation = defaultdict[str, Runs](Runs), defaultdict[str, Runs](Runs)
+    images_by_day = defaultdict[str, Counter[str]](Counter)
     formats, reasons = Counter[str](), Counter[str]()
-    found = daily_sums.rows(asked.scope, period.start.isoformat(), period.end.isoformat())
-    for day, what, numbers in deadline.over(found):
+    for day, what, item in daily_sums.rows(request.scope, period.start.isoformat(), period.end.isoformat()):
+        deadline.check(ReportTooLargeError())
         name = what.partition(":")[2]
         if what.startswith(_OPERATION):
             busy_days.add(day)
-            if asked.operation in (None, name):
-                runs = Runs.of(numbers)
-                runs_by_day[day] = runs.plus(runs_by_day.get(day, Runs()))
-                runs_by_operation[name] = runs.plus(runs_by_operation.get(name, Runs()))
+            if request.operation in (None, name):
+                runs = Runs.of(item)
+                runs_by_day[day] = runs_by_day[day].plus(runs)
+                runs_by_operation[name] = runs_by_operation[name].plus(runs)
         elif what.startswith(_FORMAT):
-            formats[name] += int(numbers["sum"])
+            formats[name] += int(item["sum"])
         elif what.startswith(_REASON):
-            reasons[name] += int(numbers["sum"])
-        elif "sum" in numbers:
-            images_by_day.setdefault(day, Counter())[what] += int(numbers["sum"])
+            reasons[name] += int(item["sum"])
+        elif "sum" in item:
+            images_by_day[day][what] += int(item["sum"])
     return Sums(period, sorted(busy_days), runs_by_day, runs_by_operation, images_by_day, formats, reasons)

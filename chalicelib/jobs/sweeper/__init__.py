@@ -21,7 +21,7 @@ _FILES = [S3Operation.LIST_OBJECT_VERSIONS, S3Operation.DELETE_OBJECTS]
 
 
 @required_env_vars(
-    external.NEEDS,
+    external.refresh,
     {
         "IMAGES_TABLE": [
             DynamoDBOperation.QUERY_INDEX,

@@ -83,7 +83,7 @@ def _sweep_external(a_round: Round, action: Action) -> None:
     pending: list[Action] = []
 
     def settle() -> bool:
-        now = external.up_to_date(action)
+        now = external.refresh(action)
         if now.status is actions.Status.PENDING:
             pending.append(now)
         return not pending
