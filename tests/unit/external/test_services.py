@@ -15,7 +15,7 @@ from chalicelib.core import aws, config
 from chalicelib.external import ExternalServiceError, Reason, breaker, secret, services
 from local.faults import Fault
 from local.partner import Partner
-from tests.unit.scripted import Scripted, answer
+from tests.unit.external.scripted_server import Scripted, answer
 
 NAME = "darkroom/unit/external-services"
 UPLOAD = services.PROCESS_FILE

@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.exporting import running
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text())
 
 # Bytes beyond the interpreter and its modules: a page of records and what the writers keep, but not all records.

@@ -21,7 +21,7 @@ from chalicelib.reporting.figures import KeyFigure
 from chalicelib.reporting.people import Row
 from chalicelib.reporting.sums import Runs, total
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 # What the process may hold at its peak, interpreter and boto3 included, in bytes.
 LIMIT = 256_000_000

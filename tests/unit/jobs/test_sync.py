@@ -18,7 +18,7 @@ from chalicelib.sync.customer import Customer, Rejected
 from chalicelib.sync.deadline import RESERVED_SECONDS, SECONDS, Deadline
 from chalicelib.sync.seen import Seen
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 FORM = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 # What DynamoDB takes as a sort key.

@@ -21,7 +21,7 @@ from chalicelib.external import connection
 from chalicelib.external.errors import Reason
 from local.faults import Fault
 from local.partner import Partner
-from tests.unit.scripted import Scripted, answer
+from tests.unit.external.scripted_server import Scripted, answer
 
 UPLOAD = "/file-processor/upload"
 
