@@ -14,11 +14,6 @@ from tests.pictures import jpeg
 from tests.waiting import wait_for
 
 
-@pytest.fixture(scope="module")
-def ann(machine: Machine) -> User:
-    return User.new(machine.api_url, name="Ann")
-
-
 def test_the_way_in_is_sign_up_verify_sign_in(machine: Machine) -> None:
     user = User(machine.api_url)
     signed_up = user.post("/auth/signup", email=user.email, password=PASSWORD, name="Bea")

@@ -6,23 +6,17 @@ from typing import Any
 import pytest
 
 from local.machine import Machine
+from tests.journeys.audit_trail import audit_entries_of
+from tests.journeys.error_responses import error_of
+from tests.journeys.issuing_keys import issue_key
 from tests.journeys.ledger import runs
-from tests.journeys.test_api_keys import issue
-from tests.journeys.test_audit import of_user
-from tests.journeys.test_contract import error_of
 from tests.journeys.user import User
 from tests.waiting import wait_for
 
 
-@pytest.fixture(scope="module")
-def admin(machine: Machine) -> User:
-    user = User(machine.api_url, email="admin@example.com", password="Darkroom-2026!")
-    user.sign_in()
-    return user
-
-
 @pytest.fixture
 def ann(machine: Machine) -> User:
+    """A new user for each test."""
     return User.new(machine.api_url, name="Ann")
 
 
@@ -98,7 +92,7 @@ def test_a_bad_question_is_400_and_names_the_field(admin: User, query: dict[str,
 
 def test_a_user_who_is_switched_off_is_out_with_the_next_request(admin: User, ann: User) -> None:
     account = ann.id
-    robot = issue(ann, "full_access")[1]
+    robot = issue_key(ann, "full_access")[1]
     assert changed(admin, account, isActive=False)["isActive"] is False
     for user in (ann, robot):
         refused = user.get("/images")
@@ -111,12 +105,12 @@ def test_a_user_who_is_switched_off_is_out_with_the_next_request(admin: User, an
 
 def test_who_is_switched_off_is_counted_and_named_like_anybody(admin: User, ann: User, machine: Machine) -> None:
     account = ann.id
-    key_id, robot = issue(ann, "full_access")
+    key_id, robot = issue_key(ann, "full_access")
     changed(admin, account, isActive=False, limits={"requestsPerHour": 8})
     refused = [user.get("/images") for user in (ann, robot) for _ in range(6)]
     assert {answer.status_code for answer in refused} == {403, 429}, "nobody fills the trail without end"
     assert "RateLimit-Remaining" in refused[0].headers
-    named = [entry for entry in of_user(machine, account) if entry["operation"] == "list_images"]
+    named = [entry for entry in audit_entries_of(machine, account) if entry["operation"] == "list_images"]
     assert [entry["outcome"] for entry in named] == ["PERMISSION_DENIED"] * sum(
         answer.status_code == 403 for answer in refused
     )
@@ -128,7 +122,7 @@ def test_a_role_is_given_and_taken_with_the_next_request(admin: User, ann: User)
     assert ann.get("/admin/users").status_code == 403
     assert changed(admin, account, role="ADMIN")["role"] == "ADMIN"
     assert ann.get("/admin/users").status_code == 200
-    key = issue(ann, "admin")[1]
+    key = issue_key(ann, "admin")[1]
     assert key.get("/admin/users").status_code == 200
     changed(admin, account, role="USER")
     assert ann.get("/admin/users").status_code == 403
@@ -196,10 +190,10 @@ def test_only_rights_can_be_changed_here(admin: User, ann: User, rights: dict[st
 
 def test_only_administrators_are_let_in(admin: User, ann: User) -> None:
     account = ann.id
-    for user in (ann, issue(ann, "full_access")[1], issue(admin, "full_access")[1]):
+    for user in (ann, issue_key(ann, "full_access")[1], issue_key(admin, "full_access")[1]):
         assert error_of(user.get("/admin/users"), 403)["code"] == "PERMISSION_DENIED"
         assert error_of(change(user, account, role="ADMIN"), 403)["code"] == "PERMISSION_DENIED"
     assert ann.get("/admin/users").json()["message"] == "Only administrators may do this"
     assert error_of(User(ann.url).get("/admin/users"), 401)["code"] == "NOT_AUTHENTICATED"
-    assert issue(admin, "admin")[1].get("/admin/users").status_code == 200
+    assert issue_key(admin, "admin")[1].get("/admin/users").status_code == 200
     assert ann.get("/auth/validate").json()["user"]["role"] == "USER"

@@ -14,25 +14,14 @@ from chalicelib.core.operations import APIAccessType
 from chalicelib.permissions import signed_in
 from local.machine import Machine
 from tests import pictures
+from tests.journeys.error_responses import error_of
 from tests.journeys.gateway import call, calls_made
+from tests.journeys.issuing_keys import issue_key
 from tests.journeys.ledger import runs
-from tests.journeys.test_api_keys import issue
-from tests.journeys.test_contract import error_of
 from tests.journeys.user import User
 
 # A moment at which both windows begin.
 NOON = 1_780_315_200.0
-
-
-@pytest.fixture(scope="module")
-def ann(machine: Machine) -> User:
-    return User.new(machine.api_url)
-
-
-@pytest.fixture(scope="module")
-def robot(ann: User) -> User:
-    """Who holds a key that may send and read images."""
-    return issue(ann, "file_upload")[1]
 
 
 def use(user: User, tool: str, **data: Any) -> Any:
@@ -57,8 +46,8 @@ def test_the_list_holds_what_the_caller_may_use(ann: User, robot: User) -> None:
     }
     assert set(names(robot)) == opened
     assert "delete_image" not in opened
-    assert names(issue(ann, "full_access")[1]) == names(ann)
-    assert "list_images" not in names(issue(ann, "exports")[1])
+    assert names(issue_key(ann, "full_access")[1]) == names(ann)
+    assert "list_images" not in names(issue_key(ann, "exports")[1])
 
 
 def test_every_tool_shows_the_schemas_that_its_route_holds_to(ann: User) -> None:
@@ -190,7 +179,7 @@ def test_an_operations_own_limit_counts_both_doors(function: pytest.MonkeyPatch,
 def test_each_call_is_one_usage_record_under_the_tools_name(machine: Machine) -> None:
     user = User.new(machine.api_url)
     account = user.id
-    key_id, robot = issue(user, "file_upload")
+    key_id, robot = issue_key(user, "file_upload")
     before = len(runs(machine, account))
     use(robot, "list_images")
     use(robot, "get_image", imageId="img_none")
@@ -211,7 +200,7 @@ def test_each_call_is_one_usage_record_under_the_tools_name(machine: Machine) ->
 
 
 def test_a_call_costs_no_more_calls_to_aws_than_a_request(ann: User, function: pytest.MonkeyPatch) -> None:
-    _, robot = issue(ann, "file_upload")
+    _, robot = issue_key(ann, "file_upload")
 
     def use_it(headers: dict[str, str]) -> int:
         return call("POST /agent/{tool}", headers, {"data": {}}, tool="list_images").status

@@ -11,7 +11,6 @@ import jwt
 import pytest
 import requests
 
-from local.machine import Machine
 from tests.journeys.forge import (
     THEIR_CURVE,
     THEIR_KEY,
@@ -25,11 +24,6 @@ from tests.journeys.user import User
 from tests.key_server import KeyServer, jwk
 
 Attack = Callable[[Forge], bytes]
-
-
-@pytest.fixture(scope="module")
-def ann(machine: Machine) -> User:
-    return User.new(machine.api_url)
 
 
 @pytest.fixture(scope="module")

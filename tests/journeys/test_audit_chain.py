@@ -19,7 +19,7 @@ from chalicelib.core.tracking import Execution
 from infra import audit as reading
 from infra.audit import Verification
 from local.machine import Machine
-from tests.journeys.test_audit import appended, everything
+from tests.journeys.audit_trail import all_items, audit_entries
 
 ROOT = Path(__file__).parents[2]
 
@@ -132,11 +132,11 @@ def test_a_hundred_at_once_make_one_chain(machine: Machine, function: pytest.Mon
 
     with ThreadPoolExecutor(100) as crowd:
         list(crowd.map(one, marks))
-    found = [made["requestId"] for made in appended(machine) if made["requestId"] in marks]
+    found = [made["requestId"] for made in audit_entries(machine) if made["requestId"] in marks]
     assert sorted(found) == sorted(marks)
     verification = Verification()
     assert list(verification.breaks()) == []
-    assert verification.number == verification.entries == len(appended(machine))
+    assert verification.number == verification.entries == len(audit_entries(machine))
 
 
 def test_what_comes_again_or_twice_at_once_is_appended_once(chain: pytest.MonkeyPatch, machine: Machine) -> None:
@@ -148,9 +148,9 @@ def test_what_comes_again_or_twice_at_once_is_appended_once(chain: pytest.Monkey
     verification = Verification()
     assert list(verification.breaks()) == []
     assert verification.entries == 60
-    stand = [item["id"] for item in everything(machine, "AUDIT_TABLE") if item["day"] != "head"]
+    stand = [item["id"] for item in all_items(machine, "AUDIT_TABLE") if item["day"] != "head"]
     assert sorted(stand) == [each["id"] for each in made]
-    assert everything(machine, "AUDIT_INBOX_TABLE") == []
+    assert all_items(machine, "AUDIT_INBOX_TABLE") == []
 
 
 def again_until_done(event: dict[str, Any]) -> None:
@@ -168,7 +168,7 @@ def test_numbers_run_on_across_days_however_late_an_entry_comes(chain: pytest.Mo
     days = ["2026-11-20T23:59:59.999Z", "2026-11-21T00:00:00.001Z", "2026-11-20T23:59:59.998Z"]
     audit.append(batch(entry(at) for at in days))
     audit.append(batch([entry("2026-11-19T10:00:00.000Z"), entry("2026-11-24T10:00:00.000Z")]))
-    stand = sorted(everything(machine, "AUDIT_TABLE"), key=lambda item: str(item["sequence"]))[:-1]
+    stand = sorted(all_items(machine, "AUDIT_TABLE"), key=lambda item: str(item["sequence"]))[:-1]
     assert [item["day"][-2:] for item in stand] == ["20", "21", "21", "21", "24"]
     verification = Verification()
     assert list(verification.breaks()) == []
@@ -179,7 +179,7 @@ def test_a_removed_record_of_the_inbox_is_no_entry(chain: pytest.MonkeyPatch, ma
     event = batch([entry()])
     event["Records"].append({"eventName": "REMOVE", "dynamodb": {"Keys": {"id": {"S": "aud_x"}}}})
     audit.append(event)
-    assert [item["day"] for item in everything(machine, "AUDIT_TABLE") if item["day"] != "head"] == ["2026-11-21"]
+    assert [item["day"] for item in all_items(machine, "AUDIT_TABLE") if item["day"] != "head"] == ["2026-11-21"]
 
 
 def test_an_empty_trail_is_whole(chain: pytest.MonkeyPatch) -> None:
@@ -192,7 +192,7 @@ def test_who_forges_the_next_entry_stops_the_chain_and_loses_none(chain: pytest.
     waiting = entry()
     with pytest.raises(ConditionFailedError):
         audit.append(batch([waiting]))
-    assert [item["id"] for item in everything(machine, "AUDIT_INBOX_TABLE")] == [waiting["id"]]
+    assert [item["id"] for item in all_items(machine, "AUDIT_INBOX_TABLE")] == [waiting["id"]]
 
 
 TAMPERING: dict[str, tuple[Callable[[Machine], None], str]] = {

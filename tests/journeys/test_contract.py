@@ -2,13 +2,13 @@
 
 import base64
 import json
-from typing import Any
 
 import jwt
 import pytest
 import requests
 
 from local.machine import Machine
+from tests.journeys.error_responses import assert_safe_headers, error_of
 from tests.journeys.user import User
 from tests.pictures import jpeg
 
@@ -32,34 +32,8 @@ PROTECTED = [
 
 
 @pytest.fixture(scope="module")
-def ann(machine: Machine) -> User:
-    return User.new(machine.api_url)
-
-
-@pytest.fixture(scope="module")
 def bob(machine: Machine) -> User:
     return User.new(machine.api_url)
-
-
-def error_of(answer: requests.Response, status: int) -> dict[str, Any]:
-    """The error in an answer, once its shape is what the contract says."""
-    assert answer.status_code == status, answer.text
-    body = answer.json()
-    assert set(body) == {"success", "message", "error", "requestId"}
-    assert body["success"] is False
-    assert body["message"]
-    assert set(body["error"]) <= {"type", "code", "details"}
-    assert answer.headers["Access-Control-Allow-Origin"] == "*"
-    assert_safe(answer)
-    assert "Traceback" not in answer.text
-    return dict(body["error"])
-
-
-def assert_safe(answer: requests.Response) -> None:
-    """No browser may guess what the answer is, keep it, or ask again without TLS."""
-    assert answer.headers["X-Content-Type-Options"] == "nosniff"
-    assert answer.headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
-    assert answer.headers["Cache-Control"] == "no-store"
 
 
 def tampered(token: str) -> str:
@@ -173,7 +147,7 @@ def test_browsers_may_ask_from_anywhere(ann: User) -> None:
     assert "Authorization" in preflight.headers["Access-Control-Allow-Headers"]
     answer = ann.get("/images")
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
-    assert_safe(answer)
+    assert_safe_headers(answer)
 
 
 def test_health_says_version_and_stage(ann: User) -> None:

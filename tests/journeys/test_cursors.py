@@ -5,7 +5,6 @@ import pytest
 import app as manifest
 from chalicelib.core import records
 from infra import manifest as reading
-from local.accounts import ADMIN, PASSWORD
 from local.machine import Machine
 from tests.journeys.gateway import call
 from tests.journeys.user import User
@@ -17,13 +16,6 @@ LISTS = [
 ]
 # `GET /admin/usage` has pages where it lists by user.
 MORE = {"GET /admin/usage": {"by": "user"}}
-
-
-@pytest.fixture(scope="module")
-def admin(machine: Machine) -> User:
-    user = User(machine.api_url, ADMIN, PASSWORD)
-    user.sign_in()
-    return user
 
 
 def test_these_have_pages() -> None:

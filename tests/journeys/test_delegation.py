@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,33 +15,12 @@ from tests import pictures
 from tests.journeys.gateway import call
 from tests.journeys.user import User
 
-SECRET = "darkroom/local/external-services"
-
-
-@pytest.fixture(scope="module")
-def ann(machine: Machine) -> User:
-    return User.new(machine.api_url)
-
 
 @pytest.fixture(scope="module")
 def photo(ann: User) -> str:
     image_id = ann.upload(pictures.jpeg(800, 600))
     ann.finished(image_id)
     return image_id
-
-
-@pytest.fixture
-def partner(machine: Machine, function: pytest.MonkeyPatch) -> Iterator[Partner]:
-    """An external service that this process, as the API's function, hands actions to."""
-    with Partner() as started:
-        # The tests send the callbacks themselves.
-        started.callback_delay = 600
-        secrets = machine.client("secretsmanager")
-        secrets.put_secret_value(SecretId=SECRET, SecretString=started.secret)
-        function.setenv("CUSTOM_ACTION_TYPES", "TRANSLATE,SCAN")
-        function.setenv("API_BASE_URL", "https://api.example.com")
-        yield started
-        secrets.put_secret_value(SecretId=SECRET, SecretString="{}")
 
 
 def process(user: User, photo: str) -> Any:
@@ -139,7 +117,9 @@ def test_a_fault_that_passes_is_overcome_and_the_work_is_done_once(ann: User, ph
 def test_a_key_that_was_changed_is_read_anew(ann: User, photo: str, partner: Partner, machine: Machine) -> None:
     assert process(ann, photo).status == 200
     partner.rotate_key()
-    machine.client("secretsmanager").put_secret_value(SecretId=SECRET, SecretString=partner.secret)
+    machine.client("secretsmanager").put_secret_value(
+        SecretId="darkroom/local/external-services", SecretString=partner.secret
+    )
     assert process(ann, photo).status == 200
 
 

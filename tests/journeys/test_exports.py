@@ -25,8 +25,8 @@ from local.cloud import ACCOUNT, REGION
 from local.machine import Machine
 from tests.journeys import gateway
 from tests.journeys.exporter import action_of, begun, downloaded, ended, export, exporter, files_kept
+from tests.journeys.issuing_keys import issue_key
 from tests.journeys.ledger import runs, settled
-from tests.journeys.test_api_keys import issue
 from tests.journeys.user import User
 from tests.pictures import jpeg
 from tests.waiting import wait_for
@@ -220,7 +220,7 @@ def test_a_pdf_with_many_thumbnails_is_left_to_the_queue(machine: Machine) -> No
 @pytest.mark.parametrize(("kind", "is_open"), [("exports", True), ("actions", False), ("reports", False)])
 def test_a_key_sees_no_action_that_it_could_not_have_begun(machine: Machine, kind: str, is_open: bool) -> None:
     user = exporter(machine)
-    robot = issue(user, kind)[1]
+    robot = issue_key(user, kind)[1]
     told = export(user, "json", "profile")
     shown = robot.get(f"/actions/{told['exportId']}")
     assert shown.status_code == (200 if is_open else 404)
@@ -230,7 +230,7 @@ def test_a_key_sees_no_action_that_it_could_not_have_begun(machine: Machine, kin
         assert listed == ([told["exportId"]] if is_open else [])
     by_agent = robot.post("/agent/get_action", data={"actionId": told["exportId"]})
     assert by_agent.status_code == shown.status_code
-    everything = issue(user, "full_access")[1].get("/actions").json()["items"]
+    everything = issue_key(user, "full_access")[1].get("/actions").json()["items"]
     assert [each["actionId"] for each in everything] == [told["exportId"]]
 
 

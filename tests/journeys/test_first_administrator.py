@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from local.machine import Machine
-from tests.journeys.test_audit import appended
+from tests.journeys.audit_trail import audit_entries
 from tests.journeys.user import User
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,7 +37,7 @@ def test_an_account_is_made_an_administrator_and_an_ordinary_one_again(machine: 
     assert ann.get("/admin/users").status_code == 403
     noted = [
         (entry["operation"], entry["target"]["role"], entry["outcome"])
-        for entry in appended(machine)
+        for entry in audit_entries(machine)
         if entry.get("target", {}).get("userId") == ann.id and entry["operation"].startswith("admin_")
     ]
     assert sorted(noted) == [("admin_grant", "ADMIN", "ok"), ("admin_revoke", "USER", "ok")]

@@ -30,6 +30,7 @@ def clock(function: pytest.MonkeyPatch) -> SimpleNamespace:
 
 @pytest.fixture
 def ann(machine: Machine) -> User:
+    """A new user for each test."""
     return User.new(machine.api_url)
 
 

@@ -25,7 +25,7 @@ from infra import manifest
 from local.machine import Machine
 from tests import pictures
 from tests.journeys.gateway import Answer, call, calls_made
-from tests.journeys.test_api_keys import holder, issue
+from tests.journeys.issuing_keys import issue_key, key_holder
 from tests.journeys.user import User
 
 PHOTO = {"fileName": "a.jpg", "fileType": "image/jpeg"}
@@ -33,6 +33,7 @@ PHOTO = {"fileName": "a.jpg", "fileType": "image/jpeg"}
 
 @pytest.fixture
 def ann(machine: Machine) -> User:
+    """A new user for each test."""
     return User.new(machine.api_url)
 
 
@@ -99,7 +100,7 @@ def test_a_key_is_its_users_and_its_operations(machine: Machine, ann: User) -> N
     image_id = mine.json()["imageId"]
     other = ann.request("POST", f"/images/{image_id}/reprocess", headers={"Idempotency-Key": key})
     assert code_of(other) == (409, "IMAGE_NOT_FINISHED"), "it was run: the image has no file yet"
-    robot = issue(ann, "file_upload")[1]
+    robot = issue_key(ann, "file_upload")[1]
     assert unlinked(announce(robot, key)) == unlinked(mine), "the user's own, by whatever proof"
 
 
@@ -227,11 +228,9 @@ def test_an_upload_that_is_announced_again_can_be_sent(machine: Machine, ann: Us
     assert code_of(ann.request("POST", "/upload", json=body, headers=headers)) == (404, "IMAGE_NOT_FOUND")
 
 
-def test_the_files_of_what_is_sent_again_can_be_read(machine: Machine, ann: User) -> None:
+def test_the_files_of_what_is_sent_again_can_be_read(machine: Machine, ann: User, admin: User) -> None:
     photo = ann.upload(pictures.jpeg(64, 48))
     assert ann.finished(photo)["status"] == "COMPLETED"
-    admin = User(ann.url, email="admin@example.com", password="Darkroom-2026!")
-    admin.sign_in()
     promoted = admin.request("PATCH", f"/admin/users/{admin.id}", json={"canExportData": True})
     assert promoted.status_code == 200
     period = {"start": "2026-01-01", "end": "2026-01-02"}
@@ -284,7 +283,7 @@ A_KEY = {"name": "a", "accessTypes": ["full_access"]}
 
 
 def opens(owner: User, secret: str) -> bool:
-    return holder(owner, secret).get("/images").status_code == 200
+    return key_holder(owner, secret).get("/images").status_code == 200
 
 
 def test_a_key_that_is_asked_for_again_is_one_key(ann: User) -> None:
@@ -297,7 +296,7 @@ def test_a_key_that_is_asked_for_again_is_one_key(ann: User) -> None:
 
 
 def test_a_rotation_that_is_sent_again_leaves_the_deployed_key_its_grace(machine: Machine, ann: User) -> None:
-    key_id, deployed = issue(ann, "full_access")
+    key_id, deployed = issue_key(ann, "full_access")
     headers, path = {"Idempotency-Key": new_key()}, f"/keys/{key_id}/rotate"
     answers = [ann.request("POST", path, headers=headers) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 200]

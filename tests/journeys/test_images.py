@@ -27,11 +27,6 @@ NAMES = {f"{size}{mark}" for size in ("small", "medium", "large") for mark in ("
 BOXES = {"small": (800, 600), "medium": (1200, 900), "large": (1920, 1080)}
 
 
-@pytest.fixture(scope="module")
-def ann(machine: Machine) -> User:
-    return User.new(machine.api_url)
-
-
 def opened(url: str) -> Image.Image:
     answer = requests.get(url, timeout=30)
     assert answer.status_code == 200

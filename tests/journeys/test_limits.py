@@ -34,6 +34,7 @@ def caller(function: pytest.MonkeyPatch) -> Caller:
 
 @pytest.fixture
 def ann(machine: Machine) -> User:
+    """A new user for each test."""
     return User.new(machine.api_url)
 
 

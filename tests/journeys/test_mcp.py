@@ -22,8 +22,8 @@ from chalicelib.permissions import signed_in
 from local.machine import Machine
 from tests import pictures
 from tests.journeys.gateway import call
+from tests.journeys.issuing_keys import issue_key
 from tests.journeys.ledger import runs
-from tests.journeys.test_api_keys import issue
 from tests.journeys.user import User
 
 # What is published to a key that carries file_upload.
@@ -33,17 +33,6 @@ FILE_UPLOAD = [
     if APIAccessType.FILE_UPLOAD in tool.operation.access and tool.operation.permission is signed_in
 ]
 META = "io.modelcontextprotocol/"
-
-
-@pytest.fixture(scope="module")
-def ann(machine: Machine) -> User:
-    return User.new(machine.api_url)
-
-
-@pytest.fixture(scope="module")
-def robot(ann: User) -> User:
-    """Who holds a key that may send and read images."""
-    return issue(ann, "file_upload")[1]
 
 
 @dataclass
@@ -163,7 +152,7 @@ def test_who_owns_everything_sees_everything(ann: User) -> None:
     every = [tool.operation.name for tool in tools.published() if tool.operation.permission is signed_in]
     assert talk(ann, "auto", said) == every
     assert "delete_image" in every
-    reporting = issue(ann, "reports")[1]
+    reporting = issue_key(ann, "reports")[1]
     shown = talk(reporting, "auto", said)
     assert "get_usage" in shown
     assert not {"create_upload", "get_image", "delete_image"} & set(shown)

@@ -55,11 +55,6 @@ class Logs:
         return found
 
 
-@pytest.fixture(scope="module")
-def ann(machine: Machine) -> User:
-    return User.new(machine.api_url)
-
-
 @pytest.fixture
 def partner(machine: Machine, function: pytest.MonkeyPatch) -> Iterator[Partner]:
     """An external service, and source of a single record, that this process in a function's place asks."""

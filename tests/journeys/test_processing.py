@@ -9,16 +9,10 @@ import pytest
 import requests
 from PIL import Image
 
-from local.accounts import ADMIN, PASSWORD
 from local.machine import Machine
 from tests import pictures
 from tests.journeys.user import User
 from tests.waiting import wait_for
-
-
-@pytest.fixture(scope="module")
-def ann(machine: Machine) -> User:
-    return User.new(machine.api_url)
 
 
 @pytest.fixture(scope="module")
@@ -190,9 +184,8 @@ def test_a_message_that_comes_again_does_nothing_twice(ann: User, machine: Machi
     assert after["completedAt"] == before["completedAt"]
 
 
-def test_when_its_user_last_did_something_is_shown(machine: Machine) -> None:
-    ann, admin = User.new(machine.api_url), User(machine.api_url, ADMIN, PASSWORD)
-    admin.sign_in()
+def test_when_its_user_last_did_something_is_shown(machine: Machine, admin: User) -> None:
+    ann = User.new(machine.api_url)
     image_id = ann.upload(pictures.jpeg(64, 48))
     assert ann.finished(image_id)["lastActionAt"] is None
     assert ann.get("/auth/profile").json()["profile"]["lastActionAt"] is None

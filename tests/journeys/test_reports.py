@@ -20,9 +20,8 @@ from chalicelib.core.operations import Caller
 from chalicelib.reporting import ReportTooLargeError, journey
 from local.machine import Machine
 from local.partner import Partner
-from tests.journeys import test_delegation
 from tests.journeys.gateway import call
-from tests.journeys.test_api_keys import issue
+from tests.journeys.issuing_keys import issue_key
 from tests.journeys.user import User
 from tests.waiting import wait_for
 
@@ -31,8 +30,6 @@ MARCH = {"start": "2021-03-01", "end": "2021-03-07"}
 BEFORE = {"start": "2021-02-22", "end": "2021-02-28"}
 
 Row = tuple[str, str, str, dict[str, Any]]
-
-partner = test_delegation.partner
 
 
 def runs(requests: int, failures: int, dollars: str, milliseconds: str) -> dict[str, Any]:
@@ -90,13 +87,6 @@ def kept(machine: Machine) -> None:
             TableName=machine.environment["DAILY_TABLE"],
             Item={name: aws.marshal(value) for name, value in item.items()},
         )
-
-
-@pytest.fixture(scope="module")
-def admin(machine: Machine) -> User:
-    user = User(machine.api_url, email="admin@example.com", password="Darkroom-2026!")
-    user.sign_in()
-    return user
 
 
 def ask(user: User, kind: str, period: dict[str, str] = MARCH, **more: Any) -> requests.Response:
@@ -287,9 +277,9 @@ def test_only_administrators_have_reports(machine: Machine, admin: User) -> None
     refused = ask(ann, "usage")
     assert (refused.status_code, refused.json()["message"]) == (403, "Insufficient permissions for report generation")
     assert ask(User(machine.api_url), "usage").status_code == 401
-    assert ask(issue(ann, "reports")[1], "usage").status_code == 403
-    assert ask(issue(admin, "actions", "exports")[1], "usage").status_code == 403
-    assert ask(issue(admin, "reports")[1], "usage").status_code == 200
+    assert ask(issue_key(ann, "reports")[1], "usage").status_code == 403
+    assert ask(issue_key(admin, "actions", "exports")[1], "usage").status_code == 403
+    assert ask(issue_key(admin, "reports")[1], "usage").status_code == 200
 
 
 TOMORROW = (datetime.now(UTC) + timedelta(days=1)).date().isoformat()

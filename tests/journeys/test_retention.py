@@ -247,11 +247,6 @@ def test_the_functions_themselves_do_it(machine: Machine) -> None:
 # --------------------------------------------------------------------------- uploads
 
 
-@pytest.fixture(scope="module")
-def ann(machine: Machine) -> User:
-    return User.new(machine.api_url)
-
-
 def test_an_upload_that_never_came_expires_a_day_after_its_link(ann: User, machine: Machine) -> None:
     image_id = ann.announce(b"", name="never.jpg")["imageId"]
     at = datetime.now(UTC)

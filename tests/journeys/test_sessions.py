@@ -19,6 +19,7 @@ ANOTHER = "Another-Day-2026!"
 
 @pytest.fixture
 def ann(machine: Machine) -> User:
+    """A new user for each test."""
     return User.new(machine.api_url, name="Ann")
 
 

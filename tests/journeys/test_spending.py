@@ -17,8 +17,8 @@ from chalicelib.core.operations import Caller
 from chalicelib.core.spending import Period, SpendingLimitError
 from local.machine import Machine
 from tests.journeys.gateway import call
+from tests.journeys.issuing_keys import issue_key
 from tests.journeys.ledger import runs, settled
-from tests.journeys.test_api_keys import issue
 from tests.journeys.user import User
 
 NOW = datetime(2026, 11, 21, 7, 59, 30, tzinfo=UTC)
@@ -28,14 +28,8 @@ HOUR, DAY, MONTH = "2026-11-21T07", "2026-11-21", "2026-11"
 
 @pytest.fixture
 def ann(machine: Machine) -> User:
+    """A new user for each test."""
     return User.new(machine.api_url)
-
-
-@pytest.fixture(scope="module")
-def admin(machine: Machine) -> User:
-    user = User(machine.api_url, email="admin@example.com", password="Darkroom-2026!")
-    user.sign_in()
-    return user
 
 
 def limit(admin: User, account: str, **numbers: float) -> None:
@@ -88,7 +82,7 @@ def test_a_limit_of_none_shuts_out_at_once(machine: Machine, ann: User, admin: U
 
 
 def test_who_has_spent_all_can_see_why_and_end_what_spends_it(machine: Machine, ann: User, admin: User) -> None:
-    key_id, robot = issue(ann, "full_access")
+    key_id, robot = issue_key(ann, "full_access")
     limit(admin, ann.id, dollarsPerMonth=0)
     assert robot.get("/images").status_code == 429
     assert ann.get("/usage").status_code == 200
@@ -110,7 +104,7 @@ def test_a_keys_limit_holds_for_its_own_runs_alone(machine: Machine, ann: User) 
     answer = ann.post("/keys", name="a", accessTypes=["file_upload"], limits={"dollarsPerDay": 0.0000003})
     assert answer.status_code == 200, answer.text
     robot = User(ann.url, tokens={"accessToken": answer.json()["key"]})
-    other = issue(ann, "file_upload", limits={"dollarsPerDay": 1})[1]
+    other = issue_key(ann, "file_upload", limits={"dollarsPerDay": 1})[1]
     settled(machine)
     assert sum(run["lambda_cost"] for run in runs(machine, account)) > Decimal("0.0000003")
     assert robot.get("/images").status_code == 200, "what its owner spent is not the key's"

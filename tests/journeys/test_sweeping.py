@@ -42,11 +42,6 @@ def emptied(machine: Machine) -> None:
             dynamodb.delete_item(TableName=table, Key=key)
 
 
-@pytest.fixture(scope="module")
-def ann(machine: Machine) -> User:
-    return User.new(machine.api_url)
-
-
 @pytest.fixture
 def photo(ann: User) -> str:
     """A finished image."""

@@ -611,13 +611,13 @@ def test_runs_are_told_as_events_and_metrics(
     assert {"Name": "ProcessingTime", "Unit": "Seconds"} in defined["Metrics"]
 
 
-def test_administrators_see_the_history_in_pages(machine: Machine, partner: Partner, clock: Driven) -> None:
+def test_administrators_see_the_history_in_pages(
+    machine: Machine, admin: User, partner: Partner, clock: Driven
+) -> None:
     with_records(partner, {"id": "bad"})
     nightly(clock)
     partner.fail("/customers", Fault.ERROR, times=None)
     failed(clock)
-    admin = User(machine.api_url, email="admin@example.com", password="Darkroom-2026!")
-    admin.sign_in()
     page = call("GET /admin/syncs", admin.headers, query={"limit": "1", "status": "failed"})
     assert page.status == 200, page
     assert [run["status"] for run in page.body["items"]] == ["failed"]

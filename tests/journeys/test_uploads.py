@@ -26,11 +26,6 @@ NAMES = [
 ]
 
 
-@pytest.fixture(scope="module")
-def ann(machine: Machine) -> User:
-    return User.new(machine.api_url)
-
-
 def test_the_answer_holds_the_whole_request(ann: User) -> None:
     data = jpeg(320, 240)
     answer = ann.announce(data, fileSize=len(data))
@@ -186,10 +181,8 @@ def test_a_form_cannot_be_of_single_use(ann: User) -> None:
 # ------------------------------------------------------------------------- what may be kept
 
 
-def test_what_a_user_keeps_is_counted_and_has_a_limit(machine: Machine) -> None:
+def test_what_a_user_keeps_is_counted_and_has_a_limit(machine: Machine, admin: User) -> None:
     user, data = User.new(machine.api_url), jpeg(320, 240)
-    admin = User(machine.api_url, email="admin@example.com", password="Darkroom-2026!")
-    admin.sign_in()
 
     def kept() -> int:
         return int(user.get("/usage").json()["storage"]["bytes"])

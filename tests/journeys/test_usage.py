@@ -18,10 +18,10 @@ from chalicelib.core import aws, records
 from chalicelib.daily import Entry, Row
 from local.machine import Machine
 from tests import pictures
+from tests.journeys.error_responses import error_of
 from tests.journeys.gateway import call, calls_made
+from tests.journeys.issuing_keys import issue_key
 from tests.journeys.ledger import damaged, runs, settled
-from tests.journeys.test_api_keys import issue
-from tests.journeys.test_contract import error_of
 from tests.journeys.user import User
 
 SUMS = ("requests", "failures", "dollars", "milliseconds")
@@ -30,14 +30,8 @@ TODAY = datetime.now(UTC).date()
 
 @pytest.fixture
 def ann(machine: Machine) -> User:
+    """A new user for each test."""
     return User.new(machine.api_url)
-
-
-@pytest.fixture(scope="module")
-def admin(machine: Machine) -> User:
-    user = User(machine.api_url, email="admin@example.com", password="Darkroom-2026!")
-    user.sign_in()
-    return user
 
 
 def summed(written: list[dict[str, Any]]) -> dict[str, Any]:
@@ -72,7 +66,7 @@ def usage_of(user: User, **query: str) -> dict[str, Any]:
 
 def test_the_sums_are_those_of_the_records_that_were_written(machine: Machine, ann: User) -> None:
     account = ann.id
-    key_id, robot = issue(ann, "file_upload")
+    key_id, robot = issue_key(ann, "file_upload")
     for _ in range(3):
         robot.get("/images")
     robot.get("/images/img_none")
@@ -110,7 +104,7 @@ def test_a_users_damaged_row_keeps_nobodys_usage_from_being_counted(machine: Mac
 
 
 def test_the_work_on_a_picture_is_on_its_owners_account_and_on_the_keys(machine: Machine, ann: User) -> None:
-    key_id, robot = issue(ann, "file_upload")
+    key_id, robot = issue_key(ann, "file_upload")
     data = pictures.jpeg(320, 240)
     robot.finished(robot.upload(data), every=1.0)
     ann.finished(ann.upload(b"no picture"), every=1.0)
@@ -139,7 +133,7 @@ def test_the_work_on_a_picture_is_on_its_owners_account_and_on_the_keys(machine:
 def test_a_user_sees_their_own_and_a_key_its_users(machine: Machine, ann: User) -> None:
     bob = User.new(machine.api_url)
     accounts = ann.id, bob.id
-    robot = issue(ann, "exports")[1]
+    robot = issue_key(ann, "exports")[1]
     for asking, account in ((robot, accounts[0]), (bob, accounts[1]), (ann, accounts[0])):
         settled(machine)
         written = runs(machine, account)
@@ -384,9 +378,9 @@ def test_an_administrators_bad_question_is_400(admin: User, query: dict[str, str
 def test_only_administrators_see_what_others_use(ann: User, admin: User) -> None:
     assert error_of(ann.get("/admin/usage"), 403)["code"] == "PERMISSION_DENIED"
     assert error_of(ann.get("/admin/usage", by="user"), 403)["code"] == "PERMISSION_DENIED"
-    assert error_of(issue(ann, "full_access")[1].get("/admin/usage"), 403)["code"] == "PERMISSION_DENIED"
-    assert error_of(issue(admin, "full_access")[1].get("/admin/usage"), 403)["code"] == "PERMISSION_DENIED"
-    assert issue(admin, "admin")[1].get("/admin/usage").status_code == 200
+    assert error_of(issue_key(ann, "full_access")[1].get("/admin/usage"), 403)["code"] == "PERMISSION_DENIED"
+    assert error_of(issue_key(admin, "full_access")[1].get("/admin/usage"), 403)["code"] == "PERMISSION_DENIED"
+    assert issue_key(admin, "admin")[1].get("/admin/usage").status_code == 200
     assert error_of(User(ann.url).get("/admin/usage"), 401)["code"] == "NOT_AUTHENTICATED"
 
 

@@ -7,14 +7,8 @@ import pytest
 import app as manifest
 from chalicelib.core import answers
 from chalicelib.images import IMAGES, Image, Status, Variant
-from local.machine import Machine
 from tests.journeys.user import User
 from tests.proxy_event import proxy_event
-
-
-@pytest.fixture(scope="module")
-def ann(machine: Machine) -> User:
-    return User.new(machine.api_url)
 
 
 @pytest.fixture
