@@ -9,10 +9,9 @@ from local.accounts import PASSWORD as LOCAL_PASSWORD
 from local.machine import Machine
 from local.partner import Partner
 from tests.journeys import container
+from tests.journeys.external_services import SECRET_ID
 from tests.journeys.issuing_keys import issue_key
 from tests.journeys.user import User
-
-EXTERNAL_SERVICES_SECRET = "darkroom/local/external-services"
 
 
 @pytest.fixture
@@ -50,8 +49,8 @@ def partner(machine: Machine, function: pytest.MonkeyPatch) -> Iterator[Partner]
         # The tests send the callbacks themselves.
         started.callback_delay = 600
         secrets = machine.client("secretsmanager")
-        secrets.put_secret_value(SecretId=EXTERNAL_SERVICES_SECRET, SecretString=started.secret)
+        secrets.put_secret_value(SecretId=SECRET_ID, SecretString=started.secret)
         function.setenv("CUSTOM_ACTION_TYPES", "TRANSLATE,SCAN")
         function.setenv("API_BASE_URL", "https://api.example.com")
         yield started
-        secrets.put_secret_value(SecretId=EXTERNAL_SERVICES_SECRET, SecretString="{}")
+        secrets.put_secret_value(SecretId=SECRET_ID, SecretString="{}")

@@ -12,6 +12,7 @@ from local.faults import Fault
 from local.machine import Machine
 from local.partner import Partner
 from tests import pictures
+from tests.journeys.external_services import SECRET_ID
 from tests.journeys.gateway import call
 from tests.journeys.user import User
 
@@ -117,9 +118,7 @@ def test_a_fault_that_passes_is_overcome_and_the_work_is_done_once(ann: User, ph
 def test_a_key_that_was_changed_is_read_anew(ann: User, photo: str, partner: Partner, machine: Machine) -> None:
     assert process(ann, photo).status == 200
     partner.rotate_key()
-    machine.client("secretsmanager").put_secret_value(
-        SecretId="darkroom/local/external-services", SecretString=partner.secret
-    )
+    machine.client("secretsmanager").put_secret_value(SecretId=SECRET_ID, SecretString=partner.secret)
     assert process(ann, photo).status == 200
 
 

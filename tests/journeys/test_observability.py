@@ -16,6 +16,7 @@ from infra import template
 from local.machine import Machine
 from local.partner import Partner
 from tests import pictures
+from tests.journeys.external_services import SECRET_ID
 from tests.journeys.gateway import call
 from tests.journeys.ledger import settled
 from tests.journeys.user import User
@@ -24,7 +25,6 @@ from tests.waiting import wait_for
 ROOT = Path(__file__).parents[2]
 CORRELATION = "X-Correlation-Id"
 PIPELINE = {"api", "s3_event", "orchestrator", "validation", "resize", "watermark", "image_changes", "notifications"}
-SECRET = "darkroom/local/external-services"
 
 
 class Logs:
@@ -62,11 +62,11 @@ def partner(machine: Machine, function: pytest.MonkeyPatch) -> Iterator[Partner]
     with Partner(customers=1) as started:
         # The test sends the callback itself.
         started.callback_delay = 600
-        secrets.put_secret_value(SecretId=SECRET, SecretString=started.secret)
+        secrets.put_secret_value(SecretId=SECRET_ID, SecretString=started.secret)
         function.setenv("EXTERNAL_API_URL", started.url)
         function.setenv("CUSTOM_ACTION_TYPES", "SCAN")
         yield started
-        secrets.put_secret_value(SecretId=SECRET, SecretString="{}")
+        secrets.put_secret_value(SecretId=SECRET_ID, SecretString="{}")
 
 
 def announced(user: User, **headers: str) -> requests.Response:
