@@ -59,7 +59,7 @@ def unbounded(part: Mapping[str, Any]) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("name", TAKEN)
-def test_everything_that_a_schema_takes_is_bounded(name: str) -> None:
+def test_every_value_that_a_schema_accepts_is_bounded(name: str) -> None:
     found = [f"{where}: {fault}" for where, part in parts(TAKEN[name]) for fault in unbounded(part)]
     assert not found
     # A field of no type takes anything; what only narrows another part of the same schema may leave it out.
@@ -69,7 +69,7 @@ def test_everything_that_a_schema_takes_is_bounded(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [each for each in TAKEN if "{" in each])
-def test_no_name_in_a_path_is_empty(name: str) -> None:
+def test_path_parameters_cannot_be_empty(name: str) -> None:
     properties = TAKEN[name]["properties"]
     for parameter in re.findall(r"{(\w+)}", name):
         assert checking.faults(properties[parameter], ""), "an empty string reaches the key of a table"

@@ -11,7 +11,7 @@ from infra.settings import ROOT
 LATER = {"PIL", "cryptography", "jsonschema", "jwt", "requests"}
 
 
-def test_the_api_answers_its_first_request_without_what_only_some_need() -> None:
+def test_the_api_answers_its_first_request_without_importing_rarely_needed_libraries() -> None:
     script = f"{cold_start.OURS}\nimport sys\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
     ended = subprocess.run(
         [sys.executable, "-c", script],

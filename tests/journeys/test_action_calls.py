@@ -24,7 +24,7 @@ def made(function: pytest.MonkeyPatch) -> Counter[str]:
     return counted
 
 
-def test_an_action_costs_six_calls_beyond_its_own_work(machine: Machine, made: Counter[str]) -> None:
+def test_an_action_makes_six_calls_to_dynamodb_besides_its_own_work(machine: Machine, made: Counter[str]) -> None:
     ann = User.new(machine.api_url)
     image_id = ann.upload(pictures.jpeg(300, 200))
     ann.finished(image_id)
@@ -44,7 +44,7 @@ def test_an_action_costs_six_calls_beyond_its_own_work(machine: Machine, made: C
     )
 
 
-def test_what_an_action_changes_is_read_at_once(machine: Machine) -> None:
+def test_an_actions_changes_are_visible_at_once(machine: Machine) -> None:
     """Nothing that a read gives is kept between requests, so none of it can be stale."""
     bob = User.new(machine.api_url)
     assert bob.get("/actions").json()["items"] == []

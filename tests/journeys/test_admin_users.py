@@ -60,7 +60,7 @@ def test_users_are_listed_by_role_in_pages(machine: Machine, admin: User) -> Non
     assert not made & {row["userId"] for row in admins}
 
 
-def test_a_user_is_found_by_their_address_whatever_its_case(admin: User, ann: User) -> None:
+def test_a_user_is_found_by_their_address_in_any_case(admin: User, ann: User) -> None:
     account = ann.id
     found = wait_for(lambda: admin.get("/admin/users", email=ann.email.upper()).json()["items"], "the user")
     assert [(row["userId"], row["email"], row["name"]) for row in found] == [(account, ann.email, "Ann")]
@@ -83,14 +83,16 @@ def test_a_user_is_found_by_their_address_whatever_its_case(admin: User, ann: Us
         ({"name": "Ann"}, "name"),
     ],
 )
-def test_a_bad_question_is_400_and_names_the_field(admin: User, query: dict[str, Any], field: str) -> None:
+def test_an_invalid_query_is_refused_with_400_that_names_the_field(
+    admin: User, query: dict[str, Any], field: str
+) -> None:
     assert error_of(admin.get("/admin/users", **query), 400)["details"][0]["field"] == field
 
 
 # -------------------------------------------------------------------------------- changing
 
 
-def test_a_user_who_is_switched_off_is_out_with_the_next_request(admin: User, ann: User) -> None:
+def test_a_deactivated_user_is_refused_from_the_next_request_on(admin: User, ann: User) -> None:
     account = ann.id
     robot = issue_key(ann, "full_access")[1]
     assert changed(admin, account, isActive=False)["isActive"] is False
@@ -103,7 +105,7 @@ def test_a_user_who_is_switched_off_is_out_with_the_next_request(admin: User, an
         assert user.get("/images").status_code == 200
 
 
-def test_who_is_switched_off_is_counted_and_named_like_anybody(admin: User, ann: User, machine: Machine) -> None:
+def test_requests_of_a_deactivated_user_are_counted_and_audited(admin: User, ann: User, machine: Machine) -> None:
     account = ann.id
     key_id, robot = issue_key(ann, "full_access")
     changed(admin, account, isActive=False, limits={"requestsPerHour": 8})
@@ -117,7 +119,7 @@ def test_who_is_switched_off_is_counted_and_named_like_anybody(admin: User, ann:
     assert {run["api_key_id"] for run in runs(machine, account) if "api_key_id" in run} == {key_id}
 
 
-def test_a_role_is_given_and_taken_with_the_next_request(admin: User, ann: User) -> None:
+def test_a_role_takes_effect_and_ends_with_the_next_request(admin: User, ann: User) -> None:
     account = ann.id
     assert ann.get("/admin/users").status_code == 403
     assert changed(admin, account, role="ADMIN")["role"] == "ADMIN"
@@ -129,7 +131,7 @@ def test_a_role_is_given_and_taken_with_the_next_request(admin: User, ann: User)
     assert key.get("/admin/users").status_code == 403, "the key's owner is no administrator any more"
 
 
-def test_what_is_not_named_stays(admin: User, ann: User) -> None:
+def test_fields_that_are_not_named_keep_their_values(admin: User, ann: User) -> None:
     account = ann.id
     changed(admin, account, canExportData=True, limits={"requestsPerHour": 500, "dollarsPerDay": 0.25})
     shown = changed(admin, account, isActive=True)
@@ -142,13 +144,13 @@ def test_what_is_not_named_stays(admin: User, ann: User) -> None:
 
 
 @pytest.mark.parametrize("rights", [{"role": "USER"}, {"isActive": False}, {"role": "USER", "canExportData": True}])
-def test_nobody_takes_their_own_rights(admin: User, rights: dict[str, Any]) -> None:
+def test_administrators_cannot_take_away_their_own_rights(admin: User, rights: dict[str, Any]) -> None:
     assert error_of(change(admin, admin.id, **rights), 409)["code"] == "CONFLICT"
     assert admin.get("/admin/users").status_code == 200
     assert changed(admin, admin.id, role="ADMIN", isActive=True)["role"] == "ADMIN"
 
 
-def test_two_who_demote_each_other_at_once_do_not_both_succeed(admin: User, machine: Machine) -> None:
+def test_two_administrators_who_demote_each_other_at_once_do_not_both_succeed(admin: User, machine: Machine) -> None:
     for _ in range(4):
         pair = [User.new(machine.api_url) for _ in range(2)]
         accounts = [user.id for user in pair]
@@ -162,7 +164,7 @@ def test_two_who_demote_each_other_at_once_do_not_both_succeed(admin: User, mach
         assert sorted(answer.result().status_code for answer in answers) == [200, 403]
 
 
-def test_an_unknown_user_is_404_and_is_not_made(admin: User) -> None:
+def test_changing_an_unknown_user_is_404_and_creates_no_user(admin: User) -> None:
     for _ in range(2):
         assert error_of(change(admin, "nobody", canExportData=True), 404)["code"] == "USER_NOT_FOUND"
 
@@ -183,12 +185,14 @@ def test_an_unknown_user_is_404_and_is_not_made(admin: User) -> None:
         ({"limits": {"requestsPerMinute": 0}}, "limits.requestsPerMinute"),
     ],
 )
-def test_only_rights_can_be_changed_here(admin: User, ann: User, rights: dict[str, Any], field: str) -> None:
+def test_administrators_can_change_only_rights_of_a_user(
+    admin: User, ann: User, rights: dict[str, Any], field: str
+) -> None:
     answer = change(admin, ann.id, **rights)
     assert error_of(answer, 400)["details"][0]["field"] == field
 
 
-def test_only_administrators_are_let_in(admin: User, ann: User) -> None:
+def test_only_administrators_may_list_and_change_users(admin: User, ann: User) -> None:
     account = ann.id
     for user in (ann, issue_key(ann, "full_access")[1], issue_key(admin, "full_access")[1]):
         assert error_of(user.get("/admin/users"), 403)["code"] == "PERMISSION_DENIED"

@@ -31,7 +31,7 @@ def use(user: User, tool: str, **data: Any) -> Any:
 # ------------------------------------------------------------------------ what there is
 
 
-def test_the_list_holds_what_the_caller_may_use(ann: User, robot: User) -> None:
+def test_the_tool_list_holds_only_what_the_caller_may_use(ann: User, robot: User) -> None:
     def names(user: User) -> list[str]:
         answer = user.get("/agent/tools")
         assert answer.status_code == 200, answer.text
@@ -50,7 +50,7 @@ def test_the_list_holds_what_the_caller_may_use(ann: User, robot: User) -> None:
     assert "list_images" not in names(issue_key(ann, "exports")[1])
 
 
-def test_every_tool_shows_the_schemas_that_its_route_holds_to(ann: User) -> None:
+def test_every_tool_shows_the_schemas_of_its_route(ann: User) -> None:
     offered = ann.get("/agent/tools").json()["tools"]
     assert offered
     for tool in offered:
@@ -64,7 +64,7 @@ def test_every_tool_shows_the_schemas_that_its_route_holds_to(ann: User) -> None
         assert tool["tags"]
 
 
-def test_a_tool_that_says_it_only_reads_can_make_send_and_remove_nothing() -> None:
+def test_a_read_only_tool_has_no_grant_to_write_send_or_delete() -> None:
     shared = grants.of(manifest.list_tools)
     for tool in tools.published():
         granted = {
@@ -124,12 +124,12 @@ def plain(answer: dict[str, Any]) -> Any:
         (b"", "fileName"),
     ],
 )
-def test_bad_input_is_400_and_names_the_field(robot: User, body: bytes, field: str) -> None:
+def test_invalid_input_is_refused_with_400_that_names_the_field(robot: User, body: bytes, field: str) -> None:
     answer = robot.request("POST", "/agent/create_upload", data=body, headers={"Content-Type": "application/json"})
     assert field in {detail["field"] for detail in error_of(answer, 400)["details"]}
 
 
-def test_an_unknown_tool_is_404_and_names_the_nearest_that_the_caller_may_use(ann: User, robot: User) -> None:
+def test_an_unknown_tool_is_404_and_suggests_the_nearest_tool_the_caller_may_use(ann: User, robot: User) -> None:
     answer = use(ann, "delete_imge", imageId="img_1")
     assert error_of(answer, 404)["code"] == "TOOL_NOT_FOUND"
     assert "delete_image" in answer.json()["message"]
@@ -139,21 +139,23 @@ def test_an_unknown_tool_is_404_and_names_the_nearest_that_the_caller_may_use(an
     assert error_of(use(ann, "change_rights", userId="u", role="ADMIN"), 404)["code"] == "TOOL_NOT_FOUND"
 
 
-def test_without_a_key_nobody_is_told_what_there_is(machine: Machine) -> None:
+def test_an_anonymous_caller_gets_no_list_of_tools(machine: Machine) -> None:
     stranger = User(machine.api_url)
     assert error_of(stranger.get("/agent/tools"), 401)["code"] == "NOT_AUTHENTICATED"
     assert error_of(use(stranger, "list_images"), 401)["code"] == "NOT_AUTHENTICATED"
     assert error_of(use(stranger, "no_such_tool"), 401)["code"] == "NOT_AUTHENTICATED"
 
 
-def test_another_users_image_is_as_one_that_never_was(ann: User, machine: Machine) -> None:
+def test_another_users_image_looks_like_one_that_does_not_exist(ann: User, machine: Machine) -> None:
     bob = User.new(machine.api_url)
     image_id = ann.announce(b"")["imageId"]
     for tool in ("get_image", "delete_image", "reprocess_image"):
         assert error_of(use(bob, tool, imageId=image_id), 404)["code"] == "IMAGE_NOT_FOUND"
 
 
-def test_an_operations_own_limit_counts_both_doors(function: pytest.MonkeyPatch, machine: Machine) -> None:
+def test_an_operations_limit_counts_its_route_and_its_tool_together(
+    function: pytest.MonkeyPatch, machine: Machine
+) -> None:
     eve = User.new(machine.api_url)
     function.setattr(limits, "time", type("Clock", (), {"time": staticmethod(lambda: NOON)}))
     view: Any = manifest.reprocess_image
@@ -176,7 +178,7 @@ def test_an_operations_own_limit_counts_both_doors(function: pytest.MonkeyPatch,
 # ---------------------------------------------------------------------- what it leaves behind
 
 
-def test_each_call_is_one_usage_record_under_the_tools_name(machine: Machine) -> None:
+def test_each_tool_call_leaves_one_usage_record_with_the_tools_name(machine: Machine) -> None:
     user = User.new(machine.api_url)
     account = user.id
     key_id, robot = issue_key(user, "file_upload")
@@ -199,7 +201,7 @@ def test_each_call_is_one_usage_record_under_the_tools_name(machine: Machine) ->
     assert {(run["api_key_id"], run["event_source"], run["user"]) for run in written} == {(key_id, "HTTP", account)}
 
 
-def test_a_call_costs_no_more_calls_to_aws_than_a_request(ann: User, function: pytest.MonkeyPatch) -> None:
+def test_a_tool_call_makes_no_more_calls_to_aws_than_its_route(ann: User, function: pytest.MonkeyPatch) -> None:
     _, robot = issue_key(ann, "file_upload")
 
     def use_it(headers: dict[str, str]) -> int:

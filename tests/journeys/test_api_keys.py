@@ -69,7 +69,7 @@ def test_a_key_uploads_and_reads_as_its_owner(machine: Machine, ann: User) -> No
         (["full_access"], "POST", "/keys", False),
     ],
 )
-def test_a_key_opens_what_it_carries_and_nothing_else(
+def test_a_key_opens_the_routes_of_its_access_types_and_no_others(
     ann: User, kinds: list[str], method: str, path: str, allowed: bool
 ) -> None:
     _, robot = issue_key(ann, *kinds)
@@ -77,12 +77,12 @@ def test_a_key_opens_what_it_carries_and_nothing_else(
     assert answer.status_code == (200 if allowed else 403), answer.text
 
 
-def test_only_an_administrators_key_may_carry_admin(ann: User, admin: User) -> None:
+def test_only_an_administrator_may_create_a_key_with_admin_access(ann: User, admin: User) -> None:
     assert ann.post("/keys", name="a", accessTypes=["admin"]).status_code == 403
     assert admin.post("/keys", name="a", accessTypes=["admin"]).status_code == 200
 
 
-def test_the_secret_is_shown_once_and_stored_nowhere(machine: Machine, ann: User) -> None:
+def test_a_keys_secret_is_shown_once_and_never_stored(machine: Machine, ann: User) -> None:
     answer = ann.post("/keys", name="secret one", accessTypes=["full_access"])
     secret = answer.json()["key"]
     assert re.fullmatch("drk_[A-Za-z0-9_-]{49}", secret), "32 bytes in base 64, and a checksum"
@@ -114,7 +114,7 @@ def test_the_secret_is_shown_once_and_stored_nowhere(machine: Machine, ann: User
         lambda secret: secret + "\u00a0",
     ],
 )
-def test_a_key_that_is_not_exactly_ours_opens_nothing(ann: User, spoil: Callable[[str], str]) -> None:
+def test_a_key_that_differs_in_any_character_is_refused(ann: User, spoil: Callable[[str], str]) -> None:
     _, robot = issue_key(ann, "full_access")
     wrong = spoil(robot.tokens["accessToken"])
     answer = robot.request("GET", "/images", headers={"Authorization": f"Bearer {wrong}".encode()})
@@ -122,7 +122,7 @@ def test_a_key_that_is_not_exactly_ours_opens_nothing(ann: User, spoil: Callable
 
 
 @pytest.mark.usefixtures("function")
-def test_junk_is_refused_without_a_look_at_the_table(ann: User) -> None:
+def test_malformed_keys_are_refused_without_reading_the_table(ann: User) -> None:
     _, robot = issue_key(ann, "full_access")
     secret = robot.tokens["accessToken"]
     calls: list[str] = []
@@ -144,13 +144,13 @@ def test_junk_is_refused_without_a_look_at_the_table(ann: User) -> None:
 
 
 @given(junk=st.text() | st.from_regex(r"drk_[A-Za-z0-9_-]{47,51}", fullmatch=True))
-def test_no_junk_breaks_the_check(junk: str) -> None:
+def test_any_text_as_a_key_is_refused_without_another_error(junk: str) -> None:
     # No table is set here: whatever got past the form would be another error.
     with pytest.raises(NotAuthenticatedError):
         api_keys.authenticate(junk)
 
 
-def test_a_stored_hash_is_no_key(machine: Machine, ann: User) -> None:
+def test_a_stored_hash_does_not_work_as_a_key(machine: Machine, ann: User) -> None:
     issue_key(ann, "full_access")
     for row in rows(machine):
         for attribute in ("keyHash", "current"):
@@ -159,7 +159,7 @@ def test_a_stored_hash_is_no_key(machine: Machine, ann: User) -> None:
                 assert key_holder(ann, guess).get("/images").status_code == 401
 
 
-def test_a_revoked_key_is_dead_with_the_next_request(machine: Machine, ann: User) -> None:
+def test_a_revoked_key_is_refused_from_the_next_request_on(machine: Machine, ann: User) -> None:
     key_id, robot = issue_key(ann, "full_access")
     assert robot.get("/images").status_code == 200
     assert ann.request("DELETE", f"/keys/{key_id}").status_code == 200
@@ -169,7 +169,7 @@ def test_a_revoked_key_is_dead_with_the_next_request(machine: Machine, ann: User
     assert not [row for row in rows(machine) if key_id in json.dumps(row)]
 
 
-def test_rotation_leaves_the_old_key_its_grace(machine: Machine, ann: User) -> None:
+def test_after_a_rotation_the_old_secret_works_for_its_grace_period(machine: Machine, ann: User) -> None:
     key_id, first = issue_key(ann, "full_access")
     rotated = ann.post(f"/keys/{key_id}/rotate").json()
     second = key_holder(ann, rotated["key"])
@@ -187,7 +187,7 @@ def test_rotation_leaves_the_old_key_its_grace(machine: Machine, ann: User) -> N
     assert not [row for row in rows(machine) if key_id in json.dumps(row)]
 
 
-def test_a_key_that_an_earlier_version_rotated_keeps_its_grace_and_ends(machine: Machine, ann: User) -> None:
+def test_a_key_rotated_by_an_earlier_version_keeps_its_grace_and_can_be_revoked(machine: Machine, ann: User) -> None:
     key_id, first = issue_key(ann, "full_access")
     second = key_holder(ann, ann.post(f"/keys/{key_id}/rotate").json()["key"])
     (anchor,) = [row for row in rows(machine) if row["keyHash"]["S"].endswith(f"#{key_id}")]
@@ -204,7 +204,9 @@ def test_a_key_that_an_earlier_version_rotated_keeps_its_grace_and_ends(machine:
     assert [each.get("/images").status_code for each in (first, third)] == [401, 401]
 
 
-def test_a_key_that_an_earlier_version_rotated_after_this_one_did_ends_whole(machine: Machine, ann: User) -> None:
+def test_a_key_rotated_by_this_version_and_then_an_earlier_one_is_revoked_completely(
+    machine: Machine, ann: User
+) -> None:
     """As it is where an upgrade was taken back for a while."""
     key_id, first = issue_key(ann, "full_access")
     second = key_holder(ann, ann.post(f"/keys/{key_id}/rotate").json()["key"])
@@ -228,7 +230,7 @@ def hashed_of(holder: User) -> dict[str, str]:
     return {"S": hashlib.sha256(holder.tokens["accessToken"].encode()).hexdigest()}
 
 
-def test_secrets_whose_grace_is_over_go_with_the_next_rotation(machine: Machine, ann: User) -> None:
+def test_expired_secrets_are_removed_by_the_next_rotation(machine: Machine, ann: User) -> None:
     key_id, _ = issue_key(ann, "full_access")
     assert ann.post(f"/keys/{key_id}/rotate").status_code == 200
     table, long_ago = machine.environment["API_KEYS_TABLE"], "2020-01-01T00:00:00.000Z"
@@ -251,7 +253,9 @@ def test_two_rotations_at_once_leave_one_current_secret(machine: Machine, ann: U
 
 @pytest.mark.usefixtures("function")
 @pytest.mark.parametrize("rotations", [1, 2, 3])
-def test_a_revocation_reaches_secrets_that_came_while_it_went(machine: Machine, ann: User, rotations: int) -> None:
+def test_a_revocation_also_ends_secrets_that_were_made_while_it_ran(
+    machine: Machine, ann: User, rotations: int
+) -> None:
     key_id, robot = issue_key(ann, "full_access")
     caller = api_keys.authenticate(robot.tokens["accessToken"])
     left = list(range(rotations))
@@ -271,7 +275,7 @@ def test_a_revocation_reaches_secrets_that_came_while_it_went(machine: Machine, 
 
 
 @pytest.mark.usefixtures("function")
-def test_a_rotation_that_others_overtook_is_a_conflict(ann: User) -> None:
+def test_a_rotation_overtaken_by_other_rotations_is_a_conflict(ann: User) -> None:
     key_id, robot = issue_key(ann, "full_access")
     caller = api_keys.authenticate(robot.tokens["accessToken"])
     reads: list[None] = []
@@ -287,7 +291,7 @@ def test_a_rotation_that_others_overtook_is_a_conflict(ann: User) -> None:
         api_keys.rotate(caller, {"keyId": key_id})
 
 
-def test_a_key_expires_when_it_says(ann: User) -> None:
+def test_a_key_accepts_only_an_expiry_in_the_future(ann: User) -> None:
     past = (datetime.now(UTC) - timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
     refused = ann.post("/keys", name="a", accessTypes=["full_access"], expiresAt=past)
     assert (refused.status_code, refused.json()["error"]["details"][0]["field"]) == (400, "expiresAt")
@@ -295,7 +299,7 @@ def test_a_key_expires_when_it_says(ann: User) -> None:
     assert robot.get("/images").status_code == 200
 
 
-def test_a_secret_is_good_until_the_moment_it_is_not() -> None:
+def test_a_secret_works_until_its_grace_or_expiry_ends() -> None:
     def good(moment: str, **ends: Any) -> bool:
         kept = {"expires_at": "2026-01-03T00:00:00.000Z", "grace_end": "2026-01-02T00:00:00.000Z", **ends}
         return ApiKey("hash", "u", "key_1", "a", frozenset({APIAccessType.ACTIONS}), moment, **kept).is_good(moment)
@@ -307,7 +311,7 @@ def test_a_secret_is_good_until_the_moment_it_is_not() -> None:
     assert good("2026-01-04T00:00:00.000Z", grace_end=None, expires_at=None)
 
 
-def test_last_use_is_noted_at_most_once_a_minute(machine: Machine, ann: User) -> None:
+def test_last_use_is_stored_at_most_once_a_minute(machine: Machine, ann: User) -> None:
     key_id, robot = issue_key(ann, "full_access")
 
     def last_used() -> str | None:
@@ -331,7 +335,7 @@ def test_last_use_is_noted_at_most_once_a_minute(machine: Machine, ann: User) ->
     assert str(last_used()) > first
 
 
-def test_another_users_key_is_as_one_that_never_was(machine: Machine, ann: User) -> None:
+def test_another_users_key_looks_like_one_that_does_not_exist(machine: Machine, ann: User) -> None:
     bob = User.new(machine.api_url)
     key_id, robot = issue_key(ann, "full_access")
     never = "key_" + "0" * 26
@@ -343,7 +347,7 @@ def test_another_users_key_is_as_one_that_never_was(machine: Machine, ann: User)
     assert bob.get("/keys").json()["items"] == []
 
 
-def test_keys_go_with_the_account(machine: Machine) -> None:
+def test_erasing_an_account_ends_its_keys(machine: Machine) -> None:
     user = User.new(machine.api_url)
     key_id, robot = issue_key(user, "full_access")
     assert user.request("DELETE", "/auth/profile").status_code == 200
@@ -365,7 +369,9 @@ def test_keys_go_with_the_account(machine: Machine) -> None:
         ({"name": "a", "accessTypes": ["actions"], "userId": "somebody"}, "userId"),
     ],
 )
-def test_a_bad_request_for_a_key_is_400_and_names_the_field(ann: User, body: dict[str, Any], field: str) -> None:
+def test_an_invalid_request_for_a_key_is_refused_with_400_that_names_the_field(
+    ann: User, body: dict[str, Any], field: str
+) -> None:
     answer = ann.post("/keys", **body)
     assert answer.status_code == 400
     assert answer.json()["error"]["details"][0]["field"] == field

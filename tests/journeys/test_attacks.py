@@ -247,27 +247,27 @@ ATTACKS = {
 
 
 @pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
-def test_no_forged_token_passes(forge: Forge, place: KeyServer, ann: User, attack: Attack) -> None:
+def test_forged_tokens_are_refused(forge: Forge, place: KeyServer, ann: User, attack: Attack) -> None:
     token = attack(forge)
     assert token != forge.genuine.encode()
     assert_refused(*asked(ann.url, b"Bearer " + token))
     assert place.asked == 0, "nothing was fetched from where the token says"
 
 
-def test_what_the_forger_signs_with_the_pools_key_would_pass_if_it_were_right(forge: Forge, ann: User) -> None:
+def test_the_forgers_token_passes_when_it_is_signed_with_the_pools_key(forge: Forge, ann: User) -> None:
     """So each refusal above is for the one thing that is wrong."""
     for right in (forge.pool(), forge.claiming(scope="another"), forge.claiming(nbf=NOW - 60)):
         assert asked(ann.url, b"Bearer " + right)[0] == 200
 
 
-def test_the_listener_would_have_noticed(place: KeyServer) -> None:
+def test_the_listener_notices_a_request(place: KeyServer) -> None:
     with KeyServer(jwk(THEIR_KEY, "theirs")) as another:
         assert jwt.PyJWKClient(another.url).get_signing_keys()[0].key_id == "theirs"
         assert another.asked == 1
     assert place.asked == 0
 
 
-def test_no_part_of_a_token_is_enough(forge: Forge, ann: User) -> None:
+def test_incomplete_tokens_are_refused(forge: Forge, ann: User) -> None:
     genuine = forge.genuine.encode()
     points = [at for at, byte in enumerate(genuine) if byte == ord(".")]
     places = {*range(0, len(genuine), 37), *range(len(genuine) - 8, len(genuine))}
@@ -311,17 +311,17 @@ def test_no_part_of_a_token_is_enough(forge: Forge, ann: User) -> None:
         lambda token: [b"Bearer [object Object]"],
     ],
 )
-def test_no_other_header_passes(forge: Forge, ann: User, make: Callable[[bytes], list[bytes]]) -> None:
+def test_other_authorization_headers_are_refused(forge: Forge, ann: User, make: Callable[[bytes], list[bytes]]) -> None:
     assert_refused(*asked(ann.url, *make(forge.genuine.encode())))
 
 
-def test_the_schemes_name_is_taken_in_any_case(forge: Forge, ann: User) -> None:
+def test_the_bearer_scheme_is_accepted_in_any_case(forge: Forge, ann: User) -> None:
     for scheme in (b"bearer ", b"BEARER ", b"Bearer   "):
         assert asked(ann.url, scheme + forge.genuine.encode())[0] == 200
 
 
 @pytest.mark.parametrize("name", ["access_token", "accessToken", "api_key", "apiKey", "authorization", "key", "token"])
-def test_neither_token_nor_key_is_taken_from_the_query_a_cookie_or_the_body(ann: User, name: str) -> None:
+def test_tokens_and_keys_in_a_query_cookie_or_body_are_ignored(ann: User, name: str) -> None:
     issued = ann.post("/keys", name="a key", accessTypes=["full_access"]).json()
     for secret in (ann.tokens["accessToken"], issued["key"]):
         for value in (secret, f"Bearer {secret}"):

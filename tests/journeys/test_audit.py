@@ -27,7 +27,7 @@ def ann(machine: Machine) -> User:
 # ------------------------------------------------------------------- what is written down
 
 
-def test_what_a_user_does_stands_in_the_trail(machine: Machine, ann: User, admin: User) -> None:
+def test_the_trail_records_what_a_user_changes(machine: Machine, ann: User, admin: User) -> None:
     user_id = ann.id
     key_id, _ = issue_key(ann, "file_upload")
     assert ann.post(f"/keys/{key_id}/rotate").status_code == 200
@@ -64,7 +64,9 @@ def test_what_a_user_does_stands_in_the_trail(machine: Machine, ann: User, admin
     }
 
 
-def test_a_stranger_is_noted_by_the_hash_of_the_address_and_a_user_by_their_id(machine: Machine, ann: User) -> None:
+def test_an_anonymous_caller_is_recorded_by_a_hash_of_the_address_and_a_user_by_their_id(
+    machine: Machine, ann: User
+) -> None:
     user_id, email = ann.id, ann.email.upper()
     assert ann.post("/auth/signin", email=email, password="Wrong-One-2026!").status_code == 401
     assert ann.post("/auth/reset-password", email=email, code="1", password="weak").status_code == 400
@@ -83,13 +85,13 @@ def test_a_stranger_is_noted_by_the_hash_of_the_address_and_a_user_by_their_id(m
     ], "of who is known no address is kept"
 
 
-def test_an_erased_account_has_an_entry_of_its_own_erasure(machine: Machine, ann: User) -> None:
+def test_erasing_an_account_is_recorded_in_the_trail(machine: Machine, ann: User) -> None:
     user_id = ann.id
     assert ann.request("DELETE", "/auth/profile").status_code == 200
     assert [entry["operation"] for entry in audit_entries_of(machine, user_id)] == ["sign_in", "erase_account"]
 
 
-def test_every_refusal_of_a_caller_is_noted_by_whatever_door(machine: Machine, ann: User) -> None:
+def test_every_refusal_is_recorded_for_routes_tools_and_mcp(machine: Machine, ann: User) -> None:
     user_id = ann.id
     key_id, robot = issue_key(ann, "file_upload")
     assert ann.get("/admin/users").status_code == 403
@@ -113,7 +115,7 @@ def test_every_refusal_of_a_caller_is_noted_by_whatever_door(machine: Machine, a
     assert noted[4]["target"] == {"imageId": "img_none"}
 
 
-def test_what_is_turned_away_at_the_door_costs_no_write(function: pytest.MonkeyPatch, ann: User) -> None:
+def test_a_request_refused_before_it_runs_writes_no_audit_entry(function: pytest.MonkeyPatch, ann: User) -> None:
     made = calls_made()
     assert call("DELETE /images/{imageId}", {"Authorization": "Bearer x.y.z"}, imageId="img_a").status == 401
     assert made == []
@@ -125,7 +127,7 @@ def test_what_is_turned_away_at_the_door_costs_no_write(function: pytest.MonkeyP
     assert "PutItem" not in made
 
 
-def test_nothing_in_the_trail_is_an_address_or_a_secret(machine: Machine, ann: User) -> None:
+def test_the_trail_holds_no_address_and_no_secret(machine: Machine, ann: User) -> None:
     answer = ann.post("/keys", name=f"of {ann.email}", accessTypes=["full_access"])
     ann.request("DELETE", f"/images/{ann.email}")
     ann.post("/auth/signin", email=ann.email, password=PASSWORD + "!")
@@ -136,7 +138,7 @@ def test_nothing_in_the_trail_is_an_address_or_a_secret(machine: Machine, ann: U
         assert secret not in trail
 
 
-def test_what_cannot_be_noted_is_told_and_fails_nobody(
+def test_an_entry_that_cannot_be_written_is_logged_and_does_not_fail_the_request(
     machine: Machine, function: pytest.MonkeyPatch, ann: User, caplog: pytest.LogCaptureFixture
 ) -> None:
     user_id = ann.id

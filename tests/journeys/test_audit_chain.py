@@ -124,7 +124,7 @@ def cut_off(number: int) -> None:
     change_head(number=number - 1, hash=last["hash"])
 
 
-def test_a_hundred_at_once_make_one_chain(machine: Machine, function: pytest.MonkeyPatch) -> None:
+def test_a_hundred_entries_at_once_form_one_chain(machine: Machine, function: pytest.MonkeyPatch) -> None:
     marks = [f"at-once-{place}" for place in range(100)]
 
     def one(mark: str) -> None:
@@ -139,7 +139,7 @@ def test_a_hundred_at_once_make_one_chain(machine: Machine, function: pytest.Mon
     assert verification.number == verification.entries == len(audit_entries(machine))
 
 
-def test_what_comes_again_or_twice_at_once_is_appended_once(chain: pytest.MonkeyPatch, machine: Machine) -> None:
+def test_entries_that_are_delivered_again_are_appended_once(chain: pytest.MonkeyPatch, machine: Machine) -> None:
     made = [entry() for _ in range(60)]
     batches = [batch(made[start : start + 25]) for start in (0, 10, 20, 35, 0, 35)]
     with ThreadPoolExecutor(6) as crowd:
@@ -164,7 +164,7 @@ def again_until_done(event: dict[str, Any]) -> None:
     raise AssertionError("never appended")
 
 
-def test_numbers_run_on_across_days_however_late_an_entry_comes(chain: pytest.MonkeyPatch, machine: Machine) -> None:
+def test_entries_are_numbered_without_gaps_across_days(chain: pytest.MonkeyPatch, machine: Machine) -> None:
     days = ["2026-11-20T23:59:59.999Z", "2026-11-21T00:00:00.001Z", "2026-11-20T23:59:59.998Z"]
     audit.append(batch(entry(at) for at in days))
     audit.append(batch([entry("2026-11-19T10:00:00.000Z"), entry("2026-11-24T10:00:00.000Z")]))
@@ -175,18 +175,20 @@ def test_numbers_run_on_across_days_however_late_an_entry_comes(chain: pytest.Mo
     assert (verification.entries, verification.days) == (5, 3)
 
 
-def test_a_removed_record_of_the_inbox_is_no_entry(chain: pytest.MonkeyPatch, machine: Machine) -> None:
+def test_a_removal_from_the_inbox_adds_no_entry(chain: pytest.MonkeyPatch, machine: Machine) -> None:
     event = batch([entry()])
     event["Records"].append({"eventName": "REMOVE", "dynamodb": {"Keys": {"id": {"S": "aud_x"}}}})
     audit.append(event)
     assert [item["day"] for item in all_items(machine, "AUDIT_TABLE") if item["day"] != "head"] == ["2026-11-21"]
 
 
-def test_an_empty_trail_is_whole(chain: pytest.MonkeyPatch) -> None:
+def test_an_empty_trail_has_no_breaks(chain: pytest.MonkeyPatch) -> None:
     assert list(Verification().breaks()) == []
 
 
-def test_who_forges_the_next_entry_stops_the_chain_and_loses_none(chain: pytest.MonkeyPatch, machine: Machine) -> None:
+def test_a_forged_next_entry_stops_the_chain_and_loses_no_waiting_entry(
+    chain: pytest.MonkeyPatch, machine: Machine
+) -> None:
     audit.append(batch(entry() for _ in range(3)))
     insert(f"{4:016d}")
     waiting = entry()
@@ -226,7 +228,7 @@ TAMPERING: dict[str, tuple[Callable[[Machine], None], str]] = {
 
 
 @pytest.mark.parametrize(("tamper", "found"), TAMPERING.values(), ids=TAMPERING)
-def test_every_kind_of_tampering_is_named(
+def test_every_kind_of_tampering_is_found_and_named(
     chain: pytest.MonkeyPatch, machine: Machine, tamper: Callable[[Machine], None], found: str
 ) -> None:
     audit.append(batch(entry() for _ in range(5)))
@@ -241,7 +243,7 @@ def test_every_kind_of_tampering_is_named(
     assert reading.verify(known) == 1
 
 
-def test_a_chain_made_anew_differs_from_what_was_known(chain: pytest.MonkeyPatch, machine: Machine) -> None:
+def test_a_rebuilt_chain_differs_from_a_known_hash(chain: pytest.MonkeyPatch, machine: Machine) -> None:
     audit.append(batch(entry() for _ in range(8)))
     head = audit.Head.read()
     assert head is not None
@@ -274,7 +276,9 @@ def test_different_entries_have_different_hashes(one: dict[str, Any], other: dic
 # ------------------------------------------------------------------------------ reading it
 
 
-def test_one_users_page_reads_so_much_and_leads_on(chain: pytest.MonkeyPatch, machine: Machine) -> None:
+def test_a_page_of_one_user_reads_a_bounded_number_of_entries_and_gives_a_cursor(
+    chain: pytest.MonkeyPatch, machine: Machine
+) -> None:
     audit.append(batch(entry(who="ann" if place % 7 == 0 else "bob") for place in range(30)))
     chain.setattr(audit, "_READ_AT_ONCE", 4)
     chain.setattr(audit, "_READS", 2)
@@ -288,7 +292,7 @@ def test_one_users_page_reads_so_much_and_leads_on(chain: pytest.MonkeyPatch, ma
     assert [item["sequence"] for item in found] == [29, 22, 15, 8, 1]
 
 
-def test_the_command_reads_the_whole_trail(machine: Machine, chain: pytest.MonkeyPatch) -> None:
+def test_the_verify_command_checks_the_whole_trail(machine: Machine, chain: pytest.MonkeyPatch) -> None:
     def verify(table: str, *more: str) -> tuple[int, str]:
         done = subprocess.run(
             [sys.executable, "-m", "infra", "audit", "verify", "--stage", "local", *more],

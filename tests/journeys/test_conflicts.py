@@ -20,7 +20,7 @@ def users_table(machine: Machine, function: pytest.MonkeyPatch) -> Iterator[str]
     CONFLICTS.clear()
 
 
-def test_a_write_is_made_once_the_item_is_free(machine: Machine, users_table: str) -> None:
+def test_a_write_succeeds_as_soon_as_a_transaction_frees_the_item(machine: Machine, users_table: str) -> None:
     ann = User.new(machine.api_url, "Ann")
     settled(machine)
     CONFLICTS.add(users_table, 3)
@@ -29,7 +29,7 @@ def test_a_write_is_made_once_the_item_is_free(machine: Machine, users_table: st
     assert CONFLICTS.clear() == 0
 
 
-def test_of_an_item_that_stays_held_its_writer_is_told_to_come_back(machine: Machine, users_table: str) -> None:
+def test_a_write_to_an_item_that_stays_locked_is_answered_with_retry_later(machine: Machine, users_table: str) -> None:
     ann = User.new(machine.api_url, "Ann")
     CONFLICTS.add(users_table, 1000)
     answer = call("PATCH /auth/profile", ann.headers, {"name": "Ann Other"})
@@ -38,7 +38,7 @@ def test_of_an_item_that_stays_held_its_writer_is_told_to_come_back(machine: Mac
     assert CONFLICTS.clear() > 900, "it is not tried for ever"
 
 
-def test_every_kind_of_write_is_tried_again(users_table: str) -> None:
+def test_every_kind_of_write_is_retried(users_table: str) -> None:
     item = {"userId": "held", "role": "USER", "email": "held@example.com"}
     for write in (
         lambda: USERS.create(item),

@@ -36,7 +36,7 @@ def rows(machine: Machine) -> list[dict[str, Any]]:
     return [item for page in pages for item in page["Items"]]
 
 
-def test_deploy_writes_every_declaration_once_and_no_value(machine: Machine) -> None:
+def test_a_deploy_stores_every_declaration_once_without_values(machine: Machine) -> None:
     stale = {"service#variable": {"S": "darkroom#GONE_TABLE"}, "function": {"S": "nobody"}}
     table = machine.environment["ENV_VARS_TRACKING_TABLE"]
     machine.client("dynamodb").put_item(TableName=table, Item=stale)
@@ -52,12 +52,12 @@ def test_deploy_writes_every_declaration_once_and_no_value(machine: Machine) -> 
     assert all(machine.environment[name] not in text for name in ("SQS_QUEUE_URL", "USERS_TABLE"))
 
 
-def test_a_second_deploy_without_a_change_writes_nothing(machine: Machine) -> None:
+def test_a_second_deploy_without_changes_writes_nothing(machine: Machine) -> None:
     recorded(machine)
     assert recorded(machine).startswith("0 rows written, 0 removed")
 
 
-def test_requests_do_not_write_to_it(machine: Machine) -> None:
+def test_requests_do_not_write_declarations(machine: Machine) -> None:
     recorded(machine)
     before = rows(machine)
     assert User.new(machine.api_url).get("/images").status_code == 200

@@ -35,7 +35,7 @@ def action(user: User, action_id: str) -> dict[str, Any]:
     return found
 
 
-def test_the_service_gets_the_work_with_its_key_and_a_link_to_the_file(ann: User, photo: str, partner: Partner) -> None:
+def test_the_service_is_sent_its_key_and_a_link_to_the_file(ann: User, photo: str, partner: Partner) -> None:
     answer = process(ann, photo)
     assert (answer.status, answer.body["status"]) == (200, "PENDING")
     taken = partner.received[-1]
@@ -47,7 +47,7 @@ def test_the_service_gets_the_work_with_its_key_and_a_link_to_the_file(ann: User
     assert "versionId=" in taken.json()["sourceUrl"], "whatever is put in its place, the service gets what was asked"
 
 
-def test_polling_brings_an_action_to_its_end(ann: User, photo: str, partner: Partner) -> None:
+def test_reading_an_action_polls_the_service_until_it_is_completed(ann: User, photo: str, partner: Partner) -> None:
     job = process(ann, photo).body["jobId"]
     stand = [(each["status"], each["externalStatus"]) for each in (action(ann, job) for _ in range(4))]
     assert stand[0] == ("PENDING", "queued")
@@ -55,7 +55,9 @@ def test_polling_brings_an_action_to_its_end(ann: User, photo: str, partner: Par
     assert action(ann, job)["externalId"] == "work-000001"
 
 
-def test_what_the_service_does_at_once_is_completed_at_once(ann: User, photo: str, partner: Partner) -> None:
+def test_an_action_that_the_service_finishes_at_once_is_completed_at_once(
+    ann: User, photo: str, partner: Partner
+) -> None:
     partner.done_at_once = True
     assert process(ann, photo).body["status"] == "COMPLETED"
 
@@ -86,7 +88,7 @@ REFUSED = (502, "EXTERNAL_SERVICE_REFUSED", "The external service refused the re
         (Fault.REFUSED, REFUSED),
     ],
 )
-def test_a_service_that_misbehaves_ends_the_action_with_a_reason_that_names_no_place(
+def test_a_misbehaving_service_fails_the_action_with_a_reason_that_names_no_host(
     ann: User, photo: str, partner: Partner, fault: Fault, told: tuple[int, str, str]
 ) -> None:
     partner.fail("/file-processor/upload", fault, times=None, retry_after="60")
@@ -108,21 +110,21 @@ def test_a_stored_reason_that_names_a_host_is_not_shown(ann: User, function: pyt
     ACTIONS.delete(ann.id, job)
 
 
-def test_a_fault_that_passes_is_overcome_and_the_work_is_done_once(ann: User, photo: str, partner: Partner) -> None:
+def test_a_temporary_fault_is_retried_and_the_work_is_done_once(ann: User, photo: str, partner: Partner) -> None:
     partner.fail("/file-processor/upload", Fault.CUT_OFF)
     assert process(ann, photo).status == 200
     assert len(partner.work) == 1
     assert len(partner.received) == 2
 
 
-def test_a_key_that_was_changed_is_read_anew(ann: User, photo: str, partner: Partner, machine: Machine) -> None:
+def test_a_changed_key_is_read_again(ann: User, photo: str, partner: Partner, machine: Machine) -> None:
     assert process(ann, photo).status == 200
     partner.rotate_key()
     machine.client("secretsmanager").put_secret_value(SecretId=SECRET_ID, SecretString=partner.secret)
     assert process(ann, photo).status == 200
 
 
-def test_custom_actions_go_to_the_generic_processor_if_the_stage_allows_their_type(ann: User, partner: Partner) -> None:
+def test_custom_actions_of_allowed_types_go_to_the_generic_processor(ann: User, partner: Partner) -> None:
     asked = {"actionType": "TRANSLATE", "payload": {"text": "hello"}, "metadata": {"to": "de"}}
     answer = call("POST /actions/custom", ann.headers, asked)
     assert answer.status == 200
@@ -133,7 +135,9 @@ def test_custom_actions_go_to_the_generic_processor_if_the_stage_allows_their_ty
     assert (refused.status, refused.body["error"]["details"][0]["field"]) == (400, "actionType")
 
 
-def test_without_an_external_service_custom_actions_are_told_so(ann: User, function: pytest.MonkeyPatch) -> None:
+def test_without_an_external_service_custom_actions_are_refused_with_503(
+    ann: User, function: pytest.MonkeyPatch
+) -> None:
     function.setenv("CUSTOM_ACTION_TYPES", "TRANSLATE")
     answer = call("POST /actions/custom", ann.headers, {"actionType": "TRANSLATE", "payload": {}})
     assert (answer.status, answer.body["error"]["code"]) == (503, "NO_EXTERNAL_SERVICE")
@@ -162,7 +166,7 @@ def test_a_signed_callback_ends_the_action_once(ann: User, photo: str, partner: 
     assert action(ann, job) == ended
 
 
-def test_a_callback_that_the_service_did_not_sign_now_for_its_own_work_changes_nothing(
+def test_a_callback_without_a_current_signature_for_its_own_work_changes_nothing(
     ann: User, photo: str, partner: Partner
 ) -> None:
     job = process(ann, photo).body["jobId"]
@@ -190,7 +194,7 @@ def test_a_callback_that_the_service_did_not_sign_now_for_its_own_work_changes_n
     assert action(ann, job)["status"] == "PENDING"
 
 
-def test_a_report_on_one_action_is_none_on_another(ann: User, photo: str, partner: Partner) -> None:
+def test_a_callback_signed_for_one_action_is_refused_for_another(ann: User, photo: str, partner: Partner) -> None:
     first, second = (process(ann, photo).body["jobId"] for _ in range(2))
     # The service counts its work anew: the id in the body does not tell the actions apart.
     ACTIONS.update(ann.id, second, change={"externalId": "work-000001"})
@@ -201,7 +205,9 @@ def test_a_report_on_one_action_is_none_on_another(ann: User, photo: str, partne
     assert action(ann, second)["status"] == "PENDING"
 
 
-def test_a_service_that_signs_the_body_alone_names_the_action_in_it(ann: User, photo: str, partner: Partner) -> None:
+def test_a_signature_of_the_body_alone_is_accepted_only_if_the_body_names_the_action(
+    ann: User, photo: str, partner: Partner
+) -> None:
     job, other = (process(ann, photo).body["jobId"] for _ in range(2))
 
     def reported(told: dict[str, Any]) -> int:
@@ -215,7 +221,7 @@ def test_a_service_that_signs_the_body_alone_names_the_action_in_it(ann: User, p
     assert action(ann, job)["status"] == "COMPLETED"
 
 
-def test_rows_of_one_id_in_two_accounts_upset_no_callback(partner: Partner) -> None:
+def test_a_callback_for_an_id_that_two_accounts_share_is_refused(partner: Partner) -> None:
     job = records.new_id("act")
     for user_id in ("two-of-them", "have-it"):
         ACTIONS.put(Action(user_id, job, "PROCESS_FILE", records.now()).to_item())
@@ -224,6 +230,6 @@ def test_rows_of_one_id_in_two_accounts_upset_no_callback(partner: Partner) -> N
         ACTIONS.delete(user_id, job)
 
 
-def test_without_an_external_service_nobody_can_report(ann: User) -> None:
+def test_without_an_external_service_every_callback_is_refused(ann: User) -> None:
     told = {"id": "work-000001", "status": "completed"}
     assert ann.post(f"/actions/act_{'0' * 26}/callback", **told).status_code == 401

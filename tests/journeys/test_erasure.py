@@ -49,7 +49,7 @@ def is_excepted(machine: Machine, name: str, item: dict[str, Any]) -> bool:
     return (kind == "LIMITS_TABLE" and "ttl" in item) or name.endswith(("-audit", "-audit-inbox", "-idempotency"))
 
 
-def test_erasing_removes_all_that_an_export_shows(machine: Machine) -> None:
+def test_erasing_an_account_removes_everything_that_an_export_shows(machine: Machine) -> None:
     user = exporter(machine, "Ann Unlike-Anybody")
     user_id = user.id
     user.more_headers[log.CORRELATION_HEADER] = CORRELATION_ID
@@ -88,7 +88,7 @@ def test_erasing_removes_all_that_an_export_shows(machine: Machine) -> None:
     assert user.email not in json.dumps(pool.list_users(UserPoolId=pool_id), default=str)
 
 
-def test_of_a_deleted_image_nothing_is_left_but_what_is_named(machine: Machine, function: pytest.MonkeyPatch) -> None:
+def test_a_deleted_image_leaves_only_the_named_attributes(machine: Machine, function: pytest.MonkeyPatch) -> None:
     user = User.new(machine.api_url)
     user_id = user.id
     ids = [user.announce(b"")["imageId"] for _ in range(3)]
@@ -103,7 +103,9 @@ def test_of_a_deleted_image_nothing_is_left_but_what_is_named(machine: Machine, 
         assert set(IMAGES.get(user_id, image_id) or {}) == {"userId", "imageId", "status", "ttl", "erased"}
 
 
-def test_an_export_that_outlives_its_user_leaves_nothing(machine: Machine, function: pytest.MonkeyPatch) -> None:
+def test_an_export_that_ends_after_its_user_was_erased_leaves_nothing(
+    machine: Machine, function: pytest.MonkeyPatch
+) -> None:
     user = exporter(machine)
     action = begun(user)
     actions.erase_all(action.user_id)

@@ -110,7 +110,7 @@ def set_status(machine: Machine, user_id: str, image_id: str, status: str) -> No
 # ------------------------------------------------------------------------------ what it says
 
 
-def test_json_says_what_was_stored_to_the_letter_and_holds_no_secret(machine: Machine, ann: User) -> None:
+def test_a_json_export_holds_exactly_what_was_stored_and_no_secret(machine: Machine, ann: User) -> None:
     settled(machine)
     told = export(ann, "json")
     assert (told["status"], told["deliveryMethod"]) == ("COMPLETED", "download")
@@ -136,7 +136,7 @@ def test_json_says_what_was_stored_to_the_letter_and_holds_no_secret(machine: Ma
     assert not any(word in text for word in (secret, "webhookSecret", "keyHash", "drk_", "Signature="))
 
 
-def test_only_what_was_asked_for_is_in_it(ann: User) -> None:
+def test_an_export_holds_only_the_requested_data_types(ann: User) -> None:
     told = export(ann, "json", "files")
     assert set(json.loads(downloaded(told["downloadUrl"]))) == {"exportId", "createdAt", "dataTypes", "files"}
     action = action_of(ann, told)
@@ -145,7 +145,7 @@ def test_only_what_was_asked_for_is_in_it(ann: User) -> None:
     assert action["files"][0]["name"] == f"export-{told['exportId']}.json"
 
 
-def test_no_cell_of_the_csv_is_a_formula(ann: User) -> None:
+def test_no_cell_of_a_csv_export_is_a_formula(ann: User) -> None:
     archive = zipfile.ZipFile(io.BytesIO(downloaded(export(ann, "csv")["downloadUrl"])))
     assert set(archive.namelist()) == {"profile.csv", "apiKeys.csv", "actions.csv", "usage.csv", "files.csv"}
     tables = {
@@ -161,7 +161,7 @@ def test_no_cell_of_the_csv_is_a_formula(ann: User) -> None:
     assert tables["profile.csv"][0]["Name"] == f"'{NASTY[4]}"
 
 
-def test_the_pdf_is_for_people(machine: Machine, ann: User) -> None:
+def test_a_pdf_export_is_readable_for_people(machine: Machine, ann: User) -> None:
     settled(machine)
     bad, good = (ann.upload(data) for data in (b"no picture", jpeg(640, 480)))
     for image_id in (bad, good):
@@ -218,7 +218,7 @@ def test_a_pdf_with_many_thumbnails_is_left_to_the_queue(machine: Machine) -> No
 
 
 @pytest.mark.parametrize(("kind", "is_open"), [("exports", True), ("actions", False), ("reports", False)])
-def test_a_key_sees_no_action_that_it_could_not_have_begun(machine: Machine, kind: str, is_open: bool) -> None:
+def test_a_key_sees_only_actions_that_it_could_have_started(machine: Machine, kind: str, is_open: bool) -> None:
     user = exporter(machine)
     robot = issue_key(user, kind)[1]
     told = export(user, "json", "profile")
@@ -234,7 +234,7 @@ def test_a_key_sees_no_action_that_it_could_not_have_begun(machine: Machine, kin
     assert [each["actionId"] for each in everything] == [told["exportId"]]
 
 
-def test_without_the_right_nothing_is_begun(machine: Machine) -> None:
+def test_a_user_without_the_right_cannot_export(machine: Machine) -> None:
     user = User.new(machine.api_url)
     answer = user.post("/actions/export", dataTypes=["profile"], format="json")
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "PERMISSION_DENIED")
@@ -242,7 +242,7 @@ def test_without_the_right_nothing_is_begun(machine: Machine) -> None:
     assert user.get("/actions").json()["items"] == []
 
 
-def test_a_key_opens_exports_only_where_it_carries_them(machine: Machine, ann: User) -> None:
+def test_only_a_key_with_exports_access_may_export(machine: Machine, ann: User) -> None:
     asked = {"dataTypes": ["profile"], "format": "json"}
     for kind, status in (("exports", 200), ("actions", 403)):
         key = ann.post("/keys", name=kind, accessTypes=[kind]).json()["key"]
@@ -250,7 +250,7 @@ def test_a_key_opens_exports_only_where_it_carries_them(machine: Machine, ann: U
         assert ann.request("POST", "/actions/export", json=asked, headers=headers).status_code == status
 
 
-def test_nobody_else_sees_the_export(machine: Machine, ann: User) -> None:
+def test_another_user_does_not_see_the_export(machine: Machine, ann: User) -> None:
     told = export(ann, "json", "profile")
     other = exporter(machine)
     assert other.get(f"/actions/{told['exportId']}").status_code == 404
@@ -275,7 +275,7 @@ def test_nobody_else_sees_the_export(machine: Machine, ann: User) -> None:
         ({"email": "nobody"}, "email"),
     ],
 )
-def test_what_cannot_be_exported_is_refused(machine: Machine, change: dict[str, Any], field: str) -> None:
+def test_an_invalid_export_request_is_refused(machine: Machine, change: dict[str, Any], field: str) -> None:
     user = exporter(machine)
     answer = user.request("POST", "/actions/export", json={"dataTypes": ["files"], "format": "json", **change})
     assert answer.status_code == 400, answer.text
@@ -283,7 +283,9 @@ def test_what_cannot_be_exported_is_refused(machine: Machine, change: dict[str, 
     assert user.get("/actions").json()["items"] == []
 
 
-def test_a_right_that_was_taken_since_counts(machine: Machine, function: pytest.MonkeyPatch) -> None:
+def test_an_export_fails_if_the_right_was_taken_away_before_it_ran(
+    machine: Machine, function: pytest.MonkeyPatch
+) -> None:
     action = begun(User.new(machine.api_url))
     with pytest.raises(PermissionDeniedError):
         exporting.run(action)
@@ -304,7 +306,7 @@ def test_a_right_that_was_taken_since_counts(machine: Machine, function: pytest.
         ("DAILY_TABLE", 1050, "PENDING"),
     ],
 )
-def test_a_page_is_written_while_its_owner_waits(machine: Machine, table: str, count: int, status: str) -> None:
+def test_a_small_export_is_finished_in_the_request(machine: Machine, table: str, count: int, status: str) -> None:
     user = exporter(machine)
     put(machine, table, user.id, count)
     told = export(user, "json", "files" if table == "IMAGES_TABLE" else "activities")
@@ -313,7 +315,7 @@ def test_a_page_is_written_while_its_owner_waits(machine: Machine, table: str, c
     assert ended(user, told)["result"]["records"][name] >= count
 
 
-def test_more_than_a_page_goes_through_the_queue(machine: Machine) -> None:
+def test_a_large_export_goes_through_the_queue(machine: Machine) -> None:
     user = exporter(machine)
     put(machine, "IMAGES_TABLE", user.id, 1200)
     told = export(user, "json", "profile", "files")
@@ -328,7 +330,7 @@ def test_more_than_a_page_goes_through_the_queue(machine: Machine) -> None:
     assert [(row["fileName"], row["fileSize"]) for row in files] == [(f"photo {n}.jpg", n) for n in range(1200)]
 
 
-def test_what_fails_in_the_middle_leaves_no_file_and_is_tried_again(machine: Machine) -> None:
+def test_an_export_that_fails_midway_leaves_no_file_and_is_retried(machine: Machine) -> None:
     user = exporter(machine)
     user_id = user.id
     put(machine, "IMAGES_TABLE", user_id, 150)
@@ -352,7 +354,7 @@ def test_what_fails_in_the_middle_leaves_no_file_and_is_tried_again(machine: Mac
     assert len(files_kept(machine, user_id)) == 1
 
 
-def test_a_worker_killed_in_the_middle_costs_no_export(machine: Machine) -> None:
+def test_an_export_survives_a_killed_worker(machine: Machine) -> None:
     user = exporter(machine)
     user_id = user.id
     put(machine, "IMAGES_TABLE", user_id, 3000)
@@ -374,7 +376,9 @@ def test_a_worker_killed_in_the_middle_costs_no_export(machine: Machine) -> None
     assert downloaded(action["resultUrl"]).endswith(b"%%EOF\n")
 
 
-def test_what_takes_too_long_says_so(machine: Machine, ann: User, function: pytest.MonkeyPatch) -> None:
+def test_an_export_that_takes_too_long_fails_with_a_reason(
+    machine: Machine, ann: User, function: pytest.MonkeyPatch
+) -> None:
     kept = len(files_kept(machine, ann.id))
     function.setattr(running, "MOST_SECONDS", 0.0)
     answer = gateway.call("POST /actions/export", ann.headers, {"dataTypes": ["files"], "format": "csv"})
@@ -405,7 +409,7 @@ def asked_by_mail(user: User, email: str) -> gateway.Answer:
     )
 
 
-def test_the_link_comes_by_e_mail_to_that_address_alone(ann: User, mailed: Mailed) -> None:
+def test_the_link_is_mailed_to_the_given_address_only(ann: User, mailed: Mailed) -> None:
     answer = asked_by_mail(ann, ann.email)
     assert answer.status == 200, answer.body
     assert (answer.body["deliveryMethod"], answer.body["status"]) == ("email", "COMPLETED")
@@ -417,7 +421,7 @@ def test_the_link_comes_by_e_mail_to_that_address_alone(ann: User, mailed: Maile
     assert action_of(ann, answer.body)["result"]["emailSent"] is True
 
 
-def test_a_mail_that_fails_costs_no_export(machine: Machine, ann: User, mailed: Mailed) -> None:
+def test_an_export_survives_a_failed_mail(machine: Machine, ann: User, mailed: Mailed) -> None:
     machine.client("ses").delete_identity(Identity=SENDER)
     answer = asked_by_mail(ann, ann.email)
     assert (answer.status, answer.body["status"]) == (200, "COMPLETED")
@@ -428,7 +432,9 @@ def test_a_mail_that_fails_costs_no_export(machine: Machine, ann: User, mailed: 
     assert mailed() == []
 
 
-def test_a_stage_without_a_sender_says_so_at_the_start(ann: User, function: pytest.MonkeyPatch) -> None:
+def test_a_stage_without_a_sender_refuses_mail_delivery_before_it_starts(
+    ann: User, function: pytest.MonkeyPatch
+) -> None:
     function.setenv("SENDER_EMAIL", "")
     before = len(ann.get("/actions", limit=100).json()["items"])
     answer = asked_by_mail(ann, ann.email)
@@ -436,7 +442,9 @@ def test_a_stage_without_a_sender_says_so_at_the_start(ann: User, function: pyte
     assert len(ann.get("/actions", limit=100).json()["items"]) == before
 
 
-def test_a_link_goes_to_its_owner_alone(ann: User, function: pytest.MonkeyPatch, mailed: Mailed) -> None:
+def test_links_are_mailed_only_to_the_owner_or_an_allowed_domain(
+    ann: User, function: pytest.MonkeyPatch, mailed: Mailed
+) -> None:
     def actions_of_ann() -> int:
         return len(ann.get("/actions", limit=100).json()["items"])
 

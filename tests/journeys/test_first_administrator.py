@@ -25,7 +25,7 @@ def admin(machine: Machine, *arguments: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-def test_an_account_is_made_an_administrator_and_an_ordinary_one_again(machine: Machine) -> None:
+def test_an_account_becomes_an_administrator_and_an_ordinary_user_again(machine: Machine) -> None:
     ann = User.new(machine.api_url)
     assert ann.get("/admin/users").status_code == 403
     code, said = admin(machine, "grant", ann.email.upper())

@@ -38,7 +38,7 @@ def sign_in(email: str, password: str = "Wrong-One-2026!", source: str = THEIRS)
     return call("POST /auth/signin", {}, {"email": email, "password": password}, source=source)
 
 
-def test_the_owner_signs_in_while_somebody_guesses_from_elsewhere(clock: SimpleNamespace, ann: User) -> None:
+def test_the_owner_can_sign_in_while_another_source_guesses(clock: SimpleNamespace, ann: User) -> None:
     statuses = [sign_in(ann.email).status for _ in range(12)]
     assert statuses == [401] * 5 + [429] * 7
     assert sign_in(ann.email, ann.password, OWN).status == 200
@@ -49,7 +49,7 @@ def test_the_owner_signs_in_while_somebody_guesses_from_elsewhere(clock: SimpleN
     assert call("POST /auth/reset-password", {}, asked, source=OWN).status == 200
 
 
-def test_who_goes_on_guessing_waits_ever_longer(clock: SimpleNamespace, ann: User) -> None:
+def test_repeated_wrong_passwords_wait_longer_and_longer(clock: SimpleNamespace, ann: User) -> None:
     waits: list[int] = []
     while len(waits) < 8:
         answer = sign_in(ann.email)
@@ -66,12 +66,12 @@ def test_who_goes_on_guessing_waits_ever_longer(clock: SimpleNamespace, ann: Use
     assert sign_in(ann.email).status == 401, "the next day begins anew"
 
 
-def test_a_right_password_is_no_guess(clock: SimpleNamespace, ann: User) -> None:
+def test_a_correct_password_does_not_count_as_an_attempt(clock: SimpleNamespace, ann: User) -> None:
     assert [sign_in(ann.email, ann.password).status for _ in range(8)] == [200] * 8
     assert [sign_in(ann.email).status for _ in range(6)] == [401] * 5 + [429]
 
 
-def test_a_hundred_guesses_at_once_are_five(clock: SimpleNamespace) -> None:
+def test_of_a_hundred_attempts_at_once_five_are_tried(clock: SimpleNamespace) -> None:
     email = f"none{secrets.token_hex(4)}@example.com"
 
     def guess(_: int) -> bool:
@@ -87,7 +87,7 @@ def test_a_hundred_guesses_at_once_are_five(clock: SimpleNamespace) -> None:
         assert sum(pool.map(guess, range(100))) == 5
 
 
-def test_all_sources_together_have_a_ceiling_for_the_day(
+def test_all_sources_together_have_a_daily_limit(
     clock: SimpleNamespace, function: pytest.MonkeyPatch, ann: User
 ) -> None:
     function.setenv("WRONG_PASSWORDS_PER_DAY", "7")
@@ -99,7 +99,7 @@ def test_all_sources_together_have_a_ceiling_for_the_day(
     assert sign_in(ann.email, ann.password, OWN).status == 200
 
 
-def test_nobody_learns_by_waiting_whether_an_address_exists(clock: SimpleNamespace, ann: User) -> None:
+def test_waiting_times_do_not_reveal_whether_an_address_exists(clock: SimpleNamespace, ann: User) -> None:
     nobody = f"none{secrets.token_hex(4)}@example.com"
     for email in (ann.email, nobody):
         answers = [sign_in(email) for _ in range(6)]
@@ -108,14 +108,16 @@ def test_nobody_learns_by_waiting_whether_an_address_exists(clock: SimpleNamespa
     assert last[0] == last[1]
 
 
-def test_a_guess_by_way_of_a_reset_is_a_guess(clock: SimpleNamespace, ann: User) -> None:
+def test_a_wrong_reset_code_counts_as_an_attempt(clock: SimpleNamespace, ann: User) -> None:
     asked = {"email": ann.email, "code": "1", "password": "Wrong-One-2026!"}
     statuses = [call("POST /auth/reset-password", {}, asked, source=THEIRS).status for _ in range(6)]
     assert statuses == [400] * 5 + [429]
     assert sign_in(ann.email).status == 429
 
 
-def test_what_is_counted_names_nobody_and_costs_two_writes(clock: SimpleNamespace, machine: Machine, ann: User) -> None:
+def test_attempts_are_counted_without_the_address_in_two_writes(
+    clock: SimpleNamespace, machine: Machine, ann: User
+) -> None:
     made = calls_made()
     assert sign_in(ann.email).status == 401
     assert made.count("UpdateItem") == 3, "the request by its source, the guess by source and account, and by account"

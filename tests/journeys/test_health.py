@@ -56,7 +56,7 @@ def states(result: dict[str, Any]) -> dict[str, str]:
     return {each["name"]: each["status"] for each in result["dependencies"]}
 
 
-def test_a_whole_machine_is_well_and_every_part_of_it_was_asked(machine: Machine, told: Told) -> None:
+def test_a_healthy_machine_is_ok_and_every_dependency_was_checked(machine: Machine, told: Told) -> None:
     result = health.check()
     assert result["status"] == "ok", result
     assert set(states(result).values()) == {"ok"}
@@ -66,7 +66,7 @@ def test_a_whole_machine_is_well_and_every_part_of_it_was_asked(machine: Machine
     assert told() == [], "nobody is told that all is as it was"
 
 
-def test_every_table_and_dead_letter_queue_of_the_template_is_asked(machine: Machine) -> None:
+def test_every_table_and_dead_letter_queue_of_the_template_is_checked(machine: Machine) -> None:
     resources = template.load()["Resources"]
     tables = {name for name, each in resources.items() if each["Type"] == "AWS::DynamoDB::Table"}
     # It is written by deploy, and read by people.
@@ -75,7 +75,7 @@ def test_every_table_and_dead_letter_queue_of_the_template_is_asked(machine: Mac
     assert set(machine.environment["DEAD_LETTER_QUEUE_URLS"].split(",")) == urls
 
 
-def test_a_change_is_told_once_and_so_is_its_end(machine: Machine, told: Told, dead_letters: str) -> None:
+def test_a_change_of_state_and_its_end_are_each_reported_once(machine: Machine, told: Told, dead_letters: str) -> None:
     machine.client("sqs").send_message(QueueUrl=dead_letters, MessageBody="{}")
     for _ in range(3):
         assert health.check()["status"] == "degraded"
@@ -87,7 +87,7 @@ def test_a_change_is_told_once_and_so_is_its_end(machine: Machine, told: Told, d
     assert [(each["before"], each["status"]) for each in told()] == [("unknown", "degraded"), ("degraded", "ok")]
 
 
-def test_what_could_not_be_told_is_told_by_the_next_check(
+def test_a_failed_notification_is_sent_by_the_next_check(
     machine: Machine, told: Told, function: pytest.MonkeyPatch, dead_letters: str
 ) -> None:
     machine.client("sqs").send_message(QueueUrl=dead_letters, MessageBody="{}")
@@ -112,7 +112,7 @@ def test_what_could_not_be_told_is_told_by_the_next_check(
         ("CRITICAL_ERRORS_SQS_QUEUE_NAME", "none.fifo", "errors-queue", "degraded"),
     ],
 )
-def test_what_is_out_is_found_and_takes_down_only_what_hangs_on_it(
+def test_a_failed_dependency_affects_only_what_depends_on_it(
     function: pytest.MonkeyPatch, variable: str, value: str, name: str, whole: str
 ) -> None:
     function.setenv(variable, value)
@@ -121,7 +121,7 @@ def test_what_is_out_is_found_and_takes_down_only_what_hangs_on_it(
     assert {each for each, state in states(result).items() if state != "ok"} == {name}
 
 
-def test_what_never_answers_costs_its_deadline_and_no_more() -> None:
+def test_a_dependency_that_never_answers_ends_at_its_deadline() -> None:
     hanging = threading.Event()
 
     def hangs() -> str:
@@ -138,14 +138,14 @@ def test_what_never_answers_costs_its_deadline_and_no_more() -> None:
     assert "0.2" in found[0].detail
 
 
-def test_the_worst_state_is_the_whole_s() -> None:
+def test_the_overall_state_is_the_worst_one() -> None:
     ok, degraded, down = (Finding("x", state) for state in State)
     assert overall([]) is overall([ok]) is State.OK
     assert overall([ok, degraded]) is State.DEGRADED
     assert overall([degraded, down, ok]) is State.DOWN
 
 
-def test_an_overdue_schedule_is_part_of_the_result(machine: Machine) -> None:
+def test_an_overdue_schedule_is_in_the_result(machine: Machine) -> None:
     now = datetime.now(UTC)
     health.check(now=now)
     result = health.check(now=now + timedelta(days=8))
@@ -153,7 +153,7 @@ def test_an_overdue_schedule_is_part_of_the_result(machine: Machine) -> None:
     assert "weekly_cleanup missed" in detail
 
 
-def test_messages_that_wait_too_long_are_a_backlog(machine: Machine, function: pytest.MonkeyPatch) -> None:
+def test_messages_that_wait_too_long_are_reported_as_a_backlog(machine: Machine, function: pytest.MonkeyPatch) -> None:
     url = machine.client("sqs").create_queue(QueueName=f"slow-{secrets.token_hex(4)}")["QueueUrl"]
     function.setenv("ACTIONS_QUEUE_URL", url)
     machine.client("sqs").send_message(QueueUrl=url, MessageBody="{}")
@@ -173,7 +173,7 @@ def test_messages_that_wait_too_long_are_a_backlog(machine: Machine, function: p
 # --------------------------------------------------------------------------- GET /health
 
 
-def test_strangers_see_what_is_well_and_nothing_of_how_it_is_built(machine: Machine) -> None:
+def test_the_public_health_answer_reveals_no_internals(machine: Machine) -> None:
     url = machine.environment["DEAD_LETTER_QUEUE_URLS"].split(",")[0]
     sqs = machine.client("sqs")
     sqs.send_message(QueueUrl=url, MessageBody="{}")
@@ -194,20 +194,20 @@ def test_strangers_see_what_is_well_and_nothing_of_how_it_is_built(machine: Mach
         assert telling not in text
 
 
-def test_without_a_result_nothing_is_known(function: pytest.MonkeyPatch) -> None:
+def test_without_a_stored_result_the_state_is_unknown(function: pytest.MonkeyPatch) -> None:
     assert health.current()["status"] == "unknown"
     assert health.current()["dependencies"] == []
     assert health.current()["checkedAt"] is None
 
 
-def test_an_old_result_says_nothing_of_now() -> None:
+def test_an_old_result_counts_as_unknown() -> None:
     now = datetime.now(UTC)
     health.check(now=now)
     assert health.current(now + timedelta(minutes=44))["status"] == "ok"
     assert health.current(now + timedelta(minutes=46))["status"] == "unknown"
 
 
-def test_what_is_down_is_answered_as_such(function: pytest.MonkeyPatch) -> None:
+def test_a_failed_state_is_answered_with_503(function: pytest.MonkeyPatch) -> None:
     function.setenv("USERS_TABLE", "no-such-table")
     health.check()
     with pytest.raises(serving.DownError) as caught:
@@ -217,7 +217,7 @@ def test_what_is_down_is_answered_as_such(function: pytest.MonkeyPatch) -> None:
     assert caught.value.headers() == {"Retry-After": "60"}
 
 
-def test_the_table_is_read_once_in_ten_seconds_however_many_ask(function: pytest.MonkeyPatch) -> None:
+def test_the_table_is_read_at_most_once_in_ten_seconds(function: pytest.MonkeyPatch) -> None:
     reads: list[str] = []
     get = type(leases.JOBS).get
 

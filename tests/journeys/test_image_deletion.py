@@ -35,7 +35,7 @@ def test_deleting_removes_every_version_of_every_file(machine: Machine, ann: Use
 
 @pytest.mark.usefixtures("function")
 @pytest.mark.parametrize(("code", "status"), [("SlowDown", 503), ("AccessDenied", 500)])
-def test_files_that_stay_are_not_called_deleted(ann: User, code: str, status: int) -> None:
+def test_a_deletion_that_leaves_files_is_answered_with_an_error(ann: User, code: str, status: int) -> None:
     image_id = ann.upload(pictures.jpeg(320, 240))
     ann.finished(image_id)
 
@@ -46,7 +46,7 @@ def test_files_that_stay_are_not_called_deleted(ann: User, code: str, status: in
     assert call("DELETE /images/{imageId}", ann.headers, imageId=image_id).status == status
 
 
-def test_deleting_an_image_leaves_one_whose_name_begins_alike(machine: Machine) -> None:
+def test_deleting_an_image_leaves_an_image_whose_id_starts_the_same(machine: Machine) -> None:
     user = User.new(machine.api_url)
     for name in ("cat", "cat_2", "cat-3"):
         key = f"uploads/{user.id}/{name}.jpg"
@@ -60,7 +60,7 @@ def test_deleting_an_image_leaves_one_whose_name_begins_alike(machine: Machine) 
     assert [requests.get(each["url"], timeout=30).status_code for each in left] == [200] * 6
 
 
-def test_a_link_used_again_changes_nothing_and_leaves_nothing(machine: Machine) -> None:
+def test_a_second_upload_with_the_same_link_changes_nothing_and_is_removed(machine: Machine) -> None:
     user = User.new(machine.api_url)
     announced, first = user.announce(b""), pictures.jpeg(320, 240)
 
@@ -85,7 +85,7 @@ def test_a_link_used_again_changes_nothing_and_leaves_nothing(machine: Machine) 
     wait_for(lambda: versions() == 0, "the object behind the deletion to go")
 
 
-def test_a_completion_whose_answer_was_lost_discards_nothing(machine: Machine) -> None:
+def test_files_are_kept_when_the_answer_to_a_completion_was_lost(machine: Machine) -> None:
     user = User.new(machine.api_url)
     image_id = user.upload(pictures.jpeg(4000, 3000))
     wait_for(lambda: "startedAt" in image_item(machine, user, image_id), "the execution to begin", every=0.005)
@@ -100,7 +100,7 @@ def test_a_completion_whose_answer_was_lost_discards_nothing(machine: Machine) -
     assert all(requests.get(variant["url"], timeout=30).status_code == 200 for variant in image["variants"])
 
 
-def test_an_image_deleted_while_it_is_processed_leaves_no_files(machine: Machine) -> None:
+def test_an_image_deleted_during_processing_leaves_no_files(machine: Machine) -> None:
     user = User.new(machine.api_url)
     image_id = user.upload(pictures.jpeg(4000, 3000))
     wait_for(lambda: user.image(image_id)["status"] == "PROCESSING", "the work to begin")
@@ -119,7 +119,7 @@ def test_an_image_deleted_while_it_is_processed_leaves_no_files(machine: Machine
     assert user.get(f"/images/{image_id}").status_code == 404
 
 
-def test_a_step_that_breaks_off_leaves_none_of_its_files(machine: Machine) -> None:
+def test_a_step_that_fails_leaves_none_of_its_files(machine: Machine) -> None:
     user = User.new(machine.api_url)
     image_id = user.upload(pictures.jpeg(640, 480))
     user.finished(image_id)

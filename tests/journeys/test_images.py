@@ -17,7 +17,7 @@ NAMES = {f"{size}{mark}" for size in ("small", "medium", "large") for mark in ("
 BOXES = {"small": (800, 600), "medium": (1200, 900), "large": (1920, 1080)}
 
 
-def test_a_photo_becomes_three_sizes_plain_and_marked(ann: User) -> None:
+def test_a_photo_gets_three_sizes_plain_and_watermarked(ann: User) -> None:
     image = ann.finished(ann.upload(pictures.jpeg(2400, 1600)))
     assert image["status"] == "COMPLETED"
     assert image["reason"] is None
@@ -38,7 +38,7 @@ def test_a_photo_becomes_three_sizes_plain_and_marked(ann: User) -> None:
         assert variant["watermarked"] is variant["name"].endswith("-watermarked")
 
 
-def test_the_mark_stands_at_the_bottom_right(ann: User) -> None:
+def test_the_watermark_is_at_the_bottom_right(ann: User) -> None:
     image = ann.finished(ann.upload(pictures.jpeg(1600, 1200)))
     found = {variant["name"]: download_picture(variant["url"]).convert("RGB") for variant in image["variants"]}
     plain, marked = found["medium"], found["medium-watermarked"]
@@ -87,7 +87,7 @@ def test_the_mark_stands_at_the_bottom_right(ann: User) -> None:
         "600 frames",
     ],
 )
-def test_every_kind_of_picture_comes_through(ann: User, make: Callable[[], bytes], media_type: str) -> None:
+def test_every_supported_kind_of_picture_is_completed(ann: User, make: Callable[[], bytes], media_type: str) -> None:
     image = ann.finished(ann.upload(make(), media_type))
     assert image["status"] == "COMPLETED", image["reason"]
     for variant in image["variants"]:
@@ -98,7 +98,7 @@ def test_every_kind_of_picture_comes_through(ann: User, make: Callable[[], bytes
         assert "icc_profile" not in picture.info
 
 
-def test_a_picture_under_the_name_of_another_type_is_taken_as_what_it_is(ann: User) -> None:
+def test_a_picture_with_the_wrong_declared_type_is_processed_as_what_it_is(ann: User) -> None:
     image = ann.finished(ann.upload(pictures.alpha_png(), "image/jpeg"))
     assert (image["status"], image["metadata"]["format"]) == ("COMPLETED", "PNG")
     assert image["fileType"] == "image/jpeg"
@@ -122,7 +122,7 @@ def test_a_picture_under_the_name_of_another_type_is_taken_as_what_it_is(ann: Us
     ],
     ids=["zero bytes", "text", "truncated", "another type", "over 10 MB", "over 50 MP", "bomb", "scans"],
 )
-def test_a_bad_file_fails_once_with_a_reason_its_owner_can_read(
+def test_a_bad_file_fails_once_with_a_readable_reason(
     machine: Machine, ann: User, make: Callable[[], bytes], media_type: str, code: str
 ) -> None:
     workers, validated = machine.workers("validation"), count_runs(machine, ann, "validation")
@@ -147,7 +147,7 @@ def test_a_bad_file_fails_once_with_a_reason_its_owner_can_read(
     assert machine.workers("validation") == workers, "the worker lives"
 
 
-def test_a_finished_image_is_processed_again_on_request(machine: Machine, ann: User) -> None:
+def test_a_finished_image_can_be_processed_again(machine: Machine, ann: User) -> None:
     image_id = ann.upload(pictures.jpeg(320, 240))
     first = ann.finished(image_id)
     again = ann.post(f"/images/{image_id}/reprocess")
@@ -159,14 +159,14 @@ def test_a_finished_image_is_processed_again_on_request(machine: Machine, ann: U
     assert image_item(machine, ann, image_id)["execution"]["S"] == f"{image_id}-2"
 
 
-def test_only_a_finished_image_is_processed_again(ann: User) -> None:
+def test_an_unfinished_image_cannot_be_processed_again(ann: User) -> None:
     pending = ann.announce(b"")["imageId"]
     refused = ann.post(f"/images/{pending}/reprocess")
     assert (refused.status_code, refused.json()["error"]["code"]) == (409, "IMAGE_NOT_FINISHED")
 
 
 @pytest.mark.usefixtures("function")
-def test_a_list_of_what_few_are_looks_at_many_at_once(ann: User) -> None:
+def test_listing_a_rare_status_takes_few_queries(ann: User) -> None:
     user = User.new(ann.url)
     for number in range(300):
         image_id, done = f"img_{number:026}", images.Status.COMPLETED
@@ -180,7 +180,7 @@ def test_a_list_of_what_few_are_looks_at_many_at_once(ann: User) -> None:
     assert [each["imageId"] for each in page["items"]] == [f"img_{number:026}" for number in range(299, 292, -1)]
 
 
-def test_the_days_sums_count_each_change_once(machine: Machine) -> None:
+def test_the_daily_sums_count_each_change_once(machine: Machine) -> None:
     user = User.new(machine.api_url)
     data = pictures.jpeg(320, 240)
     user.finished(user.upload(data))

@@ -14,7 +14,7 @@ from tests.proxy_event import proxy_event
 
 
 @pytest.mark.usefixtures("function")
-def test_name_is_the_users_and_operation_the_operations(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_handlers_get_the_users_name_and_the_operations_name(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     app = Chalice("tiny", configure_logs=False)
     monkeypatch.setattr(access, "_setup", access._Setup())
     access.setup_validated(app, authenticate=accounts.authenticate)

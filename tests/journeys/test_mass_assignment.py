@@ -128,7 +128,7 @@ def assert_refused(answer: requests.Response, wrong: Collection[str]) -> None:
 
 
 @pytest.mark.parametrize("operation", sorted(operations().keys() - ROUTERS))
-def test_no_route_takes_a_field_that_is_not_its_own(
+def test_every_route_refuses_fields_that_are_not_its_own(
     machine: Machine, mallory: User, crowd: list[User], places: dict[str, str], operation: str
 ) -> None:
     method, path, declared = operations()[operation]
@@ -146,7 +146,7 @@ def test_no_route_takes_a_field_that_is_not_its_own(
     assert state(machine, [mallory, *crowd]) == before
 
 
-def test_what_a_route_takes_by_right_still_needs_the_right(machine: Machine, mallory: User) -> None:
+def test_a_field_that_needs_a_right_is_refused_without_it(machine: Machine, mallory: User) -> None:
     before = state(machine, [mallory])
     for field in ("role", "isActive", "canExportData", "limits"):
         for user_id in (mallory.id, "another"):
@@ -156,9 +156,7 @@ def test_what_a_route_takes_by_right_still_needs_the_right(machine: Machine, mal
     assert state(machine, [mallory]) == before
 
 
-def test_what_the_path_says_the_body_cannot_say_otherwise(
-    machine: Machine, mallory: User, places: dict[str, str]
-) -> None:
+def test_the_body_cannot_override_the_path(machine: Machine, mallory: User, places: dict[str, str]) -> None:
     victim = User.new(machine.api_url)
     theirs = victim.announce(b"")["imageId"]
     before = state(machine, [mallory, victim])
@@ -177,7 +175,7 @@ def test_what_the_path_says_the_body_cannot_say_otherwise(
         lambda f, v: {"preferences": {"webhook": {"url": "https://example.com", f: v}}},
     ],
 )
-def test_nothing_hides_inside_an_object(
+def test_unknown_fields_inside_objects_are_refused(
     machine: Machine, mallory: User, nested: Callable[[str, Any], dict[str, Any]]
 ) -> None:
     before = state(machine, [mallory])
@@ -186,7 +184,7 @@ def test_nothing_hides_inside_an_object(
     assert state(machine, [mallory]) == before
 
 
-def test_no_tool_takes_it(machine: Machine, mallory: User, places: dict[str, str]) -> None:
+def test_tools_refuse_fields_that_are_not_their_own(machine: Machine, mallory: User, places: dict[str, str]) -> None:
     offered = mallory.get("/agent/tools").json()["tools"]
     assert offered
     before = state(machine, [mallory])

@@ -85,7 +85,7 @@ def sent(answer: requests.Response, data: bytes) -> str:
 # -------------------------------------------------------------------------------- one identity
 
 
-def test_an_upload_is_followed_from_the_request_to_the_last_function(machine: Machine, ann: User) -> None:
+def test_an_upload_has_one_correlation_id_from_the_request_to_the_last_function(machine: Machine, ann: User) -> None:
     settled(machine)
     logs = Logs(machine)
     answer = announced(ann)
@@ -99,7 +99,7 @@ def test_an_upload_is_followed_from_the_request_to_the_last_function(machine: Ma
     assert first["requestId"] == identity, "unless told otherwise the work is known by its first request"
 
 
-def test_who_names_the_work_finds_it_by_that_name(machine: Machine, ann: User) -> None:
+def test_a_caller_may_choose_the_correlation_id(machine: Machine, ann: User) -> None:
     logs = Logs(machine)
     answer = announced(ann, **{CORRELATION: "order-4711_b"})
     assert answer.headers[CORRELATION] == "order-4711_b"
@@ -114,14 +114,14 @@ def test_who_names_the_work_finds_it_by_that_name(machine: Machine, ann: User) -
 @pytest.mark.parametrize(
     "named", ["x" * 65, "two words", "a\tb", "$(id)", "été", "drk_0123456789abcdef", "", 'a"b'], ids=repr
 )
-def test_a_name_that_is_not_fit_for_the_logs_is_ignored(ann: User, named: str) -> None:
+def test_a_correlation_id_that_is_unfit_for_logs_is_ignored(ann: User, named: str) -> None:
     answer = ann.request("GET", "/images", headers={CORRELATION: named.encode()})
     assert answer.status_code == 200
     assert answer.headers[CORRELATION] != named
     assert len(answer.headers[CORRELATION]) == 36, "the request's own identity"
 
 
-def test_a_queued_action_is_followed_to_its_worker(machine: Machine, ann: User) -> None:
+def test_a_queued_action_keeps_its_correlation_id_in_the_worker(machine: Machine, ann: User) -> None:
     image_id = ann.upload(pictures.jpeg(800, 600))
     assert ann.finished(image_id)["status"] == "COMPLETED"
     logs = Logs(machine)
@@ -136,7 +136,7 @@ def test_a_queued_action_is_followed_to_its_worker(machine: Machine, ann: User) 
     assert logs.about(job) == {"api": {"to-avif"}, "action_worker": {"to-avif"}}
 
 
-def test_a_callback_ends_the_work_that_began_the_action(
+def test_a_callback_has_the_correlation_id_of_its_action(
     ann: User, partner: Partner, caplog: pytest.LogCaptureFixture
 ) -> None:
     asked = {"actionType": "SCAN", "payload": {}}
@@ -185,7 +185,7 @@ def series(metric: str, **dimensions: str) -> Series:
     return metric, frozenset({"Stage": "local", **dimensions}.items())
 
 
-def test_what_the_pipeline_does_is_counted_once(machine: Machine, ann: User) -> None:
+def test_each_step_of_the_pipeline_is_counted_once(machine: Machine, ann: User) -> None:
     settled(machine)
     logs = Logs(machine)
     good = pictures.jpeg(640, 480)
@@ -209,7 +209,7 @@ def test_what_the_pipeline_does_is_counted_once(machine: Machine, ann: User) -> 
     assert series("FunctionErrors", Operation="validation") not in figures, "a file was refused; nothing broke"
 
 
-def test_a_batch_of_the_stream_that_comes_twice_is_counted_once(
+def test_a_stream_batch_delivered_twice_is_counted_once(
     function: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def row(**more: Any) -> dict[str, Any]:
@@ -249,7 +249,7 @@ def written(
     return lambda: here | measured(logs)
 
 
-def test_every_alarm_on_our_own_figures_looks_where_they_are_written(
+def test_every_alarm_on_our_metrics_watches_a_metric_that_is_written(
     written: Callable[[], dict[Series, list[float]]],
 ) -> None:
     """An alarm on a series that nobody writes never fires, and nobody would know."""
@@ -266,7 +266,7 @@ def test_every_alarm_on_our_own_figures_looks_where_they_are_written(
     wait_for(lambda: watched <= written().keys(), f"all of {watched} to be written")
 
 
-def test_the_dashboard_and_the_documents_tell_of_figures_that_are_written(
+def test_the_dashboard_and_the_documents_name_only_metrics_that_are_written(
     written: Callable[[], dict[Series, list[float]]],
 ) -> None:
     body = template.whole("local")["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]

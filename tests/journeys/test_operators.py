@@ -35,7 +35,7 @@ def told(machine: Machine) -> Callable[[], list[dict[str, Any]]]:
     return listen
 
 
-def test_a_defect_is_told_once_however_often_it_strikes(
+def test_a_defect_is_reported_once_however_often_it_occurs(
     machine: Machine, told: Callable[[], list[dict[str, Any]]]
 ) -> None:
     for _ in range(5):
@@ -55,7 +55,7 @@ def test_a_defect_is_told_once_however_often_it_strikes(
     assert records[0]["trace"]
 
 
-def test_what_is_a_users_own_is_told_to_no_operator(machine: Machine, told: Callable[[], list[dict[str, Any]]]) -> None:
+def test_users_data_is_not_sent_to_operators(machine: Machine, told: Callable[[], list[dict[str, Any]]]) -> None:
     user = User.new(machine.api_url)
     assert user.finished(user.upload(b"no picture"))["status"] == "FAILED"
     assert user.get("/images/img_none").status_code == 404
@@ -75,11 +75,11 @@ def test_what_is_a_users_own_is_told_to_no_operator(machine: Machine, told: Call
         (UnavailableError(), False),
     ],
 )
-def test_refusals_and_passing_faults_are_foreseen(error: Exception, unforeseen: bool) -> None:
+def test_refusals_and_temporary_faults_are_not_reported_as_defects(error: Exception, unforeseen: bool) -> None:
     assert alerts.is_unforeseen(error) is unforeseen
 
 
-def test_the_fingerprint_is_the_place_and_not_the_message() -> None:
+def test_the_fingerprint_depends_on_the_place_in_the_code_and_not_on_the_message() -> None:
     def caught(message: str, kind: type[Exception] = ValueError) -> Exception:
         try:
             raise kind(message)

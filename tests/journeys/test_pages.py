@@ -13,7 +13,7 @@ ACTIONS = Table("ACTIONS_TABLE", "userId", "actionId")
 LARGEST = 2_000_000
 
 
-def test_large_items_make_short_pages_and_none_is_lost(machine: Machine, function: pytest.MonkeyPatch) -> None:
+def test_large_items_make_shorter_pages_and_none_is_lost(machine: Machine, function: pytest.MonkeyPatch) -> None:
     user = records.new_id("pages")
     made = [records.new_id("act") for _ in range(9)]
     for each in made:

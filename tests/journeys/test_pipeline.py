@@ -14,7 +14,7 @@ from tests.journeys.user import User
 from tests.waiting import wait_for
 
 
-def test_the_same_event_five_times_changes_nothing(machine: Machine) -> None:
+def test_an_s3_event_delivered_five_more_times_changes_nothing(machine: Machine) -> None:
     user = User.new(machine.api_url)
     image_id = user.upload(pictures.jpeg(320, 240))
     user.finished(image_id)
@@ -32,7 +32,7 @@ def test_the_same_event_five_times_changes_nothing(machine: Machine) -> None:
         assert count_runs(machine, user, operation) == 1
 
 
-def test_the_same_message_many_times_at_once_starts_one_execution(machine: Machine) -> None:
+def test_the_same_message_delivered_many_times_starts_one_execution(machine: Machine) -> None:
     user = User.new(machine.api_url)
     image_id = user.announce(b"")["imageId"]
     found = image_item(machine, user, image_id)
@@ -62,7 +62,7 @@ def test_the_same_message_many_times_at_once_starts_one_execution(machine: Machi
     assert count_runs(machine, user, "resize") == 1
 
 
-def test_an_object_that_nobody_announced_is_imported(machine: Machine, ann: User) -> None:
+def test_an_object_uploaded_without_an_announcement_is_imported(machine: Machine, ann: User) -> None:
     key = f"uploads/{ann.id}/bulk_1.png"
     machine.client("s3").put_object(
         Bucket=machine.environment["S3_INPUT_BUCKET"], Key=key, Body=pictures.alpha_png(), ContentType="image/png"
@@ -73,18 +73,18 @@ def test_an_object_that_nobody_announced_is_imported(machine: Machine, ann: User
 
 
 @pytest.mark.parametrize("key", ["uploads/odd", "uploads/u/i.jpg/more", "uploads/u/.jpg", "uploads/u v/i+j.jpg"])
-def test_an_object_that_is_no_upload_is_left_alone(machine: Machine, key: str) -> None:
+def test_an_object_whose_key_is_no_upload_is_ignored(machine: Machine, key: str) -> None:
     bucket = {"name": machine.environment["S3_INPUT_BUCKET"]}
     event = {"Records": [{"eventSource": "aws:s3", "s3": {"bucket": bucket, "object": {"key": key, "size": 1}}}]}
     assert not machine.invoke("s3_event", event)[1]
 
 
-def test_the_event_that_s3_sends_when_a_trigger_is_made_is_no_failure(machine: Machine) -> None:
+def test_the_s3_test_event_is_accepted(machine: Machine) -> None:
     event = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": machine.environment["S3_INPUT_BUCKET"]}
     assert not machine.invoke("s3_event", event)[1]
 
 
-def test_the_steps_take_events_that_name_no_more_than_the_image(ann: User, machine: Machine) -> None:
+def test_the_steps_accept_events_with_the_required_fields_only(ann: User, machine: Machine) -> None:
     image_id = ann.upload(pictures.jpeg(900, 600))
     ann.finished(image_id)
     image = {"imageId": image_id, "userId": ann.id, "s3Key": f"uploads/{ann.id}/{image_id}.jpg"}
@@ -107,7 +107,7 @@ def test_the_steps_take_events_that_name_no_more_than_the_image(ann: User, machi
 
 
 @pytest.mark.parametrize("name", ["orchestrator", "validation", "resize", "watermark"])
-def test_a_worker_killed_in_mid_image_costs_no_image(machine: Machine, name: str) -> None:
+def test_images_are_completed_although_a_worker_is_killed(machine: Machine, name: str) -> None:
     user = User.new(machine.api_url)
     big = pictures.jpeg(4000, 3000)
     victims = set(machine.workers(name))
@@ -128,7 +128,7 @@ def test_a_worker_killed_in_mid_image_costs_no_image(machine: Machine, name: str
         assert len(set(output_keys(machine, user, image_id))) == 6
 
 
-def test_a_fault_of_ours_is_told_rests_as_a_dead_letter_and_can_be_sent_on(machine: Machine) -> None:
+def test_an_image_that_fails_by_our_fault_becomes_a_dead_letter_that_can_be_redriven(machine: Machine) -> None:
     user = User.new(machine.api_url)
     image_id = user.announce(b"")["imageId"]
     rows = {
@@ -178,7 +178,7 @@ def test_a_fault_of_ours_is_told_rests_as_a_dead_letter_and_can_be_sent_on(machi
     assert count_runs(machine, user, "resize") == 1
 
 
-def test_junk_in_the_queue_ends_as_a_dead_letter_and_holds_nobody_up(machine: Machine, ann: User) -> None:
+def test_an_invalid_message_becomes_a_dead_letter_and_does_not_block_the_queue(machine: Machine, ann: User) -> None:
     sqs, queue = machine.client("sqs"), machine.environment["SQS_QUEUE_URL"]
     letters = queue_depth(machine, "uploads-dead")
     sqs.send_message(QueueUrl=queue, MessageBody="{not json")
@@ -200,9 +200,7 @@ def test_junk_in_the_queue_ends_as_a_dead_letter_and_holds_nobody_up(machine: Ma
     ],
     ids=["60 small", "200 small", "200 of 12 megapixels"],
 )
-def test_many_photos_at_once_all_complete_and_none_twice(
-    machine: Machine, number: int, width: int, height: int
-) -> None:
+def test_many_photos_at_once_are_each_completed_once(machine: Machine, number: int, width: int, height: int) -> None:
     user = User.new(machine.api_url)
     data = pictures.jpeg(width, height)
     with ThreadPoolExecutor(16) as pool:

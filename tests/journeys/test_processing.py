@@ -42,7 +42,7 @@ def opened(url: str) -> Image.Image:
     return Image.open(BytesIO(answer.content))
 
 
-def test_a_small_image_is_resized_while_its_owner_waits(ann: User, photo: str) -> None:
+def test_a_small_image_is_resized_in_the_request(ann: User, photo: str) -> None:
     answer = process(ann, photo, "resize", width=300, height=300, fit="cover", format="png")
     told = answer.json()
     assert answer.status_code == 200, told
@@ -63,7 +63,7 @@ def test_an_image_is_converted(ann: User, photo: str, form: str) -> None:
     assert (str(made.format).lower(), made.size) == (form, (1600, 1200))
 
 
-def test_what_takes_longer_goes_to_the_queue_and_its_result_is_there_when_it_is_ready(ann: User, photo: str) -> None:
+def test_a_large_image_goes_to_the_queue_and_its_result_appears_when_it_is_ready(ann: User, photo: str) -> None:
     told = process(ann, photo, "convert", format="avif").json()
     assert (told["status"], told["resultUrl"]) == ("PENDING", None)
     assert re.fullmatch(r"About \d+ (second|minute)s?\.", told["estimatedTime"])
@@ -74,7 +74,7 @@ def test_what_takes_longer_goes_to_the_queue_and_its_result_is_there_when_it_is_
 
 
 @pytest.mark.parametrize("side", [{"width": 4000}, {"height": 4000}])
-def test_what_is_much_enlarged_goes_to_the_queue(ann: User, photo: str, side: dict[str, int]) -> None:
+def test_a_large_enlargement_goes_to_the_queue(ann: User, photo: str, side: dict[str, int]) -> None:
     told = process(ann, photo, "resize", fit="fill", **side).json()
     assert told["status"] == "PENDING"
     made = opened(ended(ann, told["jobId"])["resultUrl"])
@@ -82,7 +82,7 @@ def test_what_is_much_enlarged_goes_to_the_queue(ann: User, photo: str, side: di
     assert process(ann, photo, "resize", width=4000).json()["status"] == "COMPLETED", "contain never enlarges"
 
 
-def test_a_kind_that_is_left_out_asks_for_no_options(ann: User, photo: str) -> None:
+def test_a_processing_type_without_options_needs_none(ann: User, photo: str) -> None:
     details = ann.post("/actions/process", fileId=photo).json()["error"]["details"]
     assert details == [{"field": "processingType", "message": "is required"}]
 
@@ -112,7 +112,7 @@ def test_an_image_is_analyzed(ann: User, photo: str) -> None:
         ("analyze", {"width": 10}, "options.width"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_and_leaves_no_action(
+def test_an_invalid_request_is_refused_and_leaves_no_action(
     ann: User, photo: str, kind: str, options: dict[str, Any], field: str
 ) -> None:
     before = len(ann.get("/actions", limit=100).json()["items"])
@@ -122,7 +122,7 @@ def test_what_cannot_be_meant_is_refused_and_leaves_no_action(
     assert len(ann.get("/actions", limit=100).json()["items"]) == before
 
 
-def test_only_ones_own_finished_images_are_processed(ann: User, machine: Machine, photo: str) -> None:
+def test_only_the_callers_own_finished_images_are_processed(ann: User, machine: Machine, photo: str) -> None:
     stranger = User.new(machine.api_url)
     answer = process(stranger, photo, "analyze")
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "IMAGE_NOT_FOUND")
@@ -132,13 +132,13 @@ def test_only_ones_own_finished_images_are_processed(ann: User, machine: Machine
     assert stranger.get("/actions").json()["items"] == []
 
 
-def test_nobody_sees_anothers_action(ann: User, machine: Machine, photo: str) -> None:
+def test_users_do_not_see_actions_of_others(ann: User, machine: Machine, photo: str) -> None:
     job = process(ann, photo, "analyze").json()["jobId"]
     answer = User.new(machine.api_url).get(f"/actions/{job}")
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "ACTION_NOT_FOUND")
 
 
-def test_deleting_the_image_removes_what_was_made_of_it(ann: User, machine: Machine) -> None:
+def test_deleting_an_image_removes_the_results_made_from_it(ann: User, machine: Machine) -> None:
     image_id = ann.upload(pictures.jpeg(400, 300))
     ann.finished(image_id)
     url = process(ann, image_id, "resize", width=100).json()["resultUrl"]
@@ -148,7 +148,7 @@ def test_deleting_the_image_removes_what_was_made_of_it(ann: User, machine: Mach
     assert requests.get(url, timeout=10).status_code in (403, 404)
 
 
-def test_an_image_that_went_meanwhile_fails_its_action_with_a_reason(ann: User, machine: Machine) -> None:
+def test_an_action_fails_with_a_reason_if_its_image_was_deleted_meanwhile(ann: User, machine: Machine) -> None:
     image_id = ann.upload(pictures.jpeg(1200, 900))
     ann.finished(image_id)
     job = process(ann, image_id, "convert", format="avif").json()["jobId"]
@@ -174,7 +174,7 @@ def test_actions_are_listed_newest_first_in_pages(machine: Machine) -> None:
     assert bob.get("/actions", status="FAILED").json()["items"] == []
 
 
-def test_a_message_that_comes_again_does_nothing_twice(ann: User, machine: Machine, photo: str) -> None:
+def test_a_repeated_message_does_not_repeat_the_work(ann: User, machine: Machine, photo: str) -> None:
     told = process(ann, photo, "convert", format="avif").json()
     before = ended(ann, told["jobId"])
     body = json.dumps({"userId": ann.id, "actionId": told["jobId"]})
@@ -184,7 +184,7 @@ def test_a_message_that_comes_again_does_nothing_twice(ann: User, machine: Machi
     assert after["completedAt"] == before["completedAt"]
 
 
-def test_when_its_user_last_did_something_is_shown(machine: Machine, admin: User) -> None:
+def test_the_time_of_the_last_action_is_shown_for_image_and_user(machine: Machine, admin: User) -> None:
     ann = User.new(machine.api_url)
     image_id = ann.upload(pictures.jpeg(64, 48))
     assert ann.finished(image_id)["lastActionAt"] is None

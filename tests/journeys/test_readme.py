@@ -14,7 +14,7 @@ from tests import pictures
 README = Path(__file__).parents[2] / "README.md"
 
 
-def test_the_tour_leads_to_a_variant(machine: Machine, tmp_path: Path) -> None:
+def test_the_tour_of_the_readme_ends_with_a_variant(machine: Machine, tmp_path: Path) -> None:
     tour = re.findall(r"```bash\n(.*?)```", README.read_text(), re.DOTALL)[0]
     script = tour.replace("http://127.0.0.1:8000", machine.api_url)
     # As in a clone: its packages and its modules.

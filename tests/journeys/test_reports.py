@@ -119,7 +119,7 @@ def told(user: User, kind: str, period: dict[str, str] = MARCH, **more: Any) -> 
     return report
 
 
-def test_a_usage_report_adds_up_what_the_days_hold(admin: User) -> None:
+def test_a_usage_report_adds_up_the_daily_sums(admin: User) -> None:
     report = told(admin, "usage")
     assert report["period"] == MARCH
     assert report["figures"] == {
@@ -177,7 +177,7 @@ def test_an_analytics_report_counts_images_and_users(admin: User) -> None:
     assert (bob["userId"], bob["dollars"], bob["requests"], bob["activeDays"]) == ("bob", 0.0031, 5, 1)
 
 
-def test_a_summary_stands_beside_the_period_before(admin: User) -> None:
+def test_a_summary_compares_with_the_period_before(admin: User) -> None:
     report = told(admin, "summary")
     assert report["before"] == BEFORE
     compared = {row["figure"]: (row["value"], row["before"], row["change"]) for row in report["comparison"]}
@@ -191,7 +191,7 @@ def test_a_summary_stands_beside_the_period_before(admin: User) -> None:
     assert report["figures"]["requests"] == 20
 
 
-def test_one_users_report_holds_nothing_of_others(admin: User) -> None:
+def test_a_report_on_one_user_holds_nothing_of_other_users(admin: User) -> None:
     usage = told(admin, "usage", filters={"userId": "ann"})
     assert (usage["figures"]["requests"], usage["figures"]["dollars"]) == (7, 0.0008)
     analytics = told(admin, "analytics", filters={"userId": "ann"})
@@ -201,14 +201,14 @@ def test_one_users_report_holds_nothing_of_others(admin: User) -> None:
     assert "bob" not in json.dumps(analytics)
 
 
-def test_one_operations_report_holds_nothing_of_others(admin: User) -> None:
+def test_a_report_on_one_operation_holds_nothing_of_other_operations(admin: User) -> None:
     report = told(admin, "usage", filters={"operation": "resize"})
     assert (report["figures"]["requests"], report["figures"]["dollars"]) == (4, 0.01)
     assert [row["operation"] for row in report["byOperation"]] == ["resize"]
     assert [row["day"] for row in report["byDay"]] == ["2021-03-01"]
 
 
-def test_days_on_which_nothing_happened_are_listed_where_asked(admin: User) -> None:
+def test_days_without_activity_are_listed_on_request(admin: User) -> None:
     report = told(admin, "usage", filters={"includeInactive": True})
     assert [row["day"] for row in report["byDay"]] == [f"2021-03-0{day}" for day in range(1, 8)]
     assert report["byDay"][1]["requests"] == 0
@@ -218,7 +218,7 @@ def test_days_on_which_nothing_happened_are_listed_where_asked(admin: User) -> N
     assert "2021-03-02" not in {row["day"] for row in without["byDay"]}
 
 
-def test_a_short_period_is_reported_while_the_caller_waits(admin: User) -> None:
+def test_a_short_period_is_reported_in_the_request(admin: User) -> None:
     answer = ask(admin, "usage").json()
     assert answer["status"] == "COMPLETED"
     assert [file["format"] for file in answer["files"]] == ["html", "json"]
@@ -239,7 +239,7 @@ def test_a_long_period_goes_through_the_queue(admin: User) -> None:
     assert report["figures"]["activeUsers"] == 2
 
 
-def test_every_format_says_the_same(admin: User) -> None:
+def test_every_format_holds_the_same_numbers(admin: User) -> None:
     action = ready(admin, ask(admin, "usage", formats=["csv", "pdf", "html"]))
     assert [file["format"] for file in action["files"]] == ["csv", "pdf", "html", "json"]
     assert action["resultUrl"].split("?")[0].endswith(f"/reports/{admin.id}/{action['actionId']}.zip")
@@ -264,7 +264,7 @@ def test_every_format_says_the_same(admin: User) -> None:
 
 
 @pytest.mark.parametrize("kind", ["usage", "analytics", "summary"])
-def test_a_period_without_anything_says_so(admin: User, kind: str) -> None:
+def test_a_period_without_activity_is_reported_as_empty(admin: User, kind: str) -> None:
     action = ready(admin, ask(admin, kind, {"start": "2019-01-01", "end": "2019-01-31"}))
     report = json.loads(file_of(action, "json"))
     assert not any(report["figures"].values())
@@ -272,7 +272,7 @@ def test_a_period_without_anything_says_so(admin: User, kind: str) -> None:
     assert "No data in this period" in page
 
 
-def test_only_administrators_have_reports(machine: Machine, admin: User) -> None:
+def test_only_administrators_may_request_reports(machine: Machine, admin: User) -> None:
     ann = User.new(machine.api_url)
     refused = ask(ann, "usage")
     assert (refused.status_code, refused.json()["message"]) == (403, "Insufficient permissions for report generation")
@@ -299,7 +299,7 @@ TOMORROW = (datetime.now(UTC) + timedelta(days=1)).date().isoformat()
         ({**MARCH, "zone": "UTC"}, "dateRange.zone"),
     ],
 )
-def test_a_period_that_no_report_can_have_is_refused(admin: User, period: dict[str, str], field: str) -> None:
+def test_an_invalid_period_is_refused(admin: User, period: dict[str, str], field: str) -> None:
     answer = ask(admin, "usage", period)
     assert answer.status_code == 400
     assert [detail["field"] for detail in answer.json()["error"]["details"]] == [field]
@@ -322,11 +322,11 @@ def test_a_period_that_no_report_can_have_is_refused(admin: User, period: dict[s
         ("usage", {"formats": ["pdf", "pdf"]}),
     ],
 )
-def test_what_a_report_does_not_know_is_refused(admin: User, kind: str, more: dict[str, Any]) -> None:
+def test_unknown_options_of_a_report_are_refused(admin: User, kind: str, more: dict[str, Any]) -> None:
     assert ask(admin, kind, **more).status_code == 400
 
 
-def test_what_is_refused_leaves_no_action(admin: User) -> None:
+def test_a_refused_report_leaves_no_action(admin: User) -> None:
     def newest() -> list[str]:
         return [each["actionId"] for each in admin.get("/actions", limit=1).json()["items"]]
 
@@ -335,9 +335,7 @@ def test_what_is_refused_leaves_no_action(admin: User) -> None:
     assert newest() == before
 
 
-def test_a_message_that_comes_again_changes_no_file(
-    machine: Machine, admin: User, function: pytest.MonkeyPatch
-) -> None:
+def test_a_repeated_message_changes_no_file(machine: Machine, admin: User, function: pytest.MonkeyPatch) -> None:
     done = ready(admin, ask(admin, "usage"))
     page = file_of(done, "html")
     with pytest.raises(ActionFinishedError):
@@ -349,7 +347,9 @@ def test_a_message_that_comes_again_changes_no_file(
     assert sorted(each["Key"].rpartition(".")[2] for each in versions["Versions"]) == ["html", "json"]
 
 
-def test_what_takes_too_long_for_the_caller_is_left_to_the_queue(admin: User, function: pytest.MonkeyPatch) -> None:
+def test_a_report_that_takes_too_long_for_the_request_is_left_to_the_queue(
+    admin: User, function: pytest.MonkeyPatch
+) -> None:
     function.setattr(journey, "_SECONDS_AT_ONCE", -1.0)
     told = reporting.generate_report(
         Caller(admin.id, admin.email, role="ADMIN"), {"reportType": "usage", "dateRange": MARCH}
@@ -361,7 +361,7 @@ def test_what_takes_too_long_for_the_caller_is_left_to_the_queue(admin: User, fu
     assert (action.status, action.result["requests"]) == ("COMPLETED", 20)
 
 
-def test_what_takes_too_long_for_the_queue_as_well_ends_with_a_reason(
+def test_a_report_that_takes_too_long_for_the_queue_fails_with_a_reason(
     admin: User, function: pytest.MonkeyPatch
 ) -> None:
     function.setattr(journey, "_SECONDS_OF_WORKER", -1.0)
@@ -375,7 +375,7 @@ def test_what_takes_too_long_for_the_queue_as_well_ends_with_a_reason(
     }
 
 
-def test_administrators_agents_find_the_tool_and_others_do_not(machine: Machine, admin: User) -> None:
+def test_only_agents_of_administrators_find_the_report_tool(machine: Machine, admin: User) -> None:
     def tools(user: User) -> set[str]:
         return {tool["name"] for tool in user.get("/agent/tools").json()["tools"]}
 
@@ -383,7 +383,7 @@ def test_administrators_agents_find_the_tool_and_others_do_not(machine: Machine,
     assert "generate_report" not in tools(User.new(machine.api_url))
 
 
-def test_an_external_service_makes_the_report_where_a_stage_has_one(admin: User, partner: Partner) -> None:
+def test_an_external_service_makes_the_report_if_the_stage_has_one(admin: User, partner: Partner) -> None:
     asked = {"reportType": "usage", "dateRange": MARCH, "filters": {"userId": "ann"}}
     answer = call("POST /actions/report", admin.headers, asked)
     assert (answer.status, answer.body["status"], answer.body["downloadUrl"]) == (200, "PENDING", None)

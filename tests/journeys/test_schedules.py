@@ -41,7 +41,7 @@ def overdue(now: datetime) -> dict[str, leases.Overdue]:
 # -------------------------------------------------------------------------------- fired
 
 
-def test_the_clock_fires_a_schedule_which_leaves_its_heartbeat_and_its_usage_record(
+def test_a_schedule_that_fires_leaves_a_heartbeat_and_a_usage_record(
     machine: Machine, function: pytest.MonkeyPatch
 ) -> None:
     forget("sweeper")
@@ -65,7 +65,7 @@ def test_the_clock_fires_a_schedule_which_leaves_its_heartbeat_and_its_usage_rec
 # ------------------------------------------------------------------------------ by hand
 
 
-def test_a_schedule_is_called_by_hand_without_any_payload(
+def test_a_schedule_can_be_invoked_by_hand_without_a_payload(
     machine: Machine, function: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["invoke", "sweeper"]) == 0
@@ -73,7 +73,7 @@ def test_a_schedule_is_called_by_hand_without_any_payload(
 
 
 @pytest.mark.parametrize("payload", [{"dryrun": True}, {"operation": "sync"}, {"since": "2026-02-30"}])
-def test_a_payload_that_cannot_be_meant_is_refused_and_nothing_runs(
+def test_an_invalid_payload_is_refused_and_nothing_runs(
     machine: Machine, function: pytest.MonkeyPatch, payload: dict[str, Any]
 ) -> None:
     before = heartbeat("weekly_cleanup")
@@ -86,7 +86,7 @@ def test_a_payload_that_cannot_be_meant_is_refused_and_nothing_runs(
 # ------------------------------------------------------------------------------- missed
 
 
-def test_a_schedule_is_overdue_when_its_next_time_has_passed_without_a_run(function: pytest.MonkeyPatch) -> None:
+def test_a_schedule_is_overdue_when_its_time_passed_without_a_run(function: pytest.MonkeyPatch) -> None:
     for name in ("sweeper", "weekly_cleanup"):
         forget(name)
     now = datetime.now(UTC)
@@ -104,7 +104,7 @@ def test_a_schedule_is_overdue_when_its_next_time_has_passed_without_a_run(funct
     assert datetime.fromisoformat(never.expected_at).strftime("%a %H:%M") == "Sun 03:00"
 
 
-def test_a_run_that_never_ended_is_told(function: pytest.MonkeyPatch) -> None:
+def test_a_run_that_never_ended_is_reported(function: pytest.MonkeyPatch) -> None:
     forget("sweeper")
     now = datetime.now(UTC)
     overdue(now)
@@ -115,7 +115,7 @@ def test_a_run_that_never_ended_is_told(function: pytest.MonkeyPatch) -> None:
     assert "sweeper" not in overdue(now + timedelta(minutes=11))
 
 
-def test_what_is_switched_off_is_never_overdue_and_counts_anew_from_when_it_is_on(function: pytest.MonkeyPatch) -> None:
+def test_a_disabled_schedule_is_never_overdue_and_counts_from_when_it_is_enabled(function: pytest.MonkeyPatch) -> None:
     forget("sweeper")
     now = datetime.now(UTC)
     overdue(now)
@@ -156,9 +156,7 @@ def files(machine: Machine, month: str) -> set[str]:
     return {each["Key"] for each in listed.get("Contents", ())}
 
 
-def test_a_months_report_is_kept_and_announced_once_however_often_it_is_made(
-    machine: Machine, told: Callable[[], list[str]]
-) -> None:
+def test_a_monthly_report_is_stored_and_announced_once(machine: Machine, told: Callable[[], list[str]]) -> None:
     tried, errored = machine.invoke("monthly_report", {"since": "2024-02-10", "dryRun": True})
     assert not errored
     assert tried["figures"]["requests"] == 0
@@ -174,7 +172,7 @@ def test_a_months_report_is_kept_and_announced_once_however_often_it_is_made(
     assert len([each for each in told() if "2024-02" in each]) == 1
 
 
-def test_without_a_month_it_is_the_last_one(machine: Machine) -> None:
+def test_without_a_month_the_report_is_on_the_last_month(machine: Machine) -> None:
     answer, errored = machine.invoke("monthly_report", {"dryRun": True})
     assert not errored
     end = datetime.now(UTC).date().replace(day=1) - timedelta(days=1)

@@ -78,7 +78,7 @@ def becomes(user: User, image_id: str, status: Status, *, remove: tuple[str, ...
     IMAGES.update(user.id, image_id, change=change, remove=remove)
 
 
-def test_what_is_finished_or_fresh_is_left_alone(ann: User, photo: str) -> None:
+def test_finished_and_recent_images_are_left_alone(ann: User, photo: str) -> None:
     before = row(ann, photo)
     assert "unfinished" not in before, "what is finished has left the index"
     becomes(ann, other := ann.upload(PHOTO), Status.PROCESSING, execution=f"{other}-9", startedAt=records.now())
@@ -88,28 +88,28 @@ def test_what_is_finished_or_fresh_is_left_alone(ann: User, photo: str) -> None:
     ann.finished(other)
 
 
-def test_an_upload_whose_message_was_lost_is_processed_after_all(ann: User, photo: str) -> None:
+def test_an_upload_whose_message_was_lost_is_processed(ann: User, photo: str) -> None:
     becomes(ann, photo, Status.UPLOADED, remove=("execution", "variants", "processedAt"))
     answer = sweep({}, later(minutes=21))
     assert {"what": "imagesLedOn", "imageId": photo, "userId": ann.id} in answer["findings"]
     assert ann.finished(photo)["status"] == "COMPLETED"
 
 
-def test_an_execution_that_never_ended_is_followed_by_the_next(ann: User, photo: str) -> None:
+def test_an_execution_that_never_ended_is_replaced_by_a_new_one(ann: User, photo: str) -> None:
     becomes(ann, photo, Status.PROCESSING, startedAt=records.now())
     sweep({}, later(minutes=21))
     assert ann.finished(photo)["status"] == "COMPLETED"
     assert row(ann, photo)["execution"] == f"{photo}-2"
 
 
-def test_an_execution_that_was_claimed_and_never_begun_is_begun(ann: User, photo: str) -> None:
+def test_an_execution_that_was_claimed_and_never_started_is_started(ann: User, photo: str) -> None:
     becomes(ann, photo, Status.PROCESSING)
     sweep({}, later(minutes=21))
     assert ann.finished(photo)["status"] == "COMPLETED"
     assert row(ann, photo)["execution"] == f"{photo}-1"
 
 
-def test_what_is_stuck_again_fails_once_with_a_reason_and_can_be_run_again(
+def test_an_image_that_is_stuck_again_fails_with_a_reason_and_can_be_reprocessed(
     machine: Machine, ann: User, photo: str
 ) -> None:
     sqs, sns = machine.client("sqs"), machine.client("sns")
@@ -131,7 +131,7 @@ def test_what_is_stuck_again_fails_once_with_a_reason_and_can_be_run_again(
     assert "redriven" not in row(ann, photo), "its owner's own wish is a new beginning"
 
 
-def test_an_upload_that_never_got_an_execution_can_be_run_again_once_it_failed(ann: User, photo: str) -> None:
+def test_a_failed_upload_that_never_had_an_execution_can_be_reprocessed(ann: User, photo: str) -> None:
     becomes(ann, photo, Status.UPLOADED, remove=("execution",), redriven=True)
     assert sweep({}, later(minutes=30))["counts"]["imagesWaiting"] >= 1
     assert ann.image(photo)["status"] == "UPLOADED"
@@ -152,7 +152,7 @@ def test_a_dry_run_counts_the_same_and_changes_nothing(ann: User, photo: str) ->
     ann.finished(photo)
 
 
-def test_an_action_that_nobody_does_fails_with_a_reason(ann: User) -> None:
+def test_an_action_that_no_worker_runs_fails_with_a_reason(ann: User) -> None:
     caller = USERS.get(ann.id)
     assert caller is not None
     action = actions.begin(Row.from_item(caller).as_caller(), ActionType.PROCESS_FILE, {})
@@ -169,7 +169,7 @@ def test_an_action_that_nobody_does_fails_with_a_reason(ann: User) -> None:
     )
 
 
-def test_an_action_that_goes_while_its_service_is_asked_keeps_no_other_from_its_end(
+def test_an_action_deleted_while_its_service_is_asked_does_not_stop_the_others(
     ann: User, function: pytest.MonkeyPatch
 ) -> None:
     caller = USERS.get(ann.id)
@@ -206,7 +206,7 @@ def versions(machine: Machine, bucket: str, prefix: str) -> list[str]:
     return [each["VersionId"] for each in listed.get("Versions", ())]
 
 
-def test_an_upload_whose_event_was_lost_is_taken(machine: Machine, ann: User) -> None:
+def test_an_upload_whose_event_was_lost_is_found_and_processed(machine: Machine, ann: User) -> None:
     image_id = ann.upload(PHOTO)
     ann.finished(image_id)
     becomes(ann, image_id, Status.PENDING, remove=("objectVersion", "uploadedAt", "execution", "variants"))
@@ -226,7 +226,7 @@ def test_an_upload_whose_event_was_lost_is_taken(machine: Machine, ann: User) ->
         ("S3_OUTPUT_BUCKET", "exports/{user}/act_01jd0000000000000000000000.zip", "resultsRemoved"),
     ],
 )
-def test_a_file_of_nothing_is_removed_with_all_its_versions_after_a_day(
+def test_an_orphaned_file_is_removed_with_all_its_versions_after_a_day(
     machine: Machine, ann: User, bucket: str, form: str, what: str
 ) -> None:
     key = form.format(user=ann.id)
@@ -241,7 +241,7 @@ def test_a_file_of_nothing_is_removed_with_all_its_versions_after_a_day(
     assert versions(machine, bucket, key) == []
 
 
-def test_files_that_belong_to_something_or_are_not_ours_stay(machine: Machine, ann: User, photo: str) -> None:
+def test_files_that_are_in_use_or_not_ours_are_kept(machine: Machine, ann: User, photo: str) -> None:
     strange = f"reports/monthly/{secrets.token_hex(4)}.pdf"
     put(machine, "S3_OUTPUT_BUCKET", strange)
     files = len(versions(machine, "S3_OUTPUT_BUCKET", f"processed/{ann.id}/{photo}-"))
@@ -251,7 +251,7 @@ def test_files_that_belong_to_something_or_are_not_ours_stay(machine: Machine, a
     assert len(versions(machine, "S3_OUTPUT_BUCKET", strange)) == 1
 
 
-def test_what_a_cut_off_deletion_left_is_removed(machine: Machine, ann: User, photo: str) -> None:
+def test_files_left_by_an_interrupted_deletion_are_removed(machine: Machine, ann: User, photo: str) -> None:
     IMAGES.update(ann.id, photo, change={"status": str(Status.DELETED)})
     answer = sweep({}, later(days=2))
     assert answer["counts"]["uploadsRemoved"] == 1
@@ -260,9 +260,7 @@ def test_what_a_cut_off_deletion_left_is_removed(machine: Machine, ann: User, ph
     assert versions(machine, "S3_INPUT_BUCKET", f"uploads/{ann.id}/{photo}") == []
 
 
-def test_an_image_whose_files_are_gone_is_made_again_and_fails_the_second_time(
-    machine: Machine, ann: User, photo: str
-) -> None:
+def test_an_image_without_its_files_is_reprocessed_once_and_then_fails(machine: Machine, ann: User, photo: str) -> None:
     output = machine.environment["S3_OUTPUT_BUCKET"]
     lost = ann.image(photo)["variants"][0]["s3Key"]
 
@@ -284,7 +282,7 @@ def test_an_image_whose_files_are_gone_is_made_again_and_fails_the_second_time(
     assert ann.image(photo)["reason"]["code"] == "files_missing"
 
 
-def test_a_pass_that_is_cut_off_goes_on_where_it_stopped(
+def test_an_interrupted_pass_continues_where_it_stopped(
     machine: Machine, ann: User, function: pytest.MonkeyPatch
 ) -> None:
     keys = sorted(f"processed/{ann.id}/img_cut{place}-small.jpg" for place in range(5))
@@ -298,16 +296,14 @@ def test_a_pass_that_is_cut_off_goes_on_where_it_stopped(
     assert not [key for key in keys if versions(machine, "S3_OUTPUT_BUCKET", key)]
 
 
-def test_two_rounds_never_overlap(machine: Machine) -> None:
+def test_a_round_is_skipped_while_another_runs(machine: Machine) -> None:
     with leases.holding("sweeper", 60) as lease:
         assert lease is not None
         assert sweep({}) == {"status": "skipped"}
     assert sweep({})["status"] == "success"
 
 
-def test_one_thing_that_cannot_be_dealt_with_does_not_keep_the_round_from_the_others(
-    ann: User, photo: str, function: pytest.MonkeyPatch
-) -> None:
+def test_one_failing_item_does_not_stop_the_round(ann: User, photo: str, function: pytest.MonkeyPatch) -> None:
     broken = f"img_{secrets.token_hex(13)}"
     images.create(
         images.Image(

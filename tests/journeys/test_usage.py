@@ -64,7 +64,7 @@ def usage_of(user: User, **query: str) -> dict[str, Any]:
 # ------------------------------------------------------------------- sums and their parts
 
 
-def test_the_sums_are_those_of_the_records_that_were_written(machine: Machine, ann: User) -> None:
+def test_the_sums_match_the_usage_records(machine: Machine, ann: User) -> None:
     account = ann.id
     key_id, robot = issue_key(ann, "file_upload")
     for _ in range(3):
@@ -89,7 +89,7 @@ def test_the_sums_are_those_of_the_records_that_were_written(machine: Machine, a
     assert found["period"] == {"start": str(TODAY - timedelta(days=29)), "end": str(TODAY)}
 
 
-def test_a_users_damaged_row_keeps_nobodys_usage_from_being_counted(machine: Machine, ann: User, admin: User) -> None:
+def test_a_damaged_user_row_does_not_stop_the_counting_of_usage(machine: Machine, ann: User, admin: User) -> None:
     account = ann.id
     settled(machine)
     with damaged(machine, account):
@@ -103,7 +103,7 @@ def test_a_users_damaged_row_keeps_nobodys_usage_from_being_counted(machine: Mac
     assert counted["totals"]["requests"] == len(runs(machine, account))
 
 
-def test_the_work_on_a_picture_is_on_its_owners_account_and_on_the_keys(machine: Machine, ann: User) -> None:
+def test_work_on_a_picture_counts_for_its_owner_and_the_key(machine: Machine, ann: User) -> None:
     key_id, robot = issue_key(ann, "file_upload")
     data = pictures.jpeg(320, 240)
     robot.finished(robot.upload(data), every=1.0)
@@ -130,7 +130,7 @@ def test_the_work_on_a_picture_is_on_its_owners_account_and_on_the_keys(machine:
     }
 
 
-def test_a_user_sees_their_own_and_a_key_its_users(machine: Machine, ann: User) -> None:
+def test_a_user_sees_their_own_usage_and_a_key_that_of_its_user(machine: Machine, ann: User) -> None:
     bob = User.new(machine.api_url)
     accounts = ann.id, bob.id
     robot = issue_key(ann, "exports")[1]
@@ -154,15 +154,17 @@ def test_a_user_sees_their_own_and_a_key_its_users(machine: Machine, ann: User) 
         ({"day": "2026-01-01"}, "day"),
     ],
 )
-def test_a_period_that_is_none_is_400_and_names_the_field(ann: User, query: dict[str, str], field: str) -> None:
+def test_an_invalid_period_is_refused_with_400_that_names_the_field(
+    ann: User, query: dict[str, str], field: str
+) -> None:
     assert error_of(ann.get("/usage", **query), 400)["details"][0]["field"] == field
 
 
-def test_the_calendars_first_days_are_a_period_like_any(ann: User) -> None:
+def test_the_first_days_of_the_calendar_are_a_valid_period(ann: User) -> None:
     assert usage_of(ann, end="0001-01-05")["period"] == {"start": "0001-01-01", "end": "0001-01-05"}
 
 
-def test_a_period_holds_both_of_its_days_and_no_others(function: pytest.MonkeyPatch) -> None:
+def test_a_period_includes_its_first_and_last_day_and_no_others(function: pytest.MonkeyPatch) -> None:
     scope = secrets.token_hex(8)
     days = ["2024-02-28", "2024-02-29", "2024-03-01", "2024-03-02"]
     daily.add_once(
@@ -216,7 +218,7 @@ def spent_by(machine: Machine, account: str) -> dict[str, Any]:
     return dict(aws.unmarshal(item).get("spent", {}))
 
 
-def test_batches_that_come_twice_overlap_or_come_at_once_count_once(machine: Machine, ann: User) -> None:
+def test_batches_that_repeat_overlap_or_run_at_once_count_once(machine: Machine, ann: User) -> None:
     account = ann.id
     settled(machine)
     own_runs = runs(machine, account)
@@ -238,7 +240,9 @@ def test_batches_that_come_twice_overlap_or_come_at_once_count_once(machine: Mac
     assert day["user"] == sum(run["lambda_cost"] for run in [*written_in(told), *own_runs])
 
 
-def test_queued_work_takes_what_its_kind_took(machine: Machine, function: pytest.MonkeyPatch, ann: User) -> None:
+def test_queued_work_is_estimated_by_what_its_kind_took_before(
+    machine: Machine, function: pytest.MonkeyPatch, ann: User
+) -> None:
     kind = f"KIND_{secrets.token_hex(4)}"
     action = Action(ann.id, "act_1", kind, records.now())
     assert estimates.estimated_time(action, 0.2) == "About 1 second.", "nothing is measured yet"
@@ -252,7 +256,7 @@ def test_queued_work_takes_what_its_kind_took(machine: Machine, function: pytest
     assert estimates.estimated_time(action, 1) == "About 20 seconds.", "good runs alone, each once"
 
 
-def test_what_expires_is_not_counted_again(machine: Machine, ann: User) -> None:
+def test_expired_records_are_not_counted_again(machine: Machine, ann: User) -> None:
     account = ann.id
     told = batch(account, 2, "key_1")
     gone = [
@@ -263,7 +267,7 @@ def test_what_expires_is_not_counted_again(machine: Machine, ann: User) -> None:
     assert "key_1" not in shown(usage_of(ann)["byKey"], "keyId")
 
 
-def test_a_user_who_is_gone_stops_no_batch(machine: Machine, ann: User) -> None:
+def test_a_deleted_user_does_not_stop_a_batch(machine: Machine, ann: User) -> None:
     nobody = f"gone-{secrets.token_hex(4)}"
     mixed = batch(nobody, 3) + batch(ann.id, 3, "key_1")
     answer, errored = machine.invoke("usage_records", {"Records": mixed})
@@ -271,7 +275,7 @@ def test_a_user_who_is_gone_stops_no_batch(machine: Machine, ann: User) -> None:
     assert shown(usage_of(ann)["byKey"], "keyId")["key_1"]["requests"] == 3
 
 
-def test_runs_before_and_after_the_hour_are_each_spent_in_their_own(machine: Machine, ann: User) -> None:
+def test_runs_are_counted_in_the_hour_in_which_they_ran(machine: Machine, ann: User) -> None:
     account = ann.id
     settled(machine)
     told = batch(account, 2, "key_1")
@@ -294,7 +298,7 @@ SHARED = settings(
 
 @SHARED
 @given(data=st.data())
-def test_any_redelivery_of_any_events_comes_to_the_same_sums(function: pytest.MonkeyPatch, data: st.DataObject) -> None:
+def test_any_redelivery_of_events_gives_the_same_sums(function: pytest.MonkeyPatch, data: st.DataObject) -> None:
     scope = secrets.token_hex(8)
     numbers = data.draw(st.lists(st.integers(1, 1000), min_size=1, max_size=20))
     groups = data.draw(st.lists(st.sampled_from([None, "operation:"]), min_size=2, max_size=2))
@@ -316,7 +320,7 @@ def test_any_redelivery_of_any_events_comes_to_the_same_sums(function: pytest.Mo
 # -------------------------------------------------------------------------- administrators
 
 
-def test_an_administrator_sees_everyones_and_one_users(machine: Machine, ann: User, admin: User) -> None:
+def test_an_administrator_sees_the_usage_of_everyone_and_of_one_user(machine: Machine, ann: User, admin: User) -> None:
     account = ann.id
     settled(machine)
     one = admin.get("/admin/usage", userId=account).json()
@@ -330,7 +334,7 @@ def test_an_administrator_sees_everyones_and_one_users(machine: Machine, ann: Us
     assert admin.get("/admin/usage", userId="nobody").json()["totals"]["requests"] == 0
 
 
-def test_users_days_come_in_pages(machine: Machine, ann: User, admin: User) -> None:
+def test_daily_usage_by_user_comes_in_pages(machine: Machine, ann: User, admin: User) -> None:
     account = ann.id
     accounts = {account, *(User.new(machine.api_url).id for _ in range(4))}
     settled(machine)
@@ -371,11 +375,13 @@ def test_users_days_come_in_pages(machine: Machine, ann: User, admin: User) -> N
         ({"start": "2026-02-30"}, "start"),
     ],
 )
-def test_an_administrators_bad_question_is_400(admin: User, query: dict[str, str], field: str) -> None:
+def test_an_invalid_query_of_an_administrator_is_refused_with_400(
+    admin: User, query: dict[str, str], field: str
+) -> None:
     assert error_of(admin.get("/admin/usage", **query), 400)["details"][0]["field"] == field
 
 
-def test_only_administrators_see_what_others_use(ann: User, admin: User) -> None:
+def test_only_administrators_see_the_usage_of_others(ann: User, admin: User) -> None:
     assert error_of(ann.get("/admin/usage"), 403)["code"] == "PERMISSION_DENIED"
     assert error_of(ann.get("/admin/usage", by="user"), 403)["code"] == "PERMISSION_DENIED"
     assert error_of(issue_key(ann, "full_access")[1].get("/admin/usage"), 403)["code"] == "PERMISSION_DENIED"
@@ -387,7 +393,7 @@ def test_only_administrators_see_what_others_use(ann: User, admin: User) -> None
 # -------------------------------------------------------------------------------- its price
 
 
-def test_a_question_is_one_query_and_a_batch_a_few_transactions(
+def test_reading_usage_is_one_query_and_a_batch_a_few_transactions(
     machine: Machine, ann: User, admin: User, function: pytest.MonkeyPatch
 ) -> None:
     account = ann.id
@@ -411,7 +417,7 @@ def test_a_question_is_one_query_and_a_batch_a_few_transactions(
     assert made == ["GetItem", "GetItem", "TransactWriteItems", "GetItem"], "refused, and the mark says of what"
 
 
-def test_a_day_of_more_operations_than_one_write_can_name_is_counted(function: pytest.MonkeyPatch) -> None:
+def test_a_day_with_more_operations_than_one_write_allows_is_counted(function: pytest.MonkeyPatch) -> None:
     scope, by = secrets.token_hex(8), {"requests": 1, "failures": 0, "dollars": Decimal("0.1"), "milliseconds": 2}
     entries = [
         Entry(f"{scope}-{place}", {Row(scope, "2026-11-21", f"operation:op{place}", "operation:"): by}, scope)
@@ -423,7 +429,9 @@ def test_a_day_of_more_operations_than_one_write_can_name_is_counted(function: p
     assert usage.summary(scope, "2026-11-21", "2026-11-21")["totals"]["requests"] == 100
 
 
-def test_a_batch_of_more_users_than_a_transaction_takes_is_counted_in_several(function: pytest.MonkeyPatch) -> None:
+def test_a_batch_with_more_users_than_one_transaction_allows_is_counted_in_several(
+    function: pytest.MonkeyPatch,
+) -> None:
     scopes = [secrets.token_hex(8) for _ in range(70)]
     entries = [Entry(scope, {Row(scope, "2026-11-21", "operation:op"): {"requests": 1}}, scope) for scope in scopes]
     made = calls_made()

@@ -20,7 +20,7 @@ def hook() -> Iterator[Receiver]:
         yield receiver
 
 
-def test_a_user_who_asked_is_told_by_a_signed_webhook(machine: Machine, hook: Receiver) -> None:
+def test_a_finished_image_is_reported_by_a_signed_webhook(machine: Machine, hook: Receiver) -> None:
     user = User.new(machine.api_url)
     preferences = {"webhook": {"url": hook.url}}
     secret = user.request("PATCH", "/auth/profile", json={"preferences": preferences}).json()["profile"][
@@ -39,7 +39,7 @@ def test_a_user_who_asked_is_told_by_a_signed_webhook(machine: Machine, hook: Re
     assert delivered.headers["User-Agent"].startswith("Darkroom/")
 
 
-def test_a_webhook_that_is_out_is_tried_again(machine: Machine, hook: Receiver) -> None:
+def test_a_failed_webhook_is_retried(machine: Machine, hook: Receiver) -> None:
     user = User.new(machine.api_url)
     user.request("PATCH", "/auth/profile", json={"preferences": {"webhook": {"url": hook.url}}})
     hook.answers = [503, 503]
@@ -57,7 +57,9 @@ def last_error(user: User) -> Any:
     return user.get("/auth/profile").json()["profile"]["webhook"]["lastError"]
 
 
-def test_a_webhook_that_takes_nothing_is_given_up_and_its_owner_sees_why(machine: Machine, hook: Receiver) -> None:
+def test_a_webhook_that_keeps_failing_is_given_up_and_its_owner_sees_the_reason(
+    machine: Machine, hook: Receiver
+) -> None:
     assert 1 + delivery.ASYNC["notifications"].retries == webhooks.TRIES
     user = User.new(machine.api_url)
     user.request("PATCH", "/auth/profile", json={"preferences": {"webhook": {"url": hook.url}}})

@@ -38,7 +38,7 @@ from tests.journeys.user import User
 # ------------------------------------------------------------------------------ what it brings
 
 
-def test_the_first_sync_brings_every_customer_and_answers_as_agreed(partner: Partner, clock: FakeClock) -> None:
+def test_the_first_sync_stores_every_customer(partner: Partner, clock: FakeClock) -> None:
     body = run_nightly(clock)
     assert active_ids() == customer_ids(*range(COUNT))
     assert json.loads(stored_rows()["customer-000003"]["data"]) == partner.customers.one(3)
@@ -56,7 +56,7 @@ def test_the_first_sync_brings_every_customer_and_answers_as_agreed(partner: Par
     assert {each.headers["Authorization"] for each in partner.received} == {f"Bearer {partner.api_key}"}
 
 
-def test_a_sync_of_what_is_known_already_only_reads(partner: Partner, clock: FakeClock) -> None:
+def test_a_sync_without_changes_only_reads(partner: Partner, clock: FakeClock) -> None:
     run_nightly(clock)
     before = stored_rows()
     made = calls_made()
@@ -67,7 +67,7 @@ def test_a_sync_of_what_is_known_already_only_reads(partner: Partner, clock: Fak
     assert (made.count("TransactWriteItems"), made.count("BatchWriteItem"), made.count("BatchGetItem")) == (1, 0, 9)
 
 
-def test_what_changed_is_updated_and_what_is_older_is_not(partner: Partner, clock: FakeClock) -> None:
+def test_changed_customers_are_updated_and_older_versions_ignored(partner: Partner, clock: FakeClock) -> None:
     run_nightly(clock)
     partner.customers.altered[5] = {"name": "New Name", "updatedAt": "2026-10-01T12:00:00+02:00"}
     partner.customers.altered[6] = {"name": "Old Name", "updatedAt": "2025-10-01T12:00:00Z"}
@@ -82,7 +82,7 @@ def test_what_changed_is_updated_and_what_is_older_is_not(partner: Partner, cloc
     assert "In the same second" in stored["customer-000007"]["data"]
 
 
-def test_only_a_comprehensive_sync_notices_what_vanished_and_it_may_come_back(
+def test_only_a_comprehensive_sync_archives_missing_customers_and_they_may_return(
     partner: Partner, clock: FakeClock
 ) -> None:
     run_nightly(clock)
@@ -105,7 +105,7 @@ def test_only_a_comprehensive_sync_notices_what_vanished_and_it_may_come_back(
     assert "archivedAt" not in stored_rows()["customer-000100"]
 
 
-def test_a_source_that_has_lost_most_of_its_customers_is_not_believed(partner: Partner, clock: FakeClock) -> None:
+def test_nobody_is_archived_if_most_customers_are_missing(partner: Partner, clock: FakeClock) -> None:
     run_nightly(clock)
     partner.customers.removed = set(range(10, COUNT))
     assert run_nightly(clock)["status"] == "partial"
@@ -113,7 +113,7 @@ def test_a_source_that_has_lost_most_of_its_customers_is_not_believed(partner: P
     assert active_ids() == customer_ids(*range(COUNT))
 
 
-def test_an_incremental_sync_asks_for_what_changed_since_the_last_one(partner: Partner, clock: FakeClock) -> None:
+def test_an_incremental_sync_requests_changes_since_the_last_one(partner: Partner, clock: FakeClock) -> None:
     run_nightly(clock)
     partner.received.clear()
     partner.customers.altered[5] = {"name": "New Name", "updatedAt": "2026-10-01T10:00:00Z"}
@@ -126,9 +126,7 @@ def test_an_incremental_sync_asks_for_what_changed_since_the_last_one(partner: P
     assert [query["updatedSince"] for query in queries_of(partner)] == ["2026-10-01T09:55:00.000Z"]
 
 
-def test_called_by_hand_it_takes_a_kind_and_a_moment_beside_the_usual_course(
-    partner: Partner, clock: FakeClock
-) -> None:
+def test_a_sync_by_hand_takes_a_kind_and_a_start_time(partner: Partner, clock: FakeClock) -> None:
     run_nightly(clock, since="2026-01-01T02:50:00.000Z")
     assert (last_run()["kind"], last_run()["recordCount"]) == ("incremental", 10)
     run_nightly(clock, syncType="incremental")
@@ -152,7 +150,7 @@ def test_without_a_source_a_sync_is_skipped(function: pytest.MonkeyPatch, clock:
 
 
 @pytest.mark.parametrize(("batched", "size"), [("false", "10"), ("true", "0"), ("true", "100000")])
-def test_batches_of_any_size_bring_the_same(
+def test_batches_of_any_size_store_the_same(
     partner: Partner, clock: FakeClock, function: pytest.MonkeyPatch, batched: str, size: str
 ) -> None:
     function.setenv("ENABLE_BATCH_PROCESSING", batched)
@@ -161,7 +159,9 @@ def test_batches_of_any_size_bring_the_same(
     assert active_ids() == customer_ids(*range(COUNT))
 
 
-def test_batches_of_a_lane_may_be_kept_apart(partner: Partner, clock: FakeClock, function: pytest.MonkeyPatch) -> None:
+def test_batches_of_a_lane_can_be_spaced_out_in_time(
+    partner: Partner, clock: FakeClock, function: pytest.MonkeyPatch
+) -> None:
     function.setenv("BATCH_SIZE", "1")
     function.setenv("BATCH_PAUSE_MS", "250")
     partner.customers.count = 20
@@ -173,7 +173,7 @@ def test_batches_of_a_lane_may_be_kept_apart(partner: Partner, clock: FakeClock,
 # --------------------------------------------------------------------------------- never twice
 
 
-def test_a_run_that_overlaps_another_is_skipped_and_asks_for_nothing(partner: Partner, clock: FakeClock) -> None:
+def test_a_run_that_overlaps_another_is_skipped_without_requests(partner: Partner, clock: FakeClock) -> None:
     during: list[Row] = []
 
     def another() -> None:
@@ -213,14 +213,14 @@ def test_a_late_holder_cannot_write(partner: Partner, clock: FakeClock) -> None:
     assert runs.unfinished(runs.Kind.COMPREHENSIVE) is None, "not even its progress"
 
 
-def test_what_was_killed_is_ended_by_the_next_run(partner: Partner, clock: FakeClock) -> None:
+def test_a_killed_run_is_marked_failed_by_the_next_run(partner: Partner, clock: FakeClock) -> None:
     killed = runs.begin(runs.Kind.INCREMENTAL, False, runs.now())
     run_nightly(clock)
     [told] = [run for run in run_history() if run["syncId"] == killed.sync_id]
     assert (told["status"], told["reason"]) == ("failed", "It was ended from outside before it was done.")
 
 
-def test_a_row_that_others_change_meanwhile_is_left_to_the_next_run(partner: Partner, clock: FakeClock) -> None:
+def test_a_row_changed_by_others_meanwhile_is_left_to_the_next_run(partner: Partner, clock: FakeClock) -> None:
     run_nightly(clock)
     partner.customers.altered = {number: {"name": "New"} for number in (21, 22, 23)}
 
@@ -241,7 +241,7 @@ def test_a_row_that_others_change_meanwhile_is_left_to_the_next_run(partner: Par
 # ------------------------------------------------------------------------------------- telling
 
 
-def test_runs_are_told_as_events_and_metrics(
+def test_runs_are_reported_as_log_events_and_metrics(
     partner: Partner, clock: FakeClock, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run_nightly(clock)
@@ -261,7 +261,7 @@ def test_runs_are_told_as_events_and_metrics(
     assert {"Name": "ProcessingTime", "Unit": "Seconds"} in defined["Metrics"]
 
 
-def test_administrators_see_the_history_in_pages(
+def test_administrators_read_the_history_in_pages(
     machine: Machine, admin: User, partner: Partner, clock: FakeClock
 ) -> None:
     add_records(partner, {"id": "bad"})

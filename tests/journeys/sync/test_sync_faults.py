@@ -55,7 +55,7 @@ BAD: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize(("record", "reason"), BAD, ids=[reason for _, reason in BAD])
-def test_a_bad_record_is_kept_aside_with_the_reason(
+def test_a_bad_record_is_stored_apart_with_the_reason(
     partner: Partner, clock: FakeClock, record: Any, reason: str
 ) -> None:
     add_records(partner, record)
@@ -70,7 +70,7 @@ def test_a_bad_record_is_kept_aside_with_the_reason(
     assert list(stored_rows(REJECTED).values()) == [kept], "what is as bad as before costs no write"
 
 
-def test_a_customer_twice_in_a_page_is_taken_once_in_its_newest_form(partner: Partner, clock: FakeClock) -> None:
+def test_a_customer_twice_in_a_page_is_stored_once_in_its_newest_version(partner: Partner, clock: FakeClock) -> None:
     twin = {**partner.customers.one(3), "name": "Newer", "updatedAt": "2026-06-01T00:00:00Z"}
     add_records(partner, twin, {**twin, "name": "Older", "updatedAt": "2026-05-01T00:00:00Z"})
     run_nightly(clock)
@@ -79,14 +79,14 @@ def test_a_customer_twice_in_a_page_is_taken_once_in_its_newest_form(partner: Pa
     assert json.loads(stored_rows()["customer-000003"]["data"])["name"] == "Newer"
 
 
-def test_of_many_bad_records_a_hundred_are_named_and_all_counted(partner: Partner, clock: FakeClock) -> None:
+def test_a_hundred_bad_records_are_named_and_all_are_counted(partner: Partner, clock: FakeClock) -> None:
     add_records(partner, *({"id": f"x{number}"} for number in range(150)))
     run_nightly(clock)
     assert (last_run()["rejected"], len(last_run()["errors"])) == (150, 100)
     assert len(stored_rows(REJECTED)) == 150
 
 
-def test_while_records_have_no_id_nobody_is_taken_for_vanished(partner: Partner, clock: FakeClock) -> None:
+def test_nobody_is_archived_while_records_lack_an_id(partner: Partner, clock: FakeClock) -> None:
     run_nightly(clock)
     partner.customers.removed = {4}
     add_records(partner, {"name": "Perhaps number four", "updatedAt": AT})
@@ -97,7 +97,7 @@ def test_while_records_have_no_id_nobody_is_taken_for_vanished(partner: Partner,
     assert "customer-000004" not in active_ids()
 
 
-def test_a_bad_record_that_is_there_is_not_taken_for_vanished(partner: Partner, clock: FakeClock) -> None:
+def test_a_customer_with_a_bad_record_is_not_archived(partner: Partner, clock: FakeClock) -> None:
     run_nightly(clock)
     partner.customers.altered[4] = {"email": "nowhere"}
     run_nightly(clock)
@@ -123,7 +123,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize(("fault", "reason"), FAULTS.items())
-def test_a_source_that_fails_at_once_fails_the_run_and_harms_nothing(
+def test_a_source_that_fails_at_once_fails_the_run_and_changes_nothing(
     partner: Partner, clock: FakeClock, fault: Fault, reason: str
 ) -> None:
     run_nightly(clock)
@@ -147,7 +147,7 @@ def test_a_source_that_fails_at_once_fails_the_run_and_harms_nothing(
         ("The run's time was over.", "The run's time was over."),
     ],
 )
-def test_a_record_of_the_time_when_hosts_were_named_is_shown_without_them(
+def test_old_sync_records_that_name_hosts_are_shown_without_them(
     partner: Partner, clock: FakeClock, stored: str, shown: str
 ) -> None:
     run_nightly(clock)
@@ -158,28 +158,28 @@ def test_a_record_of_the_time_when_hosts_were_named_is_shown_without_them(
     assert (old["reason"], old["errors"]) == (shown, [{"recordId": "", "reason": shown}])
 
 
-def test_a_passing_fault_is_waited_out(partner: Partner, clock: FakeClock) -> None:
+def test_a_temporary_fault_is_retried_after_a_wait(partner: Partner, clock: FakeClock) -> None:
     partner.fail("/customers", Fault.RATE_LIMITED, retry_after="60")
     partner.fail("/customers", Fault.ERROR)
     assert run_nightly(clock)["status"] == "success"
     assert [wait for wait in clock.slept if wait >= 60] == [60.0]
 
 
-def test_a_wait_beyond_the_deadline_is_not_begun(partner: Partner, clock: FakeClock) -> None:
+def test_a_wait_beyond_the_deadline_fails_at_once(partner: Partner, clock: FakeClock) -> None:
     partner.fail("/customers", Fault.RATE_LIMITED, times=None, retry_after="3600")
     assert "(rate_limited)" in run_and_fail(clock)["reason"]
     assert clock.slept == []
 
 
 @pytest.mark.parametrize("fault", [Fault.TRICKLE, Fault.TRICKLE_HEAD, Fault.SLOW])
-def test_a_source_that_drips_is_left_at_the_deadline(partner: Partner, fault: Fault) -> None:
+def test_a_source_that_answers_too_slowly_is_left_at_the_deadline(partner: Partner, fault: Fault) -> None:
     partner.fail("/customers", fault, times=None)
     with pytest.raises(sync.SyncFailedError):
         sync.run("nightly", {}, deadline=Deadline(time.monotonic() + 0.7))
     assert last_run()["reason"] == "The run's time was over."
 
 
-def test_a_source_that_dies_at_page_seven_is_gone_on_with_there(partner: Partner, clock: FakeClock) -> None:
+def test_a_sync_that_failed_at_page_seven_continues_there(partner: Partner, clock: FakeClock) -> None:
     run_nightly(clock)
     partner.customers.removed = {1, 170}
     partner.customers.altered = {3: {"name": "A"}, 175: {"name": "B"}}
@@ -197,7 +197,7 @@ def test_a_source_that_dies_at_page_seven_is_gone_on_with_there(partner: Partner
     assert active_ids() == customer_ids(*range(COUNT)) - customer_ids(1, 170)
 
 
-def test_a_run_that_its_deadline_cuts_off_is_gone_on_with(partner: Partner, clock: FakeClock) -> None:
+def test_a_run_cut_off_by_its_deadline_is_continued_by_the_next(partner: Partner, clock: FakeClock) -> None:
     call_at_page(partner, 4, lambda: clock.sleep(1000))
     assert run_hourly(clock)["status"] == "partial"
     run = last_run()
@@ -212,7 +212,7 @@ def test_a_run_that_its_deadline_cuts_off_is_gone_on_with(partner: Partner, cloc
     assert active_ids() == customer_ids(*range(COUNT))
 
 
-def test_a_cursor_that_the_source_forgot_begins_the_list_anew(partner: Partner, clock: FakeClock) -> None:
+def test_the_list_starts_again_if_the_source_forgot_the_cursor(partner: Partner, clock: FakeClock) -> None:
     partner.customers.count = 300
     partner.fail("/customers", Fault.DIE_AT_PAGE, times=None, page=15)
     run_nightly(clock)
@@ -225,7 +225,7 @@ def test_a_cursor_that_the_source_forgot_begins_the_list_anew(partner: Partner, 
 
 
 @pytest.mark.parametrize("following", ["0.1", "0.{}"])
-def test_a_list_that_goes_in_a_circle_or_never_ends_is_left(partner: Partner, clock: FakeClock, following: str) -> None:
+def test_a_list_that_repeats_or_never_ends_is_abandoned(partner: Partner, clock: FakeClock, following: str) -> None:
     run_nightly(clock)
     partner.customers.removed = {1}
     partner.customers.twist = lambda page, number: {**page, "nextCursor": following.format(number + 1)}
@@ -237,7 +237,7 @@ def test_a_list_that_goes_in_a_circle_or_never_ends_is_left(partner: Partner, cl
     assert active_ids() == customer_ids(*range(COUNT))
 
 
-def test_a_list_of_empty_pages_is_left(partner: Partner, clock: FakeClock) -> None:
+def test_a_list_of_empty_pages_is_abandoned(partner: Partner, clock: FakeClock) -> None:
     partner.customers.twist = lambda page, number: {"customers": [], "nextCursor": f"0.{number + 1}"}
     assert "nothing new" in run_and_fail(clock)["reason"]
 
@@ -256,14 +256,14 @@ JUNK: list[Any] = [
 
 
 @pytest.mark.parametrize("junk", JUNK, ids=lambda junk: json.dumps(junk)[:40])
-def test_a_page_of_another_form_ends_the_run(partner: Partner, clock: FakeClock, junk: Any) -> None:
+def test_a_malformed_page_ends_the_run(partner: Partner, clock: FakeClock, junk: Any) -> None:
     partner.customers.twist = lambda page, number: junk if number == 3 else page
     assert run_nightly(clock)["status"] == "partial"
     assert "(junk)" in last_run()["reason"]
     assert active_ids() == customer_ids(*range(2 * PAGE))
 
 
-def test_a_record_larger_than_an_answer_costs_none_of_those_before_it(partner: Partner, clock: FakeClock) -> None:
+def test_an_oversized_record_loses_none_of_those_before_it(partner: Partner, clock: FakeClock) -> None:
     partner.customers.altered[90] = {"note": "x" * 1_100_000}
     assert run_nightly(clock)["status"] == "partial"
     assert "(too_large)" in last_run()["reason"]
@@ -275,7 +275,7 @@ def test_a_record_larger_than_an_answer_costs_none_of_those_before_it(partner: P
     assert active_ids() == customer_ids(*range(COUNT))
 
 
-def test_a_key_that_was_changed_is_read_anew(partner: Partner, clock: FakeClock, machine: Machine) -> None:
+def test_a_changed_key_is_read_again(partner: Partner, clock: FakeClock, machine: Machine) -> None:
     run_nightly(clock)
     secret = json.dumps({"api_key": "unused", "source_api_key": partner.rotate_key()})
     machine.client("secretsmanager").put_secret_value(SecretId=SECRET_ID, SecretString=secret)

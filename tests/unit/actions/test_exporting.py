@@ -36,18 +36,18 @@ def run(file_format: str, rows: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux holds a process to its address space")
 @pytest.mark.parametrize("file_format", ["json", "csv", pytest.param("pdf", marks=pytest.mark.slow)])
-def test_memory_does_not_grow_with_the_records(file_format: str) -> None:
+def test_the_memory_of_an_export_does_not_grow_with_the_records(file_format: str) -> None:
     finished = run(file_format, "read")
     assert finished.returncode == 0, finished.stderr
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux holds a process to its address space")
-def test_the_limit_would_notice_records_that_are_kept() -> None:
+def test_the_memory_limit_detects_records_that_are_kept() -> None:
     finished = run("json", "kept")
     assert finished.returncode != 0
     assert "MemoryError" in finished.stderr
 
 
-def test_what_takes_too_long_fails_before_the_worker_is_killed() -> None:
+def test_an_export_that_takes_too_long_fails_before_its_worker_is_killed() -> None:
     timeout = CONFIG["lambda_functions"]["action_worker"]["lambda_timeout"]
     assert timeout - 30 >= running.MOST_SECONDS

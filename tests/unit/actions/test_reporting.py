@@ -63,7 +63,9 @@ class Pages:
 
 
 @given(users_days, st.integers(1, 5))
-def test_users_are_counted_as_if_all_rows_were_at_hand(known: dict[tuple[str, str], Runs], at_once: int) -> None:
+def test_users_are_counted_the_same_as_with_all_rows_in_memory(
+    known: dict[tuple[str, str], Runs], at_once: int
+) -> None:
     found = people.counted(DAYS, Pages(known, at_once))
     users = {user for _, user in known}
     assert found.active == len(users)
@@ -77,7 +79,7 @@ def test_users_are_counted_as_if_all_rows_were_at_hand(known: dict[tuple[str, st
         assert each.active_days == sum(user == each.user_id for _, user in known)
 
 
-def test_only_the_dearest_are_listed() -> None:
+def test_only_the_most_expensive_users_are_listed() -> None:
     known = {(DAYS[0], f"u{place:02}"): Runs(1, 0, Decimal(place)) for place in range(50)}
     found = people.counted(DAYS, Pages(known, 7))
     assert found.active == 50
@@ -85,7 +87,7 @@ def test_only_the_dearest_are_listed() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a program's own peak")
-def test_a_million_rows_of_a_year_take_the_memory_of_a_few_pages() -> None:
+def test_a_report_on_a_million_rows_takes_the_memory_of_a_few_pages() -> None:
     active, peak = peak_of("counted")
     assert active > 0
     assert peak < LIMIT
@@ -93,7 +95,7 @@ def test_a_million_rows_of_a_year_take_the_memory_of_a_few_pages() -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a program's own peak")
-def test_the_limit_would_notice_rows_that_are_kept() -> None:
+def test_the_memory_limit_detects_rows_that_are_kept() -> None:
     assert peak_of("kept")[1] > LIMIT
 
 
@@ -104,7 +106,7 @@ def peak_of(how: str) -> tuple[int, int]:
     return active, peak
 
 
-def test_nothing_is_read_once_the_time_is_over() -> None:
+def test_nothing_is_read_after_the_deadline() -> None:
     with pytest.raises(ReportTooLargeError):
         people.read(DAYS, Deadline.after(-1))
     with pytest.raises(ReportTooLargeError):
@@ -116,7 +118,7 @@ starts = st.dates(date(2000, 1, 1), date(2026, 1, 1))
 
 
 @given(starts, st.integers(1, 366))
-def test_the_period_before_is_as_long_and_ends_the_day_before(start: date, length: int) -> None:
+def test_the_previous_period_has_the_same_length_and_ends_the_day_before(start: date, length: int) -> None:
     period = Period.of({"start": start.isoformat(), "end": (start + timedelta(days=length - 1)).isoformat()})
     before = period.before()
     assert len(before) == len(period) == length == len(set(period.days))
@@ -125,7 +127,7 @@ def test_the_period_before_is_as_long_and_ends_the_day_before(start: date, lengt
 
 
 @given(st.text(max_size=12) | st.dates().map(date.isoformat), st.text(max_size=12) | st.dates().map(date.isoformat))
-def test_any_two_words_are_a_period_or_refused(start: str, end: str) -> None:
+def test_any_two_texts_are_a_period_or_are_refused(start: str, end: str) -> None:
     refused = []
     try:
         assert 1 <= len(Period.of({"start": start, "end": end})) <= 366
@@ -148,6 +150,8 @@ def test_any_two_words_are_a_period_or_refused(start: str, end: str) -> None:
         (0, 0, None),
     ],
 )
-def test_change_is_in_percent_of_what_was(now: Decimal | None, before: Decimal | None, change: int | None) -> None:
+def test_change_is_in_percent_of_the_previous_value(
+    now: Decimal | None, before: Decimal | None, change: int | None
+) -> None:
     (row,) = figures.compared([KeyFigure("f", "F", now)], [KeyFigure("f", "F", before)])
     assert (row["value"], row["before"], row["change"]) == (now, before, change)

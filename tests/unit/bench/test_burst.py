@@ -14,7 +14,7 @@ def burst(images: int, its: Limits = USUAL) -> Outcome:
     return Burst(its, random.Random(1)).run(RATE, LASTS, images, at=10.0)
 
 
-def test_every_image_is_completed_or_failed() -> None:
+def test_every_simulated_image_is_completed_or_failed() -> None:
     seen = burst(500)
     assert seen.failed == 0
     assert abs(seen.completed[-1] - (500 + RATE * LASTS)) < 5
@@ -35,6 +35,6 @@ def test_a_limit_on_the_orchestrator_keeps_the_rest_in_the_queue() -> None:
     assert max(held.oldest) > max(free.oldest)
 
 
-def test_what_is_throttled_for_longer_than_the_retries_last_fails() -> None:
+def test_an_image_throttled_for_longer_than_its_retries_fails() -> None:
     hasty = dataclasses.replace(USUAL, concurrency=20, retry=Retry(0.1, 1.0, 2, 0.1))
     assert burst(2000, hasty).failed > 0

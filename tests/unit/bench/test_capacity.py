@@ -38,5 +38,5 @@ def test_an_index_takes_a_write_only_where_its_entry_changes() -> None:
     assert write_units(WAITING, {"id": {"S": "1"}}, [KEYS_ONLY]) == 2
 
 
-def test_an_entry_whose_key_changes_is_taken_out_and_put_in() -> None:
+def test_an_index_entry_whose_key_changes_costs_a_delete_and_a_put() -> None:
     assert write_units(WAITING, {**WAITING, "since": {"S": "2026-01-02"}}, [KEYS_ONLY]) == 3

@@ -48,7 +48,7 @@ def times(expression: str, number: int, after: datetime = START) -> list[str]:
         ("rate(1 day)", ["Sun 2022-01-02 00:00", "Mon 2022-01-03 00:00", "Tue 2022-01-04 00:00"]),
     ],
 )
-def test_the_examples_of_the_guides(expression: str, expected: list[str]) -> None:
+def test_expressions_fire_as_in_the_examples_of_the_aws_guides(expression: str, expected: list[str]) -> None:
     assert times(expression, 3) == expected
 
 
@@ -89,7 +89,7 @@ def test_hours_that_pass_midnight_end_after_the_last_hour() -> None:
         ("cron(0 0 1 1 ? 2000-2022)", []),
     ],
 )
-def test_wildcards(expression: str, expected: list[str]) -> None:
+def test_every_form_of_wildcard_fires_as_documented(expression: str, expected: list[str]) -> None:
     assert times(expression, 3) == expected
 
 
@@ -131,7 +131,7 @@ def test_wildcards(expression: str, expected: list[str]) -> None:
         "cron(٣ 10 * * ? *)",
     ],
 )
-def test_what_aws_does_not_take_is_refused(expression: str) -> None:
+def test_an_expression_that_aws_refuses_is_refused(expression: str) -> None:
     with pytest.raises(ExpressionError):
         parse(expression)
 
@@ -224,7 +224,7 @@ def is_meant(day: date, meaning: str) -> bool:
     meant=days(),
     after=st.datetimes(datetime(1999, 12, 1), datetime(2031, 1, 1)),
 )
-def test_a_cron_fires_exactly_when_a_walk_over_the_minutes_finds_all_fields_met(
+def test_a_cron_fires_exactly_in_the_minutes_that_match_all_fields(
     minutes: tuple[str, set[int]],
     hours: tuple[str, set[int]],
     months: tuple[str, set[int]],
@@ -249,7 +249,7 @@ def test_a_cron_fires_exactly_when_a_walk_over_the_minutes_finds_all_fields_met(
 
 
 @given(st.integers(1, 100_000), st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1)), st.integers(0, 10**8))
-def test_a_rate_keeps_its_beat_from_its_start_whenever_it_is_asked(seconds: int, start: datetime, later: int) -> None:
+def test_a_rate_fires_at_multiples_from_its_start(seconds: int, start: datetime, later: int) -> None:
     start = start.replace(tzinfo=UTC)
     moment = start + timedelta(seconds=later)
     found = Rate(seconds).next_after(moment, start)
@@ -259,7 +259,7 @@ def test_a_rate_keeps_its_beat_from_its_start_whenever_it_is_asked(seconds: int,
 
 
 @given(meant=days(), months=field(1, 12))
-def test_times_only_go_forward(meant: tuple[str, str, str], months: tuple[str, set[int]]) -> None:
+def test_the_next_time_is_always_later(meant: tuple[str, str, str], months: tuple[str, set[int]]) -> None:
     recurrence = parse(f"cron(0 0 {meant[0]} {months[0]} {meant[1]} *)")
     assert isinstance(recurrence, Cron)
     found = [START]

@@ -35,19 +35,21 @@ FIRED = {
         ("prod", "sweeper", "rate(15 minutes)"),
     ],
 )
-def test_each_stage_has_its_times(monkeypatch: pytest.MonkeyPatch, stage: str, name: str, expected: str) -> None:
+def test_each_stage_has_its_own_schedule_times(
+    monkeypatch: pytest.MonkeyPatch, stage: str, name: str, expected: str
+) -> None:
     monkeypatch.setenv("STAGE", stage)
     assert schedules.expression(name) == expected
 
 
-def test_a_stage_can_do_without_a_schedule(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stage_can_switch_off_a_schedule(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCHEDULES_OFF", " nightly_sync,sweeper ,")
     assert schedules.expression("nightly_sync") is None
     assert schedules.expression("sweeper") is None
     assert schedules.expression("weekly_cleanup") == "cron(0 3 ? * SUN *)"
 
 
-def test_a_stage_cannot_switch_off_what_there_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stage_cannot_switch_off_an_unknown_schedule(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCHEDULES_OFF", "nightly_synch")
     with pytest.raises(KeyError, match="nightly_synch"):
         schedules.expression("sweeper")
@@ -64,7 +66,7 @@ def test_a_stage_cannot_switch_off_what_there_is_not(monkeypatch: pytest.MonkeyP
         ("nightly_sync", {"since": "2026-02-28T10:11:12.5Z"}, {"since": "2026-02-28T10:11:12.500Z"}),
     ],
 )
-def test_what_is_asked_for(name: str, event: dict[str, Any], expected: dict[str, Any]) -> None:
+def test_payloads_of_a_schedule_are_read(name: str, event: dict[str, Any], expected: dict[str, Any]) -> None:
     assert jobs.options_of(name, event) == expected
 
 
@@ -83,7 +85,7 @@ def test_what_is_asked_for(name: str, event: dict[str, Any], expected: dict[str,
         ("weekly_cleanup", {**FIRED, "dryRun": True}, "source"),
     ],
 )
-def test_what_cannot_be_meant_is_refused(name: str, event: dict[str, Any], field: str) -> None:
+def test_invalid_payloads_of_a_schedule_are_refused(name: str, event: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidRequestError) as refused:
         jobs.options_of(name, event)
     assert field in {detail["field"] for detail in refused.value.details}

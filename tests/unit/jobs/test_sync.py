@@ -40,7 +40,7 @@ customers = st.fixed_dictionaries(
 @example({"id": "a", "updatedAt": "0001-01-01T00:00:00+14:00"})
 @example({"id": "\ud800", "updatedAt": "2026-01-01"})
 @example({"id": " a", "updatedAt": "2026-01-01"})
-def test_anything_in_json_is_a_customer_or_rejected_in_a_form_that_a_table_takes(raw: Any) -> None:
+def test_any_json_value_is_a_customer_or_a_rejection_that_a_table_can_store(raw: Any) -> None:
     read = customer.read(raw, NOW)
     assert 0 < len(read.id.encode()) <= KEY_BYTES
     assert read.id >= "!", "clean-up and vanishing look at ids from there on"
@@ -54,7 +54,7 @@ def test_anything_in_json_is_a_customer_or_rejected_in_a_form_that_a_table_takes
 
 
 @given(st.text("abcé7-_.@ #", min_size=1, max_size=128).filter(lambda text: text == text.strip()))
-def test_what_is_right_is_taken(record_id: str) -> None:
+def test_a_valid_customer_is_accepted(record_id: str) -> None:
     raw = {"updatedAt": "2026-05-01T12:00:00.1234567+02:00", "id": record_id, "email": "a@b.c", "more": [1, {"x": 2}]}
     read = customer.read(raw, NOW)
     assert isinstance(read, Customer), read
@@ -70,7 +70,7 @@ def test_a_record_nested_too_deep_is_rejected() -> None:
 
 
 @given(st.lists(st.text(max_size=20), max_size=50), st.lists(st.text(max_size=20), max_size=50))
-def test_what_was_seen_is_never_forgotten_not_even_when_stored(ids: list[str], others: list[str]) -> None:
+def test_the_bloom_filter_never_forgets_an_id_even_after_storage(ids: list[str], others: list[str]) -> None:
     walk = Seen()
     assert [walk.add(each) for each in dict.fromkeys(ids)] == [True] * len(set(ids))
     stored = Seen.stored(walk.salt, walk.bits())
@@ -79,7 +79,7 @@ def test_what_was_seen_is_never_forgotten_not_even_when_stored(ids: list[str], o
     assert not any(each in stored for each in others if each not in ids)
 
 
-def test_few_of_many_are_taken_for_others_and_in_another_walk_not_the_same() -> None:
+def test_false_positives_are_few_and_differ_between_crawls() -> None:
     walks = [Seen(bytes([number])) for number in range(2)]
     for walk in walks:
         for number in range(200_000):
@@ -113,7 +113,7 @@ def test_a_run_ends_before_its_function_would(context: Any, seconds: float) -> N
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a program's own peak")
-def test_a_hundred_thousand_customers_take_less_than_256_mb() -> None:
+def test_a_sync_of_a_hundred_thousand_customers_takes_less_than_256_mb() -> None:
     script = "from bench import sync; print(sync.peak(100_000))"
     run = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert float(run.stdout) < 256

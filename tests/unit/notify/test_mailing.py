@@ -26,7 +26,7 @@ def is_taken(address: str) -> bool:
     ADDRESSES.filter(lambda address: "=?" not in address),
     st.text(st.characters(exclude_categories=["Cs"]), max_size=3000),
 )
-def test_an_address_adds_no_header_and_the_text_stays_text(address: str, text: str) -> None:
+def test_an_address_cannot_add_a_header_or_change_the_text(address: str, text: str) -> None:
     data = mailing.composed("darkroom@example.com", address, "Your export", text)
     message = message_from_bytes(data, policy=policy.default)
     assert message["To"] == address
@@ -58,7 +58,7 @@ def test_an_address_adds_no_header_and_the_text_stays_text(address: str, text: s
         "=?utf-8?b?=41?=@b.example",
     ],
 )
-def test_what_cannot_be_addressed_as_it_is_written_is_refused_by_name(address: str) -> None:
+def test_an_address_that_cannot_be_mailed_is_refused_with_its_field(address: str) -> None:
     with pytest.raises(AddressNotMailableError):
         mailing.composed("darkroom@example.com", address, "Your export", "")
 
@@ -83,12 +83,12 @@ def test_what_cannot_be_addressed_as_it_is_written_is_refused_by_name(address: s
         ("a@example.com\n", False),
     ],
 )
-def test_addresses_are_taken_as_cognito_and_ses_take_them(address: str, taken: bool) -> None:
+def test_addresses_are_accepted_as_by_cognito_and_ses(address: str, taken: bool) -> None:
     assert is_taken(address) is taken
 
 
 @given(ADDRESSES | st.text() | st.builds("{}{}".format, ADDRESSES, st.sampled_from("\n\r\t ,;<>\0\x0b\u2028")))
-def test_an_address_that_is_accepted_is_one_word(address: str) -> None:
+def test_an_accepted_address_holds_no_white_space(address: str) -> None:
     if is_taken(address):
         assert address.isascii()
         assert address.isprintable()

@@ -46,7 +46,7 @@ def call(name: str, user: Caller = ANN, **data: Any) -> tuple[dict[str, Any], Ex
     return tools.call(name, data, {"user": user, "execution": execution, "rate": {}}), execution
 
 
-def test_a_function_without_a_route_is_a_tool_too() -> None:
+def test_a_function_without_a_route_can_be_a_tool() -> None:
     @publish
     def echo(data: Any, name: str, operation: str) -> Any:
         return {"word": f"{operation} of {name}: {data['word']}"}
@@ -59,7 +59,7 @@ def test_a_function_without_a_route_is_a_tool_too() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{}, None, {"word": 5}, {"word": "a", "more": 1}])
-def test_an_answer_that_its_schema_does_not_allow_is_a_defect(wrong: Any) -> None:
+def test_an_answer_that_breaks_its_schema_is_a_defect(wrong: Any) -> None:
     @publish
     def liar(data: Any) -> Any:
         return wrong
@@ -83,7 +83,7 @@ def test_a_tool_that_says_it_failed_counts_as_failed() -> None:
     assert execution.error_type == "OperationFailure"
 
 
-def test_bad_input_and_a_permissions_no_keep_the_tool_from_running() -> None:
+def test_a_tool_does_not_run_on_invalid_input_or_without_permission() -> None:
     ran: list[str] = []
 
     @publish
@@ -102,7 +102,7 @@ def test_bad_input_and_a_permissions_no_keep_the_tool_from_running() -> None:
     assert ran == []
 
 
-def test_a_name_that_is_near_nothing_gets_no_suggestion() -> None:
+def test_an_unknown_name_without_a_near_match_gets_no_suggestion() -> None:
     @publish
     def echo(data: Any) -> Any:
         return data
@@ -116,7 +116,7 @@ def test_a_name_that_is_near_nothing_gets_no_suggestion() -> None:
         call("echo" * 1000)
 
 
-def test_what_cannot_be_published_fails_on_import() -> None:
+def test_an_invalid_tool_fails_on_import() -> None:
     with pytest.raises(TypeError, match="permission and access"):
         api_tool(description="a", output=WORD)(lambda data: data)
     with pytest.raises(TypeError, match="says what it gives"):

@@ -12,17 +12,17 @@ def cancelled(*reasons: str) -> aws.ClientError:
 
 
 @pytest.mark.parametrize("reason", ["ThrottlingError", "ProvisionedThroughputExceeded", "TransactionConflict"])
-def test_a_transaction_that_was_in_the_way_may_be_made_later(reason: str) -> None:
+def test_a_throttled_or_conflicting_transaction_is_a_temporary_error(reason: str) -> None:
     assert aws.is_passing_fault(cancelled("None", reason))
     assert not alerts.is_unforeseen(cancelled("None", reason))
 
 
 @pytest.mark.parametrize("reason", ["ConditionalCheckFailed", "ValidationError", "ItemCollectionSizeLimitExceeded"])
-def test_one_that_can_never_be_made_is_no_passing_fault(reason: str) -> None:
+def test_a_transaction_with_a_failed_condition_is_no_temporary_error(reason: str) -> None:
     assert not aws.is_passing_fault(cancelled("ThrottlingError", reason))
     assert not aws.is_passing_fault(cancelled(reason))
 
 
-def test_a_write_to_what_a_transaction_holds_may_be_made_later() -> None:
+def test_a_write_that_conflicts_with_a_transaction_is_a_temporary_error() -> None:
     said = {"Error": {"Code": "TransactionConflictException"}, "ResponseMetadata": {"HTTPStatusCode": 400}}
     assert aws.is_passing_fault(aws.ClientError(said, "UpdateItem"))

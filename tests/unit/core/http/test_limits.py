@@ -13,16 +13,14 @@ NOON = 1_780_315_200.0
 
 
 @given(now=MOMENTS, window=WINDOWS)
-def test_a_window_ends_within_its_length_and_where_the_clock_turns(now: float, window: Window) -> None:
+def test_a_window_ends_within_its_length_at_a_full_unit_of_time(now: float, window: Window) -> None:
     left = window.left(now)
     assert 1 <= left <= window.seconds
     assert (int(now) + left) % window.seconds == 0
 
 
 @given(now=MOMENTS, later=st.floats(min_value=0, max_value=3600), window=WINDOWS)
-def test_two_moments_share_a_counter_if_and_only_if_they_share_a_window(
-    now: float, later: float, window: Window
-) -> None:
+def test_two_times_share_a_counter_only_within_the_same_window(now: float, later: float, window: Window) -> None:
     def place(moment: float) -> tuple[int, str]:
         """The item, which is the hour's, and the attribute in it."""
         return int(moment) // 3600, Rule("user", window, 1).counter(moment)
@@ -31,12 +29,12 @@ def test_two_moments_share_a_counter_if_and_only_if_they_share_a_window(
     assert (place(now) == place(now + later)) is same
 
 
-def test_counters_of_two_windows_or_two_subjects_are_apart() -> None:
+def test_different_windows_and_subjects_have_different_counters() -> None:
     rules = [Rule(subject, window, 1) for subject in ("user", "key_1", "operation:list_images") for window in Window]
     assert len({rule.counter(NOON) for rule in rules}) == len(rules)
 
 
-def test_a_caller_is_told_of_the_limit_that_is_nearest() -> None:
+def test_headers_show_the_limit_that_is_nearest() -> None:
     minute, hour, own = (
         Rule("user", Window.MINUTE, 10),
         Rule("user", Window.HOUR, 100),
@@ -61,18 +59,18 @@ def test_headers_are_the_three_of_the_draft_standard() -> None:
     assert headers == {"RateLimit-Limit": "10", "RateLimit-Remaining": "7", "RateLimit-Reset": "45"}
 
 
-def test_what_is_not_stored_is_not_a_limit_of_none() -> None:
+def test_a_missing_number_is_not_a_limit_of_zero() -> None:
     assert limits.read(None) == limits.read({}) == {}
     assert limits.read({"requestsPerHour": 5, "odd": 1}) == {"requestsPerHour": 5}
 
 
 @pytest.mark.parametrize("stored", [{"requestsPerMinute": "many"}, {"requestsPerMinute": None}])
-def test_a_number_that_cannot_be_read_is_an_error_and_not_freedom(stored: dict[str, object]) -> None:
+def test_an_unreadable_number_is_an_error_and_does_not_lift_the_limit(stored: dict[str, object]) -> None:
     with pytest.raises((ValueError, TypeError)):
         limits.read(stored)
 
 
-def test_an_operation_cannot_shut_everybody_out_by_its_limit() -> None:
+def test_an_operation_cannot_have_a_limit_of_zero() -> None:
     with pytest.raises(ValueError, match="at least one"):
         Limit(0, Window.MINUTE)
 
@@ -86,5 +84,5 @@ def test_an_operation_cannot_shut_everybody_out_by_its_limit() -> None:
         ("odd", "odder", False),
     ],
 )
-def test_a_source_is_an_address_or_one_household_of_ipv6(one: str, other: str, same: bool) -> None:
+def test_a_source_is_an_ipv4_address_or_an_ipv6_64_network(one: str, other: str, same: bool) -> None:
     assert (limits.network(one) == limits.network(other)) is same

@@ -54,7 +54,7 @@ def fields(refusal: pytest.ExceptionInfo[InvalidRequestError]) -> dict[str, str]
         b'{"a": 5e-324}',
     ],
 )
-def test_what_is_not_strict_json_is_refused(raw: bytes) -> None:
+def test_a_body_that_is_not_strict_json_is_refused(raw: bytes) -> None:
     with pytest.raises(InvalidRequestError) as refusal:
         payload.parse_body(raw)
     assert list(fields(refusal)) == ["body"]
@@ -78,23 +78,23 @@ def test_a_body_too_large_is_refused_before_it_is_read() -> None:
         ('{"name": "Ünïcødé 🎞"}'.encode(), {"name": "Ünïcødé 🎞"}),
     ],
 )
-def test_a_body_is_its_object_and_a_lone_data_is_unwrapped(raw: bytes, meant: dict[str, Any]) -> None:
+def test_a_body_is_an_object_and_a_single_data_field_is_unwrapped(raw: bytes, meant: dict[str, Any]) -> None:
     assert payload.parse_body(raw) == meant
 
 
 @given(st.binary(max_size=300) | st.text().map(lambda text: json.dumps({"a": text}).encode()))
-def test_no_body_brings_anything_but_an_object_or_a_clear_refusal(raw: bytes) -> None:
+def test_any_body_gives_an_object_or_a_clear_refusal(raw: bytes) -> None:
     with contextlib.suppress(InvalidRequestError):
         assert isinstance(payload.parse_body(raw), dict)
 
 
-def test_query_values_take_their_schemas_types_and_paths_win() -> None:
+def test_query_values_are_converted_by_schema_and_path_values_take_precedence() -> None:
     merged = payload.merge(SCHEMA, {"name": "path"}, {"limit": ["5"]}, {"name": "body"})
     assert merged == {"name": "path", "limit": 5}
 
 
 @pytest.mark.parametrize("text", ["--5", "-", "5-", "５", "9" * 19, "1e2", " 5"])
-def test_a_query_that_is_no_integer_is_left_for_the_schema_to_refuse(text: str) -> None:
+def test_a_query_value_that_is_no_integer_is_left_to_the_schema(text: str) -> None:
     merged = payload.merge(SCHEMA, {}, {"limit": [text]}, {"name": "ok"})
     with pytest.raises(InvalidRequestError) as refusal:
         checking.check(SCHEMA, merged)
@@ -102,12 +102,12 @@ def test_a_query_that_is_no_integer_is_left_for_the_schema_to_refuse(text: str) 
 
 
 @given(st.floats(-(2.0**53), 2.0**53).filter(lambda number: abs(number) > 1e-9) | st.integers(-(2**53), 2**53))
-def test_usual_numbers_are_let_in(number: float) -> None:
+def test_ordinary_numbers_are_accepted(number: float) -> None:
     assert payload.parse_body(json.dumps({"n": number}).encode()) == {"n": number}
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**45), 10**45))
-def test_a_number_that_is_let_in_can_be_stored(number: float) -> None:
+def test_every_accepted_number_can_be_stored(number: float) -> None:
     with contextlib.suppress(InvalidRequestError):
         aws.marshal(writable(payload.parse_body(json.dumps({"n": number}).encode())))
 
@@ -144,7 +144,7 @@ def test_each_field_that_does_not_fit_is_named(data: dict[str, Any], wrong: dict
 
 
 @given(st.text(min_size=12))
-def test_a_refusal_never_quotes_the_value(secret: str) -> None:
+def test_a_refusal_never_repeats_the_value(secret: str) -> None:
     with pytest.raises(InvalidRequestError) as refusal:
         checking.check(SCHEMA, {"name": "ok", "password": f"no-{secret}"})
     assert f"no-{secret}" not in json.dumps(refusal.value.body("r"))
@@ -161,13 +161,13 @@ def test_each_missing_field_is_named_once() -> None:
     assert [detail["field"] for detail in refusal.value.details] == ["a", "b"]
 
 
-def test_at_most_ten_faults_are_told() -> None:
+def test_at_most_ten_faults_are_reported() -> None:
     with pytest.raises(InvalidRequestError) as refusal:
         checking.check(SCHEMA, {"name": "ok", **{f"odd{i}": 1 for i in range(50)}})
     assert len(refusal.value.details) == checking.MAX_DETAILS
 
 
-def test_a_pattern_ends_where_the_text_does() -> None:
+def test_a_pattern_must_match_up_to_the_end_of_the_text() -> None:
     schema = {"type": "object", "properties": {"id": {"type": "string", "pattern": "^[a-z]+$"}}}
     checking.check(schema, {"id": "abc"})
     for almost in ("abc\n", "abc\r", "abc\n\n"):

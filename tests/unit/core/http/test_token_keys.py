@@ -55,7 +55,7 @@ def test_a_new_key_works_within_thirty_seconds(server: KeyServer, keys: KeySet, 
     assert keys.find("one").key_id == "one"
 
 
-def test_strangers_who_ask_for_any_key_do_not_keep_a_new_one_out(server: KeyServer, keys: KeySet, clock: Clock) -> None:
+def test_requests_with_random_key_ids_do_not_block_a_new_key(server: KeyServer, keys: KeySet, clock: Clock) -> None:
     server.publish(ONE, TWO)
     for second in range(30):
         clock.now += 1
@@ -65,7 +65,7 @@ def test_strangers_who_ask_for_any_key_do_not_keep_a_new_one_out(server: KeyServ
     assert server.asked <= 1 + 30 / 10
 
 
-def test_a_key_that_is_withdrawn_ends(server: KeyServer, keys: KeySet, clock: Clock) -> None:
+def test_a_withdrawn_key_is_refused(server: KeyServer, keys: KeySet, clock: Clock) -> None:
     server.publish(TWO)
     assert keys.find("one").key_id == "one"
     clock.now += 301
@@ -83,7 +83,7 @@ def test_random_key_ids_cause_one_fetch_in_ten_seconds(server: KeyServer, keys: 
         assert server.asked == asked + 1
 
 
-def test_who_ask_at_the_same_time_share_one_fetch(server: KeyServer, clock: Clock) -> None:
+def test_concurrent_requests_share_one_fetch(server: KeyServer, clock: Clock) -> None:
     server.hangs = True
     keys = KeySet(server.url, clock)
     with ThreadPoolExecutor(8) as pool:
@@ -154,7 +154,7 @@ def test_an_answer_without_a_usable_key_is_an_outage(
     assert keys.find("two").key_id == "two", "it is over as soon as the address answers"
 
 
-def test_nobody_at_the_address_is_an_outage(server: KeyServer, keys: KeySet, clock: Clock) -> None:
+def test_an_unreachable_key_address_is_an_outage(server: KeyServer, keys: KeySet, clock: Clock) -> None:
     server.__exit__(None, None, None)
     clock.now += HOUR
     assert keys.find("one").key_id == "one"
@@ -164,7 +164,7 @@ def test_nobody_at_the_address_is_an_outage(server: KeyServer, keys: KeySet, clo
         KeySet(server.url, clock).find("one")
 
 
-def test_a_good_key_serves_whatever_stands_beside_it(server: KeyServer, clock: Clock) -> None:
+def test_a_good_key_is_used_whatever_stands_beside_it(server: KeyServer, clock: Clock) -> None:
     broken = [each for listed in NONE_USABLE if isinstance(listed, list) for each in listed]
     curve = {**CURVE, "x": "", "kid": ec.SECP256R1.name}
     server.publish(*broken, curve, ONE, *broken)
@@ -177,7 +177,7 @@ def test_a_good_key_serves_whatever_stands_beside_it(server: KeyServer, clock: C
 # ------------------------------------------------------------------- it hangs
 
 
-def test_an_address_that_hangs_holds_up_nobody_whose_key_is_known(server: KeyServer, clock: Clock) -> None:
+def test_a_hanging_key_address_does_not_delay_tokens_with_a_known_key(server: KeyServer, clock: Clock) -> None:
     # A fetch that would outlast the test: whoever waited for it would be seen.
     keys = KeySet(server.url, clock, timeout=60)
     assert keys.find("one").key_id == "one"
@@ -195,7 +195,9 @@ def test_an_address_that_hangs_holds_up_nobody_whose_key_is_known(server: KeySer
     assert server.asked == 2
 
 
-def test_the_one_who_finds_its_key_stale_is_not_held_up_either(server: KeyServer, clock: Clock) -> None:
+def test_a_hanging_key_address_does_not_delay_the_request_that_refreshes_a_stale_key(
+    server: KeyServer, clock: Clock
+) -> None:
     keys = KeySet(server.url, clock, timeout=60)
     keys.find("one")
     server.hangs = True
@@ -215,7 +217,7 @@ def test_a_fetch_that_times_out_is_an_outage(server: KeyServer, clock: Clock) ->
     assert keys.find("one").key_id == "one"
 
 
-def test_an_answer_that_drips_for_ever_is_an_outage(server: KeyServer, clock: Clock) -> None:
+def test_an_endlessly_slow_answer_is_an_outage(server: KeyServer, clock: Clock) -> None:
     stopped = threading.Event()
 
     def drip(out: Any) -> None:
@@ -233,7 +235,7 @@ def test_an_answer_that_drips_for_ever_is_an_outage(server: KeyServer, clock: Cl
     wait_for(stopped.is_set, "the fetch to hang up")
 
 
-def test_an_answer_without_end_is_hung_up_on(server: KeyServer, clock: Clock) -> None:
+def test_an_endless_answer_is_cut_off(server: KeyServer, clock: Clock) -> None:
     hung_up = threading.Event()
 
     def flood(out: Any) -> None:
@@ -261,7 +263,9 @@ def test_no_redirect_is_followed(server: KeyServer, clock: Clock, status: int) -
         assert elsewhere.asked == 0
 
 
-def test_no_proxy_of_the_environment_is_asked(server: KeyServer, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxies_of_the_environment_are_not_used(
+    server: KeyServer, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with KeyServer(TWO) as proxy:
         for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
             monkeypatch.setenv(name, proxy.url)

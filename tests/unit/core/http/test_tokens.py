@@ -120,12 +120,12 @@ def test_a_genuine_token_gives_its_claims(pool: KeyServer, make: Callable[[], st
         lambda: signed_raw(HEADER, json.dumps(claims()).encode()[:-1] + b', "odd": NaN}'),
     ],
 )
-def test_no_other_form_or_signature_passes(pool: KeyServer, make: Callable[[], str]) -> None:
+def test_tokens_of_another_form_or_signature_are_refused(pool: KeyServer, make: Callable[[], str]) -> None:
     with pytest.raises(NotAuthenticatedError):
         tokens.verify(make())
 
 
-def test_the_client_that_the_stage_had_before_is_taken_while_it_is_named(
+def test_tokens_of_a_former_client_are_accepted_while_it_is_named(
     pool: KeyServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     of_before = signed(client_id="former")
@@ -156,7 +156,7 @@ def test_the_client_that_the_stage_had_before_is_taken_while_it_is_named(
     ],
     ids=repr,
 )
-def test_no_claim_may_be_wrong(pool: KeyServer, wrong: dict[str, Any]) -> None:
+def test_a_token_with_any_wrong_claim_is_refused(pool: KeyServer, wrong: dict[str, Any]) -> None:
     with pytest.raises(NotAuthenticatedError):
         tokens.verify(signed_raw(HEADER, json.dumps(claims(**wrong)).encode()))
 
@@ -182,12 +182,14 @@ def test_no_claim_may_be_wrong(pool: KeyServer, wrong: dict[str, Any]) -> None:
         lambda now: {"nbf": "0"},
     ],
 )
-def test_its_time_must_have_come_and_not_be_over(pool: KeyServer, moments: Callable[[int], dict[str, Any]]) -> None:
+def test_a_token_is_refused_before_and_after_its_time(
+    pool: KeyServer, moments: Callable[[int], dict[str, Any]]
+) -> None:
     with pytest.raises(NotAuthenticatedError):
         tokens.verify(signed_raw(HEADER, json.dumps(claims(**moments(int(time.time())))).encode()))
 
 
-def test_a_token_of_more_than_eight_kilobytes_is_refused_however_genuine(pool: KeyServer) -> None:
+def test_a_valid_token_of_more_than_eight_kilobytes_is_refused(pool: KeyServer) -> None:
     def of(length: int) -> str:
         """A genuine token of about that length, and never more."""
         return signed(scope="x" * ((length - len(signed(scope=""))) * 3 // 4))
@@ -197,7 +199,7 @@ def test_a_token_of_more_than_eight_kilobytes_is_refused_however_genuine(pool: K
         tokens.verify(of(tokens.MAX_TOKEN_BYTES + 8))
 
 
-def test_junk_that_cannot_be_a_token_costs_no_look_at_the_keys(pool: KeyServer) -> None:
+def test_malformed_tokens_are_refused_without_fetching_keys(pool: KeyServer) -> None:
     asked = pool.asked
     for junk in ("x" * 9000, "a.b.c", unsigned({"alg": "none"}), signed(key_id="../../etc/passwd")):
         with pytest.raises(NotAuthenticatedError):
@@ -230,9 +232,7 @@ GENUINE = signed(exp=int(time.time()) + 86_000).encode()
 
 
 @given(mutate=mutations())
-def test_a_genuine_token_of_which_any_byte_is_changed_is_refused(
-    pool: KeyServer, mutate: Callable[[bytes], bytes]
-) -> None:
+def test_a_token_with_a_changed_byte_is_refused(pool: KeyServer, mutate: Callable[[bytes], bytes]) -> None:
     token = mutate(GENUINE)
     if token == GENUINE:
         assert tokens.verify(token.decode())["sub"] == "u1"
@@ -242,7 +242,7 @@ def test_a_genuine_token_of_which_any_byte_is_changed_is_refused(
 
 
 @given(at=st.integers(0, len(GENUINE) - 1), bit=st.integers(0, 7))
-def test_no_single_bit_is_free(pool: KeyServer, at: int, bit: int) -> None:
+def test_a_token_with_a_flipped_bit_is_refused(pool: KeyServer, at: int, bit: int) -> None:
     changed = bytearray(GENUINE)
     changed[at] ^= 1 << bit
     with pytest.raises(NotAuthenticatedError):
@@ -259,7 +259,7 @@ objects = st.dictionaries(names | st.text(max_size=5), json_values, max_size=6)
 
 
 @given(header=objects, body=objects)
-def test_whatever_a_signed_token_says_nothing_breaks_and_what_passes_is_right(
+def test_any_signed_token_is_refused_or_has_correct_claims(
     pool: KeyServer, header: dict[str, Any], body: dict[str, Any]
 ) -> None:
     for head in (header, {**header, "alg": "RS256", "kid": "one"}):

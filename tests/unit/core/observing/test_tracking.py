@@ -24,7 +24,7 @@ from chalicelib.core.grants import DynamoDBOperation, S3Operation, SQSOperation,
         ({"Records": ["odd"]}, "Direct"),
     ],
 )
-def test_the_source_is_told_from_the_payload(event: dict[str, Any], source: str) -> None:
+def test_the_event_source_is_found_in_the_payload(event: dict[str, Any], source: str) -> None:
     assert tracking.event_source(event) == source
 
 
@@ -52,7 +52,7 @@ def _of_queue(*identities: str | None) -> dict[str, Any]:
         ({}, None),
     ],
 )
-def test_the_work_is_told_from_the_payload(event: dict[str, Any], identity: str | None) -> None:
+def test_the_correlation_id_is_found_in_the_payload(event: dict[str, Any], identity: str | None) -> None:
     assert tracking.correlation_of(event) == identity
 
 
@@ -63,7 +63,7 @@ def test_cost_is_gigabyte_seconds_and_a_fee_for_the_request() -> None:
     assert tracking.lambda_cost(1000, 1024, "arm64") < tracking.lambda_cost(1000, 1024, "x86_64")
 
 
-def test_a_function_that_cannot_be_tracked_runs_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_function_runs_although_it_cannot_be_tracked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("USAGE_METRICS_DYNAMO_TABLE", "unreachable")
     monkeypatch.setenv("USAGE_KEEP_DAYS", "90")
     monkeypatch.setenv("CRITICAL_ERRORS_SQS_QUEUE_NAME", "unreachable.fifo")
@@ -76,7 +76,7 @@ def test_a_function_that_cannot_be_tracked_runs_all_the_same(monkeypatch: pytest
     assert answer({}, None) == 42
 
 
-def test_a_failure_goes_on_to_aws(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_is_raised_although_it_cannot_be_tracked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("USAGE_METRICS_DYNAMO_TABLE", "unreachable")
     monkeypatch.setenv("USAGE_KEEP_DAYS", "90")
     monkeypatch.setenv("CRITICAL_ERRORS_SQS_QUEUE_NAME", "unreachable.fifo")
@@ -90,7 +90,7 @@ def test_a_failure_goes_on_to_aws(monkeypatch: pytest.MonkeyPatch) -> None:
         fail({}, None)
 
 
-def test_what_decorators_declare_adds_up() -> None:
+def test_grants_of_several_decorators_are_combined() -> None:
     @required_env_vars({"TABLE": [DynamoDBOperation.GET_ITEM], "BUCKET": []})
     @required_env_vars({"TABLE": [DynamoDBOperation.PUT_ITEM]})
     @tracking.track_execution

@@ -59,7 +59,7 @@ def written(monkeypatch: pytest.MonkeyPatch) -> Written:
 
 
 @pytest.mark.parametrize("name", sorted(PAYLOADS))
-def test_the_source_is_told_from_what_aws_sends(name: str, written: Written) -> None:
+def test_the_event_source_is_found_in_the_payloads_that_aws_documents(name: str, written: Written) -> None:
     @tracking.track_execution
     def handler(event: Any, context: Any) -> Any:
         return event
@@ -68,7 +68,7 @@ def test_the_source_is_told_from_what_aws_sends(name: str, written: Written) -> 
     assert [run["event_source"] for run in written] == [SOURCES[name]]
 
 
-def test_a_step_knows_that_the_state_machine_called_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_execution_is_started_with_input_that_names_its_source_and_account(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[dict[str, Any]] = []
 
     class StepFunctions:
@@ -102,7 +102,7 @@ PLAIN = st.none() | st.booleans() | st.text()
 
 
 @given(st.recursive(PLAIN, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
-def test_no_payload_is_too_odd_to_have_a_source(value: Any) -> None:
+def test_any_payload_has_an_event_source(value: Any) -> None:
     for event in ({"Records": value}, {"Records": [value]}, {"Records": [{"eventSource": value}]}, {"source": value}):
         assert tracking.event_source(event) in {*SOURCES.values(), "Step Functions"}
 
@@ -125,14 +125,14 @@ def test_no_payload_is_too_odd_to_have_a_source(value: Any) -> None:
         ("x86_64", 128, 0, "0.0000002"),
     ],
 )
-def test_cost_is_what_a_hand_would_reckon(architecture: str, memory_mb: int, milliseconds: float, dollars: str) -> None:
+def test_the_cost_of_a_run_is_exact(architecture: str, memory_mb: int, milliseconds: float, dollars: str) -> None:
     assert Decimal(str(tracking.lambda_cost(milliseconds, memory_mb, architecture))) == Decimal(dollars)
 
 
 # --------------------------------------------------------------------------- what is written
 
 
-def test_a_run_is_written_down_with_all_that_it_took(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_usage_record_holds_all_figures_of_a_run(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
     before = datetime.now(UTC)
     with tracking.track("resize", "resize", "Step Functions") as execution:
         execution.caller_is("u1", "key_1")
@@ -161,7 +161,7 @@ def test_a_run_is_written_down_with_all_that_it_took(written: Written, monkeypat
 
 
 @pytest.mark.parametrize("event", [{}, {"userId": None}])
-def test_a_run_for_nobody_is_the_systems(written: Written, event: dict[str, Any]) -> None:
+def test_a_run_without_a_user_is_recorded_for_the_system(written: Written, event: dict[str, Any]) -> None:
     @tracking.track_execution(account=lambda event: (event.get("userId"), event.get("apiKeyId")))
     def sweep(event: Any, context: Any) -> None: ...
 
@@ -170,7 +170,7 @@ def test_a_run_for_nobody_is_the_systems(written: Written, event: dict[str, Any]
 
 
 @pytest.mark.parametrize("error", [LookupError("gone"), SystemExit(1), KeyboardInterrupt()])
-def test_a_failure_is_written_down_and_goes_on(written: Written, error: BaseException) -> None:
+def test_a_failure_is_recorded_and_raised_again(written: Written, error: BaseException) -> None:
     @tracking.track_execution
     def fail(event: Any, context: Any) -> None:
         raise error
@@ -180,7 +180,7 @@ def test_a_failure_is_written_down_and_goes_on(written: Written, error: BaseExce
     assert [(run["success"], run["error_type"]) for run in written] == [(False, type(error).__name__)]
 
 
-def test_two_runs_that_begin_at_once_are_two_records(written: Written) -> None:
+def test_runs_that_start_at_the_same_time_have_separate_usage_records(written: Written) -> None:
     @tracking.track_execution
     def handler(event: Any, context: Any) -> None: ...
 
@@ -189,7 +189,7 @@ def test_two_runs_that_begin_at_once_are_two_records(written: Written) -> None:
     assert len({run["timestamp"] for run in written}) == 50
 
 
-def test_the_reader_of_usage_records_leaves_none(written: Written) -> None:
+def test_a_function_that_is_not_recorded_leaves_no_usage_record(written: Written) -> None:
     @tracking.track_execution(recorded=False)
     def usage_records(event: Any, context: Any) -> int:
         return 1
@@ -217,7 +217,7 @@ def _cannot_read_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("broken", [_cannot_write, _cannot_measure, _cannot_read_settings])
-def test_tracking_that_fails_hides_neither_success_nor_failure(
+def test_failing_tracking_hides_neither_a_result_nor_an_error(
     written: Written, monkeypatch: pytest.MonkeyPatch, broken: Callable[[pytest.MonkeyPatch], None]
 ) -> None:
     broken(monkeypatch)
