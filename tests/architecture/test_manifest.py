@@ -233,7 +233,7 @@ def test_the_registry_holds_every_route_with_its_access_of_keys() -> None:
         assert permissions[path][view.__name__]
 
 
-def test_every_trigger_in_the_manifest_has_one_line() -> None:
+def test_the_printed_list_of_triggers_has_one_line_for_each() -> None:
     lines = list(reading.lines(manifest.app))
     assert len(lines) == len(ROUTES) + len(FUNCTIONS)
     assert all("\n" not in line for line in lines)

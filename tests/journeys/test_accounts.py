@@ -204,17 +204,6 @@ def test_a_profile_patch_with_any_other_field_is_refused(ann: User, body: dict[s
     assert ann.get("/auth/profile").json()["profile"] == before
 
 
-def test_a_user_who_is_switched_off_may_nothing(machine: Machine) -> None:
-    user = User.new(machine.api_url)
-    machine.client("dynamodb").update_item(
-        TableName=machine.environment["USERS_TABLE"],
-        Key={"userId": {"S": user.id}},
-        UpdateExpression="SET isActive = :no",
-        ExpressionAttributeValues={":no": {"BOOL": False}},
-    )
-    assert user.get("/images").status_code == 403
-
-
 def test_erasing_an_account_removes_everything_it_owned(machine: Machine) -> None:
     user = User.new(machine.api_url)
     user_id, image_id = user.id, user.upload(jpeg(320, 240))

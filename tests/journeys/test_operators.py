@@ -55,7 +55,9 @@ def test_a_defect_is_reported_once_however_often_it_occurs(
     assert records[0]["trace"]
 
 
-def test_users_data_is_not_sent_to_operators(machine: Machine, told: Callable[[], list[dict[str, Any]]]) -> None:
+def test_errors_caused_by_users_are_not_reported_to_operators(
+    machine: Machine, told: Callable[[], list[dict[str, Any]]]
+) -> None:
     user = User.new(machine.api_url)
     assert user.finished(user.upload(b"no picture"))["status"] == "FAILED"
     assert user.get("/images/img_none").status_code == 404

@@ -212,12 +212,12 @@ def test_stored_bytes_of_a_user_are_counted_and_limited(machine: Machine, admin:
     assert user.post("/upload", **announced, fileSize=100).status_code == 200
 
 
-def test_files_uploaded_with_a_key_belong_to_its_owner(ann: User) -> None:
+def test_a_key_cannot_have_a_limit_of_stored_bytes(ann: User) -> None:
     answer = ann.post("/keys", name="a", accessTypes=["file_upload"], limits={"storedBytes": 1})
     assert answer.status_code == 400
 
 
-def test_deleting_images_from_before_the_sum_does_not_make_it_negative(machine: Machine) -> None:
+def test_deleting_an_image_that_was_never_counted_leaves_the_sum_at_zero(machine: Machine) -> None:
     user = User.new(machine.api_url)
     image = user.finished(user.upload(jpeg(320, 240)))
     wait_for(lambda: user.get("/usage").json()["storage"]["bytes"] > 0, "the image to be counted")

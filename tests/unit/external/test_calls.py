@@ -106,7 +106,7 @@ NO_URLS = ["", "/path", "//127.0.0.1:{port}/", "http:///nowhere", "http:"]
 
 
 @pytest.mark.parametrize("url", LEADING_INSIDE + NO_URLS)
-def test_no_url_leads_inside(url: str) -> None:
+def test_urls_that_lead_to_private_addresses_are_refused(url: str) -> None:
     with Scripted(answer(200)) as inside:
         with pytest.raises(external.AddressNotAllowedError):
             external.post(url.format(port=inside.port), b"{}", {})
@@ -114,7 +114,7 @@ def test_no_url_leads_inside(url: str) -> None:
 
 
 @pytest.mark.parametrize("url", LEADING_INSIDE)
-def test_no_redirect_leads_inside(url: str) -> None:
+def test_redirects_to_private_addresses_are_refused(url: str) -> None:
     with Scripted(answer(200)) as inside:
         location = url.format(port=inside.port).encode().decode("latin-1")
         redirect = b"HTTP/1.1 302 Found\r\nLocation: " + location.encode("latin-1") + b"\r\nContent-Length: 0\r\n\r\n"
@@ -133,7 +133,7 @@ def test_a_name_with_any_private_address_is_refused(addresses: list[str]) -> Non
 
 
 @given(st.ip_addresses(v=4))
-def test_no_wrapping_in_ipv6_makes_a_private_address_public(address: ipaddress.IPv4Address) -> None:
+def test_a_private_address_wrapped_in_ipv6_stays_private(address: ipaddress.IPv4Address) -> None:
     number = int(address)
     wrapped = [f"::ffff:{address}", f"64:ff9b::{number >> 16:x}:{number & 0xFFFF:x}"]
     wrapped.append(f"2002:{number >> 16:x}:{number & 0xFFFF:x}::1")
@@ -146,12 +146,12 @@ def test_no_wrapping_in_ipv6_makes_a_private_address_public(address: ipaddress.I
 
 @pytest.mark.usefixtures("private_allowed")
 @pytest.mark.parametrize("address", ["169.254.169.254", "::ffff:169.254.169.254", "fe80::1", "fd00:ec2::254"])
-def test_the_clouds_metadata_is_out_of_reach_whatever_a_stage_allows(address: str) -> None:
+def test_the_cloud_metadata_address_is_refused_in_every_stage(address: str) -> None:
     with pytest.raises(external.AddressNotAllowedError):
         external.request("GET", "http://innocent.example/", trusted=True, look_up=resolving_to(address))
 
 
-def test_the_address_that_was_checked_is_the_one_that_is_called() -> None:
+def test_the_connection_uses_the_address_that_was_checked() -> None:
     looked_up: list[str] = []
     with Scripted(answer(200, b"here")) as server:
 
@@ -178,7 +178,7 @@ def test_a_host_is_tried_at_each_of_its_addresses() -> None:
 # ------------------------------------------------------------------ redirects
 
 
-def test_a_redirect_on_the_same_origin_keeps_the_key_and_307_the_body() -> None:
+def test_a_redirect_to_the_same_origin_keeps_the_key_and_with_307_the_body() -> None:
     with Scripted(answer(307, Location="/there"), answer(200, b"done")) as server:
         headers = {"Authorization": "Bearer secret", "Content-Type": "text/plain"}
         done = external.request("POST", f"{server.url}/here", body=b"work", headers=headers, trusted=True)
@@ -189,7 +189,7 @@ def test_a_redirect_on_the_same_origin_keeps_the_key_and_307_the_body() -> None:
 
 
 @pytest.mark.usefixtures("private_allowed")
-def test_a_key_does_not_follow_a_redirect_to_another_origin() -> None:
+def test_the_key_is_not_sent_on_a_redirect_to_another_origin() -> None:
     with Scripted(answer(200)) as other, Scripted(answer(308, Location=f"{other.url}/x")) as first:
         external.request("POST", first.url, body=b"work", headers={"authorization": "Bearer secret", "Cookie": "c"})
         assert b"Bearer secret" in first.asked[0]
@@ -199,7 +199,7 @@ def test_a_key_does_not_follow_a_redirect_to_another_origin() -> None:
 
 
 @pytest.mark.parametrize("status", [301, 302, 303])
-def test_a_post_becomes_a_get_where_the_standard_says_so(status: int) -> None:
+def test_a_redirected_post_becomes_a_get_as_the_standard_says(status: int) -> None:
     with Scripted(answer(status, Location="there"), answer(200)) as server:
         external.request("POST", f"{server.url}/a/b", body=b"work", headers={"Content-Type": "x/y"}, trusted=True)
         assert server.asked[1].startswith(b"GET /a/there ")
@@ -207,7 +207,7 @@ def test_a_post_becomes_a_get_where_the_standard_says_so(status: int) -> None:
         assert b"Content-Type" not in server.asked[1]
 
 
-def test_trust_in_a_url_ends_where_it_redirects_elsewhere() -> None:
+def test_a_trusted_url_is_no_longer_trusted_after_a_redirect_to_another_origin() -> None:
     with Scripted(answer(200)) as other, Scripted(answer(302, Location=other.url)) as first:
         with pytest.raises(external.AddressNotAllowedError):
             external.request("GET", first.url, trusted=True)
@@ -263,7 +263,7 @@ def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ssl.SSLCont
     connection._tls.cache_clear()
 
 
-def test_tls_proves_the_name_and_not_the_address(tls: ssl.SSLContext) -> None:
+def test_tls_certificates_are_checked_against_the_name_and_not_the_address(tls: ssl.SSLContext) -> None:
     with Scripted(answer(200, b"secret " * 9000), tls=tls) as server:
         here = resolving_to("127.0.0.1")
         found = external.request("GET", f"https://partner.example:{server.port}/", trusted=True, look_up=here)
@@ -282,7 +282,7 @@ def test_an_unknown_issuer_is_not_trusted(tls: ssl.SSLContext, monkeypatch: pyte
 
 
 @pytest.mark.usefixtures("private_allowed")
-def test_no_redirect_leads_from_https_to_http(tls: ssl.SSLContext) -> None:
+def test_a_redirect_from_https_to_http_is_refused(tls: ssl.SSLContext) -> None:
     with Scripted(answer(200)) as plain, Scripted(answer(302, Location=plain.url), tls=tls) as secure:
         url = f"https://partner.example:{secure.port}/"
         with pytest.raises(external.AddressNotAllowedError, match="from https to http"):
@@ -294,7 +294,7 @@ def test_no_redirect_leads_from_https_to_http(tls: ssl.SSLContext) -> None:
 
 
 @pytest.mark.parametrize("fault", [Fault.SLOW, Fault.TRICKLE, Fault.TRICKLE_HEAD])
-def test_however_slowly_an_answer_comes_the_deadline_ends_it(partner: Partner, fault: Fault) -> None:
+def test_a_slow_answer_is_ended_by_the_deadline(partner: Partner, fault: Fault) -> None:
     headers = {"Authorization": f"Bearer {partner.api_key}"}
     # Later than the deadline a whole answer would come, and no read of it would fail by itself.
     partner.fail("/customers", fault, seconds=3 if fault is Fault.SLOW else 0.1)
@@ -303,13 +303,13 @@ def test_however_slowly_an_answer_comes_the_deadline_ends_it(partner: Partner, f
     partner.behave()
 
 
-def test_no_call_begins_after_its_deadline() -> None:
+def test_no_call_starts_after_its_deadline() -> None:
     with Scripted(answer(200)) as server:
         assert reason_of(server.url, deadline=time.monotonic() - 1) is Reason.TIMEOUT
         assert server.asked == []
 
 
-def test_a_megabyte_is_taken_and_no_byte_more() -> None:
+def test_an_answer_of_a_megabyte_is_accepted_and_a_larger_one_refused() -> None:
     with Scripted(answer(200, b"x" * 1024 * 1024)) as server:
         assert len(external.request("GET", server.url, trusted=True).body) == 1024 * 1024
     with Scripted(answer(200, b"x" * (1024 * 1024 + 1))) as server:
@@ -331,7 +331,7 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     ],
     ids=["one chunk", "many chunks", "a negative chunk", "no length", "an endless prelude"],
 )
-def test_nothing_endless_is_taken(raw: bytes) -> None:
+def test_an_endless_answer_is_refused(raw: bytes) -> None:
     with Scripted(raw) as server:
         assert reason_of(server.url) is Reason.TOO_LARGE
 
@@ -357,7 +357,7 @@ def test_nothing_endless_is_taken(raw: bytes) -> None:
         "many headers",
     ],
 )
-def test_what_is_no_whole_answer_is_none(raw: bytes, reason: Reason) -> None:
+def test_an_incomplete_answer_is_refused(raw: bytes, reason: Reason) -> None:
     with Scripted(raw) as server:
         assert reason_of(server.url) is reason
 
@@ -366,7 +366,7 @@ def test_what_is_no_whole_answer_is_none(raw: bytes, reason: Reason) -> None:
 @given(
     st.binary(max_size=200), st.sampled_from([b"", b"HTTP/1.1 200 OK\r\n", CHUNKED, b"HTTP/1.1 302 Found\r\nLocation:"])
 )
-def test_whatever_bytes_come_a_call_ends_in_an_answer_or_in_an_error_of_ours(junk: bytes, start: bytes) -> None:
+def test_any_bytes_received_give_an_answer_or_one_of_our_errors(junk: bytes, start: bytes) -> None:
     with Scripted(start + junk) as server:
         try:
             found = external.request("GET", server.url, trusted=True)
@@ -375,7 +375,7 @@ def test_whatever_bytes_come_a_call_ends_in_an_answer_or_in_an_error_of_ours(jun
             pass
 
 
-def test_a_host_that_is_not_there_is_unreachable() -> None:
+def test_a_missing_host_is_unreachable() -> None:
     with Scripted(answer(200)) as server:
         url = server.url
     assert reason_of(url) is Reason.UNREACHABLE

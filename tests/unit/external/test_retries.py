@@ -65,21 +65,21 @@ def fault(reason: Reason) -> ExternalServiceError:
 @pytest.mark.parametrize(
     "first", [*(Answer(status, b"") for status in (408, 425, 429, 500)), DOWN, fault(Reason.UNREACHABLE)]
 )
-def test_what_may_pass_is_tried_again(first: Answer | Exception) -> None:
+def test_temporary_failures_are_retried(first: Answer | Exception) -> None:
     service = Service(first, OK)
     assert asked(service, Time()) is OK
     assert service.calls == 2
 
 
 @pytest.mark.parametrize("status", [200, 202, 301, 400, 401, 403, 404, 409, 422])
-def test_every_other_answer_is_the_answer(status: int) -> None:
+def test_every_other_answer_is_returned_without_a_retry(status: int) -> None:
     service = Service(Answer(status, b""), OK)
     assert asked(service, Time()).status == status
     assert service.calls == 1
 
 
 @pytest.mark.parametrize("reason", sorted(set(Reason) - {Reason.UNREACHABLE, Reason.TIMEOUT}))
-def test_what_would_only_fail_again_is_not_tried_again(reason: Reason) -> None:
+def test_permanent_failures_are_not_retried(reason: Reason) -> None:
     service = Service(fault(reason), OK)
     with pytest.raises(ExternalServiceError) as raised:
         asked(service, Time())
@@ -87,7 +87,7 @@ def test_what_would_only_fail_again_is_not_tried_again(reason: Reason) -> None:
     assert service.calls == 1
 
 
-def test_three_attempts_are_all_and_the_last_outcome_stands() -> None:
+def test_there_are_three_attempts_and_the_last_outcome_counts() -> None:
     time, service = Time(), Service(DOWN, DOWN, Answer(500, b"last"), OK)
     assert asked(service, time).body == b"last"
     assert time.slept == [1.0, 2.0], "the longest waits: a second, then twice that"
@@ -95,7 +95,7 @@ def test_three_attempts_are_all_and_the_last_outcome_stands() -> None:
         asked(Service(DOWN, DOWN, fault(Reason.TIMEOUT)), Time())
 
 
-def test_the_wait_is_anything_from_nothing_on() -> None:
+def test_the_wait_is_random_from_zero_on() -> None:
     time = Time()
     asked(Service(DOWN, DOWN, OK), time, luck=0.25)
     assert time.slept == [0.25, 0.5]
@@ -104,7 +104,7 @@ def test_the_wait_is_anything_from_nothing_on() -> None:
     assert time.slept == [0.0, 0.0]
 
 
-def test_retry_after_is_waited_for_in_both_of_its_forms() -> None:
+def test_retry_after_is_honoured_in_both_of_its_forms() -> None:
     time = Time()
     in_seconds = Answer(429, b"", {"retry-after": "7"})
     as_date = Answer(503, b"", {"retry-after": formatdate(NOW + 20, usegmt=True)})
@@ -112,30 +112,30 @@ def test_retry_after_is_waited_for_in_both_of_its_forms() -> None:
     assert time.slept == [7.0, 20.0]
 
 
-def test_a_wait_that_would_pass_the_deadline_is_not_begun() -> None:
+def test_a_wait_beyond_the_deadline_is_not_started() -> None:
     time, late = Time(), Answer(429, b"", {"retry-after": "3600"})
     assert asked(Service(late, OK), time) is late
     assert asked(Service(DOWN, OK), time, deadline=0.9) is DOWN
     assert time.slept == []
 
 
-def test_the_deadline_holds_for_all_attempts_together() -> None:
+def test_the_deadline_covers_all_attempts_together() -> None:
     time, service = Time(), Service(DOWN, DOWN, OK)
     assert asked(service, time, deadline=2.5) is DOWN
     assert service.calls == 2
 
 
 @pytest.mark.parametrize("junk", ["", "soon", "-5", "1.5", "٣", "Wed, 99 Foo 2026 99:99:99 GMT", "0x10", "1e9"])
-def test_junk_asks_for_no_wait(junk: str) -> None:
+def test_an_invalid_retry_after_asks_for_no_wait(junk: str) -> None:
     assert retry_after(junk, NOW) == 0.0
 
 
 @given(st.text() | st.dates().map(str) | st.datetimes().map(format_datetime) | st.from_regex(r"\A[0-9]+\Z"))
-def test_whatever_stands_in_retry_after_is_a_wait(text: str) -> None:
+def test_any_retry_after_gives_a_valid_wait(text: str) -> None:
     assert retry_after(text, NOW) >= 0.0
 
 
-def test_a_date_that_has_passed_asks_for_no_wait() -> None:
+def test_a_retry_after_in_the_past_asks_for_no_wait() -> None:
     assert retry_after(formatdate(NOW - 60, usegmt=True), NOW) == 0.0
     assert retry_after("9" * 5000, NOW) > 10**9
 
@@ -167,7 +167,7 @@ class Circuit:
         return reason is not None
 
 
-def test_five_failures_running_open_the_circuit_for_half_a_minute() -> None:
+def test_five_failures_in_a_row_open_the_circuit_for_thirty_seconds() -> None:
     circuit = Circuit()
     circuit.fails(FAILURES)
     assert circuit.refuses()
@@ -178,7 +178,7 @@ def test_five_failures_running_open_the_circuit_for_half_a_minute() -> None:
     assert not circuit.refuses(), "the one that was let through closed it"
 
 
-def test_raised_faults_count_like_answers_of_5xx() -> None:
+def test_exceptions_count_like_5xx_answers() -> None:
     circuit = Circuit()
     for _ in range(FAILURES):
         with pytest.raises(ExternalServiceError):
@@ -187,7 +187,7 @@ def test_raised_faults_count_like_answers_of_5xx() -> None:
 
 
 @pytest.mark.parametrize("status", [200, 302, 401, 404, 429])
-def test_an_answer_of_a_living_service_ends_the_count(status: int) -> None:
+def test_any_answer_of_a_working_service_resets_the_count(status: int) -> None:
     circuit = Circuit()
     circuit.fails(FAILURES - 1)
     circuit.breaker.call(lambda: Answer(status, b""))
@@ -195,7 +195,7 @@ def test_an_answer_of_a_living_service_ends_the_count(status: int) -> None:
     assert not circuit.refuses()
 
 
-def test_a_failed_trial_opens_the_circuit_as_long_again() -> None:
+def test_a_failed_trial_opens_the_circuit_for_the_same_time_again() -> None:
     circuit = Circuit()
     circuit.fails(FAILURES)
     circuit.time.now = OPEN_SECONDS
@@ -207,7 +207,7 @@ def test_a_failed_trial_opens_the_circuit_as_long_again() -> None:
     assert not circuit.refuses()
 
 
-def test_one_trial_goes_through_however_many_ask_at_once() -> None:
+def test_of_many_calls_at_once_one_trial_goes_through() -> None:
     circuit = Circuit()
     circuit.fails(FAILURES)
     circuit.time.now = OPEN_SECONDS
@@ -227,7 +227,7 @@ def test_one_trial_goes_through_however_many_ask_at_once() -> None:
     assert not circuit.refuses()
 
 
-def test_what_began_before_the_circuit_opened_does_not_close_it() -> None:
+def test_a_call_started_before_the_circuit_opened_does_not_close_it() -> None:
     circuit = Circuit()
 
     def old() -> Answer:

@@ -81,7 +81,7 @@ def test_a_stage_without_a_secret_has_no_services() -> None:
 
 
 @pytest.mark.parametrize("text", ["{}", '{"base_url": ""}', '{"api_key": "key"}'])
-def test_a_secret_without_a_base_url_is_none(text: str) -> None:
+def test_a_secret_without_a_base_url_configures_no_services(text: str) -> None:
     keep(text)
     assert not services.configured()
 
@@ -98,7 +98,7 @@ def test_a_secret_without_a_base_url_is_none(text: str) -> None:
         '{"base_url": "http://x/", "api_key": "hunter2", "callback_secret": ""}',
     ],
 )
-def test_a_secret_that_makes_no_sense_is_told_of_and_not_shown(text: str) -> None:
+def test_an_invalid_secret_is_reported_without_its_content(text: str) -> None:
     keep(text)
     with pytest.raises(ExternalServiceError) as raised:
         services.configured()
@@ -110,7 +110,7 @@ def test_a_secret_that_makes_no_sense_is_told_of_and_not_shown(text: str) -> Non
 @pytest.mark.parametrize(
     "path", [services.PROCESS_FILE, services.GENERATE_REPORT, services.EXPORT_DATA, services.CUSTOM]
 )
-def test_work_is_handed_over_and_followed(partner: Partner, path: str) -> None:
+def test_work_is_handed_over_and_its_state_is_read(partner: Partner, path: str) -> None:
     taken = services.call(path, {"imageId": "one", "size": 10})
     assert taken == {"id": "work-000001", "status": "queued"}
     seen = [services.status_of(path, taken["id"])["status"] for _ in range(3)]
@@ -122,7 +122,7 @@ def test_work_is_handed_over_and_followed(partner: Partner, path: str) -> None:
     assert first.headers["User-Agent"].startswith("Darkroom/")
 
 
-def test_the_secret_is_read_once_a_container(partner: Partner) -> None:
+def test_the_secret_is_read_once_for_each_container(partner: Partner) -> None:
     reads: list[Any] = []
     aws.client("secretsmanager").meta.events.register(
         "before-call.secrets-manager.GetSecretValue", lambda **x: reads.append(x)
@@ -133,7 +133,7 @@ def test_the_secret_is_read_once_a_container(partner: Partner) -> None:
     assert len(reads) == 1
 
 
-def test_a_key_that_was_rotated_is_read_anew(partner: Partner) -> None:
+def test_a_rotated_key_is_read_again(partner: Partner) -> None:
     services.call(UPLOAD, {})
     partner.rotate_key()
     keep(partner.secret)
@@ -141,13 +141,13 @@ def test_a_key_that_was_rotated_is_read_anew(partner: Partner) -> None:
     assert len(partner.received) == 3, "refused once"
 
 
-def test_a_key_that_stays_refused_is_told_of(partner: Partner) -> None:
+def test_a_key_that_stays_refused_is_reported(partner: Partner) -> None:
     partner.rotate_key()
     assert failure().reason is Reason.CREDENTIALS_REFUSED
     assert len(partner.received) == 2
 
 
-def test_what_failed_in_passing_is_done_once(partner: Partner) -> None:
+def test_work_is_done_once_after_a_temporary_failure(partner: Partner) -> None:
     partner.fail(UPLOAD, Fault.CUT_OFF)
     assert services.call(UPLOAD, {}, idempotency_key="action-1")["id"] == "work-000001"
     assert len(partner.work) == 1, "the work whose answer was lost is not done again"
@@ -175,7 +175,7 @@ def test_retry_after_beyond_the_deadline_ends_the_call_at_once(partner: Partner)
         (Fault.REDIRECT_INSIDE, Reason.ADDRESS_NOT_ALLOWED),
     ],
 )
-def test_every_way_to_fail_has_its_reason(partner: Partner, fault: Fault, reason: Reason) -> None:
+def test_every_kind_of_failure_has_its_reason(partner: Partner, fault: Fault, reason: Reason) -> None:
     partner.fail(UPLOAD, fault, times=None)
     assert failure(deadline=soon()).reason is reason
 
@@ -203,14 +203,14 @@ def test_every_way_to_fail_has_its_reason(partner: Partner, fault: Fault, reason
         b'\xff{"id": "x", "status": "queued"}',
     ],
 )
-def test_an_answer_that_is_not_as_agreed_is_junk(body: bytes) -> None:
+def test_an_answer_that_breaks_the_agreement_is_junk(body: bytes) -> None:
     with Scripted(answer(200, body)) as server:
         keep(json.dumps({"base_url": server.url, "api_key": "key"}))
         assert failure().reason is Reason.JUNK
         assert len(server.asked) == 1
 
 
-def test_what_more_an_answer_says_is_kept() -> None:
+def test_further_fields_of_an_answer_are_kept() -> None:
     with Scripted(answer(201, b'{"id": "x y/..", "status": "done", "result": {"rows": 3}}')) as server:
         keep(json.dumps({"base_url": f"{server.url}/v1/", "api_key": "key"}))
         assert services.call("/jobs", {})["result"] == {"rows": 3}
@@ -222,7 +222,7 @@ def test_what_more_an_answer_says_is_kept() -> None:
 
 
 @pytest.mark.parametrize("status", [302, 400, 404, 409, 422])
-def test_a_refusal_is_not_tried_again(status: int) -> None:
+def test_a_refusal_is_not_retried(status: int) -> None:
     with Scripted(answer(status, b'{"id": "x", "status": "queued"}')) as server:
         keep(json.dumps({"base_url": server.url, "api_key": "key"}))
         fault = failure()
@@ -230,7 +230,7 @@ def test_a_refusal_is_not_tried_again(status: int) -> None:
         assert len(server.asked) == 1
 
 
-def test_a_service_that_is_out_is_left_alone(partner: Partner) -> None:
+def test_a_failing_service_is_not_called_for_a_while(partner: Partner) -> None:
     partner.fail(UPLOAD, Fault.ERROR, times=None)
     reasons = [failure(deadline=soon()).reason for _ in range(12)]
     assert reasons[-1] is Reason.CIRCUIT_OPEN
@@ -239,7 +239,7 @@ def test_a_service_that_is_out_is_left_alone(partner: Partner) -> None:
     assert failure(services.EXPORT_DATA).reason is Reason.CIRCUIT_OPEN
 
 
-def test_nothing_secret_is_logged_or_told(partner: Partner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_secret_is_logged_or_shown(partner: Partner, monkeypatch: pytest.MonkeyPatch) -> None:
     written = io.StringIO()
     listener = logging.StreamHandler(written)
     listener.setFormatter(logging.Formatter("%(message)s %(metadata)s"))

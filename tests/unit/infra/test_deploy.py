@@ -194,7 +194,7 @@ BOTH = ["ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_PASSWORD_AUTH"]
         (None, clients.NONE),
     ],
 )
-def test_a_former_client_without_a_secret_is_removed_after_thirty_days(
+def test_a_former_client_without_a_secret_may_refresh_for_thirty_days(
     monkeypatch: pytest.MonkeyPatch, described: dict[str, Any] | None, state: str
 ) -> None:
     def describe_user_pool_client(**_: str) -> Any:

@@ -58,7 +58,7 @@ def test_an_address_cannot_add_a_header_or_change_the_text(address: str, text: s
         "=?utf-8?b?=41?=@b.example",
     ],
 )
-def test_an_address_that_cannot_be_mailed_is_refused_with_its_field(address: str) -> None:
+def test_an_address_that_cannot_be_mailed_is_refused_with_its_own_error(address: str) -> None:
     with pytest.raises(AddressNotMailableError):
         mailing.composed("darkroom@example.com", address, "Your export", "")
 
