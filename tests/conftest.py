@@ -1,4 +1,4 @@
-"""What all tests share: the machine itself, started once, patience with a deadline, and what is said of a failure."""
+"""What all tests share: the local machine, waiting with a deadline, and the functions' logs of a failed test."""
 
 import os
 from collections.abc import Callable, Generator, Iterator

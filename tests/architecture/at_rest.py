@@ -1,4 +1,4 @@
-"""What rests in AWS, and whether it is encrypted there: under the customer's key, or under each service's own."""
+"""What is stored in AWS is encrypted: under the customer's key, or under each service's own."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +8,7 @@ from tests.architecture.rendering import Rendering
 STANDS_FOR_THE_KEY = {"Fn::GetAtt": ["EncryptionKey", "Arn"]}
 
 
-def what_rests_is_encrypted(there: Rendering) -> None:
+def stored_data_is_encrypted(there: Rendering) -> None:
     for kind, is_encrypted in AT_REST.items():
         for name, properties in there.of(kind).items():
             assert is_encrypted(properties, there.under_key), name

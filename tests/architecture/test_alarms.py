@@ -1,4 +1,4 @@
-"""Whatever there is has its alarms, each can fire, and each has its entry in docs/operations.md."""
+"""Every resource has its alarms, each alarm can fire, and each has its entry in docs/operations.md."""
 
 import json
 import re

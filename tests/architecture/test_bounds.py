@@ -1,4 +1,4 @@
-"""What anyone may send is bounded: in each schema that takes input, every text, list and open object has a limit."""
+"""All input is bounded: in each schema, every text, list and open object has a limit."""
 
 import re
 from collections.abc import Iterator, Mapping

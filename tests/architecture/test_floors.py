@@ -1,4 +1,4 @@
-"""The drawing in ARCHITECTURE.md, held to the code: imports point down only, and each outside library has one door."""
+"""The drawing in ARCHITECTURE.md holds: imports point down only, and each library is imported in one place."""
 
 import ast
 from collections.abc import Iterator

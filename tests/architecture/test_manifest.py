@@ -1,4 +1,4 @@
-"""What every entry of the manifest must carry."""
+"""What every entry of the manifest must declare."""
 
 import json
 import os

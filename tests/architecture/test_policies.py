@@ -1,4 +1,4 @@
-"""Each function's policy: what the committed files allow, held against declarations, template and IAM's rules."""
+"""The committed policies match the declarations, the template and the rules of IAM."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What docs/security.md promises by control, held against the template with and without options."""
+"""What docs/security.md promises for each control, checked in the template with and without options."""
 
 import re
 from pathlib import Path

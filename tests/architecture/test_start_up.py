@@ -1,4 +1,4 @@
-"""What the first request of a cold container waits for."""
+"""What the first request of a cold container imports."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""How the tests are laid out: what several of them share stands in a module of its own."""
+"""The layout of the tests: what several test modules share has a module of its own."""
 
 import ast
 from collections.abc import Iterator

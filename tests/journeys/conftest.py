@@ -1,4 +1,4 @@
-"""Fixtures of several journeys: users, an external service, and this process in a function's place."""
+"""Fixtures of several journeys: users, an external service, and this process as a function."""
 
 from collections.abc import Iterator
 

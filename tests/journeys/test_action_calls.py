@@ -1,4 +1,4 @@
-"""What an action costs in calls to AWS, counted at the wire."""
+"""How many calls to AWS an action makes, counted on the wire."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""What administrators do with users: find them, and change what they may, from the next request on."""
+"""Administrators find users and change their rights from the next request on."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any

@@ -1,4 +1,4 @@
-"""Who is let in by nothing but a genuine token: every attack of RFC 8725 on the real API, each refused in our shape."""
+"""Forged tokens: the attacks of RFC 8725 on the real API are all refused, with the usual error shape."""
 
 import http.client
 import json

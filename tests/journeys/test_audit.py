@@ -1,4 +1,4 @@
-"""The audit trail: what is written down of whom, and that nothing of it can be changed without being found."""
+"""The audit trail: what it records, and who can read, write and delete it."""
 
 import hashlib
 import json

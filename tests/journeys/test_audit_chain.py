@@ -1,4 +1,4 @@
-"""The audit trail's chain: each entry once, in one unbroken line, and every kind of tampering found."""
+"""The hash chain of the audit trail: each entry once, in one line, and every kind of tampering is found."""
 
 import os
 import subprocess

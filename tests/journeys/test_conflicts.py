@@ -1,4 +1,4 @@
-"""Another's transaction holds an item for a moment: a write to it is tried again, and then refused in passing."""
+"""Writes to an item that a transaction holds are retried, and then refused with 503."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What every route holds to: who is let in, what is refused, and in which shape."""
+"""What every route has in common: authentication, validation, and the shape of errors."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""Where a page begins: every list takes the cursors that it gave, and no others reach a table."""
+"""Cursors of lists: every list accepts the cursors that it gave and refuses all others."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What deploy writes down of the functions' declarations: names and operations, and nothing that a request changes."""
+"""What a deploy stores of the functions' declared grants: names and operations, changed by no request."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Actions that an external service does, with all that such a service may do wrong."""
+"""Actions that an external service does, and everything that such a service may do wrong."""
 
 import json
 import time

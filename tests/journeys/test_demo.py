@@ -1,4 +1,4 @@
-"""The demonstration, as somebody runs it who has just cloned the project."""
+"""The demonstration, run as in a fresh clone of the project."""
 
 from pathlib import Path
 

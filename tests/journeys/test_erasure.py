@@ -1,4 +1,4 @@
-"""Whoever erases their account leaves nothing of what an export shows, in no table and in no bucket."""
+"""Erasing an account leaves nothing of what an export shows, in no table and in no bucket."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""A user takes along what Darkroom holds of them: exact, safe to open, whole or not at all."""
+"""A user exports their data: exact, safe to open, and complete or not at all."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""The first administrator of a stage: made on the command line, with credentials of AWS, and written into the trail."""
+"""The first administrator of a stage is made on the command line and recorded in the audit trail."""
 
 import os
 import subprocess

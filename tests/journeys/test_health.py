@@ -1,4 +1,4 @@
-"""How the whole is doing: each dependency asked, the result kept and served, and a change told once."""
+"""The health check: each dependency is checked, the result is stored and served, and a change is reported once."""
 
 import json
 import secrets

@@ -1,4 +1,4 @@
-"""Idempotency-Key: whatever is sent again, and however many times at once, runs at most once."""
+"""Idempotency-Key: a repeated request runs at most once, even if the repetitions arrive at the same time."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""One run at a time: whoever holds the lease may write, whoever lost it may not."""
+"""Leases: only the holder may run and write."""
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor

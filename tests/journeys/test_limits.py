@@ -1,4 +1,4 @@
-"""Request limits: exactly so many in each window, for a user, a key, an operation, an address and a source."""
+"""Request limits: exact in each window, for a user, a key, an operation, an address and a source."""
 
 import json
 import re

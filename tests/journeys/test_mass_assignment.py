@@ -1,4 +1,4 @@
-"""Nobody gives themselves what is not theirs to give: every route's payload is held to its schema, field by field."""
+"""Every route refuses fields that are not its own, at every depth."""
 
 import json
 from collections import defaultdict
@@ -12,7 +12,7 @@ from infra import manifest
 from local.machine import Machine
 from tests.journeys.user import PASSWORD, User
 
-# What stands in our rows, or decides about rights, and the names that other systems have for such.
+# Attributes of our rows, fields that decide about rights, and the names that other systems use for them.
 FORBIDDEN: dict[str, Any] = {
     "role": "ADMIN",
     "isAdmin": True,
@@ -42,7 +42,7 @@ FORBIDDEN: dict[str, Any] = {
     "__proto__": {"role": "ADMIN"},
     "constructor": {"role": "ADMIN"},
 }
-# What each route would take from an honest client, so that nothing but the field is wrong with the request.
+# A valid body for each route, so that the added field is the only fault.
 HONEST: dict[str, dict[str, Any]] = {
     "sign_up": {"email": "victim@example.org", "password": PASSWORD},
     "verify": {"email": "victim@example.org", "code": "123456"},
@@ -57,7 +57,7 @@ HONEST: dict[str, dict[str, Any]] = {
     "create_key": {"name": "a key", "accessTypes": ["file_upload"]},
     "change_rights": {"isActive": True},
 }
-# These two read their own bodies and hold them to the tools' schemas: test_no_tool_takes_it below.
+# These two check their bodies against the tools' schemas: see test_tools_refuse_fields_that_are_not_their_own.
 ROUTERS = {"call_tool", "mcp"}
 
 

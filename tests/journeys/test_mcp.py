@@ -1,4 +1,4 @@
-"""The Model Context Protocol as its own official client speaks it, and what no client of theirs would send."""
+"""The Model Context Protocol, with its official client and with messages that no such client would send."""
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable

@@ -1,4 +1,4 @@
-"""What can be followed and what is counted: one identity from the request to the last function, and figures."""
+"""Correlation ids from the request to the last function, and metrics."""
 
 import json
 import re

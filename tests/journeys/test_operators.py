@@ -1,4 +1,4 @@
-"""What operators hear of: each fault that nobody foresaw, once."""
+"""What is reported to operators: each unexpected error, once."""
 
 import json
 from collections.abc import Callable

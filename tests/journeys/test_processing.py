@@ -1,4 +1,4 @@
-"""A user has one of their images processed: at once where it is small, by the queue where it is not."""
+"""A user has an image processed: in the request if it is small, by the queue if it is not."""
 
 import json
 import re

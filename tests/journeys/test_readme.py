@@ -1,4 +1,4 @@
-"""What the README says, done."""
+"""The tour of the README works, and the README names every route."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Reports for administrators: their numbers are those that the days' sums hold, in every format."""
+"""Reports for administrators hold the numbers of the daily sums, in every format."""
 
 import csv
 import io

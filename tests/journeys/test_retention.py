@@ -1,4 +1,4 @@
-"""How long things are kept: records grow inactive and go to S3; what was announced and never sent expires."""
+"""How long data is kept: records become inactive and move to S3, and uploads that never arrive expire."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""Every function on the machine runs under the policy that deploy would give it: what it may is what it declares."""
+"""Every function of the local machine runs under the policy that a deploy would give it."""
 
 from infra import iam_report, pipeline
 from infra.stages import Place

@@ -1,4 +1,4 @@
-"""What runs by itself: fired by the clock, called by hand, missed."""
+"""Scheduled functions: fired by the clock, invoked by hand, and overdue."""
 
 import json
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Canaries: every kind of secret goes through the real API, right and wrong, and none of them is ever written down."""
+"""Every kind of secret is sent through the real API, right and wrong, and none of them appears in a log."""
 
 import base64
 import json

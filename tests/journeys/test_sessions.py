@@ -1,4 +1,4 @@
-"""Sessions: begun by nobody but the API, ended even where the end is cut off, and none for who is not active."""
+"""Sessions: only the API starts them, an interrupted end is finished, and deactivated users get none."""
 
 import re
 from typing import Any

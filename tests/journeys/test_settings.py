@@ -1,4 +1,4 @@
-"""Where settings come from, and what the two that open doors to the outside do."""
+"""Where settings come from, and two settings that lead to other hosts: the scanner and private addresses."""
 
 from collections.abc import Iterator
 from typing import Any

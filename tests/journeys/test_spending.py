@@ -1,4 +1,4 @@
-"""Spending limits: the user's, the stage's and the key's; who has used one up waits until its window is over."""
+"""Spending limits of the user, the stage and the key: calls over a limit are refused until its window ends."""
 
 import secrets
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What got stuck is led on or ended with a reason; what lost its other half is brought together or removed."""
+"""The sweeper: stuck work is retried or failed with a reason, and orphaned files are removed."""
 
 import json
 import secrets

@@ -1,4 +1,4 @@
-"""Getting a file in: what the presigned requests allow, and what names may be."""
+"""Uploading a file: what presigned requests allow, and which names are accepted."""
 
 import secrets
 from typing import Any

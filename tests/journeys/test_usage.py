@@ -1,4 +1,4 @@
-"""What a user used and what it cost, summed by day: exactly what was written down, however often it is told."""
+"""What a user used and what it cost, summed by day: each usage record counts exactly once."""
 
 import json
 import random

@@ -1,4 +1,4 @@
-"""The way to a variant's file: in which format, by how long a link, and who may keep the answer."""
+"""The link to a variant's file: its format, how long it lasts, and who may cache the answer."""
 
 from urllib.parse import parse_qs, urlsplit
 

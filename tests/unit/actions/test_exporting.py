@@ -1,4 +1,4 @@
-"""An export ends before its function is killed, and takes any number of records in the same memory."""
+"""An export ends before its function is killed, and its memory does not depend on the number of records."""
 
 import json
 import subprocess

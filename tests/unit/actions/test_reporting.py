@@ -1,4 +1,4 @@
-"""What reports count and compare: the same as counting everything at once would, in the memory of a few pages."""
+"""Reports count the same as with all rows in memory, in the memory of a few pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The simulation behind docs/scale.md keeps to the limits that it is given, and loses nothing."""
+"""The simulation behind docs/scale.md respects its limits and loses no image."""
 
 import dataclasses
 import random

@@ -1,4 +1,4 @@
-"""How the cost benchmark counts what DynamoDB would bill for, on the examples of its own documentation."""
+"""The capacity that DynamoDB bills for, on the examples of its documentation."""
 
 import pytest
 

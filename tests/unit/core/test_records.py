@@ -1,4 +1,4 @@
-"""The forms that records share."""
+"""Ids, timestamps, cursors and JSON."""
 
 from datetime import UTC, datetime
 from decimal import Decimal

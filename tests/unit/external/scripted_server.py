@@ -1,4 +1,4 @@
-"""A server that says exactly the bytes it is told to, over TCP or TLS, and keeps what it was asked."""
+"""A server that answers with exactly the bytes it is given, over TCP or TLS, and keeps the requests."""
 
 import contextlib
 import socket

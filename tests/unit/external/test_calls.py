@@ -1,4 +1,4 @@
-"""Calls to third parties over real sockets: where they go, how long they last, and how much they take in."""
+"""Calls to third parties over real sockets: allowed addresses, redirects, TLS, deadlines and sizes."""
 
 import datetime
 import ipaddress

@@ -1,4 +1,4 @@
-"""When a failed call is made again, how long that waits, and when a service is left alone."""
+"""When a failed call is retried, how long it waits, and when a service is not called at all."""
 
 import threading
 from collections.abc import Iterator

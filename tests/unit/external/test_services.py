@@ -1,4 +1,4 @@
-"""What the external services are asked, with which key, and what is taken for an answer."""
+"""Requests to the external services, their key, and the answers that are accepted."""
 
 import io
 import json

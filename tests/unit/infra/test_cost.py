@@ -1,4 +1,4 @@
-"""What a stage is said to cost a month."""
+"""The estimated monthly cost of a stage."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What a deploy decides without asking AWS."""
+"""What a deploy decides without calls to AWS."""
 
 import datetime
 import io

@@ -1,4 +1,4 @@
-"""A round of a job: what it counts, where it ends, and how it lives with what fails."""
+"""A round of a job: what it counts, where it ends, and how it treats failures."""
 
 from datetime import UTC, datetime
 

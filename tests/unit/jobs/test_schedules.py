@@ -1,4 +1,4 @@
-"""When what runs, by stage; and what may be asked of it by hand."""
+"""When each stage runs its schedules, and which payloads they accept by hand."""
 
 from typing import Any
 

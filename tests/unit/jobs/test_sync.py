@@ -1,4 +1,4 @@
-"""What a sync takes for a customer, what it remembers of a walk, and how much memory a hundred thousand take."""
+"""Which records a sync accepts, what its Bloom filter remembers, and how much memory it takes."""
 
 import json
 import math

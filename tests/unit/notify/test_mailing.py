@@ -1,4 +1,4 @@
-"""A message has one sender, one recipient and one subject, whatever an address that we accept looks like."""
+"""A message has one sender, one recipient and one subject, for every address that we accept."""
 
 from email import message_from_bytes, policy
 

@@ -1,4 +1,4 @@
-"""Publishing a tool, and holding what it answers to what it says."""
+"""Publishing a tool, and checking its answers against its schema."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Calls of AWS are tried again, but never beyond the run that they belong to."""
+"""Calls to AWS are retried, but never after the end of their run."""
 
 import threading
 from collections.abc import Iterator

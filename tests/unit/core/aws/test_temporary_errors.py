@@ -1,4 +1,4 @@
-"""Which faults of AWS pass: the same call may well succeed later."""
+"""Which errors of AWS are temporary: the same call may succeed later."""
 
 import pytest
 

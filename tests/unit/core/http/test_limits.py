@@ -1,4 +1,4 @@
-"""The arithmetic of windows, and what a caller is told of them."""
+"""The arithmetic of limit windows, and the headers that show them."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""What an `Accept` header says."""
+"""Reading an `Accept` header."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""What a request may say."""
+"""Reading a request's body, query and path, and checking them against a schema."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""The pool's keys: how soon a new one works, and what an outage of their address changes: nothing for known ones."""
+"""The user pool's keys: how soon a new one works, and that known keys survive an outage of their address."""
 
 import json
 import threading

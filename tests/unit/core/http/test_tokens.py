@@ -1,4 +1,4 @@
-"""Which tokens pass: those that the pool's key has signed for us, down to the last byte."""
+"""Which tokens are accepted: those that the pool's key signed for us, unchanged to the last byte."""
 
 import base64
 import json

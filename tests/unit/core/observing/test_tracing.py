@@ -1,4 +1,4 @@
-"""What X-Ray is sent of a run, by a process that believes to be in Lambda; and that nobody else pays for it."""
+"""What X-Ray is sent of a run, by a process that runs as in Lambda; and that other runs send nothing."""
 
 import json
 import os

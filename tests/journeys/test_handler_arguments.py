@@ -1,4 +1,4 @@
-"""What a handler receives by name, at whatever door."""
+"""The arguments that a handler gets by name, from a route and from a tool."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Tools for agents: the same operations as the routes', under the same rules, written down as what they are."""
+"""Tools for agents: the same operations as the routes, under the same rules."""
 
 import json
 import re

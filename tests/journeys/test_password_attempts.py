@@ -1,4 +1,4 @@
-"""Wrong passwords: a source that guesses waits ever longer, and the owner elsewhere does not."""
+"""Wrong passwords: a source that guesses waits longer and longer, and the owner elsewhere does not."""
 
 import json
 import secrets
