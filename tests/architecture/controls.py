@@ -32,7 +32,7 @@ def no_bucket_is_public(there: Rendering) -> None:
     for properties in there.of("S3::Bucket").values():
         assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
         assert len(properties["PublicAccessBlockConfiguration"]) == 4
-        # No lists of access beside the policies.
+        # Access control lists are off: only policies count.
         assert properties["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
 
 
@@ -48,7 +48,7 @@ def no_other_account_has_access(there: Rendering) -> None:
                 assert who == "arn:aws:iam::000000000000:root", name
             else:
                 assert who.endswith(".amazonaws.com"), name
-                # A service acts for whoever asks it: only for what is ours.
+                # A service may act for any account, so it must be limited to our resources.
                 assert each.get("Condition") or each["Action"] == "sts:AssumeRole", name
 
 
@@ -84,7 +84,7 @@ def every_called_service_has_an_endpoint_in_the_network(there: Rendering) -> Non
         each["ServiceName"]["Fn::Sub"].rpartition(".")[2]: each["VpcEndpointType"]
         for each in there.of("EC2::VPCEndpoint").values()
     }
-    # Settings are looked for in Parameter Store; Step Functions has its own name; SES has no endpoint for its API.
+    # Settings are in Parameter Store (ssm); Step Functions is called "states"; the SES API has no endpoint.
     assert set(reached) == {"states" if name == "stepfunctions" else name for name in called - {"ses"}} | {"ssm"}
     assert {name for name, kind in reached.items() if kind == "Gateway"} == {"s3", "dynamodb"}
     for each in there.of("EC2::VPCEndpoint").values():
@@ -100,7 +100,7 @@ def every_policy_names_its_resources(there: Rendering) -> None:
                 continue
             for resource in several(each["Resource"]):
                 if name == "EncryptionKey":
-                    # In a key's own policy it is the key.
+                    # In a key's own policy, "*" is the key.
                     assert resource == "*"
                 elif resource == "*":
                     assert set(several(each["Action"])) <= _WITHOUT_RESOURCE, name
@@ -153,7 +153,7 @@ def wrong_passwords_are_counted(there: Rendering) -> None:
 
 
 def passwords_can_be_tried_only_through_the_api(there: Rendering) -> None:
-    # A stage that is made now has one client; one from before keeps another for a while, as docs/security.md says.
+    # A new stage has one client; an older stage keeps a second one for a while (docs/security.md).
     assert there.one("Cognito::UserPoolClient")["GenerateSecret"] is True
     assert "COGNITO_CLIENT_SECRET" in STORED_ONLY
     for each in (CONFIG, *CONFIG["stages"].values()):
@@ -187,8 +187,8 @@ def functions_cannot_create_log_groups_without_retention(there: Rendering) -> No
         assert "logs:CreateLogGroup" not in {action for each in document["Statement"] for action in each["Action"]}
 
 
-# What is done to images stands in their own rows; whoever is not known yet has no right to change; a callback is the
-# service's, and the action's own row tells of it; agents' doors note what the operation behind them notes.
+# Changes of images are in their own rows; anonymous callers change nothing of others; a callback is stored in the
+# action's row; tools and MCP record the operation behind them.
 _NOT_IN_THE_TRAIL = {
     "POST /upload",
     "POST /images/{imageId}/reprocess",
@@ -268,7 +268,7 @@ def temporary_passwords_expire(there: Rendering) -> None:
 def secrets_are_stored_as_hashes_or_in_secrets_manager(there: Rendering) -> None:
     assert there.of("DynamoDB::Table")["ApiKeysTable"]["KeySchema"][0]["AttributeName"] == "keyHash"
     for secret in there.of("SecretsManager::Secret").values():
-        assert secret["SecretString"] == "{}", "none stands in the template"
+        assert secret["SecretString"] == "{}", "the template holds no secret"
 
 
 def answers_do_not_reveal_which_addresses_exist(there: Rendering) -> None:
@@ -364,7 +364,7 @@ def the_encryption_key_is_managed(there: Rendering) -> None:
 
 
 def keys_stay_in_validated_modules(there: Rendering) -> None:
-    # KMS keeps its keys in modules validated under FIPS 140; a key of another origin would be kept elsewhere.
+    # KMS keeps its own keys in modules validated under FIPS 140; keys of another origin are kept elsewhere.
     for key in there.of("KMS::Key").values() if there.under_key else ():
         assert {"Origin", "CustomKeyStoreId", "KeySpec"}.isdisjoint(key)
 

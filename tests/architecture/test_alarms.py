@@ -18,14 +18,14 @@ ROOT = Path(__file__).parents[2]
 RUNBOOK = (ROOT / "docs" / "operations.md").read_text()
 STAGES = ["dev", "staging", "prod"]
 
-# What AWS tells of each service, and by which dimensions, as its own documentation has it.
+# The metrics and dimensions that AWS publishes for each service, by its documentation.
 PUBLISHED = {
     ("AWS/Lambda", ("FunctionName",)): {"Errors", "Duration", "Throttles", "Invocations", "IteratorAge"},
     ("AWS/SQS", ("QueueName",)): {"ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"},
     ("AWS/States", ("StateMachineArn",)): {"ExecutionsFailed", "ExecutionsTimedOut", "ExecutionThrottled"},
     ("AWS/ApiGateway", ("ApiName", "Stage")): {"5XXError", "Latency"},
 }
-# Of those, what comes with a function or a stream alone.
+# Of those, the metrics that exist only for a function or a stream.
 NO_DATA_IS_BAD = {"Invocations", "SchedulesOverdue"}
 
 Alarm = dict[str, Any]
@@ -64,16 +64,16 @@ def dimensions(alarm: Alarm) -> dict[str, Any]:
 
 
 def on(made: dict[str, Alarm], metric: str, value: Any) -> list[Alarm]:
-    """The alarms on a metric of something."""
+    """The alarms on a metric with that dimension value."""
     return [each for each in made.values() if each["MetricName"] == metric and value in dimensions(each).values()]
 
 
 def named(name: str) -> dict[str, str]:
-    """A function as Chalice names it."""
+    """The name that Chalice gives a function."""
     return {"Fn::Sub": "darkroom-${Stage}" if name == "api_handler" else f"darkroom-${{Stage}}-{name}"}
 
 
-# ------------------------------------------------------------------------ whatever there is
+# ------------------------------------------------------------------------ resources
 
 
 def test_every_function_has_its_alarms(stage: str, made: dict[str, Alarm]) -> None:
@@ -94,7 +94,7 @@ def test_a_new_function_gets_its_alarms_automatically() -> None:
 
 
 def test_refused_files_raise_no_alarm(made: dict[str, Alarm], functions: list[alarms.Function]) -> None:
-    """Lambda counts it as any other error: a broken file, or a webhook that does not answer, would wake somebody."""
+    """Lambda counts refusals as errors: without this, a broken file or a failing webhook would raise an alarm."""
     refusing = {each.name for each in functions if each.refuses}
     assert refusing == {"validation", "resize", "watermark", "notifications"}
     for name in refusing:
@@ -113,7 +113,7 @@ def test_every_queue_has_its_alarm(whole: dict[str, Any], made: dict[str, Alarm]
         its = {"Fn::GetAtt": [name, "QueueName"]}
         if "RedrivePolicy" in queue["Properties"]:
             (age,) = on(made, "ApproximateAgeOfOldestMessage", its)
-            assert age["Threshold"] > queue["Properties"]["VisibilityTimeout"], "a second try is no reason for alarm"
+            assert age["Threshold"] > queue["Properties"]["VisibilityTimeout"], "one retry raises no alarm"
         else:
             assert name in dead or name.endswith("DeadLetterQueue")
             (letters,) = on(made, "ApproximateNumberOfMessagesVisible", its)
@@ -131,7 +131,7 @@ def test_every_schedule_has_an_alarm_for_missed_runs(
             assert gap < window <= gap + 2 * 3600, f"{name} is missed too early, or late"
     seldom = {name for name in gaps if not on(made, "Invocations", named(name))}
     assert seldom == {"weekly_cleanup", "monthly_report", "quarterly_archive"}
-    assert made["SchedulesOverdueAlarm"]["MetricName"] == "SchedulesOverdue", "of these the heartbeats tell"
+    assert made["SchedulesOverdueAlarm"]["MetricName"] == "SchedulesOverdue", "heartbeats cover these"
 
 
 @pytest.mark.parametrize(
@@ -148,13 +148,13 @@ def test_the_longest_gap_between_two_starts_is_computed(expression: str, hours: 
     assert alarms.longest_gap(expression) == hours * 3600
 
 
-# ---------------------------------------------------------------------------- each can fire
+# ---------------------------------------------------------------------------- validity
 
 
 def test_every_alarm_watches_a_metric_that_exists(
     stage: str, whole: dict[str, Any], made: dict[str, Alarm], functions: list[alarms.Function]
 ) -> None:
-    """Our own metrics are held against what the functions write in tests/journeys/test_observability.py."""
+    """Our own metrics are checked in tests/journeys/test_observability.py."""
     things: list[Any] = [named(function.name) for function in functions]
     things += [{"Fn::GetAtt": [name, "QueueName"]} for name in whole["Resources"] if name.endswith("Queue")]
     things += [{"Ref": "ImagePipeline"}, "darkroom", stage]
@@ -221,7 +221,7 @@ def test_the_dashboard_shows_only_metrics_that_exist(whole: dict[str, Any], func
 
 
 def entries() -> Iterator[str]:
-    """The headings of the runbook's own part."""
+    """The headings of the runbook's section."""
     alarms_part = RUNBOOK.partition("\n## Alarms\n")[2].partition("\n## ")[0]
     yield from re.findall(r"^### ([a-z0-9-]+)$", alarms_part, re.MULTILINE)
 

@@ -27,7 +27,7 @@ CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text())
 
 ROUTES: dict[str, Any] = {f"{method} {path}": view for method, path, view in reading.routes(manifest.app)}
 HANDLERS: dict[str, Any] = manifest.app.handler_map
-# What feeds each function that a queue fires.
+# The queue of each function that a queue triggers.
 QUEUES = {"orchestrator": "UploadsQueue", "critical_errors": "CriticalErrorsQueue", "action_worker": "ActionsQueue"}
 # The state machine's functions.
 STEPS = ("validation", "resize", "watermark")
@@ -108,7 +108,7 @@ def test_operation_function_and_handler_have_the_same_name() -> None:
 @pytest.mark.parametrize("name", [*ROUTES, *FUNCTIONS])
 def test_every_trigger_declares_its_grants_and_its_usage_record(name: str) -> None:
     declared = grants.of({**ROUTES, **FUNCTIONS}[name])
-    # What keeps the day's sums writes none: the reader of usage records would run itself again and again.
+    # The function that sums usage records leaves none, or it would trigger itself for ever.
     assert ("USAGE_METRICS_DYNAMO_TABLE" in declared) is (name not in ("usage_records", "image_changes"))
     if name in ROUTES and ROUTES[name].operation.permission is not public:
         assert grants.DynamoDBOperation.GET_ITEM in declared["USERS_TABLE"], "authentication reads the user's row"
@@ -118,7 +118,7 @@ def test_every_trigger_declares_its_grants_and_its_usage_record(name: str) -> No
 @pytest.mark.parametrize("enum", grants.SERVICES, ids=lambda enum: enum.__name__)
 def test_every_declared_operation_exists_in_its_services_api(enum: type[grants.AwsOperation]) -> None:
     known = botocore.session.get_session().get_service_model(grants.SERVICES[enum]).operation_names
-    # Rights alone: their calls are TransactWriteItems and, naming a version, GetObject.
+    # These exist only as permissions: the calls are TransactWriteItems and GetObject with a version.
     assert {member.value for member in enum} - {"ConditionCheckItem", "GetObjectVersion", "QueryIndex"} <= set(known)
 
 
@@ -155,7 +155,7 @@ def test_every_schedule_is_a_function_with_both_kinds_of_retries() -> None:
     for name in scheduled:
         rule, function = delivery.RULES[name], delivery.ASYNC[name]
         assert (rule.retries, rule.max_age_seconds) == (1, 3600)
-        # What AWS Lambda takes for an asynchronous invocation.
+        # The limits of AWS Lambda for an asynchronous invocation.
         assert 0 <= function.retries <= 2
         assert 60 <= function.max_age_seconds <= 21_600
 
@@ -190,7 +190,7 @@ def test_the_visibility_timeout_is_six_times_the_functions_timeout(function: str
 
 
 def pipeline(**timeouts: int) -> tuple[str, dict[str, Any]]:
-    """The type and the definition of the state machine, with those timeouts of functions."""
+    """The type and the definition of the state machine for these timeouts of functions."""
     whole = timing.timed(template.load(), {**settings.timeouts(CONFIG, "prod"), **timeouts})
     properties = whole["Resources"]["ImagePipeline"]["Properties"]
     return properties["StateMachineType"], json.loads(properties["DefinitionString"])
@@ -200,7 +200,7 @@ def pipeline(**timeouts: int) -> tuple[str, dict[str, Any]]:
     ("timeouts", "kind", "own"),
     [
         ({}, "EXPRESS", 300),
-        # As long as each function of an image may run at all in many a stage.
+        # These timeouts add up to more than an EXPRESS execution allows.
         (dict.fromkeys(STEPS, 300), "STANDARD", 1190),
     ],
 )
@@ -212,7 +212,7 @@ def test_timeouts_of_states_match_their_functions_and_the_execution_outlasts_the
     assert {name: definition["States"][name.capitalize()]["TimeoutSeconds"] for name in STEPS} == {
         name: wanted[name] for name in STEPS
     }
-    # A machine that times out as a whole runs no Catch: every way must end before.
+    # A state machine that times out runs no Catch, so every path must end before.
     assert (found, definition["TimeoutSeconds"]) == (kind, own)
     assert timing.longest_way(definition) < own
 

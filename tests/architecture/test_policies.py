@@ -81,7 +81,7 @@ def test_wildcards_are_used_only_where_aws_has_no_exact_name(function: str) -> N
         if resource == "*":
             assert action in policies.NAMELESS
         elif "*" in resource:
-            # The files under a prefix, the indexes and streams of one table, the streams of one log group.
+            # Files under a prefix, indexes and streams of one table, streams of one log group.
             assert resource.endswith(("/index/*", "/stream/*")) or sid == "Logs" or "BucketObjects" in sid
             assert resource.count("*") == 1
             assert resource.endswith(":*" if sid == "Logs" else "/*")
@@ -246,7 +246,7 @@ def test_mail_is_allowed_only_from_the_stages_own_address() -> None:
         arn = f"arn:aws:ses:us-east-1:000000000000:{resource}"
         return evaluation.allows(document, "ses:SendRawEmail", arn, {"ses:FromAddress": sender}) is not None
 
-    # In SES's sandbox the recipient's identity is evaluated too, and a configuration set where the sender has one.
+    # In the SES sandbox the recipient's identity is checked too, and so is the sender's configuration set.
     for resource in ("identity/a@example.com", "identity/recipient@example.org", "configuration-set/default"):
         assert may("a@example.com", resource)
         assert not may("b@example.com", resource)
@@ -272,7 +272,7 @@ def test_a_private_network_adds_its_permissions() -> None:
     document = policies.document("resize", declared, settings, config)
     found = allowed(document)
     assert {action for action, resource in found if resource == "*"} <= policies.NAMELESS
-    # Lambda tests these without a resource before it makes the function: on ARNs they would be denied.
+    # Lambda checks these without a resource before it creates the function: with ARNs they would be denied.
     for action in ("DescribeNetworkInterfaces", "DeleteNetworkInterface", "AssignPrivateIpAddresses"):
         assert evaluation.allows(document, f"ec2:{action}", "*") is not None
         by_code = {"lambda:SourceFunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:darkroom-prod-resize"}
@@ -302,7 +302,7 @@ UNDER_KEY_PROD = policies.documents(DECLARED, UNDER_KEY, "prod")
 
 
 def on_key(document: Any) -> dict[str, set[str]]:
-    """By action of KMS, the services that it may be done through."""
+    """The services through which each KMS action is allowed."""
     return {
         each["Action"][0]: {
             service.partition(".")[0] for service in each["Condition"]["StringEquals"]["kms:ViaService"]
@@ -333,7 +333,7 @@ def test_the_key_may_be_used_only_through_services_and_for_what_they_encrypt(fun
 
 
 def test_each_function_has_the_permissions_on_the_key_that_it_needs() -> None:
-    # Bytes in and out, a usage record, and the queue of critical errors.
+    # Reads and writes files, a usage record, and the queue of critical errors.
     assert on_key(UNDER_KEY_PROD["resize"]) == {
         "kms:Decrypt": {"s3", "dynamodb", "sqs", "ssm"},
         "kms:GenerateDataKey": {"s3", "sqs"},
@@ -343,9 +343,9 @@ def test_each_function_has_the_permissions_on_the_key_that_it_needs() -> None:
     assert "secretsmanager" in on_key(UNDER_KEY_PROD["nightly_sync"])["kms:Decrypt"]
     assert "secretsmanager" not in on_key(UNDER_KEY_PROD["image_changes"])["kms:Decrypt"]
     assert "sns" in on_key(UNDER_KEY_PROD["monthly_report"])["kms:GenerateDataKey"]
-    # Uploads in parts read the parts again.
+    # Multipart uploads need to decrypt their parts.
     assert "s3" in on_key(UNDER_KEY_PROD["quarterly_archive"])["kms:Decrypt"]
-    # Reads no object, and deletes some.
+    # Reads no object and deletes some.
     assert "s3" not in on_key(UNDER_KEY_PROD["s3_event"])["kms:Decrypt"]
 
 

@@ -6,8 +6,8 @@ import sys
 from bench import cold_start
 from infra.settings import ROOT
 
-# Pillow is for pictures; the others for tokens, bodies and keys, which most functions never see: each is imported by
-# whoever first needs it. Their import took half of the start.
+# Pillow is for pictures; the others are for tokens, bodies and keys, which most functions never use. Each is imported
+# where it is first needed: importing them all took half of the start.
 LATER = {"PIL", "cryptography", "jsonschema", "jwt", "requests"}
 
 

@@ -86,7 +86,7 @@ def test_a_forgotten_password_is_reset(machine: Machine) -> None:
     changed = user.post("/auth/reset-password", email=user.email, code="123456", password="Another-Day-2026!")
     assert changed.status_code == 200, changed.text
     assert user.post("/auth/signin", email=user.email, password=PASSWORD).status_code == 401
-    assert user.get("/auth/validate").status_code == 401, "whoever knew the old password is out"
+    assert user.get("/auth/validate").status_code == 401, "tokens from before the reset are refused"
     assert user.post("/auth/refresh", refreshToken=user.tokens["refreshToken"]).status_code == 401
     user.password = "Another-Day-2026!"
     user.sign_in()

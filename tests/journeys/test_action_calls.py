@@ -29,7 +29,7 @@ def test_an_action_makes_six_calls_to_dynamodb_besides_its_own_work(machine: Mac
     image_id = ann.upload(pictures.jpeg(300, 200))
     ann.finished(image_id)
     body = {"fileId": image_id, "processingType": "resize", "options": {"width": 100}}
-    # The first one in a container also looks for its settings and for the external service's secret.
+    # The first request of a container also reads its settings and the external service's secret.
     assert call("POST /actions/process", ann.headers, body).status == 200
     made.clear()
     assert call("POST /actions/process", ann.headers, body).status == 200
@@ -45,7 +45,7 @@ def test_an_action_makes_six_calls_to_dynamodb_besides_its_own_work(machine: Mac
 
 
 def test_an_actions_changes_are_visible_at_once(machine: Machine) -> None:
-    """Nothing that a read gives is kept between requests, so none of it can be stale."""
+    """Reads are not cached between requests, so they are never stale."""
     bob = User.new(machine.api_url)
     assert bob.get("/actions").json()["items"] == []
     image_id = bob.upload(pictures.jpeg(60, 40))

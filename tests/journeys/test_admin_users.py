@@ -50,7 +50,7 @@ def test_users_are_listed_by_role_in_pages(machine: Machine, admin: User) -> Non
         rows = listed()
         return rows if made <= {row["userId"] for row in rows} else None
 
-    # An index is a moment behind its table.
+    # An index is updated a moment after its table.
     rows = wait_for(all_of_them, "the new users in the list")
     ids = [row["userId"] for row in rows]
     assert len(set(ids)) == len(ids)
@@ -110,7 +110,7 @@ def test_requests_of_a_deactivated_user_are_counted_and_audited(admin: User, ann
     key_id, robot = issue_key(ann, "full_access")
     changed(admin, account, isActive=False, limits={"requestsPerHour": 8})
     refused = [user.get("/images") for user in (ann, robot) for _ in range(6)]
-    assert {answer.status_code for answer in refused} == {403, 429}, "nobody fills the trail without end"
+    assert {answer.status_code for answer in refused} == {403, 429}, "entries are limited"
     assert "RateLimit-Remaining" in refused[0].headers
     named = [entry for entry in audit_entries_of(machine, account) if entry["operation"] == "list_images"]
     assert [entry["outcome"] for entry in named] == ["PERMISSION_DENIED"] * sum(
@@ -128,7 +128,7 @@ def test_a_role_takes_effect_and_ends_with_the_next_request(admin: User, ann: Us
     assert key.get("/admin/users").status_code == 200
     changed(admin, account, role="USER")
     assert ann.get("/admin/users").status_code == 403
-    assert key.get("/admin/users").status_code == 403, "the key's owner is no administrator any more"
+    assert key.get("/admin/users").status_code == 403, "the key's owner is no longer an administrator"
 
 
 def test_fields_that_are_not_named_keep_their_values(admin: User, ann: User) -> None:
@@ -139,7 +139,7 @@ def test_fields_that_are_not_named_keep_their_values(admin: User, ann: User) -> 
     assert shown["limits"] == {"requestsPerHour": 500, "dollarsPerDay": 0.25}
     assert ann.get("/images").headers["RateLimit-Limit"] == "500"
     shown = changed(admin, account, limits={})
-    assert shown["limits"] == {}, "limits are changed as a whole"
+    assert shown["limits"] == {}, "limits are replaced as a whole"
     assert shown["canExportData"] is True
 
 

@@ -20,7 +20,7 @@ from tests.journeys.issuing_keys import issue_key
 from tests.journeys.ledger import runs
 from tests.journeys.user import User
 
-# A moment at which both windows begin.
+# A time at which both windows begin, in seconds since the epoch.
 NOON = 1_780_315_200.0
 
 
@@ -74,7 +74,7 @@ def test_a_read_only_tool_has_no_grant_to_write_send_or_delete() -> None:
         }
         changing = {right for right in granted if re.search("Put|Delete|Send|Publish|Start", str(right))}
         assert not (tool.reads_only and changing), f"{tool.operation.name}: {changing}"
-        assert changing or tool.operation.name != "create_upload", "what writes is seen to write"
+        assert changing or tool.operation.name != "create_upload", "the check detects tools that write"
 
 
 # ---------------------------------------------------------------------------- calling it
@@ -100,7 +100,7 @@ def test_a_tool_answers_what_its_route_answers(ann: User, robot: User) -> None:
 
 
 def plain(answer: dict[str, Any]) -> Any:
-    """An answer without what differs each time: its id, and the signatures of links."""
+    """An answer without what differs each time: the request's id and the signatures of links."""
 
     def of(value: Any) -> Any:
         if isinstance(value, dict):
@@ -207,7 +207,7 @@ def test_a_tool_call_makes_no_more_calls_to_aws_than_its_route(ann: User, functi
     def use_it(headers: dict[str, str]) -> int:
         return call("POST /agent/{tool}", headers, {"data": {}}, tool="list_images").status
 
-    # The first use of a key in a minute is noted.
+    # The first use of a key in a minute is stored.
     assert use_it(robot.headers) == 200
     made = calls_made()
     assert use_it(ann.headers) == 200

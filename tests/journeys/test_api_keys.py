@@ -26,7 +26,7 @@ from tests.journeys.user import PASSWORD, User
 
 
 def checked(start: str) -> str:
-    """A secret of the right form, as anybody can make one who reads the source."""
+    """An invented secret with a correct checksum."""
     return start + base64.urlsafe_b64encode(zlib.crc32(start.encode()).to_bytes(4, "big")).decode().rstrip("=")
 
 
@@ -139,13 +139,13 @@ def test_malformed_keys_are_refused_without_reading_the_table(ann: User) -> None
 
     with pytest.raises(NotAuthenticatedError):
         api_keys.authenticate(checked("drk_" + "A" * 43))
-    assert calls == ["GetItem"], "what has the right form and is unknown costs one read"
+    assert calls == ["GetItem"], "an unknown key of the right form costs one read"
     assert api_keys.authenticate(secret).id == ann.id
 
 
 @given(junk=st.text() | st.from_regex(r"drk_[A-Za-z0-9_-]{47,51}", fullmatch=True))
 def test_any_text_as_a_key_is_refused_without_another_error(junk: str) -> None:
-    # No table is set here: whatever got past the form would be another error.
+    # No table is configured here: a key that passed the check of its form would raise another error.
     with pytest.raises(NotAuthenticatedError):
         api_keys.authenticate(junk)
 
@@ -179,8 +179,8 @@ def test_after_a_rotation_the_old_secret_works_for_its_grace_period(machine: Mac
     assert timedelta(hours=23) < grace <= timedelta(hours=24)
 
     third = key_holder(ann, ann.post(f"/keys/{key_id}/rotate", graceSeconds=0).json()["key"])
-    assert first.get("/images").status_code == 200, "its grace is its own, whatever comes after"
-    assert second.get("/images").status_code == 401, "its grace was none"
+    assert first.get("/images").status_code == 200, "its grace period does not depend on later rotations"
+    assert second.get("/images").status_code == 401, "its grace period was zero"
     assert third.get("/images").status_code == 200
     assert ann.request("DELETE", f"/keys/{key_id}").status_code == 200
     assert first.get("/images").status_code == third.get("/images").status_code == 401
@@ -191,7 +191,7 @@ def test_a_key_rotated_by_an_earlier_version_keeps_its_grace_and_can_be_revoked(
     key_id, first = issue_key(ann, "full_access")
     second = key_holder(ann, ann.post(f"/keys/{key_id}/rotate").json()["key"])
     (anchor,) = [row for row in rows(machine) if row["keyHash"]["S"].endswith(f"#{key_id}")]
-    # It named one secret, whose own row says how long it works, and not what was issued first.
+    # An earlier version named one former secret in `previous`, without its grace period.
     old = {"keyHash": anchor["keyHash"], "current": anchor["current"]}
     old["previous"] = anchor["inGrace"]["L"][0]["M"]["keyHash"]
     table = machine.environment["API_KEYS_TABLE"]
@@ -207,13 +207,13 @@ def test_a_key_rotated_by_an_earlier_version_keeps_its_grace_and_can_be_revoked(
 def test_a_key_rotated_by_this_version_and_then_an_earlier_one_is_revoked_completely(
     machine: Machine, ann: User
 ) -> None:
-    """As it is where an upgrade was taken back for a while."""
+    """This happens if an upgrade is undone for a while."""
     key_id, first = issue_key(ann, "full_access")
     second = key_holder(ann, ann.post(f"/keys/{key_id}/rotate").json()["key"])
     (anchor,) = [row for row in rows(machine) if row["keyHash"]["S"].endswith(f"#{key_id}")]
     assert anchor["previous"] == hashed_of(first), "the one secret that an earlier version looks for"
     third = key_holder(ann, ann.post(f"/keys/{key_id}/rotate").json()["key"])
-    # It ends the one that was named, names the one that it replaces, and leaves our list as it is.
+    # An earlier version deletes the secret in `previous`, names the one it replaces, and leaves `inGrace` unchanged.
     table = machine.environment["API_KEYS_TABLE"]
     machine.client("dynamodb").delete_item(TableName=table, Key={"keyHash": hashed_of(first)})
     left = {**anchor, "current": hashed_of(third), "previous": hashed_of(second)}

@@ -28,7 +28,7 @@ Attack = Callable[[Forge], bytes]
 
 @pytest.fixture(scope="module")
 def place() -> Iterator[KeyServer]:
-    """Where the forger's own keys stand, for whoever would fetch them."""
+    """A server of the forger's own keys, to notice a verifier that fetches them."""
     with KeyServer(jwk(THEIR_KEY, "theirs"), jwk(THEIR_KEY, "dummy")) as serving:
         yield serving
 
@@ -53,7 +53,7 @@ def asked(url: str, *authorizations: bytes, path: str = "/auth/validate") -> tup
 
 
 def assert_refused(status: int, body: bytes) -> None:
-    """It is 401, says so in our shape, and gives nothing away."""
+    """Asserts a 401 in the usual error shape that reveals nothing."""
     assert status == 401, body
     shown = json.loads(body)
     assert shown["requestId"]
@@ -255,7 +255,7 @@ def test_forged_tokens_are_refused(forge: Forge, place: KeyServer, ann: User, at
 
 
 def test_the_forgers_token_passes_when_it_is_signed_with_the_pools_key(forge: Forge, ann: User) -> None:
-    """So each refusal above is for the one thing that is wrong."""
+    """This proves that each refusal above has the one reason that is tested."""
     for right in (forge.pool(), forge.claiming(scope="another"), forge.claiming(nbf=NOW - 60)):
         assert asked(ann.url, b"Bearer " + right)[0] == 200
 

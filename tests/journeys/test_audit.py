@@ -24,7 +24,7 @@ def ann(machine: Machine) -> User:
     return User.new(machine.api_url)
 
 
-# ------------------------------------------------------------------- what is written down
+# ------------------------------------------------------------------------- entries
 
 
 def test_the_trail_records_what_a_user_changes(machine: Machine, ann: User, admin: User) -> None:
@@ -172,7 +172,7 @@ def test_only_one_function_writes_the_trail_and_none_can_delete_from_it() -> Non
     assert {"sign_in", "call_tool", "get_image"} <= set(inbox)
 
 
-# --------------------------------------------------------------------------- an operator reads
+# ------------------------------------------------------------------------- reading
 
 
 def test_an_administrator_reads_a_day_in_pages_newest_first(machine: Machine, ann: User, admin: User) -> None:

@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def chain(machine: Machine, function: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> pytest.MonkeyPatch:
-    """Tables of the test's own for this process, with nothing in them and no function behind."""
+    """Empty audit tables for this test alone; no function reads their streams."""
     dynamodb = machine.client("dynamodb")
     mark = str(abs(hash(request.node.nodeid)))
     for variable, keys in (("AUDIT_INBOX_TABLE", ["id"]), ("AUDIT_TABLE", ["day", "sequence"])):
@@ -63,7 +63,7 @@ def entry(at: str = "2026-11-21T12:00:00.000Z", who: str = "ann") -> dict[str, A
 
 
 def batch(entries: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """What the stream would bring of them."""
+    """The stream event that inserting these entries causes."""
     return {
         "Records": [
             {
@@ -76,7 +76,7 @@ def batch(entries: Iterable[dict[str, Any]]) -> dict[str, Any]:
 
 
 def change(machine: Machine, number: int, day: str = "2026-11-21", **changed: str | None) -> None:
-    """Changes an entry behind everybody's back (None takes an attribute away)."""
+    """Changes an entry without a new hash; None removes an attribute."""
     key = audit.TRAIL.key(day, f"{number:016d}")
     item = audit.TRAIL.get(key["day"], key["sequence"])
     assert item is not None
@@ -96,7 +96,7 @@ def insert(sequence: str, day: str = "2026-11-21", **more: str) -> None:
 
 
 def rehash(number: int) -> None:
-    """Changes an entry, and its hash with it."""
+    """Changes an entry and its hash."""
     item = audit.TRAIL.get("2026-11-21", f"{number:016d}")
     assert item is not None
     forged = {**item, "outcome": "FORGED"}
@@ -117,7 +117,7 @@ def change_head(**changed: Any) -> None:
 
 
 def cut_off(number: int) -> None:
-    """Takes away all from that number on and moves the head back, as if it had never been."""
+    """Removes all entries from that number on, and moves the head back."""
     last = audit.TRAIL.get("2026-11-21", f"{number - 1:016d}")
     assert last is not None
     remove(*range(number, 9))
@@ -154,7 +154,7 @@ def test_entries_that_are_delivered_again_are_appended_once(chain: pytest.Monkey
 
 
 def again_until_done(event: dict[str, Any]) -> None:
-    """As Lambda does: a batch that fails comes again."""
+    """Delivers a batch until it succeeds, as Lambda does."""
     for _ in range(20):
         try:
             audit.append(event)
@@ -253,7 +253,7 @@ def test_a_rebuilt_chain_differs_from_a_known_hash(chain: pytest.MonkeyPatch, ma
     for forged in audit.chained(None, plain):
         audit.TRAIL.put(forged)
         change_head(hash=forged["hash"])
-    assert list(Verification().breaks()) == [], "nothing within it tells"
+    assert list(Verification().breaks()) == [], "the chain alone does not show it"
     assert list(Verification({head.number: head.hash}).breaks()) == [
         "entry 8 is not the one of what was known: its hash differs"
     ]
@@ -273,7 +273,7 @@ def test_different_entries_have_different_hashes(one: dict[str, Any], other: dic
     assert audit.hash_of(one) == audit.hash_of({**dict(reversed(one.items())), "hash": "x"})
 
 
-# ------------------------------------------------------------------------------ reading it
+# ------------------------------------------------------------------------- reading
 
 
 def test_a_page_of_one_user_reads_a_bounded_number_of_entries_and_gives_a_cursor(

@@ -35,7 +35,7 @@ def test_a_write_to_an_item_that_stays_locked_is_answered_with_retry_later(machi
     answer = call("PATCH /auth/profile", ann.headers, {"name": "Ann Other"})
     assert (answer.status, answer.body["error"]["code"]) == (503, "UNAVAILABLE")
     assert answer.headers["Retry-After"]
-    assert CONFLICTS.clear() > 900, "it is not tried for ever"
+    assert CONFLICTS.clear() > 900, "the retries end"
 
 
 def test_every_kind_of_write_is_retried(users_table: str) -> None:

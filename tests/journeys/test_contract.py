@@ -112,7 +112,7 @@ def test_errors_of_the_router_have_the_same_shape(ann: User) -> None:
     for method, path in (("GET", "/no/such/route"), ("PUT", "/images")):
         answer = requests.request(method, f"{ann.url}{path}", timeout=30)
         assert error_of(answer, 404)["code"] == "NOT_FOUND"
-        # API Gateway takes a token for a signature of AWS's where it has no such path and method.
+        # For an unknown path or method, API Gateway reads the token as an AWS signature.
         assert error_of(ann.request(method, path), 403)["code"] == "INVALID_REQUEST"
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     assert error_of(ann.request("POST", "/upload", data="a=b", headers=form), 415)["code"] == "UNSUPPORTED_TYPE"

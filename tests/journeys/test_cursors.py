@@ -14,7 +14,7 @@ LISTS = [
     for method, path, view in reading.routes(manifest.app)
     if "cursor" in view.operation.schema["properties"]
 ]
-# `GET /admin/usage` has pages where it lists by user.
+# `GET /admin/usage` has pages only if it lists by user.
 MORE = {"GET /admin/usage": {"by": "user"}}
 
 

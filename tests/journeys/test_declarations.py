@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def recorded(machine: Machine) -> str:
-    # This process may play a Darkroom of its own; the command starts from the machine's settings alone.
+    # The command gets the machine's settings only: this process may have others.
     environment = {"PATH": os.environ["PATH"], **machine.environment}
     done = subprocess.run(
         [sys.executable, "-m", "infra.declarations", "--stage", "local"],
@@ -46,8 +46,8 @@ def test_a_deploy_stores_every_declaration_once_without_values(machine: Machine)
     uploads = by_key["darkroom#IMAGES_TABLE", "create_upload"]
     assert [each["S"] for each in uploads["operations"]["L"]] == ["dynamodb:GetItem", "dynamodb:PutItem"]
     assert ("darkroom#S3_INPUT_BUCKET", "resize") in by_key
-    assert ("darkroom#GONE_TABLE", "nobody") not in by_key, "what nobody declares any more is gone"
-    # The values of settings that differ from their names.
+    assert ("darkroom#GONE_TABLE", "nobody") not in by_key, "former declarations are removed"
+    # Values that differ from the names of their settings.
     text = repr(found)
     assert all(machine.environment[name] not in text for name in ("SQS_QUEUE_URL", "USERS_TABLE"))
 

@@ -44,7 +44,7 @@ def test_the_service_is_sent_its_key_and_a_link_to_the_file(ann: User, photo: st
     assert taken.json()["actionId"] == answer.body["jobId"]
     assert taken.json()["callbackUrl"] == f"https://api.example.com/actions/{answer.body['jobId']}/callback"
     assert f"/uploads/{ann.id}/{photo}" in taken.json()["sourceUrl"]
-    assert "versionId=" in taken.json()["sourceUrl"], "whatever is put in its place, the service gets what was asked"
+    assert "versionId=" in taken.json()["sourceUrl"], "the service gets this version even if the object is replaced"
 
 
 def test_reading_an_action_polls_the_service_until_it_is_completed(ann: User, photo: str, partner: Partner) -> None:
@@ -149,7 +149,7 @@ def test_without_an_external_service_custom_actions_are_refused_with_503(
 def report(
     partner: Partner, action_id: str, told: dict[str, Any], sent_at: int | None = None, signed_for: str | None = None
 ) -> Any:
-    """The API's answer to a report on the action, signed for it or for another one."""
+    """The API's answer to a callback about the action, signed for it or for another one."""
     body, sent_at = json.dumps(told).encode(), int(time.time()) if sent_at is None else sent_at
     header = signatures.sign_about(partner.callback_secret, sent_at, signed_for or action_id, body)
     return call("POST /actions/{actionId}/callback", {signatures.HEADER: header}, told, actionId=action_id)
@@ -196,7 +196,7 @@ def test_a_callback_without_a_current_signature_for_its_own_work_changes_nothing
 
 def test_a_callback_signed_for_one_action_is_refused_for_another(ann: User, photo: str, partner: Partner) -> None:
     first, second = (process(ann, photo).body["jobId"] for _ in range(2))
-    # The service counts its work anew: the id in the body does not tell the actions apart.
+    # The service may use an id twice, so the id in the body does not identify the action.
     ACTIONS.update(ann.id, second, change={"externalId": "work-000001"})
     told = {"id": "work-000001", "status": "completed"}
     assert report(partner, second, told, signed_for=first).status == 401

@@ -11,7 +11,7 @@ from tests import pictures
 
 
 def test_the_sample_is_twelve_megapixels_and_always_the_same_landscape() -> None:
-    # The grain is new each time; what lies under it is not.
+    # The grain differs each time; the picture under it does not.
     once, again = (sample.draw().resize((40, 30)) for _ in range(2))
     assert sample.WIDTH * sample.HEIGHT == 12_000_000
     differences = [abs(a - b) for a, b in zip(once.tobytes(), again.tobytes(), strict=True)]

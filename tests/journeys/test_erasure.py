@@ -22,13 +22,13 @@ CORRELATION_ID = "chosen-by-ann-alone"
 
 
 def every_item() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every item of every table: the table's name, and the item as it is stored."""
+    """Every stored item of every table, with the table's name."""
     for table in get_backend("dynamodb")[ACCOUNT][REGION].tables.values():
         yield from ((table.name, item.to_json()["Attributes"]) for item in table.all_items())
 
 
 def every_key(machine: Machine) -> Iterator[str]:
-    """The key of every version of every object, and of every upload that was never finished, in every bucket."""
+    """The key of every object version and every unfinished upload, in every bucket."""
     s3 = machine.client("s3")
     for bucket in s3.list_buckets()["Buckets"]:
         for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket["Name"]):
@@ -37,14 +37,14 @@ def every_key(machine: Machine) -> Iterator[str]:
 
 
 def is_excepted(machine: Machine, name: str, item: dict[str, Any]) -> bool:
-    """What stays after an erasure for a documented while, or a reason: see docs and `accounts.erasing`."""
+    """Whether an item may remain after an erasure, as documented."""
     tables = {machine.environment[each]: each for each in ("IMAGES_TABLE", "LIMITS_TABLE", "DAILY_TABLE")}
     kind = tables.get(name, name)
     if kind == "IMAGES_TABLE":
-        # A tombstone, so that a late event brings nothing back.
+        # A tombstone, so that a late event restores nothing.
         return set(item) - {"erased"} == {"userId", "imageId", "status", "ttl"}
     if kind == "DAILY_TABLE":
-        # The stream may tell of the images' deletion after everything else.
+        # The stream may report the images' deletion last.
         return set(item) == {"scope", "day#what", "deleted|sum"}
     return (kind == "LIMITS_TABLE" and "ttl" in item) or name.endswith(("-audit", "-audit-inbox", "-idempotency"))
 
@@ -96,7 +96,7 @@ def test_a_deleted_image_leaves_only_the_named_attributes(machine: Machine, func
         IMAGES.update(user_id, image_id, change={"later": "an attribute of another version", "correlationId": "x"})
     assert user.request("DELETE", f"/images/{ids[0]}").status_code == 200
     assert set(IMAGES.get(user_id, ids[0]) or {}) == {"userId", "imageId", "status", "ttl"}
-    # As version 0.1.0 left it.
+    # As version 0.1.0 stored it.
     IMAGES.update(user_id, ids[1], change={"status": "DELETED", "ttl": int(time.time()) + 3600}, remove=["fileName"])
     assert user.request("DELETE", "/auth/profile").status_code == 200
     for image_id in ids[1:]:

@@ -90,7 +90,7 @@ ROWS = {"IMAGES_TABLE": image_row, "ACTIONS_TABLE": action_row, "DAILY_TABLE": s
 
 
 def put(machine: Machine, table: str, user_id: str, count: int) -> None:
-    """Rows as a user of some years has them."""
+    """Stores as many rows as a user of some years has."""
     name, dynamodb = machine.environment[table], machine.client("dynamodb")
     rows = [{"PutRequest": {"Item": ROWS[table](user_id, number)}} for number in range(count)]
     for start in range(0, count, 25):
@@ -107,7 +107,7 @@ def set_status(machine: Machine, user_id: str, image_id: str, status: str) -> No
     )
 
 
-# ------------------------------------------------------------------------------ what it says
+# ------------------------------------------------------------------------- contents
 
 
 def test_a_json_export_holds_exactly_what_was_stored_and_no_secret(machine: Machine, ann: User) -> None:
@@ -118,9 +118,9 @@ def test_a_json_export_holds_exactly_what_was_stored_and_no_secret(machine: Mach
     said = json.loads(text)
     profile, shown = said["profile"][0], ann.get("/auth/profile").json()["profile"]
     secret = shown.pop("webhookSecret")
-    # How the last delivery went is told of the webhook, and not kept for its owner.
+    # The webhook's last delivery is shown by the API, and is not part of an export.
     del shown["webhook"]
-    # The export itself is the user's last action by now.
+    # The export itself is the user's last action.
     del shown["lastActionAt"]
     assert {name: profile[name] for name in shown} == shown
     assert [row["fileName"] for row in said["files"]] == NASTY
@@ -187,7 +187,7 @@ def test_thumbnails_are_bounded_and_need_no_variant(machine: Machine, function: 
         user.finished(user.upload(jpeg(320, 240)))
     bucket = machine.environment["S3_OUTPUT_BUCKET"]
     ids = sorted(image["imageId"] for image in user.get("/images").json()["items"])
-    # Of the first nothing can be read, and the third lies beyond the bound.
+    # The first file is unreadable, and the third is beyond the limit.
     for each in machine.client("s3").list_objects_v2(Bucket=bucket, Prefix=f"processed/{user.id}/{ids[0]}")["Contents"]:
         machine.client("s3").put_object(Bucket=bucket, Key=each["Key"], Body=b"no picture")
     function.setattr(thumbnails, "MOST_THUMBNAILS", 2)
@@ -214,7 +214,7 @@ def test_a_pdf_with_many_thumbnails_is_left_to_the_queue(machine: Machine) -> No
     assert ended(user, told)["result"]["records"] == {"files": 26}
 
 
-# ------------------------------------------------------------------------------- who may ask
+# ---------------------------------------------------------------------- permissions
 
 
 @pytest.mark.parametrize(("kind", "is_open"), [("exports", True), ("actions", False), ("reports", False)])
@@ -224,7 +224,7 @@ def test_a_key_sees_only_actions_that_it_could_have_started(machine: Machine, ki
     told = export(user, "json", "profile")
     shown = robot.get(f"/actions/{told['exportId']}")
     assert shown.status_code == (200 if is_open else 404)
-    # Links are signed anew for each answer.
+    # Links are signed again for each answer.
     for asked in ({}, {"status": "COMPLETED"}):
         listed = [each["actionId"] for each in robot.get("/actions", **asked).json()["items"]]
         assert listed == ([told["exportId"]] if is_open else [])
@@ -292,7 +292,7 @@ def test_an_export_fails_if_the_right_was_taken_away_before_it_ran(
     assert files_kept(machine, action.user_id) == []
 
 
-# -------------------------------------------------------------------------- more than a page
+# ------------------------------------------------------------------- large exports
 
 
 @pytest.mark.parametrize(
@@ -300,7 +300,7 @@ def test_an_export_fails_if_the_right_was_taken_away_before_it_ran(
     [
         ("IMAGES_TABLE", 100, "COMPLETED"),
         ("IMAGES_TABLE", 101, "PENDING"),
-        # The export is an action as well.
+        # The export is an action too.
         ("ACTIONS_TABLE", 99, "COMPLETED"),
         ("ACTIONS_TABLE", 100, "PENDING"),
         ("DAILY_TABLE", 1050, "PENDING"),
@@ -347,7 +347,7 @@ def test_an_export_that_fails_midway_leaves_no_file_and_is_retried(machine: Mach
     assert files_kept(machine, user_id) == []
 
     set_status(machine, user_id, broken, "FAILED")
-    # The message comes back after half an hour: the clock is ours.
+    # The message becomes visible after half an hour on the machine's clock.
     machine.clock.advance(1801)
     rows = json.loads(downloaded(ended(user, told)["resultUrl"]))["files"]
     assert len(rows) == 150
@@ -396,7 +396,7 @@ Mailed = Callable[[], list[EmailMessage]]
 
 @pytest.fixture
 def mailed(function: pytest.MonkeyPatch, machine: Machine) -> Iterator[Mailed]:
-    """What SES has been handed since."""
+    """The messages that SES was sent during the test."""
     sent = get_backend("ses")[ACCOUNT][REGION].sent_messages
     before = len(sent)
     yield lambda: [message_from_string(each.raw_data, EmailMessage, policy=policy.default) for each in sent[before:]]

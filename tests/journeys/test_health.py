@@ -24,7 +24,7 @@ Told = Callable[[], list[dict[str, Any]]]
 
 @pytest.fixture(autouse=True)
 def dead_letters(machine: Machine, function: pytest.MonkeyPatch) -> Iterator[str]:
-    """No check has run, and the dead-letter queue whose URL this is is empty: other tests leave messages in others."""
+    """The URL of an empty dead-letter queue, before any check: other tests leave messages in other queues."""
     leases.JOBS.delete("health")
     serving._kept.clear()
     url = machine.client("sqs").create_queue(QueueName=f"dead-{secrets.token_hex(4)}")["QueueUrl"]
@@ -36,7 +36,7 @@ def dead_letters(machine: Machine, function: pytest.MonkeyPatch) -> Iterator[str
 
 @pytest.fixture
 def told(machine: Machine) -> Told:
-    """What operators have been told of health since, oldest first."""
+    """The notifications about health that operators got during the test, oldest first."""
     sqs, sns = machine.client("sqs"), machine.client("sns")
     queue = sqs.create_queue(QueueName=f"operator-{secrets.token_hex(4)}")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -63,14 +63,14 @@ def test_a_healthy_machine_is_ok_and_every_dependency_was_checked(machine: Machi
     assert {"users-table", "input-bucket", "uploads-queue", "dead-letters", "user-pool", "image-pipeline"} <= set(
         states(result)
     )
-    assert told() == [], "nobody is told that all is as it was"
+    assert told() == [], "an unchanged state is not reported"
 
 
 def test_every_table_and_dead_letter_queue_of_the_template_is_checked(machine: Machine) -> None:
     resources = template.load()["Resources"]
     tables = {name for name, each in resources.items() if each["Type"] == "AWS::DynamoDB::Table"}
-    # It is written by deploy, and read by people.
-    assert len(health.TABLES) + 2 == len(tables), "but the declarations, and the jobs, which hold the result itself"
+    # Only a deploy writes it, and only people read it.
+    assert len(health.TABLES) + 2 == len(tables), "all except the declarations and the table that holds the result"
     urls = {made.ref for name, made in machine.made.items() if name.endswith("DeadLetterQueue")}
     assert set(machine.environment["DEAD_LETTER_QUEUE_URLS"].split(",")) == urls
 

@@ -60,7 +60,7 @@ def code_of(answer: requests.Response) -> tuple[int, str]:
 
 
 def unlinked(answer: requests.Response) -> dict[str, Any]:
-    """An answer of POST /upload without its signature, which is made anew in each second."""
+    """An answer of POST /upload without its link's signature, which changes every second."""
     assert answer.status_code == 200, answer.text
     body: dict[str, Any] = answer.json()
     return {**body, "uploadUrl": body["uploadUrl"].partition("?")[0]}
@@ -99,9 +99,9 @@ def test_a_key_belongs_to_one_user_and_one_operation(machine: Machine, ann: User
     assert mine.json()["imageId"] != his.json()["imageId"]
     image_id = mine.json()["imageId"]
     other = ann.request("POST", f"/images/{image_id}/reprocess", headers={"Idempotency-Key": key})
-    assert code_of(other) == (409, "IMAGE_NOT_FINISHED"), "it was run: the image has no file yet"
+    assert code_of(other) == (409, "IMAGE_NOT_FINISHED"), "the operation ran: the image has no file yet"
     robot = issue_key(ann, "file_upload")[1]
-    assert unlinked(announce(robot, key)) == unlinked(mine), "the user's own, by whatever proof"
+    assert unlinked(announce(robot, key)) == unlinked(mine), "the same user with a key instead of a token"
 
 
 def test_a_failed_request_may_be_sent_again(ann: User) -> None:
@@ -187,11 +187,11 @@ def test_without_the_header_nothing_is_stored(machine: Machine, ann: User) -> No
     assert len(images(ann)) == 3
 
 
-# ------------------------------------------------------- what lives shorter than a stored answer
+# ------------------------------------------------------- links that expire before a stored answer
 
 
 def in_the_old_form(machine: Machine, answer: dict[str, Any], its_id: str) -> None:
-    """Stores that answer as a whole, as earlier versions did, each link in it a dead one."""
+    """Stores the whole answer with expired links, as earlier versions did."""
     (record,) = [each for each in stored(machine) if its_id in each.get("data", "")]
     whole = {name: value for name, value in answer.items() if name != "success"}
     dead = re.sub(r"https?://[^\"]+", "https://dead.example.com/", json.dumps(whole))
@@ -268,7 +268,7 @@ def test_the_table_holds_no_link_and_no_secret(machine: Machine, ann: User) -> N
 
 
 def test_operations_that_answer_with_links_or_secrets_declare_how_to_renew_them() -> None:
-    """What an operation would otherwise store for a day, and give out when it is dead."""
+    """Otherwise a link would be stored for a day and returned after it expired."""
     operations = [view.operation for _, _, view in manifest.routes(manifest.application())]
     as_they_are = [each for each in operations if each.repeat == Repeat()]
     assert [each.name for each in as_they_are] == ["run_custom_action"]
@@ -277,7 +277,7 @@ def test_operations_that_answer_with_links_or_secrets_declare_how_to_renew_them(
         assert not [name for name in names if re.search("url|key|link|secret|token", name, re.IGNORECASE)]
 
 
-# ---------------------------------------------------------------------------- keys, made once
+# ------------------------------------------------------------------------- API keys
 
 A_KEY = {"name": "a", "accessTypes": ["full_access"]}
 
@@ -307,11 +307,11 @@ def test_a_repeated_rotation_keeps_the_grace_of_the_old_secret(machine: Machine,
 
     assert ann.post(f"/keys/{key_id}/rotate").status_code == 200
     late = ann.request("POST", path, headers=headers)
-    assert code_of(late) == (409, "CONFLICT"), "it would replace the secret of the rotation after it"
+    assert code_of(late) == (409, "CONFLICT"), "it would replace the secret of the next rotation"
     assert code_of(ann.post(f"/keys/{key_id}/rotate")) == (409, "TOO_MANY_SECRETS")
     assert deployed.get("/images").status_code == 200
     last = ann.post(f"/keys/{key_id}/rotate", graceSeconds=0)
-    assert last.status_code == 200, "it ends as many as it makes"
+    assert last.status_code == 200, "it ends as many secrets as it creates"
     assert ann.request("DELETE", f"/keys/{key_id}").status_code == 200
     assert not any(opens(ann, answer.json()["key"]) for answer in [*answers, last])
     assert deployed.get("/images").status_code == 401
@@ -336,7 +336,7 @@ def upload(user: User, headers: dict[str, str]) -> Answer:
 
 
 def fail_on(operation: str) -> None:
-    """The table refuses that operation from now on."""
+    """Makes the table fail every call of that operation."""
 
     def refuse(**about: Any) -> None:
         raise aws.ClientError({"Error": {"Code": "InternalServerError"}}, operation)
@@ -360,7 +360,7 @@ def test_a_refusal_is_returned_although_its_entry_cannot_be_deleted(function: py
 
 
 class Died(BaseException):
-    """The end of a container: nothing is cleaned up."""
+    """The end of a container, without any clean-up."""
 
 
 def test_a_killed_run_frees_its_key_after_the_longest_run_time(function: pytest.MonkeyPatch, machine: Machine) -> None:
@@ -441,7 +441,7 @@ def test_at_most_one_run_succeeds_in_any_interleaving(
 
 
 def test_threads_never_see_a_store_that_is_half_built(function: pytest.MonkeyPatch) -> None:
-    """Left to its first caller, Powertools says that it is ready before it is: a twin would find another hash."""
+    """Without this, Powertools marks the store as ready too early, and a second thread computes another hash."""
     store = idempotency._store("a-table", aws.client("dynamodb", plain=False))
     assert store.configured
     assert store.payload_validation_enabled

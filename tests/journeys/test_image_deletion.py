@@ -25,7 +25,7 @@ def test_deleting_removes_every_version_of_every_file(machine: Machine, ann: Use
     assert all(requests.get(link, timeout=30).status_code == 404 for link in links)
     assert output_keys(machine, ann, image_id) == []
     assert image_id not in ann.get("/images").text
-    # A late event does not bring it back.
+    # A late event does not restore it.
     bucket = {"name": machine.environment["S3_INPUT_BUCKET"]}
     described = {"key": f"uploads/{ann.id}/{image_id}.jpg", "size": 5, "versionId": "late"}
     event = {"Records": [{"eventSource": "aws:s3", "s3": {"bucket": bucket, "object": described}}]}
@@ -109,7 +109,7 @@ def test_an_image_deleted_during_processing_leaves_no_files(machine: Machine) ->
     stepfunctions = machine.client("stepfunctions")
 
     def ended() -> bool:
-        # The image is claimed a moment before its execution is there to be described.
+        # The image is claimed a moment before its execution exists.
         with contextlib.suppress(stepfunctions.exceptions.ExecutionDoesNotExist):
             return bool(stepfunctions.describe_execution(executionArn=execution)["status"] != "RUNNING")
         return False

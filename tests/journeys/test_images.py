@@ -133,18 +133,18 @@ def test_a_bad_file_fails_once_with_a_readable_reason(
     assert image["reason"]["message"].endswith(".")
     assert image["variants"] == []
     assert output_keys(machine, ann, image["imageId"]) == []
-    # What is too large is refused before anything reads it.
+    # A file that is too large is refused before any step reads it.
     once = 0 if code == "too_large" else 1
     assert count_runs(machine, ann, "validation") == validated + once, "it was not tried again"
     left = machine.client("s3").list_object_versions(
         Bucket=machine.environment["S3_INPUT_BUCKET"], Prefix=f"uploads/{ann.id}/{image['imageId']}."
     )
-    assert len(left.get("Versions", ())) == once, "what is too large is gone"
+    assert len(left.get("Versions", ())) == once, "an oversized file is deleted"
     if code == "too_large":
         again = ann.post(f"/images/{image['imageId']}/reprocess")
         assert (again.status_code, again.json()["error"]["code"]) == (409, "ORIGINAL_GONE")
     assert queue_depth(machine, "uploads-dead") == letters
-    assert machine.workers("validation") == workers, "the worker lives"
+    assert machine.workers("validation") == workers, "the worker still runs"
 
 
 def test_a_finished_image_can_be_processed_again(machine: Machine, ann: User) -> None:

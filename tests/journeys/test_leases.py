@@ -15,7 +15,7 @@ HOUR = 3600.0
 
 @pytest.fixture
 def name(function: pytest.MonkeyPatch) -> str:
-    """A job of the test's own."""
+    """The name of a job for this test alone."""
     return f"job-{uuid.uuid4().hex}"
 
 

@@ -23,7 +23,7 @@ from tests.journeys.ledger import runs, settled
 from tests.journeys.user import User
 from tests.proxy_event import proxy_event
 
-# A moment at which both windows begin.
+# A time at which both windows begin, in seconds since the epoch.
 NOON = 1_780_315_200.0
 
 
@@ -60,7 +60,7 @@ def test_a_hundred_requests_at_once_pass_exactly_as_often_as_the_limit_allows(ca
     with ThreadPoolExecutor(100) as pool:
         standings = list(pool.map(lambda _: limits.of_caller(caller, "op", own, NOON), range(100)))
     assert allowed(standings) == 20
-    assert sorted(s.remaining for s in standings if s.allowed) == list(range(20)), "each was told another place"
+    assert sorted(s.remaining for s in standings if s.allowed) == list(range(20)), "each got another number"
     assert {(s.limit, s.remaining, s.reset) for s in standings if not s.allowed} == {(20, 0, 60)}
 
 
@@ -157,7 +157,7 @@ def test_addresses_are_counted_in_any_case_and_stored_only_as_a_hash(
 
 
 def test_every_answer_shows_what_is_left_and_a_refusal_when_to_retry(machine: Machine, ann: User) -> None:
-    # One is spent on asking for the id.
+    # Reading the id costs one request.
     grant(machine, ann, requestsPerHour=6)
     answers = [ann.get(path) for path in ("/images", "/images/img_none", "/images?odd=1", "/keys", "/images")]
     assert [answer.status_code for answer in answers] == [200, 404, 400, 200, 200]
@@ -169,7 +169,7 @@ def test_every_answer_shows_what_is_left_and_a_refusal_when_to_retry(machine: Ma
 
 
 def refused(status: int, body: dict[str, Any], headers: Mapping[str, str]) -> None:
-    """Holds an answer to the shape of a 429."""
+    """Asserts the shape of a 429."""
     assert status == 429, body
     assert body["success"] is False
     assert body["error"] == {"type": "TooManyRequestsError", "code": "TOO_MANY_REQUESTS"}
@@ -188,7 +188,7 @@ def test_a_keys_limits_are_set_at_creation_shown_and_kept_by_a_rotation(machine:
     rotated = ann.post(f"/keys/{made['keyId']}/rotate").json()
     assert rotated["apiKey"]["limits"] == {"requestsPerHour": 3}
     fresh = User(ann.url, tokens={"accessToken": rotated["key"]})
-    assert [fresh.get("/images").status_code for _ in range(2)] == [200, 429], "a rotation wins no new requests"
+    assert [fresh.get("/images").status_code for _ in range(2)] == [200, 429], "a rotation does not reset the limit"
     assert robot.get("/images").status_code == 429
     assert ann.get("/images").status_code == 200
 
@@ -305,8 +305,8 @@ def test_attempts_per_address_are_limited_without_revealing_whether_it_exists(
             return call("POST", path, source=f"192.0.2.{n}", email=email, **body)
 
         answers = [ask(n) for n in range(5)]
-        assert [answer.status for answer in answers] == [status] * 3 + [429] * 2, "from wherever"
-        assert {answer.headers["RateLimit-Limit"] for answer in answers[:3]} == {"100000"}, "the source's alone"
+        assert [answer.status for answer in answers] == [status] * 3 + [429] * 2, "from any source"
+        assert {answer.headers["RateLimit-Limit"] for answer in answers[:3]} == {"100000"}, "the limit of the source"
         refused(*answers[-1])
         assert answers[-1].headers["Retry-After"] == "40"
         refusals.append({**answers[-1].body, "requestId": ""})
@@ -342,7 +342,7 @@ def test_addresses_tried_by_one_source_are_limited(function: pytest.MonkeyPatch)
     refused(*answers[-1])
     assert sign_in("203.0.113.1").status == 401
     assert call("POST", "/auth/refresh", source=source, refreshToken="junk").status == 429
-    assert call("POST", "/auth/challenge", source=source, odd=1).status == 429, "before the body is looked at"
+    assert call("POST", "/auth/challenge", source=source, odd=1).status == 429, "before the body is read"
 
 
 def test_an_operations_own_limit_does_not_affect_other_operations(ann: User, function: pytest.MonkeyPatch) -> None:
@@ -381,7 +381,7 @@ class Answer(NamedTuple):
 
 
 def at(function: pytest.MonkeyPatch, now: float) -> SimpleNamespace:
-    """Puts the limits on a clock of their own, which reads `.now`."""
+    """Replaces the clock of the limits; it shows `.now`."""
     clock = SimpleNamespace(now=now)
     clock.time = lambda: clock.now
     function.setattr(limits, "time", clock)
@@ -391,7 +391,7 @@ def at(function: pytest.MonkeyPatch, now: float) -> SimpleNamespace:
 def call(
     method: str, path: str, headers: dict[str, str] | None = None, source: str = "192.0.2.1", **body: Any
 ) -> Answer:
-    """The API's answer to what API Gateway would send; what the path names is taken from the body's values."""
+    """The API's answer in this process; path parameters are taken from the body's values."""
     named = {name: body.pop(name) for name in re.findall(r"{(\w+)}", path)}
     event = proxy_event(method, path, headers=headers, body=body or None, path=named, source=source)
     answer = manifest.app(event, None)

@@ -75,13 +75,13 @@ def mallory(machine: Machine) -> User:
 
 @pytest.fixture(scope="module")
 def crowd(machine: Machine) -> list[User]:
-    """Three to share the requests among: a route may have a limit of its own."""
+    """Three users to share the requests: a route may have a limit of its own."""
     return [User.new(machine.api_url) for _ in range(3)]
 
 
 @pytest.fixture(scope="module")
 def places(mallory: User) -> dict[str, str]:
-    """What stands in the paths: things that are Mallory's own."""
+    """Path parameters: ids that belong to Mallory."""
     return {
         "imageId": mallory.announce(b"")["imageId"],
         "keyId": mallory.post("/keys", name="her key", accessTypes=["file_upload"]).json()["keyId"],
@@ -91,7 +91,7 @@ def places(mallory: User) -> dict[str, str]:
 
 
 def state(machine: Machine, users: list[User]) -> str:
-    """All of these users' that a request may change, but for what each leaves of itself (usage, cost, last use)."""
+    """All data of these users that a request may change. Usage, cost and last use change with every request."""
     found: list[Any] = []
     for user in users:
         for table, index in (("USERS_TABLE", {}), ("IMAGES_TABLE", {}), ("API_KEYS_TABLE", {"IndexName": "by-user"})):
@@ -111,14 +111,14 @@ def state(machine: Machine, users: list[User]) -> str:
 
 
 def handfuls(own: Collection[str]) -> Iterator[dict[str, Any]]:
-    """What is not a route's own, in parts: an answer names ten faults at most, and each field is to be named."""
+    """The unknown fields in groups of ten: an answer names at most ten faults."""
     left = [(field, value) for field, value in FORBIDDEN.items() if field not in own]
     for at in range(0, len(left), 5):
         yield dict(left[at : at + 5])
 
 
 def assert_refused(answer: requests.Response, wrong: Collection[str]) -> None:
-    """The answer is 400, and says of each of these fields that it is not known."""
+    """Asserts a 400 that names each of these fields as unknown."""
     assert answer.status_code == 400, f"{wrong}: {answer.text}"
     assert answer.json()["error"]["code"] == "INVALID_REQUEST"
     unknown = {
@@ -140,7 +140,7 @@ def test_every_route_refuses_fields_that_are_not_its_own(
         query = {field: str(value) for field, value in wrong.items()}
         assert_refused(crowd[0].request(method, where, json={**honest, **wrong}), wrong)
         assert_refused(crowd[1].request(method, where, json={"data": {**honest, **wrong}}), wrong)
-        # Only what is read by GET takes a query at all.
+        # Only GET routes accept a query.
         asked = crowd[2].request(method, where, json=honest, params=query)
         assert_refused(asked, wrong if method == "GET" else ())
     assert state(machine, [mallory, *crowd]) == before

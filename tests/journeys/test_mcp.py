@@ -26,7 +26,7 @@ from tests.journeys.issuing_keys import issue_key
 from tests.journeys.ledger import runs
 from tests.journeys.user import User
 
-# What is published to a key that carries file_upload.
+# The tools that are listed for a key with file_upload access.
 FILE_UPLOAD = [
     tool.operation.name
     for tool in tools.published()
@@ -37,7 +37,7 @@ META = "io.modelcontextprotocol/"
 
 @dataclass
 class Line:
-    """An HTTP client of `user`, and what went over it: each method with the status of its answer."""
+    """An HTTP client of `user` that keeps each method with the status of its answer."""
 
     user: User
     heard: list[tuple[str, int]] = field(default_factory=list)
@@ -55,7 +55,7 @@ class Line:
 
 
 def talk(user: User, mode: str, said: Callable[[Client], Awaitable[Any]]) -> Any:
-    """What comes of a conversation in that mode."""
+    """The result of a conversation in that mode."""
 
     async def run() -> Any:
         async with Line(user).connected(mode) as client:
@@ -66,7 +66,7 @@ def talk(user: User, mode: str, said: Callable[[Client], Awaitable[Any]]) -> Any
 
 @pytest.fixture(params=["2026-07-28", "2025-11-25", "2025-06-18"])
 def mode(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The client's mode that leads to each version; the last is the client of somebody who has not updated."""
+    """The client's modes, one for each version of the protocol; the last is an older client."""
     version = request.param
     monkeypatch.setattr(mcp.client.session, "LATEST_HANDSHAKE_VERSION", version)
     return "auto" if version == "2026-07-28" else "legacy"
@@ -144,7 +144,7 @@ def test_an_unknown_tool_is_a_protocol_error_that_suggests_the_nearest(robot: Us
     assert error.code == protocol.INVALID_PARAMS
     assert error.data is not None
     assert error.data["nearest"][0] == "get_image"
-    assert "delete_image" not in error.data["nearest"], "what the key cannot use is not for it to find"
+    assert "delete_image" not in error.data["nearest"], "tools that the key may not use are not suggested"
 
 
 def test_a_user_sees_every_tool_and_a_key_only_those_of_its_access_types(ann: User) -> None:
@@ -203,17 +203,17 @@ def test_a_long_list_of_tools_comes_in_pages(robot: User, function: pytest.Monke
 
 
 def text_of(result: CallToolResult) -> str:
-    """The one text of a tool's answer."""
+    """The single text in a tool's answer."""
     (content,) = result.content
     assert isinstance(content, TextContent)
     return content.text
 
 
-# ---------------------------------------------------------------- by hand, message by message
+# ---------------------------------------------------------------------- single messages
 
 
 def post(user: User, message: Any, **headers: str) -> requests.Response:
-    """The answer to a message as it is; headers are named with underscores."""
+    """Sends a message without a client; underscores in header names stand for hyphens."""
     told = {name.replace("_", "-"): value for name, value in headers.items()}
     raw = message if isinstance(message, bytes) else json.dumps(message).encode()
     return user.request("POST", "/mcp", data=raw, headers={"Content-Type": "application/json", **told})
@@ -229,7 +229,7 @@ def modern(method: str, **params: Any) -> dict[str, Any]:
 
 
 def error_of(answer: requests.Response, status: int, code: int) -> dict[str, Any]:
-    """The protocol's error in an answer of that status."""
+    """The body of an answer with that status and protocol error."""
     assert answer.status_code == status, answer.text
     body = answer.json()
     assert set(body) == {"jsonrpc", "id", "error"}
@@ -368,7 +368,7 @@ def test_an_anonymous_caller_is_refused(ann: User) -> None:
     for headers in ({}, {"Authorization": "Bearer drk_unknown"}):
         answer = requests.post(f"{ann.url}/mcp", json=older("tools/list"), headers=headers, timeout=30)
         assert answer.status_code == 401
-        # API Gateway does not hand the header on by its name, so no client can depend on it.
+        # API Gateway renames the header, so no client can depend on it.
         assert "WWW-Authenticate" not in answer.headers
         assert "result" not in answer.json()
 

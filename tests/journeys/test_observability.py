@@ -28,7 +28,7 @@ PIPELINE = {"api", "s3_event", "orchestrator", "validation", "resize", "watermar
 
 
 class Logs:
-    """What the functions have written since this was made."""
+    """The lines that the functions log from now on."""
 
     def __init__(self, machine: Machine) -> None:
         assert machine.rights is not None
@@ -36,18 +36,18 @@ class Logs:
         self._begin = {log: log.stat().st_size for log in self._folder.glob("*.log")}
 
     def lines(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Each whole line, with the function that wrote it."""
+        """Each complete line, with its function's name."""
         for log in sorted(self._folder.glob("*.log")):
             whole, _, _ = log.read_bytes()[self._begin.get(log, 0) :].rpartition(b"\n")
             yield from ((log.stem, json.loads(line)) for line in whole.splitlines() if line.startswith(b"{"))
 
     def of_work(self, correlation_id: str) -> set[str]:
-        """The functions of which a run was for that work."""
+        """The functions that ran with that correlation id."""
         ended = (each for each in self.lines() if each[1]["event"] == "MEASURED")
         return {function for function, line in ended if line["correlationId"] == correlation_id}
 
     def about(self, what: str) -> dict[str, set[str]]:
-        """By function, the identities on all lines in which that word stands."""
+        """The correlation ids by function, of all lines that contain the word."""
         found: dict[str, set[str]] = {}
         for function, line in self.lines():
             if what in json.dumps(line["metadata"]):
@@ -57,10 +57,10 @@ class Logs:
 
 @pytest.fixture
 def partner(machine: Machine, function: pytest.MonkeyPatch) -> Iterator[Partner]:
-    """An external service, and source of a single record, that this process in a function's place asks."""
+    """An external service and a source with one record, called by this process as a function."""
     secrets = machine.client("secretsmanager")
     with Partner(customers=1) as started:
-        # The test sends the callback itself.
+        # The test sends the callback.
         started.callback_delay = 600
         secrets.put_secret_value(SecretId=SECRET_ID, SecretString=started.secret)
         function.setenv("EXTERNAL_API_URL", started.url)
@@ -82,7 +82,7 @@ def sent(answer: requests.Response, data: bytes) -> str:
     return str(told["imageId"])
 
 
-# -------------------------------------------------------------------------------- one identity
+# ------------------------------------------------------------------------- correlation ids
 
 
 def test_an_upload_has_one_correlation_id_from_the_request_to_the_last_function(machine: Machine, ann: User) -> None:
@@ -96,7 +96,7 @@ def test_an_upload_has_one_correlation_id_from_the_request_to_the_last_function(
     assert logs.about(image_id).keys() >= {"api", "s3_event", "orchestrator"}
     assert all(identities == {identity} for identities in logs.about(image_id).values())
     (first,) = (line for function, line in logs.lines() if function == "api" and line["event"] == "UPLOAD_CREATED")
-    assert first["requestId"] == identity, "unless told otherwise the work is known by its first request"
+    assert first["requestId"] == identity, "by default the correlation id is the first request's id"
 
 
 def test_a_caller_may_choose_the_correlation_id(machine: Machine, ann: User) -> None:
@@ -118,7 +118,7 @@ def test_a_correlation_id_that_is_unfit_for_logs_is_ignored(ann: User, named: st
     answer = ann.request("GET", "/images", headers={CORRELATION: named.encode()})
     assert answer.status_code == 200
     assert answer.headers[CORRELATION] != named
-    assert len(answer.headers[CORRELATION]) == 36, "the request's own identity"
+    assert len(answer.headers[CORRELATION]) == 36, "the request's own id"
 
 
 def test_a_queued_action_keeps_its_correlation_id_in_the_worker(machine: Machine, ann: User) -> None:
@@ -152,14 +152,14 @@ def test_a_callback_has_the_correlation_id_of_its_action(
     assert line.__dict__["correlation_id"] == "scan-7"
 
 
-# ------------------------------------------------------------------------------------- figures
+# ------------------------------------------------------------------------- metrics
 
 
 Series = tuple[str, frozenset[tuple[str, str]]]
 
 
 def series_of(line: dict[str, Any]) -> Iterator[tuple[Series, list[float]]]:
-    """What CloudWatch makes of a line in its embedded format: metric and dimensions, and the values."""
+    """The metrics in a log line of CloudWatch's embedded format: name, dimensions and values."""
     for directive in line.get("_aws", {}).get("CloudWatchMetrics", ()):
         assert directive["Namespace"] == "ImageProcessing"
         for names in directive["Dimensions"]:
@@ -169,7 +169,7 @@ def series_of(line: dict[str, Any]) -> Iterator[tuple[Series, list[float]]]:
 
 
 def measured(logs: Logs) -> dict[Series, list[float]]:
-    """All values by series."""
+    """All values by metric and dimensions."""
     return collected(line for _, line in logs.lines())
 
 
@@ -206,7 +206,7 @@ def test_each_step_of_the_pipeline_is_counted_once(machine: Machine, ann: User) 
     by_function = [values for (name, about), values in figures.items() if name == "Cost" and len(about) == 2]
     assert sum(map(sum, by_function)) == pytest.approx(sum(figures[series("Cost")]))
     assert all(dollars > 0 for values in by_function for dollars in values)
-    assert series("FunctionErrors", Operation="validation") not in figures, "a file was refused; nothing broke"
+    assert series("FunctionErrors", Operation="validation") not in figures, "a refused file is no error"
 
 
 def test_a_stream_batch_delivered_twice_is_counted_once(
@@ -226,7 +226,7 @@ def test_a_stream_batch_delivered_twice_is_counted_once(
 
 
 def written_here(capsys: pytest.CaptureFixture[str]) -> dict[Series, list[float]]:
-    """What this process wrote in a function's place."""
+    """The metrics that this process wrote as a function."""
     return collected(json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line)
 
 
@@ -234,7 +234,7 @@ def written_here(capsys: pytest.CaptureFixture[str]) -> dict[Series, list[float]
 def written(
     machine: Machine, ann: User, partner: Partner, capsys: pytest.CaptureFixture[str]
 ) -> Callable[[], dict[Series, list[float]]]:
-    """All figures of which somebody is told: images that end well and badly, a sync, a check, functions that break."""
+    """All metrics: of images that succeed and fail, a sync, a health check, and functions that fail."""
     logs = Logs(machine)
     for data in (pictures.jpeg(320, 240), b"no picture"):
         ann.finished(sent(announced(ann), data))
@@ -252,7 +252,7 @@ def written(
 def test_every_alarm_on_our_metrics_watches_a_metric_that_is_written(
     written: Callable[[], dict[Series, list[float]]],
 ) -> None:
-    """An alarm on a series that nobody writes never fires, and nobody would know."""
+    """An alarm on a metric that is never written would never fire."""
     watched = set()
     for resource in template.whole("local")["Resources"].values():
         about = resource["Properties"]

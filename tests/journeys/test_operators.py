@@ -17,13 +17,13 @@ from tests.waiting import wait_for
 
 @pytest.fixture
 def told(machine: Machine) -> Callable[[], list[dict[str, Any]]]:
-    """What the operators' topic has sent to somebody who subscribed: the records, in order."""
+    """The records that a subscriber of the operators' topic received, in order."""
     sqs, sns = machine.client("sqs"), machine.client("sns")
     queue = sqs.create_queue(QueueName="an-operator")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     sns.subscribe(TopicArn=machine.environment["OPERATORS_TOPIC_ARN"], Protocol="sqs", Endpoint=arn)
     heard: list[dict[str, Any]] = []
-    # What others' tests had told in the last five minutes would not be told again.
+    # Errors that other tests reported in the last five minutes would not be reported again.
     machine.clock.advance(301)
 
     def listen() -> list[dict[str, Any]]:
@@ -42,7 +42,7 @@ def test_a_defect_is_reported_once_however_often_it_occurs(
         answer, errored = machine.invoke("validation", {"execution": "x-1"})
         assert errored
         assert answer["errorType"] == "KeyError"
-    # Another fault comes behind it in the queue: by then any second record of the first would have come.
+    # A second error follows in the queue: any second record of the first would arrive before it.
     machine.invoke("watermark", {"execution": "y-1"})
 
     def both() -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from chalicelib.core.table import Page, Table
 from local.machine import Machine
 
 ACTIONS = Table("ACTIONS_TABLE", "userId", "actionId")
-# What Lambda answers at the most is 6 MB; a page is stored in a third of that.
+# Lambda answers with at most 6 MB; a page may have a third of that.
 LARGEST = 2_000_000
 
 

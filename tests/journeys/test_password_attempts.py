@@ -19,7 +19,7 @@ THEIRS, OWN = "203.0.113.7", "192.0.2.1"
 
 @pytest.fixture
 def clock(function: pytest.MonkeyPatch) -> SimpleNamespace:
-    """The clock that guesses are counted by; a day begins at twelve hours before its first moment."""
+    """The clock that counts attempts; it starts at noon."""
     made = SimpleNamespace(now=NOON)
     made.time = lambda: made.now
     function.setattr(guesses, "time", made)
@@ -42,7 +42,7 @@ def test_the_owner_can_sign_in_while_another_source_guesses(clock: SimpleNamespa
     statuses = [sign_in(ann.email).status for _ in range(12)]
     assert statuses == [401] * 5 + [429] * 7
     assert sign_in(ann.email, ann.password, OWN).status == 200
-    assert sign_in(ann.email, ann.password).status == 429, "there the right one is not tried either"
+    assert sign_in(ann.email, ann.password).status == 429, "from that source even the right password is refused"
     for path in ("resend", "forgot-password"):
         assert call(f"POST /auth/{path}", {}, {"email": ann.email}, source=OWN).status == 200
     asked = {"email": ann.email, "code": "123456", "password": "Another-Day-2026!"}
@@ -63,7 +63,7 @@ def test_repeated_wrong_passwords_wait_longer_and_longer(clock: SimpleNamespace,
     rest = day // 2 - hour
     first_hour = [minute, quarter - minute, minute, hour - quarter - minute]
     assert waits == [*first_hour, minute, quarter - minute, minute, rest - quarter - minute]
-    assert sign_in(ann.email).status == 401, "the next day begins anew"
+    assert sign_in(ann.email).status == 401, "the next day starts at zero"
 
 
 def test_a_correct_password_does_not_count_as_an_attempt(clock: SimpleNamespace, ann: User) -> None:
@@ -120,7 +120,7 @@ def test_attempts_are_counted_without_the_address_in_two_writes(
 ) -> None:
     made = calls_made()
     assert sign_in(ann.email).status == 401
-    assert made.count("UpdateItem") == 3, "the request by its source, the guess by source and account, and by account"
+    assert made.count("UpdateItem") == 3, "request by source, attempt by source and account, attempt by account"
     made.clear()
     while sign_in(ann.email).status != 429:
         made.clear()

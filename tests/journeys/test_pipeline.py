@@ -36,7 +36,7 @@ def test_the_same_message_delivered_many_times_starts_one_execution(machine: Mac
     user = User.new(machine.api_url)
     image_id = user.announce(b"")["imageId"]
     found = image_item(machine, user, image_id)
-    # The trigger leaves alone what is named so: these messages alone tell of the bytes.
+    # The trigger ignores this key, so only the messages below report the object.
     bucket, key = machine.environment["S3_INPUT_BUCKET"], "uploads/aside.jpg"
     version = machine.client("s3").put_object(Bucket=bucket, Key=key, Body=pictures.jpeg(320, 240))["VersionId"]
     machine.client("dynamodb").update_item(
@@ -119,7 +119,7 @@ def test_images_are_completed_although_a_worker_is_killed(machine: Machine, name
         os.kill(victim, signal.SIGKILL)
 
     def completed() -> bool:
-        # Hidden messages come back after six minutes: the clock is ours.
+        # Hidden messages become visible after six minutes on the machine's clock.
         machine.clock.advance(20)
         return all(user.image(image_id)["status"] == "COMPLETED" for image_id in image_ids)
 
@@ -135,7 +135,7 @@ def test_an_image_that_fails_by_our_fault_becomes_a_dead_letter_that_can_be_redr
         "TableName": machine.environment["IMAGES_TABLE"],
         "Key": {"userId": {"S": user.id}, "imageId": {"S": image_id}},
     }
-    # The row says that the object is there; it is not: no retry helps until it is.
+    # The row names an object that does not exist, so no retry succeeds.
     machine.client("dynamodb").update_item(
         **rows,
         UpdateExpression="SET #s = :uploaded, objectVersion = :version",
@@ -146,7 +146,7 @@ def test_an_image_that_fails_by_our_fault_becomes_a_dead_letter_that_can_be_redr
     sqs.send_message(QueueUrl=queue, MessageBody=json.dumps({"imageId": image_id, "userId": user.id}))
     failed = user.finished(image_id, within=60)
     assert (failed["status"], failed["reason"]["code"]) == ("FAILED", "processing_failed")
-    assert count_runs(machine, user, "validation") == 4, "once, and three times again"
+    assert count_runs(machine, user, "validation") == 4, "one run and three retries"
 
     dead = sqs.get_queue_url(QueueName="darkroom-local-uploads-dead")["QueueUrl"]
     letter = wait_for(
@@ -162,7 +162,7 @@ def test_an_image_that_fails_by_our_fault_becomes_a_dead_letter_that_can_be_redr
 
     key = image_item(machine, user, image_id)["s3Key"]["S"]
     bucket = machine.environment["S3_INPUT_BUCKET"]
-    # Put aside the trigger's way would be another image: the object's own event finds the row FAILED and leaves it.
+    # The event of this upload finds the row FAILED and ignores it.
     machine.client("dynamodb").update_item(**rows, UpdateExpression="REMOVE objectVersion")
     put = machine.client("s3").put_object(Bucket=bucket, Key=key, Body=pictures.jpeg(320, 240))
     machine.client("dynamodb").update_item(

@@ -144,7 +144,7 @@ def test_deleting_an_image_removes_the_results_made_from_it(ann: User, machine: 
     url = process(ann, image_id, "resize", width=100).json()["resultUrl"]
     assert requests.get(url, timeout=10).status_code == 200
     assert ann.request("DELETE", f"/images/{image_id}").status_code == 200
-    # Who may not list a bucket is told 403 of what is not there.
+    # S3 answers 403 for a missing object to callers who may not list the bucket.
     assert requests.get(url, timeout=10).status_code in (403, 404)
 
 
@@ -154,7 +154,7 @@ def test_an_action_fails_with_a_reason_if_its_image_was_deleted_meanwhile(ann: U
     job = process(ann, image_id, "convert", format="avif").json()["jobId"]
     ann.request("DELETE", f"/images/{image_id}")
     action = ended(ann, job)
-    # The worker may have been quicker; then the file went with the image.
+    # If the worker was quicker, the file was deleted with the image.
     if action["status"] == "FAILED":
         assert action["reason"]["code"] == "IMAGE_NOT_FOUND"
     bucket = machine.environment["S3_OUTPUT_BUCKET"]

@@ -25,7 +25,7 @@ from tests.journeys.issuing_keys import issue_key
 from tests.journeys.user import User
 from tests.waiting import wait_for
 
-# Long before anything that other tests do on the same machine.
+# Long before the dates that other tests use on the same machine.
 MARCH = {"start": "2021-03-01", "end": "2021-03-07"}
 BEFORE = {"start": "2021-02-22", "end": "2021-02-28"}
 
@@ -80,7 +80,7 @@ ROWS: list[Row] = [
 
 @pytest.fixture(scope="module", autouse=True)
 def kept(machine: Machine) -> None:
-    """The days' sums as the streams would have left them."""
+    """Stores daily sums as the streams write them."""
     for scope, day, what, numbers in ROWS:
         item = {"scope": scope, "day#what": f"{day}#{what}", **numbers}
         machine.client("dynamodb").put_item(
@@ -94,7 +94,7 @@ def ask(user: User, kind: str, period: dict[str, str] = MARCH, **more: Any) -> r
 
 
 def ready(user: User, answer: requests.Response) -> dict[str, Any]:
-    """The action of a report that was asked for, once it has ended well."""
+    """The action of a requested report, once it is completed."""
     assert answer.status_code == 200, answer.text
 
     def look() -> dict[str, Any] | None:
@@ -114,7 +114,7 @@ def file_of(action: dict[str, Any], form: str) -> bytes:
 
 
 def told(user: User, kind: str, period: dict[str, str] = MARCH, **more: Any) -> dict[str, Any]:
-    """What the JSON of that report says."""
+    """The content of that report's JSON file."""
     report: dict[str, Any] = json.loads(file_of(ready(user, ask(user, kind, period, **more)), "json"))
     return report
 
@@ -314,7 +314,7 @@ def test_an_invalid_period_is_refused(admin: User, period: dict[str, str], field
         ("usage", {"filters": {"userId": "users"}}),
         ("usage", {"filters": {"userId": "a/b"}}),
         ("usage", {"filters": {"includeInactive": "yes"}}),
-        # Images are not counted by operation: such a report would say what it does not know.
+        # Images are not counted by operation, so such a report has no numbers.
         ("analytics", {"filters": {"operation": "resize"}}),
         ("summary", {"filters": {"operation": "resize"}}),
         ("usage", {"formats": []}),

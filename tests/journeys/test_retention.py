@@ -24,7 +24,7 @@ NOW = datetime(2030, 6, 2, 3, tzinfo=UTC)
 
 @pytest.fixture(autouse=True)
 def no_records(function: pytest.MonkeyPatch) -> Iterator[None]:
-    """The table of records is empty, before and after."""
+    """Empties the table of records, before and after."""
     _remove_all()
     yield
     _remove_all()
@@ -36,7 +36,7 @@ def _remove_all() -> None:
 
 
 def plant(record_id: str, written: datetime, **more: Any) -> dict[str, Any]:
-    """A customer as a sync left it at that moment."""
+    """Stores a customer as a sync at that time would."""
     at = records.timestamp(written)
     item = {
         "source": CUSTOMERS,
@@ -63,7 +63,7 @@ def old(**age: float) -> datetime:
 
 
 def of_records(answer: dict[str, Any]) -> dict[str, int]:
-    """What a round counted of records: other journeys may have left uploads that never came."""
+    """What a round counted of sync records: other journeys may have left uploads that never arrived."""
     return {name: number for name, number in answer["counts"].items() if name.startswith("records")}
 
 
@@ -79,8 +79,8 @@ def test_records_not_synced_for_thirty_days_become_inactive_and_are_kept() -> No
     assert young["isActive"] is True
     assert (aged := found("aged")) is not None
     assert (aged["isActive"], aged["archivedAt"]) == (False, records.timestamp(NOW))
-    assert aged["data"] == records.to_json({"id": "aged", "name": "Ünsal aged"}), "what it says is kept"
-    assert of_records(clean_up({}, NOW)) == {}, "done is done"
+    assert aged["data"] == records.to_json({"id": "aged", "name": "Ünsal aged"}), "its data is kept"
+    assert of_records(clean_up({}, NOW)) == {}, "nothing is left to do"
 
 
 def test_the_number_of_days_is_a_setting(function: pytest.MonkeyPatch) -> None:
@@ -110,7 +110,7 @@ def test_a_round_cut_off_by_time_is_continued_by_the_next(function: pytest.Monke
     for place in range(25):
         plant(f"c{place:03}", old(days=60 - place))
     with function.context() as hurried:
-        # The first ten are looked at, and then time is over.
+        # Time is over after the first ten.
         moments = iter([0.0] * 11)
         clock = SimpleNamespace(monotonic=lambda: next(moments, 10_000.0))
         hurried.setattr("chalicelib.rounds.time", clock)
@@ -257,7 +257,7 @@ def test_an_upload_that_never_arrived_expires_a_day_after_its_link(ann: User, ma
     assert ann.get(f"/images/{image_id}").status_code == 404
     row = IMAGES.get(ann.id, image_id)
     assert row is not None
-    assert "ttl" in row, "the rest of the row goes by itself"
+    assert "ttl" in row, "DynamoDB deletes the rest of the row later"
     wait_for(lambda: machine.records_waiting("image_changes") == 0, "the stream to be read")
     day = at.date().isoformat()
     assert "deleted" not in {what for _, what, _ in daily.rows(ann.id, day, day)}, "nobody deleted anything"

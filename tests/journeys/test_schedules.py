@@ -16,7 +16,7 @@ from tests.waiting import wait_for
 
 @contextmanager
 def enabled(machine: Machine, name: str) -> Iterator[None]:
-    """The schedule's rule, switched on."""
+    """The name of the schedule's rule, enabled for the test."""
     rule = f"darkroom-local-{name}-event"
     machine.client("events").enable_rule(Name=rule)
     try:
@@ -30,7 +30,7 @@ def heartbeat(name: str) -> dict[str, Any]:
 
 
 def forget(name: str) -> None:
-    """As in a stage where the schedule never ran and nobody asked for it."""
+    """A stage where the schedule never ran and was never checked."""
     leases.JOBS.delete(f"beat#{name}")
 
 
@@ -133,7 +133,7 @@ def test_a_disabled_schedule_is_never_overdue_and_counts_from_when_it_is_enabled
 
 @pytest.fixture
 def told(machine: Machine) -> Callable[[], list[str]]:
-    """The subjects that the operators' topic has sent to somebody who subscribed."""
+    """The subjects that a subscriber of the operators' topic received."""
     sqs, sns = machine.client("sqs"), machine.client("sns")
     queue = sqs.create_queue(QueueName="an-operator-of-reports")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -166,7 +166,7 @@ def test_a_monthly_report_is_stored_and_announced_once(machine: Machine, told: C
         assert not errored
         assert answer["period"] == {"start": "2024-02-01", "end": "2024-02-29"}
     assert files(machine, "2024-02") == {f"reports/system/2024-02.{each}" for each in ("html", "pdf", "json")}
-    # What comes behind it: by then a second word on February would have come.
+    # A later report: a second one on February would arrive before it.
     machine.invoke("monthly_report", {"since": "2024-03-31T23:59:59Z"})
     wait_for(lambda: [each for each in told() if "2024-03" in each], "the operators to be told of March")
     assert len([each for each in told() if "2024-02" in each]) == 1

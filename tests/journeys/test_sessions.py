@@ -23,11 +23,11 @@ def ann(machine: Machine) -> User:
     return User.new(machine.api_url, name="Ann")
 
 
-# ------------------------------------------------------------------- past our door
+# ------------------------------------------------------------------- directly to Cognito
 
 
 def straight(machine: Machine, email: str, **proof: str) -> dict[str, Any]:
-    """By call of Cognito that needs no signature: what anybody may send who knows the client's id."""
+    """By unsigned call of Cognito: the request of a caller who knows the client's id."""
     named = {"ClientId": machine.made["ApiClient"].ref}
     about = {**named, "Username": email}
     hashed = {**about, **({"SecretHash": proof["hash"]} if "hash" in proof else {})}
@@ -97,11 +97,11 @@ def test_a_signed_in_user_is_not_shown_the_clients_id(ann: User) -> None:
     assert "client_id" not in shown["claims"]
 
 
-# ----------------------------------------------------------------------- cut in half
+# ----------------------------------------------------------------------- interrupted
 
 
 def cut_off(function: pytest.MonkeyPatch, service: str, operation: str, **asked: str) -> None:
-    """Lets the next call of that operation fail, as where AWS does not answer; `asked` are parameters of it."""
+    """Makes the next call of that operation fail as if AWS did not answer; `asked` are parameters of it."""
     left = [True]
 
     def fail(params: dict[str, Any], **_: Any) -> None:
@@ -149,7 +149,7 @@ def test_an_interrupted_reset_is_finished_by_the_next_request(
     assert call("POST /auth/reset-password", {}, asked).status >= 500
     wrong = call("POST /auth/reset-password", {}, {**asked, "password": f"{ANOTHER}?"})
     assert (wrong.status, wrong.body["message"]) == (400, "The code is wrong or has expired.")
-    assert ann.get("/auth/validate").status_code == 200, "who has neither code nor password ends nothing"
+    assert ann.get("/auth/validate").status_code == 200, "without a valid code or password nothing ends"
     assert call("POST /auth/reset-password", {}, asked).status == 200
     assert not is_refreshed(ann)
     assert ann.get("/auth/validate").status_code == 401
@@ -203,7 +203,7 @@ def test_a_deactivated_user_gets_no_tokens_for_a_challenge(machine: Machine) -> 
 
 
 def invited(machine: Machine) -> tuple[User, dict[str, Any]]:
-    """Somebody whom an administrator of the pool has invited, and a row of theirs that is not active."""
+    """A user whom an administrator of the pool has invited, with a deactivated row."""
     user = User(machine.api_url, password="Temporary-2026!")
     made = machine.client("cognito-idp").admin_create_user(
         UserPoolId=machine.made["UserPool"].ref,

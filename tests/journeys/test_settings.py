@@ -21,7 +21,7 @@ def receiver() -> Iterator[Receiver]:
 
 
 def test_the_environment_takes_precedence_over_parameter_store(machine: Machine, function: pytest.MonkeyPatch) -> None:
-    assert config.get("COGNITO_USER_POOL_ID").startswith("us-east-1_"), "it stands in Parameter Store alone"
+    assert config.get("COGNITO_USER_POOL_ID").startswith("us-east-1_"), "only Parameter Store holds it"
     function.setenv("COGNITO_USER_POOL_ID", "from-the-environment")
     assert config.get("COGNITO_USER_POOL_ID") == "from-the-environment"
 
@@ -37,7 +37,7 @@ def test_a_missing_setting_has_its_default_or_an_error_that_names_both_places(fu
         config.resolve(["IMAGES_TABLE", "USERS_TABLE", "NO_SUCH_SETTING"])
     for place in ("USERS_TABLE", "/darkroom/local/darkroom/USERS_TABLE", "/darkroom/local/darkroom/NO_SUCH_SETTING"):
         assert place in str(missing.value)
-    assert "USERS_TABLE" not in missing.value.message, "callers are told no names"
+    assert "USERS_TABLE" not in missing.value.message, "names are not shown to callers"
 
 
 def test_missing_settings_are_read_together_and_only_once(function: pytest.MonkeyPatch) -> None:
@@ -68,7 +68,7 @@ def test_an_invalid_value_is_named_before_any_work(
     with pytest.raises(InvalidSettingError) as invalid:
         pipeline.watermark(NOTHING_TO_MARK)
     assert all(said in str(invalid.value) for said in (setting, value, known))
-    assert setting not in invalid.value.message, "callers are told no names"
+    assert setting not in invalid.value.message, "names are not shown to callers"
 
 
 def test_fonts_are_found_in_any_case(function: pytest.MonkeyPatch) -> None:
@@ -101,7 +101,7 @@ def test_a_scanner_sees_the_bytes_before_they_are_decoded(
     machine: Machine, function: pytest.MonkeyPatch, receiver: Receiver
 ) -> None:
     function.setenv("SCAN_COMMAND_URL", receiver.url)
-    # A scanner is an operator's own: it may well stand on a private address.
+    # The scanner belongs to the operator, so it may have a private address.
     function.setenv("ALLOW_PRIVATE_ADDRESSES", "false")
     data = pictures.jpeg(320, 240)
     receiver.reply = b'{"clean": true}'

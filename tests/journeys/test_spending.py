@@ -40,7 +40,7 @@ def limit(admin: User, account: str, **numbers: float) -> None:
 
 
 def refused(status: int, body: Mapping[str, Any], headers: Mapping[str, str], longest: int) -> None:
-    """Holds an answer to the shape of a refusal that lasts `longest` seconds at most."""
+    """Asserts the shape of a refusal that lasts at most `longest` seconds."""
     assert status == 429, body
     assert body["success"] is False
     assert body["error"] == {"type": "SpendingLimitError", "code": "SPENDING_LIMIT"}
@@ -107,7 +107,7 @@ def test_a_keys_limit_applies_only_to_its_own_runs(machine: Machine, ann: User) 
     other = issue_key(ann, "file_upload", limits={"dollarsPerDay": 1})[1]
     settled(machine)
     assert sum(run["lambda_cost"] for run in runs(machine, account)) > Decimal("0.0000003")
-    assert robot.get("/images").status_code == 200, "what its owner spent is not the key's"
+    assert robot.get("/images").status_code == 200, "the owner's own runs do not count for the key"
     assert robot.get("/images").status_code in (200, 429)
     settled(machine)
     answer = robot.get("/images")
@@ -132,7 +132,7 @@ def test_invalid_spending_limits_are_refused_when_they_are_set(admin: User, ann:
         assert answer.json()["error"]["details"][0]["field"].startswith("limits")
 
 
-# ---------------------------------------------------------------------------- whose and when
+# ---------------------------------------------------------------------- limits and windows
 
 
 @pytest.fixture
@@ -177,7 +177,9 @@ def test_the_stricter_limit_of_user_and_key_applies_to_separate_sums(stage: pyte
     assert passes(replace(key, spent=spent(0.5)))
     assert not passes(replace(key, spent=spent(0.1, whose="key_1")))
     assert passes(replace(key, spent=spent(0.1, whose="key_2")))
-    assert not passes(replace(key, key_limits={"dollarsPerHour": 50}, spent=spent(1))), "a key frees nobody"
+    assert not passes(replace(key, key_limits={"dollarsPerHour": 50}, spent=spent(1))), (
+        "a key does not lift its user's limit"
+    )
     assert passes(replace(key, spent=spent(0.1, whose="key_1")), NOW + timedelta(seconds=30))
 
 
@@ -249,7 +251,7 @@ def test_sums_of_former_keys_do_not_accumulate() -> None:
         kept = spending.added(kept, moment, {"user": Decimal(1), key_id: Decimal(1)})
     for sums in kept.values():
         assert sums["user"] == len(ids), "a user's own sum is never forgotten"
-        assert set(ids[-MAX_KEYS:]) < set(sums), "nor are those of the keys that one may have"
+        assert set(ids[-MAX_KEYS:]) < set(sums), "nor are the sums of a user's current keys"
         assert len(sums) < 3 * MAX_KEYS
 
 

@@ -27,7 +27,7 @@ PHOTO = pictures.jpeg(320, 240)
 
 @pytest.fixture(scope="module", autouse=True)
 def emptied(machine: Machine) -> None:
-    """Nothing of other journeys is left: the sweeper walks all there is, and they leave thousands of files."""
+    """Removes the files of other journeys: the sweeper crawls all files, and they leave thousands."""
     s3, dynamodb = machine.client("s3"), machine.client("dynamodb")
     for bucket in ("S3_INPUT_BUCKET", "S3_OUTPUT_BUCKET"):
         name = machine.environment[bucket]
@@ -52,7 +52,7 @@ def photo(ann: User) -> str:
 
 @pytest.fixture(autouse=True)
 def fresh_passes(machine: Machine, function: Any) -> None:
-    """No pass over files or rows is under way or resting."""
+    """Removes the stored progress of passes over files and rows."""
     for place in ("uploads", "processed", "reports", "exports", "rows"):
         leases.JOBS.delete(f"sweeper#{place}")
 
@@ -68,19 +68,19 @@ def row(user: User, image_id: str) -> dict[str, Any]:
 
 
 def found(answer: dict[str, Any], what: str) -> list[str]:
-    """The ids or keys of what a round came across, by kind: others' images may be among them."""
+    """The ids or keys that a round found, by kind; those of other tests may be among them."""
     return [each.get("imageId") or each["key"] for each in answer["findings"] if each["what"] == what]
 
 
 def becomes(user: User, image_id: str, status: Status, *, remove: tuple[str, ...] = (), **more: Any) -> None:
-    """Puts the image's row into a state that something which broke off would have left."""
+    """Changes the image's row to what an interrupted run would have left."""
     change = {"status": str(status), "unfinished": str(status), "unfinishedSince": records.now(), **more}
     IMAGES.update(user.id, image_id, change=change, remove=remove)
 
 
 def test_finished_and_recent_images_are_left_alone(ann: User, photo: str) -> None:
     before = row(ann, photo)
-    assert "unfinished" not in before, "what is finished has left the index"
+    assert "unfinished" not in before, "a finished image is not in the index"
     becomes(ann, other := ann.upload(PHOTO), Status.PROCESSING, execution=f"{other}-9", startedAt=records.now())
     assert other not in found(sweep({}, later(minutes=19)), "imagesLedOn")
     assert row(ann, photo) == before
@@ -128,7 +128,7 @@ def test_an_image_that_is_stuck_again_fails_with_a_reason_and_can_be_reprocessed
     assert [(each["imageId"], each["status"]) for each in heard if each["imageId"] == photo] == [(photo, "FAILED")]
     assert ann.post(f"/images/{photo}/reprocess").status_code == 200
     assert ann.finished(photo)["status"] == "COMPLETED"
-    assert "redriven" not in row(ann, photo), "its owner's own wish is a new beginning"
+    assert "redriven" not in row(ann, photo), "a request of the owner starts it again"
 
 
 def test_a_failed_upload_that_never_had_an_execution_can_be_reprocessed(ann: User, photo: str) -> None:
@@ -162,7 +162,7 @@ def test_an_action_that_no_worker_runs_fails_with_a_reason(ann: User) -> None:
     shown = ann.get(f"/actions/{action.action_id}").json()["action"]
     assert (shown["status"], shown["reason"]["code"]) == ("FAILED", "ACTION_STUCK")
     assert "actionsFailed" not in sweep({}, later(hours=3.1))["counts"]
-    # Sent on from the dead-letter queue it begins anew, and its time with it.
+    # After a redrive it starts again, and so does its time.
     assert actions.try_again(ann.id, action.action_id) is not None
     assert [each.action_id for each in actions.pending_since("0", records.timestamp(later(seconds=1)))].count(
         action.action_id
@@ -181,7 +181,7 @@ def test_an_action_deleted_while_its_service_is_asked_does_not_stop_the_others(
     actions.ACTIONS.update(ann.id, gone, change=at_a_service)
 
     def erased_meanwhile(path: str, external_id: str, **_: Any) -> Any:
-        # Others' tests may have left actions at a service, too.
+        # Other tests may have left actions at a service.
         if external_id == gone:
             actions.ACTIONS.delete(ann.id, gone)
         raise ExternalServiceError("the service is out")
@@ -213,7 +213,7 @@ def test_an_upload_whose_event_was_lost_is_found_and_processed(machine: Machine,
     assert "uploadsTaken" not in sweep({}, later(minutes=14))["counts"]
     fresh = leases.JOBS.get("sweeper#uploads")
     assert fresh is not None
-    assert fresh["endedAt"], "the pass came to its end, and rests"
+    assert fresh["endedAt"], "the pass is complete"
     assert sweep({}, later(hours=25))["counts"]["uploadsTaken"] == 1
     assert ann.finished(image_id)["status"] == "COMPLETED"
 
@@ -291,7 +291,7 @@ def test_an_interrupted_pass_continues_where_it_stopped(
     leases.JOBS.put({"name": "sweeper#processed", "after": keys[2], "endedAt": None})
     sweep({}, later(days=2))
     left = [key for key in keys if versions(machine, "S3_OUTPUT_BUCKET", key)]
-    assert left == keys[:3], "what lies before the place where it stopped was done by the round before"
+    assert left == keys[:3], "the items before that place were done by the previous round"
     sweep({}, later(days=4))
     assert not [key for key in keys if versions(machine, "S3_OUTPUT_BUCKET", key)]
 
@@ -316,7 +316,7 @@ def test_one_failing_item_does_not_stop_the_round(ann: User, photo: str, functio
             created_at=records.timestamp(later(minutes=-60)),
         )
     )
-    # No name that an attempt could follow: whoever wrote that was not us.
+    # The execution's name is none of ours.
     IMAGES.update(ann.id, broken, change={"execution": "nonsense", "startedAt": records.now()})
     becomes(ann, photo, Status.PROCESSING, startedAt=records.now())
     answer = sweep({}, later(minutes=21))

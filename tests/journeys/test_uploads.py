@@ -157,9 +157,9 @@ def test_a_single_use_link_works_once(ann: User) -> None:
         return requests.put(answer["uploadUrl"], data=data, headers=headers, timeout=30).status_code
 
     unsigned = {name: value for name, value in answer["headers"].items() if name != "If-None-Match"}
-    assert send(unsigned) == 403, "what is signed must come"
+    assert send(unsigned) == 403, "a signed header is required"
     assert send(answer["headers"]) == 200
-    assert send(answer["headers"]) == 412, "it was sent"
+    assert send(answer["headers"]) == 412, "it was used already"
     assert ann.finished(answer["imageId"])["status"] == "COMPLETED"
 
 
@@ -204,7 +204,7 @@ def test_stored_bytes_of_a_user_are_counted_and_limited(machine: Machine, admin:
     full = user.post("/upload", **announced, fileSize=101)
     assert (full.status_code, full.json()["error"]["code"]) == (409, "STORAGE_LIMIT_EXCEEDED")
     allow(kept())
-    assert user.post("/upload", **announced).status_code == 409, "of a file whose size is not told, too"
+    assert user.post("/upload", **announced).status_code == 409, "also for a file of unknown size"
 
     for each in (image, failed):
         assert user.request("DELETE", f"/images/{each['imageId']}").status_code == 200

@@ -35,7 +35,7 @@ def ann(machine: Machine) -> User:
 
 
 def summed(written: list[dict[str, Any]]) -> dict[str, Any]:
-    """What those usage records come to."""
+    """The sums of these usage records."""
     return {
         "requests": len(written),
         "failures": sum(not run["success"] for run in written),
@@ -45,7 +45,7 @@ def summed(written: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def by(written: list[dict[str, Any]], attribute: str) -> dict[str, dict[str, Any]]:
-    """The records' sums by an attribute's values; what has none of it is left out."""
+    """The sums by an attribute's values, without records that lack it."""
     names = {run[attribute] for run in written if run.get(attribute)}
     return {name: summed([run for run in written if run.get(attribute) == name]) for name in names}
 
@@ -85,7 +85,7 @@ def test_the_sums_match_the_usage_records(machine: Machine, ann: User) -> None:
     days = by([{**run, "day": run["timestamp"][:10]} for run in written], "day")
     assert shown(found["byDay"], "day") == days
     dollars = [row["dollars"] for row in found["byOperation"]]
-    assert dollars == sorted(dollars, reverse=True), "the dearest first"
+    assert dollars == sorted(dollars, reverse=True), "sorted by cost"
     assert found["period"] == {"start": str(TODAY - timedelta(days=29)), "end": str(TODAY)}
 
 
@@ -178,11 +178,11 @@ def test_a_period_includes_its_first_and_last_day_and_no_others(function: pytest
     assert usage.period({"start": "2024-01-01", "end": "2024-12-31"}), "a leap year fits"
 
 
-# -------------------------------------------------------------------- told more than once
+# -------------------------------------------------------------------- redelivery
 
 
 def batch(account: str, count: int, key_id: str | None = None) -> list[dict[str, Any]]:
-    """Stream records of as many runs, as Lambda hands them over."""
+    """Stream records of that many runs."""
     now = records.now()
     made = []
     for place in range(count):
@@ -226,7 +226,7 @@ def test_batches_that_repeat_overlap_or_run_at_once_count_once(machine: Machine,
     overlapping = [told[:40], told[:40], told[25:60], [told[3]], told[::-1]]
     with ThreadPoolExecutor(len(overlapping)) as pool:
         results = list(pool.map(lambda part: machine.invoke("usage_records", {"Records": part}), overlapping))
-    # Whoever lost the race too often is told again, as Lambda does.
+    # A batch that lost the race too often is delivered again, as by Lambda.
     for part, (_, errored) in zip(overlapping, results, strict=True):
         if errored:
             assert not machine.invoke("usage_records", {"Records": part})[1]
@@ -253,7 +253,7 @@ def test_queued_work_is_estimated_by_what_its_kind_took_before(
         record["dynamodb"]["NewImage"].update({name: aws.marshal(value) for name, value in more.items()})
     for _ in range(2):
         assert machine.invoke("usage_records", {"Records": told}) == (None, False)
-    assert estimates.estimated_time(action, 1) == "About 20 seconds.", "good runs alone, each once"
+    assert estimates.estimated_time(action, 1) == "About 20 seconds.", "only successful runs, each once"
 
 
 def test_expired_records_are_not_counted_again(machine: Machine, ann: User) -> None:
@@ -279,7 +279,7 @@ def test_runs_are_counted_in_the_hour_in_which_they_ran(machine: Machine, ann: U
     account = ann.id
     settled(machine)
     told = batch(account, 2, "key_1")
-    # Later than anything that this account's own requests bring.
+    # Later than this account's own requests.
     for record, moment in zip(told, ("2099-12-31T22:59:59.999Z#1", "2099-12-31T23:00:00.000Z#1"), strict=True):
         record["dynamodb"]["NewImage"]["timestamp"] = {"S": moment}
     _, errored = machine.invoke("usage_records", {"Records": told[::-1]})
@@ -390,7 +390,7 @@ def test_only_administrators_see_the_usage_of_others(ann: User, admin: User) -> 
     assert error_of(User(ann.url).get("/admin/usage"), 401)["code"] == "NOT_AUTHENTICATED"
 
 
-# -------------------------------------------------------------------------------- its price
+# -------------------------------------------------------------------------- calls to AWS
 
 
 def test_reading_usage_is_one_query_and_a_batch_a_few_transactions(
@@ -405,7 +405,7 @@ def test_reading_usage_is_one_query_and_a_batch_a_few_transactions(
         ("GET /admin/users", admin, {}),
     ]:
         assert call(route, user.headers, query=query).status == 200
-        # The indexes of users lack what changes with what users do.
+        # The indexes of users lack the attributes that change with every request.
         rows = ["BatchGetItem"] if route == "GET /admin/users" else []
         assert made == ["GetItem", "UpdateItem", "Query", *rows, "PutItem"], f"{route} {json.dumps(query)}"
         made.clear()
@@ -414,7 +414,7 @@ def test_reading_usage_is_one_query_and_a_batch_a_few_transactions(
     assert made == ["GetItem", "GetItem", "TransactWriteItems"], "whether there is such a user, and what was spent"
     made.clear()
     usage.count_records(told)
-    assert made == ["GetItem", "GetItem", "TransactWriteItems", "GetItem"], "refused, and the mark says of what"
+    assert made == ["GetItem", "GetItem", "TransactWriteItems", "GetItem"], "refused by the dedupe key"
 
 
 def test_a_day_with_more_operations_than_one_write_allows_is_counted(function: pytest.MonkeyPatch) -> None:
@@ -442,4 +442,4 @@ def test_a_batch_with_more_users_than_one_transaction_allows_is_counted_in_sever
 
     added = daily.add_once(entries, also=spent)
     assert [entry.event_id for entry in added] == scopes
-    assert made == ["TransactWriteItems"] * 3, "33 users at once: each has a mark, a row and a write beside them"
+    assert made == ["TransactWriteItems"] * 3, "33 users at once: each needs a dedupe key, a row and another write"

@@ -13,7 +13,7 @@ from tests.proxy_event import proxy_event
 
 @pytest.fixture
 def image(ann: User, function: pytest.MonkeyPatch) -> str:
-    """An image whose small variant is there as JPEG and as WebP."""
+    """An image whose small variant exists as JPEG and as WebP."""
     made = tuple(Variant("small", "8x6", format_, f"processed/x.{format_}", 10, False) for format_ in ("jpeg", "webp"))
     image = Image(ann.id, "img_two_formats", "a.jpg", "image/jpeg", "uploads/x.jpg", Status.COMPLETED, "2026-01-01")
     IMAGES.put({**image.to_item(), "variants": [variant.to_item() for variant in made]})

@@ -84,10 +84,10 @@ def test_a_webhook_that_keeps_failing_is_given_up_and_its_owner_sees_the_reason(
     wait_for(lambda: last_error(user) is None, "a success to be noted")
     tell(404)
     assert wait_for(lambda: last_error(user), "a refusal to be noted")["status"] == 404
-    assert len(hook.received) == 5, "what is refused for good is not sent again"
+    assert len(hook.received) == 5, "a permanent refusal is not retried"
     user.request("PATCH", "/auth/profile", json={"preferences": {"webhook": {"url": "http://127.0.0.1:9/hook"}}})
-    assert last_error(user) is None, "that was another one's"
+    assert last_error(user) is None, "the error belongs to the former address"
     tell()
     silent = wait_for(tried_again, "the owner to be told")
     assert (silent["message"], silent["status"]) == ("It could not be reached.", None)
-    assert machine.queue_depth(dead) == waiting, "no operator has anything to do"
+    assert machine.queue_depth(dead) == waiting, "nothing is left for operators"

@@ -35,7 +35,7 @@ from tests.journeys.sync.syncing import (
 )
 from tests.journeys.user import User
 
-# ------------------------------------------------------------------------------ what it brings
+# ------------------------------------------------------------------------- stored records
 
 
 def test_the_first_sync_stores_every_customer(partner: Partner, clock: FakeClock) -> None:
@@ -63,7 +63,7 @@ def test_a_sync_without_changes_only_reads(partner: Partner, clock: FakeClock) -
     run_nightly(clock)
     assert counts_of(last_run()) == {"unchanged": COUNT}
     assert stored_rows() == before
-    # The one transaction says how far the source is known.
+    # The single transaction stores the sync's progress.
     assert (made.count("TransactWriteItems"), made.count("BatchWriteItem"), made.count("BatchGetItem")) == (1, 0, 9)
 
 
@@ -130,7 +130,7 @@ def test_a_sync_by_hand_takes_a_kind_and_a_start_time(partner: Partner, clock: F
     run_nightly(clock, since="2026-01-01T02:50:00.000Z")
     assert (last_run()["kind"], last_run()["recordCount"]) == ("incremental", 10)
     run_nightly(clock, syncType="incremental")
-    assert last_run()["recordCount"] == COUNT, "what lies before that moment is not taken for known"
+    assert last_run()["recordCount"] == COUNT, "changes before that time are not assumed to be known"
 
 
 def test_a_dry_run_counts_and_writes_nothing(partner: Partner, clock: FakeClock) -> None:
@@ -170,7 +170,7 @@ def test_batches_of_a_lane_can_be_spaced_out_in_time(
     assert clock.slept == [0.25] * 16
 
 
-# --------------------------------------------------------------------------------- never twice
+# ------------------------------------------------------------------------- overlaps
 
 
 def test_a_run_that_overlaps_another_is_skipped_without_requests(partner: Partner, clock: FakeClock) -> None:
@@ -189,7 +189,7 @@ def test_a_run_that_overlaps_another_is_skipped_without_requests(partner: Partne
 
 
 def expire() -> None:
-    """As if the holder of the leases had been still for longer than they last."""
+    """Expires the leases, as if their holder had stopped responding."""
     for lane in range(lanes.LANES):
         leases.JOBS.update(f"lease#sync{f'/{lane}' if lane else ''}", change={"expires": 1})
 
@@ -207,7 +207,7 @@ def test_a_late_holder_cannot_write(partner: Partner, clock: FakeClock) -> None:
     with pytest.raises(LeaseLostError):
         sync.run("nightly", {}, deadline=clock.deadline())
     [before] = taken_over
-    # A page that was under way when the other took over is not finished.
+    # A page that was being stored at the takeover is not finished.
     assert before <= active_ids() < customer_ids(*range(4 * PAGE))
     assert last_run()["status"] == "failed"
     assert runs.unfinished(runs.Kind.COMPREHENSIVE) is None, "not even its progress"
@@ -238,7 +238,7 @@ def test_a_row_changed_by_others_meanwhile_is_left_to_the_next_run(partner: Part
     assert "New" not in stored_rows()["customer-000022"]["data"]
 
 
-# ------------------------------------------------------------------------------------- telling
+# ------------------------------------------------------------------------- reporting
 
 
 def test_runs_are_reported_as_log_events_and_metrics(

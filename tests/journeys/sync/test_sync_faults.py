@@ -67,7 +67,7 @@ def test_a_bad_record_is_stored_apart_with_the_reason(
     [kept] = stored_rows(REJECTED).values()
     assert reason in kept["rejection"]
     run_nightly(clock)
-    assert list(stored_rows(REJECTED).values()) == [kept], "what is as bad as before costs no write"
+    assert list(stored_rows(REJECTED).values()) == [kept], "an unchanged bad record causes no write"
 
 
 def test_a_customer_twice_in_a_page_is_stored_once_in_its_newest_version(partner: Partner, clock: FakeClock) -> None:
@@ -188,7 +188,7 @@ def test_a_sync_that_failed_at_page_seven_continues_there(partner: Partner, cloc
     run = last_run()
     assert (run["recordCount"], run["cursor"]) == (119, "120.7")
     assert "(unreachable)" in run["reason"]
-    assert active_ids() == customer_ids(*range(COUNT)), "who is missing is known at the list's end alone"
+    assert active_ids() == customer_ids(*range(COUNT)), "missing customers are known only at the end of the list"
     partner.behave()
     partner.received.clear()
     assert run_nightly(clock)["status"] == "success"
@@ -202,7 +202,7 @@ def test_a_run_cut_off_by_its_deadline_is_continued_by_the_next(partner: Partner
     assert run_hourly(clock)["status"] == "partial"
     run = last_run()
     assert run["reason"] == "The run's time was over."
-    # While it waited for the fourth page it had the third in hand.
+    # While it waited for the fourth page, it was storing the third.
     assert run["cursor"] in ("40.3", "60.4")
     assert customer_ids(*range(2 * PAGE)) <= active_ids() <= customer_ids(*range(3 * PAGE))
     partner.customers.twist = lambda page, number: page
@@ -232,7 +232,7 @@ def test_a_list_that_repeats_or_never_ends_is_abandoned(partner: Partner, clock:
     partner.received.clear()
     assert run_nightly(clock)["status"] == "partial"
     assert "nothing new" in last_run()["reason"]
-    assert last_run()["cursor"] is None, "nobody goes on with it"
+    assert last_run()["cursor"] is None, "no run continues it"
     assert len(partner.received) < 20
     assert active_ids() == customer_ids(*range(COUNT))
 
@@ -268,7 +268,7 @@ def test_an_oversized_record_loses_none_of_those_before_it(partner: Partner, clo
     assert run_nightly(clock)["status"] == "partial"
     assert "(too_large)" in last_run()["reason"]
     assert active_ids() == customer_ids(*range(90))
-    # The page that it stands on is bad in itself: it holds up one run, and not every one from then on.
+    # Only one run stops at the page with the oversized record.
     run_and_fail(clock)
     partner.customers.altered = {}
     assert run_nightly(clock)["status"] == "success"

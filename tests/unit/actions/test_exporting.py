@@ -12,7 +12,7 @@ from chalicelib.exporting import running
 ROOT = Path(__file__).parents[3]
 CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text())
 
-# Bytes beyond the interpreter and its modules: a page of records and what the writers keep, but not all records.
+# Bytes beyond the interpreter and its modules: enough for a page of records and the writers, not for all records.
 ALLOWED = 48_000_000
 RECORDS = 20_000
 

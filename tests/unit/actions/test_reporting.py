@@ -23,10 +23,10 @@ from chalicelib.reporting.sums import Runs, total
 
 ROOT = Path(__file__).parents[3]
 
-# What the process may hold at its peak, interpreter and boto3 included, in bytes.
+# The allowed peak memory of the process in bytes, interpreter and boto3 included.
 LIMIT = 256_000_000
 
-# The peak of this program alone: what rusage says of a child begins with its parent's.
+# The peak of this program alone: rusage of a child starts with its parent's peak.
 SCRIPT = """
 import re, sys
 from pathlib import Path
@@ -50,7 +50,7 @@ users_days = st.dictionaries(st.tuples(st.sampled_from(DAYS), st.text("abc-Ã©ðŸ˜
 
 
 class Pages:
-    """Users' days as DynamoDB gives them: by user, last first, now and then fewer at once than were asked for."""
+    """Users' days as DynamoDB returns them: by user, latest first, and sometimes in shorter pages."""
 
     def __init__(self, known: dict[tuple[str, str], Runs], at_once: int) -> None:
         self.known, self.at_once = known, at_once
@@ -100,7 +100,7 @@ def test_the_memory_limit_detects_rows_that_are_kept() -> None:
 
 
 def peak_of(how: str) -> tuple[int, int]:
-    """How many users were counted, and the bytes of memory at their peak."""
+    """How many users were counted, and the peak memory in bytes."""
     run = subprocess.run([sys.executable, "-c", SCRIPT, how], cwd=ROOT, capture_output=True, text=True, check=True)
     active, peak = map(int, run.stdout.split())
     return active, peak

@@ -48,7 +48,7 @@ def test_values_that_are_no_secrets_are_logged_unchanged() -> None:
 
 @pytest.fixture
 def _new_logger(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[None]:
-    # Handlers write to the standard output of the moment in which they were made.
+    # A handler writes to the standard output that was current when it was created.
     monkeypatch.setenv("SERVICE_NAME", request.node.name)
     log._logger.cache_clear()
     yield
@@ -126,7 +126,7 @@ def test_any_other_correlation_id_is_refused(identity: object) -> None:
     assert log.accepted(identity) is None
 
 
-# What ends a line, turns the direction of writing, or cannot be seen or encoded, by Unicode's own properties.
+# Characters that end a line, reverse the text, or are invisible or not encodable, by Unicode's properties.
 _TURNING = {"LRE", "RLE", "PDF", "LRO", "RLO", "LRI", "RLI", "FSI", "PDI"}
 UNPRINTABLE = [
     character
@@ -145,4 +145,4 @@ def test_no_value_can_break_a_log_line_or_reverse_its_text(capsys: pytest.Captur
     assert len(out.splitlines()) == 1
     assert not set(out.rstrip("\n")) & set(UNPRINTABLE)
     assert json.loads(out)["metadata"]["name"] == f"Zoë 👩‍🎨 {text}"
-    assert "Zoë 👩‍🎨" in out, "what can be read is written as it is"
+    assert "Zoë 👩‍🎨" in out, "readable characters are not escaped"

@@ -9,14 +9,14 @@ from typing import Self
 
 
 def answer(status: int, body: bytes = b"", **headers: str) -> bytes:
-    """A whole answer; underscores in names stand for hyphens."""
+    """A complete HTTP response; underscores in header names stand for hyphens."""
     lines = [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     head = "\r\n".join([f"HTTP/1.1 {status} Whatever", *lines, f"Content-Length: {len(body)}"])
     return head.encode() + b"\r\n\r\n" + body
 
 
 class Scripted:
-    """Gives each connection the next of `answers`, the last one again and again, and then hangs up."""
+    """Answers each connection with the next of `answers` (the last one repeats) and closes it."""
 
     def __init__(self, *answers: bytes, tls: ssl.SSLContext | None = None) -> None:
         self.answers = list(answers)
@@ -54,7 +54,7 @@ class Scripted:
             self.asked.append(_request(connection))
             connection.sendall(self.answers.pop(0) if len(self.answers) > 1 else self.answers[0])
             connection.shutdown(socket.SHUT_WR)
-            # Closed with bytes unread, TCP would take back what was sent.
+            # Closing with unread bytes would reset the connection and lose the answer.
             while connection.recv(65_536):
                 pass
 

@@ -43,7 +43,7 @@ def partner() -> Iterator[Partner]:
 
 
 def resolving_to(*addresses: str) -> Any:
-    """A resolver to which every name has these addresses."""
+    """A resolver that gives every name these addresses."""
 
     def look_up(host: str, port: int) -> Sequence[tuple[Any, ...]]:
         families = {4: 2, 6: 10}
@@ -58,7 +58,7 @@ def reason_of(url: str, **options: Any) -> Reason:
     return fault.value.reason
 
 
-# ------------------------------------------------------------------- where to
+# ------------------------------------------------------------------- addresses
 
 
 LEADING_INSIDE = [
@@ -101,7 +101,7 @@ LEADING_INSIDE = [
     "http://h:99999/",
     "http://h:0/",
 ]
-# As a redirect these are relative to where they come from.
+# In a redirect these would be relative URLs.
 NO_URLS = ["", "/path", "//127.0.0.1:{port}/", "http:///nowhere", "http:"]
 
 
@@ -290,13 +290,13 @@ def test_a_redirect_from_https_to_http_is_refused(tls: ssl.SSLContext) -> None:
         assert plain.asked == []
 
 
-# ----------------------------------------------------------- how long, how much
+# ----------------------------------------------------------- deadlines and sizes
 
 
 @pytest.mark.parametrize("fault", [Fault.SLOW, Fault.TRICKLE, Fault.TRICKLE_HEAD])
 def test_a_slow_answer_is_ended_by_the_deadline(partner: Partner, fault: Fault) -> None:
     headers = {"Authorization": f"Bearer {partner.api_key}"}
-    # Later than the deadline a whole answer would come, and no read of it would fail by itself.
+    # The whole answer would arrive after the deadline, while no single read would time out.
     partner.fail("/customers", fault, seconds=3 if fault is Fault.SLOW else 0.1)
     url = f"{partner.url}/customers?limit=1"
     assert reason_of(url, headers=headers, deadline=time.monotonic() + 0.5) is Reason.TIMEOUT

@@ -21,7 +21,7 @@ DOWN = Answer(503, b"")
 
 @dataclass
 class Time:
-    """A clock that only sleeping moves."""
+    """A clock that moves only when something sleeps on it."""
 
     now: float = 0.0
     slept: list[float] = field(default_factory=list)
@@ -47,7 +47,7 @@ class Service:
 
 
 def asked(service: Service, time: Time, deadline: float = 100.0, luck: float = 1.0) -> Answer:
-    """`luck` is how much of the longest wait the dice give."""
+    """`luck` is the random part of the longest wait, 0 to 1."""
     return retrying(
         service,
         deadline=deadline,
@@ -145,7 +145,7 @@ def test_a_retry_after_in_the_past_asks_for_no_wait() -> None:
 
 @dataclass
 class Circuit:
-    """A breaker, and the clock that it looks at."""
+    """A circuit breaker and its clock."""
 
     time: Time = field(default_factory=Time)
 
@@ -157,7 +157,7 @@ class Circuit:
             assert self.breaker.call(lambda: DOWN) is DOWN
 
     def refuses(self) -> bool:
-        """Whether a call is refused, and then nothing sent."""
+        """Whether a call is refused without sending anything."""
         service, reason = Service(OK), None
         try:
             self.breaker.call(service)
@@ -175,7 +175,7 @@ def test_five_failures_in_a_row_open_the_circuit_for_thirty_seconds() -> None:
     assert circuit.refuses()
     circuit.time.now = OPEN_SECONDS
     assert not circuit.refuses()
-    assert not circuit.refuses(), "the one that was let through closed it"
+    assert not circuit.refuses(), "the successful trial closed it"
 
 
 def test_exceptions_count_like_5xx_answers() -> None:

@@ -23,7 +23,7 @@ UPLOAD = services.PROCESS_FILE
 
 @pytest.fixture(autouse=True)
 def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An account of AWS with no secret in it."""
+    """An AWS account without any secret."""
     for name, value in {
         "AWS_ACCESS_KEY_ID": "none",
         "AWS_SECRET_ACCESS_KEY": "none",
@@ -54,7 +54,7 @@ def partner() -> Iterator[Partner]:
 
 
 def keep(text: str) -> None:
-    """Puts the secret into Secrets Manager."""
+    """Stores the secret in Secrets Manager."""
     client = aws.client("secretsmanager")
     try:
         client.create_secret(Name=NAME, SecretString=text)
@@ -63,7 +63,7 @@ def keep(text: str) -> None:
 
 
 def soon() -> float:
-    """A deadline that leaves time for a call and none for a wait: the dice say 0.96 s after this seed."""
+    """A deadline with time for a call and none for a wait: this seed gives a wait of 0.96 s."""
     random.seed(2)
     return time.monotonic() + 0.9
 
@@ -235,7 +235,7 @@ def test_a_failing_service_is_not_called_for_a_while(partner: Partner) -> None:
     reasons = [failure(deadline=soon()).reason for _ in range(12)]
     assert reasons[-1] is Reason.CIRCUIT_OPEN
     assert len(partner.received) == breaker.FAILURES
-    # It is one circuit for the whole service.
+    # The whole service has one circuit.
     assert failure(services.EXPORT_DATA).reason is Reason.CIRCUIT_OPEN
 
 

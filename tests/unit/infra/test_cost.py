@@ -60,7 +60,7 @@ def test_provisioned_concurrency_is_priced_by_the_hour_and_memory() -> None:
 
 
 def test_provisioned_concurrency_has_the_memory_of_its_stage() -> None:
-    # Chalice takes what a stage says before what is said of a function in all stages.
+    # In Chalice, settings of a stage take precedence over those of a function in all stages.
     config = {**CONFIG, "stages": {"dev": {**CONFIG["stages"]["dev"], "lambda_memory_size": 4096}}}
     warm = replace(USUAL, provisioned_concurrency={"resize": 10})
     prices = [cost.monthly(warm, each, "dev")["Lambda"] for each in (CONFIG, config)]

@@ -105,7 +105,7 @@ def test_an_unknown_path_is_404_and_throttling_is_429_with_retry_after() -> None
     throttled = gateway.response("THROTTLED", "*")
     assert throttled["statusCode"] == "429"
     assert throttled["responseParameters"]["gatewayresponse.header.Retry-After"] == "'1'"
-    # These stand for many cases, each with a status of its own.
+    # These cover many cases, each with its own status.
     assert "statusCode" not in gateway.response("DEFAULT_4XX", "*")
 
 
@@ -205,4 +205,4 @@ def test_a_former_client_without_a_secret_may_refresh_for_thirty_days(
     pool = SimpleNamespace(describe_user_pool_client=describe_user_pool_client)
     monkeypatch.setattr(Target, "client", lambda self, service: pool)
     assert clients.former(target(), {"CognitoUserPoolId": "p", "CognitoClientId": "c"}) == state
-    assert clients.former(target(), {}) == clients.NONE, "a stage that is not there yet"
+    assert clients.former(target(), {}) == clients.NONE, "a stage that does not exist yet"

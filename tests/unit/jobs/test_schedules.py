@@ -81,7 +81,7 @@ def test_payloads_of_a_schedule_are_read(name: str, event: dict[str, Any], expec
         ("weekly_cleanup", {"dryRun": "true"}, "dryRun"),
         ("weekly_cleanup", {"syncType": "incremental"}, "syncType"),
         ("health_check", {"dryRun": True}, "dryRun"),
-        # It looks like the schedule's own event, and says what that never says: nobody may think it was a dry run.
+        # It resembles the schedule's own event, so `dryRun` in it must not be ignored silently.
         ("weekly_cleanup", {**FIRED, "dryRun": True}, "source"),
     ],
 )

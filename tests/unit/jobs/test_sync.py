@@ -21,7 +21,7 @@ from chalicelib.sync.seen import Seen
 ROOT = Path(__file__).parents[3]
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 FORM = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
-# What DynamoDB takes as a sort key.
+# The size limit of a DynamoDB sort key, in bytes.
 KEY_BYTES = 1024
 
 values = st.recursive(
@@ -43,7 +43,7 @@ customers = st.fixed_dictionaries(
 def test_any_json_value_is_a_customer_or_a_rejection_that_a_table_can_store(raw: Any) -> None:
     read = customer.read(raw, NOW)
     assert 0 < len(read.id.encode()) <= KEY_BYTES
-    assert read.id >= "!", "clean-up and vanishing look at ids from there on"
+    assert read.id >= "!", "clean-up and archiving read ids in this range"
     assert len(read.data.encode()) <= customer.MAX_RECORD_BYTES
     if isinstance(read, Customer):
         assert json.loads(read.data) == raw
@@ -85,7 +85,7 @@ def test_false_positives_are_few_and_differ_between_crawls() -> None:
         for number in range(200_000):
             walk.add(f"customer-{number}")
     confused = [{number for number in range(200_000, 250_000) if f"customer-{number}" in walk} for walk in walks]
-    # As the theory has it: (1 - e^(-kn/m))^k, with a margin for chance.
+    # The expected rate of false positives is (1 - e^(-kn/m))^k; the margin allows for chance.
     share = (1 - math.exp(-8 * 200_000 / (seen.BYTES * 8))) ** 8
     assert all(len(each) < 50_000 * share * 1.6 + 5 for each in confused)
     assert confused[0] & confused[1] == set()

@@ -18,7 +18,7 @@ WORD = shape({"word": TEXT})
 
 @pytest.fixture(autouse=True)
 def shelf(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A shelf of tools of the test's own; and operators who are told nothing."""
+    """An empty registry of tools for the test; nothing is reported to operators."""
     monkeypatch.setattr(tools, "_published", {})
     for name in ("USAGE_METRICS_DYNAMO_TABLE", "USAGE_KEEP_DAYS", "CRITICAL_ERRORS_SQS_QUEUE_NAME"):
         monkeypatch.setenv(name, "1")
@@ -41,7 +41,7 @@ def publish(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def call(name: str, user: Caller = ANN, **data: Any) -> tuple[dict[str, Any], Execution]:
-    """What the tool answers, and what would be written down of the run."""
+    """The tool's answer, and the execution as tracking would record it."""
     execution = Execution("call_tool", "POST /agent/{tool}", "HTTP", 512)
     return tools.call(name, data, {"user": user, "execution": execution, "rate": {}}), execution
 
@@ -69,7 +69,7 @@ def test_an_answer_that_breaks_its_schema_is_a_defect(wrong: Any) -> None:
         tools.call("liar", {"word": "a"}, {"user": ANN, "execution": execution, "rate": {}})
     answered = answers.of_failure(defect.value, execution, "r1")
     assert answered.status_code == 500
-    assert "liar" not in answered.body, "what is wrong with us is for the log"
+    assert "liar" not in answered.body, "details of a defect are only in the log"
     assert (execution.error_type, execution.operation) == ("AnswerError", "liar")
 
 

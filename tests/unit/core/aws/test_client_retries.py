@@ -47,9 +47,9 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> Iterator[Broken]:
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
         monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        # Clients are kept for the life of the process: this one is of this service alone.
+        # Clients are kept for the life of the process: this one calls only this server.
         monkeypatch.setattr(aws, "_clients", {})
-        # The pauses between tries.
+        # The pauses between retries.
         monkeypatch.setattr("time.sleep", lambda seconds: None)
         yield server
         server.shutdown()

@@ -6,7 +6,7 @@ from chalicelib.core import alerts, aws
 
 
 def cancelled(*reasons: str) -> aws.ClientError:
-    """What DynamoDB answers to a transaction that it did not make, with what it says of each write."""
+    """DynamoDB's error for a cancelled transaction, with the reason of each write."""
     said = {"Error": {"Code": "TransactionCanceledException"}, "ResponseMetadata": {"HTTPStatusCode": 400}}
     return aws.ClientError({**said, "CancellationReasons": [{"Code": each} for each in reasons]}, "TransactWriteItems")
 

@@ -22,7 +22,7 @@ def test_a_window_ends_within_its_length_at_a_full_unit_of_time(now: float, wind
 @given(now=MOMENTS, later=st.floats(min_value=0, max_value=3600), window=WINDOWS)
 def test_two_times_share_a_counter_only_within_the_same_window(now: float, later: float, window: Window) -> None:
     def place(moment: float) -> tuple[int, str]:
-        """The item, which is the hour's, and the attribute in it."""
+        """The hour's item, and the attribute in it."""
         return int(moment) // 3600, Rule("user", window, 1).counter(moment)
 
     same = int(now) // window.seconds == int(now + later) // window.seconds
@@ -50,8 +50,8 @@ def test_headers_show_the_limit_that_is_nearest() -> None:
     assert told(1, 1, 1) == (4, 3, 60)
     assert told(9, 9, 1) == (10, 1, 60)
     assert told(1, 100, 1) == (100, 0, 3600)
-    assert told(10, 100, 1, allowed=False) == (100, 0, 3600), "waiting for the minute alone would help nobody"
-    assert told(12, 12, 1, allowed=False) == (10, 0, 60), "a limit that was lowered leaves none, not less"
+    assert told(10, 100, 1, allowed=False) == (100, 0, 3600), "the hour's limit is the one to wait for"
+    assert told(12, 12, 1, allowed=False) == (10, 0, 60), "after a lowered limit nothing remains, never less than zero"
 
 
 def test_headers_are_the_three_of_the_draft_standard() -> None:

@@ -41,7 +41,7 @@ def comparisons(schema: payload.Schema, data: Any) -> int:
 
 
 def calls(work: Callable[[], Any]) -> int:
-    """How many functions, Python's own among them, a piece of work calls."""
+    """How many functions a piece of work calls, built-in ones included."""
     made = 0
 
     def count(frame: Any, event: str, argument: Any) -> None:
@@ -85,7 +85,7 @@ LISTS = {(route, *path): each for route, schema in SCHEMAS.items() for path, eac
 @pytest.mark.parametrize("where", LISTS, ids=" ".join)
 def test_a_list_that_is_too_long_is_refused_before_its_items_are_checked(where: tuple[str, ...]) -> None:
     def work(number: int) -> int:
-        # Of several types, items cannot be sorted: jsonschema would compare each with each.
+        # Items of several types cannot be sorted: jsonschema would compare every pair.
         items = [place if place % 2 else str(place) for place in range(number)]
         return calls(lambda: checking.faults(LISTS[where], items))
 

@@ -94,7 +94,7 @@ def test_concurrent_requests_share_one_fetch(server: KeyServer, clock: Clock) ->
     assert server.asked == 1
 
 
-# ------------------------------------------------------------------ out, or junk
+# ------------------------------------------------------------------ outages
 
 SMALL = rsa.generate_private_key(public_exponent=65537, key_size=1024)
 CURVE = {"kty": "EC", "crv": "P-256", "kid": "two", "use": "sig", "x": "A" * 43, "y": "A" * 43}
@@ -174,11 +174,11 @@ def test_a_good_key_is_used_whatever_stands_beside_it(server: KeyServer, clock: 
         keys.find("two")
 
 
-# ------------------------------------------------------------------- it hangs
+# ------------------------------------------------------------------- hanging
 
 
 def test_a_hanging_key_address_does_not_delay_tokens_with_a_known_key(server: KeyServer, clock: Clock) -> None:
-    # A fetch that would outlast the test: whoever waited for it would be seen.
+    # The fetch outlasts the test, so a caller that waits for it fails the test.
     keys = KeySet(server.url, clock, timeout=60)
     assert keys.find("one").key_id == "one"
     server.hangs = True
@@ -251,7 +251,7 @@ def test_an_endless_answer_is_cut_off(server: KeyServer, clock: Clock) -> None:
     wait_for(hung_up.is_set, "the fetch to hang up")
 
 
-# -------------------------------------------------------------- nowhere else
+# -------------------------------------------------------------- redirects and proxies
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

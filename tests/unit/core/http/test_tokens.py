@@ -55,7 +55,7 @@ def signed(key: Any = KEY, key_id: Any = "one", algorithm: str = "RS256", **chan
 
 
 def signed_raw(header: bytes, body: bytes) -> str:
-    """A token of those very bytes, signed by the pool's key: what no JSON library would write."""
+    """A token of exactly these bytes, signed by the pool's key; no JSON library would write it."""
     head, payload = (base64.urlsafe_b64encode(part).rstrip(b"=") for part in (header, body))
     signature = jwt.algorithms.RSAAlgorithm(jwt.algorithms.RSAAlgorithm.SHA256).sign(head + b"." + payload, KEY)
     return b".".join([head, payload, base64.urlsafe_b64encode(signature).rstrip(b"=")]).decode()
@@ -78,7 +78,7 @@ HEADER = b'{"alg": "RS256", "kid": "one"}'
     [
         signed,
         lambda: with_header(typ="JWT"),
-        # What a header may say beside is never read, so it does no harm where our own pool has signed it.
+        # Further fields of a header are never read, so they do no harm in a token that our pool signed.
         lambda: with_header(jku="https://example.com/jwks.json"),
         lambda: signed(nbf=int(time.time())),
         lambda: signed(exp=int(time.time()) + 86_400),
@@ -191,7 +191,7 @@ def test_a_token_is_refused_before_and_after_its_time(
 
 def test_a_valid_token_of_more_than_eight_kilobytes_is_refused(pool: KeyServer) -> None:
     def of(length: int) -> str:
-        """A genuine token of about that length, and never more."""
+        """A valid token of at most that length, and close to it."""
         return signed(scope="x" * ((length - len(signed(scope=""))) * 3 // 4))
 
     assert tokens.verify(of(tokens.MAX_TOKEN_BYTES))["sub"] == "u1"

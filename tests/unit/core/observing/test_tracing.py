@@ -47,7 +47,7 @@ class _Aws(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def aws() -> Iterator[str]:
-    """An AWS that takes everything."""
+    """A server in place of AWS that accepts every call."""
     server = HTTPServer(("127.0.0.1", 0), _Aws)
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
@@ -56,7 +56,7 @@ def aws() -> Iterator[str]:
 
 
 def sent(aws: str, *, sampled: str | None, broken: bool = False) -> tuple[str, list[dict[str, Any]]]:
-    """What a run in Lambda imported ("xray", or "nothing"), and what its daemon was sent."""
+    """What a run in Lambda imported ("xray" or "nothing"), and the segments that it sent to the daemon."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as daemon:
         daemon.bind(("127.0.0.1", 0))
         daemon.setblocking(False)

@@ -44,7 +44,7 @@ Written = list[dict[str, Any]]
 
 @pytest.fixture
 def written(monkeypatch: pytest.MonkeyPatch) -> Written:
-    """Stands in for the table, which is another process's; alarms go nowhere."""
+    """The usage records of the test, kept here instead of in the table; alarms go nowhere."""
     records: Written = []
     for name, value in {
         "USAGE_METRICS_DYNAMO_TABLE": "usage",
