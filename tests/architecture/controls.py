@@ -113,10 +113,10 @@ def every_policy_names_its_resources(there: Rendering) -> None:
 def every_action_and_condition_is_known_to_iam(there: Rendering) -> None:
     for name, document in there.policies():
         findings = parliament.analyze_policy_string(json.dumps(document)).findings
-        told = [
+        problems = [
             (each.issue, each.detail) for each in findings if (name, each.issue) != ("EncryptionKey", "RESOURCE_STAR")
         ]
-        assert not told, name
+        assert not problems, name
 
 
 def _bucket(there: Rendering) -> str:

@@ -243,9 +243,9 @@ def test_the_commands_in_the_runbook_exist() -> None:
 
 def test_the_routes_in_the_runbook_exist() -> None:
     routes = {f"{method} {path}" for method, path, _ in manifest.routes(manifest.application())}
-    told = set(re.findall(r"`((?:GET|POST|PATCH|DELETE) /[^` ?]*)", RUNBOOK))
-    assert told
-    assert told <= routes
+    named_routes = set(re.findall(r"`((?:GET|POST|PATCH|DELETE) /[^` ?]*)", RUNBOOK))
+    assert named_routes
+    assert named_routes <= routes
 
 
 def test_the_queues_and_events_in_the_runbook_exist() -> None:

@@ -74,7 +74,7 @@ REFUSED = (502, "EXTERNAL_SERVICE_REFUSED", "The external service refused the re
 
 
 @pytest.mark.parametrize(
-    ("fault", "told"),
+    ("fault", "expected"),
     [
         (Fault.ERROR, OUT),
         (Fault.JUNK, OUT),
@@ -89,13 +89,13 @@ REFUSED = (502, "EXTERNAL_SERVICE_REFUSED", "The external service refused the re
     ],
 )
 def test_a_misbehaving_service_fails_the_action_with_a_reason_that_names_no_host(
-    ann: User, photo: str, partner: Partner, fault: Fault, told: tuple[int, str, str]
+    ann: User, photo: str, partner: Partner, fault: Fault, expected: tuple[int, str, str]
 ) -> None:
     partner.fail("/file-processor/upload", fault, times=None, retry_after="60")
     answer = process(ann, photo)
-    assert (answer.status, answer.body["error"]["code"], answer.body["message"]) == told
+    assert (answer.status, answer.body["error"]["code"], answer.body["message"]) == expected
     ended = action(ann, answer.body["actionId"])
-    assert (ended["status"], ended["reason"]) == ("FAILED", {"code": told[1], "message": told[2]})
+    assert (ended["status"], ended["reason"]) == ("FAILED", {"code": expected[1], "message": expected[2]})
     stored = ACTIONS.get(ann.id, answer.body["actionId"])
     for hidden in (partner.api_key, "127.0.0.1", "169.254", "file-processor"):
         assert hidden not in f"{json.dumps(answer.body)} {json.dumps(ended)} {stored}"
@@ -147,21 +147,21 @@ def test_without_an_external_service_custom_actions_are_refused_with_503(
 
 
 def report(
-    partner: Partner, action_id: str, told: dict[str, Any], sent_at: int | None = None, signed_for: str | None = None
+    partner: Partner, action_id: str, work: dict[str, Any], sent_at: int | None = None, signed_for: str | None = None
 ) -> Any:
     """The API's answer to a callback about the action, signed for it or for another one."""
-    body, sent_at = json.dumps(told).encode(), int(time.time()) if sent_at is None else sent_at
+    body, sent_at = json.dumps(work).encode(), int(time.time()) if sent_at is None else sent_at
     header = signatures.sign_about(partner.callback_secret, sent_at, signed_for or action_id, body)
-    return call("POST /actions/{actionId}/callback", {signatures.HEADER: header}, told, actionId=action_id)
+    return call("POST /actions/{actionId}/callback", {signatures.HEADER: header}, work, actionId=action_id)
 
 
 def test_a_signed_callback_ends_the_action_once(ann: User, photo: str, partner: Partner) -> None:
     job = process(ann, photo).body["jobId"]
-    told = {"id": "work-000001", "status": "completed", "resultUrl": "https://results.example.com/1"}
-    assert report(partner, job, told).status == 200
+    work = {"id": "work-000001", "status": "completed", "resultUrl": "https://results.example.com/1"}
+    assert report(partner, job, work).status == 200
     ended = action(ann, job)
     assert (ended["status"], ended["resultUrl"]) == ("COMPLETED", "https://results.example.com/1")
-    again = report(partner, job, {**told, "status": "failed"})
+    again = report(partner, job, {**work, "status": "failed"})
     assert (again.status, again.body["error"]["code"]) == (409, "ACTION_FINISHED")
     assert action(ann, job) == ended
 
@@ -170,13 +170,13 @@ def test_a_callback_without_a_current_signature_for_its_own_work_changes_nothing
     ann: User, photo: str, partner: Partner
 ) -> None:
     job = process(ann, photo).body["jobId"]
-    told = {"id": "work-000001", "status": "completed"}
-    assert report(partner, job, told, sent_at=int(time.time()) - 3600).status == 401
-    assert call("POST /actions/{actionId}/callback", {}, told, actionId=job).status == 401
+    work = {"id": "work-000001", "status": "completed"}
+    assert report(partner, job, work, sent_at=int(time.time()) - 3600).status == 401
+    assert call("POST /actions/{actionId}/callback", {}, work, actionId=job).status == 401
     forged = call(
         "POST /actions/{actionId}/callback",
-        {signatures.HEADER: signatures.sign("guessed", int(time.time()), json.dumps(told).encode())},
-        told,
+        {signatures.HEADER: signatures.sign("guessed", int(time.time()), json.dumps(work).encode())},
+        work,
         actionId=job,
     )
     assert forged.status == 401
@@ -187,9 +187,9 @@ def test_a_callback_without_a_current_signature_for_its_own_work_changes_nothing
         "POST /actions/{actionId}/callback", header, bare, query={"status": "failed", "message": "No."}, actionId=job
     )
     assert grafted.status == 400, "a query is not signed"
-    assert report(partner, job, {**told, "id": "work-999999"}).status == 404
-    assert report(partner, "act_" + "0" * 26, told).status == 404
-    assert report(partner, job, {**told, "status": "exploded"}).status == 400
+    assert report(partner, job, {**work, "id": "work-999999"}).status == 404
+    assert report(partner, "act_" + "0" * 26, work).status == 404
+    assert report(partner, job, {**work, "status": "exploded"}).status == 400
     partner.fail("/file-processor/upload/*", Fault.ERROR, times=None)
     assert action(ann, job)["status"] == "PENDING"
 
@@ -198,9 +198,9 @@ def test_a_callback_signed_for_one_action_is_refused_for_another(ann: User, phot
     first, second = (process(ann, photo).body["jobId"] for _ in range(2))
     # The service may use an id twice, so the id in the body does not identify the action.
     ACTIONS.update(ann.id, second, change={"externalId": "work-000001"})
-    told = {"id": "work-000001", "status": "completed"}
-    assert report(partner, second, told, signed_for=first).status == 401
-    assert report(partner, first, told).status == 200
+    work = {"id": "work-000001", "status": "completed"}
+    assert report(partner, second, work, signed_for=first).status == 401
+    assert report(partner, first, work).status == 200
     partner.fail("/file-processor/upload/*", Fault.ERROR, times=None)
     assert action(ann, second)["status"] == "PENDING"
 
@@ -210,14 +210,14 @@ def test_a_signature_of_the_body_alone_is_accepted_only_if_the_body_names_the_ac
 ) -> None:
     job, other = (process(ann, photo).body["jobId"] for _ in range(2))
 
-    def reported(told: dict[str, Any]) -> int:
-        header = signatures.sign(partner.callback_secret, int(time.time()), json.dumps(told).encode())
-        return call("POST /actions/{actionId}/callback", {signatures.HEADER: header}, told, actionId=job).status
+    def reported(work: dict[str, Any]) -> int:
+        header = signatures.sign(partner.callback_secret, int(time.time()), json.dumps(work).encode())
+        return call("POST /actions/{actionId}/callback", {signatures.HEADER: header}, work, actionId=job).status
 
-    told = {"id": "work-000001", "status": "completed"}
-    assert reported(told) == 401
-    assert reported({**told, "actionId": other}) == 401
-    assert reported({**told, "actionId": job}) == 200
+    work = {"id": "work-000001", "status": "completed"}
+    assert reported(work) == 401
+    assert reported({**work, "actionId": other}) == 401
+    assert reported({**work, "actionId": job}) == 200
     assert action(ann, job)["status"] == "COMPLETED"
 
 
@@ -231,5 +231,5 @@ def test_a_callback_for_an_id_that_two_accounts_share_is_refused(partner: Partne
 
 
 def test_without_an_external_service_every_callback_is_refused(ann: User) -> None:
-    told = {"id": "work-000001", "status": "completed"}
-    assert ann.post(f"/actions/act_{'0' * 26}/callback", **told).status_code == 401
+    work = {"id": "work-000001", "status": "completed"}
+    assert ann.post(f"/actions/act_{'0' * 26}/callback", **work).status_code == 401

@@ -30,14 +30,14 @@ def test_the_demo_turns_photos_into_files_and_a_table(
     names = [str(tmp_path / name) for name in ("sea side.jpg", "logo.png", "[red].jpg", "other/logo.png")]
     output = tmp_path / "out"
     assert run_demo([*names, "--url", machine.api_url, "--output", str(output)]) == 0
-    told = capsys.readouterr().out
-    assert "COMPLETED" in told
-    assert "PENDING" in told
+    printed = capsys.readouterr().out
+    assert "COMPLETED" in printed
+    assert "PENDING" in printed
     assert len(list(output.iterdir())) == 24
-    assert "[red].jpg" in told
+    assert "[red].jpg" in printed
     picture = pictures.decoded((output / "sea side-small-watermarked.jpg").read_bytes())
     assert picture.size == (800, 600)
-    assert "800x600" in told
+    assert "800x600" in printed
 
 
 def test_the_table_fits_80_columns_without_cutting_names(

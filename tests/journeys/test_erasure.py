@@ -60,14 +60,14 @@ def test_erasing_an_account_removes_everything_that_an_export_shows(machine: Mac
     assert user.post("/keys", name="only-ann-has-this", accessTypes=["exports"]).status_code == 200
     assert user.post("/actions/process", fileId=image_id, processingType="analyze").status_code == 200
     settled(machine)
-    told = json.loads(downloaded(export(user, "json")["downloadUrl"]))
-    assert all(told[table] for table in ("profile", "apiKeys", "actions", "usage", "files"))
+    exported = json.loads(downloaded(export(user, "json")["downloadUrl"]))
+    assert all(exported[table] for table in ("profile", "apiKeys", "actions", "usage", "files"))
     settled(machine)
 
     chosen = {user.email, "Ann Unlike-Anybody", "only-ann-has-this", CORRELATION_ID}
     assert all(any(mark in json.dumps(item) for _, item in every_item()) for mark in chosen)
     marks = {user_id, *chosen}
-    marks |= {row["keyId"] for row in told["apiKeys"]} | {row["actionId"] for row in told["actions"]}
+    marks |= {row["keyId"] for row in exported["apiKeys"]} | {row["actionId"] for row in exported["actions"]}
     kept = {name for name, item in every_item() for mark in marks if mark in json.dumps(item)}
     wanted = ("USERS", "IMAGES", "ACTIONS", "API_KEYS", "USAGE_METRICS_DYNAMO", "DAILY")
     assert {machine.environment[f"{each}_TABLE"] for each in wanted} <= kept

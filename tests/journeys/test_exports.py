@@ -112,9 +112,9 @@ def set_status(machine: Machine, user_id: str, image_id: str, status: str) -> No
 
 def test_a_json_export_holds_exactly_what_was_stored_and_no_secret(machine: Machine, ann: User) -> None:
     settled(machine)
-    told = export(ann, "json")
-    assert (told["status"], told["deliveryMethod"]) == ("COMPLETED", "download")
-    text = downloaded(told["downloadUrl"]).decode()
+    response = export(ann, "json")
+    assert (response["status"], response["deliveryMethod"]) == ("COMPLETED", "download")
+    text = downloaded(response["downloadUrl"]).decode()
     said = json.loads(text)
     profile, shown = said["profile"][0], ann.get("/auth/profile").json()["profile"]
     secret = shown.pop("webhookSecret")
@@ -129,20 +129,20 @@ def test_a_json_export_holds_exactly_what_was_stored_and_no_secret(machine: Mach
         image = of_api[row["imageId"]]
         assert all(row[name] == image[name] for name in ("fileType", "status", "createdAt", "metadata", "variants"))
     assert [key["name"] for key in said["apiKeys"]] == ["=1+1"]
-    assert said["exportId"] == told["exportId"]
-    assert told["exportId"] in {row["actionId"] for row in said["actions"]}
+    assert said["exportId"] == response["exportId"]
+    assert response["exportId"] in {row["actionId"] for row in said["actions"]}
     uploads = [row["requests"] for row in said["usage"] if row["what"] == "operation:create_upload"]
     assert sum(uploads) == len(NASTY)
     assert not any(word in text for word in (secret, "webhookSecret", "keyHash", "drk_", "Signature="))
 
 
 def test_an_export_holds_only_the_requested_data_types(ann: User) -> None:
-    told = export(ann, "json", "files")
-    assert set(json.loads(downloaded(told["downloadUrl"]))) == {"exportId", "createdAt", "dataTypes", "files"}
-    action = action_of(ann, told)
+    response = export(ann, "json", "files")
+    assert set(json.loads(downloaded(response["downloadUrl"]))) == {"exportId", "createdAt", "dataTypes", "files"}
+    action = action_of(ann, response)
     assert action["metadata"] == {"dataTypes": ["files"], "format": "json"}
     assert action["result"] == {"records": {"files": len(NASTY)}}
-    assert action["files"][0]["name"] == f"export-{told['exportId']}.json"
+    assert action["files"][0]["name"] == f"export-{response['exportId']}.json"
 
 
 def test_no_cell_of_a_csv_export_is_a_formula(ann: User) -> None:
@@ -209,9 +209,9 @@ def test_a_pdf_with_many_thumbnails_is_left_to_the_queue(machine: Machine) -> No
     user = exporter(machine)
     put(machine, "IMAGES_TABLE", user.id, 26)
     assert export(user, "csv", "files")["status"] == "COMPLETED"
-    told = export(user, "pdf", "files")
-    assert told["status"] == "PENDING"
-    assert ended(user, told)["result"]["records"] == {"files": 26}
+    response = export(user, "pdf", "files")
+    assert response["status"] == "PENDING"
+    assert ended(user, response)["result"]["records"] == {"files": 26}
 
 
 # ---------------------------------------------------------------------- permissions
@@ -221,17 +221,17 @@ def test_a_pdf_with_many_thumbnails_is_left_to_the_queue(machine: Machine) -> No
 def test_a_key_sees_only_actions_that_it_could_have_started(machine: Machine, kind: str, is_open: bool) -> None:
     user = exporter(machine)
     robot = issue_key(user, kind)[1]
-    told = export(user, "json", "profile")
-    shown = robot.get(f"/actions/{told['exportId']}")
+    response = export(user, "json", "profile")
+    shown = robot.get(f"/actions/{response['exportId']}")
     assert shown.status_code == (200 if is_open else 404)
     # Links are signed again for each answer.
     for asked in ({}, {"status": "COMPLETED"}):
         listed = [each["actionId"] for each in robot.get("/actions", **asked).json()["items"]]
-        assert listed == ([told["exportId"]] if is_open else [])
-    by_agent = robot.post("/agent/get_action", data={"actionId": told["exportId"]})
+        assert listed == ([response["exportId"]] if is_open else [])
+    by_agent = robot.post("/agent/get_action", data={"actionId": response["exportId"]})
     assert by_agent.status_code == shown.status_code
     everything = issue_key(user, "full_access")[1].get("/actions").json()["items"]
-    assert [each["actionId"] for each in everything] == [told["exportId"]]
+    assert [each["actionId"] for each in everything] == [response["exportId"]]
 
 
 def test_a_user_without_the_right_cannot_export(machine: Machine) -> None:
@@ -251,11 +251,11 @@ def test_only_a_key_with_exports_access_may_export(machine: Machine, ann: User) 
 
 
 def test_another_user_does_not_see_the_export(machine: Machine, ann: User) -> None:
-    told = export(ann, "json", "profile")
+    response = export(ann, "json", "profile")
     other = exporter(machine)
-    assert other.get(f"/actions/{told['exportId']}").status_code == 404
+    assert other.get(f"/actions/{response['exportId']}").status_code == 404
     assert other.get("/actions").json()["items"] == []
-    unsigned = told["downloadUrl"].partition("?")[0]
+    unsigned = response["downloadUrl"].partition("?")[0]
     assert requests.get(unsigned, timeout=10).status_code == 403
 
 
@@ -309,19 +309,19 @@ def test_an_export_fails_if_the_right_was_taken_away_before_it_ran(
 def test_a_small_export_is_finished_in_the_request(machine: Machine, table: str, count: int, status: str) -> None:
     user = exporter(machine)
     put(machine, table, user.id, count)
-    told = export(user, "json", "files" if table == "IMAGES_TABLE" else "activities")
-    assert told["status"] == status
+    response = export(user, "json", "files" if table == "IMAGES_TABLE" else "activities")
+    assert response["status"] == status
     name = {"IMAGES_TABLE": "files", "ACTIONS_TABLE": "actions", "DAILY_TABLE": "usage"}[table]
-    assert ended(user, told)["result"]["records"][name] >= count
+    assert ended(user, response)["result"]["records"][name] >= count
 
 
 def test_a_large_export_goes_through_the_queue(machine: Machine) -> None:
     user = exporter(machine)
     put(machine, "IMAGES_TABLE", user.id, 1200)
-    told = export(user, "json", "profile", "files")
-    assert (told["status"], told["downloadUrl"]) == ("PENDING", None)
-    assert re.fullmatch(r"About \d+ (second|minute)s?\.", told["estimatedTime"])
-    action = ended(user, told)
+    response = export(user, "json", "profile", "files")
+    assert (response["status"], response["downloadUrl"]) == ("PENDING", None)
+    assert re.fullmatch(r"About \d+ (second|minute)s?\.", response["estimatedTime"])
+    action = ended(user, response)
     assert (action["progress"], action["progressUnit"]) == (1201, "records")
     assert action["result"]["records"] == {"profile": 1, "apiKeys": 0, "files": 1200}
     assert action["files"][0]["format"] == "jsonl"
@@ -341,15 +341,15 @@ def test_an_export_that_fails_midway_leaves_no_file_and_is_retried(machine: Mach
         return sum(run["operation"] == "action_worker" and not run["success"] for run in runs(machine, "system"))
 
     before = failures()
-    told = export(user, "json", "files")
+    response = export(user, "json", "files")
     wait_for(lambda: failures() > before, "the worker to fail")
-    assert action_of(user, told)["status"] == "PENDING"
+    assert action_of(user, response)["status"] == "PENDING"
     assert files_kept(machine, user_id) == []
 
     set_status(machine, user_id, broken, "FAILED")
     # The message becomes visible after half an hour on the machine's clock.
     machine.clock.advance(1801)
-    rows = json.loads(downloaded(ended(user, told)["resultUrl"]))["files"]
+    rows = json.loads(downloaded(ended(user, response)["resultUrl"]))["files"]
     assert len(rows) == 150
     assert len(files_kept(machine, user_id)) == 1
 
@@ -359,19 +359,19 @@ def test_an_export_survives_a_killed_worker(machine: Machine) -> None:
     user_id = user.id
     put(machine, "IMAGES_TABLE", user_id, 3000)
     victims = machine.workers("action_worker")
-    told = export(user, "pdf", "files")
-    wait_for(lambda: action_of(user, told)["progress"], "the first records")
+    response = export(user, "pdf", "files")
+    wait_for(lambda: action_of(user, response)["progress"], "the first records")
     for victim in victims:
         os.kill(victim, signal.SIGKILL)
     wait_for(lambda: set(machine.workers("action_worker")).isdisjoint(victims), "the worker to be gone")
-    assert action_of(user, told)["status"] == "PENDING"
+    assert action_of(user, response)["status"] == "PENDING"
     found = machine.client("s3").list_objects_v2(
         Bucket=machine.environment["S3_OUTPUT_BUCKET"], Prefix=f"exports/{user_id}/"
     )
     assert found["KeyCount"] == 0
 
     machine.clock.advance(1801)
-    action = ended(user, told)
+    action = ended(user, response)
     assert action["result"]["records"] == {"files": 3000}
     assert downloaded(action["resultUrl"]).endswith(b"%%EOF\n")
 

@@ -19,7 +19,7 @@ from infra import template
 from local.machine import Machine
 from tests.waiting import wait_for
 
-Told = Callable[[], list[dict[str, Any]]]
+Notifications = Callable[[], list[dict[str, Any]]]
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +35,7 @@ def dead_letters(machine: Machine, function: pytest.MonkeyPatch) -> Iterator[str
 
 
 @pytest.fixture
-def told(machine: Machine) -> Told:
+def notifications(machine: Machine) -> Notifications:
     """The notifications about health that operators got during the test, oldest first."""
     sqs, sns = machine.client("sqs"), machine.client("sns")
     queue = sqs.create_queue(QueueName=f"operator-{secrets.token_hex(4)}")["QueueUrl"]
@@ -56,14 +56,16 @@ def states(result: dict[str, Any]) -> dict[str, str]:
     return {each["name"]: each["status"] for each in result["dependencies"]}
 
 
-def test_a_healthy_machine_is_ok_and_every_dependency_was_checked(machine: Machine, told: Told) -> None:
+def test_a_healthy_machine_is_ok_and_every_dependency_was_checked(
+    machine: Machine, notifications: Notifications
+) -> None:
     result = health.check()
     assert result["status"] == "ok", result
     assert set(states(result).values()) == {"ok"}
     assert {"users-table", "input-bucket", "uploads-queue", "dead-letters", "user-pool", "image-pipeline"} <= set(
         states(result)
     )
-    assert told() == [], "an unchanged state is not reported"
+    assert notifications() == [], "an unchanged state is not reported"
 
 
 def test_every_table_and_dead_letter_queue_of_the_template_is_checked(machine: Machine) -> None:
@@ -75,20 +77,25 @@ def test_every_table_and_dead_letter_queue_of_the_template_is_checked(machine: M
     assert set(machine.environment["DEAD_LETTER_QUEUE_URLS"].split(",")) == urls
 
 
-def test_a_change_of_state_and_its_end_are_each_reported_once(machine: Machine, told: Told, dead_letters: str) -> None:
+def test_a_change_of_state_and_its_end_are_each_reported_once(
+    machine: Machine, notifications: Notifications, dead_letters: str
+) -> None:
     machine.client("sqs").send_message(QueueUrl=dead_letters, MessageBody="{}")
     for _ in range(3):
         assert health.check()["status"] == "degraded"
-    assert [each["status"] for each in told()] == ["degraded"]
-    assert told()[0]["unwell"]["dead-letters"].endswith(f"{dead_letters.rpartition('/')[2]}: 1")
+    assert [each["status"] for each in notifications()] == ["degraded"]
+    assert notifications()[0]["unwell"]["dead-letters"].endswith(f"{dead_letters.rpartition('/')[2]}: 1")
     machine.client("sqs").purge_queue(QueueUrl=dead_letters)
     for _ in range(2):
         assert health.check()["status"] == "ok"
-    assert [(each["before"], each["status"]) for each in told()] == [("unknown", "degraded"), ("degraded", "ok")]
+    assert [(each["before"], each["status"]) for each in notifications()] == [
+        ("unknown", "degraded"),
+        ("degraded", "ok"),
+    ]
 
 
 def test_a_failed_notification_is_sent_by_the_next_check(
-    machine: Machine, told: Told, function: pytest.MonkeyPatch, dead_letters: str
+    machine: Machine, notifications: Notifications, function: pytest.MonkeyPatch, dead_letters: str
 ) -> None:
     machine.client("sqs").send_message(QueueUrl=dead_letters, MessageBody="{}")
     topic = machine.environment["OPERATORS_TOPIC_ARN"]
@@ -97,7 +104,7 @@ def test_a_failed_notification_is_sent_by_the_next_check(
         health.check()
     function.setenv("OPERATORS_TOPIC_ARN", topic)
     health.check()
-    assert [each["status"] for each in told()] == ["degraded"]
+    assert [each["status"] for each in notifications()] == ["degraded"]
 
 
 @pytest.mark.parametrize(

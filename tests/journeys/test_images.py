@@ -103,9 +103,9 @@ def test_a_picture_with_the_wrong_declared_type_is_processed_as_what_it_is(ann: 
     assert (image["status"], image["metadata"]["format"]) == ("COMPLETED", "PNG")
     assert image["fileType"] == "image/jpeg"
     for asked in ({"processingType": "convert", "options": {"format": "png"}}, {"processingType": "analyze"}):
-        told = ann.post("/actions/process", fileId=image["imageId"], **asked).json()
-        assert told["status"] == "COMPLETED", told
-        assert ann.get(f"/actions/{told['jobId']}").json()["action"]["result"]["format"] == "png"
+        processed = ann.post("/actions/process", fileId=image["imageId"], **asked).json()
+        assert processed["status"] == "COMPLETED", processed
+        assert ann.get(f"/actions/{processed['jobId']}").json()["action"]["result"]["format"] == "png"
 
 
 @pytest.mark.parametrize(

@@ -194,6 +194,6 @@ def test_tools_refuse_fields_that_are_not_their_own(machine: Machine, mallory: U
         for wrong in handfuls(schema.get("properties", {})):
             assert_refused(mallory.post(f"/agent/{name}", **{**honest, **wrong}), wrong)
             call = {"name": name, "arguments": {**honest, **wrong}}
-            told = mallory.post("/mcp", jsonrpc="2.0", id=1, method="tools/call", params=call).json()
-            assert "error" in told or told["result"]["isError"] is True, told
+            response = mallory.post("/mcp", jsonrpc="2.0", id=1, method="tools/call", params=call).json()
+            assert "error" in response or response["result"]["isError"] is True, response
     assert state(machine, [mallory]) == before

@@ -214,9 +214,9 @@ def text_of(result: CallToolResult) -> str:
 
 def post(user: User, message: Any, **headers: str) -> requests.Response:
     """Sends a message without a client; underscores in header names stand for hyphens."""
-    told = {name.replace("_", "-"): value for name, value in headers.items()}
+    sent_headers = {name.replace("_", "-"): value for name, value in headers.items()}
     raw = message if isinstance(message, bytes) else json.dumps(message).encode()
-    return user.request("POST", "/mcp", data=raw, headers={"Content-Type": "application/json", **told})
+    return user.request("POST", "/mcp", data=raw, headers={"Content-Type": "application/json", **sent_headers})
 
 
 def older(method: str, **params: Any) -> dict[str, Any]:
@@ -316,8 +316,8 @@ def test_headers_that_contradict_the_body_are_refused(robot: User, headers: dict
 
 
 def test_headers_that_match_the_body_are_accepted(robot: User) -> None:
-    told = {"mcp_protocol_version": "2026-07-28", "mcp_method": "tools/call", "mcp_name": "list_images"}
-    result = post(robot, modern("tools/call", name="list_images", arguments={}), **told).json()["result"]
+    sent_headers = {"mcp_protocol_version": "2026-07-28", "mcp_method": "tools/call", "mcp_name": "list_images"}
+    result = post(robot, modern("tools/call", name="list_images", arguments={}), **sent_headers).json()["result"]
     assert result["resultType"] == "complete"
     assert result["_meta"][f"{META}serverInfo"]["name"] == "darkroom"
 
@@ -359,8 +359,8 @@ def test_an_invalid_cursor_is_refused(robot: User, cursor: Any) -> None:
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
 def test_opening_a_stream_or_ending_a_session_is_refused(robot: User, method: str) -> None:
     for headers in (robot.headers, {}):
-        told = {**headers, "Accept": "text/event-stream"}
-        answer = requests.request(method, f"{robot.url}/mcp", headers=told, timeout=30)
+        sent_headers = {**headers, "Accept": "text/event-stream"}
+        answer = requests.request(method, f"{robot.url}/mcp", headers=sent_headers, timeout=30)
         assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
 
 

@@ -77,9 +77,9 @@ def announced(user: User, **headers: str) -> requests.Response:
 
 
 def sent(answer: requests.Response, data: bytes) -> str:
-    told = answer.json()
-    assert requests.put(told["uploadUrl"], data=data, headers=told["headers"], timeout=30).status_code == 200
-    return str(told["imageId"])
+    upload = answer.json()
+    assert requests.put(upload["uploadUrl"], data=data, headers=upload["headers"], timeout=30).status_code == 200
+    return str(upload["imageId"])
 
 
 # ------------------------------------------------------------------------- correlation ids
@@ -143,10 +143,10 @@ def test_a_callback_has_the_correlation_id_of_its_action(
     begun = call("POST /actions/custom", {**ann.headers, CORRELATION: "scan-7"}, asked)
     assert begun.status == 200, begun
     assert partner.received[-1].headers[CORRELATION] == "scan-7"
-    told = {"id": "work-000001", "status": "completed"}
+    work = {"id": "work-000001", "status": "completed"}
     action_id = begun.body["actionId"]
-    signature = signatures.sign_about(partner.callback_secret, int(time.time()), action_id, json.dumps(told).encode())
-    ended = call("POST /actions/{actionId}/callback", {signatures.HEADER: signature}, told, actionId=action_id)
+    signature = signatures.sign_about(partner.callback_secret, int(time.time()), action_id, json.dumps(work).encode())
+    ended = call("POST /actions/{actionId}/callback", {signatures.HEADER: signature}, work, actionId=action_id)
     assert ended.status == 200, ended
     (line,) = (record for record in caplog.records if record.getMessage() == "ACTION_ENDED")
     assert line.__dict__["correlation_id"] == "scan-7"
@@ -238,9 +238,9 @@ def written(
     logs = Logs(machine)
     for data in (pictures.jpeg(320, 240), b"no picture"):
         ann.finished(sent(announced(ann), data))
-    told: dict[str, Any] = {"MessageId": "m", "Subject": None, "Message": "broken", "MessageAttributes": {}}
+    message: dict[str, Any] = {"MessageId": "m", "Subject": None, "Message": "broken", "MessageAttributes": {}}
     for name in ("validation", "resize", "watermark", "notifications"):
-        event = {"execution": "broken", "Records": [{"EventSource": "aws:sns", "Sns": told}]}
+        event = {"execution": "broken", "Records": [{"EventSource": "aws:sns", "Sns": message}]}
         answer, is_error = machine.invoke(name, event)
         assert is_error, answer
     machine.invoke("health_check")
@@ -280,5 +280,5 @@ def test_the_dashboard_and_the_documents_name_only_metrics_that_are_written(
 
     wait_for(lambda: not missing(), "all that the dashboard shows to be written")
     table = (ROOT / "docs" / "operations.md").read_text().partition("| metric | by | of |")[2].partition("\n\n")[0]
-    told = {name for row in table.splitlines()[2:] for name in re.findall(r"[A-Z]\w+", row.split("|")[1])}
-    assert told == {metric for metric, _ in written()}
+    documented = {name for row in table.splitlines()[2:] for name in re.findall(r"[A-Z]\w+", row.split("|")[1])}
+    assert documented == {metric for metric, _ in written()}

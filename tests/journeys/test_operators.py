@@ -16,7 +16,7 @@ from tests.waiting import wait_for
 
 
 @pytest.fixture
-def told(machine: Machine) -> Callable[[], list[dict[str, Any]]]:
+def reported(machine: Machine) -> Callable[[], list[dict[str, Any]]]:
     """The records that a subscriber of the operators' topic received, in order."""
     sqs, sns = machine.client("sqs"), machine.client("sns")
     queue = sqs.create_queue(QueueName="an-operator")["QueueUrl"]
@@ -36,7 +36,7 @@ def told(machine: Machine) -> Callable[[], list[dict[str, Any]]]:
 
 
 def test_a_defect_is_reported_once_however_often_it_occurs(
-    machine: Machine, told: Callable[[], list[dict[str, Any]]]
+    machine: Machine, reported: Callable[[], list[dict[str, Any]]]
 ) -> None:
     for _ in range(5):
         answer, errored = machine.invoke("validation", {"execution": "x-1"})
@@ -46,25 +46,25 @@ def test_a_defect_is_reported_once_however_often_it_occurs(
     machine.invoke("watermark", {"execution": "y-1"})
 
     def both() -> list[dict[str, Any]]:
-        mine = [each for each in told() if each["errorType"] == "KeyError"]
+        mine = [each for each in reported() if each["errorType"] == "KeyError"]
         return mine if len(mine) >= 2 else []
 
-    records = wait_for(both, "the operators to be told")
+    records = wait_for(both, "the report to operators")
     assert [each["operation"] for each in records] == ["validation", "watermark"]
     assert records[0]["functionName"] == "darkroom-local-validation"
     assert records[0]["trace"]
 
 
 def test_errors_caused_by_users_are_not_reported_to_operators(
-    machine: Machine, told: Callable[[], list[dict[str, Any]]]
+    machine: Machine, reported: Callable[[], list[dict[str, Any]]]
 ) -> None:
     user = User.new(machine.api_url)
     assert user.finished(user.upload(b"no picture"))["status"] == "FAILED"
     assert user.get("/images/img_none").status_code == 404
     assert user.finished(user.upload(pictures.jpeg(320, 240)))["status"] == "COMPLETED"
     machine.invoke("resize", {"execution": "z-1"})
-    wait_for(lambda: [each for each in told() if each["operation"] == "resize"], "the fault that is ours")
-    assert not {each["errorType"] for each in told()} & {"ImageRejectedError", "ImageNotFoundError"}
+    wait_for(lambda: [each for each in reported() if each["operation"] == "resize"], "the fault that is ours")
+    assert not {each["errorType"] for each in reported()} & {"ImageRejectedError", "ImageNotFoundError"}
 
 
 @pytest.mark.parametrize(

@@ -94,14 +94,16 @@ def test_the_steps_accept_events_with_the_required_fields_only(ann: User, machin
     read = {"width": 900, "height": 600, "format": "JPEG"}
     resized, errored = machine.invoke("resize", {**image, "validationResult": "valid", "imageMetadata": read})
     assert not errored
-    told = [
+    resized_images = [
         {name: each[name] for name in ("size", "dimensions", "s3Key", "fileSize")} for each in resized["resizedImages"]
     ]
-    assert len(told) == 3
-    marked, errored = machine.invoke("watermark", {"imageId": image_id, "userId": ann.id, "resizedImages": told})
+    assert len(resized_images) == 3
+    marked, errored = machine.invoke(
+        "watermark", {"imageId": image_id, "userId": ann.id, "resizedImages": resized_images}
+    )
     assert not errored
     assert [each["s3Key"] for each in marked["watermarkedImages"]] == [
-        each["s3Key"].replace(".jpg", "-watermarked.jpg") for each in told
+        each["s3Key"].replace(".jpg", "-watermarked.jpg") for each in resized_images
     ]
     assert {each["M"]["format"]["S"] for each in marked["record"]["variants"]["L"]} == {"jpeg"}
 

@@ -44,13 +44,13 @@ def opened(url: str) -> Image.Image:
 
 def test_a_small_image_is_resized_in_the_request(ann: User, photo: str) -> None:
     answer = process(ann, photo, "resize", width=300, height=300, fit="cover", format="png")
-    told = answer.json()
-    assert answer.status_code == 200, told
-    assert told["success"] is True
-    assert (told["status"], told["estimatedTime"]) == ("COMPLETED", None)
-    made = opened(told["resultUrl"])
+    response = answer.json()
+    assert answer.status_code == 200, response
+    assert response["success"] is True
+    assert (response["status"], response["estimatedTime"]) == ("COMPLETED", None)
+    made = opened(response["resultUrl"])
     assert (made.format, made.size) == ("PNG", (300, 300))
-    action = ann.get(f"/actions/{told['jobId']}").json()["action"]
+    action = ann.get(f"/actions/{response['jobId']}").json()["action"]
     assert action["actionType"] == "PROCESS_FILE"
     assert action["metadata"]["options"] == {"width": 300, "height": 300, "fit": "cover", "format": "png"}
     assert action["result"]["width"] == 300
@@ -58,16 +58,16 @@ def test_a_small_image_is_resized_in_the_request(ann: User, photo: str) -> None:
 
 @pytest.mark.parametrize("form", ["jpeg", "png", "webp"])
 def test_an_image_is_converted(ann: User, photo: str, form: str) -> None:
-    told = process(ann, photo, "convert", format=form).json()
-    made = opened(told["resultUrl"])
+    response = process(ann, photo, "convert", format=form).json()
+    made = opened(response["resultUrl"])
     assert (str(made.format).lower(), made.size) == (form, (1600, 1200))
 
 
 def test_a_large_image_goes_to_the_queue_and_its_result_appears_when_it_is_ready(ann: User, photo: str) -> None:
-    told = process(ann, photo, "convert", format="avif").json()
-    assert (told["status"], told["resultUrl"]) == ("PENDING", None)
-    assert re.fullmatch(r"About \d+ (second|minute)s?\.", told["estimatedTime"])
-    action = ended(ann, told["jobId"])
+    response = process(ann, photo, "convert", format="avif").json()
+    assert (response["status"], response["resultUrl"]) == ("PENDING", None)
+    assert re.fullmatch(r"About \d+ (second|minute)s?\.", response["estimatedTime"])
+    action = ended(ann, response["jobId"])
     assert action["status"] == "COMPLETED"
     assert opened(action["resultUrl"]).size == (1600, 1200)
     assert action["files"][0]["name"].endswith(".avif")
@@ -75,9 +75,9 @@ def test_a_large_image_goes_to_the_queue_and_its_result_appears_when_it_is_ready
 
 @pytest.mark.parametrize("side", [{"width": 4000}, {"height": 4000}])
 def test_a_large_enlargement_goes_to_the_queue(ann: User, photo: str, side: dict[str, int]) -> None:
-    told = process(ann, photo, "resize", fit="fill", **side).json()
-    assert told["status"] == "PENDING"
-    made = opened(ended(ann, told["jobId"])["resultUrl"])
+    response = process(ann, photo, "resize", fit="fill", **side).json()
+    assert response["status"] == "PENDING"
+    made = opened(ended(ann, response["jobId"])["resultUrl"])
     assert made.size in {(4000, 3000), (5333, 4000)}
     assert process(ann, photo, "resize", width=4000).json()["status"] == "COMPLETED", "contain never enlarges"
 
@@ -88,10 +88,10 @@ def test_a_processing_type_without_options_needs_none(ann: User, photo: str) -> 
 
 
 def test_an_image_is_analyzed(ann: User, photo: str) -> None:
-    told = process(ann, photo, "analyze").json()
-    assert (told["result"]["width"], told["result"]["height"]) == (1600, 1200)
-    assert len(told["result"]["dominantColors"]) >= 1
-    assert requests.get(told["resultUrl"], timeout=10).json() == told["result"]
+    response = process(ann, photo, "analyze").json()
+    assert (response["result"]["width"], response["result"]["height"]) == (1600, 1200)
+    assert len(response["result"]["dominantColors"]) >= 1
+    assert requests.get(response["resultUrl"], timeout=10).json() == response["result"]
 
 
 @pytest.mark.parametrize(
@@ -175,12 +175,12 @@ def test_actions_are_listed_newest_first_in_pages(machine: Machine) -> None:
 
 
 def test_a_repeated_message_does_not_repeat_the_work(ann: User, machine: Machine, photo: str) -> None:
-    told = process(ann, photo, "convert", format="avif").json()
-    before = ended(ann, told["jobId"])
-    body = json.dumps({"userId": ann.id, "actionId": told["jobId"]})
+    response = process(ann, photo, "convert", format="avif").json()
+    before = ended(ann, response["jobId"])
+    body = json.dumps({"userId": ann.id, "actionId": response["jobId"]})
     record = {"eventSource": "aws:sqs", "body": body, "attributes": {"ApproximateReceiveCount": "1"}}
     assert machine.invoke("action_worker", {"Records": [record]}) == (None, False)
-    after = ended(ann, told["jobId"])
+    after = ended(ann, response["jobId"])
     assert after["completedAt"] == before["completedAt"]
 
 

@@ -113,14 +113,14 @@ def file_of(action: dict[str, Any], form: str) -> bytes:
     return answer.content
 
 
-def told(user: User, kind: str, period: dict[str, str] = MARCH, **more: Any) -> dict[str, Any]:
+def report_content(user: User, kind: str, period: dict[str, str] = MARCH, **more: Any) -> dict[str, Any]:
     """The content of that report's JSON file."""
     report: dict[str, Any] = json.loads(file_of(ready(user, ask(user, kind, period, **more)), "json"))
     return report
 
 
 def test_a_usage_report_adds_up_the_daily_sums(admin: User) -> None:
-    report = told(admin, "usage")
+    report = report_content(admin, "usage")
     assert report["period"] == MARCH
     assert report["figures"] == {
         "requests": 20,
@@ -152,7 +152,7 @@ def test_a_usage_report_adds_up_the_daily_sums(admin: User) -> None:
 
 
 def test_an_analytics_report_counts_images_and_users(admin: User) -> None:
-    report = told(admin, "analytics")
+    report = report_content(admin, "analytics")
     assert report["figures"] == {
         "images": 8,
         "bytes": 6_000_500,
@@ -178,7 +178,7 @@ def test_an_analytics_report_counts_images_and_users(admin: User) -> None:
 
 
 def test_a_summary_compares_with_the_period_before(admin: User) -> None:
-    report = told(admin, "summary")
+    report = report_content(admin, "summary")
     assert report["before"] == BEFORE
     compared = {row["figure"]: (row["value"], row["before"], row["change"]) for row in report["comparison"]}
     assert compared["Requests"] == (20, 10, 100)
@@ -192,9 +192,9 @@ def test_a_summary_compares_with_the_period_before(admin: User) -> None:
 
 
 def test_a_report_on_one_user_holds_nothing_of_other_users(admin: User) -> None:
-    usage = told(admin, "usage", filters={"userId": "ann"})
+    usage = report_content(admin, "usage", filters={"userId": "ann"})
     assert (usage["figures"]["requests"], usage["figures"]["dollars"]) == (7, 0.0008)
-    analytics = told(admin, "analytics", filters={"userId": "ann"})
+    analytics = report_content(admin, "analytics", filters={"userId": "ann"})
     assert (analytics["figures"]["images"], analytics["figures"]["bytes"]) == (3, 3000)
     assert "users" not in analytics
     assert "activeUsers" not in analytics["figures"]
@@ -202,19 +202,19 @@ def test_a_report_on_one_user_holds_nothing_of_other_users(admin: User) -> None:
 
 
 def test_a_report_on_one_operation_holds_nothing_of_other_operations(admin: User) -> None:
-    report = told(admin, "usage", filters={"operation": "resize"})
+    report = report_content(admin, "usage", filters={"operation": "resize"})
     assert (report["figures"]["requests"], report["figures"]["dollars"]) == (4, 0.01)
     assert [row["operation"] for row in report["byOperation"]] == ["resize"]
     assert [row["day"] for row in report["byDay"]] == ["2021-03-01"]
 
 
 def test_days_without_activity_are_listed_on_request(admin: User) -> None:
-    report = told(admin, "usage", filters={"includeInactive": True})
+    report = report_content(admin, "usage", filters={"includeInactive": True})
     assert [row["day"] for row in report["byDay"]] == [f"2021-03-0{day}" for day in range(1, 8)]
     assert report["byDay"][1]["requests"] == 0
-    analytics = told(admin, "analytics", filters={"includeInactive": True})
+    analytics = report_content(admin, "analytics", filters={"includeInactive": True})
     assert (len(analytics["byDay"]), len(analytics["usersByDay"])) == (7, 7)
-    without = told(admin, "usage", filters={"includeInactive": False})
+    without = report_content(admin, "usage", filters={"includeInactive": False})
     assert "2021-03-02" not in {row["day"] for row in without["byDay"]}
 
 
@@ -351,12 +351,12 @@ def test_a_report_that_takes_too_long_for_the_request_is_left_to_the_queue(
     admin: User, function: pytest.MonkeyPatch
 ) -> None:
     function.setattr(journey, "_SECONDS_AT_ONCE", -1.0)
-    told = reporting.generate_report(
+    queued = reporting.generate_report(
         Caller(admin.id, admin.email, role="ADMIN"), {"reportType": "usage", "dateRange": MARCH}
     )
-    assert told["status"] == "PENDING"
+    assert queued["status"] == "PENDING"
     action = wait_for(
-        lambda: [each for each in [actions.get(admin.id, told["reportId"])] if each.status != "PENDING"], "the queue"
+        lambda: [each for each in [actions.get(admin.id, queued["reportId"])] if each.status != "PENDING"], "the queue"
     )[0]
     assert (action.status, action.result["requests"]) == ("COMPLETED", 20)
 
@@ -389,8 +389,8 @@ def test_an_external_service_makes_the_report_if_the_stage_has_one(admin: User, 
     assert (answer.status, answer.body["status"], answer.body["downloadUrl"]) == (200, "PENDING", None)
     taken = partner.received[-1]
     assert taken.path == "/report-generator/create"
-    told = taken.json()
-    assert {name: told[name] for name in asked} == asked
-    assert (told["actionId"], told["formats"]) == (answer.body["reportId"], ["html"])
+    sent = taken.json()
+    assert {name: sent[name] for name in asked} == asked
+    assert (sent["actionId"], sent["formats"]) == (answer.body["reportId"], ["html"])
     partner.done_at_once = True
     assert call("POST /actions/report", admin.headers, asked).body["status"] == "COMPLETED"

@@ -132,7 +132,7 @@ def test_a_disabled_schedule_is_never_overdue_and_counts_from_when_it_is_enabled
 
 
 @pytest.fixture
-def told(machine: Machine) -> Callable[[], list[str]]:
+def announced(machine: Machine) -> Callable[[], list[str]]:
     """The subjects that a subscriber of the operators' topic received."""
     sqs, sns = machine.client("sqs"), machine.client("sns")
     queue = sqs.create_queue(QueueName="an-operator-of-reports")["QueueUrl"]
@@ -156,7 +156,7 @@ def files(machine: Machine, month: str) -> set[str]:
     return {each["Key"] for each in listed.get("Contents", ())}
 
 
-def test_a_monthly_report_is_stored_and_announced_once(machine: Machine, told: Callable[[], list[str]]) -> None:
+def test_a_monthly_report_is_stored_and_announced_once(machine: Machine, announced: Callable[[], list[str]]) -> None:
     tried, errored = machine.invoke("monthly_report", {"since": "2024-02-10", "dryRun": True})
     assert not errored
     assert tried["figures"]["requests"] == 0
@@ -168,8 +168,8 @@ def test_a_monthly_report_is_stored_and_announced_once(machine: Machine, told: C
     assert files(machine, "2024-02") == {f"reports/system/2024-02.{each}" for each in ("html", "pdf", "json")}
     # A later report: a second one on February would arrive before it.
     machine.invoke("monthly_report", {"since": "2024-03-31T23:59:59Z"})
-    wait_for(lambda: [each for each in told() if "2024-03" in each], "the operators to be told of March")
-    assert len([each for each in told() if "2024-02" in each]) == 1
+    wait_for(lambda: [each for each in announced() if "2024-03" in each], "the report on March")
+    assert len([each for each in announced() if "2024-02" in each]) == 1
 
 
 def test_without_a_month_the_report_is_on_the_last_month(machine: Machine) -> None:

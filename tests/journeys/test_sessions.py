@@ -249,15 +249,15 @@ def test_a_made_up_user_id_looks_real_and_differs_each_time(ann: User) -> None:
     def sub(user: User) -> str:
         return str(user.post("/auth/signup", email=user.email, password=PASSWORD).json()["userSub"])
 
-    def fixed(told: str) -> str:
+    def fixed(user_id: str) -> str:
         """The digits that all ids of a pool share."""
-        return "".join(told[place] for place in (1, 3, 5, 7, 10, 12, 14, 15))
+        return "".join(user_id[place] for place in (1, 3, 5, 7, 10, 12, 14, 15))
 
     real, made_up = [sub(User(ann.url)) for _ in range(8)], [sub(ann) for _ in range(8)]
     assert all(map(FORM.fullmatch, [*real, *made_up]))
     assert {*map(fixed, real)} == {*map(fixed, made_up)}
     assert len({*made_up, ann.id}) == 9
     # No other digit is the same in all of them.
-    for told in (real, made_up):
+    for user_ids in (real, made_up):
         for place in {*range(36)} - {1, 3, 5, 7, 8, 10, 12, 13, 14, 15, 18, 23}:
-            assert len({each[place] for each in told}) > 1, (place, told)
+            assert len({each[place] for each in user_ids}) > 1, (place, user_ids)

@@ -85,8 +85,8 @@ def test_characters_that_the_font_lacks_are_logged_once(
     function.setenv("WATERMARK_TEXT", "© 写真 ann 写")
     for _ in range(2):
         pipeline.watermark(NOTHING_TO_MARK)
-    told = [record for record in caplog.records if record.getMessage() == "WATERMARK_TEXT_UNDRAWABLE"]
-    named = [(record.levelname, vars(record)["metadata"]["characters"]) for record in told]
+    warnings = [record for record in caplog.records if record.getMessage() == "WATERMARK_TEXT_UNDRAWABLE"]
+    named = [(record.levelname, vars(record)["metadata"]["characters"]) for record in warnings]
     assert named == [("WARNING", ["U+5199", "U+771F"])]
 
 

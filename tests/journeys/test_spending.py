@@ -228,13 +228,15 @@ def test_a_month_has_its_calendar_length(now: tuple[int, int, int], days: int) -
 def test_only_the_newest_window_of_each_length_is_stored(
     costs: list[tuple[datetime, int, str | None]],
 ) -> None:
-    told = [(records.timestamp(moment.replace(tzinfo=UTC)), Decimal(n).scaleb(-12), key) for moment, n, key in costs]
+    paid_runs = [
+        (records.timestamp(moment.replace(tzinfo=UTC)), Decimal(n).scaleb(-12), key) for moment, n, key in costs
+    ]
     kept: dict[str, Any] = {}
-    for moment, dollars, key in sorted(told, key=lambda each: each[0]):
+    for moment, dollars, key in sorted(paid_runs, key=lambda each: each[0]):
         kept = spending.added(kept, moment, {whose: dollars for whose in ("user", key) if whose})
-    latest = max(moment for moment, _, _ in told)
+    latest = max(moment for moment, _, _ in paid_runs)
     expected = {
-        period.window(latest): [each for each in told if period.window(each[0]) == period.window(latest)]
+        period.window(latest): [each for each in paid_runs if period.window(each[0]) == period.window(latest)]
         for period in Period
     }
     assert set(kept) == set(expected)

@@ -123,8 +123,8 @@ def test_an_image_that_is_stuck_again_fails_with_a_reason_and_can_be_reprocessed
     assert [found(answer, "imagesFailed").count(photo) for answer in answers] == [1, 0]
     shown = ann.image(photo)
     assert (shown["status"], shown["reason"]["code"]) == ("FAILED", "stuck")
-    told = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)["Messages"]
-    heard = [json.loads(json.loads(message["Body"])["Message"]) for message in told]
+    messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)["Messages"]
+    heard = [json.loads(json.loads(message["Body"])["Message"]) for message in messages]
     assert [(each["imageId"], each["status"]) for each in heard if each["imageId"] == photo] == [(photo, "FAILED")]
     assert ann.post(f"/images/{photo}/reprocess").status_code == 200
     assert ann.finished(photo)["status"] == "COMPLETED"

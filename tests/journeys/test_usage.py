@@ -207,8 +207,8 @@ def batch(account: str, count: int, key_id: str | None = None) -> list[dict[str,
     return made
 
 
-def written_in(told: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [aws.unmarshal(record["dynamodb"]["NewImage"]) for record in told]
+def written_in(stream_records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [aws.unmarshal(record["dynamodb"]["NewImage"]) for record in stream_records]
 
 
 def spent_by(machine: Machine, account: str) -> dict[str, Any]:
@@ -222,8 +222,14 @@ def test_batches_that_repeat_overlap_or_run_at_once_count_once(machine: Machine,
     account = ann.id
     settled(machine)
     own_runs = runs(machine, account)
-    told = batch(account, 60, "key_1")
-    overlapping = [told[:40], told[:40], told[25:60], [told[3]], told[::-1]]
+    stream_records = batch(account, 60, "key_1")
+    overlapping = [
+        stream_records[:40],
+        stream_records[:40],
+        stream_records[25:60],
+        [stream_records[3]],
+        stream_records[::-1],
+    ]
     with ThreadPoolExecutor(len(overlapping)) as pool:
         results = list(pool.map(lambda part: machine.invoke("usage_records", {"Records": part}), overlapping))
     # A batch that lost the race too often is delivered again, as by Lambda.
@@ -232,12 +238,12 @@ def test_batches_that_repeat_overlap_or_run_at_once_count_once(machine: Machine,
             assert not machine.invoke("usage_records", {"Records": part})[1]
     day = spent_by(machine, account)[records.now()[:10]]
     found = usage_of(ann)
-    assert found["totals"] == summed([*written_in(told), *own_runs])
-    assert shown(found["byKey"], "keyId")["key_1"] == summed(written_in(told))
+    assert found["totals"] == summed([*written_in(stream_records), *own_runs])
+    assert shown(found["byKey"], "keyId")["key_1"] == summed(written_in(stream_records))
     own = {name: sums for name, sums in shown(found["byOperation"], "operation").items() if name.startswith("op")}
-    assert own == by(written_in(told), "operation")
-    assert day["key_1"] == sum(run["lambda_cost"] for run in written_in(told))
-    assert day["user"] == sum(run["lambda_cost"] for run in [*written_in(told), *own_runs])
+    assert own == by(written_in(stream_records), "operation")
+    assert day["key_1"] == sum(run["lambda_cost"] for run in written_in(stream_records))
+    assert day["user"] == sum(run["lambda_cost"] for run in [*written_in(stream_records), *own_runs])
 
 
 def test_queued_work_is_estimated_by_what_its_kind_took_before(
@@ -247,20 +253,21 @@ def test_queued_work_is_estimated_by_what_its_kind_took_before(
     action = Action(ann.id, "act_1", kind, records.now())
     assert estimates.estimated_time(action, 0.2) == "About 1 second.", "nothing is measured yet"
     assert estimates.estimated_time(action, 150) == "About 3 minutes."
-    told = batch("system", 4)
-    for record, seconds in zip(told, (10, 20, 30, 600), strict=True):
+    stream_records = batch("system", 4)
+    for record, seconds in zip(stream_records, (10, 20, 30, 600), strict=True):
         more = {"operation": "action_worker", "kind": kind, "duration_ms": 1000 * seconds, "success": seconds < 100}
         record["dynamodb"]["NewImage"].update({name: aws.marshal(value) for name, value in more.items()})
     for _ in range(2):
-        assert machine.invoke("usage_records", {"Records": told}) == (None, False)
+        assert machine.invoke("usage_records", {"Records": stream_records}) == (None, False)
     assert estimates.estimated_time(action, 1) == "About 20 seconds.", "only successful runs, each once"
 
 
 def test_expired_records_are_not_counted_again(machine: Machine, ann: User) -> None:
     account = ann.id
-    told = batch(account, 2, "key_1")
+    stream_records = batch(account, 2, "key_1")
     gone = [
-        {**record, "eventName": "REMOVE", "dynamodb": {"OldImage": record["dynamodb"]["NewImage"]}} for record in told
+        {**record, "eventName": "REMOVE", "dynamodb": {"OldImage": record["dynamodb"]["NewImage"]}}
+        for record in stream_records
     ]
     answer, errored = machine.invoke("usage_records", {"Records": gone})
     assert not errored, answer
@@ -278,13 +285,15 @@ def test_a_deleted_user_does_not_stop_a_batch(machine: Machine, ann: User) -> No
 def test_runs_are_counted_in_the_hour_in_which_they_ran(machine: Machine, ann: User) -> None:
     account = ann.id
     settled(machine)
-    told = batch(account, 2, "key_1")
+    stream_records = batch(account, 2, "key_1")
     # Later than this account's own requests.
-    for record, moment in zip(told, ("2099-12-31T22:59:59.999Z#1", "2099-12-31T23:00:00.000Z#1"), strict=True):
+    for record, moment in zip(
+        stream_records, ("2099-12-31T22:59:59.999Z#1", "2099-12-31T23:00:00.000Z#1"), strict=True
+    ):
         record["dynamodb"]["NewImage"]["timestamp"] = {"S": moment}
-    _, errored = machine.invoke("usage_records", {"Records": told[::-1]})
+    _, errored = machine.invoke("usage_records", {"Records": stream_records[::-1]})
     assert not errored
-    early, late = (run["lambda_cost"] for run in written_in(told))
+    early, late = (run["lambda_cost"] for run in written_in(stream_records))
     spent = spent_by(machine, account)
     assert spent["2099-12-31T23"]["key_1"] == late
     assert spent["2099-12-31"]["key_1"] == early + late
@@ -409,11 +418,11 @@ def test_reading_usage_is_one_query_and_a_batch_a_few_transactions(
         rows = ["BatchGetItem"] if route == "GET /admin/users" else []
         assert made == ["GetItem", "UpdateItem", "Query", *rows, "PutItem"], f"{route} {json.dumps(query)}"
         made.clear()
-    told = {"Records": batch(account, 100)}
-    usage.count_records(told)
+    stream_records = {"Records": batch(account, 100)}
+    usage.count_records(stream_records)
     assert made == ["GetItem", "GetItem", "TransactWriteItems"], "whether there is such a user, and what was spent"
     made.clear()
-    usage.count_records(told)
+    usage.count_records(stream_records)
     assert made == ["GetItem", "GetItem", "TransactWriteItems", "GetItem"], "refused by the dedupe key"
 
 

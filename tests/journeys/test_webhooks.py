@@ -76,9 +76,9 @@ def test_a_webhook_that_keeps_failing_is_given_up_and_its_owner_sees_the_reason(
         return last_error(user)
 
     tell(503, 503, 503)
-    told = wait_for(tried_again, "the owner to be told")
-    assert {name: told[name] for name in ("message", "status")} == {"message": "It answered 503.", "status": 503}
-    assert told["at"] > "2026"
+    error = wait_for(tried_again, "the owner to see the error")
+    assert {name: error[name] for name in ("message", "status")} == {"message": "It answered 503.", "status": 503}
+    assert error["at"] > "2026"
     assert len(hook.received) == 3
     tell()
     wait_for(lambda: last_error(user) is None, "a success to be noted")
@@ -88,6 +88,6 @@ def test_a_webhook_that_keeps_failing_is_given_up_and_its_owner_sees_the_reason(
     user.request("PATCH", "/auth/profile", json={"preferences": {"webhook": {"url": "http://127.0.0.1:9/hook"}}})
     assert last_error(user) is None, "the error belongs to the former address"
     tell()
-    silent = wait_for(tried_again, "the owner to be told")
+    silent = wait_for(tried_again, "the owner to see the error")
     assert (silent["message"], silent["status"]) == ("It could not be reached.", None)
     assert machine.queue_depth(dead) == waiting, "nothing is left for operators"

@@ -216,8 +216,8 @@ def test_a_late_holder_cannot_write(partner: Partner, clock: FakeClock) -> None:
 def test_a_killed_run_is_marked_failed_by_the_next_run(partner: Partner, clock: FakeClock) -> None:
     killed = runs.begin(runs.Kind.INCREMENTAL, False, runs.now())
     run_nightly(clock)
-    [told] = [run for run in run_history() if run["syncId"] == killed.sync_id]
-    assert (told["status"], told["reason"]) == ("failed", "It was ended from outside before it was done.")
+    [killed_run] = [run for run in run_history() if run["syncId"] == killed.sync_id]
+    assert (killed_run["status"], killed_run["reason"]) == ("failed", "It was ended from outside before it was done.")
 
 
 def test_a_row_changed_by_others_meanwhile_is_left_to_the_next_run(partner: Partner, clock: FakeClock) -> None:
@@ -247,12 +247,12 @@ def test_runs_are_reported_as_log_events_and_metrics(
     run_nightly(clock)
     partner.fail("/customers", Fault.ERROR, times=None)
     run_and_fail(clock)
-    told: dict[str, Any] = {record.message: vars(record).get("metadata") for record in caplog.records}
-    assert {"SYNC_STARTED", "API_FAILURE", "SYNC_COMPLETED", "EXECUTION_COMPLETED", "EXECUTION_FAILED"} <= set(told)
-    assert set(told["EXECUTION_COMPLETED"]) == {"durationMs", "recordsProcessed", "avgTimePerRecord"}
-    assert told["EXECUTION_COMPLETED"]["recordsProcessed"] == COUNT
-    assert told["EXECUTION_FAILED"]["failurePoint"] == "source"
-    assert partner.api_key not in str(told)
+    events: dict[str, Any] = {record.message: vars(record).get("metadata") for record in caplog.records}
+    assert {"SYNC_STARTED", "API_FAILURE", "SYNC_COMPLETED", "EXECUTION_COMPLETED", "EXECUTION_FAILED"} <= set(events)
+    assert set(events["EXECUTION_COMPLETED"]) == {"durationMs", "recordsProcessed", "avgTimePerRecord"}
+    assert events["EXECUTION_COMPLETED"]["recordsProcessed"] == COUNT
+    assert events["EXECUTION_FAILED"]["failurePoint"] == "source"
+    assert partner.api_key not in str(events)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
     figures = [line for line in lines if "_aws" in line]
     assert [(each["RecordsProcessed"], each["SyncsFailed"]) for each in figures] == [([COUNT], [0]), ([0], [1])]

@@ -19,9 +19,9 @@ def dollars(options: Options) -> float:
 
 def test_dollars_are_summed_by_service_and_sorted_by_cost() -> None:
     units = {"sqs.requests": 1_000_000, "s3.writes": 1_000, "s3.reads": 10_000, "cloudwatch.alarms": 1}
-    told = priced(units)
-    assert list(told) == ["SQS", "CloudWatch", "S3"]
-    assert told == pytest.approx({"SQS": 0.40, "CloudWatch": 0.10, "S3": 0.009})
+    dollars_by_service = priced(units)
+    assert list(dollars_by_service) == ["SQS", "CloudWatch", "S3"]
+    assert dollars_by_service == pytest.approx({"SQS": 0.40, "CloudWatch": 0.10, "S3": 0.009})
 
 
 def test_a_unit_without_a_price_is_an_error_and_not_free() -> None:

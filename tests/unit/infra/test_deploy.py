@@ -63,8 +63,8 @@ def test_a_stack_in_a_ready_state_can_be_deployed(status: str) -> None:
 @pytest.mark.parametrize("stage", ["dev", "staging", "prod"])
 def test_every_parameter_of_the_template_is_an_option_or_has_a_default(stage: str) -> None:
     known = template.whole(stage)["Parameters"]
-    told = parameters.of(target(stage), {"Parameters": known}, clients.NONE)
-    given = {each["ParameterKey"]: each["ParameterValue"] for each in told}
+    passed = parameters.of(target(stage), {"Parameters": known}, clients.NONE)
+    given = {each["ParameterKey"]: each["ParameterValue"] for each in passed}
     assert known.keys() - given.keys() == {"NoncurrentVersionDays"}
     assert given["Stage"] == stage
     assert given["BucketSuffix"] == "111122223333"

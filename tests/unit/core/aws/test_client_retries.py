@@ -66,11 +66,11 @@ def ask() -> None:
 def test_a_call_is_retried_only_while_the_run_has_time_left(broken: Broken, left: int | None, calls: int) -> None:
     with (
         aws.within_run(None if left is None else Context(left)),
-        pytest.raises(Exception, match=r"500|timeout") as told,
+        pytest.raises(Exception, match=r"500|timeout") as error,
     ):
         ask()
     assert broken.calls == calls
-    assert aws.is_passing_fault(told.value)
+    assert aws.is_passing_fault(error.value)
 
 
 def test_the_deadline_of_one_run_does_not_apply_to_the_next(broken: Broken) -> None:

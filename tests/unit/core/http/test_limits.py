@@ -41,17 +41,19 @@ def test_headers_show_the_limit_that_is_nearest() -> None:
         Rule("operation:x", Window.MINUTE, 4),
     )
 
-    def told(*counts: int, allowed: bool = True) -> tuple[int, int, int]:
+    def header_numbers(*counts: int, allowed: bool = True) -> tuple[int, int, int]:
         rules = [minute, hour, own]
         counted = {rule.counter(NOON): n for rule, n in zip(rules, counts, strict=True)}
         found = limits.standing(rules, counted, allowed, NOON)
         return found.limit, found.remaining, found.reset
 
-    assert told(1, 1, 1) == (4, 3, 60)
-    assert told(9, 9, 1) == (10, 1, 60)
-    assert told(1, 100, 1) == (100, 0, 3600)
-    assert told(10, 100, 1, allowed=False) == (100, 0, 3600), "the hour's limit is the one to wait for"
-    assert told(12, 12, 1, allowed=False) == (10, 0, 60), "after a lowered limit nothing remains, never less than zero"
+    assert header_numbers(1, 1, 1) == (4, 3, 60)
+    assert header_numbers(9, 9, 1) == (10, 1, 60)
+    assert header_numbers(1, 100, 1) == (100, 0, 3600)
+    assert header_numbers(10, 100, 1, allowed=False) == (100, 0, 3600), "the hour's limit is the one to wait for"
+    assert header_numbers(12, 12, 1, allowed=False) == (10, 0, 60), (
+        "after a lowered limit nothing remains, never less than zero"
+    )
 
 
 def test_headers_are_the_three_of_the_draft_standard() -> None:

@@ -99,7 +99,7 @@ def test_an_execution_is_started_with_input_that_names_its_source_and_account(mo
             "apiKeyId": "key_1",
         }
     )
-    monkeypatch.setattr(images, "claim", lambda *told: image)
+    monkeypatch.setattr(images, "claim", lambda *_: image)
     monkeypatch.setattr(aws, "client", lambda service: StepFunctions())
     monkeypatch.setenv("STEP_FUNCTIONS_ARN", "arn")
     pipeline.start_executions({"Records": [{"body": json.dumps({"userId": "u1", "imageId": "img_1"})}]})
