@@ -7,7 +7,6 @@ import requests
 from PIL import Image
 
 from local.machine import Machine
-from tests.journeys.ledger import runs
 from tests.journeys.user import User
 
 
@@ -39,7 +38,17 @@ def output_keys(machine: Machine, user: User, image_id: str = "") -> list[str]:
 
 def count_runs(machine: Machine, user: User, operation: str) -> int:
     """How many usage records an operation has left for a user."""
-    return sum(run["operation"] == operation for run in runs(machine, user.id))
+    pages = (
+        machine.client("dynamodb")
+        .get_paginator("query")
+        .paginate(
+            TableName=machine.environment["USAGE_METRICS_DYNAMO_TABLE"],
+            KeyConditionExpression="account = :user",
+            FilterExpression="operation = :operation",
+            ExpressionAttributeValues={":user": {"S": user.id}, ":operation": {"S": operation}},
+        )
+    )
+    return sum(int(page["Count"]) for page in pages)
 
 
 def queue_depth(machine: Machine, queue: str) -> int:

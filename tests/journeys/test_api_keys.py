@@ -113,6 +113,20 @@ def test_a_keys_secret_is_shown_once_and_never_stored(machine: Machine, ann: Use
         lambda secret: secret[4:],
         lambda secret: secret + "\u00a0",
     ],
+    ids=[
+        "last character cut",
+        "character appended",
+        "case swapped",
+        "prefix only",
+        "not ASCII",
+        "no checksum",
+        "wrong checksum",
+        "unknown secret",
+        "one character changed",
+        "prefix in capitals",
+        "no prefix",
+        "no-break space appended",
+    ],
 )
 def test_a_key_that_differs_in_any_character_is_refused(ann: User, spoil: Callable[[str], str]) -> None:
     _, robot = issue_key(ann, "full_access")

@@ -172,8 +172,9 @@ def test_the_body_cannot_override_the_path(machine: Machine, mallory: User, plac
     "nested",
     [
         lambda field, value: {"preferences": {field: value}},
-        lambda f, v: {"preferences": {"webhook": {"url": "https://example.com", f: v}}},
+        lambda field, value: {"preferences": {"webhook": {"url": "https://example.com", field: value}}},
     ],
+    ids=["preferences", "preferences.webhook"],
 )
 def test_unknown_fields_inside_objects_are_refused(
     machine: Machine, mallory: User, nested: Callable[[str, Any], dict[str, Any]]

@@ -73,6 +73,7 @@ def test_a_signature_of_one_form_is_refused_as_the_other_form() -> None:
         lambda header: header + ",v1=" + "0" * 64,
         lambda header: header.partition(",")[2],
     ],
+    ids=["capitals", "newline", "leading space", "plus sign", "foreign digit", "second signature", "no time"],
 )
 def test_a_malformed_signature_header_is_refused(change: object) -> None:
     assert callable(change)
