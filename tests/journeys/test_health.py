@@ -17,6 +17,7 @@ from chalicelib.health.checking import ask, overall
 from chalicelib.health.dependencies import Dependency, Finding, State
 from infra import template
 from local.machine import Machine
+from tests.journeys.subscriber import subscribe
 from tests.waiting import wait_for
 
 Notifications = Callable[[], list[dict[str, Any]]]
@@ -37,19 +38,13 @@ def dead_letters(machine: Machine, function: pytest.MonkeyPatch) -> Iterator[str
 @pytest.fixture
 def notifications(machine: Machine) -> Notifications:
     """The notifications about health that operators got during the test, oldest first."""
-    sqs, sns = machine.client("sqs"), machine.client("sns")
-    queue = sqs.create_queue(QueueName=f"operator-{secrets.token_hex(4)}")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    sns.subscribe(TopicArn=machine.environment["OPERATORS_TOPIC_ARN"], Protocol="sqs", Endpoint=arn)
-    heard: list[dict[str, Any]] = []
+    received = subscribe(machine, "OPERATORS_TOPIC_ARN")
 
-    def listen() -> list[dict[str, Any]]:
-        for message in sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", ()):
-            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
-            heard.append(json.loads(json.loads(message["Body"])["Message"]))
-        return [each for each in heard if "unwell" in each]
+    def of_health() -> list[dict[str, Any]]:
+        messages = [json.loads(notification["Message"]) for notification in received()]
+        return [message for message in messages if "unwell" in message]
 
-    return listen
+    return of_health
 
 
 def states(result: dict[str, Any]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from chalicelib.core.errors import MissingConfigError, NotFoundError, Unavailabl
 from chalicelib.imaging import ImageRejectedError
 from local.machine import Machine
 from tests import pictures
+from tests.journeys.subscriber import subscribe
 from tests.journeys.user import User
 from tests.waiting import wait_for
 
@@ -18,21 +19,10 @@ from tests.waiting import wait_for
 @pytest.fixture
 def reported(machine: Machine) -> Callable[[], list[dict[str, Any]]]:
     """The records that a subscriber of the operators' topic received, in order."""
-    sqs, sns = machine.client("sqs"), machine.client("sns")
-    queue = sqs.create_queue(QueueName="an-operator")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    sns.subscribe(TopicArn=machine.environment["OPERATORS_TOPIC_ARN"], Protocol="sqs", Endpoint=arn)
-    heard: list[dict[str, Any]] = []
     # Errors that other tests reported in the last five minutes would not be reported again.
     machine.clock.advance(301)
-
-    def listen() -> list[dict[str, Any]]:
-        for message in sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", ()):
-            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
-            heard.append(json.loads(json.loads(message["Body"])["Message"]))
-        return heard
-
-    return listen
+    received = subscribe(machine, "OPERATORS_TOPIC_ARN")
+    return lambda: [json.loads(notification["Message"]) for notification in received()]
 
 
 def test_a_defect_is_reported_once_however_often_it_occurs(

@@ -2,15 +2,14 @@
 
 import json
 import re
-from io import BytesIO
 from typing import Any
 
 import pytest
 import requests
-from PIL import Image
 
 from local.machine import Machine
 from tests import pictures
+from tests.journeys.image_state import download_picture
 from tests.journeys.user import User
 from tests.waiting import wait_for
 
@@ -36,19 +35,13 @@ def ended(user: User, action_id: str) -> dict[str, Any]:
     return wait_for(look, f"{action_id} to end", 30, 0.05)
 
 
-def opened(url: str) -> Image.Image:
-    answer = requests.get(url, timeout=10)
-    assert answer.status_code == 200
-    return Image.open(BytesIO(answer.content))
-
-
 def test_a_small_image_is_resized_in_the_request(ann: User, photo: str) -> None:
     answer = process(ann, photo, "resize", width=300, height=300, fit="cover", format="png")
     response = answer.json()
     assert answer.status_code == 200, response
     assert response["success"] is True
     assert (response["status"], response["estimatedTime"]) == ("COMPLETED", None)
-    made = opened(response["resultUrl"])
+    made = download_picture(response["resultUrl"])
     assert (made.format, made.size) == ("PNG", (300, 300))
     action = ann.get(f"/actions/{response['jobId']}").json()["action"]
     assert action["actionType"] == "PROCESS_FILE"
@@ -59,7 +52,7 @@ def test_a_small_image_is_resized_in_the_request(ann: User, photo: str) -> None:
 @pytest.mark.parametrize("form", ["jpeg", "png", "webp"])
 def test_an_image_is_converted(ann: User, photo: str, form: str) -> None:
     response = process(ann, photo, "convert", format=form).json()
-    made = opened(response["resultUrl"])
+    made = download_picture(response["resultUrl"])
     assert (str(made.format).lower(), made.size) == (form, (1600, 1200))
 
 
@@ -69,7 +62,7 @@ def test_a_large_image_goes_to_the_queue_and_its_result_appears_when_it_is_ready
     assert re.fullmatch(r"About \d+ (second|minute)s?\.", response["estimatedTime"])
     action = ended(ann, response["jobId"])
     assert action["status"] == "COMPLETED"
-    assert opened(action["resultUrl"]).size == (1600, 1200)
+    assert download_picture(action["resultUrl"]).size == (1600, 1200)
     assert action["files"][0]["name"].endswith(".avif")
 
 
@@ -77,7 +70,7 @@ def test_a_large_image_goes_to_the_queue_and_its_result_appears_when_it_is_ready
 def test_a_large_enlargement_goes_to_the_queue(ann: User, photo: str, side: dict[str, int]) -> None:
     response = process(ann, photo, "resize", fit="fill", **side).json()
     assert response["status"] == "PENDING"
-    made = opened(ended(ann, response["jobId"])["resultUrl"])
+    made = download_picture(ended(ann, response["jobId"])["resultUrl"])
     assert made.size in {(4000, 3000), (5333, 4000)}
     assert process(ann, photo, "resize", width=4000).json()["status"] == "COMPLETED", "contain never enlarges"
 

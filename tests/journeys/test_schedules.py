@@ -11,6 +11,7 @@ import pytest
 from chalicelib import leases
 from local.__main__ import main
 from local.machine import Machine
+from tests.journeys.subscriber import subscribe
 from tests.waiting import wait_for
 
 
@@ -134,19 +135,8 @@ def test_a_disabled_schedule_is_never_overdue_and_counts_from_when_it_is_enabled
 @pytest.fixture
 def announced(machine: Machine) -> Callable[[], list[str]]:
     """The subjects that a subscriber of the operators' topic received."""
-    sqs, sns = machine.client("sqs"), machine.client("sns")
-    queue = sqs.create_queue(QueueName="an-operator-of-reports")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    sns.subscribe(TopicArn=machine.environment["OPERATORS_TOPIC_ARN"], Protocol="sqs", Endpoint=arn)
-    heard: list[str] = []
-
-    def listen() -> list[str]:
-        for message in sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", ()):
-            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
-            heard.append(json.loads(message["Body"])["Subject"])
-        return heard
-
-    return listen
+    received = subscribe(machine, "OPERATORS_TOPIC_ARN")
+    return lambda: [notification["Subject"] for notification in received()]
 
 
 def files(machine: Machine, month: str) -> set[str]:

@@ -17,6 +17,7 @@ from chalicelib.users import USERS
 from chalicelib.users import User as Row
 from local.machine import Machine
 from tests import pictures
+from tests.journeys.subscriber import subscribe
 from tests.journeys.user import User
 from tests.waiting import wait_for
 
@@ -112,10 +113,7 @@ def test_an_execution_that_was_claimed_and_never_started_is_started(ann: User, p
 def test_an_image_that_is_stuck_again_fails_with_a_reason_and_can_be_reprocessed(
     machine: Machine, ann: User, photo: str
 ) -> None:
-    sqs, sns = machine.client("sqs"), machine.client("sns")
-    queue = sqs.create_queue(QueueName=f"listener-{secrets.token_hex(4)}")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    sns.subscribe(TopicArn=machine.environment["SNS_TOPIC_ARN"], Protocol="sqs", Endpoint=arn)
+    received = subscribe(machine, "SNS_TOPIC_ARN")
     becomes(ann, photo, Status.PROCESSING, startedAt=records.now(), redriven=True)
 
     answers = [sweep({}, later(minutes=21)) for _ in range(2)]
@@ -123,8 +121,7 @@ def test_an_image_that_is_stuck_again_fails_with_a_reason_and_can_be_reprocessed
     assert [found(answer, "imagesFailed").count(photo) for answer in answers] == [1, 0]
     shown = ann.image(photo)
     assert (shown["status"], shown["reason"]["code"]) == ("FAILED", "stuck")
-    messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)["Messages"]
-    heard = [json.loads(json.loads(message["Body"])["Message"]) for message in messages]
+    heard = [json.loads(notification["Message"]) for notification in received()]
     assert [(each["imageId"], each["status"]) for each in heard if each["imageId"] == photo] == [(photo, "FAILED")]
     assert ann.post(f"/images/{photo}/reprocess").status_code == 200
     assert ann.finished(photo)["status"] == "COMPLETED"
