@@ -1,4 +1,4 @@
-"""A pool's key address, as a real server with every fault that one can have."""
+"""A real server of a user pool's keys, with every fault that one can have."""
 
 import json
 import threading

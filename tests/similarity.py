@@ -1,4 +1,4 @@
-"""How much two pictures look alike, and pictures that show it when they are badly shrunk."""
+"""How similar two pictures are, and pictures that reveal bad shrinking."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a stage is said to cost a month."""
+"""The estimated monthly cost of a stage."""
 
 from dataclasses import replace
 
@@ -17,11 +17,11 @@ def dollars(options: Options) -> float:
     return sum(cost.monthly(options, CONFIG, "dev").values())
 
 
-def test_dollars_are_summed_by_service_the_dearest_first() -> None:
+def test_dollars_are_summed_by_service_and_sorted_by_cost() -> None:
     units = {"sqs.requests": 1_000_000, "s3.writes": 1_000, "s3.reads": 10_000, "cloudwatch.alarms": 1}
-    told = priced(units)
-    assert list(told) == ["SQS", "CloudWatch", "S3"]
-    assert told == pytest.approx({"SQS": 0.40, "CloudWatch": 0.10, "S3": 0.009})
+    dollars_by_service = priced(units)
+    assert list(dollars_by_service) == ["SQS", "CloudWatch", "S3"]
+    assert dollars_by_service == pytest.approx({"SQS": 0.40, "CloudWatch": 0.10, "S3": 0.009})
 
 
 def test_a_unit_without_a_price_is_an_error_and_not_free() -> None:
@@ -29,29 +29,29 @@ def test_a_unit_without_a_price_is_an_error_and_not_free() -> None:
         priced({"s3.wishes": 1})
 
 
-def test_all_that_was_measured_has_a_price() -> None:
+def test_every_measured_unit_has_a_price() -> None:
     load = cost.measured()
     assert load["image"].keys() | load["request"].keys() <= PRICES.keys()
 
 
-def test_a_run_costs_here_what_tracking_writes_down_for_it() -> None:
+def test_a_run_costs_the_same_here_and_in_its_usage_record() -> None:
     # 512 MB for two seconds are a GB-second.
     assert priced({"lambda.gb_seconds": 1, "lambda.requests": 1})["Lambda"] == pytest.approx(
         lambda_cost(2000, 512, "arm64")
     )
 
 
-def test_twice_the_images_cost_their_price_again() -> None:
+def test_twice_as_many_images_cost_twice_as_much() -> None:
     none, some, twice = (dollars(replace(USUAL, images_a_month=number)) for number in (1, 50_000, 100_000))
     assert twice - some == pytest.approx(some - none, rel=0.01)
     assert 0 < some - none < 50_000 * 0.001
 
 
-def test_requests_are_paid_for_beside_images() -> None:
+def test_requests_are_priced_besides_images() -> None:
     assert dollars(replace(USUAL, requests_a_month=5_000_000)) > dollars(USUAL) + 4 * 3.5
 
 
-def test_warm_containers_are_paid_for_by_the_hour_and_by_their_memory() -> None:
+def test_provisioned_concurrency_is_priced_by_the_hour_and_memory() -> None:
     warm = replace(USUAL, provisioned_concurrency={"resize": 10})
     gigabytes = 10 * 2048 / 1024
     assert dollars(warm) - dollars(USUAL) == pytest.approx(
@@ -59,8 +59,8 @@ def test_warm_containers_are_paid_for_by_the_hour_and_by_their_memory() -> None:
     )
 
 
-def test_warm_containers_have_the_memory_that_their_stage_gives_them() -> None:
-    # Chalice takes what a stage says before what is said of a function in all stages.
+def test_provisioned_concurrency_has_the_memory_of_its_stage() -> None:
+    # In Chalice, settings of a stage take precedence over those of a function in all stages.
     config = {**CONFIG, "stages": {"dev": {**CONFIG["stages"]["dev"], "lambda_memory_size": 4096}}}
     warm = replace(USUAL, provisioned_concurrency={"resize": 10})
     prices = [cost.monthly(warm, each, "dev")["Lambda"] for each in (CONFIG, config)]
@@ -70,16 +70,16 @@ def test_warm_containers_have_the_memory_that_their_stage_gives_them() -> None:
     )
 
 
-def test_a_secret_is_paid_for() -> None:
+def test_a_secret_has_a_price() -> None:
     assert cost.monthly(USUAL, CONFIG, "dev")["Secrets Manager"] == pytest.approx(0.40)
 
 
-def test_a_key_of_the_customers_own_is_paid_for() -> None:
+def test_a_customer_managed_key_has_a_price() -> None:
     with_key, without = replace(USUAL, customer_key=True), replace(USUAL, customer_key=False)
     assert dollars(with_key) > dollars(without)
 
 
-def test_endpoints_are_paid_for_in_each_subnet() -> None:
+def test_endpoints_are_priced_in_each_subnet() -> None:
     one, two = (
         dollars(replace(USUAL, vpc_id="vpc-1", subnet_ids=subnets)) for subnets in (("subnet-1",), ("subnet-1", "s-2"))
     )
@@ -87,12 +87,12 @@ def test_endpoints_are_paid_for_in_each_subnet() -> None:
     assert two > one
 
 
-def test_a_stage_that_nobody_calls_is_not_free() -> None:
+def test_an_unused_stage_has_a_price() -> None:
     idle = cost.monthly(replace(USUAL, images_a_month=0, requests_a_month=0), CONFIG, "dev")
     assert idle["CloudWatch"] > 1
     assert idle["Lambda"] == 0
 
 
 @pytest.mark.parametrize(("begun", "recorded"), [(0.0, 0.0), (0.4, 0.4), (1.0, 1.0), (21.0, 2.0)])
-def test_of_many_traces_x_ray_records_one_a_second_and_a_twentieth_of_the_rest(begun: float, recorded: float) -> None:
+def test_x_ray_records_one_trace_a_second_and_a_twentieth_of_the_rest(begun: float, recorded: float) -> None:
     assert cost.recorded(begun) == pytest.approx(recorded)

@@ -1,4 +1,4 @@
-"""What a deploy decides without asking AWS."""
+"""What a deploy decides without calls to AWS."""
 
 import datetime
 import io
@@ -45,7 +45,7 @@ def target(stage: str = "prod") -> Target:
         ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback --stack-name darkroom-prod-resources --region eu-west-1"),
     ],
 )
-def test_a_stack_that_no_deploy_can_start_from_says_what_to_do(status: str, next_step: str) -> None:
+def test_a_stack_in_a_state_that_blocks_a_deploy_is_refused_with_advice(status: str, next_step: str) -> None:
     message = hindered("darkroom-prod-resources", status, PLACE, lambda: ", because of InputBucket: taken")
     assert status in message
     assert next_step in message
@@ -56,15 +56,15 @@ def test_a_stack_that_no_deploy_can_start_from_says_what_to_do(status: str, next
     "status",
     ["REVIEW_IN_PROGRESS", "CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"],
 )
-def test_a_stack_that_a_deploy_can_start_from(status: str) -> None:
+def test_a_stack_in_a_ready_state_can_be_deployed(status: str) -> None:
     assert hindered("darkroom-prod-resources", status, PLACE, str) == ""
 
 
 @pytest.mark.parametrize("stage", ["dev", "staging", "prod"])
-def test_every_parameter_of_the_template_is_the_stages_own_option_or_a_default_meant_for_all(stage: str) -> None:
+def test_every_parameter_of_the_template_is_an_option_or_has_a_default(stage: str) -> None:
     known = template.whole(stage)["Parameters"]
-    told = parameters.of(target(stage), {"Parameters": known}, clients.NONE)
-    given = {each["ParameterKey"]: each["ParameterValue"] for each in told}
+    passed = parameters.of(target(stage), {"Parameters": known}, clients.NONE)
+    given = {each["ParameterKey"]: each["ParameterValue"] for each in passed}
     assert known.keys() - given.keys() == {"NoncurrentVersionDays"}
     assert given["Stage"] == stage
     assert given["BucketSuffix"] == "111122223333"
@@ -74,19 +74,19 @@ def test_every_parameter_of_the_template_is_the_stages_own_option_or_a_default_m
 
 
 @pytest.mark.parametrize("region", ["us-gov-west-1", "us-gov-east-1", "cn-north-1", "cn-northwest-1", "us-iso-east-1"])
-def test_regions_with_other_arns_and_addresses_are_refused(region: str) -> None:
+def test_regions_of_other_partitions_are_refused(region: str) -> None:
     with pytest.raises(ValueError, match=f"not in GovCloud, China or others apart: {region}"):
         stages.place("prod", region, "111122223333")
 
 
-def test_a_template_without_a_parameter_is_not_given_it() -> None:
+def test_a_parameter_that_the_template_lacks_is_not_passed() -> None:
     assert parameters.of(target(), {"Parameters": {"Stage": {}}}, clients.NONE) == [
         {"ParameterKey": "Stage", "ParameterValue": "prod"}
     ]
 
 
 @pytest.mark.parametrize("kind", gateway.REFUSALS)
-def test_what_the_gateway_refuses_by_itself_is_told_as_we_tell_it(kind: str) -> None:
+def test_errors_of_the_gateway_have_the_shape_of_our_errors(kind: str) -> None:
     answer = gateway.response(kind, "https://example.com")
     body = json.loads(answer["responseTemplates"]["application/json"])
     assert body["success"] is False
@@ -98,18 +98,18 @@ def test_what_the_gateway_refuses_by_itself_is_told_as_we_tell_it(kind: str) -> 
         assert answer["responseParameters"][f"gatewayresponse.header.{name}"] == f"'{value}'"
 
 
-def test_an_unknown_path_is_not_there_and_who_comes_too_often_may_come_back() -> None:
+def test_an_unknown_path_is_404_and_throttling_is_429_with_retry_after() -> None:
     unknown = gateway.response("MISSING_AUTHENTICATION_TOKEN", "*")
     assert unknown["statusCode"] == "404"
     assert json.loads(unknown["responseTemplates"]["application/json"])["error"]["code"] == "NOT_FOUND"
     throttled = gateway.response("THROTTLED", "*")
     assert throttled["statusCode"] == "429"
     assert throttled["responseParameters"]["gatewayresponse.header.Retry-After"] == "'1'"
-    # These stand for many cases, each with a status of its own.
+    # These cover many cases, each with its own status.
     assert "statusCode" not in gateway.response("DEFAULT_4XX", "*")
 
 
-def test_what_was_recorded_is_forgotten_and_what_an_owner_said_is_not() -> None:
+def test_recorded_outputs_are_removed_and_the_owners_options_kept() -> None:
     config = stages.read()
     config["stages"]["prod"]["kms_key_arn"] = "arn:aws:kms:eu-west-1:111122223333:key/1"
     settings = config["stages"]["prod"]["environment_variables"]
@@ -126,7 +126,7 @@ def test_what_was_recorded_is_forgotten_and_what_an_owner_said_is_not() -> None:
     assert left["environment_variables"]["API_BASE_URL"] == "https://photos.example.com"
 
 
-def test_what_a_stage_says_of_all_functions_goes_before_what_is_said_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_of_a_stage_take_precedence_over_those_of_one_function(monkeypatch: pytest.MonkeyPatch) -> None:
     there = replace(target(), declared={"resize": NOTHING_DECLARED})
     there.config["stages"]["prod"] |= {"lambda_memory_size": 4096, "lambda_timeout": 90}
     found = {"CodeSha256": "same", "Environment": {"Variables": there.settings("resize")}}
@@ -140,7 +140,7 @@ def test_what_a_stage_says_of_all_functions_goes_before_what_is_said_of_one(monk
     assert functions.differences(there).changed == ["resize"]
 
 
-def test_faults_of_aws_say_what_to_do() -> None:
+def test_errors_of_aws_are_shown_with_advice() -> None:
     def fault(code: str) -> ClientError:
         return ClientError({"Error": {"Code": code, "Message": "no"}}, "DescribeStacks")
 
@@ -152,7 +152,7 @@ def test_faults_of_aws_say_what_to_do() -> None:
     assert "DescribeStacks: no" in str(explained(fault("LimitExceeded")))
 
 
-def test_a_step_is_one_line_however_it_ends() -> None:
+def test_every_step_of_a_deploy_prints_one_line() -> None:
     out = io.StringIO()
     teller = Teller(out)
     with teller.step("Functions") as step:
@@ -166,12 +166,12 @@ def test_a_step_is_one_line_however_it_ends() -> None:
     assert lines[1].startswith("Record        did not end well  ")
 
 
-def test_numbers_and_what_they_count_agree() -> None:
+def test_numbers_agree_with_the_nouns_they_count() -> None:
     assert [counted(1, "policy"), counted(0, "policy"), counted(2, "file")] == ["1 policy", "0 policies", "2 files"]
 
 
 @pytest.mark.parametrize("address", ["ops@example..com", "Ops <ops@example.com>", "ops"])
-def test_operators_have_an_address_that_mail_can_have(tmp_path: Path, address: str) -> None:
+def test_an_invalid_operators_address_is_refused(tmp_path: Path, address: str) -> None:
     options = tmp_path / "stages.toml"
     said, count = re.subn(r'(?m)^operators_email = ".*"', f'operators_email = "{address}"', SOURCE.read_text())
     assert count
@@ -194,7 +194,7 @@ BOTH = ["ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_PASSWORD_AUTH"]
         (None, clients.NONE),
     ],
 )
-def test_a_client_without_a_secret_refreshes_for_thirty_days_and_then_goes(
+def test_a_former_client_without_a_secret_may_refresh_for_thirty_days(
     monkeypatch: pytest.MonkeyPatch, described: dict[str, Any] | None, state: str
 ) -> None:
     def describe_user_pool_client(**_: str) -> Any:
@@ -205,4 +205,4 @@ def test_a_client_without_a_secret_refreshes_for_thirty_days_and_then_goes(
     pool = SimpleNamespace(describe_user_pool_client=describe_user_pool_client)
     monkeypatch.setattr(Target, "client", lambda self, service: pool)
     assert clients.former(target(), {"CognitoUserPoolId": "p", "CognitoClientId": "c"}) == state
-    assert clients.former(target(), {}) == clients.NONE, "a stage that is not there yet"
+    assert clients.former(target(), {}) == clients.NONE, "a stage that does not exist yet"
