@@ -1,4 +1,4 @@
-"""What all tests share: the machine itself, started once, patience with a deadline, and what is said of a failure."""
+"""What all tests share: the local machine, waiting with a deadline, and the functions' logs of a failed test."""
 
 import os
 from collections.abc import Callable, Generator, Iterator
@@ -16,14 +16,14 @@ _SIZES = pytest.StashKey[dict[Path, int]]()
 
 
 class Eventually(Protocol):
-    """Waits until a condition holds and answers with what it found."""
+    """Waits until a condition is true and returns its value."""
 
     def __call__(self, condition: Callable[[], Any], within: float = 15.0) -> Any: ...
 
 
 @pytest.fixture(scope="session")
 def eventually() -> Eventually:
-    """Ask again and again until the answer is true; fail when the deadline passes."""
+    """Polls a condition until it is true; fails when the deadline passes."""
 
     def wait(condition: Callable[[], Any], within: float = 15.0) -> Any:
         return wait_for(condition, "a condition", within)
@@ -33,7 +33,7 @@ def eventually() -> Eventually:
 
 @pytest.fixture(scope="session")
 def machine(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Machine]:
-    """Darkroom on its embedded AWS, with its two accounts. Its schedules are switched off: whoever wants one enables
+    """Darkroom on its embedded AWS, with its two accounts. Its schedules are off: a test that needs one enables
     its rule, and no other test's moving of the clock fires it.
     """
     logs = pytestconfig.stash[_LOGS] = tmp_path_factory.mktemp("logs")
@@ -49,9 +49,9 @@ def machine(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Confi
 
 
 def _after_the_transaction(response: Any, attempts: int, **_: Any) -> float | None:
-    """When to try a test's own write again that met a transaction, in seconds: sums are added to rows meanwhile.
+    """Seconds until a test's own write that conflicted with a transaction is retried.
 
-    None where there is nothing to be tried again.
+    None if the write must not be retried. Conflicts are normal: the streams add sums to the same rows.
     """
     refused = response is not None and response[1].get("Error", {}).get("Code") == "TransactionConflictException"
     return 0.05 if refused and attempts < 100 else None
@@ -59,7 +59,7 @@ def _after_the_transaction(response: Any, attempts: int, **_: Any) -> float | No
 
 @pytest.fixture(autouse=True)
 def _log_sizes(request: pytest.FixtureRequest) -> None:
-    """How long the functions' logs are when a test begins."""
+    """Stores the size of the functions' logs when a test starts."""
     if (logs := request.config.stash.get(_LOGS, None)) is not None:
         request.node.stash[_SIZES] = {log: log.stat().st_size for log in logs.glob("*.log")}
 
@@ -68,7 +68,7 @@ def _log_sizes(request: pytest.FixtureRequest) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A failed test tells what the functions complained of while it ran: the cause is in their logs."""
+    """A failed test shows the warnings and errors that the functions logged while it ran."""
     report = yield
     logs = item.config.stash.get(_LOGS, None)
     if report.failed and logs is not None:

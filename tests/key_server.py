@@ -1,4 +1,4 @@
-"""A server for a user pool's key set that can fail in many ways."""
+"""A real server of a user pool's keys, with every fault that one can have."""
 
 import json
 import threading

@@ -1,4 +1,4 @@
-"""The similarity of two pictures, and pictures that show bad shrinking."""
+"""How similar two pictures are, and pictures that reveal bad shrinking."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Patience with a deadline: tests wait on conditions and never for a time."""
+"""Waiting with a deadline: tests wait for conditions and never for a fixed time."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""What rests in AWS, and whether it is encrypted there: under the customer's key, or under each service's own."""
+"""What is stored in AWS is encrypted: under the customer's key, or under each service's own."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,12 +8,12 @@ from tests.architecture.rendering import Rendering
 STANDS_FOR_THE_KEY = {"Fn::GetAtt": ["EncryptionKey", "Arn"]}
 
 
-def what_rests_is_encrypted(there: Rendering) -> None:
+def stored_data_is_encrypted(there: Rendering) -> None:
     for kind, is_encrypted in AT_REST.items():
         for name, properties in there.of(kind).items():
             assert is_encrypted(properties, there.under_key), name
     for name, properties in there.of("SNS::Topic").items():
-        # Alarms cannot use SNS's own key of the account.
+        # Alarms cannot use the SNS key that AWS manages.
         alone = None if name == "OperatorsTopic" else "alias/aws/sns"
         assert properties.get("KmsMasterKeyId") == (STANDS_FOR_THE_KEY if there.under_key else alone), name
 
@@ -32,7 +32,7 @@ def _table_is_encrypted(properties: dict[str, Any], under_key: bool) -> bool:
 
 def _queue_is_encrypted(properties: dict[str, Any], under_key: bool) -> bool:
     if under_key:
-        # SQS takes one of them.
+        # SQS accepts only one of them.
         return properties["KmsMasterKeyId"] == STANDS_FOR_THE_KEY and "SqsManagedSseEnabled" not in properties
     return properties["SqsManagedSseEnabled"] is True and "KmsMasterKeyId" not in properties
 

@@ -1,4 +1,4 @@
-"""What the controls assert is told in full where it fails."""
+"""Failed assertions in controls.py are shown in full."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The controls of NIST SP 800-171, Revision 2, in docs/security.md: what has to hold of the template for each."""
+"""The controls of NIST SP 800-171, Revision 2, in docs/security.md: what the template must fulfil for each."""
 
 import json
 from collections.abc import Callable
@@ -8,7 +8,7 @@ import parliament
 
 from chalicelib.core.config import DEFAULTS, STORED_ONLY
 from infra import function_grants, policies, stages, triggers
-from tests.architecture.at_rest import what_rests_is_encrypted
+from tests.architecture.at_rest import stored_data_is_encrypted
 from tests.architecture.rendering import Rendering
 
 CONFIG = stages.read()
@@ -28,15 +28,15 @@ def several(value: Any) -> list[Any]:
 # ------------------------------------------------------------------- access
 
 
-def strangers_reach_no_bucket(there: Rendering) -> None:
+def no_bucket_is_public(there: Rendering) -> None:
     for properties in there.of("S3::Bucket").values():
         assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
         assert len(properties["PublicAccessBlockConfiguration"]) == 4
-        # No lists of access beside the policies.
+        # Access control lists are off: only policies count.
         assert properties["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
 
 
-def nobody_outside_the_account_is_let_in(there: Rendering) -> None:
+def no_other_account_has_access(there: Rendering) -> None:
     for name, document in there.policies():
         for each in statements(document):
             if each["Effect"] == "Deny" or "Principal" not in each:
@@ -48,16 +48,16 @@ def nobody_outside_the_account_is_let_in(there: Rendering) -> None:
                 assert who == "arn:aws:iam::000000000000:root", name
             else:
                 assert who.endswith(".amazonaws.com"), name
-                # A service acts for whoever asks it: only for what is ours.
+                # A service may act for any account, so it must be limited to our resources.
                 assert each.get("Condition") or each["Action"] == "sts:AssumeRole", name
 
 
-def each_operation_says_who_may(there: Rendering) -> None:
+def every_operation_declares_its_permission(there: Rendering) -> None:
     for _, path, view in triggers.routes(APP):
         assert callable(view.operation.permission), path
 
 
-def what_leaves_the_network_leaves_by_tls(there: Rendering) -> None:
+def outgoing_traffic_uses_tls(there: Rendering) -> None:
     if "VpcId" not in there.options:
         assert not [name for name, each in there.resources.items() if each["Type"].startswith("AWS::EC2::")]
         return
@@ -71,7 +71,7 @@ def what_leaves_the_network_leaves_by_tls(there: Rendering) -> None:
     assert [rule["CidrIp"] for rule in endpoints["SecurityGroupEgress"]] == ["127.0.0.1/32"]
 
 
-def every_service_that_functions_call_is_reached_within_the_network(there: Rendering) -> None:
+def every_called_service_has_an_endpoint_in_the_network(there: Rendering) -> None:
     if "VpcId" not in there.options:
         return
     called = {
@@ -84,7 +84,7 @@ def every_service_that_functions_call_is_reached_within_the_network(there: Rende
         each["ServiceName"]["Fn::Sub"].rpartition(".")[2]: each["VpcEndpointType"]
         for each in there.of("EC2::VPCEndpoint").values()
     }
-    # Settings are looked for in Parameter Store; Step Functions has its own name; SES has no endpoint for its API.
+    # Settings are in Parameter Store (ssm); Step Functions is called "states"; the SES API has no endpoint.
     assert set(reached) == {"states" if name == "stepfunctions" else name for name in called - {"ses"}} | {"ssm"}
     assert {name for name, kind in reached.items() if kind == "Gateway"} == {"s3", "dynamodb"}
     for each in there.of("EC2::VPCEndpoint").values():
@@ -93,14 +93,14 @@ def every_service_that_functions_call_is_reached_within_the_network(there: Rende
             assert each["SecurityGroupIds"] == [{"Fn::GetAtt": ["EndpointsSecurityGroup", "GroupId"]}]
 
 
-def every_policy_names_what_it_is_about(there: Rendering) -> None:
+def every_policy_names_its_resources(there: Rendering) -> None:
     for name, document in there.policies():
         for each in statements(document):
             if each["Effect"] == "Deny":
                 continue
             for resource in several(each["Resource"]):
                 if name == "EncryptionKey":
-                    # In a key's own policy it is the key.
+                    # In a key's own policy, "*" is the key.
                     assert resource == "*"
                 elif resource == "*":
                     assert set(several(each["Action"])) <= _WITHOUT_RESOURCE, name
@@ -110,13 +110,13 @@ def every_policy_names_what_it_is_about(there: Rendering) -> None:
                 assert not [action for action in several(each["Action"]) if "*" in action], name
 
 
-def iam_knows_every_action_and_condition(there: Rendering) -> None:
+def every_action_and_condition_is_known_to_iam(there: Rendering) -> None:
     for name, document in there.policies():
         findings = parliament.analyze_policy_string(json.dumps(document)).findings
-        told = [
+        problems = [
             (each.issue, each.detail) for each in findings if (name, each.issue) != ("EncryptionKey", "RESOURCE_STAR")
         ]
-        assert not told, name
+        assert not problems, name
 
 
 def _bucket(there: Rendering) -> str:
@@ -138,13 +138,13 @@ _WITHOUT_RESOURCE = {
 }
 
 
-def operators_work_is_for_operators(there: Rendering) -> None:
+def admin_routes_are_for_administrators(there: Rendering) -> None:
     for _, path, view in triggers.routes(APP):
         if path.startswith("/admin"):
             assert view.operation.permission.__name__ == "is_admin", path
 
 
-def guessing_at_passwords_is_counted(there: Rendering) -> None:
+def wrong_passwords_are_counted(there: Rendering) -> None:
     settings = {**CONFIG["environment_variables"], **CONFIG["stages"][there.stage]["environment_variables"]}
     assert int(settings["AUTH_PER_ADDRESS_PER_MINUTE"]) <= 10
     assert int(settings["AUTH_PER_SOURCE_PER_MINUTE"]) <= 60
@@ -152,8 +152,8 @@ def guessing_at_passwords_is_counted(there: Rendering) -> None:
     assert int(DEFAULTS["WRONG_PASSWORDS_PER_DAY"]) <= 1000
 
 
-def nobody_guesses_past_the_api(there: Rendering) -> None:
-    # A stage that is made now has one client; one from before keeps another for a while, as docs/security.md says.
+def passwords_can_be_tried_only_through_the_api(there: Rendering) -> None:
+    # A new stage has one client; an older stage keeps a second one for a while (docs/security.md).
     assert there.one("Cognito::UserPoolClient")["GenerateSecret"] is True
     assert "COGNITO_CLIENT_SECRET" in STORED_ONLY
     for each in (CONFIG, *CONFIG["stages"].values()):
@@ -172,7 +172,7 @@ def sessions_end(there: Rendering) -> None:
 # -------------------------------------------------------------------- audit
 
 
-def logs_are_kept_as_long_as_is_said(there: Rendering) -> None:
+def logs_are_kept_for_the_configured_days(there: Rendering) -> None:
     groups = there.of("Logs::LogGroup")
     names = {each["LogGroupName"]["Fn::Sub"].replace("${Stage}", there.stage) for each in groups.values()}
     of_functions = {f"/aws/lambda/{function_grants.lambda_name(name, there.stage)}" for name in DECLARED}
@@ -182,13 +182,13 @@ def logs_are_kept_as_long_as_is_said(there: Rendering) -> None:
     assert int(there.values["LogRetentionDays"]) >= 30
 
 
-def functions_cannot_make_logs_that_never_end(there: Rendering) -> None:
+def functions_cannot_create_log_groups_without_retention(there: Rendering) -> None:
     for document in policies.documents(DECLARED, CONFIG, there.stage).values():
         assert "logs:CreateLogGroup" not in {action for each in document["Statement"] for action in each["Action"]}
 
 
-# What is done to images stands in their own rows; whoever is not known yet has no right to change; a callback is the
-# service's, and the action's own row tells of it; agents' doors note what the operation behind them notes.
+# Changes of images are in their own rows; anonymous callers change nothing of others; a callback is stored in the
+# action's row; tools and MCP record the operation behind them.
 _NOT_IN_THE_TRAIL = {
     "POST /upload",
     "POST /images/{imageId}/reprocess",
@@ -204,7 +204,7 @@ _NOT_IN_THE_TRAIL = {
 }
 
 
-def what_operators_and_users_change_is_in_the_trail(there: Rendering) -> None:
+def changes_by_users_and_operators_are_audited(there: Rendering) -> None:
     for name, each in DECLARED.items():
         if name == function_grants.API:
             assert each["operations"]["AUDIT_INBOX_TABLE"] == ["dynamodb:PutItem"]
@@ -217,7 +217,7 @@ def what_operators_and_users_change_is_in_the_trail(there: Rendering) -> None:
     assert unaudited == _NOT_IN_THE_TRAIL
 
 
-def a_trail_that_breaks_raises_an_alarm(there: Rendering) -> None:
+def a_failing_audit_trail_raises_an_alarm(there: Rendering) -> None:
     queue = {"Fn::GetAtt": ["AuditEntriesDeadLetterQueue", "QueueName"]}
     (alarm,) = (
         each
@@ -227,7 +227,7 @@ def a_trail_that_breaks_raises_an_alarm(there: Rendering) -> None:
     assert alarm["AlarmActions"] == [{"Ref": "OperatorsTopic"}]
 
 
-def nobody_unmakes_the_trail(there: Rendering) -> None:
+def the_audit_trail_cannot_be_deleted(there: Rendering) -> None:
     trail = there.resources["AuditTable"]
     assert trail["Properties"]["DeletionProtectionEnabled"] is True
     assert trail["DeletionPolicy"] == trail["UpdateReplacePolicy"] == "Retain"
@@ -240,7 +240,7 @@ def nobody_unmakes_the_trail(there: Rendering) -> None:
 # ----------------------------------------------------------- identification
 
 
-def who_calls_is_known_by_the_user_pool(there: Rendering) -> None:
+def callers_are_authenticated_by_the_user_pool(there: Rendering) -> None:
     pool = there.one("Cognito::UserPool")
     assert pool["AutoVerifiedAttributes"] == ["email"]
     assert pool["UserAttributeUpdateSettings"] == {"AttributesRequireVerificationBeforeUpdate": ["email"]}
@@ -248,37 +248,37 @@ def who_calls_is_known_by_the_user_pool(there: Rendering) -> None:
     assert pool["AccountRecoverySetting"]["RecoveryMechanisms"] == [{"Name": "verified_email", "Priority": 1}]
 
 
-def an_authenticator_app_may_be_asked_for(there: Rendering) -> None:
+def a_second_factor_is_offered(there: Rendering) -> None:
     pool = there.one("Cognito::UserPool")
     assert pool["MfaConfiguration"] == "OPTIONAL"
     assert pool["EnabledMfas"] == ["SOFTWARE_TOKEN_MFA"]
 
 
-def passwords_are_long_and_mixed(there: Rendering) -> None:
+def passwords_are_long_and_complex(there: Rendering) -> None:
     policy = there.one("Cognito::UserPool")["Policies"]["PasswordPolicy"]
     assert policy["MinimumLength"] >= 12
     for kind in ("Lowercase", "Uppercase", "Numbers", "Symbols"):
         assert policy[f"Require{kind}"] is True
 
 
-def temporary_passwords_end(there: Rendering) -> None:
+def temporary_passwords_expire(there: Rendering) -> None:
     assert there.one("Cognito::UserPool")["Policies"]["PasswordPolicy"]["TemporaryPasswordValidityDays"] <= 7
 
 
-def secrets_are_kept_as_hashes_or_in_secrets_manager(there: Rendering) -> None:
+def secrets_are_stored_as_hashes_or_in_secrets_manager(there: Rendering) -> None:
     assert there.of("DynamoDB::Table")["ApiKeysTable"]["KeySchema"][0]["AttributeName"] == "keyHash"
     for secret in there.of("SecretsManager::Secret").values():
-        assert secret["SecretString"] == "{}", "none stands in the template"
+        assert secret["SecretString"] == "{}", "the template holds no secret"
 
 
-def an_address_that_has_no_account_is_answered_alike(there: Rendering) -> None:
+def answers_do_not_reveal_which_addresses_exist(there: Rendering) -> None:
     assert there.one("Cognito::UserPoolClient")["PreventUserExistenceErrors"] == "ENABLED"
 
 
 # ------------------------------------------------------------ configuration
 
 
-def the_user_pool_offers_no_more_than_is_used(there: Rendering) -> None:
+def the_user_pool_offers_only_what_is_used(there: Rendering) -> None:
     client = there.one("Cognito::UserPoolClient")
     assert client["AllowedOAuthFlowsUserPoolClient"] is False
     assert "AllowedOAuthFlows" not in client
@@ -289,12 +289,12 @@ def the_user_pool_offers_no_more_than_is_used(there: Rendering) -> None:
 # -------------------------------------------------------------------- media
 
 
-def tables_can_be_brought_back(there: Rendering) -> None:
+def tables_can_be_restored(there: Rendering) -> None:
     for name, properties in there.of("DynamoDB::Table").items():
         assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}, name
 
 
-def objects_can_be_brought_back_and_do_not_stay_for_ever(there: Rendering) -> None:
+def objects_can_be_restored_and_old_versions_expire(there: Rendering) -> None:
     for name, properties in there.of("S3::Bucket").items():
         assert properties["VersioningConfiguration"] == {"Status": "Enabled"}, name
         rules = properties["LifecycleConfiguration"]["Rules"]
@@ -308,7 +308,7 @@ def objects_can_be_brought_back_and_do_not_stay_for_ever(there: Rendering) -> No
         )
 
 
-def what_holds_data_outlives_the_stack(there: Rendering) -> None:
+def data_outlives_the_stack(there: Rendering) -> None:
     production = there.stage == "prod"
     for name, each in there.resources.items():
         if each["Type"] not in _HOLD_DATA or name == "DeclarationsTable":
@@ -330,7 +330,7 @@ _HOLD_DATA = {
 # ------------------------------------------------------------ communications
 
 
-def whoever_comes_without_tls_is_refused(there: Rendering) -> None:
+def requests_without_tls_are_refused(there: Rendering) -> None:
     covered: dict[str, set[str]] = {"S3::Bucket": set(), "SQS::Queue": set(), "SNS::Topic": set()}
     for kind, named in (("S3::Bucket", "Bucket"), ("SQS::Queue", "Queues"), ("SNS::Topic", "Topics")):
         for properties in there.of(f"{kind}Policy").values():
@@ -349,7 +349,7 @@ def whoever_comes_without_tls_is_refused(there: Rendering) -> None:
         assert names == set(there.of(kind)), kind
 
 
-def the_key_is_managed(there: Rendering) -> None:
+def the_encryption_key_is_managed(there: Rendering) -> None:
     if not there.under_key:
         assert "EncryptionKey" not in there.resources
         return
@@ -363,40 +363,40 @@ def the_key_is_managed(there: Rendering) -> None:
     assert there.one("KMS::Alias")["TargetKeyId"] == {"Ref": "EncryptionKey"}
 
 
-def keys_stay_in_modules_that_are_validated(there: Rendering) -> None:
-    # KMS keeps its keys in modules validated under FIPS 140; a key of another origin would be kept elsewhere.
+def keys_stay_in_validated_modules(there: Rendering) -> None:
+    # KMS keeps its own keys in modules validated under FIPS 140; keys of another origin are kept elsewhere.
     for key in there.of("KMS::Key").values() if there.under_key else ():
         assert {"Origin", "CustomKeyStoreId", "KeySpec"}.isdisjoint(key)
 
 
 CONTROLS: dict[str, list[Callable[[Rendering], None]]] = {
-    "3.1.1": [nobody_outside_the_account_is_let_in, who_calls_is_known_by_the_user_pool],
-    "3.1.2": [each_operation_says_who_may],
-    "3.1.3": [what_leaves_the_network_leaves_by_tls, every_service_that_functions_call_is_reached_within_the_network],
-    "3.1.5": [every_policy_names_what_it_is_about, iam_knows_every_action_and_condition],
-    "3.1.7": [operators_work_is_for_operators, what_operators_and_users_change_is_in_the_trail],
-    "3.1.8": [guessing_at_passwords_is_counted, nobody_guesses_past_the_api],
+    "3.1.1": [no_other_account_has_access, callers_are_authenticated_by_the_user_pool],
+    "3.1.2": [every_operation_declares_its_permission],
+    "3.1.3": [outgoing_traffic_uses_tls, every_called_service_has_an_endpoint_in_the_network],
+    "3.1.5": [every_policy_names_its_resources, every_action_and_condition_is_known_to_iam],
+    "3.1.7": [admin_routes_are_for_administrators, changes_by_users_and_operators_are_audited],
+    "3.1.8": [wrong_passwords_are_counted, passwords_can_be_tried_only_through_the_api],
     "3.1.11": [sessions_end],
-    "3.1.22": [strangers_reach_no_bucket],
-    "3.3.1": [logs_are_kept_as_long_as_is_said, functions_cannot_make_logs_that_never_end],
-    "3.3.2": [what_operators_and_users_change_is_in_the_trail],
-    "3.3.4": [a_trail_that_breaks_raises_an_alarm],
-    "3.3.8": [nobody_unmakes_the_trail],
-    "3.4.6": [the_user_pool_offers_no_more_than_is_used],
-    "3.5.2": [who_calls_is_known_by_the_user_pool],
-    "3.5.3": [an_authenticator_app_may_be_asked_for],
-    "3.5.7": [passwords_are_long_and_mixed],
-    "3.5.9": [temporary_passwords_end],
-    "3.5.10": [secrets_are_kept_as_hashes_or_in_secrets_manager],
-    "3.5.11": [an_address_that_has_no_account_is_answered_alike],
+    "3.1.22": [no_bucket_is_public],
+    "3.3.1": [logs_are_kept_for_the_configured_days, functions_cannot_create_log_groups_without_retention],
+    "3.3.2": [changes_by_users_and_operators_are_audited],
+    "3.3.4": [a_failing_audit_trail_raises_an_alarm],
+    "3.3.8": [the_audit_trail_cannot_be_deleted],
+    "3.4.6": [the_user_pool_offers_only_what_is_used],
+    "3.5.2": [callers_are_authenticated_by_the_user_pool],
+    "3.5.3": [a_second_factor_is_offered],
+    "3.5.7": [passwords_are_long_and_complex],
+    "3.5.9": [temporary_passwords_expire],
+    "3.5.10": [secrets_are_stored_as_hashes_or_in_secrets_manager],
+    "3.5.11": [answers_do_not_reveal_which_addresses_exist],
     "3.8.9": [
-        tables_can_be_brought_back,
-        objects_can_be_brought_back_and_do_not_stay_for_ever,
-        what_holds_data_outlives_the_stack,
+        tables_can_be_restored,
+        objects_can_be_restored_and_old_versions_expire,
+        data_outlives_the_stack,
     ],
-    "3.13.6": [what_leaves_the_network_leaves_by_tls],
-    "3.13.8": [whoever_comes_without_tls_is_refused],
-    "3.13.10": [the_key_is_managed],
-    "3.13.11": [keys_stay_in_modules_that_are_validated],
-    "3.13.16": [what_rests_is_encrypted],
+    "3.13.6": [outgoing_traffic_uses_tls],
+    "3.13.8": [requests_without_tls_are_refused],
+    "3.13.10": [the_encryption_key_is_managed],
+    "3.13.11": [keys_stay_in_validated_modules],
+    "3.13.16": [stored_data_is_encrypted],
 }

@@ -23,7 +23,7 @@ _DOCUMENTS = ("PolicyDocument", "KeyPolicy")
 
 
 class Rendering:
-    """The template's resources as a stage has them: conditions judged, references left as they are."""
+    """The template's resources in a stage: conditions are evaluated, references are left as they are."""
 
     def __init__(self, stage: str, options: dict[str, str]) -> None:
         whole = template.complete(stage)
@@ -38,7 +38,7 @@ class Rendering:
         return "CustomerKey" in self.options
 
     def of(self, kind: str) -> dict[str, dict[str, Any]]:
-        """By its name in the template, the properties of each resource of a type of AWS ("S3::Bucket")."""
+        """The properties of each resource of a type ("S3::Bucket"), by its name in the template."""
         found = {
             name: each.get("Properties", {}) for name, each in self.resources.items() if each["Type"] == f"AWS::{kind}"
         }
@@ -50,7 +50,7 @@ class Rendering:
         return only
 
     def policies(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Each policy of the template, in plain ARNs, beside what it is of."""
+        """Each policy of the template in plain ARNs, with the name of its resource."""
         made = {name: self._made(name, each["Type"]) for name, each in self.resources.items()}
         for name, each in self.resources.items():
             properties = each.get("Properties", {})

@@ -1,4 +1,4 @@
-"""Whatever there is has its alarms, each can fire, and each has its entry in docs/operations.md."""
+"""Every resource has its alarms, each alarm can fire, and each has its entry in docs/operations.md."""
 
 import json
 import re
@@ -19,14 +19,14 @@ ROOT = Path(__file__).parents[2]
 RUNBOOK = (ROOT / "docs" / "operations.md").read_text()
 STAGES = ["dev", "staging", "prod"]
 
-# What AWS tells of each service, and by which dimensions, as its own documentation has it.
+# The metrics and dimensions that AWS publishes for each service, by its documentation.
 PUBLISHED = {
     ("AWS/Lambda", ("FunctionName",)): {"Errors", "Duration", "Throttles", "Invocations", "IteratorAge"},
     ("AWS/SQS", ("QueueName",)): {"ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"},
     ("AWS/States", ("StateMachineArn",)): {"ExecutionsFailed", "ExecutionsTimedOut", "ExecutionThrottled"},
     ("AWS/ApiGateway", ("ApiName", "Stage")): {"5XXError", "Latency"},
 }
-# Of those, what comes with a function or a stream alone.
+# Of those, the metrics that exist only for a function or a stream.
 NO_DATA_IS_BAD = {"Invocations", "SchedulesOverdue"}
 
 Alarm = dict[str, Any]
@@ -65,16 +65,16 @@ def dimensions(alarm: Alarm) -> dict[str, Any]:
 
 
 def on(made: dict[str, Alarm], metric: str, value: Any) -> list[Alarm]:
-    """The alarms on a metric of something."""
+    """The alarms on a metric with that dimension value."""
     return [each for each in made.values() if each["MetricName"] == metric and value in dimensions(each).values()]
 
 
 def named(name: str) -> dict[str, str]:
-    """A function as Chalice names it."""
+    """The name that Chalice gives a function."""
     return {"Fn::Sub": "darkroom-${Stage}" if name == "api_handler" else f"darkroom-${{Stage}}-{name}"}
 
 
-# ------------------------------------------------------------------------ whatever there is
+# ------------------------------------------------------------------------ resources
 
 
 def test_every_function_has_its_alarms(stage: str, made: dict[str, Alarm]) -> None:
@@ -87,15 +87,15 @@ def test_every_function_has_its_alarms(stage: str, made: dict[str, Alarm]) -> No
         assert len(on(made, "Errors", named(name)) + on(made, "FunctionErrors", name)) == 1
 
 
-def test_a_new_function_has_them_by_itself() -> None:
+def test_a_new_function_gets_its_alarms_automatically() -> None:
     new = Function("brand_new", timeout=20, reads_stream=True, gap=3600)
     made = alarms_of(alarms.resources([new], {}, ("darkroom", "api")))
     kinds = {each["MetricName"] for each in made.values() if named("brand_new") in dimensions(each).values()}
     assert kinds == {"Errors", "Duration", "Throttles", "IteratorAge", "Invocations"}
 
 
-def test_what_a_file_is_refused_for_rings_no_alarm(made: dict[str, Alarm], functions: list[Function]) -> None:
-    """Lambda counts it as any other error: a broken file, or a webhook that does not answer, would wake somebody."""
+def test_refused_files_raise_no_alarm(made: dict[str, Alarm], functions: list[Function]) -> None:
+    """Lambda counts refusals as errors: without this, a broken file or a failing webhook would raise an alarm."""
     refusing = {each.name for each in functions if each.refuses}
     assert refusing == {"validation", "resize", "watermark", "notifications"}
     for name in refusing:
@@ -114,14 +114,16 @@ def test_every_queue_has_its_alarm(whole: dict[str, Any], made: dict[str, Alarm]
         its = {"Fn::GetAtt": [name, "QueueName"]}
         if "RedrivePolicy" in queue["Properties"]:
             (age,) = on(made, "ApproximateAgeOfOldestMessage", its)
-            assert age["Threshold"] > queue["Properties"]["VisibilityTimeout"], "a second try is no reason for alarm"
+            assert age["Threshold"] > queue["Properties"]["VisibilityTimeout"], "one retry raises no alarm"
         else:
             assert name in dead or name.endswith("DeadLetterQueue")
             (letters,) = on(made, "ApproximateNumberOfMessagesVisible", its)
             assert (letters["Threshold"], letters["EvaluationPeriods"]) == (1, 1)
 
 
-def test_every_schedule_is_missed(stage: str, made: dict[str, Alarm], functions: list[Function]) -> None:
+def test_every_schedule_has_an_alarm_for_missed_runs(
+    stage: str, made: dict[str, Alarm], functions: list[Function]
+) -> None:
     gaps = {each.name: each.gap for each in functions if each.gap is not None}
     assert gaps.keys() == SCHEDULES.keys()
     for name, gap in gaps.items():
@@ -130,7 +132,7 @@ def test_every_schedule_is_missed(stage: str, made: dict[str, Alarm], functions:
             assert gap < window <= gap + 2 * 3600, f"{name} is missed too early, or late"
     seldom = {name for name in gaps if not on(made, "Invocations", named(name))}
     assert seldom == {"weekly_cleanup", "monthly_report", "quarterly_archive"}
-    assert made["SchedulesOverdueAlarm"]["MetricName"] == "SchedulesOverdue", "of these the heartbeats tell"
+    assert made["SchedulesOverdueAlarm"]["MetricName"] == "SchedulesOverdue", "heartbeats cover these"
 
 
 @pytest.mark.parametrize(
@@ -143,17 +145,17 @@ def test_every_schedule_is_missed(stage: str, made: dict[str, Alarm], functions:
         ("cron(0 2 1 JAN,APR,JUL,OCT ? *)", 92 * 24),
     ],
 )
-def test_the_longest_gap_between_two_starts(expression: str, hours: float) -> None:
+def test_the_longest_gap_between_two_starts_is_computed(expression: str, hours: float) -> None:
     assert watched_functions.longest_gap(expression) == hours * 3600
 
 
-# ---------------------------------------------------------------------------- each can fire
+# ---------------------------------------------------------------------------- validity
 
 
-def test_each_looks_at_what_aws_publishes_of_what_there_is(
+def test_every_alarm_watches_a_metric_that_exists(
     stage: str, whole: dict[str, Any], made: dict[str, Alarm], functions: list[Function]
 ) -> None:
-    """Our own metrics are held against what the functions write in tests/journeys/test_observability.py."""
+    """Our own metrics are checked in tests/journeys/test_observability.py."""
     things: list[Any] = [named(function.name) for function in functions]
     things += [{"Fn::GetAtt": [name, "QueueName"]} for name in whole["Resources"] if name.endswith("Queue")]
     things += [{"Ref": "ImagePipeline"}, "darkroom", stage]
@@ -164,7 +166,7 @@ def test_each_looks_at_what_aws_publishes_of_what_there_is(
             assert all(value in things for value in about.values()), name
 
 
-def test_each_is_one_that_cloudwatch_takes(made: dict[str, Alarm]) -> None:
+def test_every_alarm_is_valid_for_cloudwatch(made: dict[str, Alarm]) -> None:
     for name, alarm in made.items():
         assert ("Statistic" in alarm) != ("ExtendedStatistic" in alarm), name
         assert alarm["Period"] % 60 == 0, name
@@ -175,7 +177,7 @@ def test_each_is_one_that_cloudwatch_takes(made: dict[str, Alarm]) -> None:
         assert alarm["TreatMissingData"] == missing, name
 
 
-def test_each_reaches_the_operators(whole: dict[str, Any], made: dict[str, Alarm]) -> None:
+def test_every_alarm_notifies_the_operators(whole: dict[str, Any], made: dict[str, Alarm]) -> None:
     resources = whole["Resources"]
     topic = resources["OperatorsTopic"]["Properties"]
     assert "alias/aws/sns" not in json.dumps(topic), "CloudWatch may not use that key"
@@ -195,7 +197,7 @@ def test_each_reaches_the_operators(whole: dict[str, Any], made: dict[str, Alarm
     assert subscription["Properties"]["TopicArn"] == {"Ref": "OperatorsTopic"}
 
 
-def test_the_template_is_one_that_cloudformation_takes(whole: dict[str, Any]) -> None:
+def test_the_template_is_valid_for_cloudformation(whole: dict[str, Any]) -> None:
     assert len(json.dumps(whole)) < 1_000_000
     assert len(whole["Resources"]) <= 500
     assert len(
@@ -207,7 +209,7 @@ def test_the_template_is_one_that_cloudformation_takes(whole: dict[str, Any]) ->
     ) == len(alarms_of(whole["Resources"]))
 
 
-def test_the_dashboard_shows_what_there_is(whole: dict[str, Any], functions: list[Function]) -> None:
+def test_the_dashboard_shows_only_metrics_that_exist(whole: dict[str, Any], functions: list[Function]) -> None:
     text = whole["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
     assert len(json.loads(text)["widgets"]) >= 12
     assert all(named(each.name)["Fn::Sub"] in text for each in functions)
@@ -220,12 +222,12 @@ def test_the_dashboard_shows_what_there_is(whole: dict[str, Any], functions: lis
 
 
 def entries() -> Iterator[str]:
-    """The headings of the runbook's own part."""
+    """The headings of the runbook's section."""
     alarms_part = RUNBOOK.partition("\n## Alarms\n")[2].partition("\n## ")[0]
     yield from re.findall(r"^### ([a-z0-9-]+)$", alarms_part, re.MULTILINE)
 
 
-def test_every_alarm_has_its_entry_and_every_entry_an_alarm(made: dict[str, Alarm]) -> None:
+def test_every_alarm_has_a_runbook_entry_and_every_entry_an_alarm(made: dict[str, Alarm]) -> None:
     named = [re.search(r"docs/operations\.md#([a-z0-9-]+)$", alarm["AlarmDescription"]) for alarm in made.values()]
     assert all(named)
     assert {found[1] for found in named if found} == set(entries())
@@ -233,21 +235,21 @@ def test_every_alarm_has_its_entry_and_every_entry_an_alarm(made: dict[str, Alar
     assert f"{len(made)} alarms cost ${len(made) / 10:.2f} a month" in re.sub(r"\s+", " ", RUNBOOK)
 
 
-def test_the_runbooks_commands_exist() -> None:
+def test_the_commands_in_the_runbook_exist() -> None:
     ours = set(re.findall(r"python -m infra ([a-z-]+)", RUNBOOK))
     known = command._parser().format_help()
     assert ours
     assert all(re.search(rf"^    {name}\b", known, re.MULTILINE) for name in ours), ours
 
 
-def test_the_runbooks_routes_exist() -> None:
+def test_the_routes_in_the_runbook_exist() -> None:
     routes = {f"{method} {path}" for method, path, _ in triggers.routes(triggers.application())}
-    told = set(re.findall(r"`((?:GET|POST|PATCH|DELETE) /[^` ?]*)", RUNBOOK))
-    assert told
-    assert told <= routes
+    named_routes = set(re.findall(r"`((?:GET|POST|PATCH|DELETE) /[^` ?]*)", RUNBOOK))
+    assert named_routes
+    assert named_routes <= routes
 
 
-def test_the_runbooks_queues_and_events_exist() -> None:
+def test_the_queues_and_events_in_the_runbook_exist() -> None:
     queues = {
         each["Properties"]["QueueName"]["Fn::Sub"].removeprefix("darkroom-${Stage}-")
         for each in template.load()["Resources"].values()

@@ -1,4 +1,4 @@
-"""What anyone may send is bounded: in each schema that takes input, every text, list and open object has a limit."""
+"""All input is bounded: in each schema, every text, list and open object has a limit."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ from tests.scheduled_jobs import JOBS
 
 
 def taken() -> Iterator[tuple[str, Schema]]:
-    """Each schema that takes input, by what takes it: routes, tools, and jobs that are called by hand."""
+    """Each input schema with its name: of routes, tools, and jobs that are invoked by hand."""
     for method, path, view in reading.routes(manifest.app):
         yield f"{method} {path}", view.operation.schema
         if view.operation.api_schema not in (None, view.operation.schema):
@@ -33,7 +33,7 @@ _INNER = ("items", "additionalProperties", "propertyNames", "not", "if", "then",
 
 
 def parts(schema: Any, where: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """A schema and all that it consists of, each with its place."""
+    """A schema and all its parts, each with its path."""
     if not isinstance(schema, Mapping):
         return
     yield where, schema
@@ -60,17 +60,17 @@ def unbounded(part: Mapping[str, Any]) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("name", TAKEN)
-def test_everything_that_a_schema_takes_is_bounded(name: str) -> None:
+def test_every_value_that_a_schema_accepts_is_bounded(name: str) -> None:
     found = [f"{where}: {fault}" for where, part in parts(TAKEN[name]) for fault in unbounded(part)]
     assert not found
-    # A field of no type takes anything; what only narrows another part of the same schema may leave it out.
+    # A field without a type accepts anything, unless it only narrows another part of the same schema.
     for where, part in parts(TAKEN[name]):
         fields = part.get("properties", {}).values() if part.get("type") == "object" else ()
         assert all({"type", "enum", "const", "anyOf"} & set(field) for field in fields), where
 
 
 @pytest.mark.parametrize("name", [each for each in TAKEN if "{" in each])
-def test_no_name_in_a_path_is_empty(name: str) -> None:
+def test_path_parameters_cannot_be_empty(name: str) -> None:
     properties = TAKEN[name]["properties"]
     for parameter in re.findall(r"{(\w+)}", name):
         assert json_schema.faults(properties[parameter], ""), "an empty string reaches the key of a table"
@@ -80,7 +80,7 @@ _REPEATS = (op.MAX_REPEAT, op.MIN_REPEAT)
 
 
 def nested(tree: Any) -> Iterator[list[Any]]:
-    """The bodies of a pattern's repetitions in which something repeats or branches again."""
+    """The repeated parts of a pattern that contain another repetition or branch."""
     for kind, argument in tree:
         if kind in _REPEATS:
             _, most, body = argument
@@ -98,7 +98,7 @@ def nested(tree: Any) -> Iterator[list[Any]]:
 
 
 def bare(body: Any) -> list[Any]:
-    """The elements of a pattern without the groups that they stand in."""
+    """The elements of a pattern without their groups."""
     return [each for item in body for each in (bare(item[1][-1]) if item[0] is op.SUBPATTERN else [item])]
 
 

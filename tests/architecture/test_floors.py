@@ -1,4 +1,4 @@
-"""The drawing in ARCHITECTURE.md, held to the code: imports point down only, and each outside library has one door."""
+"""The drawing in ARCHITECTURE.md holds: imports point down only, and each library is imported in one place."""
 
 import ast
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SOURCES = [ROOT / "app.py", *sorted((ROOT / "chalicelib").rglob("*.py"))]
 
-# From the ground up. A module may import from its own floor and from those below it; within core, from its own shelf
+# From the bottom up. A module may import from its own floor and those below it; within core, from its own shelf
 # and from those before it.
 FLOORS = {
     "chalicelib.core.aws": 1,
@@ -31,7 +31,7 @@ FLOORS = {
     "app": 50,
 }
 
-# Who alone may import what.
+# The only places that may import each library.
 DOORS = {
     "boto3": {"chalicelib/core/clients.py"},
     "botocore": {"chalicelib/core/clients.py"},
@@ -112,7 +112,7 @@ def test_only_config_reads_the_environment() -> None:
     assert readers == {"chalicelib/core/config.py"}
 
 
-def test_no_module_is_a_hall_of_its_own() -> None:
-    # The manifest is one flat table, read by its section lines: it grows with the routes.
+def test_no_module_is_too_long() -> None:
+    # The manifest is one flat table that grows with the routes.
     long = {str(p.relative_to(ROOT)): n for p in SOURCES[1:] if (n := len(p.read_text().splitlines())) > 400}
     assert not long

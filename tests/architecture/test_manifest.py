@@ -1,4 +1,4 @@
-"""What every entry of the manifest must carry."""
+"""What every entry of the manifest must declare."""
 
 import json
 import os
@@ -28,7 +28,7 @@ CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text())
 
 ROUTES: dict[str, Any] = {f"{method} {path}": view for method, path, view in reading.routes(manifest.app)}
 HANDLERS: dict[str, Any] = manifest.app.handler_map
-# What feeds each function that a queue fires.
+# The queue of each function that a queue triggers.
 QUEUES = {"orchestrator": "UploadsQueue", "critical_errors": "CriticalErrorsQueue", "action_worker": "ActionsQueue"}
 # The state machine's functions.
 STEPS = ("validation", "resize", "watermark")
@@ -51,7 +51,7 @@ def test_every_route_is_validated_with_a_schema_and_a_permission(route: str) -> 
 
 
 @pytest.mark.parametrize("route", ROUTES)
-def test_every_route_names_the_access_of_api_keys_or_shuts_them_out(route: str) -> None:
+def test_every_route_names_the_access_of_api_keys_or_refuses_them(route: str) -> None:
     operation = ROUTES[route].operation
     assert operation.permission is public or operation.api_schema is None or operation.access <= set(APIAccessType)
     assert not operation.opens_to_keys or operation.access
@@ -75,7 +75,7 @@ def test_only_these_routes_are_public() -> None:
     }
 
 
-def test_strangers_are_limited_on_all_that_is_public() -> None:
+def test_anonymous_callers_are_limited_on_every_public_route() -> None:
     limited = {route for route, view in ROUTES.items() if isinstance(view.operation.limit, AnonymousLimit)}
     assert limited == {route for route, view in ROUTES.items() if view.operation.permission is public}
 
@@ -92,12 +92,12 @@ def test_a_permission_cannot_be_left_out() -> None:
         validated({"type": "object"})(lambda data: data)  # type: ignore[call-arg]
 
 
-def test_letting_keys_in_without_naming_their_access_cannot_be_imported() -> None:
+def test_a_route_that_accepts_keys_without_naming_their_access_cannot_be_imported() -> None:
     with pytest.raises(TypeError, match="access"):
         validated({"type": "object"}, permission=signed_in)
 
 
-def test_one_word_is_the_operation_the_function_and_the_handler() -> None:
+def test_operation_function_and_handler_have_the_same_name() -> None:
     for view in ROUTES.values():
         assert view.operation.name == view.__name__
         assert HANDLERS[view.__name__] is view
@@ -107,9 +107,9 @@ def test_one_word_is_the_operation_the_function_and_the_handler() -> None:
 
 
 @pytest.mark.parametrize("name", [*ROUTES, *FUNCTIONS])
-def test_everything_declares_its_grants_and_its_usage_record(name: str) -> None:
+def test_every_trigger_declares_its_grants_and_its_usage_record(name: str) -> None:
     declared = grants.of({**ROUTES, **FUNCTIONS}[name])
-    # What keeps the day's sums writes none: the reader of usage records would run itself again and again.
+    # The function that sums usage records leaves none, or it would trigger itself for ever.
     assert ("USAGE_METRICS_DYNAMO_TABLE" in declared) is (name not in ("usage_records", "image_changes"))
     if name in ROUTES and ROUTES[name].operation.permission is not public:
         assert grants.DynamoDBOperation.GET_ITEM in declared["USERS_TABLE"], "authentication reads the user's row"
@@ -117,9 +117,9 @@ def test_everything_declares_its_grants_and_its_usage_record(name: str) -> None:
 
 
 @pytest.mark.parametrize("enum", grants.SERVICES, ids=lambda enum: enum.__name__)
-def test_every_operation_is_one_of_the_services_api(enum: type[grants.AwsOperation]) -> None:
+def test_every_declared_operation_exists_in_its_services_api(enum: type[grants.AwsOperation]) -> None:
     known = botocore.session.get_session().get_service_model(grants.SERVICES[enum]).operation_names
-    # Rights alone: their calls are TransactWriteItems and, naming a version, GetObject.
+    # These exist only as permissions: the calls are TransactWriteItems and GetObject with a version.
     assert {member.value for member in enum} - {"ConditionCheckItem", "GetObjectVersion", "QueryIndex"} <= set(known)
 
 
@@ -149,19 +149,19 @@ def test_every_asynchronous_path_ends_in_a_dead_letter_queue() -> None:
         assert resources[queue]["Type"] == "AWS::SQS::Queue"
 
 
-def test_every_schedule_is_a_function_and_has_both_layers_of_retries() -> None:
+def test_every_schedule_is_a_function_with_both_kinds_of_retries() -> None:
     scheduled = {source.name for source in manifest.app.event_sources if isinstance(source, ScheduledEventConfig)}
     assert scheduled == set(schedules.SCHEDULES) == set(event_delivery.RULES)
     assert set(JOBS) == scheduled
     for name in scheduled:
         rule, function = event_delivery.RULES[name], event_delivery.ASYNC[name]
         assert (rule.retries, rule.max_age_seconds) == (1, 3600)
-        # What AWS Lambda takes for an asynchronous invocation.
+        # The limits of AWS Lambda for an asynchronous invocation.
         assert 0 <= function.retries <= 2
         assert 60 <= function.max_age_seconds <= 21_600
 
 
-def test_a_schedule_that_a_stage_switches_off_is_deployed_and_not_fired() -> None:
+def test_a_schedule_that_a_stage_switches_off_is_deployed_disabled() -> None:
     environment = os.environ | {"STAGE": "local", "SCHEDULES_OFF": "sweeper"}
     command = [sys.executable, "-m", "infra", "manifest"]
     printed = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
@@ -170,7 +170,7 @@ def test_a_schedule_that_a_stage_switches_off_is_deployed_and_not_fired() -> Non
     assert fired_by["health_check"] == "Scheduled"
 
 
-def test_rules_may_write_to_the_queue_of_what_they_could_not_deliver() -> None:
+def test_rules_may_write_to_their_dead_letter_queue() -> None:
     resources = template.load()["Resources"]
     for queue in {rule.dead_letters for rule in event_delivery.RULES.values()}:
         (policy,) = (
@@ -185,13 +185,13 @@ def test_rules_may_write_to_the_queue_of_what_they_could_not_deliver() -> None:
 
 
 @pytest.mark.parametrize(("function", "name"), QUEUES.items())
-def test_a_queue_hides_a_message_for_six_times_its_functions_timeout(function: str, name: str) -> None:
+def test_the_visibility_timeout_is_six_times_the_functions_timeout(function: str, name: str) -> None:
     queue = template.load()["Resources"][name]["Properties"]
     assert queue["VisibilityTimeout"] >= 6 * CONFIG["lambda_functions"][function]["lambda_timeout"]
 
 
 def pipeline(**timeouts: int) -> tuple[str, dict[str, Any]]:
-    """The type and the definition of the state machine, with those timeouts of functions."""
+    """The type and the definition of the state machine for these timeouts of functions."""
     whole = pipeline_timeouts.with_timeouts(template.load(), {**settings.timeouts(CONFIG, "prod"), **timeouts})
     properties = whole["Resources"]["ImagePipeline"]["Properties"]
     return properties["StateMachineType"], json.loads(properties["DefinitionString"])
@@ -201,11 +201,11 @@ def pipeline(**timeouts: int) -> tuple[str, dict[str, Any]]:
     ("timeouts", "kind", "own"),
     [
         ({}, "EXPRESS", 300),
-        # As long as each function of an image may run at all in many a stage.
+        # These timeouts add up to more than an EXPRESS execution allows.
         (dict.fromkeys(STEPS, 300), "STANDARD", 1190),
     ],
 )
-def test_a_state_waits_as_long_as_its_function_may_run_and_an_execution_longer_than_for_all(
+def test_timeouts_of_states_match_their_functions_and_the_execution_outlasts_them(
     timeouts: dict[str, int], kind: str, own: int
 ) -> None:
     found, definition = pipeline(**timeouts)
@@ -213,17 +213,17 @@ def test_a_state_waits_as_long_as_its_function_may_run_and_an_execution_longer_t
     assert {name: definition["States"][name.capitalize()]["TimeoutSeconds"] for name in STEPS} == {
         name: wanted[name] for name in STEPS
     }
-    # A machine that times out as a whole runs no Catch: every way must end before.
+    # A state machine that times out runs no Catch, so every path must end before.
     assert (found, definition["TimeoutSeconds"]) == (kind, own)
     assert pipeline_timeouts.longest_path(definition) < own
 
 
-def test_timeouts_that_outlast_any_execution_are_refused() -> None:
+def test_timeouts_longer_than_an_execution_are_refused() -> None:
     with pytest.raises(pipeline_timeouts.TooLongError, match="add up to"):
         pipeline(**dict.fromkeys(STEPS, 900))
 
 
-def test_the_registry_holds_every_route_and_shuts_keys_out_where_the_route_does() -> None:
+def test_the_registry_holds_every_route_with_its_access_of_keys() -> None:
     rules, permissions = reading.schemas(manifest.app), reading.permissions(manifest.app)
     assert rules["validators"]["/upload"]["create_upload"]["required"] == ["fileName", "fileType"]
     assert "/keys" not in rules["api_validators"]
@@ -234,7 +234,7 @@ def test_the_registry_holds_every_route_and_shuts_keys_out_where_the_route_does(
         assert permissions[path][view.__name__]
 
 
-def test_the_manifest_is_one_line_a_trigger() -> None:
+def test_the_printed_list_of_triggers_has_one_line_for_each() -> None:
     lines = list(reading.lines(manifest.app))
     assert len(lines) == len(ROUTES) + len(FUNCTIONS)
     assert all("\n" not in line for line in lines)

@@ -1,4 +1,4 @@
-"""Each function's policy: what the committed files allow, held against declarations, template and IAM's rules."""
+"""The committed policies match the declarations, the template and the rules of IAM."""
 
 import json
 import os
@@ -36,7 +36,7 @@ def allowed(document: Any) -> set[tuple[str, str]]:
     return {(action, resource) for _, action, resource in statements(document)}
 
 
-def test_the_committed_files_are_what_is_declared() -> None:
+def test_the_committed_policies_match_the_declarations() -> None:
     committed = {path.name: path.read_text() for path in policies.FOLDER.glob("*.json")}
     assert committed == FILES, "run `make policies`"
 
@@ -54,26 +54,26 @@ def test_chalice_gives_every_function_its_own_policy(stage: str) -> None:
 
 
 @pytest.mark.parametrize("stage", [*STAGES, "local"])
-def test_settings_name_what_the_template_makes(stage: str) -> None:
+def test_settings_name_resources_of_the_template(stage: str) -> None:
     settings = CONFIG["stages"][stage]["environment_variables"]
     named = stages.environment(stages.Place.of(stage, settings), LOCAL_QUEUES if stage == "local" else None)
     assert named == {name: settings[name] for name in named}
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if name.startswith("prod-")])
-def test_iam_knows_every_action_and_what_it_is_on(name: str) -> None:
+def test_every_action_and_its_resource_type_are_known_to_iam(name: str) -> None:
     findings = parliament.analyze_policy_string(FILES[name]).findings
     assert not [(each.issue, each.detail, each.location) for each in findings]
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_iam_takes_its_length(name: str) -> None:
+def test_every_policy_is_short_enough_for_iam(name: str) -> None:
     # 10,240 characters without white space for all inline policies of a role (IAM and AWS STS quotas).
     assert len("".join(FILES[name].split())) <= 10_240
 
 
 @pytest.mark.parametrize("function", PROD)
-def test_no_wildcard_but_where_aws_has_no_name(function: str) -> None:
+def test_wildcards_are_used_only_where_aws_has_no_exact_name(function: str) -> None:
     names = [each["Sid"] for each in PROD[function]["Statement"]]
     assert len(names) == len(set(names))
     for sid, action, resource in statements(PROD[function]):
@@ -81,14 +81,14 @@ def test_no_wildcard_but_where_aws_has_no_name(function: str) -> None:
         if resource == "*":
             assert action in policy_statements.WITHOUT_ARN
         elif "*" in resource:
-            # The files under a prefix, the indexes and streams of one table, the streams of one log group.
+            # Files under a prefix, indexes and streams of one table, streams of one log group.
             assert resource.endswith(("/index/*", "/stream/*")) or sid == "Logs" or "BucketObjects" in sid
             assert resource.count("*") == 1
             assert resource.endswith(":*" if sid == "Logs" else "/*")
 
 
 @pytest.mark.parametrize("function", PROD)
-def test_every_resource_is_one_of_the_template(function: str) -> None:
+def test_every_resource_is_in_the_template(function: str) -> None:
     place = stages.Place.of("prod", CONFIG["stages"]["prod"]["environment_variables"])
     known = stages.arns(place)
     for _, _, resource in statements(PROD[function]):
@@ -110,13 +110,13 @@ def test_only_the_chain_writes_the_audit_trail_and_nothing_deletes_from_it() -> 
 
 
 @pytest.mark.parametrize("function", ["validation", "resize", "watermark"])
-def test_what_decodes_strangers_files_reaches_no_table_but_to_note_its_run(function: str) -> None:
+def test_functions_that_decode_files_reach_no_table_but_usage_records(function: str) -> None:
     tables = {each for each in allowed(PROD[function]) if each[0].startswith("dynamodb:")}
     assert {action for action, _ in tables} == {"dynamodb:PutItem"}
     assert all(resource.endswith("table/darkroom-prod-usage") for _, resource in tables)
 
 
-def test_lambda_may_do_what_each_trigger_needs() -> None:
+def test_every_function_has_the_grants_that_its_trigger_needs() -> None:
     def of(function: str, sid: str) -> set[tuple[str, str]]:
         return {
             (action, resource.rpartition(":")[2])
@@ -137,7 +137,7 @@ def test_lambda_may_do_what_each_trigger_needs() -> None:
     assert polled == {name for name, each in DECLARED.items() if each["queue"] or each["stream"]}
 
 
-def test_the_state_machines_role_is_what_its_definition_does() -> None:
+def test_the_state_machines_role_matches_its_definition() -> None:
     resources = template.load()["Resources"]
     states = json.loads(resources["ImagePipeline"]["Properties"]["DefinitionString"])["States"]
     tasks = {state["Resource"].rpartition(":::")[2] for state in _tasks(states)}
@@ -171,7 +171,7 @@ def made(operations: dict[str, list[str]], **settings: str) -> set[tuple[str, st
     return {(action, resource.split(":", 5)[-1]) for sid, action, resource in statements(document) if sid != "Logs"}
 
 
-def test_what_iam_calls_otherwise_is_called_so() -> None:
+def test_operations_with_another_name_in_iam_get_that_name() -> None:
     assert made({"S3_OUTPUT_BUCKET": ["s3:AbortMultipartUpload"]}) == set(), "resize writes nothing in parts"
     assert made({"ARCHIVE_BUCKET": ["s3:UploadPart", "s3:AbortMultipartUpload", "s3:ListObjectVersions"]}) == {
         ("s3:PutObject", "darkroom-prod-archive-000000000000/records/*"),
@@ -186,7 +186,7 @@ def test_what_iam_calls_otherwise_is_called_so() -> None:
     }
 
 
-def test_a_mark_of_ones_own_is_read_and_nothing_else() -> None:
+def test_a_custom_watermark_may_be_read_and_nothing_else() -> None:
     declared: FunctionGrants = {
         "operations": {"S3_OUTPUT_BUCKET": ["s3:GetObject", "s3:PutObject"]},
         "queue": None,
@@ -202,12 +202,12 @@ def test_a_mark_of_ones_own_is_read_and_nothing_else() -> None:
     ]
 
 
-def test_a_query_is_on_the_table_or_on_its_indexes() -> None:
+def test_a_query_is_allowed_on_the_table_and_its_indexes() -> None:
     assert made({"USERS_TABLE": ["dynamodb:Query"]}) == {("dynamodb:Query", "table/darkroom-prod-users")}
     assert made({"USERS_TABLE": ["dynamodb:QueryIndex"]}) == {("dynamodb:Query", "table/darkroom-prod-users/index/*")}
 
 
-def test_what_lambda_needs_anyway_is_not_allowed_twice() -> None:
+def test_permissions_that_lambda_always_needs_are_not_repeated() -> None:
     declared: FunctionGrants = {
         "operations": {"SQS_QUEUE_URL": ["sqs:DeleteMessageBatch", "sqs:SendMessage"]},
         "queue": "SQS_QUEUE_URL",
@@ -223,12 +223,12 @@ def test_what_lambda_needs_anyway_is_not_allowed_twice() -> None:
     ]
 
 
-def test_calls_that_anybody_may_make_need_no_right() -> None:
+def test_calls_that_need_no_permission_get_none() -> None:
     signing_in = made({"COGNITO_CLIENT_ID": ["cognito-idp:InitiateAuth"]}, COGNITO_CLIENT_ID="known")
     assert signing_in == set()
 
 
-def test_mail_is_sent_only_where_somebody_sends_it() -> None:
+def test_mail_is_allowed_only_for_functions_that_send_it() -> None:
     sending = {"SENDER_EMAIL": ["ses:SendRawEmail"]}
     assert made(sending, SENDER_EMAIL="") == set()
     assert made(sending, SENDER_EMAIL="a@example.com") == {
@@ -237,7 +237,7 @@ def test_mail_is_sent_only_where_somebody_sends_it() -> None:
     }
 
 
-def test_mail_is_sent_from_the_stages_own_address_alone_and_to_anybody() -> None:
+def test_mail_is_allowed_only_from_the_stages_own_address() -> None:
     declared: FunctionGrants = {"operations": {"SENDER_EMAIL": ["ses:SendRawEmail"]}, "queue": None, "stream": None}
     settings = {**CONFIG["stages"]["prod"]["environment_variables"], "SENDER_EMAIL": "a@example.com"}
     document = policies.document("action_worker", declared, settings, {})
@@ -246,33 +246,33 @@ def test_mail_is_sent_from_the_stages_own_address_alone_and_to_anybody() -> None
         arn = f"arn:aws:ses:us-east-1:000000000000:{resource}"
         return iam_evaluation.allows(document, "ses:SendRawEmail", arn, {"ses:FromAddress": sender}) is not None
 
-    # In SES's sandbox the recipient's identity is evaluated too, and a configuration set where the sender has one.
+    # In the SES sandbox the recipient's identity is checked too, and so is the sender's configuration set.
     for resource in ("identity/a@example.com", "identity/recipient@example.org", "configuration-set/default"):
         assert may("a@example.com", resource)
         assert not may("b@example.com", resource)
 
 
-def test_settings_are_looked_for_where_the_environment_lacks_them_and_nowhere_else() -> None:
+def test_parameters_may_be_read_only_for_settings_that_the_environment_lacks() -> None:
     wanted = {"QUALITY_SETTING": list[str](), "USERS_TABLE": list[str]()}
     assert made(wanted) == {("ssm:GetParameters", "parameter/darkroom/prod/darkroom/QUALITY_SETTING")}
     assert made(wanted, QUALITY_SETTING="70") == set()
 
 
-def test_operations_on_what_nothing_names_are_an_error() -> None:
+def test_operations_on_an_unnamed_resource_are_an_error() -> None:
     with pytest.raises(ValueError, match="NOWHERE_TABLE"):
         made({"NOWHERE_TABLE": ["dynamodb:GetItem"]})
     with pytest.raises(ValueError, match="writes that the transaction contains"):
         made({"USERS_TABLE": ["dynamodb:TransactWriteItems"]})
 
 
-def test_a_network_of_ones_own_brings_its_rights() -> None:
+def test_a_private_network_adds_its_permissions() -> None:
     declared: FunctionGrants = {"operations": {}, "queue": None, "stream": None}
     settings = CONFIG["stages"]["prod"]["environment_variables"]
     config = {"subnet_ids": ["subnet-1"], "security_group_ids": ["sg-1"]}
     document = policies.document("resize", declared, settings, config)
     found = allowed(document)
     assert {action for action, resource in found if resource == "*"} <= policy_statements.WITHOUT_ARN
-    # Lambda tests these without a resource before it makes the function: on ARNs they would be denied.
+    # Lambda checks these without a resource before it creates the function: with ARNs they would be denied.
     for action in ("DescribeNetworkInterfaces", "DeleteNetworkInterface", "AssignPrivateIpAddresses"):
         assert iam_evaluation.allows(document, f"ec2:{action}", "*") is not None
         by_code = {"lambda:SourceFunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:darkroom-prod-resize"}
@@ -302,7 +302,7 @@ UNDER_KEY_PROD = policies.documents(DECLARED, UNDER_KEY, "prod")
 
 
 def on_key(document: Any) -> dict[str, set[str]]:
-    """By action of KMS, the services that it may be done through."""
+    """The services through which each KMS action is allowed."""
     return {
         each["Action"][0]: {
             service.partition(".")[0] for service in each["Condition"]["StringEquals"]["kms:ViaService"]
@@ -313,7 +313,7 @@ def on_key(document: Any) -> dict[str, set[str]]:
 
 
 @pytest.mark.parametrize("function", UNDER_KEY_PROD)
-def test_the_key_is_used_through_services_and_for_nothing_but_what_they_encrypt(function: str) -> None:
+def test_the_key_may_be_used_only_through_services_and_for_what_they_encrypt(function: str) -> None:
     document = UNDER_KEY_PROD[function]
     findings = parliament.analyze_policy_string(json.dumps(document)).findings
     assert not [(each.issue, each.detail, each.location) for each in findings]
@@ -332,8 +332,8 @@ def test_the_key_is_used_through_services_and_for_nothing_but_what_they_encrypt(
     assert set().union(*on_key(document).values()) <= reached
 
 
-def test_each_function_has_the_rights_on_the_key_that_its_own_work_asks_for() -> None:
-    # Bytes in and out, a usage record, and the queue of critical errors.
+def test_each_function_has_the_permissions_on_the_key_that_it_needs() -> None:
+    # Reads and writes files, a usage record, and the queue of critical errors.
     assert on_key(UNDER_KEY_PROD["resize"]) == {
         "kms:Decrypt": {"s3", "dynamodb", "sqs", "ssm"},
         "kms:GenerateDataKey": {"s3", "sqs"},
@@ -343,9 +343,9 @@ def test_each_function_has_the_rights_on_the_key_that_its_own_work_asks_for() ->
     assert "secretsmanager" in on_key(UNDER_KEY_PROD["nightly_sync"])["kms:Decrypt"]
     assert "secretsmanager" not in on_key(UNDER_KEY_PROD["image_changes"])["kms:Decrypt"]
     assert "sns" in on_key(UNDER_KEY_PROD["monthly_report"])["kms:GenerateDataKey"]
-    # Uploads in parts read the parts again.
+    # Multipart uploads need to decrypt their parts.
     assert "s3" in on_key(UNDER_KEY_PROD["quarterly_archive"])["kms:Decrypt"]
-    # Reads no object, and deletes some.
+    # Reads no object and deletes some.
     assert "s3" not in on_key(UNDER_KEY_PROD["s3_event"])["kms:Decrypt"]
 
 
@@ -360,7 +360,7 @@ def test_each_function_has_the_rights_on_the_key_that_its_own_work_asks_for() ->
         ({"STEP_FUNCTIONS_ARN": ["stepfunctions:StartExecution"]}, {}),
     ],
 )
-def test_a_call_asks_for_the_key_where_it_reaches_what_is_encrypted(
+def test_a_call_needs_the_key_if_it_reaches_an_encrypted_resource(
     operations: dict[str, list[str]], expected: dict[str, set[str]]
 ) -> None:
     declared: FunctionGrants = {"operations": operations, "queue": None, "stream": None}
@@ -368,14 +368,14 @@ def test_a_call_asks_for_the_key_where_it_reaches_what_is_encrypted(
     assert on_key(policies.document("resize", declared, settings, {"kms_key_arn": KEY})) == expected
 
 
-def test_without_a_key_nobody_speaks_of_one() -> None:
+def test_without_a_key_no_policy_mentions_one() -> None:
     assert "kms:" not in json.dumps(PROD)
 
 
 # ---------------------------------------------------------------------- the stages
 
 
-def test_a_stage_that_moves_forgets_what_aws_named_elsewhere() -> None:
+def test_a_stage_that_moves_forgets_names_from_the_former_place() -> None:
     here = stages.place("prod", "eu-west-1", "111122223333")
     config = stages.configured(CONFIG, here)
     settings = config["stages"]["prod"]["environment_variables"]
@@ -398,10 +398,10 @@ def test_a_stage_that_moves_forgets_what_aws_named_elsewhere() -> None:
         ("prod", "us-east-1", "111122223333", "Mine"),
     ],
 )
-def test_a_place_that_cannot_be_is_refused(stage: str, region: str, account: str, suffix: str | None) -> None:
+def test_an_impossible_place_is_refused(stage: str, region: str, account: str, suffix: str | None) -> None:
     with pytest.raises(ValueError, match=r"digits|looks like|stage name|suffix"):
         stages.place(stage, region, account, suffix)
 
 
-def test_the_configuration_stays_as_people_write_it() -> None:
+def test_the_configuration_keeps_its_formatting() -> None:
     assert stages.to_json(CONFIG) + "\n" == CONFIG_FILE.read_text()

@@ -1,4 +1,4 @@
-"""What docs/security.md promises by control, held against the template with and without options."""
+"""What docs/security.md promises for each control, checked in the template with and without options."""
 
 import re
 from pathlib import Path
@@ -17,7 +17,7 @@ FULL = Rendering("prod", ALL_OPTIONS)
 
 @pytest.mark.parametrize("rendering", [BARE, FULL], ids=["default", "all-options"])
 @pytest.mark.parametrize("control", CONTROLS)
-def test_the_control_holds(control: str, rendering: Rendering) -> None:
+def test_every_control_of_the_document_is_met(control: str, rendering: Rendering) -> None:
     for holds in CONTROLS[control]:
         holds(rendering)
 
@@ -27,14 +27,14 @@ def test_the_document_names_exactly_these_controls() -> None:
 
 
 @pytest.mark.parametrize("control", CONTROLS)
-def test_the_document_says_what_asserts_each(control: str) -> None:
+def test_the_document_names_the_assertion_of_each_control(control: str) -> None:
     (row,) = (line for line in DOC.splitlines() if line.startswith(f"| {control} |"))
     assert re.findall(r"`(\w+)`", row.rpartition("|")[0].rpartition("|")[2]) == [
         each.__name__ for each in CONTROLS[control]
     ]
 
 
-def test_every_resource_type_is_known_to_these_tests_or_holds_nothing() -> None:
+def test_every_resource_type_that_holds_data_is_known_to_these_tests() -> None:
     holds_nothing = {
         "CloudWatch::Alarm",
         "CloudWatch::Dashboard",
@@ -60,7 +60,7 @@ def test_every_resource_type_is_known_to_these_tests_or_holds_nothing() -> None:
     assert FULL.one("StepFunctions::StateMachine")["StateMachineType"] == "EXPRESS"
 
 
-def test_the_state_machine_calls_resize_by_the_alias_whose_containers_are_warm() -> None:
+def test_the_state_machine_calls_resize_by_the_alias_with_provisioned_concurrency() -> None:
     for there, suffix in ((BARE, "-resize"), (FULL, "-resize:live")):
         called = there.one("StepFunctions::StateMachine")["DefinitionSubstitutions"]["ResizeFunction"]
         assert called["Fn::Sub"].endswith(suffix)
@@ -70,7 +70,7 @@ def test_the_state_machine_calls_resize_by_the_alias_whose_containers_are_warm()
         assert len(invoke["Resource"]) == 3
 
 
-def test_the_state_machine_has_rights_on_the_key_through_what_it_calls() -> None:
+def test_the_state_machine_has_permissions_on_the_key_through_the_services_it_calls() -> None:
     def rights_on_key(there: Rendering) -> dict[str, list[str]]:
         found = [
             each for name, document in there.policies() if name == "ImagePipelineRole" for each in statements(document)
@@ -86,7 +86,7 @@ def test_the_state_machine_has_rights_on_the_key_through_what_it_calls() -> None
     assert rights_on_key(FULL) == {"kms:Decrypt": [dynamodb, sns, sqs], "kms:GenerateDataKey": [sns, sqs]}
 
 
-def test_services_write_to_what_is_encrypted_under_the_key() -> None:
+def test_services_may_write_to_resources_encrypted_with_the_key() -> None:
     for sid, service, resource in (
         ("UndeliveredSchedules", "events.amazonaws.com", "SchedulesDeadLetterQueue"),
         ("Alarms", "cloudwatch.amazonaws.com", "OperatorsTopic"),
@@ -98,7 +98,7 @@ def test_services_write_to_what_is_encrypted_under_the_key() -> None:
         assert context == FULL.arn(resource)
 
 
-def test_outputs_tell_what_deploy_records() -> None:
+def test_the_outputs_hold_what_a_deploy_records() -> None:
     whole = template.complete("prod")
     assert {"KeyArn": "WithCustomerKey", "SecurityGroupId": "WithNetwork"}.items() <= {
         name: each.get("Condition") for name, each in whole["Outputs"].items()

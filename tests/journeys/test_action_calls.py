@@ -1,4 +1,4 @@
-"""What an action costs in calls to AWS, counted at the wire."""
+"""How many calls to AWS an action makes, counted on the wire."""
 
 from collections import Counter
 
@@ -24,12 +24,12 @@ def made(function: pytest.MonkeyPatch) -> Counter[str]:
     return counted
 
 
-def test_an_action_costs_six_calls_beyond_its_own_work(machine: Machine, made: Counter[str]) -> None:
+def test_an_action_makes_six_calls_to_dynamodb_besides_its_own_work(machine: Machine, made: Counter[str]) -> None:
     ann = User.new(machine.api_url)
     image_id = ann.upload(pictures.jpeg(300, 200))
     ann.finished(image_id)
     body = {"fileId": image_id, "processingType": "resize", "options": {"width": 100}}
-    # The first one in a container also looks for its settings and for the external service's secret.
+    # The first request of a container also reads its settings and the external service's secret.
     assert call("POST /actions/process", ann.headers, body).status == 200
     made.clear()
     assert call("POST /actions/process", ann.headers, body).status == 200
@@ -44,8 +44,8 @@ def test_an_action_costs_six_calls_beyond_its_own_work(machine: Machine, made: C
     )
 
 
-def test_what_an_action_changes_is_read_at_once(machine: Machine) -> None:
-    """Nothing that a read gives is kept between requests, so none of it can be stale."""
+def test_an_actions_changes_are_visible_at_once(machine: Machine) -> None:
+    """Reads are not cached between requests, so they are never stale."""
     bob = User.new(machine.api_url)
     assert bob.get("/actions").json()["items"] == []
     image_id = bob.upload(pictures.jpeg(60, 40))

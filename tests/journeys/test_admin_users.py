@@ -1,4 +1,4 @@
-"""What administrators do with users: find them, and change what they may, from the next request on."""
+"""Administrators find users and change their rights from the next request on."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -6,23 +6,17 @@ from typing import Any
 import pytest
 
 from local.machine import Machine
+from tests.journeys.audit_trail import audit_entries_of
+from tests.journeys.error_responses import error_of
+from tests.journeys.issuing_keys import issue_key
 from tests.journeys.ledger import runs
-from tests.journeys.test_api_keys import issue
-from tests.journeys.test_audit import of_user
-from tests.journeys.test_contract import error_of
 from tests.journeys.user import User
 from tests.waiting import wait_for
 
 
-@pytest.fixture(scope="module")
-def admin(machine: Machine) -> User:
-    user = User(machine.api_url, email="admin@example.com", password="Darkroom-2026!")
-    user.sign_in()
-    return user
-
-
 @pytest.fixture
 def ann(machine: Machine) -> User:
+    """A new user for each test."""
     return User.new(machine.api_url, name="Ann")
 
 
@@ -56,7 +50,7 @@ def test_users_are_listed_by_role_in_pages(machine: Machine, admin: User) -> Non
         rows = listed()
         return rows if made <= {row["userId"] for row in rows} else None
 
-    # An index is a moment behind its table.
+    # An index is updated a moment after its table.
     rows = wait_for(all_of_them, "the new users in the list")
     ids = [row["userId"] for row in rows]
     assert len(set(ids)) == len(ids)
@@ -66,7 +60,7 @@ def test_users_are_listed_by_role_in_pages(machine: Machine, admin: User) -> Non
     assert not made & {row["userId"] for row in admins}
 
 
-def test_a_user_is_found_by_their_address_whatever_its_case(admin: User, ann: User) -> None:
+def test_a_user_is_found_by_their_address_in_any_case(admin: User, ann: User) -> None:
     account = ann.id
     found = wait_for(lambda: admin.get("/admin/users", email=ann.email.upper()).json()["items"], "the user")
     assert [(row["userId"], row["email"], row["name"]) for row in found] == [(account, ann.email, "Ann")]
@@ -89,16 +83,18 @@ def test_a_user_is_found_by_their_address_whatever_its_case(admin: User, ann: Us
         ({"name": "Ann"}, "name"),
     ],
 )
-def test_a_bad_question_is_400_and_names_the_field(admin: User, query: dict[str, Any], field: str) -> None:
+def test_an_invalid_query_is_refused_with_400_that_names_the_field(
+    admin: User, query: dict[str, Any], field: str
+) -> None:
     assert error_of(admin.get("/admin/users", **query), 400)["details"][0]["field"] == field
 
 
 # -------------------------------------------------------------------------------- changing
 
 
-def test_a_user_who_is_switched_off_is_out_with_the_next_request(admin: User, ann: User) -> None:
+def test_a_deactivated_user_is_refused_from_the_next_request_on(admin: User, ann: User) -> None:
     account = ann.id
-    robot = issue(ann, "full_access")[1]
+    robot = issue_key(ann, "full_access")[1]
     assert changed(admin, account, isActive=False)["isActive"] is False
     for user in (ann, robot):
         refused = user.get("/images")
@@ -109,33 +105,33 @@ def test_a_user_who_is_switched_off_is_out_with_the_next_request(admin: User, an
         assert user.get("/images").status_code == 200
 
 
-def test_who_is_switched_off_is_counted_and_named_like_anybody(admin: User, ann: User, machine: Machine) -> None:
+def test_requests_of_a_deactivated_user_are_counted_and_audited(admin: User, ann: User, machine: Machine) -> None:
     account = ann.id
-    key_id, robot = issue(ann, "full_access")
+    key_id, robot = issue_key(ann, "full_access")
     changed(admin, account, isActive=False, limits={"requestsPerHour": 8})
     refused = [user.get("/images") for user in (ann, robot) for _ in range(6)]
-    assert {answer.status_code for answer in refused} == {403, 429}, "nobody fills the trail without end"
+    assert {answer.status_code for answer in refused} == {403, 429}, "entries are limited"
     assert "RateLimit-Remaining" in refused[0].headers
-    named = [entry for entry in of_user(machine, account) if entry["operation"] == "list_images"]
+    named = [entry for entry in audit_entries_of(machine, account) if entry["operation"] == "list_images"]
     assert [entry["outcome"] for entry in named] == ["PERMISSION_DENIED"] * sum(
         answer.status_code == 403 for answer in refused
     )
     assert {run["api_key_id"] for run in runs(machine, account) if "api_key_id" in run} == {key_id}
 
 
-def test_a_role_is_given_and_taken_with_the_next_request(admin: User, ann: User) -> None:
+def test_a_role_takes_effect_and_ends_with_the_next_request(admin: User, ann: User) -> None:
     account = ann.id
     assert ann.get("/admin/users").status_code == 403
     assert changed(admin, account, role="ADMIN")["role"] == "ADMIN"
     assert ann.get("/admin/users").status_code == 200
-    key = issue(ann, "admin")[1]
+    key = issue_key(ann, "admin")[1]
     assert key.get("/admin/users").status_code == 200
     changed(admin, account, role="USER")
     assert ann.get("/admin/users").status_code == 403
-    assert key.get("/admin/users").status_code == 403, "the key's owner is no administrator any more"
+    assert key.get("/admin/users").status_code == 403, "the key's owner is no longer an administrator"
 
 
-def test_what_is_not_named_stays(admin: User, ann: User) -> None:
+def test_fields_that_are_not_named_keep_their_values(admin: User, ann: User) -> None:
     account = ann.id
     changed(admin, account, canExportData=True, limits={"requestsPerHour": 500, "dollarsPerDay": 0.25})
     shown = changed(admin, account, isActive=True)
@@ -143,18 +139,18 @@ def test_what_is_not_named_stays(admin: User, ann: User) -> None:
     assert shown["limits"] == {"requestsPerHour": 500, "dollarsPerDay": 0.25}
     assert ann.get("/images").headers["RateLimit-Limit"] == "500"
     shown = changed(admin, account, limits={})
-    assert shown["limits"] == {}, "limits are changed as a whole"
+    assert shown["limits"] == {}, "limits are replaced as a whole"
     assert shown["canExportData"] is True
 
 
 @pytest.mark.parametrize("rights", [{"role": "USER"}, {"isActive": False}, {"role": "USER", "canExportData": True}])
-def test_nobody_takes_their_own_rights(admin: User, rights: dict[str, Any]) -> None:
+def test_administrators_cannot_take_away_their_own_rights(admin: User, rights: dict[str, Any]) -> None:
     assert error_of(change(admin, admin.id, **rights), 409)["code"] == "CONFLICT"
     assert admin.get("/admin/users").status_code == 200
     assert changed(admin, admin.id, role="ADMIN", isActive=True)["role"] == "ADMIN"
 
 
-def test_two_who_demote_each_other_at_once_do_not_both_succeed(admin: User, machine: Machine) -> None:
+def test_two_administrators_who_demote_each_other_at_once_do_not_both_succeed(admin: User, machine: Machine) -> None:
     for _ in range(4):
         pair = [User.new(machine.api_url) for _ in range(2)]
         accounts = [user.id for user in pair]
@@ -168,7 +164,7 @@ def test_two_who_demote_each_other_at_once_do_not_both_succeed(admin: User, mach
         assert sorted(answer.result().status_code for answer in answers) == [200, 403]
 
 
-def test_an_unknown_user_is_404_and_is_not_made(admin: User) -> None:
+def test_changing_an_unknown_user_is_404_and_creates_no_user(admin: User) -> None:
     for _ in range(2):
         assert error_of(change(admin, "nobody", canExportData=True), 404)["code"] == "USER_NOT_FOUND"
 
@@ -189,17 +185,19 @@ def test_an_unknown_user_is_404_and_is_not_made(admin: User) -> None:
         ({"limits": {"requestsPerMinute": 0}}, "limits.requestsPerMinute"),
     ],
 )
-def test_only_rights_can_be_changed_here(admin: User, ann: User, rights: dict[str, Any], field: str) -> None:
+def test_administrators_can_change_only_rights_of_a_user(
+    admin: User, ann: User, rights: dict[str, Any], field: str
+) -> None:
     answer = change(admin, ann.id, **rights)
     assert error_of(answer, 400)["details"][0]["field"] == field
 
 
-def test_only_administrators_are_let_in(admin: User, ann: User) -> None:
+def test_only_administrators_may_list_and_change_users(admin: User, ann: User) -> None:
     account = ann.id
-    for user in (ann, issue(ann, "full_access")[1], issue(admin, "full_access")[1]):
+    for user in (ann, issue_key(ann, "full_access")[1], issue_key(admin, "full_access")[1]):
         assert error_of(user.get("/admin/users"), 403)["code"] == "PERMISSION_DENIED"
         assert error_of(change(user, account, role="ADMIN"), 403)["code"] == "PERMISSION_DENIED"
     assert ann.get("/admin/users").json()["message"] == "Only administrators may do this"
     assert error_of(User(ann.url).get("/admin/users"), 401)["code"] == "NOT_AUTHENTICATED"
-    assert issue(admin, "admin")[1].get("/admin/users").status_code == 200
+    assert issue_key(admin, "admin")[1].get("/admin/users").status_code == 200
     assert ann.get("/auth/validate").json()["user"]["role"] == "USER"

@@ -21,27 +21,12 @@ from chalicelib.core.errors import ConflictError, NotAuthenticatedError
 from chalicelib.core.http.operations import APIAccessType
 from local.machine import Machine
 from tests import pictures
+from tests.journeys.issuing_keys import issue_key, key_holder
 from tests.journeys.user import PASSWORD, User
 
 
-@pytest.fixture(scope="module")
-def ann(machine: Machine) -> User:
-    return User.new(machine.api_url)
-
-
-def issue(owner: User, *kinds: str, **more: Any) -> tuple[str, User]:
-    """A new key's id, and somebody who holds it."""
-    answer = owner.post("/keys", name="a key", accessTypes=list(kinds), **more)
-    assert answer.status_code == 200, answer.text
-    return answer.json()["keyId"], holder(owner, answer.json()["key"])
-
-
-def holder(owner: User, secret: str) -> User:
-    return User(owner.url, email=owner.email, tokens={"accessToken": secret})
-
-
 def checked(start: str) -> str:
-    """A secret of the right form, as anybody can make one who reads the source."""
+    """An invented secret with a correct checksum."""
     return start + base64.urlsafe_b64encode(zlib.crc32(start.encode()).to_bytes(4, "big")).decode().rstrip("=")
 
 
@@ -53,7 +38,7 @@ def rows(machine: Machine) -> list[dict[str, Any]]:
 
 
 def test_a_key_uploads_and_reads_as_its_owner(machine: Machine, ann: User) -> None:
-    key_id, robot = issue(ann, "file_upload")
+    key_id, robot = issue_key(ann, "file_upload")
     image_id = robot.upload(pictures.jpeg(320, 240))
     assert robot.finished(image_id)["status"] == "COMPLETED"
     assert ann.image(image_id)["status"] == "COMPLETED"
@@ -84,22 +69,20 @@ def test_a_key_uploads_and_reads_as_its_owner(machine: Machine, ann: User) -> No
         (["full_access"], "POST", "/keys", False),
     ],
 )
-def test_a_key_opens_what_it_carries_and_nothing_else(
+def test_a_key_opens_the_routes_of_its_access_types_and_no_others(
     ann: User, kinds: list[str], method: str, path: str, allowed: bool
 ) -> None:
-    _, robot = issue(ann, *kinds)
+    _, robot = issue_key(ann, *kinds)
     answer = robot.request(method, path, json={} if method in ("POST", "PATCH") else None)
     assert answer.status_code == (200 if allowed else 403), answer.text
 
 
-def test_only_an_administrators_key_may_carry_admin(ann: User) -> None:
+def test_only_an_administrator_may_create_a_key_with_admin_access(ann: User, admin: User) -> None:
     assert ann.post("/keys", name="a", accessTypes=["admin"]).status_code == 403
-    admin = User(ann.url, email="admin@example.com", password="Darkroom-2026!")
-    admin.sign_in()
     assert admin.post("/keys", name="a", accessTypes=["admin"]).status_code == 200
 
 
-def test_the_secret_is_shown_once_and_stored_nowhere(machine: Machine, ann: User) -> None:
+def test_a_keys_secret_is_shown_once_and_never_stored(machine: Machine, ann: User) -> None:
     answer = ann.post("/keys", name="secret one", accessTypes=["full_access"])
     secret = answer.json()["key"]
     assert re.fullmatch("drk_[A-Za-z0-9_-]{49}", secret), "32 bytes in base 64, and a checksum"
@@ -130,17 +113,31 @@ def test_the_secret_is_shown_once_and_stored_nowhere(machine: Machine, ann: User
         lambda secret: secret[4:],
         lambda secret: secret + "\u00a0",
     ],
+    ids=[
+        "last character cut",
+        "character appended",
+        "case swapped",
+        "prefix only",
+        "not ASCII",
+        "no checksum",
+        "wrong checksum",
+        "unknown secret",
+        "one character changed",
+        "prefix in capitals",
+        "no prefix",
+        "no-break space appended",
+    ],
 )
-def test_a_key_that_is_not_exactly_ours_opens_nothing(ann: User, spoil: Callable[[str], str]) -> None:
-    _, robot = issue(ann, "full_access")
+def test_a_key_that_differs_in_any_character_is_refused(ann: User, spoil: Callable[[str], str]) -> None:
+    _, robot = issue_key(ann, "full_access")
     wrong = spoil(robot.tokens["accessToken"])
     answer = robot.request("GET", "/images", headers={"Authorization": f"Bearer {wrong}".encode()})
     assert answer.status_code == 401
 
 
 @pytest.mark.usefixtures("function")
-def test_junk_is_refused_without_a_look_at_the_table(ann: User) -> None:
-    _, robot = issue(ann, "full_access")
+def test_malformed_keys_are_refused_without_reading_the_table(ann: User) -> None:
+    _, robot = issue_key(ann, "full_access")
     secret = robot.tokens["accessToken"]
     calls: list[str] = []
     clients.client("dynamodb").meta.events.register("before-call", lambda model, **_: calls.append(model.name))
@@ -156,28 +153,28 @@ def test_junk_is_refused_without_a_look_at_the_table(ann: User) -> None:
 
     with pytest.raises(NotAuthenticatedError):
         api_keys.authenticate(checked("drk_" + "A" * 43))
-    assert calls == ["GetItem"], "what has the right form and is unknown costs one read"
+    assert calls == ["GetItem"], "an unknown key of the right form costs one read"
     assert api_keys.authenticate(secret).id == ann.id
 
 
 @given(junk=st.text() | st.from_regex(r"drk_[A-Za-z0-9_-]{47,51}", fullmatch=True))
-def test_no_junk_breaks_the_check(junk: str) -> None:
-    # No table is set here: whatever got past the form would be another error.
+def test_any_text_as_a_key_is_refused_without_another_error(junk: str) -> None:
+    # No table is configured here: a key that passed the check of its form would raise another error.
     with pytest.raises(NotAuthenticatedError):
         api_keys.authenticate(junk)
 
 
-def test_a_stored_hash_is_no_key(machine: Machine, ann: User) -> None:
-    issue(ann, "full_access")
+def test_a_stored_hash_does_not_work_as_a_key(machine: Machine, ann: User) -> None:
+    issue_key(ann, "full_access")
     for row in rows(machine):
         for attribute in ("keyHash", "current"):
             value = row.get(attribute, {}).get("S", "-")
             for guess in (value, f"drk_{value}"):
-                assert holder(ann, guess).get("/images").status_code == 401
+                assert key_holder(ann, guess).get("/images").status_code == 401
 
 
-def test_a_revoked_key_is_dead_with_the_next_request(machine: Machine, ann: User) -> None:
-    key_id, robot = issue(ann, "full_access")
+def test_a_revoked_key_is_refused_from_the_next_request_on(machine: Machine, ann: User) -> None:
+    key_id, robot = issue_key(ann, "full_access")
     assert robot.get("/images").status_code == 200
     assert ann.request("DELETE", f"/keys/{key_id}").status_code == 200
     assert robot.get("/images").status_code == 401
@@ -186,55 +183,57 @@ def test_a_revoked_key_is_dead_with_the_next_request(machine: Machine, ann: User
     assert not [row for row in rows(machine) if key_id in json.dumps(row)]
 
 
-def test_rotation_leaves_the_old_key_its_grace(machine: Machine, ann: User) -> None:
-    key_id, first = issue(ann, "full_access")
+def test_after_a_rotation_the_old_secret_works_for_its_grace_period(machine: Machine, ann: User) -> None:
+    key_id, first = issue_key(ann, "full_access")
     rotated = ann.post(f"/keys/{key_id}/rotate").json()
-    second = holder(ann, rotated["key"])
+    second = key_holder(ann, rotated["key"])
     assert rotated["keyId"] == key_id
     assert first.get("/images").status_code == second.get("/images").status_code == 200
     grace = datetime.fromisoformat(rotated["graceEnd"]) - datetime.now(UTC)
     assert timedelta(hours=23) < grace <= timedelta(hours=24)
 
-    third = holder(ann, ann.post(f"/keys/{key_id}/rotate", graceSeconds=0).json()["key"])
-    assert first.get("/images").status_code == 200, "its grace is its own, whatever comes after"
-    assert second.get("/images").status_code == 401, "its grace was none"
+    third = key_holder(ann, ann.post(f"/keys/{key_id}/rotate", graceSeconds=0).json()["key"])
+    assert first.get("/images").status_code == 200, "its grace period does not depend on later rotations"
+    assert second.get("/images").status_code == 401, "its grace period was zero"
     assert third.get("/images").status_code == 200
     assert ann.request("DELETE", f"/keys/{key_id}").status_code == 200
     assert first.get("/images").status_code == third.get("/images").status_code == 401
     assert not [row for row in rows(machine) if key_id in json.dumps(row)]
 
 
-def test_a_key_that_an_earlier_version_rotated_keeps_its_grace_and_ends(machine: Machine, ann: User) -> None:
-    key_id, first = issue(ann, "full_access")
-    second = holder(ann, ann.post(f"/keys/{key_id}/rotate").json()["key"])
+def test_a_key_rotated_by_an_earlier_version_keeps_its_grace_and_can_be_revoked(machine: Machine, ann: User) -> None:
+    key_id, first = issue_key(ann, "full_access")
+    second = key_holder(ann, ann.post(f"/keys/{key_id}/rotate").json()["key"])
     (anchor,) = [row for row in rows(machine) if row["keyHash"]["S"].endswith(f"#{key_id}")]
-    # It named one secret, whose own row says how long it works, and not what was issued first.
+    # An earlier version named one former secret in `previous`, without its grace period.
     old = {"keyHash": anchor["keyHash"], "current": anchor["current"]}
     old["previous"] = anchor["inGrace"]["L"][0]["M"]["keyHash"]
     table = machine.environment["API_KEYS_TABLE"]
     machine.client("dynamodb").put_item(TableName=table, Item=old)
 
-    third = holder(ann, ann.post(f"/keys/{key_id}/rotate").json()["key"])
+    third = key_holder(ann, ann.post(f"/keys/{key_id}/rotate").json()["key"])
     assert [each.get("/images").status_code for each in (first, second, third)] == [200, 200, 200]
     machine.client("dynamodb").put_item(TableName=table, Item={**old, "current": hashed_of(third)})
     assert ann.request("DELETE", f"/keys/{key_id}").status_code == 200
     assert [each.get("/images").status_code for each in (first, third)] == [401, 401]
 
 
-def test_a_key_that_an_earlier_version_rotated_after_this_one_did_ends_whole(machine: Machine, ann: User) -> None:
-    """As it is where an upgrade was taken back for a while."""
-    key_id, first = issue(ann, "full_access")
-    second = holder(ann, ann.post(f"/keys/{key_id}/rotate").json()["key"])
+def test_a_key_rotated_by_this_version_and_then_an_earlier_one_is_revoked_completely(
+    machine: Machine, ann: User
+) -> None:
+    """This happens if an upgrade is undone for a while."""
+    key_id, first = issue_key(ann, "full_access")
+    second = key_holder(ann, ann.post(f"/keys/{key_id}/rotate").json()["key"])
     (anchor,) = [row for row in rows(machine) if row["keyHash"]["S"].endswith(f"#{key_id}")]
     assert anchor["previous"] == hashed_of(first), "the one secret that an earlier version looks for"
-    third = holder(ann, ann.post(f"/keys/{key_id}/rotate").json()["key"])
-    # It ends the one that was named, names the one that it replaces, and leaves our list as it is.
+    third = key_holder(ann, ann.post(f"/keys/{key_id}/rotate").json()["key"])
+    # An earlier version deletes the secret in `previous`, names the one it replaces, and leaves `inGrace` unchanged.
     table = machine.environment["API_KEYS_TABLE"]
     machine.client("dynamodb").delete_item(TableName=table, Key={"keyHash": hashed_of(first)})
     left = {**anchor, "current": hashed_of(third), "previous": hashed_of(second)}
     machine.client("dynamodb").put_item(TableName=table, Item=left)
 
-    fourth = holder(ann, ann.post(f"/keys/{key_id}/rotate").json()["key"])
+    fourth = key_holder(ann, ann.post(f"/keys/{key_id}/rotate").json()["key"])
     assert [each.get("/images").status_code for each in (second, third, fourth)] == [200, 200, 200]
     assert ann.request("DELETE", f"/keys/{key_id}").status_code == 200
     assert [each.get("/images").status_code for each in (second, third, fourth)] == [401, 401, 401]
@@ -245,8 +244,8 @@ def hashed_of(holder: User) -> dict[str, str]:
     return {"S": hashlib.sha256(holder.tokens["accessToken"].encode()).hexdigest()}
 
 
-def test_secrets_whose_grace_is_over_go_with_the_next_rotation(machine: Machine, ann: User) -> None:
-    key_id, _ = issue(ann, "full_access")
+def test_expired_secrets_are_removed_by_the_next_rotation(machine: Machine, ann: User) -> None:
+    key_id, _ = issue_key(ann, "full_access")
     assert ann.post(f"/keys/{key_id}/rotate").status_code == 200
     table, long_ago = machine.environment["API_KEYS_TABLE"], "2020-01-01T00:00:00.000Z"
     (anchor,) = [row for row in rows(machine) if row["keyHash"]["S"].endswith(f"#{key_id}")]
@@ -258,18 +257,20 @@ def test_secrets_whose_grace_is_over_go_with_the_next_rotation(machine: Machine,
 
 
 def test_two_rotations_at_once_leave_one_current_secret(machine: Machine, ann: User) -> None:
-    key_id, _ = issue(ann, "full_access")
+    key_id, _ = issue_key(ann, "full_access")
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda _: ann.post(f"/keys/{key_id}/rotate", graceSeconds=0), range(4)))
     assert {answer.status_code for answer in answers} <= {200, 409}
-    works = [holder(ann, a.json()["key"]).get("/images").status_code for a in answers if a.status_code == 200]
+    works = [key_holder(ann, a.json()["key"]).get("/images").status_code for a in answers if a.status_code == 200]
     assert works.count(200) == 1
 
 
 @pytest.mark.usefixtures("function")
 @pytest.mark.parametrize("rotations", [1, 2, 3])
-def test_a_revocation_reaches_secrets_that_came_while_it_went(machine: Machine, ann: User, rotations: int) -> None:
-    key_id, robot = issue(ann, "full_access")
+def test_a_revocation_also_ends_secrets_that_were_made_while_it_ran(
+    machine: Machine, ann: User, rotations: int
+) -> None:
+    key_id, robot = issue_key(ann, "full_access")
     caller = api_keys.authenticate(robot.tokens["accessToken"])
     left = list(range(rotations))
     secrets: list[str] = []
@@ -283,13 +284,13 @@ def test_a_revocation_reaches_secrets_that_came_while_it_went(machine: Machine, 
     api_keys.revoke(caller, key_id)
     assert len(secrets) == rotations
     for secret in secrets:
-        assert holder(ann, secret).get("/images").status_code == 401
+        assert key_holder(ann, secret).get("/images").status_code == 401
     assert not [row for row in rows(machine) if key_id in json.dumps(row)]
 
 
 @pytest.mark.usefixtures("function")
-def test_a_rotation_that_others_overtook_is_a_conflict(ann: User) -> None:
-    key_id, robot = issue(ann, "full_access")
+def test_a_rotation_overtaken_by_other_rotations_is_a_conflict(ann: User) -> None:
+    key_id, robot = issue_key(ann, "full_access")
     caller = api_keys.authenticate(robot.tokens["accessToken"])
     reads: list[None] = []
 
@@ -304,15 +305,15 @@ def test_a_rotation_that_others_overtook_is_a_conflict(ann: User) -> None:
         api_keys.rotate(caller, {"keyId": key_id})
 
 
-def test_a_key_expires_when_it_says(ann: User) -> None:
+def test_a_key_accepts_only_an_expiry_in_the_future(ann: User) -> None:
     past = (datetime.now(UTC) - timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
     refused = ann.post("/keys", name="a", accessTypes=["full_access"], expiresAt=past)
     assert (refused.status_code, refused.json()["error"]["details"][0]["field"]) == (400, "expiresAt")
-    _, robot = issue(ann, "full_access", expiresAt="2099-01-01T00:00:00Z")
+    _, robot = issue_key(ann, "full_access", expiresAt="2099-01-01T00:00:00Z")
     assert robot.get("/images").status_code == 200
 
 
-def test_a_secret_is_good_until_the_moment_it_is_not() -> None:
+def test_a_secret_works_until_its_grace_or_expiry_ends() -> None:
     def good(moment: str, **ends: Any) -> bool:
         kept = {"expires_at": "2026-01-03T00:00:00.000Z", "grace_end": "2026-01-02T00:00:00.000Z", **ends}
         key = ApiKey(
@@ -333,8 +334,8 @@ def test_a_secret_is_good_until_the_moment_it_is_not() -> None:
     assert good("2026-01-04T00:00:00.000Z", grace_end=None, expires_at=None)
 
 
-def test_last_use_is_noted_at_most_once_a_minute(machine: Machine, ann: User) -> None:
-    key_id, robot = issue(ann, "full_access")
+def test_last_use_is_stored_at_most_once_a_minute(machine: Machine, ann: User) -> None:
+    key_id, robot = issue_key(ann, "full_access")
 
     def last_used() -> str | None:
         shown = next(each for each in ann.get("/keys").json()["items"] if each["keyId"] == key_id)
@@ -357,9 +358,9 @@ def test_last_use_is_noted_at_most_once_a_minute(machine: Machine, ann: User) ->
     assert str(last_used()) > first
 
 
-def test_another_users_key_is_as_one_that_never_was(machine: Machine, ann: User) -> None:
+def test_another_users_key_looks_like_one_that_does_not_exist(machine: Machine, ann: User) -> None:
     bob = User.new(machine.api_url)
-    key_id, robot = issue(ann, "full_access")
+    key_id, robot = issue_key(ann, "full_access")
     never = "key_" + "0" * 26
     for method, path in [("DELETE", "/keys/{}"), ("POST", "/keys/{}/rotate")]:
         theirs, unknown = (bob.request(method, path.format(one)) for one in (key_id, never))
@@ -369,9 +370,9 @@ def test_another_users_key_is_as_one_that_never_was(machine: Machine, ann: User)
     assert bob.get("/keys").json()["items"] == []
 
 
-def test_keys_go_with_the_account(machine: Machine) -> None:
+def test_erasing_an_account_ends_its_keys(machine: Machine) -> None:
     user = User.new(machine.api_url)
-    key_id, robot = issue(user, "full_access")
+    key_id, robot = issue_key(user, "full_access")
     assert user.request("DELETE", "/auth/profile").status_code == 200
     assert robot.get("/images").status_code == 401
     assert not [row for row in rows(machine) if key_id in json.dumps(row)]
@@ -391,7 +392,9 @@ def test_keys_go_with_the_account(machine: Machine) -> None:
         ({"name": "a", "accessTypes": ["actions"], "userId": "somebody"}, "userId"),
     ],
 )
-def test_a_bad_request_for_a_key_is_400_and_names_the_field(ann: User, body: dict[str, Any], field: str) -> None:
+def test_an_invalid_request_for_a_key_is_refused_with_400_that_names_the_field(
+    ann: User, body: dict[str, Any], field: str
+) -> None:
     answer = ann.post("/keys", **body)
     assert answer.status_code == 400
     assert answer.json()["error"]["details"][0]["field"] == field

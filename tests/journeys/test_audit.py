@@ -1,63 +1,36 @@
-"""The audit trail: what is written down of whom, and that nothing of it can be changed without being found."""
+"""The audit trail: what it records, and who can read, write and delete it."""
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 import app as manifest
-from chalicelib.core import clients, log
+from chalicelib.core import log
 from chalicelib.core.aws import grants
 from chalicelib.core.aws.grants import DynamoDBOperation
 from infra import triggers as registry
 from local.machine import Machine
+from tests.journeys.audit_trail import audit_entries, audit_entries_of
 from tests.journeys.gateway import call, calls_made
-from tests.journeys.test_api_keys import issue
+from tests.journeys.issuing_keys import issue_key
 from tests.journeys.user import PASSWORD, User
-from tests.waiting import wait_for
-
-
-@pytest.fixture(scope="module")
-def admin(machine: Machine) -> User:
-    user = User(machine.api_url, email="admin@example.com", password="Darkroom-2026!")
-    user.sign_in()
-    return user
 
 
 @pytest.fixture
 def ann(machine: Machine) -> User:
+    """A new user for each test."""
     return User.new(machine.api_url)
 
 
-def appended(machine: Machine) -> list[dict[str, Any]]:
-    """Every entry of the machine's trail, oldest first, once the inbox has been read."""
-    wait_for(
-        lambda: machine.records_waiting("audit_entries") == 0 and not everything(machine, "AUDIT_INBOX_TABLE"),
-        "the inbox",
-    )
-    entries = [item for item in everything(machine, "AUDIT_TABLE") if item["day"] != "head"]
-    return sorted(entries, key=lambda entry: str(entry["sequence"]))
+# ------------------------------------------------------------------------- entries
 
 
-def everything(machine: Machine, table: str) -> list[dict[str, Any]]:
-    name = os.environ.get(table) or machine.environment[table]
-    pages = machine.client("dynamodb").get_paginator("scan").paginate(TableName=name, ConsistentRead=True)
-    return [clients.unmarshal(item) for page in pages for item in page["Items"]]
-
-
-def of_user(machine: Machine, user_id: str) -> list[dict[str, Any]]:
-    return [entry for entry in appended(machine) if entry.get("userId") == user_id]
-
-
-# ------------------------------------------------------------------- what is written down
-
-
-def test_what_a_user_does_stands_in_the_trail(machine: Machine, ann: User, admin: User) -> None:
+def test_the_trail_records_what_a_user_changes(machine: Machine, ann: User, admin: User) -> None:
     user_id = ann.id
-    key_id, _ = issue(ann, "file_upload")
+    key_id, _ = issue_key(ann, "file_upload")
     assert ann.post(f"/keys/{key_id}/rotate").status_code == 200
     assert ann.request("DELETE", f"/keys/{key_id}").status_code == 200
     assert (
@@ -68,7 +41,7 @@ def test_what_a_user_does_stands_in_the_trail(machine: Machine, ann: User, admin
     assert admin.request("PATCH", f"/admin/users/{user_id}", json=rights).status_code == 200
     assert ann.post("/auth/signout").status_code == 200
 
-    entries = of_user(machine, user_id)
+    entries = audit_entries_of(machine, user_id)
     assert [(entry["operation"], entry["outcome"], entry["target"]) for entry in entries] == [
         ("sign_in", "ok", {}),
         ("create_key", "ok", {"keyId": key_id, "accessTypes": "file_upload"}),
@@ -81,7 +54,7 @@ def test_what_a_user_does_stands_in_the_trail(machine: Machine, ann: User, admin
     assert entries[5]["requestId"] == missing.json()["requestId"]
     assert {entry["source"] for entry in entries} == {"127.0.0.1"}
     assert [entry["timestamp"] for entry in entries] == sorted(entry["timestamp"] for entry in entries)
-    (granted,) = [entry for entry in appended(machine) if entry["target"].get("userId") == user_id]
+    (granted,) = [entry for entry in audit_entries(machine) if entry["target"].get("userId") == user_id]
     assert (granted["operation"], granted["userId"]) == ("change_rights", admin.id)
     assert granted["target"] == {
         "userId": user_id,
@@ -92,34 +65,36 @@ def test_what_a_user_does_stands_in_the_trail(machine: Machine, ann: User, admin
     }
 
 
-def test_a_stranger_is_noted_by_the_hash_of_the_address_and_a_user_by_their_id(machine: Machine, ann: User) -> None:
+def test_an_anonymous_caller_is_recorded_by_a_hash_of_the_address_and_a_user_by_their_id(
+    machine: Machine, ann: User
+) -> None:
     user_id, email = ann.id, ann.email.upper()
     assert ann.post("/auth/signin", email=email, password="Wrong-One-2026!").status_code == 401
     assert ann.post("/auth/reset-password", email=email, code="1", password="weak").status_code == 400
     assert ann.post("/auth/forgot-password", email=email).status_code == 200
     assert ann.post("/auth/reset-password", email=email, code="1", password=PASSWORD).status_code == 200
     known = hashlib.sha256(ann.email.encode()).hexdigest()
-    failed = [entry for entry in appended(machine) if entry["target"].get("addressHash") == known]
+    failed = [entry for entry in audit_entries(machine) if entry["target"].get("addressHash") == known]
     assert [(entry["operation"], entry["outcome"]) for entry in failed] == [
         ("sign_in", "NOT_AUTHENTICATED"),
         ("reset_password", "INVALID_REQUEST"),
     ]
     assert not any("userId" in entry for entry in failed)
-    assert [(entry["operation"], entry["target"]) for entry in of_user(machine, user_id)] == [
+    assert [(entry["operation"], entry["target"]) for entry in audit_entries_of(machine, user_id)] == [
         ("sign_in", {}),
         ("reset_password", {}),
     ], "of who is known no address is kept"
 
 
-def test_an_erased_account_has_an_entry_of_its_own_erasure(machine: Machine, ann: User) -> None:
+def test_erasing_an_account_is_recorded_in_the_trail(machine: Machine, ann: User) -> None:
     user_id = ann.id
     assert ann.request("DELETE", "/auth/profile").status_code == 200
-    assert [entry["operation"] for entry in of_user(machine, user_id)] == ["sign_in", "erase_account"]
+    assert [entry["operation"] for entry in audit_entries_of(machine, user_id)] == ["sign_in", "erase_account"]
 
 
-def test_every_refusal_of_a_caller_is_noted_by_whatever_door(machine: Machine, ann: User) -> None:
+def test_every_refusal_is_recorded_for_routes_tools_and_mcp(machine: Machine, ann: User) -> None:
     user_id = ann.id
-    key_id, robot = issue(ann, "file_upload")
+    key_id, robot = issue_key(ann, "file_upload")
     assert ann.get("/admin/users").status_code == 403
     assert robot.get("/keys").status_code == 403
     assert robot.post("/agent/delete_image", data={"imageId": "img_none"}).status_code == 403
@@ -130,7 +105,7 @@ def test_every_refusal_of_a_caller_is_noted_by_whatever_door(machine: Machine, a
     assert robot.get("/images").status_code == 200
     assert robot.post("/agent/list_images").status_code == 200
 
-    noted = of_user(machine, user_id)[2:]
+    noted = audit_entries_of(machine, user_id)[2:]
     assert [(entry["operation"], entry["outcome"], entry.get("keyId")) for entry in noted] == [
         ("list_users", "PERMISSION_DENIED", None),
         ("list_keys", "PERMISSION_DENIED", key_id),
@@ -141,7 +116,7 @@ def test_every_refusal_of_a_caller_is_noted_by_whatever_door(machine: Machine, a
     assert noted[4]["target"] == {"imageId": "img_none"}
 
 
-def test_what_is_turned_away_at_the_door_costs_no_write(function: pytest.MonkeyPatch, ann: User) -> None:
+def test_a_request_refused_before_it_runs_writes_no_audit_entry(function: pytest.MonkeyPatch, ann: User) -> None:
     made = calls_made()
     assert call("DELETE /images/{imageId}", {"Authorization": "Bearer x.y.z"}, imageId="img_a").status == 401
     assert made == []
@@ -153,18 +128,18 @@ def test_what_is_turned_away_at_the_door_costs_no_write(function: pytest.MonkeyP
     assert "PutItem" not in made
 
 
-def test_nothing_in_the_trail_is_an_address_or_a_secret(machine: Machine, ann: User) -> None:
+def test_the_trail_holds_no_address_and_no_secret(machine: Machine, ann: User) -> None:
     answer = ann.post("/keys", name=f"of {ann.email}", accessTypes=["full_access"])
     ann.request("DELETE", f"/images/{ann.email}")
     ann.post("/auth/signin", email=ann.email, password=PASSWORD + "!")
-    noted = appended(machine)
+    noted = audit_entries(machine)
     assert {"create_key", "delete_image", "sign_in"} <= {each["operation"] for each in noted}
     trail = json.dumps(noted)
     for secret in (ann.email, "@", PASSWORD, answer.json()["key"], "drk_", ann.tokens["accessToken"][:20], "eyJ"):
         assert secret not in trail
 
 
-def test_what_cannot_be_noted_is_told_and_fails_nobody(
+def test_an_entry_that_cannot_be_written_is_logged_and_does_not_fail_the_request(
     machine: Machine, function: pytest.MonkeyPatch, ann: User, caplog: pytest.LogCaptureFixture
 ) -> None:
     user_id = ann.id
@@ -198,7 +173,7 @@ def test_only_one_function_writes_the_trail_and_none_can_delete_from_it() -> Non
     assert {"sign_in", "call_tool", "get_image"} <= set(inbox)
 
 
-# --------------------------------------------------------------------------- an operator reads
+# ------------------------------------------------------------------------- reading
 
 
 def test_an_administrator_reads_a_day_in_pages_newest_first(machine: Machine, ann: User, admin: User) -> None:
@@ -206,7 +181,7 @@ def test_an_administrator_reads_a_day_in_pages_newest_first(machine: Machine, an
     for _ in range(5):
         ann.request("DELETE", "/images/img_none")
     assert ann.get("/admin/audit").status_code == 403
-    entries = of_user(machine, user_id)
+    entries = audit_entries_of(machine, user_id)
     day = entries[-1]["day"]
     every = list(pages(admin, day=day, limit=50))
     numbers = [entry["sequence"] for entry in every]

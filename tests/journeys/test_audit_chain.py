@@ -1,4 +1,4 @@
-"""The audit trail's chain: each entry once, in one unbroken line, and every kind of tampering found."""
+"""The hash chain of the audit trail: each entry once, in one line, and every kind of tampering is found."""
 
 import os
 import subprocess
@@ -19,14 +19,14 @@ from chalicelib.core.observing.tracking import Execution
 from infra import audit as reading
 from infra.audit import Verification
 from local.machine import Machine
-from tests.journeys.test_audit import appended, everything
+from tests.journeys.audit_trail import all_items, audit_entries
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
 def chain(machine: Machine, function: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> pytest.MonkeyPatch:
-    """Tables of the test's own for this process, with nothing in them and no function behind."""
+    """Empty audit tables for this test alone; no function reads their streams."""
     dynamodb = machine.client("dynamodb")
     mark = str(abs(hash(request.node.nodeid)))
     for variable, keys in (("AUDIT_INBOX_TABLE", ["id"]), ("AUDIT_TABLE", ["day", "sequence"])):
@@ -63,7 +63,7 @@ def entry(at: str = "2026-11-21T12:00:00.000Z", who: str = "ann") -> dict[str, A
 
 
 def batch(entries: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """What the stream would bring of them."""
+    """The stream event that inserting these entries causes."""
     return {
         "Records": [
             {
@@ -76,7 +76,7 @@ def batch(entries: Iterable[dict[str, Any]]) -> dict[str, Any]:
 
 
 def change(machine: Machine, number: int, day: str = "2026-11-21", **changed: str | None) -> None:
-    """Changes an entry behind everybody's back (None takes an attribute away)."""
+    """Changes an entry without a new hash; None removes an attribute."""
     key = audit.TRAIL.key(day, f"{number:016d}")
     item = audit.TRAIL.get(key["day"], key["sequence"])
     assert item is not None
@@ -96,7 +96,7 @@ def insert(sequence: str, day: str = "2026-11-21", **more: str) -> None:
 
 
 def rehash(number: int) -> None:
-    """Changes an entry, and its hash with it."""
+    """Changes an entry and its hash."""
     item = audit.TRAIL.get("2026-11-21", f"{number:016d}")
     assert item is not None
     forged = {**item, "outcome": "FORGED"}
@@ -117,14 +117,14 @@ def change_head(**changed: Any) -> None:
 
 
 def cut_off(number: int) -> None:
-    """Takes away all from that number on and moves the head back, as if it had never been."""
+    """Removes all entries from that number on, and moves the head back."""
     last = audit.TRAIL.get("2026-11-21", f"{number - 1:016d}")
     assert last is not None
     remove(*range(number, 9))
     change_head(number=number - 1, hash=last["hash"])
 
 
-def test_a_hundred_at_once_make_one_chain(machine: Machine, function: pytest.MonkeyPatch) -> None:
+def test_a_hundred_entries_at_once_form_one_chain(machine: Machine, function: pytest.MonkeyPatch) -> None:
     marks = [f"at-once-{place}" for place in range(100)]
 
     def one(mark: str) -> None:
@@ -132,14 +132,14 @@ def test_a_hundred_at_once_make_one_chain(machine: Machine, function: pytest.Mon
 
     with ThreadPoolExecutor(100) as crowd:
         list(crowd.map(one, marks))
-    found = [made["requestId"] for made in appended(machine) if made["requestId"] in marks]
+    found = [made["requestId"] for made in audit_entries(machine) if made["requestId"] in marks]
     assert sorted(found) == sorted(marks)
     verification = Verification()
     assert list(verification.errors()) == []
-    assert verification.number == verification.entries == len(appended(machine))
+    assert verification.number == verification.entries == len(audit_entries(machine))
 
 
-def test_what_comes_again_or_twice_at_once_is_appended_once(chain: pytest.MonkeyPatch, machine: Machine) -> None:
+def test_entries_that_are_delivered_again_are_appended_once(chain: pytest.MonkeyPatch, machine: Machine) -> None:
     made = [entry() for _ in range(60)]
     batches = [batch(made[start : start + 25]) for start in (0, 10, 20, 35, 0, 35)]
     with ThreadPoolExecutor(6) as crowd:
@@ -148,13 +148,13 @@ def test_what_comes_again_or_twice_at_once_is_appended_once(chain: pytest.Monkey
     verification = Verification()
     assert list(verification.errors()) == []
     assert verification.entries == 60
-    stand = [item["id"] for item in everything(machine, "AUDIT_TABLE") if item["day"] != "head"]
+    stand = [item["id"] for item in all_items(machine, "AUDIT_TABLE") if item["day"] != "head"]
     assert sorted(stand) == [each["id"] for each in made]
-    assert everything(machine, "AUDIT_INBOX_TABLE") == []
+    assert all_items(machine, "AUDIT_INBOX_TABLE") == []
 
 
 def again_until_done(event: dict[str, Any]) -> None:
-    """As Lambda does: a batch that fails comes again."""
+    """Delivers a batch until it succeeds, as Lambda does."""
     for _ in range(20):
         try:
             audit.append(event)
@@ -164,35 +164,37 @@ def again_until_done(event: dict[str, Any]) -> None:
     raise AssertionError("never appended")
 
 
-def test_numbers_run_on_across_days_however_late_an_entry_comes(chain: pytest.MonkeyPatch, machine: Machine) -> None:
+def test_entries_are_numbered_without_gaps_across_days(chain: pytest.MonkeyPatch, machine: Machine) -> None:
     days = ["2026-11-20T23:59:59.999Z", "2026-11-21T00:00:00.001Z", "2026-11-20T23:59:59.998Z"]
     audit.append(batch(entry(at) for at in days))
     audit.append(batch([entry("2026-11-19T10:00:00.000Z"), entry("2026-11-24T10:00:00.000Z")]))
-    stand = sorted(everything(machine, "AUDIT_TABLE"), key=lambda item: str(item["sequence"]))[:-1]
+    stand = sorted(all_items(machine, "AUDIT_TABLE"), key=lambda item: str(item["sequence"]))[:-1]
     assert [item["day"][-2:] for item in stand] == ["20", "21", "21", "21", "24"]
     verification = Verification()
     assert list(verification.errors()) == []
     assert (verification.entries, verification.days) == (5, 3)
 
 
-def test_a_removed_record_of_the_inbox_is_no_entry(chain: pytest.MonkeyPatch, machine: Machine) -> None:
+def test_a_removal_from_the_inbox_adds_no_entry(chain: pytest.MonkeyPatch, machine: Machine) -> None:
     event = batch([entry()])
     event["Records"].append({"eventName": "REMOVE", "dynamodb": {"Keys": {"id": {"S": "aud_x"}}}})
     audit.append(event)
-    assert [item["day"] for item in everything(machine, "AUDIT_TABLE") if item["day"] != "head"] == ["2026-11-21"]
+    assert [item["day"] for item in all_items(machine, "AUDIT_TABLE") if item["day"] != "head"] == ["2026-11-21"]
 
 
-def test_an_empty_trail_is_whole(chain: pytest.MonkeyPatch) -> None:
+def test_an_empty_trail_has_no_breaks(chain: pytest.MonkeyPatch) -> None:
     assert list(Verification().errors()) == []
 
 
-def test_who_forges_the_next_entry_stops_the_chain_and_loses_none(chain: pytest.MonkeyPatch, machine: Machine) -> None:
+def test_a_forged_next_entry_stops_the_chain_and_loses_no_waiting_entry(
+    chain: pytest.MonkeyPatch, machine: Machine
+) -> None:
     audit.append(batch(entry() for _ in range(3)))
     insert(f"{4:016d}")
     waiting = entry()
     with pytest.raises(ConditionFailedError):
         audit.append(batch([waiting]))
-    assert [item["id"] for item in everything(machine, "AUDIT_INBOX_TABLE")] == [waiting["id"]]
+    assert [item["id"] for item in all_items(machine, "AUDIT_INBOX_TABLE")] == [waiting["id"]]
 
 
 TAMPERING: dict[str, tuple[Callable[[Machine], None], str]] = {
@@ -226,7 +228,7 @@ TAMPERING: dict[str, tuple[Callable[[Machine], None], str]] = {
 
 
 @pytest.mark.parametrize(("tamper", "found"), TAMPERING.values(), ids=TAMPERING)
-def test_every_kind_of_tampering_is_named(
+def test_every_kind_of_tampering_is_found_and_named(
     chain: pytest.MonkeyPatch, machine: Machine, tamper: Callable[[Machine], None], found: str
 ) -> None:
     audit.append(batch(entry() for _ in range(5)))
@@ -241,7 +243,7 @@ def test_every_kind_of_tampering_is_named(
     assert reading.verify(known) == 1
 
 
-def test_a_chain_made_anew_differs_from_what_was_known(chain: pytest.MonkeyPatch, machine: Machine) -> None:
+def test_a_rebuilt_chain_differs_from_a_known_hash(chain: pytest.MonkeyPatch, machine: Machine) -> None:
     audit.append(batch(entry() for _ in range(8)))
     head = audit.Head.read()
     assert head is not None
@@ -251,7 +253,7 @@ def test_a_chain_made_anew_differs_from_what_was_known(chain: pytest.MonkeyPatch
     for forged in audit.chained(None, plain):
         audit.TRAIL.put(forged)
         change_head(hash=forged["hash"])
-    assert list(Verification().errors()) == [], "nothing within it tells"
+    assert list(Verification().errors()) == [], "the chain alone does not show it"
     assert list(Verification({head.number: head.hash}).errors()) == [
         "entry 8 is not the one of what was known: its hash differs"
     ]
@@ -271,10 +273,12 @@ def test_different_entries_have_different_hashes(one: dict[str, Any], other: dic
     assert audit.hash_of(one) == audit.hash_of({**dict(reversed(one.items())), "hash": "x"})
 
 
-# ------------------------------------------------------------------------------ reading it
+# ------------------------------------------------------------------------- reading
 
 
-def test_one_users_page_reads_so_much_and_leads_on(chain: pytest.MonkeyPatch, machine: Machine) -> None:
+def test_a_page_of_one_user_reads_a_bounded_number_of_entries_and_gives_a_cursor(
+    chain: pytest.MonkeyPatch, machine: Machine
+) -> None:
     audit.append(batch(entry(who="ann" if place % 7 == 0 else "bob") for place in range(30)))
     chain.setattr(audit, "_READ_AT_ONCE", 4)
     chain.setattr(audit, "_READS", 2)
@@ -288,7 +292,7 @@ def test_one_users_page_reads_so_much_and_leads_on(chain: pytest.MonkeyPatch, ma
     assert [item["sequence"] for item in found] == [29, 22, 15, 8, 1]
 
 
-def test_the_command_reads_the_whole_trail(machine: Machine, chain: pytest.MonkeyPatch) -> None:
+def test_the_verify_command_checks_the_whole_trail(machine: Machine, chain: pytest.MonkeyPatch) -> None:
     def verify(table: str, *more: str) -> tuple[int, str]:
         done = subprocess.run(
             [sys.executable, "-m", "infra", "audit", "verify", "--stage", "local", *more],

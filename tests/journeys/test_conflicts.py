@@ -1,4 +1,4 @@
-"""Another's transaction holds an item for a moment: a write to it is tried again, and then refused in passing."""
+"""Writes to an item that a transaction holds are retried, and then refused with 503."""
 
 from collections.abc import Iterator
 
@@ -20,7 +20,7 @@ def users_table(machine: Machine, function: pytest.MonkeyPatch) -> Iterator[str]
     CONFLICTS.clear()
 
 
-def test_a_write_is_made_once_the_item_is_free(machine: Machine, users_table: str) -> None:
+def test_a_write_succeeds_as_soon_as_a_transaction_frees_the_item(machine: Machine, users_table: str) -> None:
     ann = User.new(machine.api_url, "Ann")
     settled(machine)
     CONFLICTS.add(users_table, 3)
@@ -29,16 +29,16 @@ def test_a_write_is_made_once_the_item_is_free(machine: Machine, users_table: st
     assert CONFLICTS.clear() == 0
 
 
-def test_of_an_item_that_stays_held_its_writer_is_told_to_come_back(machine: Machine, users_table: str) -> None:
+def test_a_write_to_an_item_that_stays_locked_is_answered_with_retry_later(machine: Machine, users_table: str) -> None:
     ann = User.new(machine.api_url, "Ann")
     CONFLICTS.add(users_table, 1000)
     answer = call("PATCH /auth/profile", ann.headers, {"name": "Ann Other"})
     assert (answer.status, answer.body["error"]["code"]) == (503, "UNAVAILABLE")
     assert answer.headers["Retry-After"]
-    assert CONFLICTS.clear() > 900, "it is not tried for ever"
+    assert CONFLICTS.clear() > 900, "the retries end"
 
 
-def test_every_kind_of_write_is_tried_again(users_table: str) -> None:
+def test_every_kind_of_write_is_retried(users_table: str) -> None:
     item = {"userId": "held", "role": "USER", "email": "held@example.com"}
     for write in (
         lambda: USERS.create(item),

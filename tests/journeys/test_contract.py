@@ -1,14 +1,14 @@
-"""What every route holds to: who is let in, what is refused, and in which shape."""
+"""What every route has in common: authentication, validation, and the shape of errors."""
 
 import base64
 import json
-from typing import Any
 
 import jwt
 import pytest
 import requests
 
 from local.machine import Machine
+from tests.journeys.error_responses import assert_safe_headers, error_of
 from tests.journeys.user import User
 from tests.pictures import jpeg
 
@@ -32,34 +32,8 @@ PROTECTED = [
 
 
 @pytest.fixture(scope="module")
-def ann(machine: Machine) -> User:
-    return User.new(machine.api_url)
-
-
-@pytest.fixture(scope="module")
 def bob(machine: Machine) -> User:
     return User.new(machine.api_url)
-
-
-def error_of(answer: requests.Response, status: int) -> dict[str, Any]:
-    """The error in an answer, once its shape is what the contract says."""
-    assert answer.status_code == status, answer.text
-    body = answer.json()
-    assert set(body) == {"success", "message", "error", "requestId"}
-    assert body["success"] is False
-    assert body["message"]
-    assert set(body["error"]) <= {"type", "code", "details"}
-    assert answer.headers["Access-Control-Allow-Origin"] == "*"
-    assert_safe(answer)
-    assert "Traceback" not in answer.text
-    return dict(body["error"])
-
-
-def assert_safe(answer: requests.Response) -> None:
-    """No browser may guess what the answer is, keep it, or ask again without TLS."""
-    assert answer.headers["X-Content-Type-Options"] == "nosniff"
-    assert answer.headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
-    assert answer.headers["Cache-Control"] == "no-store"
 
 
 def tampered(token: str) -> str:
@@ -71,7 +45,7 @@ def tampered(token: str) -> str:
 
 
 @pytest.mark.parametrize(("method", "path"), PROTECTED)
-def test_without_a_genuine_token_nobody_passes(ann: User, method: str, path: str) -> None:
+def test_protected_routes_refuse_requests_without_a_valid_token(ann: User, method: str, path: str) -> None:
     genuine = ann.tokens["accessToken"]
     for header in (
         None,
@@ -109,7 +83,7 @@ def test_without_a_genuine_token_nobody_passes(ann: User, method: str, path: str
         (b'{"fileName": "a", "fileType": "image/png", "odd": 1}', "odd"),
     ],
 )
-def test_a_bad_body_is_400_and_names_the_field(ann: User, body: bytes, field: str) -> None:
+def test_an_invalid_body_is_refused_with_400_that_names_the_field(ann: User, body: bytes, field: str) -> None:
     before = ann.get("/images").json()["items"]
     answer = ann.request("POST", "/upload", data=body, headers={"Content-Type": "application/json"})
     assert error_of(answer, 400)["details"][0]["field"] == field
@@ -130,26 +104,26 @@ def test_a_bad_body_is_400_and_names_the_field(ann: User, body: bytes, field: st
         ("odd=1", "odd"),
     ],
 )
-def test_a_bad_query_is_400_and_names_the_field(ann: User, query: str, field: str) -> None:
+def test_an_invalid_query_is_refused_with_400_that_names_the_field(ann: User, query: str, field: str) -> None:
     assert error_of(ann.get(f"/images?{query}"), 400)["details"][0]["field"] == field
 
 
-def test_what_the_router_refuses_has_the_same_shape(ann: User) -> None:
+def test_errors_of_the_router_have_the_same_shape(ann: User) -> None:
     for method, path in (("GET", "/no/such/route"), ("PUT", "/images")):
         answer = requests.request(method, f"{ann.url}{path}", timeout=30)
         assert error_of(answer, 404)["code"] == "NOT_FOUND"
-        # API Gateway takes a token for a signature of AWS's where it has no such path and method.
+        # For an unknown path or method, API Gateway reads the token as an AWS signature.
         assert error_of(ann.request(method, path), 403)["code"] == "INVALID_REQUEST"
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     assert error_of(ann.request("POST", "/upload", data="a=b", headers=form), 415)["code"] == "UNSUPPORTED_TYPE"
 
 
-def test_an_oversized_body_is_413(ann: User) -> None:
+def test_an_oversized_body_is_refused_with_413(ann: User) -> None:
     answer = ann.post("/upload", fileName="x" * 300_000, fileType="image/png")
     assert error_of(answer, 413)["code"] == "TOO_LARGE"
 
 
-def test_another_users_image_is_as_one_that_never_was(ann: User, bob: User) -> None:
+def test_another_users_image_looks_like_one_that_does_not_exist(ann: User, bob: User) -> None:
     image_id = ann.upload(jpeg(320, 240))
     ann.finished(image_id)
     for method, path in [
@@ -166,14 +140,14 @@ def test_another_users_image_is_as_one_that_never_was(ann: User, bob: User) -> N
     assert image_id not in bob.get("/images").text
 
 
-def test_browsers_may_ask_from_anywhere(ann: User) -> None:
+def test_browsers_may_call_from_any_origin(ann: User) -> None:
     preflight = requests.options(f"{ann.url}/upload", timeout=30)
     assert preflight.status_code == 200
     assert preflight.headers["Access-Control-Allow-Origin"] == "*"
     assert "Authorization" in preflight.headers["Access-Control-Allow-Headers"]
     answer = ann.get("/images")
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
-    assert_safe(answer)
+    assert_safe_headers(answer)
 
 
 def test_health_says_version_and_stage(ann: User) -> None:
@@ -181,7 +155,7 @@ def test_health_says_version_and_stage(ann: User) -> None:
     assert {**answer, "success": True, "version": "0.2.0", "stage": "local"} == answer
 
 
-def test_lists_turn_their_pages_newest_first(machine: Machine) -> None:
+def test_lists_come_in_pages_newest_first(machine: Machine) -> None:
     user = User.new(machine.api_url)
     made = [user.announce(b"", name=f"{i}.jpg")["imageId"] for i in range(7)]
     seen: list[str] = []

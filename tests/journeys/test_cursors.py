@@ -1,11 +1,10 @@
-"""Where a page begins: every list takes the cursors that it gave, and no others reach a table."""
+"""Cursors of lists: every list accepts the cursors that it gave and refuses all others."""
 
 import pytest
 
 import app as manifest
 from chalicelib.core import ids
 from infra import triggers as reading
-from local.accounts import ADMIN, PASSWORD
 from local.machine import Machine
 from tests.journeys.gateway import call
 from tests.journeys.user import User
@@ -15,18 +14,11 @@ LISTS = [
     for method, path, view in reading.routes(manifest.app)
     if "cursor" in view.operation.schema["properties"]
 ]
-# `GET /admin/usage` has pages where it lists by user.
+# `GET /admin/usage` has pages only if it lists by user.
 MORE = {"GET /admin/usage": {"by": "user"}}
 
 
-@pytest.fixture(scope="module")
-def admin(machine: Machine) -> User:
-    user = User(machine.api_url, ADMIN, PASSWORD)
-    user.sign_in()
-    return user
-
-
-def test_these_have_pages() -> None:
+def test_every_list_with_pages_is_tested() -> None:
     assert set(LISTS) == {
         "GET /images",
         "GET /actions",
@@ -39,7 +31,7 @@ def test_these_have_pages() -> None:
 
 @pytest.mark.parametrize("route", LISTS)
 @pytest.mark.usefixtures("function")
-def test_what_is_no_cursor_is_400_and_names_it(admin: User, route: str) -> None:
+def test_an_invalid_cursor_is_refused_with_400_that_names_it(admin: User, route: str) -> None:
     for wrong in ("", "=", "%%", "ü", "a", "////", "x" * 401, ids.to_cursor("a\x00b"), ids.to_cursor("ü")):
         answer = call(route, admin.headers, query={**MORE.get(route, {}), "cursor": wrong})
         assert answer.status == 400, (wrong, answer)
@@ -48,13 +40,13 @@ def test_what_is_no_cursor_is_400_and_names_it(admin: User, route: str) -> None:
 
 @pytest.mark.parametrize("route", LISTS)
 @pytest.mark.usefixtures("function")
-def test_a_forged_cursor_is_refused_or_leads_to_the_callers_own(admin: User, route: str) -> None:
+def test_a_forged_cursor_is_refused_or_shows_only_the_callers_items(admin: User, route: str) -> None:
     for key in ("{}", '{"userId":"other"}', "a", "~" * 300, "img_0", "2020-01-01#x", "0" * 20):
         answer = call(route, admin.headers, query={**MORE.get(route, {}), "cursor": ids.to_cursor(key)})
         assert answer.status in (200, 400), (key, answer)
 
 
-def test_anothers_cursor_shows_nothing_of_theirs(machine: Machine) -> None:
+def test_another_users_cursor_shows_none_of_their_items(machine: Machine) -> None:
     ann, bob = User.new(machine.api_url), User.new(machine.api_url)
     theirs = [ann.announce(b"")["imageId"] for _ in range(3)]
     cursor = ann.get("/images", limit=1).json()["nextCursor"]
@@ -63,7 +55,7 @@ def test_anothers_cursor_shows_nothing_of_theirs(machine: Machine) -> None:
 
 
 @pytest.mark.usefixtures("function")
-def test_agents_cursors_are_held_to_the_same(admin: User) -> None:
+def test_an_invalid_cursor_is_refused_for_agents_too(admin: User) -> None:
     asked = {"data": {"cursor": ""}}
     answer = call("POST /agent/{tool}", admin.headers, asked, tool="list_images")
     assert (answer.status, answer.body["error"]["details"][0]["field"]) == (400, "cursor")

@@ -1,4 +1,4 @@
-"""What deploy writes down of the functions' declarations: names and operations, and nothing that a request changes."""
+"""What a deploy stores of the functions' declared grants: names and operations, changed by no request."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def recorded(machine: Machine) -> str:
-    # This process may play a Darkroom of its own; the command starts from the machine's settings alone.
+    # The command gets the machine's settings only: this process may have others.
     environment = {"PATH": os.environ["PATH"], **machine.environment}
     done = subprocess.run(
         [sys.executable, "-m", "infra.declarations", "--stage", "local"],
@@ -36,7 +36,7 @@ def rows(machine: Machine) -> list[dict[str, Any]]:
     return [item for page in pages for item in page["Items"]]
 
 
-def test_deploy_writes_every_declaration_once_and_no_value(machine: Machine) -> None:
+def test_a_deploy_stores_every_declaration_once_without_values(machine: Machine) -> None:
     stale = {"service#variable": {"S": "darkroom#GONE_TABLE"}, "function": {"S": "nobody"}}
     table = machine.environment["ENV_VARS_TRACKING_TABLE"]
     machine.client("dynamodb").put_item(TableName=table, Item=stale)
@@ -46,18 +46,18 @@ def test_deploy_writes_every_declaration_once_and_no_value(machine: Machine) -> 
     uploads = by_key["darkroom#IMAGES_TABLE", "create_upload"]
     assert [each["S"] for each in uploads["operations"]["L"]] == ["dynamodb:GetItem", "dynamodb:PutItem"]
     assert ("darkroom#S3_INPUT_BUCKET", "resize") in by_key
-    assert ("darkroom#GONE_TABLE", "nobody") not in by_key, "what nobody declares any more is gone"
-    # The values of settings that differ from their names.
+    assert ("darkroom#GONE_TABLE", "nobody") not in by_key, "former declarations are removed"
+    # Values that differ from the names of their settings.
     text = repr(found)
     assert all(machine.environment[name] not in text for name in ("SQS_QUEUE_URL", "USERS_TABLE"))
 
 
-def test_a_second_deploy_without_a_change_writes_nothing(machine: Machine) -> None:
+def test_a_second_deploy_without_changes_writes_nothing(machine: Machine) -> None:
     recorded(machine)
     assert recorded(machine).startswith("0 rows written, 0 removed")
 
 
-def test_requests_do_not_write_to_it(machine: Machine) -> None:
+def test_requests_do_not_write_declarations(machine: Machine) -> None:
     recorded(machine)
     before = rows(machine)
     assert User.new(machine.api_url).get("/images").status_code == 200

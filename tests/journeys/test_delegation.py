@@ -1,8 +1,7 @@
-"""Actions that an external service does, with all that such a service may do wrong."""
+"""Actions that an external service does, and everything that such a service may do wrong."""
 
 import json
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,10 +13,9 @@ from local.fake_api import FakeApi
 from local.fake_api.faults import Fault
 from local.machine import Machine
 from tests import pictures
+from tests.journeys.external_services import SECRET_ID
 from tests.journeys.gateway import call
 from tests.journeys.user import User
-
-SECRET = "darkroom/local/external-services"
 
 
 def new_action(user_id: str, job: str) -> Action:
@@ -25,29 +23,10 @@ def new_action(user_id: str, job: str) -> Action:
 
 
 @pytest.fixture(scope="module")
-def ann(machine: Machine) -> User:
-    return User.new(machine.api_url)
-
-
-@pytest.fixture(scope="module")
 def photo(ann: User) -> str:
     image_id = ann.upload(pictures.jpeg(800, 600))
     ann.finished(image_id)
     return image_id
-
-
-@pytest.fixture
-def partner(machine: Machine, function: pytest.MonkeyPatch) -> Iterator[FakeApi]:
-    """An external service that this process, as the API's function, hands actions to."""
-    with FakeApi() as started:
-        # The tests send the callbacks themselves.
-        started.callback_delay = 600
-        secrets = machine.client("secretsmanager")
-        secrets.put_secret_value(SecretId=SECRET, SecretString=started.secret)
-        function.setenv("CUSTOM_ACTION_TYPES", "TRANSLATE,SCAN")
-        function.setenv("API_BASE_URL", "https://api.example.com")
-        yield started
-        secrets.put_secret_value(SecretId=SECRET, SecretString="{}")
 
 
 def process(user: User, photo: str) -> Any:
@@ -61,7 +40,7 @@ def action(user: User, action_id: str) -> dict[str, Any]:
     return found
 
 
-def test_the_service_gets_the_work_with_its_key_and_a_link_to_the_file(ann: User, photo: str, partner: FakeApi) -> None:
+def test_the_service_is_sent_its_key_and_a_link_to_the_file(ann: User, photo: str, partner: FakeApi) -> None:
     answer = process(ann, photo)
     assert (answer.status, answer.body["status"]) == (200, "PENDING")
     taken = partner.received[-1]
@@ -70,10 +49,10 @@ def test_the_service_gets_the_work_with_its_key_and_a_link_to_the_file(ann: User
     assert taken.json()["actionId"] == answer.body["jobId"]
     assert taken.json()["callbackUrl"] == f"https://api.example.com/actions/{answer.body['jobId']}/callback"
     assert f"/uploads/{ann.id}/{photo}" in taken.json()["sourceUrl"]
-    assert "versionId=" in taken.json()["sourceUrl"], "whatever is put in its place, the service gets what was asked"
+    assert "versionId=" in taken.json()["sourceUrl"], "the service gets this version even if the object is replaced"
 
 
-def test_polling_brings_an_action_to_its_end(ann: User, photo: str, partner: FakeApi) -> None:
+def test_reading_an_action_polls_the_service_until_it_is_completed(ann: User, photo: str, partner: FakeApi) -> None:
     job = process(ann, photo).body["jobId"]
     stand = [(each["status"], each["externalStatus"]) for each in (action(ann, job) for _ in range(4))]
     assert stand[0] == ("PENDING", "queued")
@@ -81,7 +60,9 @@ def test_polling_brings_an_action_to_its_end(ann: User, photo: str, partner: Fak
     assert action(ann, job)["externalId"] == "work-000001"
 
 
-def test_what_the_service_does_at_once_is_completed_at_once(ann: User, photo: str, partner: FakeApi) -> None:
+def test_an_action_that_the_service_finishes_at_once_is_completed_at_once(
+    ann: User, photo: str, partner: FakeApi
+) -> None:
     partner.done_at_once = True
     assert process(ann, photo).body["status"] == "COMPLETED"
 
@@ -98,7 +79,7 @@ REFUSED = (502, "EXTERNAL_SERVICE_REFUSED", "The external service refused the re
 
 
 @pytest.mark.parametrize(
-    ("fault", "told"),
+    ("fault", "expected"),
     [
         (Fault.ERROR, OUT),
         (Fault.JUNK, OUT),
@@ -112,14 +93,14 @@ REFUSED = (502, "EXTERNAL_SERVICE_REFUSED", "The external service refused the re
         (Fault.REFUSED, REFUSED),
     ],
 )
-def test_a_service_that_misbehaves_ends_the_action_with_a_reason_that_names_no_place(
-    ann: User, photo: str, partner: FakeApi, fault: Fault, told: tuple[int, str, str]
+def test_a_misbehaving_service_fails_the_action_with_a_reason_that_names_no_host(
+    ann: User, photo: str, partner: FakeApi, fault: Fault, expected: tuple[int, str, str]
 ) -> None:
     partner.fail("/file-processor/upload", fault, times=None, retry_after="60")
     answer = process(ann, photo)
-    assert (answer.status, answer.body["error"]["code"], answer.body["message"]) == told
+    assert (answer.status, answer.body["error"]["code"], answer.body["message"]) == expected
     ended = action(ann, answer.body["actionId"])
-    assert (ended["status"], ended["reason"]) == ("FAILED", {"code": told[1], "message": told[2]})
+    assert (ended["status"], ended["reason"]) == ("FAILED", {"code": expected[1], "message": expected[2]})
     stored = ACTIONS.get(ann.id, answer.body["actionId"])
     for hidden in (partner.api_key, "127.0.0.1", "169.254", "file-processor"):
         assert hidden not in f"{json.dumps(answer.body)} {json.dumps(ended)} {stored}"
@@ -134,21 +115,21 @@ def test_a_stored_reason_that_names_a_host_is_not_shown(ann: User, function: pyt
     ACTIONS.delete(ann.id, job)
 
 
-def test_a_fault_that_passes_is_overcome_and_the_work_is_done_once(ann: User, photo: str, partner: FakeApi) -> None:
+def test_a_temporary_fault_is_retried_and_the_work_is_done_once(ann: User, photo: str, partner: FakeApi) -> None:
     partner.fail("/file-processor/upload", Fault.CUT_OFF)
     assert process(ann, photo).status == 200
     assert len(partner.work) == 1
     assert len(partner.received) == 2
 
 
-def test_a_key_that_was_changed_is_read_anew(ann: User, photo: str, partner: FakeApi, machine: Machine) -> None:
+def test_a_changed_key_is_read_again(ann: User, photo: str, partner: FakeApi, machine: Machine) -> None:
     assert process(ann, photo).status == 200
     partner.rotate_key()
-    machine.client("secretsmanager").put_secret_value(SecretId=SECRET, SecretString=partner.secret)
+    machine.client("secretsmanager").put_secret_value(SecretId=SECRET_ID, SecretString=partner.secret)
     assert process(ann, photo).status == 200
 
 
-def test_custom_actions_go_to_the_generic_processor_if_the_stage_allows_their_type(ann: User, partner: FakeApi) -> None:
+def test_custom_actions_of_allowed_types_go_to_the_generic_processor(ann: User, partner: FakeApi) -> None:
     asked = {"actionType": "TRANSLATE", "payload": {"text": "hello"}, "metadata": {"to": "de"}}
     answer = call("POST /actions/custom", ann.headers, asked)
     assert answer.status == 200
@@ -159,7 +140,9 @@ def test_custom_actions_go_to_the_generic_processor_if_the_stage_allows_their_ty
     assert (refused.status, refused.body["error"]["details"][0]["field"]) == (400, "actionType")
 
 
-def test_without_an_external_service_custom_actions_are_told_so(ann: User, function: pytest.MonkeyPatch) -> None:
+def test_without_an_external_service_custom_actions_are_refused_with_503(
+    ann: User, function: pytest.MonkeyPatch
+) -> None:
     function.setenv("CUSTOM_ACTION_TYPES", "TRANSLATE")
     answer = call("POST /actions/custom", ann.headers, {"actionType": "TRANSLATE", "payload": {}})
     assert (answer.status, answer.body["error"]["code"]) == (503, "NO_EXTERNAL_SERVICE")
@@ -169,36 +152,36 @@ def test_without_an_external_service_custom_actions_are_told_so(ann: User, funct
 
 
 def report(
-    partner: FakeApi, action_id: str, told: dict[str, Any], sent_at: int | None = None, signed_for: str | None = None
+    partner: FakeApi, action_id: str, work: dict[str, Any], sent_at: int | None = None, signed_for: str | None = None
 ) -> Any:
-    """The API's answer to a report on the action, signed for it or for another one."""
-    body, sent_at = json.dumps(told).encode(), int(time.time()) if sent_at is None else sent_at
+    """The API's answer to a callback about the action, signed for it or for another one."""
+    body, sent_at = json.dumps(work).encode(), int(time.time()) if sent_at is None else sent_at
     header = signatures.sign_about(partner.callback_secret, sent_at, signed_for or action_id, body)
-    return call("POST /actions/{actionId}/callback", {signatures.HEADER: header}, told, actionId=action_id)
+    return call("POST /actions/{actionId}/callback", {signatures.HEADER: header}, work, actionId=action_id)
 
 
 def test_a_signed_callback_ends_the_action_once(ann: User, photo: str, partner: FakeApi) -> None:
     job = process(ann, photo).body["jobId"]
-    told = {"id": "work-000001", "status": "completed", "resultUrl": "https://results.example.com/1"}
-    assert report(partner, job, told).status == 200
+    work = {"id": "work-000001", "status": "completed", "resultUrl": "https://results.example.com/1"}
+    assert report(partner, job, work).status == 200
     ended = action(ann, job)
     assert (ended["status"], ended["resultUrl"]) == ("COMPLETED", "https://results.example.com/1")
-    again = report(partner, job, {**told, "status": "failed"})
+    again = report(partner, job, {**work, "status": "failed"})
     assert (again.status, again.body["error"]["code"]) == (409, "ACTION_FINISHED")
     assert action(ann, job) == ended
 
 
-def test_a_callback_that_the_service_did_not_sign_now_for_its_own_work_changes_nothing(
+def test_a_callback_without_a_current_signature_for_its_own_work_changes_nothing(
     ann: User, photo: str, partner: FakeApi
 ) -> None:
     job = process(ann, photo).body["jobId"]
-    told = {"id": "work-000001", "status": "completed"}
-    assert report(partner, job, told, sent_at=int(time.time()) - 3600).status == 401
-    assert call("POST /actions/{actionId}/callback", {}, told, actionId=job).status == 401
+    work = {"id": "work-000001", "status": "completed"}
+    assert report(partner, job, work, sent_at=int(time.time()) - 3600).status == 401
+    assert call("POST /actions/{actionId}/callback", {}, work, actionId=job).status == 401
     forged = call(
         "POST /actions/{actionId}/callback",
-        {signatures.HEADER: signatures.sign("guessed", int(time.time()), json.dumps(told).encode())},
-        told,
+        {signatures.HEADER: signatures.sign("guessed", int(time.time()), json.dumps(work).encode())},
+        work,
         actionId=job,
     )
     assert forged.status == 401
@@ -209,39 +192,41 @@ def test_a_callback_that_the_service_did_not_sign_now_for_its_own_work_changes_n
         "POST /actions/{actionId}/callback", header, bare, query={"status": "failed", "message": "No."}, actionId=job
     )
     assert grafted.status == 400, "a query is not signed"
-    assert report(partner, job, {**told, "id": "work-999999"}).status == 404
-    assert report(partner, "act_" + "0" * 26, told).status == 404
-    assert report(partner, job, {**told, "status": "exploded"}).status == 400
+    assert report(partner, job, {**work, "id": "work-999999"}).status == 404
+    assert report(partner, "act_" + "0" * 26, work).status == 404
+    assert report(partner, job, {**work, "status": "exploded"}).status == 400
     partner.fail("/file-processor/upload/*", Fault.ERROR, times=None)
     assert action(ann, job)["status"] == "PENDING"
 
 
-def test_a_report_on_one_action_is_none_on_another(ann: User, photo: str, partner: FakeApi) -> None:
+def test_a_callback_signed_for_one_action_is_refused_for_another(ann: User, photo: str, partner: FakeApi) -> None:
     first, second = (process(ann, photo).body["jobId"] for _ in range(2))
-    # The service counts its work anew: the id in the body does not tell the actions apart.
+    # The service may use an id twice, so the id in the body does not identify the action.
     ACTIONS.update(ann.id, second, change={"externalId": "work-000001"})
-    told = {"id": "work-000001", "status": "completed"}
-    assert report(partner, second, told, signed_for=first).status == 401
-    assert report(partner, first, told).status == 200
+    work = {"id": "work-000001", "status": "completed"}
+    assert report(partner, second, work, signed_for=first).status == 401
+    assert report(partner, first, work).status == 200
     partner.fail("/file-processor/upload/*", Fault.ERROR, times=None)
     assert action(ann, second)["status"] == "PENDING"
 
 
-def test_a_service_that_signs_the_body_alone_names_the_action_in_it(ann: User, photo: str, partner: FakeApi) -> None:
+def test_a_signature_of_the_body_alone_is_accepted_only_if_the_body_names_the_action(
+    ann: User, photo: str, partner: FakeApi
+) -> None:
     job, other = (process(ann, photo).body["jobId"] for _ in range(2))
 
-    def reported(told: dict[str, Any]) -> int:
-        header = signatures.sign(partner.callback_secret, int(time.time()), json.dumps(told).encode())
-        return call("POST /actions/{actionId}/callback", {signatures.HEADER: header}, told, actionId=job).status
+    def reported(work: dict[str, Any]) -> int:
+        header = signatures.sign(partner.callback_secret, int(time.time()), json.dumps(work).encode())
+        return call("POST /actions/{actionId}/callback", {signatures.HEADER: header}, work, actionId=job).status
 
-    told = {"id": "work-000001", "status": "completed"}
-    assert reported(told) == 401
-    assert reported({**told, "actionId": other}) == 401
-    assert reported({**told, "actionId": job}) == 200
+    work = {"id": "work-000001", "status": "completed"}
+    assert reported(work) == 401
+    assert reported({**work, "actionId": other}) == 401
+    assert reported({**work, "actionId": job}) == 200
     assert action(ann, job)["status"] == "COMPLETED"
 
 
-def test_rows_of_one_id_in_two_accounts_upset_no_callback(partner: FakeApi) -> None:
+def test_a_callback_for_an_id_that_two_accounts_share_is_refused(partner: FakeApi) -> None:
     job = ids.new_id("act")
     for user_id in ("two-of-them", "have-it"):
         ACTIONS.put(new_action(user_id, job).to_item())
@@ -250,6 +235,6 @@ def test_rows_of_one_id_in_two_accounts_upset_no_callback(partner: FakeApi) -> N
         ACTIONS.delete(user_id, job)
 
 
-def test_without_an_external_service_nobody_can_report(ann: User) -> None:
-    told = {"id": "work-000001", "status": "completed"}
-    assert ann.post(f"/actions/act_{'0' * 26}/callback", **told).status_code == 401
+def test_without_an_external_service_every_callback_is_refused(ann: User) -> None:
+    work = {"id": "work-000001", "status": "completed"}
+    assert ann.post(f"/actions/act_{'0' * 26}/callback", **work).status_code == 401

@@ -1,4 +1,4 @@
-"""The demonstration, as somebody runs it who has just cloned the project."""
+"""The demonstration, run as in a fresh clone of the project."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from tests import pictures
 
 
 def test_the_sample_is_twelve_megapixels_and_always_the_same_landscape() -> None:
-    # The grain is new each time; what lies under it is not.
+    # The grain differs each time; the picture under it does not.
     once, again = (sample.draw().resize((40, 30)) for _ in range(2))
     assert sample.WIDTH * sample.HEIGHT == 12_000_000
     differences = [abs(a - b) for a, b in zip(once.tobytes(), again.tobytes(), strict=True)]
@@ -19,7 +19,9 @@ def test_the_sample_is_twelve_megapixels_and_always_the_same_landscape() -> None
     assert len(set(once.get_flattened_data())) > 500
 
 
-def test_photos_become_files_and_a_table(machine: Machine, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_demo_turns_photos_into_files_and_a_table(
+    machine: Machine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "sea side.jpg").write_bytes(pictures.jpeg(1000, 750))
     (tmp_path / "logo.png").write_bytes(pictures.alpha_png())
     (tmp_path / "[red].jpg").write_bytes(pictures.jpeg())
@@ -28,17 +30,17 @@ def test_photos_become_files_and_a_table(machine: Machine, tmp_path: Path, capsy
     names = [str(tmp_path / name) for name in ("sea side.jpg", "logo.png", "[red].jpg", "other/logo.png")]
     output = tmp_path / "out"
     assert run_demo([*names, "--url", machine.api_url, "--output", str(output)]) == 0
-    told = capsys.readouterr().out
-    assert "COMPLETED" in told
-    assert "PENDING" in told
+    printed = capsys.readouterr().out
+    assert "COMPLETED" in printed
+    assert "PENDING" in printed
     assert len(list(output.iterdir())) == 24
-    assert "[red].jpg" in told
+    assert "[red].jpg" in printed
     picture = pictures.decoded((output / "sea side-small-watermarked.jpg").read_bytes())
     assert picture.size == (800, 600)
-    assert "800x600" in told
+    assert "800x600" in printed
 
 
-def test_the_table_fits_80_columns_with_names_whole(
+def test_the_table_fits_80_columns_without_cutting_names(
     machine: Machine, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
@@ -57,7 +59,7 @@ def test_the_table_fits_80_columns_with_names_whole(
     [(None, "cannot be read"), (b"no picture", "not_an_image"), (b"", "empty")],
     ids=["missing", "text", "empty"],
 )
-def test_what_fails_is_said_and_the_exit_status_is_1(
+def test_a_failure_is_printed_and_the_exit_status_is_1(
     machine: Machine, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes | None, said: str
 ) -> None:
     path = tmp_path / "odd.jpg"
@@ -67,7 +69,9 @@ def test_what_fails_is_said_and_the_exit_status_is_1(
     assert said in capsys.readouterr().err
 
 
-def test_one_bad_photo_stops_no_other(machine: Machine, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_bad_photo_does_not_stop_the_others(
+    machine: Machine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "notes.txt").write_text("no picture")
     (tmp_path / "good.jpg").write_bytes(pictures.jpeg())
     output = tmp_path / "out"
@@ -77,7 +81,7 @@ def test_one_bad_photo_stops_no_other(machine: Machine, tmp_path: Path, capsys: 
     assert len(list(output.iterdir())) == 6
 
 
-def test_a_darkroom_that_does_not_answer_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_darkroom_that_does_not_answer_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "a.jpg").write_bytes(pictures.jpeg())
     assert run_demo([str(tmp_path / "a.jpg"), "--url", "http://127.0.0.1:9"]) == 1
     assert "gave no answer" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Whoever erases their account leaves nothing of what an export shows, in no table and in no bucket."""
+"""Erasing an account leaves nothing of what an export shows, in no table and in no bucket."""
 
 import json
 import time
@@ -24,13 +24,13 @@ CORRELATION_ID = "chosen-by-ann-alone"
 
 
 def every_item() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every item of every table: the table's name, and the item as it is stored."""
+    """Every stored item of every table, with the table's name."""
     for table in get_backend("dynamodb")[ACCOUNT][REGION].tables.values():
         yield from ((table.name, item.to_json()["Attributes"]) for item in table.all_items())
 
 
 def every_key(machine: Machine) -> Iterator[str]:
-    """The key of every version of every object, and of every upload that was never finished, in every bucket."""
+    """The key of every object version and every unfinished upload, in every bucket."""
     s3 = machine.client("s3")
     for bucket in s3.list_buckets()["Buckets"]:
         for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket["Name"]):
@@ -39,19 +39,19 @@ def every_key(machine: Machine) -> Iterator[str]:
 
 
 def is_excepted(machine: Machine, name: str, item: dict[str, Any]) -> bool:
-    """What stays after an erasure for a documented while, or a reason: see docs and `accounts.erasing`."""
+    """Whether an item may remain after an erasure, as documented."""
     tables = {machine.environment[each]: each for each in ("IMAGES_TABLE", "LIMITS_TABLE", "DAILY_TABLE")}
     kind = tables.get(name, name)
     if kind == "IMAGES_TABLE":
-        # A tombstone, so that a late event brings nothing back.
+        # A tombstone, so that a late event restores nothing.
         return set(item) - {"erased"} == {"userId", "imageId", "status", "ttl"}
     if kind == "DAILY_TABLE":
-        # The stream may tell of the images' deletion after everything else.
+        # The stream may report the images' deletion last.
         return set(item) == {"scope", "day#what", "deleted|sum"}
     return (kind == "LIMITS_TABLE" and "ttl" in item) or name.endswith(("-audit", "-audit-inbox", "-idempotency"))
 
 
-def test_erasing_removes_all_that_an_export_shows(machine: Machine) -> None:
+def test_erasing_an_account_removes_everything_that_an_export_shows(machine: Machine) -> None:
     user = exporter(machine, "Ann Unlike-Anybody")
     user_id = user.id
     user.more_headers[log.CORRELATION_HEADER] = CORRELATION_ID
@@ -62,14 +62,14 @@ def test_erasing_removes_all_that_an_export_shows(machine: Machine) -> None:
     assert user.post("/keys", name="only-ann-has-this", accessTypes=["exports"]).status_code == 200
     assert user.post("/actions/process", fileId=image_id, processingType="analyze").status_code == 200
     settled(machine)
-    told = json.loads(downloaded(export(user, "json")["downloadUrl"]))
-    assert all(told[table] for table in ("profile", "apiKeys", "actions", "usage", "files"))
+    exported = json.loads(downloaded(export(user, "json")["downloadUrl"]))
+    assert all(exported[table] for table in ("profile", "apiKeys", "actions", "usage", "files"))
     settled(machine)
 
     chosen = {user.email, "Ann Unlike-Anybody", "only-ann-has-this", CORRELATION_ID}
     assert all(any(mark in json.dumps(item) for _, item in every_item()) for mark in chosen)
     marks = {user_id, *chosen}
-    marks |= {row["keyId"] for row in told["apiKeys"]} | {row["actionId"] for row in told["actions"]}
+    marks |= {row["keyId"] for row in exported["apiKeys"]} | {row["actionId"] for row in exported["actions"]}
     kept = {name for name, item in every_item() for mark in marks if mark in json.dumps(item)}
     wanted = ("USERS", "IMAGES", "ACTIONS", "API_KEYS", "USAGE_METRICS_DYNAMO", "DAILY")
     assert {machine.environment[f"{each}_TABLE"] for each in wanted} <= kept
@@ -90,7 +90,7 @@ def test_erasing_removes_all_that_an_export_shows(machine: Machine) -> None:
     assert user.email not in json.dumps(pool.list_users(UserPoolId=pool_id), default=str)
 
 
-def test_of_a_deleted_image_nothing_is_left_but_what_is_named(machine: Machine, function: pytest.MonkeyPatch) -> None:
+def test_a_deleted_image_leaves_only_the_named_attributes(machine: Machine, function: pytest.MonkeyPatch) -> None:
     user = User.new(machine.api_url)
     user_id = user.id
     ids = [user.announce(b"")["imageId"] for _ in range(3)]
@@ -98,14 +98,16 @@ def test_of_a_deleted_image_nothing_is_left_but_what_is_named(machine: Machine, 
         IMAGES.update(user_id, image_id, change={"later": "an attribute of another version", "correlationId": "x"})
     assert user.request("DELETE", f"/images/{ids[0]}").status_code == 200
     assert set(IMAGES.get(user_id, ids[0]) or {}) == {"userId", "imageId", "status", "ttl"}
-    # As version 0.1.0 left it.
+    # As version 0.1.0 stored it.
     IMAGES.update(user_id, ids[1], change={"status": "DELETED", "ttl": int(time.time()) + 3600}, remove=["fileName"])
     assert user.request("DELETE", "/auth/profile").status_code == 200
     for image_id in ids[1:]:
         assert set(IMAGES.get(user_id, image_id) or {}) == {"userId", "imageId", "status", "ttl", "erased"}
 
 
-def test_an_export_that_outlives_its_user_leaves_nothing(machine: Machine, function: pytest.MonkeyPatch) -> None:
+def test_an_export_that_ends_after_its_user_was_erased_leaves_nothing(
+    machine: Machine, function: pytest.MonkeyPatch
+) -> None:
     user = exporter(machine)
     action = begun(user)
     actions.erase_all(action.user_id)

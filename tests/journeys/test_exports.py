@@ -1,4 +1,4 @@
-"""A user takes along what Darkroom holds of them: exact, safe to open, whole or not at all."""
+"""A user exports their data: exact, safe to open, and complete or not at all."""
 
 import csv
 import io
@@ -27,8 +27,8 @@ from local.aws import ACCOUNT, REGION
 from local.machine import Machine
 from tests.journeys import gateway
 from tests.journeys.exporter import action_of, begun, downloaded, ended, export, exporter, files_kept
+from tests.journeys.issuing_keys import issue_key
 from tests.journeys.ledger import runs, settled
-from tests.journeys.test_api_keys import issue
 from tests.journeys.user import User
 from tests.pictures import jpeg
 from tests.waiting import wait_for
@@ -92,7 +92,7 @@ ROWS = {"IMAGES_TABLE": image_row, "ACTIONS_TABLE": action_row, "DAILY_TABLE": s
 
 
 def put(machine: Machine, table: str, user_id: str, count: int) -> None:
-    """Rows as a user of some years has them."""
+    """Stores as many rows as a user of some years has."""
     name, dynamodb = machine.environment[table], machine.client("dynamodb")
     rows = [{"PutRequest": {"Item": ROWS[table](user_id, number)}} for number in range(count)]
     for start in range(0, count, 25):
@@ -109,20 +109,20 @@ def set_status(machine: Machine, user_id: str, image_id: str, status: str) -> No
     )
 
 
-# ------------------------------------------------------------------------------ what it says
+# ------------------------------------------------------------------------- contents
 
 
-def test_json_says_what_was_stored_to_the_letter_and_holds_no_secret(machine: Machine, ann: User) -> None:
+def test_a_json_export_holds_exactly_what_was_stored_and_no_secret(machine: Machine, ann: User) -> None:
     settled(machine)
-    told = export(ann, "json")
-    assert (told["status"], told["deliveryMethod"]) == ("COMPLETED", "download")
-    text = downloaded(told["downloadUrl"]).decode()
+    response = export(ann, "json")
+    assert (response["status"], response["deliveryMethod"]) == ("COMPLETED", "download")
+    text = downloaded(response["downloadUrl"]).decode()
     said = json.loads(text)
     profile, shown = said["profile"][0], ann.get("/auth/profile").json()["profile"]
     secret = shown.pop("webhookSecret")
-    # How the last delivery went is told of the webhook, and not kept for its owner.
+    # The webhook's last delivery is shown by the API, and is not part of an export.
     del shown["webhook"]
-    # The export itself is the user's last action by now.
+    # The export itself is the user's last action.
     del shown["lastActionAt"]
     assert {name: profile[name] for name in shown} == shown
     assert [row["fileName"] for row in said["files"]] == NASTY
@@ -131,23 +131,23 @@ def test_json_says_what_was_stored_to_the_letter_and_holds_no_secret(machine: Ma
         image = of_api[row["imageId"]]
         assert all(row[name] == image[name] for name in ("fileType", "status", "createdAt", "metadata", "variants"))
     assert [key["name"] for key in said["apiKeys"]] == ["=1+1"]
-    assert said["exportId"] == told["exportId"]
-    assert told["exportId"] in {row["actionId"] for row in said["actions"]}
+    assert said["exportId"] == response["exportId"]
+    assert response["exportId"] in {row["actionId"] for row in said["actions"]}
     uploads = [row["requests"] for row in said["usage"] if row["what"] == "operation:create_upload"]
     assert sum(uploads) == len(NASTY)
     assert not any(word in text for word in (secret, "webhookSecret", "keyHash", "drk_", "Signature="))
 
 
-def test_only_what_was_asked_for_is_in_it(ann: User) -> None:
-    told = export(ann, "json", "files")
-    assert set(json.loads(downloaded(told["downloadUrl"]))) == {"exportId", "createdAt", "dataTypes", "files"}
-    action = action_of(ann, told)
+def test_an_export_holds_only_the_requested_data_types(ann: User) -> None:
+    response = export(ann, "json", "files")
+    assert set(json.loads(downloaded(response["downloadUrl"]))) == {"exportId", "createdAt", "dataTypes", "files"}
+    action = action_of(ann, response)
     assert action["metadata"] == {"dataTypes": ["files"], "format": "json"}
     assert action["result"] == {"records": {"files": len(NASTY)}}
-    assert action["files"][0]["name"] == f"export-{told['exportId']}.json"
+    assert action["files"][0]["name"] == f"export-{response['exportId']}.json"
 
 
-def test_no_cell_of_the_csv_is_a_formula(ann: User) -> None:
+def test_no_cell_of_a_csv_export_is_a_formula(ann: User) -> None:
     archive = zipfile.ZipFile(io.BytesIO(downloaded(export(ann, "csv")["downloadUrl"])))
     assert set(archive.namelist()) == {"profile.csv", "apiKeys.csv", "actions.csv", "usage.csv", "files.csv"}
     tables = {
@@ -163,7 +163,7 @@ def test_no_cell_of_the_csv_is_a_formula(ann: User) -> None:
     assert tables["profile.csv"][0]["Name"] == f"'{NASTY[4]}"
 
 
-def test_the_pdf_is_for_people(machine: Machine, ann: User) -> None:
+def test_a_pdf_export_is_readable_for_people(machine: Machine, ann: User) -> None:
     settled(machine)
     bad, good = (ann.upload(data) for data in (b"no picture", jpeg(640, 480)))
     for image_id in (bad, good):
@@ -189,7 +189,7 @@ def test_thumbnails_are_bounded_and_need_no_variant(machine: Machine, function: 
         user.finished(user.upload(jpeg(320, 240)))
     bucket = machine.environment["S3_OUTPUT_BUCKET"]
     ids = sorted(image["imageId"] for image in user.get("/images").json()["items"])
-    # Of the first nothing can be read, and the third lies beyond the bound.
+    # The first file is unreadable, and the third is beyond the limit.
     for each in machine.client("s3").list_objects_v2(Bucket=bucket, Prefix=f"processed/{user.id}/{ids[0]}")["Contents"]:
         machine.client("s3").put_object(Bucket=bucket, Key=each["Key"], Body=b"no picture")
     function.setattr(thumbnails, "MAX_THUMBNAILS", 2)
@@ -211,32 +211,32 @@ def test_a_pdf_with_many_thumbnails_is_left_to_the_queue(machine: Machine) -> No
     user = exporter(machine)
     put(machine, "IMAGES_TABLE", user.id, 26)
     assert export(user, "csv", "files")["status"] == "COMPLETED"
-    told = export(user, "pdf", "files")
-    assert told["status"] == "PENDING"
-    assert ended(user, told)["result"]["records"] == {"files": 26}
+    response = export(user, "pdf", "files")
+    assert response["status"] == "PENDING"
+    assert ended(user, response)["result"]["records"] == {"files": 26}
 
 
-# ------------------------------------------------------------------------------- who may ask
+# ---------------------------------------------------------------------- permissions
 
 
 @pytest.mark.parametrize(("kind", "is_open"), [("exports", True), ("actions", False), ("reports", False)])
-def test_a_key_sees_no_action_that_it_could_not_have_begun(machine: Machine, kind: str, is_open: bool) -> None:
+def test_a_key_sees_only_actions_that_it_could_have_started(machine: Machine, kind: str, is_open: bool) -> None:
     user = exporter(machine)
-    robot = issue(user, kind)[1]
-    told = export(user, "json", "profile")
-    shown = robot.get(f"/actions/{told['exportId']}")
+    robot = issue_key(user, kind)[1]
+    response = export(user, "json", "profile")
+    shown = robot.get(f"/actions/{response['exportId']}")
     assert shown.status_code == (200 if is_open else 404)
-    # Links are signed anew for each answer.
+    # Links are signed again for each answer.
     for asked in ({}, {"status": "COMPLETED"}):
         listed = [each["actionId"] for each in robot.get("/actions", **asked).json()["items"]]
-        assert listed == ([told["exportId"]] if is_open else [])
-    by_agent = robot.post("/agent/get_action", data={"actionId": told["exportId"]})
+        assert listed == ([response["exportId"]] if is_open else [])
+    by_agent = robot.post("/agent/get_action", data={"actionId": response["exportId"]})
     assert by_agent.status_code == shown.status_code
-    everything = issue(user, "full_access")[1].get("/actions").json()["items"]
-    assert [each["actionId"] for each in everything] == [told["exportId"]]
+    everything = issue_key(user, "full_access")[1].get("/actions").json()["items"]
+    assert [each["actionId"] for each in everything] == [response["exportId"]]
 
 
-def test_without_the_right_nothing_is_begun(machine: Machine) -> None:
+def test_a_user_without_the_right_cannot_export(machine: Machine) -> None:
     user = User.new(machine.api_url)
     answer = user.post("/actions/export", dataTypes=["profile"], format="json")
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "PERMISSION_DENIED")
@@ -244,7 +244,7 @@ def test_without_the_right_nothing_is_begun(machine: Machine) -> None:
     assert user.get("/actions").json()["items"] == []
 
 
-def test_a_key_opens_exports_only_where_it_carries_them(machine: Machine, ann: User) -> None:
+def test_only_a_key_with_exports_access_may_export(machine: Machine, ann: User) -> None:
     asked = {"dataTypes": ["profile"], "format": "json"}
     for kind, status in (("exports", 200), ("actions", 403)):
         key = ann.post("/keys", name=kind, accessTypes=[kind]).json()["key"]
@@ -252,12 +252,12 @@ def test_a_key_opens_exports_only_where_it_carries_them(machine: Machine, ann: U
         assert ann.request("POST", "/actions/export", json=asked, headers=headers).status_code == status
 
 
-def test_nobody_else_sees_the_export(machine: Machine, ann: User) -> None:
-    told = export(ann, "json", "profile")
+def test_another_user_does_not_see_the_export(machine: Machine, ann: User) -> None:
+    response = export(ann, "json", "profile")
     other = exporter(machine)
-    assert other.get(f"/actions/{told['exportId']}").status_code == 404
+    assert other.get(f"/actions/{response['exportId']}").status_code == 404
     assert other.get("/actions").json()["items"] == []
-    unsigned = told["downloadUrl"].partition("?")[0]
+    unsigned = response["downloadUrl"].partition("?")[0]
     assert requests.get(unsigned, timeout=10).status_code == 403
 
 
@@ -277,7 +277,7 @@ def test_nobody_else_sees_the_export(machine: Machine, ann: User) -> None:
         ({"email": "nobody"}, "email"),
     ],
 )
-def test_what_cannot_be_exported_is_refused(machine: Machine, change: dict[str, Any], field: str) -> None:
+def test_an_invalid_export_request_is_refused(machine: Machine, change: dict[str, Any], field: str) -> None:
     user = exporter(machine)
     answer = user.request("POST", "/actions/export", json={"dataTypes": ["files"], "format": "json", **change})
     assert answer.status_code == 400, answer.text
@@ -285,14 +285,16 @@ def test_what_cannot_be_exported_is_refused(machine: Machine, change: dict[str, 
     assert user.get("/actions").json()["items"] == []
 
 
-def test_a_right_that_was_taken_since_counts(machine: Machine, function: pytest.MonkeyPatch) -> None:
+def test_an_export_fails_if_the_right_was_taken_away_before_it_ran(
+    machine: Machine, function: pytest.MonkeyPatch
+) -> None:
     action = begun(User.new(machine.api_url))
     with pytest.raises(PermissionDeniedError):
         exporting.run(action, Deadline.within(60))
     assert files_kept(machine, action.user_id) == []
 
 
-# -------------------------------------------------------------------------- more than a page
+# ------------------------------------------------------------------- large exports
 
 
 @pytest.mark.parametrize(
@@ -300,28 +302,28 @@ def test_a_right_that_was_taken_since_counts(machine: Machine, function: pytest.
     [
         ("IMAGES_TABLE", 100, "COMPLETED"),
         ("IMAGES_TABLE", 101, "PENDING"),
-        # The export is an action as well.
+        # The export is an action too.
         ("ACTIONS_TABLE", 99, "COMPLETED"),
         ("ACTIONS_TABLE", 100, "PENDING"),
         ("DAILY_TABLE", 1050, "PENDING"),
     ],
 )
-def test_a_page_is_written_while_its_owner_waits(machine: Machine, table: str, count: int, status: str) -> None:
+def test_a_small_export_is_finished_in_the_request(machine: Machine, table: str, count: int, status: str) -> None:
     user = exporter(machine)
     put(machine, table, user.id, count)
-    told = export(user, "json", "files" if table == "IMAGES_TABLE" else "activities")
-    assert told["status"] == status
+    response = export(user, "json", "files" if table == "IMAGES_TABLE" else "activities")
+    assert response["status"] == status
     name = {"IMAGES_TABLE": "files", "ACTIONS_TABLE": "actions", "DAILY_TABLE": "usage"}[table]
-    assert ended(user, told)["result"]["records"][name] >= count
+    assert ended(user, response)["result"]["records"][name] >= count
 
 
-def test_more_than_a_page_goes_through_the_queue(machine: Machine) -> None:
+def test_a_large_export_goes_through_the_queue(machine: Machine) -> None:
     user = exporter(machine)
     put(machine, "IMAGES_TABLE", user.id, 1200)
-    told = export(user, "json", "profile", "files")
-    assert (told["status"], told["downloadUrl"]) == ("PENDING", None)
-    assert re.fullmatch(r"About \d+ (second|minute)s?\.", told["estimatedTime"])
-    action = ended(user, told)
+    response = export(user, "json", "profile", "files")
+    assert (response["status"], response["downloadUrl"]) == ("PENDING", None)
+    assert re.fullmatch(r"About \d+ (second|minute)s?\.", response["estimatedTime"])
+    action = ended(user, response)
     assert (action["progress"], action["progressUnit"]) == (1201, "records")
     assert action["result"]["records"] == {"profile": 1, "apiKeys": 0, "files": 1200}
     assert action["files"][0]["format"] == "jsonl"
@@ -330,7 +332,7 @@ def test_more_than_a_page_goes_through_the_queue(machine: Machine) -> None:
     assert [(row["fileName"], row["fileSize"]) for row in files] == [(f"photo {n}.jpg", n) for n in range(1200)]
 
 
-def test_what_fails_in_the_middle_leaves_no_file_and_is_tried_again(machine: Machine) -> None:
+def test_an_export_that_fails_midway_leaves_no_file_and_is_retried(machine: Machine) -> None:
     user = exporter(machine)
     user_id = user.id
     put(machine, "IMAGES_TABLE", user_id, 150)
@@ -341,42 +343,44 @@ def test_what_fails_in_the_middle_leaves_no_file_and_is_tried_again(machine: Mac
         return sum(run["operation"] == "action_worker" and not run["success"] for run in runs(machine, "system"))
 
     before = failures()
-    told = export(user, "json", "files")
+    response = export(user, "json", "files")
     wait_for(lambda: failures() > before, "the worker to fail")
-    assert action_of(user, told)["status"] == "PENDING"
+    assert action_of(user, response)["status"] == "PENDING"
     assert files_kept(machine, user_id) == []
 
     set_status(machine, user_id, broken, "FAILED")
-    # The message comes back after half an hour: the clock is ours.
+    # The message becomes visible after half an hour on the machine's clock.
     machine.clock.advance(1801)
-    rows = json.loads(downloaded(ended(user, told)["resultUrl"]))["files"]
+    rows = json.loads(downloaded(ended(user, response)["resultUrl"]))["files"]
     assert len(rows) == 150
     assert len(files_kept(machine, user_id)) == 1
 
 
-def test_a_worker_killed_in_the_middle_costs_no_export(machine: Machine) -> None:
+def test_an_export_survives_a_killed_worker(machine: Machine) -> None:
     user = exporter(machine)
     user_id = user.id
     put(machine, "IMAGES_TABLE", user_id, 3000)
     victims = machine.workers("action_worker")
-    told = export(user, "pdf", "files")
-    wait_for(lambda: action_of(user, told)["progress"], "the first records")
+    response = export(user, "pdf", "files")
+    wait_for(lambda: action_of(user, response)["progress"], "the first records")
     for victim in victims:
         os.kill(victim, signal.SIGKILL)
     wait_for(lambda: set(machine.workers("action_worker")).isdisjoint(victims), "the worker to be gone")
-    assert action_of(user, told)["status"] == "PENDING"
+    assert action_of(user, response)["status"] == "PENDING"
     found = machine.client("s3").list_objects_v2(
         Bucket=machine.environment["S3_OUTPUT_BUCKET"], Prefix=f"exports/{user_id}/"
     )
     assert found["KeyCount"] == 0
 
     machine.clock.advance(1801)
-    action = ended(user, told)
+    action = ended(user, response)
     assert action["result"]["records"] == {"files": 3000}
     assert downloaded(action["resultUrl"]).endswith(b"%%EOF\n")
 
 
-def test_what_takes_too_long_says_so(machine: Machine, ann: User, function: pytest.MonkeyPatch) -> None:
+def test_an_export_that_takes_too_long_fails_with_a_reason(
+    machine: Machine, ann: User, function: pytest.MonkeyPatch
+) -> None:
     kept, action = len(files_kept(machine, ann.id)), begun(ann)
     with pytest.raises(exporting.ExportTooLargeError), actions.fail_on_error(action):
         exporting.run(action, Deadline.within(-1))
@@ -400,7 +404,7 @@ Mailed = Callable[[], list[EmailMessage]]
 
 @pytest.fixture
 def mailed(function: pytest.MonkeyPatch, machine: Machine) -> Iterator[Mailed]:
-    """What SES has been handed since."""
+    """The messages that SES was sent during the test."""
     sent = get_backend("ses")[ACCOUNT][REGION].sent_messages
     before = len(sent)
     yield lambda: [message_from_string(each.raw_data, EmailMessage, policy=policy.default) for each in sent[before:]]
@@ -413,7 +417,7 @@ def asked_by_mail(user: User, email: str) -> gateway.Answer:
     )
 
 
-def test_the_link_comes_by_e_mail_to_that_address_alone(ann: User, mailed: Mailed) -> None:
+def test_the_link_is_mailed_to_the_given_address_only(ann: User, mailed: Mailed) -> None:
     answer = asked_by_mail(ann, ann.email)
     assert answer.status == 200, answer.body
     assert (answer.body["deliveryMethod"], answer.body["status"]) == ("email", "COMPLETED")
@@ -425,7 +429,7 @@ def test_the_link_comes_by_e_mail_to_that_address_alone(ann: User, mailed: Maile
     assert action_of(ann, answer.body)["result"]["emailSent"] is True
 
 
-def test_a_mail_that_fails_costs_no_export(machine: Machine, ann: User, mailed: Mailed) -> None:
+def test_an_export_survives_a_failed_mail(machine: Machine, ann: User, mailed: Mailed) -> None:
     machine.client("ses").delete_identity(Identity=SENDER)
     answer = asked_by_mail(ann, ann.email)
     assert (answer.status, answer.body["status"]) == (200, "COMPLETED")
@@ -436,7 +440,9 @@ def test_a_mail_that_fails_costs_no_export(machine: Machine, ann: User, mailed: 
     assert mailed() == []
 
 
-def test_a_stage_without_a_sender_says_so_at_the_start(ann: User, function: pytest.MonkeyPatch) -> None:
+def test_a_stage_without_a_sender_refuses_mail_delivery_before_it_starts(
+    ann: User, function: pytest.MonkeyPatch
+) -> None:
     function.setenv("SENDER_EMAIL", "")
     before = len(ann.get("/actions", limit=100).json()["items"])
     answer = asked_by_mail(ann, ann.email)
@@ -444,7 +450,9 @@ def test_a_stage_without_a_sender_says_so_at_the_start(ann: User, function: pyte
     assert len(ann.get("/actions", limit=100).json()["items"]) == before
 
 
-def test_a_link_goes_to_its_owner_alone(ann: User, function: pytest.MonkeyPatch, mailed: Mailed) -> None:
+def test_links_are_mailed_only_to_the_owner_or_an_allowed_domain(
+    ann: User, function: pytest.MonkeyPatch, mailed: Mailed
+) -> None:
     def actions_of_ann() -> int:
         return len(ann.get("/actions", limit=100).json()["items"])
 

@@ -1,4 +1,4 @@
-"""The first administrator of a stage: made on the command line, with credentials of AWS, and written into the trail."""
+"""The first administrator of a stage is made on the command line and recorded in the audit trail."""
 
 import os
 import subprocess
@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from local.machine import Machine
-from tests.journeys.test_audit import appended
+from tests.journeys.audit_trail import audit_entries
 from tests.journeys.user import User
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,7 +25,7 @@ def admin(machine: Machine, *arguments: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-def test_an_account_is_made_an_administrator_and_an_ordinary_one_again(machine: Machine) -> None:
+def test_an_account_becomes_an_administrator_and_an_ordinary_user_again(machine: Machine) -> None:
     ann = User.new(machine.api_url)
     assert ann.get("/admin/users").status_code == 403
     code, said = admin(machine, "grant", ann.email.upper())
@@ -37,7 +37,7 @@ def test_an_account_is_made_an_administrator_and_an_ordinary_one_again(machine: 
     assert ann.get("/admin/users").status_code == 403
     noted = [
         (entry["operation"], entry["target"]["role"], entry["outcome"])
-        for entry in appended(machine)
+        for entry in audit_entries(machine)
         if entry.get("target", {}).get("userId") == ann.id and entry["operation"].startswith("admin_")
     ]
     assert sorted(noted) == [("admin_grant", "ADMIN", "ok"), ("admin_revoke", "USER", "ok")]

@@ -1,4 +1,4 @@
-"""How the whole is doing: each dependency asked, the result kept and served, and a change told once."""
+"""The health check: each dependency is checked, the result is stored and served, and a change is reported once."""
 
 import json
 import secrets
@@ -17,9 +17,10 @@ from chalicelib.jobs.health.check import ask, overall
 from chalicelib.jobs.health.dependencies import Dependency, Finding, State
 from infra import template
 from local.machine import Machine
+from tests.journeys.subscriber import subscribe
 from tests.waiting import wait_for
 
-Told = Callable[[], list[dict[str, Any]]]
+Notifications = Callable[[], list[dict[str, Any]]]
 
 
 def check(now: datetime | None = None) -> dict[str, Any]:
@@ -28,7 +29,7 @@ def check(now: datetime | None = None) -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def dead_letters(machine: Machine, function: pytest.MonkeyPatch) -> Iterator[str]:
-    """No check has run, and the dead-letter queue whose URL this is is empty: other tests leave messages in others."""
+    """The URL of an empty dead-letter queue, before any check: other tests leave messages in other queues."""
     leases.JOBS.delete("health")
     service._cached.clear()
     url = machine.client("sqs").create_queue(QueueName=f"dead-{secrets.token_hex(4)}")["QueueUrl"]
@@ -39,60 +40,61 @@ def dead_letters(machine: Machine, function: pytest.MonkeyPatch) -> Iterator[str
 
 
 @pytest.fixture
-def told(machine: Machine) -> Told:
-    """What operators have been told of health since, oldest first."""
-    sqs, sns = machine.client("sqs"), machine.client("sns")
-    queue = sqs.create_queue(QueueName=f"operator-{secrets.token_hex(4)}")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    sns.subscribe(TopicArn=machine.environment["OPERATORS_TOPIC_ARN"], Protocol="sqs", Endpoint=arn)
-    heard: list[dict[str, Any]] = []
+def notifications(machine: Machine) -> Notifications:
+    """The notifications about health that operators got during the test, oldest first."""
+    received = subscribe(machine, "OPERATORS_TOPIC_ARN")
 
-    def listen() -> list[dict[str, Any]]:
-        for message in sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", ()):
-            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
-            heard.append(json.loads(json.loads(message["Body"])["Message"]))
-        return [each for each in heard if "unwell" in each]
+    def of_health() -> list[dict[str, Any]]:
+        messages = [json.loads(notification["Message"]) for notification in received()]
+        return [message for message in messages if "unwell" in message]
 
-    return listen
+    return of_health
 
 
 def states(result: dict[str, Any]) -> dict[str, str]:
     return {each["name"]: each["status"] for each in result["dependencies"]}
 
 
-def test_a_whole_machine_is_well_and_every_part_of_it_was_asked(machine: Machine, told: Told) -> None:
+def test_a_healthy_machine_is_ok_and_every_dependency_was_checked(
+    machine: Machine, notifications: Notifications
+) -> None:
     result = check()
     assert result["status"] == "ok", result
     assert set(states(result).values()) == {"ok"}
     assert {"users-table", "input-bucket", "uploads-queue", "dead-letters", "user-pool", "image-pipeline"} <= set(
         states(result)
     )
-    assert told() == [], "nobody is told that all is as it was"
+    assert notifications() == [], "an unchanged state is not reported"
 
 
-def test_every_table_and_dead_letter_queue_of_the_template_is_asked(machine: Machine) -> None:
+def test_every_table_and_dead_letter_queue_of_the_template_is_checked(machine: Machine) -> None:
     resources = template.load()["Resources"]
     tables = {name for name, each in resources.items() if each["Type"] == "AWS::DynamoDB::Table"}
-    # It is written by deploy, and read by people.
-    assert len(health.TABLES) + 2 == len(tables), "but the declarations, and the jobs, which hold the result itself"
+    # Only a deploy writes it, and only people read it.
+    assert len(health.TABLES) + 2 == len(tables), "all except the declarations and the table that holds the result"
     urls = {made.ref for name, made in machine.resources.items() if name.endswith("DeadLetterQueue")}
     assert set(machine.environment["DEAD_LETTER_QUEUE_URLS"].split(",")) == urls
 
 
-def test_a_change_is_told_once_and_so_is_its_end(machine: Machine, told: Told, dead_letters: str) -> None:
+def test_a_change_of_state_and_its_end_are_each_reported_once(
+    machine: Machine, notifications: Notifications, dead_letters: str
+) -> None:
     machine.client("sqs").send_message(QueueUrl=dead_letters, MessageBody="{}")
     for _ in range(3):
         assert check()["status"] == "degraded"
-    assert [each["status"] for each in told()] == ["degraded"]
-    assert told()[0]["unwell"]["dead-letters"].endswith(f"{dead_letters.rpartition('/')[2]}: 1")
+    assert [each["status"] for each in notifications()] == ["degraded"]
+    assert notifications()[0]["unwell"]["dead-letters"].endswith(f"{dead_letters.rpartition('/')[2]}: 1")
     machine.client("sqs").purge_queue(QueueUrl=dead_letters)
     for _ in range(2):
         assert check()["status"] == "ok"
-    assert [(each["before"], each["status"]) for each in told()] == [("unknown", "degraded"), ("degraded", "ok")]
+    assert [(each["before"], each["status"]) for each in notifications()] == [
+        ("unknown", "degraded"),
+        ("degraded", "ok"),
+    ]
 
 
-def test_what_could_not_be_told_is_told_by_the_next_check(
-    machine: Machine, told: Told, function: pytest.MonkeyPatch, dead_letters: str
+def test_a_failed_notification_is_sent_by_the_next_check(
+    machine: Machine, notifications: Notifications, function: pytest.MonkeyPatch, dead_letters: str
 ) -> None:
     machine.client("sqs").send_message(QueueUrl=dead_letters, MessageBody="{}")
     topic = machine.environment["OPERATORS_TOPIC_ARN"]
@@ -101,7 +103,7 @@ def test_what_could_not_be_told_is_told_by_the_next_check(
         check()
     function.setenv("OPERATORS_TOPIC_ARN", topic)
     check()
-    assert [each["status"] for each in told()] == ["degraded"]
+    assert [each["status"] for each in notifications()] == ["degraded"]
 
 
 @pytest.mark.parametrize(
@@ -116,7 +118,7 @@ def test_what_could_not_be_told_is_told_by_the_next_check(
         ("CRITICAL_ERRORS_SQS_QUEUE_NAME", "none.fifo", "errors-queue", "degraded"),
     ],
 )
-def test_what_is_out_is_found_and_takes_down_only_what_hangs_on_it(
+def test_a_failed_dependency_affects_only_what_depends_on_it(
     function: pytest.MonkeyPatch, variable: str, value: str, name: str, whole: str
 ) -> None:
     function.setenv(variable, value)
@@ -125,7 +127,7 @@ def test_what_is_out_is_found_and_takes_down_only_what_hangs_on_it(
     assert {each for each, state in states(result).items() if state != "ok"} == {name}
 
 
-def test_what_never_answers_costs_its_deadline_and_no_more() -> None:
+def test_a_dependency_that_never_answers_ends_at_its_deadline() -> None:
     hanging = threading.Event()
 
     def hangs() -> str:
@@ -142,14 +144,14 @@ def test_what_never_answers_costs_its_deadline_and_no_more() -> None:
     assert "0.2" in found[0].detail
 
 
-def test_the_worst_state_is_the_whole_s() -> None:
+def test_the_overall_state_is_the_worst_one() -> None:
     ok, degraded, down = (Finding("x", state) for state in State)
     assert overall([]) is overall([ok]) is State.OK
     assert overall([ok, degraded]) is State.DEGRADED
     assert overall([degraded, down, ok]) is State.DOWN
 
 
-def test_an_overdue_schedule_is_part_of_the_result(machine: Machine) -> None:
+def test_an_overdue_schedule_is_in_the_result(machine: Machine) -> None:
     now = datetime.now(UTC)
     check(now)
     result = check(now + timedelta(days=8))
@@ -157,7 +159,7 @@ def test_an_overdue_schedule_is_part_of_the_result(machine: Machine) -> None:
     assert "weekly_cleanup missed" in detail
 
 
-def test_messages_that_wait_too_long_are_a_backlog(machine: Machine, function: pytest.MonkeyPatch) -> None:
+def test_messages_that_wait_too_long_are_reported_as_a_backlog(machine: Machine, function: pytest.MonkeyPatch) -> None:
     url = machine.client("sqs").create_queue(QueueName=f"slow-{secrets.token_hex(4)}")["QueueUrl"]
     function.setenv("ACTIONS_QUEUE_URL", url)
     machine.client("sqs").send_message(QueueUrl=url, MessageBody="{}")
@@ -177,7 +179,7 @@ def test_messages_that_wait_too_long_are_a_backlog(machine: Machine, function: p
 # --------------------------------------------------------------------------- GET /health
 
 
-def test_strangers_see_what_is_well_and_nothing_of_how_it_is_built(machine: Machine) -> None:
+def test_the_public_health_answer_reveals_no_internals(machine: Machine) -> None:
     url = machine.environment["DEAD_LETTER_QUEUE_URLS"].split(",")[0]
     sqs = machine.client("sqs")
     sqs.send_message(QueueUrl=url, MessageBody="{}")
@@ -198,20 +200,20 @@ def test_strangers_see_what_is_well_and_nothing_of_how_it_is_built(machine: Mach
         assert telling not in text
 
 
-def test_without_a_result_nothing_is_known(function: pytest.MonkeyPatch) -> None:
+def test_without_a_stored_result_the_state_is_unknown(function: pytest.MonkeyPatch) -> None:
     assert health.get_health()["status"] == "unknown"
     assert health.get_health()["dependencies"] == []
     assert health.get_health()["checkedAt"] is None
 
 
-def test_an_old_result_says_nothing_of_now() -> None:
+def test_an_old_result_counts_as_unknown() -> None:
     now = datetime.now(UTC)
     check(now)
     assert health.get_health(now + timedelta(minutes=44))["status"] == "ok"
     assert health.get_health(now + timedelta(minutes=46))["status"] == "unknown"
 
 
-def test_what_is_down_is_answered_as_such(function: pytest.MonkeyPatch) -> None:
+def test_a_failed_state_is_answered_with_503(function: pytest.MonkeyPatch) -> None:
     function.setenv("USERS_TABLE", "no-such-table")
     check()
     with pytest.raises(service.DownError) as caught:
@@ -221,7 +223,7 @@ def test_what_is_down_is_answered_as_such(function: pytest.MonkeyPatch) -> None:
     assert caught.value.headers() == {"Retry-After": "60"}
 
 
-def test_the_table_is_read_once_in_ten_seconds_however_many_ask(function: pytest.MonkeyPatch) -> None:
+def test_the_table_is_read_at_most_once_in_ten_seconds(function: pytest.MonkeyPatch) -> None:
     reads: list[str] = []
     get = type(leases.JOBS).get
 

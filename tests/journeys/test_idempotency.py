@@ -1,4 +1,4 @@
-"""Idempotency-Key: whatever is sent again, and however many times at once, runs at most once."""
+"""Idempotency-Key: a repeated request runs at most once, even if the repetitions arrive at the same time."""
 
 import hashlib
 import json
@@ -27,7 +27,7 @@ from infra import triggers
 from local.machine import Machine
 from tests import pictures
 from tests.journeys.gateway import Answer, call, calls_made
-from tests.journeys.test_api_keys import holder, issue
+from tests.journeys.issuing_keys import issue_key, key_holder
 from tests.journeys.user import User
 
 PHOTO = {"fileName": "a.jpg", "fileType": "image/jpeg"}
@@ -35,6 +35,7 @@ PHOTO = {"fileName": "a.jpg", "fileType": "image/jpeg"}
 
 @pytest.fixture
 def ann(machine: Machine) -> User:
+    """A new user for each test."""
     return User.new(machine.api_url)
 
 
@@ -61,13 +62,13 @@ def code_of(answer: requests.Response) -> tuple[int, str]:
 
 
 def unlinked(answer: requests.Response) -> dict[str, Any]:
-    """An answer of POST /upload without its signature, which is made anew in each second."""
+    """An answer of POST /upload without its link's signature, which changes every second."""
     assert answer.status_code == 200, answer.text
     body: dict[str, Any] = answer.json()
     return {**body, "uploadUrl": body["uploadUrl"].partition("?")[0]}
 
 
-def test_what_is_sent_again_gets_the_same_answer_and_does_nothing(ann: User) -> None:
+def test_a_repeated_request_gets_the_same_answer_and_does_nothing(ann: User) -> None:
     key = new_key()
     first, again, third = announce(ann, key), announce(ann, key), announce(ann, key)
     assert unlinked(again) == unlinked(third) == unlinked(first)
@@ -78,7 +79,7 @@ def test_what_is_sent_again_gets_the_same_answer_and_does_nothing(ann: User) -> 
     assert images(ann) == [first.json()["imageId"]]
 
 
-def test_another_request_under_the_same_key_is_refused(ann: User) -> None:
+def test_another_request_with_the_same_key_is_refused(ann: User) -> None:
     key = new_key()
     first = announce(ann, key)
     assert code_of(announce(ann, key, fileName="b.jpg")) == (409, "IDEMPOTENCY_KEY_REUSED")
@@ -86,7 +87,7 @@ def test_another_request_under_the_same_key_is_refused(ann: User) -> None:
     assert len(images(ann)) == 1
 
 
-def test_a_body_that_says_the_same_in_other_words_is_the_same(ann: User) -> None:
+def test_equivalent_bodies_count_as_the_same_request(ann: User) -> None:
     key = new_key()
     headers = {"Idempotency-Key": key, "Content-Type": "application/json"}
     turned = json.dumps({"data": dict(reversed(PHOTO.items()))}, indent=4)
@@ -94,18 +95,18 @@ def test_a_body_that_says_the_same_in_other_words_is_the_same(ann: User) -> None
     assert unlinked(ann.request("POST", "/upload", data=turned, headers=headers)) == unlinked(first)
 
 
-def test_a_key_is_its_users_and_its_operations(machine: Machine, ann: User) -> None:
+def test_a_key_belongs_to_one_user_and_one_operation(machine: Machine, ann: User) -> None:
     key, bob = new_key(), User.new(machine.api_url)
     mine, his = announce(ann, key), announce(bob, key)
     assert mine.json()["imageId"] != his.json()["imageId"]
     image_id = mine.json()["imageId"]
     other = ann.request("POST", f"/images/{image_id}/reprocess", headers={"Idempotency-Key": key})
-    assert code_of(other) == (409, "IMAGE_NOT_FINISHED"), "it was run: the image has no file yet"
-    robot = issue(ann, "file_upload")[1]
-    assert unlinked(announce(robot, key)) == unlinked(mine), "the user's own, by whatever proof"
+    assert code_of(other) == (409, "IMAGE_NOT_FINISHED"), "the operation ran: the image has no file yet"
+    robot = issue_key(ann, "file_upload")[1]
+    assert unlinked(announce(robot, key)) == unlinked(mine), "the same user with a key instead of a token"
 
 
-def test_a_run_that_failed_is_forgotten(ann: User) -> None:
+def test_a_failed_request_may_be_sent_again(ann: User) -> None:
     key = new_key()
     announced = ann.announce(data := pictures.jpeg(320, 240))
     path = f"/images/{announced['imageId']}/reprocess"
@@ -125,7 +126,7 @@ def test_a_run_that_failed_is_forgotten(ann: User) -> None:
 
 
 @pytest.mark.parametrize("key", ["", "a b", "a\tb", "k" * 256, "schlüssel".encode(), b"\xff"])
-def test_a_key_is_visible_ascii(ann: User, key: str | bytes) -> None:
+def test_an_invalid_key_is_refused_with_400(ann: User, key: str | bytes) -> None:
     answer = announce(ann, key)
     assert code_of(answer) == (400, "INVALID_REQUEST")
     assert answer.json()["error"]["details"][0]["field"] == "Idempotency-Key"
@@ -133,17 +134,17 @@ def test_a_key_is_visible_ascii(ann: User, key: str | bytes) -> None:
 
 
 @given(st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=255))
-def test_every_visible_key_is_taken(key: str) -> None:
+def test_every_key_of_visible_ascii_is_accepted(key: str) -> None:
     assert idempotency.checked(key) == key
 
 
 @given(st.text(max_size=300).filter(lambda key: not (0 < len(key) < 256 and all("!" <= each <= "~" for each in key))))
-def test_no_other_key_is_taken(key: str) -> None:
+def test_every_other_key_is_refused(key: str) -> None:
     with pytest.raises(InvalidRequestError):
         idempotency.checked(key)
 
 
-def test_of_twins_at_once_one_runs(ann: User) -> None:
+def test_of_identical_requests_at_once_one_runs(ann: User) -> None:
     rounds, twins = 6, 8
     for number in range(1, rounds + 1):
         key, ready = new_key(), threading.Barrier(twins)
@@ -164,7 +165,7 @@ def test_of_twins_at_once_one_runs(ann: User) -> None:
         assert len(images(ann)) == number
 
 
-def test_what_is_stored_names_neither_the_user_nor_the_key(machine: Machine, ann: User) -> None:
+def test_the_table_holds_neither_the_user_nor_the_key(machine: Machine, ann: User) -> None:
     before = len(stored(machine))
     key = new_key()
     body = announce(ann, key).json()
@@ -178,7 +179,7 @@ def test_what_is_stored_names_neither_the_user_nor_the_key(machine: Machine, ann
     assert len(stored(machine)) == before + 1
 
 
-def test_without_the_header_nothing_is_written(machine: Machine, ann: User) -> None:
+def test_without_the_header_nothing_is_stored(machine: Machine, ann: User) -> None:
     before = len(stored(machine))
     assert ann.post("/upload", **PHOTO).status_code == 200
     headers = {"Idempotency-Key": new_key()}
@@ -188,11 +189,11 @@ def test_without_the_header_nothing_is_written(machine: Machine, ann: User) -> N
     assert len(images(ann)) == 3
 
 
-# ------------------------------------------------------- what lives shorter than a stored answer
+# ------------------------------------------------------- links that expire before a stored answer
 
 
 def in_the_old_form(machine: Machine, answer: dict[str, Any], its_id: str) -> None:
-    """Stores that answer as a whole, as earlier versions did, each link in it a dead one."""
+    """Stores the whole answer with expired links, as earlier versions did."""
     (record,) = [each for each in stored(machine) if its_id in each.get("data", "")]
     whole = {name: value for name, value in answer.items() if name != "success"}
     dead = re.sub(r"https?://[^\"]+", "https://dead.example.com/", json.dumps(whole))
@@ -205,7 +206,7 @@ def in_the_old_form(machine: Machine, answer: dict[str, Any], its_id: str) -> No
     )
 
 
-def test_an_upload_that_is_announced_again_can_be_sent(machine: Machine, ann: User) -> None:
+def test_a_repeated_upload_request_gets_a_working_link(machine: Machine, ann: User) -> None:
     data, headers = pictures.jpeg(64, 48), {"Idempotency-Key": new_key()}
     body = {**PHOTO, "fileSize": len(data)}
     put = ann.request("POST", "/upload", json=body, headers=headers).json()
@@ -229,11 +230,9 @@ def test_an_upload_that_is_announced_again_can_be_sent(machine: Machine, ann: Us
     assert code_of(ann.request("POST", "/upload", json=body, headers=headers)) == (404, "IMAGE_NOT_FOUND")
 
 
-def test_the_files_of_what_is_sent_again_can_be_read(machine: Machine, ann: User) -> None:
+def test_a_repeated_action_request_gets_working_file_links(machine: Machine, ann: User, admin: User) -> None:
     photo = ann.upload(pictures.jpeg(64, 48))
     assert ann.finished(photo)["status"] == "COMPLETED"
-    admin = User(ann.url, email="admin@example.com", password="Darkroom-2026!")
-    admin.sign_in()
     promoted = admin.request("PATCH", f"/admin/users/{admin.id}", json={"canExportData": True})
     assert promoted.status_code == 200
     period = {"start": "2026-01-01", "end": "2026-01-02"}
@@ -259,7 +258,7 @@ def test_the_files_of_what_is_sent_again_can_be_read(machine: Machine, ann: User
     assert requests.get(variants[0]["url"], timeout=30).status_code == 200
 
 
-def test_no_link_and_no_secret_is_stored(machine: Machine, ann: User) -> None:
+def test_the_table_holds_no_link_and_no_secret(machine: Machine, ann: User) -> None:
     made = ann.request("POST", "/keys", json=A_KEY, headers={"Idempotency-Key": new_key()}).json()
     announced = announce(ann, new_key()).json()
     kept = [each["data"] for each in stored(machine) if "data" in each]
@@ -270,8 +269,8 @@ def test_no_link_and_no_secret_is_stored(machine: Machine, ann: User) -> None:
         assert "drk_" not in each
 
 
-def test_answers_with_links_or_secrets_say_how_they_are_made_anew() -> None:
-    """What an operation would otherwise store for a day, and give out when it is dead."""
+def test_operations_that_answer_with_links_or_secrets_declare_how_to_renew_them() -> None:
+    """Otherwise a link would be stored for a day and returned after it expired."""
     operations = [view.operation for _, _, view in triggers.routes(triggers.application())]
     as_they_are = [each for each in operations if each.replay == Replay()]
     assert [each.name for each in as_they_are] == ["run_custom_action"]
@@ -280,16 +279,16 @@ def test_answers_with_links_or_secrets_say_how_they_are_made_anew() -> None:
         assert not [name for name in names if re.search("url|key|link|secret|token", name, re.IGNORECASE)]
 
 
-# ---------------------------------------------------------------------------- keys, made once
+# ------------------------------------------------------------------------- API keys
 
 A_KEY = {"name": "a", "accessTypes": ["full_access"]}
 
 
 def opens(owner: User, secret: str) -> bool:
-    return holder(owner, secret).get("/images").status_code == 200
+    return key_holder(owner, secret).get("/images").status_code == 200
 
 
-def test_a_key_that_is_asked_for_again_is_one_key(ann: User) -> None:
+def test_a_repeated_request_for_an_api_key_creates_one_key(ann: User) -> None:
     headers = {"Idempotency-Key": new_key()}
     first, again = (ann.request("POST", "/keys", json=A_KEY, headers=headers).json() for _ in range(2))
     assert again["keyId"] == first["keyId"]
@@ -298,8 +297,8 @@ def test_a_key_that_is_asked_for_again_is_one_key(ann: User) -> None:
     assert opens(ann, again["key"])
 
 
-def test_a_rotation_that_is_sent_again_leaves_the_deployed_key_its_grace(machine: Machine, ann: User) -> None:
-    key_id, deployed = issue(ann, "full_access")
+def test_a_repeated_rotation_keeps_the_grace_of_the_old_secret(machine: Machine, ann: User) -> None:
+    key_id, deployed = issue_key(ann, "full_access")
     headers, path = {"Idempotency-Key": new_key()}, f"/keys/{key_id}/rotate"
     answers = [ann.request("POST", path, headers=headers) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 200]
@@ -310,11 +309,11 @@ def test_a_rotation_that_is_sent_again_leaves_the_deployed_key_its_grace(machine
 
     assert ann.post(f"/keys/{key_id}/rotate").status_code == 200
     late = ann.request("POST", path, headers=headers)
-    assert code_of(late) == (409, "CONFLICT"), "it would replace the secret of the rotation after it"
+    assert code_of(late) == (409, "CONFLICT"), "it would replace the secret of the next rotation"
     assert code_of(ann.post(f"/keys/{key_id}/rotate")) == (409, "TOO_MANY_SECRETS")
     assert deployed.get("/images").status_code == 200
     last = ann.post(f"/keys/{key_id}/rotate", graceSeconds=0)
-    assert last.status_code == 200, "it ends as many as it makes"
+    assert last.status_code == 200, "it ends as many secrets as it creates"
     assert ann.request("DELETE", f"/keys/{key_id}").status_code == 200
     assert not any(opens(ann, answer.json()["key"]) for answer in [*answers, last])
     assert deployed.get("/images").status_code == 401
@@ -323,7 +322,7 @@ def test_a_rotation_that_is_sent_again_leaves_the_deployed_key_its_grace(machine
     assert code_of(gone) == (404, "API_KEY_NOT_FOUND")
 
 
-def test_where_the_table_is_out_nothing_is_run(function: pytest.MonkeyPatch, ann: User) -> None:
+def test_without_the_table_the_request_is_refused_with_503(function: pytest.MonkeyPatch, ann: User) -> None:
     function.setenv("IDEMPOTENCY_TABLE", "no-such-table")
     made = calls_made()
     refused = upload(ann, {"Idempotency-Key": new_key()})
@@ -339,7 +338,7 @@ def upload(user: User, headers: dict[str, str]) -> Answer:
 
 
 def fail_on(operation: str) -> None:
-    """The table refuses that operation from now on."""
+    """Makes the table fail every call of that operation."""
 
     def refuse(**about: Any) -> None:
         raise clients.ClientError({"Error": {"Code": "InternalServerError"}}, operation)
@@ -348,14 +347,14 @@ def fail_on(operation: str) -> None:
     client.meta.events.register(f"before-parameter-build.dynamodb.{operation}", refuse)
 
 
-def test_who_was_served_hears_it_although_it_cannot_be_written_down(function: pytest.MonkeyPatch, ann: User) -> None:
+def test_a_successful_answer_is_returned_although_it_cannot_be_stored(function: pytest.MonkeyPatch, ann: User) -> None:
     fail_on("UpdateItem")
     answer = upload(ann, {"Idempotency-Key": new_key()})
     assert answer.status == 200
     assert images(ann) == [answer.body["imageId"]]
 
 
-def test_who_was_refused_hears_why_although_it_cannot_be_forgotten(function: pytest.MonkeyPatch, ann: User) -> None:
+def test_a_refusal_is_returned_although_its_entry_cannot_be_deleted(function: pytest.MonkeyPatch, ann: User) -> None:
     fail_on("DeleteItem")
     headers = {**ann.headers, "Idempotency-Key": new_key()}
     answer = call("POST /images/{imageId}/reprocess", headers, {}, imageId="img_none")
@@ -363,12 +362,10 @@ def test_who_was_refused_hears_why_although_it_cannot_be_forgotten(function: pyt
 
 
 class Died(BaseException):
-    """The end of a container: nothing is cleaned up."""
+    """The end of a container, without any clean-up."""
 
 
-def test_who_dies_on_the_way_frees_the_key_after_the_longest_run(
-    function: pytest.MonkeyPatch, machine: Machine
-) -> None:
+def test_a_killed_run_frees_its_key_after_the_longest_run_time(function: pytest.MonkeyPatch, machine: Machine) -> None:
     scope = ("ann", "create_upload", new_key())
 
     def die() -> dict[str, Any]:
@@ -403,7 +400,7 @@ def test_a_key_is_kept_for_a_day(function: pytest.MonkeyPatch, machine: Machine)
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sampled_from(["ends", "fails"]), min_size=2, max_size=8), st.booleans())
-def test_whatever_the_interleaving_at_most_one_run_ends_well(
+def test_at_most_one_run_succeeds_in_any_interleaving(
     function: pytest.MonkeyPatch, fates: list[str], once_configured: bool
 ) -> None:
     if not once_configured:
@@ -445,8 +442,8 @@ def test_whatever_the_interleaving_at_most_one_run_ends_well(
     assert ended or "1" not in heard
 
 
-def test_a_store_is_ready_before_threads_share_it(function: pytest.MonkeyPatch) -> None:
-    """Left to its first caller, Powertools says that it is ready before it is: a twin would find another hash."""
+def test_threads_never_see_a_store_that_is_half_built(function: pytest.MonkeyPatch) -> None:
+    """Without this, Powertools marks the store as ready too early, and a second thread computes another hash."""
     store = idempotency._store("a-table", clients.client("dynamodb", plain=False))
     assert store.configured
     assert store.payload_validation_enabled
@@ -460,12 +457,12 @@ def test_a_store_is_ready_before_threads_share_it(function: pytest.MonkeyPatch) 
         {"permission": signed_in, "api_schema": None},
     ],
 )
-def test_what_has_no_caller_or_no_shape_cannot_be_repeatable(wrong: dict[str, Any]) -> None:
+def test_operations_without_a_caller_or_a_response_schema_cannot_be_idempotent(wrong: dict[str, Any]) -> None:
     with pytest.raises(TypeError, match="repeated"):
         validated(NO_PAYLOAD, idempotent=True, **wrong)
 
 
-def test_what_may_be_repeated_brings_its_grants() -> None:
+def test_an_idempotent_operation_declares_the_grants_for_its_table() -> None:
     def grants_of(**options: Any) -> dict[str, Any]:
         def operation() -> None: ...
 

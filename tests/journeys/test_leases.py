@@ -1,4 +1,4 @@
-"""One run at a time: whoever holds the lease may write, whoever lost it may not."""
+"""Leases: only the holder may run and write."""
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +15,7 @@ HOUR = 3600.0
 
 @pytest.fixture
 def name(function: pytest.MonkeyPatch) -> str:
-    """A job of the test's own."""
+    """The name of a job for this test alone."""
     return f"job-{uuid.uuid4().hex}"
 
 
@@ -25,13 +25,13 @@ def held(name: str, seconds: float = HOUR) -> leases.Lease:
     return lease
 
 
-def test_of_many_who_want_it_at_once_one_gets_it(name: str) -> None:
+def test_of_many_requests_at_once_one_gets_the_lease(name: str) -> None:
     with ThreadPoolExecutor(8) as pool:
         got = list(pool.map(lambda _: leases.acquire(name, HOUR), range(24)))
     assert len([lease for lease in got if lease is not None]) == 1
 
 
-def test_it_is_free_again_once_released_and_each_token_is_higher(name: str) -> None:
+def test_a_released_lease_can_be_taken_again_with_a_higher_token(name: str) -> None:
     tokens = []
     for _ in range(3):
         lease = held(name)
@@ -41,12 +41,12 @@ def test_it_is_free_again_once_released_and_each_token_is_higher(name: str) -> N
     assert tokens == sorted(set(tokens))
 
 
-def test_the_lease_of_one_who_died_runs_out(name: str) -> None:
+def test_the_lease_of_a_dead_holder_expires(name: str) -> None:
     dead = held(name, 0.0)
     assert held(name).token > dead.token
 
 
-def test_a_run_that_was_killed_gets_back_what_it_held_when_it_is_tried_again(name: str) -> None:
+def test_a_killed_run_gets_its_lease_back_when_it_is_retried(name: str) -> None:
     with log.context("one-event"):
         killed = held(name)
     with log.context("another-event"):
@@ -72,20 +72,20 @@ def test_a_late_holder_can_neither_write_nor_release(name: str) -> None:
     assert (JOBS.get(f"{name}-state") or {})["by"] == "the holder"
 
 
-def test_who_lost_it_cannot_write_after_the_next_one_is_done_either(name: str) -> None:
+def test_a_former_holder_cannot_write_after_the_next_holder_released_the_lease(name: str) -> None:
     late = held(name, 0.0)
     held(name).release()
     with pytest.raises(LeaseLostError):
         late.write(JOBS.setting(JOBS.key(f"{name}-state"), {"by": "the late one"}, where={"by": None}))
 
 
-def test_a_holder_who_is_late_but_alone_goes_on(name: str) -> None:
+def test_a_late_holder_continues_if_nobody_took_the_lease(name: str) -> None:
     lease = held(name, 0.0)
     lease.write(JOBS.setting(JOBS.key(f"{name}-state"), {"done": 1}, where={"done": None}))
     assert (JOBS.get(f"{name}-state") or {})["done"] == 1
 
 
-def test_a_condition_of_the_writes_own_is_told_apart_from_a_lost_lease(name: str) -> None:
+def test_a_failed_condition_of_the_write_is_not_a_lost_lease(name: str) -> None:
     lease = held(name)
     fine = JOBS.setting(JOBS.key(f"{name}-one"), {"done": 1}, where={"done": None})
     failing = JOBS.setting(JOBS.key(f"{name}-two"), {"done": 2}, where={"done": 1})
@@ -95,7 +95,7 @@ def test_a_condition_of_the_writes_own_is_told_apart_from_a_lost_lease(name: str
     assert JOBS.get(f"{name}-one") is None
 
 
-def test_the_block_releases_it_however_it_ends(name: str) -> None:
+def test_the_lease_is_released_however_its_block_ends(name: str) -> None:
     def fail() -> None:
         with leases.lease(name, HOUR) as lease, leases.lease(name, HOUR) as second:
             assert lease is not None

@@ -1,4 +1,4 @@
-"""Request limits: exactly so many in each window, for a user, a key, an operation, an address and a source."""
+"""Request limits: exact in each window, for a user, a key, an operation, an address and a source."""
 
 import json
 import re
@@ -24,7 +24,7 @@ from tests.journeys.ledger import runs, settled
 from tests.journeys.user import User
 from tests.proxy_event import proxy_event
 
-# A moment at which both windows begin.
+# A time at which both windows begin, in seconds since the epoch.
 NOON = 1_780_315_200.0
 
 
@@ -35,6 +35,7 @@ def caller(function: pytest.MonkeyPatch) -> Caller:
 
 @pytest.fixture
 def ann(machine: Machine) -> User:
+    """A new user for each test."""
     return User.new(machine.api_url)
 
 
@@ -55,16 +56,16 @@ def allowed(standings: list[Standing]) -> int:
 # -------------------------------------------------------------- the counters
 
 
-def test_a_hundred_at_once_get_exactly_as_many_places_as_there_are(caller: Caller) -> None:
+def test_a_hundred_requests_at_once_pass_exactly_as_often_as_the_limit_allows(caller: Caller) -> None:
     own = Limit(20, Window.MINUTE)
     with ThreadPoolExecutor(100) as pool:
         standings = list(pool.map(lambda _: limits.of_caller(caller, "op", own, NOON), range(100)))
     assert allowed(standings) == 20
-    assert sorted(s.remaining for s in standings if s.allowed) == list(range(20)), "each was told another place"
+    assert sorted(s.remaining for s in standings if s.allowed) == list(range(20)), "each got another number"
     assert {(s.limit, s.remaining, s.reset) for s in standings if not s.allowed} == {(20, 0, 60)}
 
 
-def test_one_request_is_one_call(caller: Caller) -> None:
+def test_one_request_is_counted_with_one_call(caller: Caller) -> None:
     made: list[str] = []
     limited = replace(caller, api_key_id="key_1", key_limits={"requestsPerMinute": 5, "requestsPerHour": 5})
     clients.client("dynamodb").meta.events.register("before-call", lambda model, **_: made.append(model.name))
@@ -72,7 +73,7 @@ def test_one_request_is_one_call(caller: Caller) -> None:
     assert made == ["UpdateItem"]
 
 
-def test_the_strictest_wins_and_what_is_refused_is_not_counted(caller: Caller) -> None:
+def test_the_strictest_limit_applies_and_refused_requests_are_not_counted(caller: Caller) -> None:
     both = replace(caller, limits={"requestsPerMinute": 3, "requestsPerHour": 5})
     first = [limits.of_caller(both, "op", now=NOON + 1) for _ in range(6)]
     assert allowed(first) == 3
@@ -82,14 +83,14 @@ def test_the_strictest_wins_and_what_is_refused_is_not_counted(caller: Caller) -
     assert (second[-1].limit, second[-1].reset) == (5, 3540)
 
 
-def test_a_new_window_begins_anew(caller: Caller) -> None:
+def test_a_new_window_starts_at_zero(caller: Caller) -> None:
     few = replace(caller, limits={"requestsPerMinute": 2, "requestsPerHour": 3})
     moments = [0, 30, 59.999, 60, 61, 3599, 3600, 3601, 3602]
     passed = [limits.of_caller(few, "op", now=NOON + moment).allowed for moment in moments]
     assert passed == [True, True, False, True, False, False, True, True, False]
 
 
-def test_a_key_has_its_own_number_within_its_users(caller: Caller) -> None:
+def test_a_key_has_its_own_limit_within_its_users_limit(caller: Caller) -> None:
     user = replace(caller, limits={"requestsPerMinute": 5})
     one = replace(user, api_key_id="key_1", key_limits={"requestsPerMinute": 2})
     other = replace(user, api_key_id="key_2", key_limits={"requestsPerMinute": 100})
@@ -98,14 +99,14 @@ def test_a_key_has_its_own_number_within_its_users(caller: Caller) -> None:
     assert not limits.of_caller(user, "op", now=NOON).allowed
 
 
-def test_an_operations_number_holds_for_each_caller_and_for_it_alone(caller: Caller) -> None:
+def test_an_operations_limit_applies_to_each_caller_and_to_no_other_operation(caller: Caller) -> None:
     own = Limit(1, Window.HOUR)
     assert [limits.of_caller(caller, "dear", own, NOON + 60 * i).allowed for i in range(2)] == [True, False]
     assert limits.of_caller(caller, "cheap", now=NOON).allowed
     assert limits.of_caller(replace(caller, id=f"{caller.id}-other"), "dear", own, NOON).allowed
 
 
-def test_without_a_row_or_a_setting_the_default_holds(caller: Caller, function: pytest.MonkeyPatch) -> None:
+def test_without_a_row_or_a_setting_the_default_limit_applies(caller: Caller, function: pytest.MonkeyPatch) -> None:
     function.delenv("REQUESTS_PER_MINUTE")
     function.delenv("REQUESTS_PER_HOUR")
     standing = limits.of_caller(caller, "op", now=NOON)
@@ -114,7 +115,7 @@ def test_without_a_row_or_a_setting_the_default_holds(caller: Caller, function: 
     assert limits.of_caller(caller, "op", now=NOON).limit == 7
 
 
-def test_a_number_of_none_lets_nobody_through(caller: Caller) -> None:
+def test_a_limit_of_zero_refuses_every_request(caller: Caller) -> None:
     standing = limits.of_caller(replace(caller, limits={"requestsPerMinute": 0}), "op", now=NOON)
     assert (standing.allowed, standing.limit, standing.reset) == (False, 0, 60)
 
@@ -128,7 +129,7 @@ def test_counters_expire(machine: Machine, caller: Caller) -> None:
 
 
 @pytest.mark.parametrize("broken", ["AWS_ENDPOINT_URL", "LIMITS_TABLE"])
-def test_a_limiter_that_is_out_lets_nothing_through(function: pytest.MonkeyPatch, broken: str) -> None:
+def test_requests_are_refused_while_the_limiter_is_unavailable(function: pytest.MonkeyPatch, broken: str) -> None:
     function.setenv(broken, {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "LIMITS_TABLE": "no-such-table"}[broken])
     clients._clients.clear()
     with pytest.raises(UnavailableError) as out:
@@ -137,7 +138,7 @@ def test_a_limiter_that_is_out_lets_nothing_through(function: pytest.MonkeyPatch
     assert out.value.headers()["Retry-After"] == "5"
 
 
-def test_addresses_are_counted_whatever_their_case_and_stored_by_their_hash_alone(
+def test_addresses_are_counted_in_any_case_and_stored_only_as_a_hash(
     machine: Machine, function: pytest.MonkeyPatch
 ) -> None:
     function.setenv("AUTH_PER_ADDRESS_PER_MINUTE", "3")
@@ -156,8 +157,8 @@ def test_addresses_are_counted_whatever_their_case_and_stored_by_their_hash_alon
 # ----------------------------------------------------------------- over HTTP
 
 
-def test_every_answer_says_how_much_is_left_and_a_refusal_when_to_come_back(machine: Machine, ann: User) -> None:
-    # One is spent on asking for the id.
+def test_every_answer_shows_what_is_left_and_a_refusal_when_to_retry(machine: Machine, ann: User) -> None:
+    # Reading the id costs one request.
     grant(machine, ann, requestsPerHour=6)
     answers = [ann.get(path) for path in ("/images", "/images/img_none", "/images?odd=1", "/keys", "/images")]
     assert [answer.status_code for answer in answers] == [200, 404, 400, 200, 200]
@@ -169,7 +170,7 @@ def test_every_answer_says_how_much_is_left_and_a_refusal_when_to_come_back(mach
 
 
 def refused(status: int, body: dict[str, Any], headers: Mapping[str, str]) -> None:
-    """Holds an answer to the shape of a 429."""
+    """Asserts the shape of a 429."""
     assert status == 429, body
     assert body["success"] is False
     assert body["error"] == {"type": "TooManyRequestsError", "code": "TOO_MANY_REQUESTS"}
@@ -179,7 +180,7 @@ def refused(status: int, body: dict[str, Any], headers: Mapping[str, str]) -> No
     assert headers["Retry-After"] == headers["RateLimit-Reset"]
 
 
-def test_a_keys_limits_are_set_with_it_shown_and_kept_through_a_rotation(machine: Machine, ann: User) -> None:
+def test_a_keys_limits_are_set_at_creation_shown_and_kept_by_a_rotation(machine: Machine, ann: User) -> None:
     made = ann.post("/keys", name="a", accessTypes=["full_access"], limits={"requestsPerHour": 3}).json()
     assert made["apiKey"]["limits"] == {"requestsPerHour": 3}
     assert ann.get("/keys").json()["items"][0]["limits"] == {"requestsPerHour": 3}
@@ -188,7 +189,7 @@ def test_a_keys_limits_are_set_with_it_shown_and_kept_through_a_rotation(machine
     rotated = ann.post(f"/keys/{made['keyId']}/rotate").json()
     assert rotated["apiKey"]["limits"] == {"requestsPerHour": 3}
     fresh = User(ann.url, tokens={"accessToken": rotated["key"]})
-    assert [fresh.get("/images").status_code for _ in range(2)] == [200, 429], "a rotation wins no new requests"
+    assert [fresh.get("/images").status_code for _ in range(2)] == [200, 429], "a rotation does not reset the limit"
     assert robot.get("/images").status_code == 429
     assert ann.get("/images").status_code == 200
 
@@ -197,13 +198,13 @@ def test_a_keys_limits_are_set_with_it_shown_and_kept_through_a_rotation(machine
     "numbers",
     [{"requestsPerMinute": 0}, {"requestsPerMinute": 1.5}, {"requestsPerDay": 1}, {"requestsPerHour": "9"}, 5],
 )
-def test_a_keys_limits_are_whole_numbers_of_known_windows(ann: User, numbers: Any) -> None:
+def test_a_keys_limits_must_be_whole_numbers_of_known_windows(ann: User, numbers: Any) -> None:
     answer = ann.post("/keys", name="a", accessTypes=["full_access"], limits=numbers)
     assert answer.status_code == 400
     assert answer.json()["error"]["details"][0]["field"].startswith("limits")
 
 
-def test_what_a_key_does_not_open_counts_against_the_key_and_not_its_owner(machine: Machine, ann: User) -> None:
+def test_a_request_that_the_key_may_not_make_counts_for_the_key_and_not_its_owner(machine: Machine, ann: User) -> None:
     account = ann.id
     grant(machine, ann, requestsPerHour=50)
     made = ann.post("/keys", name="a", accessTypes=["exports"], limits={"requestsPerHour": 4}).json()
@@ -234,7 +235,7 @@ def test_what_a_key_does_not_open_counts_against_the_key_and_not_its_owner(machi
     assert spent[made["keyId"]] == sum(run["lambda_cost"] for run in written if run.get("api_key_id"))
 
 
-def test_health_is_counted_by_source_and_a_bad_token_counts_for_nobody(ann: User) -> None:
+def test_an_invalid_token_is_counted_against_no_limit(ann: User) -> None:
     junk = requests.get(f"{ann.url}/images", headers={"Authorization": "Bearer junk"}, timeout=30)
     assert junk.status_code == 401
     assert "RateLimit-Limit" not in junk.headers
@@ -243,7 +244,7 @@ def test_health_is_counted_by_source_and_a_bad_token_counts_for_nobody(ann: User
 # -------------------------------------------------------- the API in process
 
 
-def test_health_can_be_asked_only_so_often_from_one_source(function: pytest.MonkeyPatch) -> None:
+def test_health_requests_are_limited_per_source(function: pytest.MonkeyPatch) -> None:
     at(function, NOON)
     function.setenv("HEALTH_PER_SOURCE_PER_MINUTE", "2")
     source = f"2001:db8:1:{secrets.token_hex(2)}::1"
@@ -253,7 +254,7 @@ def test_health_can_be_asked_only_so_often_from_one_source(function: pytest.Monk
     assert call("GET", "/health", source="203.0.113.7").status == 200
 
 
-def test_who_is_not_known_leaves_no_usage_record_and_is_summed_in_the_log(
+def test_anonymous_requests_leave_no_usage_record_and_are_summed_in_the_log(
     function: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made: list[str] = []
@@ -271,7 +272,9 @@ def test_who_is_not_known_leaves_no_usage_record_and_is_summed_in_the_log(
     assert all(line["Cost"] for line in measured)
 
 
-def test_the_whole_request_is_503_when_the_limiter_is_out(ann: User, function: pytest.MonkeyPatch) -> None:
+def test_a_request_is_answered_with_503_when_the_limiter_is_unavailable(
+    ann: User, function: pytest.MonkeyPatch
+) -> None:
     function.setenv("LIMITS_TABLE", "no-such-table")
     handled: list[str] = []
     function.setattr("chalicelib.images.list_images", lambda user, data: handled.append(user.id))
@@ -291,7 +294,7 @@ def test_the_whole_request_is_503_when_the_limiter_is_out(ann: User, function: p
         ("/auth/forgot-password", {}, 200),
     ],
 )
-def test_an_address_can_be_tried_only_so_often_and_nobody_learns_whether_it_exists(
+def test_attempts_per_address_are_limited_without_revealing_whether_it_exists(
     ann: User, function: pytest.MonkeyPatch, path: str, body: dict[str, Any], status: int
 ) -> None:
     clock = at(function, NOON + 20)
@@ -303,8 +306,8 @@ def test_an_address_can_be_tried_only_so_often_and_nobody_learns_whether_it_exis
             return call("POST", path, source=f"192.0.2.{n}", email=email, **body)
 
         answers = [ask(n) for n in range(5)]
-        assert [answer.status for answer in answers] == [status] * 3 + [429] * 2, "from wherever"
-        assert {answer.headers["RateLimit-Limit"] for answer in answers[:3]} == {"100000"}, "the source's alone"
+        assert [answer.status for answer in answers] == [status] * 3 + [429] * 2, "from any source"
+        assert {answer.headers["RateLimit-Limit"] for answer in answers[:3]} == {"100000"}, "the limit of the source"
         refused(*answers[-1])
         assert answers[-1].headers["Retry-After"] == "40"
         refusals.append({**answers[-1].body, "requestId": ""})
@@ -317,7 +320,7 @@ def test_an_address_can_be_tried_only_so_often_and_nobody_learns_whether_it_exis
     assert refusals[0] == refusals[1]
 
 
-def test_a_challenge_can_be_answered_only_so_often(function: pytest.MonkeyPatch) -> None:
+def test_answers_to_a_challenge_are_limited(function: pytest.MonkeyPatch) -> None:
     at(function, NOON)
     function.setenv("AUTH_PER_ADDRESS_PER_MINUTE", "3")
     session = f"{ids.to_cursor(secrets.token_hex(8))}.{'s' * 20}"
@@ -326,7 +329,7 @@ def test_a_challenge_can_be_answered_only_so_often(function: pytest.MonkeyPatch)
     assert [answer.status for answer in answers] == [401, 401, 401, 429]
 
 
-def test_a_source_can_try_only_so_many_addresses(function: pytest.MonkeyPatch) -> None:
+def test_addresses_tried_by_one_source_are_limited(function: pytest.MonkeyPatch) -> None:
     at(function, NOON)
     function.setenv("AUTH_PER_SOURCE_PER_MINUTE", "2")
     source = f"2001:db8:0:{secrets.token_hex(2)}::1"
@@ -340,10 +343,10 @@ def test_a_source_can_try_only_so_many_addresses(function: pytest.MonkeyPatch) -
     refused(*answers[-1])
     assert sign_in("203.0.113.1").status == 401
     assert call("POST", "/auth/refresh", source=source, refreshToken="junk").status == 429
-    assert call("POST", "/auth/challenge", source=source, odd=1).status == 429, "before the body is looked at"
+    assert call("POST", "/auth/challenge", source=source, odd=1).status == 429, "before the body is read"
 
 
-def test_an_operations_own_limit_leaves_the_others_open(ann: User, function: pytest.MonkeyPatch) -> None:
+def test_an_operations_own_limit_does_not_affect_other_operations(ann: User, function: pytest.MonkeyPatch) -> None:
     clock = at(function, NOON)
     view: Any = manifest.reprocess_image
     own: Limit = view.operation.limit
@@ -360,7 +363,9 @@ def test_an_operations_own_limit_leaves_the_others_open(ann: User, function: pyt
     assert reprocess().status == 404
 
 
-def test_a_request_costs_one_call_for_its_limits_and_a_bad_token_none(ann: User, function: pytest.MonkeyPatch) -> None:
+def test_a_request_makes_one_call_for_its_limits_and_an_invalid_token_none(
+    ann: User, function: pytest.MonkeyPatch
+) -> None:
     made: list[str] = []
     clients.client("dynamodb").meta.events.register("before-call", lambda model, **_: made.append(model.name))
     assert call("GET", "/auth/validate", ann.headers).status == 200
@@ -377,7 +382,7 @@ class Answer(NamedTuple):
 
 
 def at(function: pytest.MonkeyPatch, now: float) -> SimpleNamespace:
-    """Puts the limits on a clock of their own, which reads `.now`."""
+    """Replaces the clock of the limits; it shows `.now`."""
     clock = SimpleNamespace(now=now)
     clock.time = lambda: clock.now
     function.setattr(limits, "time", clock)
@@ -387,7 +392,7 @@ def at(function: pytest.MonkeyPatch, now: float) -> SimpleNamespace:
 def call(
     method: str, path: str, headers: dict[str, str] | None = None, source: str = "192.0.2.1", **body: Any
 ) -> Answer:
-    """The API's answer to what API Gateway would send; what the path names is taken from the body's values."""
+    """The API's answer in this process; path parameters are taken from the body's values."""
     named = {name: body.pop(name) for name in re.findall(r"{(\w+)}", path)}
     event = proxy_event(method, path, headers=headers, body=body or None, path=named, source=source)
     answer = manifest.app(event, None)

@@ -1,4 +1,4 @@
-"""Nobody gives themselves what is not theirs to give: every route's payload is held to its schema, field by field."""
+"""Every route refuses fields that are not its own, at every depth."""
 
 import json
 from collections import defaultdict
@@ -12,7 +12,7 @@ from infra import triggers
 from local.machine import Machine
 from tests.journeys.user import PASSWORD, User
 
-# What stands in our rows, or decides about rights, and the names that other systems have for such.
+# Attributes of our rows, fields that decide about rights, and the names that other systems use for them.
 FORBIDDEN: dict[str, Any] = {
     "role": "ADMIN",
     "isAdmin": True,
@@ -42,7 +42,7 @@ FORBIDDEN: dict[str, Any] = {
     "__proto__": {"role": "ADMIN"},
     "constructor": {"role": "ADMIN"},
 }
-# What each route would take from an honest client, so that nothing but the field is wrong with the request.
+# A valid body for each route, so that the added field is the only fault.
 HONEST: dict[str, dict[str, Any]] = {
     "sign_up": {"email": "victim@example.org", "password": PASSWORD},
     "verify": {"email": "victim@example.org", "code": "123456"},
@@ -57,7 +57,7 @@ HONEST: dict[str, dict[str, Any]] = {
     "create_key": {"name": "a key", "accessTypes": ["file_upload"]},
     "change_rights": {"isActive": True},
 }
-# These two read their own bodies and hold them to the tools' schemas: test_no_tool_takes_it below.
+# These two check their bodies against the tools' schemas: see test_tools_refuse_fields_that_are_not_their_own.
 ROUTERS = {"call_tool", "mcp"}
 
 
@@ -75,13 +75,13 @@ def mallory(machine: Machine) -> User:
 
 @pytest.fixture(scope="module")
 def crowd(machine: Machine) -> list[User]:
-    """Three to share the requests among: a route may have a limit of its own."""
+    """Three users to share the requests: a route may have a limit of its own."""
     return [User.new(machine.api_url) for _ in range(3)]
 
 
 @pytest.fixture(scope="module")
 def places(mallory: User) -> dict[str, str]:
-    """What stands in the paths: things that are Mallory's own."""
+    """Path parameters: ids that belong to Mallory."""
     return {
         "imageId": mallory.announce(b"")["imageId"],
         "keyId": mallory.post("/keys", name="her key", accessTypes=["file_upload"]).json()["keyId"],
@@ -91,7 +91,7 @@ def places(mallory: User) -> dict[str, str]:
 
 
 def state(machine: Machine, users: list[User]) -> str:
-    """All of these users' that a request may change, but for what each leaves of itself (usage, cost, last use)."""
+    """All data of these users that a request may change. Usage, cost and last use change with every request."""
     found: list[Any] = []
     for user in users:
         for table, index in (("USERS_TABLE", {}), ("IMAGES_TABLE", {}), ("API_KEYS_TABLE", {"IndexName": "by-user"})):
@@ -111,14 +111,14 @@ def state(machine: Machine, users: list[User]) -> str:
 
 
 def handfuls(own: Collection[str]) -> Iterator[dict[str, Any]]:
-    """What is not a route's own, in parts: an answer names ten faults at most, and each field is to be named."""
+    """The unknown fields in groups of ten: an answer names at most ten faults."""
     left = [(field, value) for field, value in FORBIDDEN.items() if field not in own]
     for at in range(0, len(left), 5):
         yield dict(left[at : at + 5])
 
 
 def assert_refused(answer: requests.Response, wrong: Collection[str]) -> None:
-    """The answer is 400, and says of each of these fields that it is not known."""
+    """Asserts a 400 that names each of these fields as unknown."""
     assert answer.status_code == 400, f"{wrong}: {answer.text}"
     assert answer.json()["error"]["code"] == "INVALID_REQUEST"
     unknown = {
@@ -128,7 +128,7 @@ def assert_refused(answer: requests.Response, wrong: Collection[str]) -> None:
 
 
 @pytest.mark.parametrize("operation", sorted(operations().keys() - ROUTERS))
-def test_no_route_takes_a_field_that_is_not_its_own(
+def test_every_route_refuses_fields_that_are_not_its_own(
     machine: Machine, mallory: User, crowd: list[User], places: dict[str, str], operation: str
 ) -> None:
     method, path, declared = operations()[operation]
@@ -140,13 +140,13 @@ def test_no_route_takes_a_field_that_is_not_its_own(
         query = {field: str(value) for field, value in wrong.items()}
         assert_refused(crowd[0].request(method, where, json={**honest, **wrong}), wrong)
         assert_refused(crowd[1].request(method, where, json={"data": {**honest, **wrong}}), wrong)
-        # Only what is read by GET takes a query at all.
+        # Only GET routes accept a query.
         asked = crowd[2].request(method, where, json=honest, params=query)
         assert_refused(asked, wrong if method == "GET" else ())
     assert state(machine, [mallory, *crowd]) == before
 
 
-def test_what_a_route_takes_by_right_still_needs_the_right(machine: Machine, mallory: User) -> None:
+def test_a_field_that_needs_a_right_is_refused_without_it(machine: Machine, mallory: User) -> None:
     before = state(machine, [mallory])
     for field in ("role", "isActive", "canExportData", "limits"):
         for user_id in (mallory.id, "another"):
@@ -156,9 +156,7 @@ def test_what_a_route_takes_by_right_still_needs_the_right(machine: Machine, mal
     assert state(machine, [mallory]) == before
 
 
-def test_what_the_path_says_the_body_cannot_say_otherwise(
-    machine: Machine, mallory: User, places: dict[str, str]
-) -> None:
+def test_the_body_cannot_override_the_path(machine: Machine, mallory: User, places: dict[str, str]) -> None:
     victim = User.new(machine.api_url)
     theirs = victim.announce(b"")["imageId"]
     before = state(machine, [mallory, victim])
@@ -174,10 +172,11 @@ def test_what_the_path_says_the_body_cannot_say_otherwise(
     "nested",
     [
         lambda field, value: {"preferences": {field: value}},
-        lambda f, v: {"preferences": {"webhook": {"url": "https://example.com", f: v}}},
+        lambda field, value: {"preferences": {"webhook": {"url": "https://example.com", field: value}}},
     ],
+    ids=["preferences", "preferences.webhook"],
 )
-def test_nothing_hides_inside_an_object(
+def test_unknown_fields_inside_objects_are_refused(
     machine: Machine, mallory: User, nested: Callable[[str, Any], dict[str, Any]]
 ) -> None:
     before = state(machine, [mallory])
@@ -186,7 +185,7 @@ def test_nothing_hides_inside_an_object(
     assert state(machine, [mallory]) == before
 
 
-def test_no_tool_takes_it(machine: Machine, mallory: User, places: dict[str, str]) -> None:
+def test_tools_refuse_fields_that_are_not_their_own(machine: Machine, mallory: User, places: dict[str, str]) -> None:
     offered = mallory.get("/agent/tools").json()["tools"]
     assert offered
     before = state(machine, [mallory])
@@ -196,6 +195,6 @@ def test_no_tool_takes_it(machine: Machine, mallory: User, places: dict[str, str
         for wrong in handfuls(schema.get("properties", {})):
             assert_refused(mallory.post(f"/agent/{name}", **{**honest, **wrong}), wrong)
             call = {"name": name, "arguments": {**honest, **wrong}}
-            told = mallory.post("/mcp", jsonrpc="2.0", id=1, method="tools/call", params=call).json()
-            assert "error" in told or told["result"]["isError"] is True, told
+            response = mallory.post("/mcp", jsonrpc="2.0", id=1, method="tools/call", params=call).json()
+            assert "error" in response or response["result"]["isError"] is True, response
     assert state(machine, [mallory]) == before

@@ -1,4 +1,4 @@
-"""The Model Context Protocol as its own official client speaks it, and what no client of theirs would send."""
+"""The Model Context Protocol, with its official client and with messages that no such client would send."""
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -22,11 +22,11 @@ from chalicelib.core.http.operations import APIAccessType
 from local.machine import Machine
 from tests import pictures
 from tests.journeys.gateway import call
+from tests.journeys.issuing_keys import issue_key
 from tests.journeys.ledger import runs
-from tests.journeys.test_api_keys import issue
 from tests.journeys.user import User
 
-# What is published to a key that carries file_upload.
+# The tools that are listed for a key with file_upload access.
 FILE_UPLOAD = [
     tool.operation.name
     for tool in tools.published()
@@ -35,20 +35,9 @@ FILE_UPLOAD = [
 META = "io.modelcontextprotocol/"
 
 
-@pytest.fixture(scope="module")
-def ann(machine: Machine) -> User:
-    return User.new(machine.api_url)
-
-
-@pytest.fixture(scope="module")
-def robot(ann: User) -> User:
-    """Who holds a key that may send and read images."""
-    return issue(ann, "file_upload")[1]
-
-
 @dataclass
 class Line:
-    """An HTTP client of `user`, and what went over it: each method with the status of its answer."""
+    """An HTTP client of `user` that keeps each method with the status of its answer."""
 
     user: User
     heard: list[tuple[str, int]] = field(default_factory=list)
@@ -66,7 +55,7 @@ class Line:
 
 
 def talk(user: User, mode: str, said: Callable[[Client], Awaitable[Any]]) -> Any:
-    """What comes of a conversation in that mode."""
+    """The result of a conversation in that mode."""
 
     async def run() -> Any:
         async with Line(user).connected(mode) as client:
@@ -77,7 +66,7 @@ def talk(user: User, mode: str, said: Callable[[Client], Awaitable[Any]]) -> Any
 
 @pytest.fixture(params=["2026-07-28", "2025-11-25", "2025-06-18"])
 def mode(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The client's mode that leads to each version; the last is the client of somebody who has not updated."""
+    """The client's modes, one for each version of the protocol; the last is an older client."""
     version = request.param
     monkeypatch.setattr(mcp.client.session, "LATEST_HANDSHAKE_VERSION", version)
     return "auto" if version == "2026-07-28" else "legacy"
@@ -86,7 +75,9 @@ def mode(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
 # ------------------------------------------------------------------------- the official client
 
 
-def test_a_picture_is_sent_and_its_variants_are_read(robot: User, mode: str, request: pytest.FixtureRequest) -> None:
+def test_an_agent_uploads_a_picture_and_reads_its_variants(
+    robot: User, mode: str, request: pytest.FixtureRequest
+) -> None:
     data = pictures.jpeg(320, 240)
 
     async def said(client: Client) -> dict[str, Any]:
@@ -124,7 +115,7 @@ def test_a_picture_is_sent_and_its_variants_are_read(robot: User, mode: str, req
         assert f"{width}x{height}" == variant["dimensions"]
 
 
-def test_what_a_tool_refuses_is_for_the_model_to_read(robot: User, mode: str) -> None:
+def test_a_refusal_by_a_tool_is_a_result_that_the_model_can_read(robot: User, mode: str) -> None:
     async def said(client: Client) -> list[Any]:
         return [
             await client.call_tool("get_image", {"imageId": "img_none"}),
@@ -143,7 +134,7 @@ def test_what_a_tool_refuses_is_for_the_model_to_read(robot: User, mode: str) ->
     assert good.structured_content["nextCursor"] is None
 
 
-def test_an_unknown_tool_is_a_protocol_error_that_names_the_nearest(robot: User, mode: str) -> None:
+def test_an_unknown_tool_is_a_protocol_error_that_suggests_the_nearest(robot: User, mode: str) -> None:
     async def said(client: Client) -> MCPError:
         with pytest.raises(MCPError) as refused:
             await client.call_tool("get_imge", {})
@@ -153,23 +144,23 @@ def test_an_unknown_tool_is_a_protocol_error_that_names_the_nearest(robot: User,
     assert error.code == protocol.INVALID_PARAMS
     assert error.data is not None
     assert error.data["nearest"][0] == "get_image"
-    assert "delete_image" not in error.data["nearest"], "what the key cannot use is not for it to find"
+    assert "delete_image" not in error.data["nearest"], "tools that the key may not use are not suggested"
 
 
-def test_who_owns_everything_sees_everything(ann: User) -> None:
+def test_a_user_sees_every_tool_and_a_key_only_those_of_its_access_types(ann: User) -> None:
     async def said(client: Client) -> list[str]:
         return [tool.name for tool in (await client.list_tools()).tools]
 
     every = [tool.operation.name for tool in tools.published() if tool.operation.permission is signed_in]
     assert talk(ann, "auto", said) == every
     assert "delete_image" in every
-    reporting = issue(ann, "reports")[1]
+    reporting = issue_key(ann, "reports")[1]
     shown = talk(reporting, "auto", said)
     assert "get_usage" in shown
     assert not {"create_upload", "get_image", "delete_image"} & set(shown)
 
 
-def test_what_goes_over_the_wire(ann: User, robot: User) -> None:
+def test_each_version_of_the_protocol_sends_its_messages(ann: User, robot: User) -> None:
     async def run(mode: str) -> list[tuple[str, int]]:
         line = Line(robot)
         async with line.connected(mode) as client:
@@ -198,7 +189,7 @@ def test_what_goes_over_the_wire(ann: User, robot: User) -> None:
     ]
 
 
-def test_a_long_list_comes_in_pages(robot: User, function: pytest.MonkeyPatch) -> None:
+def test_a_long_list_of_tools_comes_in_pages(robot: User, function: pytest.MonkeyPatch) -> None:
     function.setattr(protocol, "TOOLS_A_PAGE", 2)
     names: list[str] = []
     pages, cursor = 0, None
@@ -212,20 +203,20 @@ def test_a_long_list_comes_in_pages(robot: User, function: pytest.MonkeyPatch) -
 
 
 def text_of(result: CallToolResult) -> str:
-    """The one text of a tool's answer."""
+    """The single text in a tool's answer."""
     (content,) = result.content
     assert isinstance(content, TextContent)
     return content.text
 
 
-# ---------------------------------------------------------------- by hand, message by message
+# ---------------------------------------------------------------------- single messages
 
 
 def post(user: User, message: Any, **headers: str) -> requests.Response:
-    """The answer to a message as it is; headers are named with underscores."""
-    told = {name.replace("_", "-"): value for name, value in headers.items()}
+    """Sends a message without a client; underscores in header names stand for hyphens."""
+    sent_headers = {name.replace("_", "-"): value for name, value in headers.items()}
     raw = message if isinstance(message, bytes) else json.dumps(message).encode()
-    return user.request("POST", "/mcp", data=raw, headers={"Content-Type": "application/json", **told})
+    return user.request("POST", "/mcp", data=raw, headers={"Content-Type": "application/json", **sent_headers})
 
 
 def older(method: str, **params: Any) -> dict[str, Any]:
@@ -238,7 +229,7 @@ def modern(method: str, **params: Any) -> dict[str, Any]:
 
 
 def error_of(answer: requests.Response, status: int, code: int) -> dict[str, Any]:
-    """The protocol's error in an answer of that status."""
+    """The body of an answer with that status and protocol error."""
     assert answer.status_code == status, answer.text
     body = answer.json()
     assert set(body) == {"jsonrpc", "id", "error"}
@@ -264,11 +255,11 @@ def error_of(answer: requests.Response, status: int, code: int) -> dict[str, Any
         ({"jsonrpc": "2.0", "id": 1, "method": "ping", "params": [1]}, protocol.INVALID_REQUEST),
     ],
 )
-def test_what_is_no_message_is_refused(robot: User, message: Any, code: int) -> None:
+def test_an_invalid_message_is_refused(robot: User, message: Any, code: int) -> None:
     assert error_of(post(robot, message), 400, code)["id"] is None
 
 
-def test_a_message_that_is_too_large_is_told_so(robot: User) -> None:
+def test_an_oversized_message_is_refused_with_413(robot: User) -> None:
     error_of(post(robot, older("ping", padding="x" * 300_000)), 413, protocol.INVALID_REQUEST)
 
 
@@ -281,7 +272,7 @@ def test_a_message_that_is_too_large_is_told_so(robot: User) -> None:
         {"jsonrpc": "2.0", "id": 1, "error": {"code": -1, "message": "no"}},
     ],
 )
-def test_what_wants_no_answer_gets_none(robot: User, message: dict[str, Any]) -> None:
+def test_a_notification_gets_no_answer(robot: User, message: dict[str, Any]) -> None:
     answer = post(robot, message)
     assert (answer.status_code, answer.content) == (202, b"")
 
@@ -293,11 +284,11 @@ def test_a_request_is_answered_under_its_own_id(robot: User) -> None:
 
 
 @pytest.mark.parametrize(("wanted", "given"), [("2025-06-18", "2025-06-18"), ("2024-11-05", "2025-11-25")])
-def test_a_handshake_settles_on_a_version_that_both_speak(robot: User, wanted: str, given: str) -> None:
+def test_the_handshake_picks_a_version_that_both_sides_support(robot: User, wanted: str, given: str) -> None:
     assert post(robot, older("initialize", protocolVersion=wanted)).json()["result"]["protocolVersion"] == given
 
 
-def test_a_version_that_is_not_spoken_is_refused_with_those_that_are(robot: User) -> None:
+def test_an_unsupported_version_is_refused_with_a_list_of_supported_ones(robot: User) -> None:
     spoken = ["2025-06-18", "2025-11-25", "2026-07-28"]
     by_header = error_of(
         post(robot, older("tools/list"), mcp_protocol_version="1999-01-01"), 400, protocol.UNSUPPORTED_VERSION
@@ -319,24 +310,24 @@ def test_a_version_that_is_not_spoken_is_refused_with_those_that_are(robot: User
         {"mcp_protocol_version": "2026-07-28", "mcp_method": "tools/call", "mcp_name": "delete_image"},
     ],
 )
-def test_headers_that_say_something_else_than_the_body_are_refused(robot: User, headers: dict[str, str]) -> None:
+def test_headers_that_contradict_the_body_are_refused(robot: User, headers: dict[str, str]) -> None:
     answer = post(robot, modern("tools/call", name="list_images", arguments={}), **headers)
     assert error_of(answer, 400, protocol.HEADER_MISMATCH)["id"] == 7
 
 
-def test_headers_that_say_what_the_body_says_pass(robot: User) -> None:
-    told = {"mcp_protocol_version": "2026-07-28", "mcp_method": "tools/call", "mcp_name": "list_images"}
-    result = post(robot, modern("tools/call", name="list_images", arguments={}), **told).json()["result"]
+def test_headers_that_match_the_body_are_accepted(robot: User) -> None:
+    sent_headers = {"mcp_protocol_version": "2026-07-28", "mcp_method": "tools/call", "mcp_name": "list_images"}
+    result = post(robot, modern("tools/call", name="list_images", arguments={}), **sent_headers).json()["result"]
     assert result["resultType"] == "complete"
     assert result["_meta"][f"{META}serverInfo"]["name"] == "darkroom"
 
 
-def test_the_newest_version_brings_itself_with_every_request(robot: User) -> None:
+def test_the_newest_version_is_named_in_every_request(robot: User) -> None:
     answer = post(robot, older("tools/list"), mcp_protocol_version="2026-07-28", mcp_method="tools/list")
     error_of(answer, 400, protocol.INVALID_PARAMS)
 
 
-def test_an_unknown_method_is_404_since_there_are_statuses_and_200_before(robot: User) -> None:
+def test_an_unknown_method_is_404_in_the_newest_version_and_200_in_older_ones(robot: User) -> None:
     headers = {"mcp_protocol_version": "2026-07-28", "mcp_method": "resources/list"}
     error_of(post(robot, modern("resources/list"), **headers), 404, protocol.METHOD_NOT_FOUND)
     error_of(post(robot, older("resources/list")), 200, protocol.METHOD_NOT_FOUND)
@@ -348,11 +339,11 @@ def test_an_unknown_method_is_404_since_there_are_statuses_and_200_before(robot:
     "params",
     [{}, {"name": 5}, {"name": "list_images", "arguments": 0}, {"name": "list_images", "arguments": [1]}],
 )
-def test_a_call_names_its_tool_and_brings_an_object(robot: User, params: dict[str, Any]) -> None:
+def test_a_tool_call_needs_a_name_and_an_object_of_arguments(robot: User, params: dict[str, Any]) -> None:
     error_of(post(robot, older("tools/call", **params)), 200, protocol.INVALID_PARAMS)
 
 
-def test_null_is_absent(robot: User) -> None:
+def test_arguments_that_are_null_count_as_absent(robot: User) -> None:
     for message in (older("ping"), older("tools/list")):
         assert "result" in post(robot, {**message, "params": None}).json()
     called = post(robot, older("tools/call", name="list_images", arguments=None))
@@ -361,28 +352,28 @@ def test_null_is_absent(robot: User) -> None:
 
 
 @pytest.mark.parametrize("cursor", ["", "%%", 5, {}])
-def test_what_is_no_cursor_is_refused(robot: User, cursor: Any) -> None:
+def test_an_invalid_cursor_is_refused(robot: User, cursor: Any) -> None:
     error_of(post(robot, older("tools/list", cursor=cursor)), 200, protocol.INVALID_PARAMS)
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
-def test_there_is_no_stream_to_open_and_no_session_to_end(robot: User, method: str) -> None:
+def test_opening_a_stream_or_ending_a_session_is_refused(robot: User, method: str) -> None:
     for headers in (robot.headers, {}):
-        told = {**headers, "Accept": "text/event-stream"}
-        answer = requests.request(method, f"{robot.url}/mcp", headers=told, timeout=30)
+        sent_headers = {**headers, "Accept": "text/event-stream"}
+        answer = requests.request(method, f"{robot.url}/mcp", headers=sent_headers, timeout=30)
         assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
 
 
-def test_without_a_key_nobody_is_spoken_to(ann: User) -> None:
+def test_an_anonymous_caller_is_refused(ann: User) -> None:
     for headers in ({}, {"Authorization": "Bearer drk_unknown"}):
         answer = requests.post(f"{ann.url}/mcp", json=older("tools/list"), headers=headers, timeout=30)
         assert answer.status_code == 401
-        # API Gateway does not hand the header on by its name, so no client can depend on it.
+        # API Gateway renames the header, so no client can depend on it.
         assert "WWW-Authenticate" not in answer.headers
         assert "result" not in answer.json()
 
 
-def test_a_page_of_a_foreign_origin_is_kept_out(robot: User, function: pytest.MonkeyPatch) -> None:
+def test_requests_of_pages_from_other_origins_are_refused(robot: User, function: pytest.MonkeyPatch) -> None:
     def status(origin: str) -> int:
         return call("POST /mcp", {**robot.headers, "Origin": origin}, older("ping")).status
 
@@ -392,7 +383,7 @@ def test_a_page_of_a_foreign_origin_is_kept_out(robot: User, function: pytest.Mo
     assert status("https://anywhere.example") == 403
 
 
-def test_each_message_is_one_usage_record_under_the_tools_name(machine: Machine) -> None:
+def test_each_message_leaves_one_usage_record_with_the_tools_name(machine: Machine) -> None:
     user = User.new(machine.api_url)
     account = user.id
     post(user, older("ping"))

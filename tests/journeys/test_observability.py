@@ -1,4 +1,4 @@
-"""What can be followed and what is counted: one identity from the request to the last function, and figures."""
+"""Correlation ids from the request to the last function, and metrics."""
 
 import json
 import re
@@ -17,6 +17,7 @@ from infra import template
 from local.fake_api import FakeApi
 from local.machine import Machine
 from tests import pictures
+from tests.journeys.external_services import SECRET_ID
 from tests.journeys.gateway import call
 from tests.journeys.ledger import settled
 from tests.journeys.user import User
@@ -25,11 +26,10 @@ from tests.waiting import wait_for
 ROOT = Path(__file__).parents[2]
 CORRELATION = "X-Correlation-Id"
 PIPELINE = {"api", "s3_event", "orchestrator", "validation", "resize", "watermark", "image_changes", "notifications"}
-SECRET = "darkroom/local/external-services"
 
 
 class Logs:
-    """What the functions have written since this was made."""
+    """The lines that the functions log from now on."""
 
     def __init__(self, machine: Machine) -> None:
         assert machine.grants_log is not None
@@ -37,18 +37,18 @@ class Logs:
         self._begin = {log: log.stat().st_size for log in self._folder.glob("*.log")}
 
     def lines(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Each whole line, with the function that wrote it."""
+        """Each complete line, with its function's name."""
         for log in sorted(self._folder.glob("*.log")):
             whole, _, _ = log.read_bytes()[self._begin.get(log, 0) :].rpartition(b"\n")
             yield from ((log.stem, json.loads(line)) for line in whole.splitlines() if line.startswith(b"{"))
 
     def of_work(self, correlation_id: str) -> set[str]:
-        """The functions of which a run was for that work."""
+        """The functions that ran with that correlation id."""
         ended = (each for each in self.lines() if each[1]["event"] == "MEASURED")
         return {function for function, line in ended if line["correlationId"] == correlation_id}
 
     def about(self, what: str) -> dict[str, set[str]]:
-        """By function, the identities on all lines in which that word stands."""
+        """The correlation ids by function, of all lines that contain the word."""
         found: dict[str, set[str]] = {}
         for function, line in self.lines():
             if what in json.dumps(line["metadata"]):
@@ -56,23 +56,18 @@ class Logs:
         return found
 
 
-@pytest.fixture(scope="module")
-def ann(machine: Machine) -> User:
-    return User.new(machine.api_url)
-
-
 @pytest.fixture
 def partner(machine: Machine, function: pytest.MonkeyPatch) -> Iterator[FakeApi]:
-    """An external service, and source of a single record, that this process in a function's place asks."""
+    """An external service and a source with one record, called by this process as a function."""
     secrets = machine.client("secretsmanager")
     with FakeApi(customers=1) as started:
-        # The test sends the callback itself.
+        # The test sends the callback.
         started.callback_delay = 600
-        secrets.put_secret_value(SecretId=SECRET, SecretString=started.secret)
+        secrets.put_secret_value(SecretId=SECRET_ID, SecretString=started.secret)
         function.setenv("EXTERNAL_API_URL", started.url)
         function.setenv("CUSTOM_ACTION_TYPES", "SCAN")
         yield started
-        secrets.put_secret_value(SecretId=SECRET, SecretString="{}")
+        secrets.put_secret_value(SecretId=SECRET_ID, SecretString="{}")
 
 
 def announced(user: User, **headers: str) -> requests.Response:
@@ -83,15 +78,15 @@ def announced(user: User, **headers: str) -> requests.Response:
 
 
 def sent(answer: requests.Response, data: bytes) -> str:
-    told = answer.json()
-    assert requests.put(told["uploadUrl"], data=data, headers=told["headers"], timeout=30).status_code == 200
-    return str(told["imageId"])
+    upload = answer.json()
+    assert requests.put(upload["uploadUrl"], data=data, headers=upload["headers"], timeout=30).status_code == 200
+    return str(upload["imageId"])
 
 
-# -------------------------------------------------------------------------------- one identity
+# ------------------------------------------------------------------------- correlation ids
 
 
-def test_an_upload_is_followed_from_the_request_to_the_last_function(machine: Machine, ann: User) -> None:
+def test_an_upload_has_one_correlation_id_from_the_request_to_the_last_function(machine: Machine, ann: User) -> None:
     settled(machine)
     logs = Logs(machine)
     answer = announced(ann)
@@ -102,10 +97,10 @@ def test_an_upload_is_followed_from_the_request_to_the_last_function(machine: Ma
     assert logs.about(image_id).keys() >= {"api", "s3_event", "orchestrator"}
     assert all(identities == {identity} for identities in logs.about(image_id).values())
     (first,) = (line for function, line in logs.lines() if function == "api" and line["event"] == "UPLOAD_CREATED")
-    assert first["requestId"] == identity, "unless told otherwise the work is known by its first request"
+    assert first["requestId"] == identity, "by default the correlation id is the first request's id"
 
 
-def test_who_names_the_work_finds_it_by_that_name(machine: Machine, ann: User) -> None:
+def test_a_caller_may_choose_the_correlation_id(machine: Machine, ann: User) -> None:
     logs = Logs(machine)
     answer = announced(ann, **{CORRELATION: "order-4711_b"})
     assert answer.headers[CORRELATION] == "order-4711_b"
@@ -120,14 +115,14 @@ def test_who_names_the_work_finds_it_by_that_name(machine: Machine, ann: User) -
 @pytest.mark.parametrize(
     "named", ["x" * 65, "two words", "a\tb", "$(id)", "été", "drk_0123456789abcdef", "", 'a"b'], ids=repr
 )
-def test_a_name_that_is_not_fit_for_the_logs_is_ignored(ann: User, named: str) -> None:
+def test_a_correlation_id_that_is_unfit_for_logs_is_ignored(ann: User, named: str) -> None:
     answer = ann.request("GET", "/images", headers={CORRELATION: named.encode()})
     assert answer.status_code == 200
     assert answer.headers[CORRELATION] != named
-    assert len(answer.headers[CORRELATION]) == 36, "the request's own identity"
+    assert len(answer.headers[CORRELATION]) == 36, "the request's own id"
 
 
-def test_a_queued_action_is_followed_to_its_worker(machine: Machine, ann: User) -> None:
+def test_a_queued_action_keeps_its_correlation_id_in_the_worker(machine: Machine, ann: User) -> None:
     image_id = ann.upload(pictures.jpeg(800, 600))
     assert ann.finished(image_id)["status"] == "COMPLETED"
     logs = Logs(machine)
@@ -142,30 +137,30 @@ def test_a_queued_action_is_followed_to_its_worker(machine: Machine, ann: User) 
     assert logs.about(job) == {"api": {"to-avif"}, "action_worker": {"to-avif"}}
 
 
-def test_a_callback_ends_the_work_that_began_the_action(
+def test_a_callback_has_the_correlation_id_of_its_action(
     ann: User, partner: FakeApi, caplog: pytest.LogCaptureFixture
 ) -> None:
     asked = {"actionType": "SCAN", "payload": {}}
     begun = call("POST /actions/custom", {**ann.headers, CORRELATION: "scan-7"}, asked)
     assert begun.status == 200, begun
     assert partner.received[-1].headers[CORRELATION] == "scan-7"
-    told = {"id": "work-000001", "status": "completed"}
+    work = {"id": "work-000001", "status": "completed"}
     action_id = begun.body["actionId"]
-    signature = signatures.sign_about(partner.callback_secret, int(time.time()), action_id, json.dumps(told).encode())
-    ended = call("POST /actions/{actionId}/callback", {signatures.HEADER: signature}, told, actionId=action_id)
+    signature = signatures.sign_about(partner.callback_secret, int(time.time()), action_id, json.dumps(work).encode())
+    ended = call("POST /actions/{actionId}/callback", {signatures.HEADER: signature}, work, actionId=action_id)
     assert ended.status == 200, ended
     (line,) = (record for record in caplog.records if record.getMessage() == "ACTION_ENDED")
     assert line.__dict__["correlation_id"] == "scan-7"
 
 
-# ------------------------------------------------------------------------------------- figures
+# ------------------------------------------------------------------------- metrics
 
 
 Series = tuple[str, frozenset[tuple[str, str]]]
 
 
 def series_of(line: dict[str, Any]) -> Iterator[tuple[Series, list[float]]]:
-    """What CloudWatch makes of a line in its embedded format: metric and dimensions, and the values."""
+    """The metrics in a log line of CloudWatch's embedded format: name, dimensions and values."""
     for directive in line.get("_aws", {}).get("CloudWatchMetrics", ()):
         assert directive["Namespace"] == "ImageProcessing"
         for names in directive["Dimensions"]:
@@ -175,7 +170,7 @@ def series_of(line: dict[str, Any]) -> Iterator[tuple[Series, list[float]]]:
 
 
 def measured(logs: Logs) -> dict[Series, list[float]]:
-    """All values by series."""
+    """All values by metric and dimensions."""
     return collected(line for _, line in logs.lines())
 
 
@@ -191,7 +186,7 @@ def series(metric: str, **dimensions: str) -> Series:
     return metric, frozenset({"Stage": "local", **dimensions}.items())
 
 
-def test_what_the_pipeline_does_is_counted_once(machine: Machine, ann: User) -> None:
+def test_each_step_of_the_pipeline_is_counted_once(machine: Machine, ann: User) -> None:
     settled(machine)
     logs = Logs(machine)
     good = pictures.jpeg(640, 480)
@@ -212,10 +207,10 @@ def test_what_the_pipeline_does_is_counted_once(machine: Machine, ann: User) -> 
     by_function = [values for (name, about), values in figures.items() if name == "Cost" and len(about) == 2]
     assert sum(map(sum, by_function)) == pytest.approx(sum(figures[series("Cost")]))
     assert all(dollars > 0 for values in by_function for dollars in values)
-    assert series("FunctionErrors", Operation="validation") not in figures, "a file was refused; nothing broke"
+    assert series("FunctionErrors", Operation="validation") not in figures, "a refused file is no error"
 
 
-def test_a_batch_of_the_stream_that_comes_twice_is_counted_once(
+def test_a_stream_batch_delivered_twice_is_counted_once(
     function: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def row(**more: Any) -> dict[str, Any]:
@@ -232,7 +227,7 @@ def test_a_batch_of_the_stream_that_comes_twice_is_counted_once(
 
 
 def written_here(capsys: pytest.CaptureFixture[str]) -> dict[Series, list[float]]:
-    """What this process wrote in a function's place."""
+    """The metrics that this process wrote as a function."""
     return collected(json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line)
 
 
@@ -240,13 +235,13 @@ def written_here(capsys: pytest.CaptureFixture[str]) -> dict[Series, list[float]
 def written(
     machine: Machine, ann: User, partner: FakeApi, capsys: pytest.CaptureFixture[str]
 ) -> Callable[[], dict[Series, list[float]]]:
-    """All figures of which somebody is told: images that end well and badly, a sync, a check, functions that break."""
+    """All metrics: of images that succeed and fail, a sync, a health check, and functions that fail."""
     logs = Logs(machine)
     for data in (pictures.jpeg(320, 240), b"no picture"):
         ann.finished(sent(announced(ann), data))
-    told: dict[str, Any] = {"MessageId": "m", "Subject": None, "Message": "broken", "MessageAttributes": {}}
+    message: dict[str, Any] = {"MessageId": "m", "Subject": None, "Message": "broken", "MessageAttributes": {}}
     for name in ("validation", "resize", "watermark", "notifications"):
-        event = {"execution": "broken", "Records": [{"EventSource": "aws:sns", "Sns": told}]}
+        event = {"execution": "broken", "Records": [{"EventSource": "aws:sns", "Sns": message}]}
         answer, is_error = machine.invoke(name, event)
         assert is_error, answer
     machine.invoke("health_check")
@@ -255,10 +250,10 @@ def written(
     return lambda: here | measured(logs)
 
 
-def test_every_alarm_on_our_own_figures_looks_where_they_are_written(
+def test_every_alarm_on_our_metrics_watches_a_metric_that_is_written(
     written: Callable[[], dict[Series, list[float]]],
 ) -> None:
-    """An alarm on a series that nobody writes never fires, and nobody would know."""
+    """An alarm on a metric that is never written would never fire."""
     watched = set()
     for resource in template.complete("local")["Resources"].values():
         about = resource["Properties"]
@@ -272,7 +267,7 @@ def test_every_alarm_on_our_own_figures_looks_where_they_are_written(
     wait_for(lambda: watched <= written().keys(), f"all of {watched} to be written")
 
 
-def test_the_dashboard_and_the_documents_tell_of_figures_that_are_written(
+def test_the_dashboard_and_the_documents_name_only_metrics_that_are_written(
     written: Callable[[], dict[Series, list[float]]],
 ) -> None:
     body = template.complete("local")["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
@@ -286,5 +281,5 @@ def test_the_dashboard_and_the_documents_tell_of_figures_that_are_written(
 
     wait_for(lambda: not missing(), "all that the dashboard shows to be written")
     table = (ROOT / "docs" / "operations.md").read_text().partition("| metric | by | of |")[2].partition("\n\n")[0]
-    told = {name for row in table.splitlines()[2:] for name in re.findall(r"[A-Z]\w+", row.split("|")[1])}
-    assert told == {metric for metric, _ in written()}
+    documented = {name for row in table.splitlines()[2:] for name in re.findall(r"[A-Z]\w+", row.split("|")[1])}
+    assert documented == {metric for metric, _ in written()}

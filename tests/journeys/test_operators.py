@@ -1,4 +1,4 @@
-"""What operators hear of: each fault that nobody foresaw, once."""
+"""What is reported to operators: each unexpected error, once."""
 
 import json
 from collections.abc import Callable
@@ -11,58 +11,50 @@ from chalicelib.core.observing import alerts
 from chalicelib.imaging import ImageRejectedError
 from local.machine import Machine
 from tests import pictures
+from tests.journeys.subscriber import subscribe
 from tests.journeys.user import User
 from tests.waiting import wait_for
 
 
 @pytest.fixture
-def told(machine: Machine) -> Callable[[], list[dict[str, Any]]]:
-    """What the operators' topic has sent to somebody who subscribed: the records, in order."""
-    sqs, sns = machine.client("sqs"), machine.client("sns")
-    queue = sqs.create_queue(QueueName="an-operator")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    sns.subscribe(TopicArn=machine.environment["OPERATORS_TOPIC_ARN"], Protocol="sqs", Endpoint=arn)
-    heard: list[dict[str, Any]] = []
-    # What others' tests had told in the last five minutes would not be told again.
+def reported(machine: Machine) -> Callable[[], list[dict[str, Any]]]:
+    """The records that a subscriber of the operators' topic received, in order."""
+    # Errors that other tests reported in the last five minutes would not be reported again.
     machine.clock.advance(301)
-
-    def listen() -> list[dict[str, Any]]:
-        for message in sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", ()):
-            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
-            heard.append(json.loads(json.loads(message["Body"])["Message"]))
-        return heard
-
-    return listen
+    received = subscribe(machine, "OPERATORS_TOPIC_ARN")
+    return lambda: [json.loads(notification["Message"]) for notification in received()]
 
 
-def test_a_defect_is_told_once_however_often_it_strikes(
-    machine: Machine, told: Callable[[], list[dict[str, Any]]]
+def test_a_defect_is_reported_once_however_often_it_occurs(
+    machine: Machine, reported: Callable[[], list[dict[str, Any]]]
 ) -> None:
     for _ in range(5):
         answer, errored = machine.invoke("validation", {"execution": "x-1"})
         assert errored
         assert answer["errorType"] == "KeyError"
-    # Another fault comes behind it in the queue: by then any second record of the first would have come.
+    # A second error follows in the queue: any second record of the first would arrive before it.
     machine.invoke("watermark", {"execution": "y-1"})
 
     def both() -> list[dict[str, Any]]:
-        mine = [each for each in told() if each["errorType"] == "KeyError"]
+        mine = [each for each in reported() if each["errorType"] == "KeyError"]
         return mine if len(mine) >= 2 else []
 
-    records = wait_for(both, "the operators to be told")
+    records = wait_for(both, "the report to operators")
     assert [each["operation"] for each in records] == ["validation", "watermark"]
     assert records[0]["functionName"] == "darkroom-local-validation"
     assert records[0]["trace"]
 
 
-def test_what_is_a_users_own_is_told_to_no_operator(machine: Machine, told: Callable[[], list[dict[str, Any]]]) -> None:
+def test_errors_caused_by_users_are_not_reported_to_operators(
+    machine: Machine, reported: Callable[[], list[dict[str, Any]]]
+) -> None:
     user = User.new(machine.api_url)
     assert user.finished(user.upload(b"no picture"))["status"] == "FAILED"
     assert user.get("/images/img_none").status_code == 404
     assert user.finished(user.upload(pictures.jpeg(320, 240)))["status"] == "COMPLETED"
     machine.invoke("resize", {"execution": "z-1"})
-    wait_for(lambda: [each for each in told() if each["operation"] == "resize"], "the fault that is ours")
-    assert not {each["errorType"] for each in told()} & {"ImageRejectedError", "ImageNotFoundError"}
+    wait_for(lambda: [each for each in reported() if each["operation"] == "resize"], "the fault that is ours")
+    assert not {each["errorType"] for each in reported()} & {"ImageRejectedError", "ImageNotFoundError"}
 
 
 @pytest.mark.parametrize(
@@ -75,11 +67,11 @@ def test_what_is_a_users_own_is_told_to_no_operator(machine: Machine, told: Call
         (UnavailableError(), False),
     ],
 )
-def test_refusals_and_passing_faults_are_foreseen(error: Exception, unforeseen: bool) -> None:
+def test_refusals_and_temporary_faults_are_not_reported_as_defects(error: Exception, unforeseen: bool) -> None:
     assert alerts.is_unforeseen(error) is unforeseen
 
 
-def test_the_fingerprint_is_the_place_and_not_the_message() -> None:
+def test_the_fingerprint_depends_on_the_place_in_the_code_and_not_on_the_message() -> None:
     def caught(message: str, kind: type[Exception] = ValueError) -> Exception:
         try:
             raise kind(message)

@@ -9,11 +9,11 @@ from chalicelib.core.aws.tables import Page, Table
 from local.machine import Machine
 
 ACTIONS = Table("ACTIONS_TABLE", "userId", "actionId")
-# What Lambda answers at the most is 6 MB; a page is stored in a third of that.
+# Lambda answers with at most 6 MB; a page may have a third of that.
 LARGEST = 2_000_000
 
 
-def test_large_items_make_short_pages_and_none_is_lost(machine: Machine, function: pytest.MonkeyPatch) -> None:
+def test_large_items_make_shorter_pages_and_none_is_lost(machine: Machine, function: pytest.MonkeyPatch) -> None:
     user = ids.new_id("pages")
     made = [ids.new_id("act") for _ in range(9)]
     for each in made:

@@ -1,24 +1,17 @@
-"""A user has one of their images processed: at once where it is small, by the queue where it is not."""
+"""A user has an image processed: in the request if it is small, by the queue if it is not."""
 
 import json
 import re
-from io import BytesIO
 from typing import Any
 
 import pytest
 import requests
-from PIL import Image
 
-from local.accounts import ADMIN, PASSWORD
 from local.machine import Machine
 from tests import pictures
+from tests.journeys.image_state import download_picture
 from tests.journeys.user import User
 from tests.waiting import wait_for
-
-
-@pytest.fixture(scope="module")
-def ann(machine: Machine) -> User:
-    return User.new(machine.api_url)
 
 
 @pytest.fixture(scope="module")
@@ -42,21 +35,15 @@ def ended(user: User, action_id: str) -> dict[str, Any]:
     return wait_for(look, f"{action_id} to end", 30, 0.05)
 
 
-def opened(url: str) -> Image.Image:
-    answer = requests.get(url, timeout=10)
-    assert answer.status_code == 200
-    return Image.open(BytesIO(answer.content))
-
-
-def test_a_small_image_is_resized_while_its_owner_waits(ann: User, photo: str) -> None:
+def test_a_small_image_is_resized_in_the_request(ann: User, photo: str) -> None:
     answer = process(ann, photo, "resize", width=300, height=300, fit="cover", format="png")
-    told = answer.json()
-    assert answer.status_code == 200, told
-    assert told["success"] is True
-    assert (told["status"], told["estimatedTime"]) == ("COMPLETED", None)
-    made = opened(told["resultUrl"])
+    response = answer.json()
+    assert answer.status_code == 200, response
+    assert response["success"] is True
+    assert (response["status"], response["estimatedTime"]) == ("COMPLETED", None)
+    made = download_picture(response["resultUrl"])
     assert (made.format, made.size) == ("PNG", (300, 300))
-    action = ann.get(f"/actions/{told['jobId']}").json()["action"]
+    action = ann.get(f"/actions/{response['jobId']}").json()["action"]
     assert action["actionType"] == "PROCESS_FILE"
     assert action["metadata"]["options"] == {"width": 300, "height": 300, "fit": "cover", "format": "png"}
     assert action["result"]["width"] == 300
@@ -64,40 +51,40 @@ def test_a_small_image_is_resized_while_its_owner_waits(ann: User, photo: str) -
 
 @pytest.mark.parametrize("form", ["jpeg", "png", "webp"])
 def test_an_image_is_converted(ann: User, photo: str, form: str) -> None:
-    told = process(ann, photo, "convert", format=form).json()
-    made = opened(told["resultUrl"])
+    response = process(ann, photo, "convert", format=form).json()
+    made = download_picture(response["resultUrl"])
     assert (str(made.format).lower(), made.size) == (form, (1600, 1200))
 
 
-def test_what_takes_longer_goes_to_the_queue_and_its_result_is_there_when_it_is_ready(ann: User, photo: str) -> None:
-    told = process(ann, photo, "convert", format="avif").json()
-    assert (told["status"], told["resultUrl"]) == ("PENDING", None)
-    assert re.fullmatch(r"About \d+ (second|minute)s?\.", told["estimatedTime"])
-    action = ended(ann, told["jobId"])
+def test_a_large_image_goes_to_the_queue_and_its_result_appears_when_it_is_ready(ann: User, photo: str) -> None:
+    response = process(ann, photo, "convert", format="avif").json()
+    assert (response["status"], response["resultUrl"]) == ("PENDING", None)
+    assert re.fullmatch(r"About \d+ (second|minute)s?\.", response["estimatedTime"])
+    action = ended(ann, response["jobId"])
     assert action["status"] == "COMPLETED"
-    assert opened(action["resultUrl"]).size == (1600, 1200)
+    assert download_picture(action["resultUrl"]).size == (1600, 1200)
     assert action["files"][0]["name"].endswith(".avif")
 
 
 @pytest.mark.parametrize("side", [{"width": 4000}, {"height": 4000}])
-def test_what_is_much_enlarged_goes_to_the_queue(ann: User, photo: str, side: dict[str, int]) -> None:
-    told = process(ann, photo, "resize", fit="fill", **side).json()
-    assert told["status"] == "PENDING"
-    made = opened(ended(ann, told["jobId"])["resultUrl"])
+def test_a_large_enlargement_goes_to_the_queue(ann: User, photo: str, side: dict[str, int]) -> None:
+    response = process(ann, photo, "resize", fit="fill", **side).json()
+    assert response["status"] == "PENDING"
+    made = download_picture(ended(ann, response["jobId"])["resultUrl"])
     assert made.size in {(4000, 3000), (5333, 4000)}
     assert process(ann, photo, "resize", width=4000).json()["status"] == "COMPLETED", "contain never enlarges"
 
 
-def test_a_kind_that_is_left_out_asks_for_no_options(ann: User, photo: str) -> None:
+def test_a_processing_type_without_options_needs_none(ann: User, photo: str) -> None:
     details = ann.post("/actions/process", fileId=photo).json()["error"]["details"]
     assert details == [{"field": "processingType", "message": "is required"}]
 
 
 def test_an_image_is_analyzed(ann: User, photo: str) -> None:
-    told = process(ann, photo, "analyze").json()
-    assert (told["result"]["width"], told["result"]["height"]) == (1600, 1200)
-    assert len(told["result"]["dominantColors"]) >= 1
-    assert requests.get(told["resultUrl"], timeout=10).json() == told["result"]
+    response = process(ann, photo, "analyze").json()
+    assert (response["result"]["width"], response["result"]["height"]) == (1600, 1200)
+    assert len(response["result"]["dominantColors"]) >= 1
+    assert requests.get(response["resultUrl"], timeout=10).json() == response["result"]
 
 
 @pytest.mark.parametrize(
@@ -118,7 +105,7 @@ def test_an_image_is_analyzed(ann: User, photo: str) -> None:
         ("analyze", {"width": 10}, "options.width"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_and_leaves_no_action(
+def test_an_invalid_request_is_refused_and_leaves_no_action(
     ann: User, photo: str, kind: str, options: dict[str, Any], field: str
 ) -> None:
     before = len(ann.get("/actions", limit=100).json()["items"])
@@ -128,7 +115,7 @@ def test_what_cannot_be_meant_is_refused_and_leaves_no_action(
     assert len(ann.get("/actions", limit=100).json()["items"]) == before
 
 
-def test_only_ones_own_finished_images_are_processed(ann: User, machine: Machine, photo: str) -> None:
+def test_only_the_callers_own_finished_images_are_processed(ann: User, machine: Machine, photo: str) -> None:
     stranger = User.new(machine.api_url)
     answer = process(stranger, photo, "analyze")
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "IMAGE_NOT_FOUND")
@@ -138,29 +125,29 @@ def test_only_ones_own_finished_images_are_processed(ann: User, machine: Machine
     assert stranger.get("/actions").json()["items"] == []
 
 
-def test_nobody_sees_anothers_action(ann: User, machine: Machine, photo: str) -> None:
+def test_users_do_not_see_actions_of_others(ann: User, machine: Machine, photo: str) -> None:
     job = process(ann, photo, "analyze").json()["jobId"]
     answer = User.new(machine.api_url).get(f"/actions/{job}")
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "ACTION_NOT_FOUND")
 
 
-def test_deleting_the_image_removes_what_was_made_of_it(ann: User, machine: Machine) -> None:
+def test_deleting_an_image_removes_the_results_made_from_it(ann: User, machine: Machine) -> None:
     image_id = ann.upload(pictures.jpeg(400, 300))
     ann.finished(image_id)
     url = process(ann, image_id, "resize", width=100).json()["resultUrl"]
     assert requests.get(url, timeout=10).status_code == 200
     assert ann.request("DELETE", f"/images/{image_id}").status_code == 200
-    # Who may not list a bucket is told 403 of what is not there.
+    # S3 answers 403 for a missing object to callers who may not list the bucket.
     assert requests.get(url, timeout=10).status_code in (403, 404)
 
 
-def test_an_image_that_went_meanwhile_fails_its_action_with_a_reason(ann: User, machine: Machine) -> None:
+def test_an_action_fails_with_a_reason_if_its_image_was_deleted_meanwhile(ann: User, machine: Machine) -> None:
     image_id = ann.upload(pictures.jpeg(1200, 900))
     ann.finished(image_id)
     job = process(ann, image_id, "convert", format="avif").json()["jobId"]
     ann.request("DELETE", f"/images/{image_id}")
     action = ended(ann, job)
-    # The worker may have been quicker; then the file went with the image.
+    # If the worker was quicker, the file was deleted with the image.
     if action["status"] == "FAILED":
         assert action["reason"]["code"] == "IMAGE_NOT_FOUND"
     bucket = machine.environment["S3_OUTPUT_BUCKET"]
@@ -180,19 +167,18 @@ def test_actions_are_listed_newest_first_in_pages(machine: Machine) -> None:
     assert bob.get("/actions", status="FAILED").json()["items"] == []
 
 
-def test_a_message_that_comes_again_does_nothing_twice(ann: User, machine: Machine, photo: str) -> None:
-    told = process(ann, photo, "convert", format="avif").json()
-    before = ended(ann, told["jobId"])
-    body = json.dumps({"userId": ann.id, "actionId": told["jobId"]})
+def test_a_repeated_message_does_not_repeat_the_work(ann: User, machine: Machine, photo: str) -> None:
+    response = process(ann, photo, "convert", format="avif").json()
+    before = ended(ann, response["jobId"])
+    body = json.dumps({"userId": ann.id, "actionId": response["jobId"]})
     record = {"eventSource": "aws:sqs", "body": body, "attributes": {"ApproximateReceiveCount": "1"}}
     assert machine.invoke("action_worker", {"Records": [record]}) == (None, False)
-    after = ended(ann, told["jobId"])
+    after = ended(ann, response["jobId"])
     assert after["completedAt"] == before["completedAt"]
 
 
-def test_when_its_user_last_did_something_is_shown(machine: Machine) -> None:
-    ann, admin = User.new(machine.api_url), User(machine.api_url, ADMIN, PASSWORD)
-    admin.sign_in()
+def test_the_time_of_the_last_action_is_shown_for_image_and_user(machine: Machine, admin: User) -> None:
+    ann = User.new(machine.api_url)
     image_id = ann.upload(pictures.jpeg(64, 48))
     assert ann.finished(image_id)["lastActionAt"] is None
     assert ann.get("/auth/profile").json()["profile"]["lastActionAt"] is None

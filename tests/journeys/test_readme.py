@@ -1,4 +1,4 @@
-"""What the README says, done."""
+"""The tour of the README works, and the README names every route."""
 
 import json
 import os
@@ -14,10 +14,10 @@ from tests import pictures
 README = Path(__file__).parents[2] / "README.md"
 
 
-def test_the_tour_leads_to_a_variant(machine: Machine, tmp_path: Path) -> None:
+def test_the_tour_of_the_readme_ends_with_a_variant(machine: Machine, tmp_path: Path) -> None:
     tour = re.findall(r"```bash\n(.*?)```", README.read_text(), re.DOTALL)[0]
     script = tour.replace("http://127.0.0.1:8000", machine.api_url)
-    # As in a clone: its packages and its modules.
+    # The packages and modules of a clone.
     (tmp_path / ".venv").symlink_to(sys.prefix)
     done = subprocess.run(
         [shutil.which("bash") or "bash", "-euo", "pipefail", "-c", script],

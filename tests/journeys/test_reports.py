@@ -1,4 +1,4 @@
-"""Reports for administrators: their numbers are those that the days' sums hold, in every format."""
+"""Reports for administrators hold the numbers of the daily sums, in every format."""
 
 import csv
 import io
@@ -21,19 +21,16 @@ from chalicelib.core.deadline import Deadline
 from chalicelib.core.http.operations import Caller
 from local.fake_api import FakeApi
 from local.machine import Machine
-from tests.journeys import test_delegation
 from tests.journeys.gateway import call
-from tests.journeys.test_api_keys import issue
+from tests.journeys.issuing_keys import issue_key
 from tests.journeys.user import User
 from tests.waiting import wait_for
 
-# Long before anything that other tests do on the same machine.
+# Long before the dates that other tests use on the same machine.
 MARCH = {"start": "2021-03-01", "end": "2021-03-07"}
 BEFORE = {"start": "2021-02-22", "end": "2021-02-28"}
 
 Row = tuple[str, str, str, dict[str, Any]]
-
-partner = test_delegation.partner
 
 
 def runs(requests: int, failures: int, dollars: str, milliseconds: str) -> dict[str, Any]:
@@ -84,7 +81,7 @@ ROWS: list[Row] = [
 
 @pytest.fixture(scope="module", autouse=True)
 def kept(machine: Machine) -> None:
-    """The days' sums as the streams would have left them."""
+    """Stores daily sums as the streams write them."""
     for scope, day, what, numbers in ROWS:
         item = {"scope": scope, "day#what": f"{day}#{what}", **numbers}
         machine.client("dynamodb").put_item(
@@ -93,19 +90,12 @@ def kept(machine: Machine) -> None:
         )
 
 
-@pytest.fixture(scope="module")
-def admin(machine: Machine) -> User:
-    user = User(machine.api_url, email="admin@example.com", password="Darkroom-2026!")
-    user.sign_in()
-    return user
-
-
 def ask(user: User, kind: str, period: dict[str, str] = MARCH, **more: Any) -> requests.Response:
     return user.post("/actions/report", reportType=kind, dateRange=period, **more)
 
 
 def ready(user: User, answer: requests.Response) -> dict[str, Any]:
-    """The action of a report that was asked for, once it has ended well."""
+    """The action of a requested report, once it is completed."""
     assert answer.status_code == 200, answer.text
 
     def look() -> dict[str, Any] | None:
@@ -124,14 +114,14 @@ def file_of(action: dict[str, Any], form: str) -> bytes:
     return answer.content
 
 
-def told(user: User, kind: str, period: dict[str, str] = MARCH, **more: Any) -> dict[str, Any]:
-    """What the JSON of that report says."""
+def report_content(user: User, kind: str, period: dict[str, str] = MARCH, **more: Any) -> dict[str, Any]:
+    """The content of that report's JSON file."""
     report: dict[str, Any] = json.loads(file_of(ready(user, ask(user, kind, period, **more)), "json"))
     return report
 
 
-def test_a_usage_report_adds_up_what_the_days_hold(admin: User) -> None:
-    report = told(admin, "usage")
+def test_a_usage_report_adds_up_the_daily_sums(admin: User) -> None:
+    report = report_content(admin, "usage")
     assert report["period"] == MARCH
     assert report["figures"] == {
         "requests": 20,
@@ -163,7 +153,7 @@ def test_a_usage_report_adds_up_what_the_days_hold(admin: User) -> None:
 
 
 def test_an_analytics_report_counts_images_and_users(admin: User) -> None:
-    report = told(admin, "analytics")
+    report = report_content(admin, "analytics")
     assert report["figures"] == {
         "images": 8,
         "bytes": 6_000_500,
@@ -188,8 +178,8 @@ def test_an_analytics_report_counts_images_and_users(admin: User) -> None:
     assert (bob["userId"], bob["dollars"], bob["requests"], bob["activeDays"]) == ("bob", 0.0031, 5, 1)
 
 
-def test_a_summary_stands_beside_the_period_before(admin: User) -> None:
-    report = told(admin, "summary")
+def test_a_summary_compares_with_the_period_before(admin: User) -> None:
+    report = report_content(admin, "summary")
     assert report["before"] == BEFORE
     compared = {row["figure"]: (row["value"], row["before"], row["change"]) for row in report["comparison"]}
     assert compared["Requests"] == (20, 10, 100)
@@ -202,34 +192,34 @@ def test_a_summary_stands_beside_the_period_before(admin: User) -> None:
     assert report["figures"]["requests"] == 20
 
 
-def test_one_users_report_holds_nothing_of_others(admin: User) -> None:
-    usage = told(admin, "usage", filters={"userId": "ann"})
+def test_a_report_on_one_user_holds_nothing_of_other_users(admin: User) -> None:
+    usage = report_content(admin, "usage", filters={"userId": "ann"})
     assert (usage["figures"]["requests"], usage["figures"]["dollars"]) == (7, 0.0008)
-    analytics = told(admin, "analytics", filters={"userId": "ann"})
+    analytics = report_content(admin, "analytics", filters={"userId": "ann"})
     assert (analytics["figures"]["images"], analytics["figures"]["bytes"]) == (3, 3000)
     assert "users" not in analytics
     assert "activeUsers" not in analytics["figures"]
     assert "bob" not in json.dumps(analytics)
 
 
-def test_one_operations_report_holds_nothing_of_others(admin: User) -> None:
-    report = told(admin, "usage", filters={"operation": "resize"})
+def test_a_report_on_one_operation_holds_nothing_of_other_operations(admin: User) -> None:
+    report = report_content(admin, "usage", filters={"operation": "resize"})
     assert (report["figures"]["requests"], report["figures"]["dollars"]) == (4, 0.01)
     assert [row["operation"] for row in report["byOperation"]] == ["resize"]
     assert [row["day"] for row in report["byDay"]] == ["2021-03-01"]
 
 
-def test_days_on_which_nothing_happened_are_listed_where_asked(admin: User) -> None:
-    report = told(admin, "usage", filters={"includeInactive": True})
+def test_days_without_activity_are_listed_on_request(admin: User) -> None:
+    report = report_content(admin, "usage", filters={"includeInactive": True})
     assert [row["day"] for row in report["byDay"]] == [f"2021-03-0{day}" for day in range(1, 8)]
     assert report["byDay"][1]["requests"] == 0
-    analytics = told(admin, "analytics", filters={"includeInactive": True})
+    analytics = report_content(admin, "analytics", filters={"includeInactive": True})
     assert (len(analytics["byDay"]), len(analytics["usersByDay"])) == (7, 7)
-    without = told(admin, "usage", filters={"includeInactive": False})
+    without = report_content(admin, "usage", filters={"includeInactive": False})
     assert "2021-03-02" not in {row["day"] for row in without["byDay"]}
 
 
-def test_a_short_period_is_reported_while_the_caller_waits(admin: User) -> None:
+def test_a_short_period_is_reported_in_the_request(admin: User) -> None:
     answer = ask(admin, "usage").json()
     assert answer["status"] == "COMPLETED"
     assert [file["format"] for file in answer["files"]] == ["html", "json"]
@@ -250,7 +240,7 @@ def test_a_long_period_goes_through_the_queue(admin: User) -> None:
     assert report["figures"]["activeUsers"] == 2
 
 
-def test_every_format_says_the_same(admin: User) -> None:
+def test_every_format_holds_the_same_numbers(admin: User) -> None:
     action = ready(admin, ask(admin, "usage", formats=["csv", "pdf", "html"]))
     assert [file["format"] for file in action["files"]] == ["csv", "pdf", "html", "json"]
     assert action["resultUrl"].split("?")[0].endswith(f"/reports/{admin.id}/{action['actionId']}.zip")
@@ -275,7 +265,7 @@ def test_every_format_says_the_same(admin: User) -> None:
 
 
 @pytest.mark.parametrize("kind", ["usage", "analytics", "summary"])
-def test_a_period_without_anything_says_so(admin: User, kind: str) -> None:
+def test_a_period_without_activity_is_reported_as_empty(admin: User, kind: str) -> None:
     action = ready(admin, ask(admin, kind, {"start": "2019-01-01", "end": "2019-01-31"}))
     report = json.loads(file_of(action, "json"))
     assert not any(report["figures"].values())
@@ -283,14 +273,14 @@ def test_a_period_without_anything_says_so(admin: User, kind: str) -> None:
     assert "No data in this period" in page
 
 
-def test_only_administrators_have_reports(machine: Machine, admin: User) -> None:
+def test_only_administrators_may_request_reports(machine: Machine, admin: User) -> None:
     ann = User.new(machine.api_url)
     refused = ask(ann, "usage")
     assert (refused.status_code, refused.json()["message"]) == (403, "Insufficient permissions for report generation")
     assert ask(User(machine.api_url), "usage").status_code == 401
-    assert ask(issue(ann, "reports")[1], "usage").status_code == 403
-    assert ask(issue(admin, "actions", "exports")[1], "usage").status_code == 403
-    assert ask(issue(admin, "reports")[1], "usage").status_code == 200
+    assert ask(issue_key(ann, "reports")[1], "usage").status_code == 403
+    assert ask(issue_key(admin, "actions", "exports")[1], "usage").status_code == 403
+    assert ask(issue_key(admin, "reports")[1], "usage").status_code == 200
 
 
 TOMORROW = (datetime.now(UTC) + timedelta(days=1)).date().isoformat()
@@ -310,7 +300,7 @@ TOMORROW = (datetime.now(UTC) + timedelta(days=1)).date().isoformat()
         ({**MARCH, "zone": "UTC"}, "dateRange.zone"),
     ],
 )
-def test_a_period_that_no_report_can_have_is_refused(admin: User, period: dict[str, str], field: str) -> None:
+def test_an_invalid_period_is_refused(admin: User, period: dict[str, str], field: str) -> None:
     answer = ask(admin, "usage", period)
     assert answer.status_code == 400
     assert [detail["field"] for detail in answer.json()["error"]["details"]] == [field]
@@ -325,7 +315,7 @@ def test_a_period_that_no_report_can_have_is_refused(admin: User, period: dict[s
         ("usage", {"filters": {"userId": "users"}}),
         ("usage", {"filters": {"userId": "a/b"}}),
         ("usage", {"filters": {"includeInactive": "yes"}}),
-        # Images are not counted by operation: such a report would say what it does not know.
+        # Images are not counted by operation, so such a report has no numbers.
         ("analytics", {"filters": {"operation": "resize"}}),
         ("summary", {"filters": {"operation": "resize"}}),
         ("usage", {"formats": []}),
@@ -333,11 +323,11 @@ def test_a_period_that_no_report_can_have_is_refused(admin: User, period: dict[s
         ("usage", {"formats": ["pdf", "pdf"]}),
     ],
 )
-def test_what_a_report_does_not_know_is_refused(admin: User, kind: str, more: dict[str, Any]) -> None:
+def test_unknown_options_of_a_report_are_refused(admin: User, kind: str, more: dict[str, Any]) -> None:
     assert ask(admin, kind, **more).status_code == 400
 
 
-def test_what_is_refused_leaves_no_action(admin: User) -> None:
+def test_a_refused_report_leaves_no_action(admin: User) -> None:
     def newest() -> list[str]:
         return [each["actionId"] for each in admin.get("/actions", limit=1).json()["items"]]
 
@@ -346,9 +336,7 @@ def test_what_is_refused_leaves_no_action(admin: User) -> None:
     assert newest() == before
 
 
-def test_a_message_that_comes_again_changes_no_file(
-    machine: Machine, admin: User, function: pytest.MonkeyPatch
-) -> None:
+def test_a_repeated_message_changes_no_file(machine: Machine, admin: User, function: pytest.MonkeyPatch) -> None:
     done = ready(admin, ask(admin, "usage"))
     page = file_of(done, "html")
     with pytest.raises(ActionFinishedError):
@@ -360,18 +348,20 @@ def test_a_message_that_comes_again_changes_no_file(
     assert sorted(each["Key"].rpartition(".")[2] for each in versions["Versions"]) == ["html", "json"]
 
 
-def test_what_takes_too_long_for_the_caller_is_left_to_the_queue(admin: User, function: pytest.MonkeyPatch) -> None:
+def test_a_report_that_takes_too_long_for_the_request_is_left_to_the_queue(
+    admin: User, function: pytest.MonkeyPatch
+) -> None:
     function.setattr(service, "SECONDS_AT_ONCE", -1.0)
     caller = Caller(admin.id, admin.email, role="ADMIN")
-    told = actions.submit(reporting.KIND, caller, {"reportType": "usage", "dateRange": MARCH})
-    assert told["status"] == "PENDING"
+    queued = actions.submit(reporting.KIND, caller, {"reportType": "usage", "dateRange": MARCH})
+    assert queued["status"] == "PENDING"
     action = wait_for(
-        lambda: [each for each in [actions.get(admin.id, told["reportId"])] if each.status != "PENDING"], "the queue"
+        lambda: [each for each in [actions.get(admin.id, queued["reportId"])] if each.status != "PENDING"], "the queue"
     )[0]
     assert (action.status, action.result["requests"]) == ("COMPLETED", 20)
 
 
-def test_what_takes_too_long_for_the_queue_as_well_ends_with_a_reason(
+def test_a_report_that_takes_too_long_for_the_queue_fails_with_a_reason(
     admin: User, function: pytest.MonkeyPatch
 ) -> None:
     asked = {"reportType": "usage", "dateRange": MARCH}
@@ -384,7 +374,7 @@ def test_what_takes_too_long_for_the_queue_as_well_ends_with_a_reason(
     }
 
 
-def test_administrators_agents_find_the_tool_and_others_do_not(machine: Machine, admin: User) -> None:
+def test_only_agents_of_administrators_find_the_report_tool(machine: Machine, admin: User) -> None:
     def tools(user: User) -> set[str]:
         return {tool["name"] for tool in user.get("/agent/tools").json()["tools"]}
 
@@ -392,14 +382,14 @@ def test_administrators_agents_find_the_tool_and_others_do_not(machine: Machine,
     assert "generate_report" not in tools(User.new(machine.api_url))
 
 
-def test_an_external_service_makes_the_report_where_a_stage_has_one(admin: User, partner: FakeApi) -> None:
+def test_an_external_service_makes_the_report_if_the_stage_has_one(admin: User, partner: FakeApi) -> None:
     asked = {"reportType": "usage", "dateRange": MARCH, "filters": {"userId": "ann"}}
     answer = call("POST /actions/report", admin.headers, asked)
     assert (answer.status, answer.body["status"], answer.body["downloadUrl"]) == (200, "PENDING", None)
     taken = partner.received[-1]
     assert taken.path == "/report-generator/create"
-    told = taken.json()
-    assert {name: told[name] for name in asked} == asked
-    assert (told["actionId"], told["formats"]) == (answer.body["reportId"], ["html"])
+    sent = taken.json()
+    assert {name: sent[name] for name in asked} == asked
+    assert (sent["actionId"], sent["formats"]) == (answer.body["reportId"], ["html"])
     partner.done_at_once = True
     assert call("POST /actions/report", admin.headers, asked).body["status"] == "COMPLETED"

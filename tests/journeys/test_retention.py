@@ -1,4 +1,4 @@
-"""How long things are kept: records grow inactive and go to S3; what was announced and never sent expires."""
+"""How long data is kept: records become inactive and move to S3, and uploads that never arrive expire."""
 
 import gzip
 import json
@@ -32,7 +32,7 @@ def archive_quarter(options: dict[str, Any], now: datetime) -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def no_records(function: pytest.MonkeyPatch) -> Iterator[None]:
-    """The table of records is empty, before and after."""
+    """Empties the table of records, before and after."""
     _remove_all()
     yield
     _remove_all()
@@ -44,7 +44,7 @@ def _remove_all() -> None:
 
 
 def plant(record_id: str, written: datetime, **more: Any) -> dict[str, Any]:
-    """A customer as a sync left it at that moment."""
+    """Stores a customer as a sync at that time would."""
     at = ids.timestamp(written)
     item = {
         "source": CUSTOMERS,
@@ -71,14 +71,14 @@ def old(**age: float) -> datetime:
 
 
 def of_records(answer: dict[str, Any]) -> dict[str, int]:
-    """What a round counted of records: other journeys may have left uploads that never came."""
+    """What a round counted of sync records: other journeys may have left uploads that never arrived."""
     return {name: number for name, number in answer["counts"].items() if name.startswith("records")}
 
 
 # ---------------------------------------------------------------------------- expiry
 
 
-def test_records_that_no_sync_wrote_for_thirty_days_become_inactive_and_stay() -> None:
+def test_records_not_synced_for_thirty_days_become_inactive_and_are_kept() -> None:
     plant("young", old(days=29, hours=23))
     plant("aged", old(days=30, seconds=1))
     answer = clean_up({}, NOW)
@@ -87,17 +87,17 @@ def test_records_that_no_sync_wrote_for_thirty_days_become_inactive_and_stay() -
     assert young["isActive"] is True
     assert (aged := found("aged")) is not None
     assert (aged["isActive"], aged["archivedAt"]) == (False, ids.timestamp(NOW))
-    assert aged["data"] == ids.to_json({"id": "aged", "name": "Ünsal aged"}), "what it says is kept"
-    assert of_records(clean_up({}, NOW)) == {}, "done is done"
+    assert aged["data"] == ids.to_json({"id": "aged", "name": "Ünsal aged"}), "its data is kept"
+    assert of_records(clean_up({}, NOW)) == {}, "nothing is left to do"
 
 
-def test_how_long_is_a_setting(function: pytest.MonkeyPatch) -> None:
+def test_the_number_of_days_is_a_setting(function: pytest.MonkeyPatch) -> None:
     plant("c1", old(days=2))
     function.setenv("KEEP_RECORDS_DAYS", "1")
     assert of_records(clean_up({}, NOW)) == {"recordsExpired": 1}
 
 
-def test_a_record_that_a_sync_wrote_meanwhile_is_left_alone(function: pytest.MonkeyPatch) -> None:
+def test_a_record_that_a_sync_wrote_meanwhile_stays_active(function: pytest.MonkeyPatch) -> None:
     plant("c1", old(days=40))
     stale = [dict(each) for each in BY_LIFECYCLE.between(ACTIVE, "0", "9")]
     fresh = plant("c1", old(days=1))
@@ -114,10 +114,10 @@ def test_a_dry_run_counts_the_same_and_changes_nothing() -> None:
     assert of_records(dry) == of_records(wet) == {"recordsExpired": 7}
 
 
-def test_what_time_cuts_off_is_gone_on_with() -> None:
+def test_a_round_cut_off_by_time_is_continued_by_the_next() -> None:
     for place in range(25):
         plant(f"c{place:03}", old(days=60 - place))
-    # The lease looks at the clock once and each record once: the first ten are handled, and then time is over.
+    # The clock is read once for the lease and once for each record: time is over after the first ten.
     moments = iter([0.0] * 11)
     cut = clean_up({}, NOW, Deadline(1.0, clock=lambda: next(moments, 10_000.0)))
     assert (cut["isComplete"], of_records(cut)) == (False, {"recordsExpired": 10})
@@ -126,7 +126,7 @@ def test_what_time_cuts_off_is_gone_on_with() -> None:
     assert of_records(clean_up({}, NOW)) == {"recordsExpired": 15}
 
 
-def test_two_rounds_never_overlap() -> None:
+def test_a_round_is_skipped_while_another_runs() -> None:
     with leases.lease("weekly_cleanup", 60) as lease:
         assert lease is not None
         assert clean_up({}, NOW) == {"status": "skipped"}
@@ -178,7 +178,7 @@ def test_inactive_records_move_to_s3_as_json_lines(machine: Machine, function: p
 
 
 @pytest.mark.usefixtures("empty_archive")
-def test_what_is_killed_between_file_and_deletion_is_in_the_archive_whatever_comes(
+def test_a_round_killed_between_file_and_deletion_loses_no_record(
     machine: Machine, function: pytest.MonkeyPatch
 ) -> None:
     for name in ("a", "b"):
@@ -195,9 +195,7 @@ def test_what_is_killed_between_file_and_deletion_is_in_the_archive_whatever_com
 
 
 @pytest.mark.usefixtures("empty_archive")
-def test_what_a_round_deleted_in_part_stays_in_the_archive_when_the_next_one_moves_the_rest(
-    machine: Machine, function: pytest.MonkeyPatch
-) -> None:
+def test_records_of_a_partly_deleted_file_stay_in_the_archive(machine: Machine, function: pytest.MonkeyPatch) -> None:
     for name in ("a", "b", "c"):
         plant(name, old(days=90))
     clean_up({}, old(days=40))
@@ -219,7 +217,7 @@ def test_what_a_round_deleted_in_part_stays_in_the_archive_when_the_next_one_mov
 
 
 @pytest.mark.usefixtures("empty_archive")
-def test_a_file_that_cannot_be_written_deletes_nothing(machine: Machine, function: pytest.MonkeyPatch) -> None:
+def test_if_the_file_cannot_be_written_no_record_is_deleted(machine: Machine, function: pytest.MonkeyPatch) -> None:
     plant("a", old(days=90))
     clean_up({}, old(days=40))
     function.setenv("ARCHIVE_BUCKET", "no-such-bucket")
@@ -228,7 +226,7 @@ def test_a_file_that_cannot_be_written_deletes_nothing(machine: Machine, functio
     assert found("a") is not None
 
 
-def test_without_a_bucket_inactive_records_stay(function: pytest.MonkeyPatch) -> None:
+def test_without_an_archive_bucket_inactive_records_are_kept(function: pytest.MonkeyPatch) -> None:
     plant("a", old(days=90))
     clean_up({}, old(days=40))
     function.setenv("ARCHIVE_BUCKET", "")
@@ -236,7 +234,7 @@ def test_without_a_bucket_inactive_records_stay(function: pytest.MonkeyPatch) ->
     assert found("a") is not None
 
 
-def test_the_functions_themselves_do_it(machine: Machine) -> None:
+def test_the_deployed_functions_run_the_jobs(machine: Machine) -> None:
     plant("a", datetime.now(UTC) - timedelta(days=31))
     dry, errored = machine.invoke("weekly_cleanup", {"operation": "cleanup", "dryRun": True})
     assert not errored, dry
@@ -252,12 +250,7 @@ def test_the_functions_themselves_do_it(machine: Machine) -> None:
 # --------------------------------------------------------------------------- uploads
 
 
-@pytest.fixture(scope="module")
-def ann(machine: Machine) -> User:
-    return User.new(machine.api_url)
-
-
-def test_an_upload_that_never_came_expires_a_day_after_its_link(ann: User, machine: Machine) -> None:
+def test_an_upload_that_never_arrived_expires_a_day_after_its_link(ann: User, machine: Machine) -> None:
     image_id = ann.announce(b"", name="never.jpg")["imageId"]
     at = datetime.now(UTC)
     clean_up({}, at + timedelta(hours=24, minutes=59))
@@ -269,13 +262,13 @@ def test_an_upload_that_never_came_expires_a_day_after_its_link(ann: User, machi
     assert ann.get(f"/images/{image_id}").status_code == 404
     row = IMAGES.get(ann.id, image_id)
     assert row is not None
-    assert "ttl" in row, "the rest of the row goes by itself"
+    assert "ttl" in row, "DynamoDB deletes the rest of the row later"
     wait_for(lambda: machine.records_waiting("image_changes") == 0, "the stream to be read")
     day = at.date().isoformat()
     assert "deleted" not in {what for _, what, _ in daily_sums.rows(ann.id, day, day)}, "nobody deleted anything"
 
 
-def test_an_upload_that_came_unnoticed_is_processed_instead(ann: User) -> None:
+def test_an_upload_whose_arrival_was_missed_is_processed(ann: User) -> None:
     image_id = ann.upload(pictures.jpeg(320, 240))
     ann.finished(image_id)
     since = ids.now()

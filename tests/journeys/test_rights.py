@@ -1,4 +1,4 @@
-"""Every function on the machine runs under the policy that deploy would give it: what it may is what it declares."""
+"""Every function of the local machine runs under the policy that a deploy would give it."""
 
 from infra import iam_report, pipeline_policy
 from infra.stages import Place
@@ -8,7 +8,7 @@ from tests import pictures
 from tests.journeys.user import User
 
 
-def test_a_picture_goes_its_way_with_no_more_than_was_declared(machine: Machine) -> None:
+def test_a_picture_is_processed_with_the_declared_grants_only(machine: Machine) -> None:
     ann = User.new(machine.api_url)
     image_id = ann.upload(pictures.jpeg(300, 200))
     assert ann.finished(image_id)["status"] == "COMPLETED"

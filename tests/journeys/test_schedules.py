@@ -1,4 +1,4 @@
-"""What runs by itself: fired by the clock, called by hand, missed."""
+"""Scheduled functions: fired by the clock, invoked by hand, and overdue."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -11,12 +11,13 @@ import pytest
 from chalicelib.jobs import heartbeats, leases
 from local.__main__ import main
 from local.machine import Machine
+from tests.journeys.subscriber import subscribe
 from tests.waiting import wait_for
 
 
 @contextmanager
 def enabled(machine: Machine, name: str) -> Iterator[None]:
-    """The schedule's rule, switched on."""
+    """The name of the schedule's rule, enabled for the test."""
     rule = f"darkroom-local-{name}-event"
     machine.client("events").enable_rule(Name=rule)
     try:
@@ -30,7 +31,7 @@ def heartbeat(name: str) -> dict[str, Any]:
 
 
 def forget(name: str) -> None:
-    """As in a stage where the schedule never ran and nobody asked for it."""
+    """A stage where the schedule never ran and was never checked."""
     leases.JOBS.delete(f"beat#{name}")
 
 
@@ -41,7 +42,7 @@ def overdue(now: datetime) -> dict[str, heartbeats.Overdue]:
 # -------------------------------------------------------------------------------- fired
 
 
-def test_the_clock_fires_a_schedule_which_leaves_its_heartbeat_and_its_usage_record(
+def test_a_schedule_that_fires_leaves_a_heartbeat_and_a_usage_record(
     machine: Machine, function: pytest.MonkeyPatch
 ) -> None:
     forget("sweeper")
@@ -65,7 +66,7 @@ def test_the_clock_fires_a_schedule_which_leaves_its_heartbeat_and_its_usage_rec
 # ------------------------------------------------------------------------------ by hand
 
 
-def test_a_schedule_is_called_by_hand_without_any_payload(
+def test_a_schedule_can_be_invoked_by_hand_without_a_payload(
     machine: Machine, function: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["invoke", "sweeper"]) == 0
@@ -73,7 +74,7 @@ def test_a_schedule_is_called_by_hand_without_any_payload(
 
 
 @pytest.mark.parametrize("payload", [{"dryrun": True}, {"operation": "sync"}, {"since": "2026-02-30"}])
-def test_a_payload_that_cannot_be_meant_is_refused_and_nothing_runs(
+def test_an_invalid_payload_is_refused_and_nothing_runs(
     machine: Machine, function: pytest.MonkeyPatch, payload: dict[str, Any]
 ) -> None:
     before = heartbeat("weekly_cleanup")
@@ -86,7 +87,7 @@ def test_a_payload_that_cannot_be_meant_is_refused_and_nothing_runs(
 # ------------------------------------------------------------------------------- missed
 
 
-def test_a_schedule_is_overdue_when_its_next_time_has_passed_without_a_run(function: pytest.MonkeyPatch) -> None:
+def test_a_schedule_is_overdue_when_its_time_passed_without_a_run(function: pytest.MonkeyPatch) -> None:
     for name in ("sweeper", "weekly_cleanup"):
         forget(name)
     now = datetime.now(UTC)
@@ -104,7 +105,7 @@ def test_a_schedule_is_overdue_when_its_next_time_has_passed_without_a_run(funct
     assert datetime.fromisoformat(never.expected_at).strftime("%a %H:%M") == "Sun 03:00"
 
 
-def test_a_run_that_never_ended_is_told(function: pytest.MonkeyPatch) -> None:
+def test_a_run_that_never_ended_is_reported(function: pytest.MonkeyPatch) -> None:
     forget("sweeper")
     now = datetime.now(UTC)
     overdue(now)
@@ -115,7 +116,7 @@ def test_a_run_that_never_ended_is_told(function: pytest.MonkeyPatch) -> None:
     assert "sweeper" not in overdue(now + timedelta(minutes=11))
 
 
-def test_what_is_switched_off_is_never_overdue_and_counts_anew_from_when_it_is_on(function: pytest.MonkeyPatch) -> None:
+def test_a_disabled_schedule_is_never_overdue_and_counts_from_when_it_is_enabled(function: pytest.MonkeyPatch) -> None:
     forget("sweeper")
     now = datetime.now(UTC)
     overdue(now)
@@ -132,21 +133,10 @@ def test_what_is_switched_off_is_never_overdue_and_counts_anew_from_when_it_is_o
 
 
 @pytest.fixture
-def told(machine: Machine) -> Callable[[], list[str]]:
-    """The subjects that the operators' topic has sent to somebody who subscribed."""
-    sqs, sns = machine.client("sqs"), machine.client("sns")
-    queue = sqs.create_queue(QueueName="an-operator-of-reports")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    sns.subscribe(TopicArn=machine.environment["OPERATORS_TOPIC_ARN"], Protocol="sqs", Endpoint=arn)
-    heard: list[str] = []
-
-    def listen() -> list[str]:
-        for message in sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", ()):
-            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
-            heard.append(json.loads(message["Body"])["Subject"])
-        return heard
-
-    return listen
+def announced(machine: Machine) -> Callable[[], list[str]]:
+    """The subjects that a subscriber of the operators' topic received."""
+    received = subscribe(machine, "OPERATORS_TOPIC_ARN")
+    return lambda: [notification["Subject"] for notification in received()]
 
 
 def files(machine: Machine, month: str) -> set[str]:
@@ -156,9 +146,7 @@ def files(machine: Machine, month: str) -> set[str]:
     return {each["Key"] for each in listed.get("Contents", ())}
 
 
-def test_a_months_report_is_kept_and_announced_once_however_often_it_is_made(
-    machine: Machine, told: Callable[[], list[str]]
-) -> None:
+def test_a_monthly_report_is_stored_and_announced_once(machine: Machine, announced: Callable[[], list[str]]) -> None:
     tried, errored = machine.invoke("monthly_report", {"since": "2024-02-10", "dryRun": True})
     assert not errored
     assert tried["figures"]["requests"] == 0
@@ -168,13 +156,13 @@ def test_a_months_report_is_kept_and_announced_once_however_often_it_is_made(
         assert not errored
         assert answer["period"] == {"start": "2024-02-01", "end": "2024-02-29"}
     assert files(machine, "2024-02") == {f"reports/system/2024-02.{each}" for each in ("html", "pdf", "json")}
-    # What comes behind it: by then a second word on February would have come.
+    # A later report: a second one on February would arrive before it.
     machine.invoke("monthly_report", {"since": "2024-03-31T23:59:59Z"})
-    wait_for(lambda: [each for each in told() if "2024-03" in each], "the operators to be told of March")
-    assert len([each for each in told() if "2024-02" in each]) == 1
+    wait_for(lambda: [each for each in announced() if "2024-03" in each], "the report on March")
+    assert len([each for each in announced() if "2024-02" in each]) == 1
 
 
-def test_without_a_month_it_is_the_last_one(machine: Machine) -> None:
+def test_without_a_month_the_report_is_on_the_last_month(machine: Machine) -> None:
     answer, errored = machine.invoke("monthly_report", {"dryRun": True})
     assert not errored
     end = datetime.now(UTC).date().replace(day=1) - timedelta(days=1)

@@ -1,4 +1,4 @@
-"""Canaries: every kind of secret goes through the real API, right and wrong, and none of them is ever written down."""
+"""Every kind of secret is sent through the real API, right and wrong, and none of them appears in a log."""
 
 import base64
 import json
@@ -20,7 +20,7 @@ from tests.waiting import wait_for
 
 
 def canary() -> str:
-    """What stands nowhere by chance."""
+    """A text that appears nowhere by chance."""
     return f"Canary-{secrets.token_hex(12)}-2026!"
 
 
@@ -29,7 +29,7 @@ def signature_of(url: str) -> str:
 
 
 class Aviary:
-    """The secrets that were planted, and the requests that carried them and are known to be in the log."""
+    """The secrets that were sent, and the requests that carried them and must be in the log."""
 
     def __init__(self) -> None:
         self.secrets: dict[str, str] = {}
@@ -45,7 +45,7 @@ class Aviary:
         self.request_ids.append(answer.json()["requestId"])
 
     def pieces(self) -> Iterator[tuple[str, str]]:
-        """Each secret's beginning, middle and end, plain and in the forms that it may have been written in."""
+        """Each secret's start, middle and end, plain and in every encoding that a log may use."""
         for name, secret in self.secrets.items():
             middle = len(secret) // 2
             yield from ((name, piece) for piece in (secret[:16], secret[middle - 8 : middle + 8], secret[-16:]))
@@ -96,7 +96,7 @@ def signed_up(url: str, birds: Aviary) -> User:
 
 
 def with_an_image(machine: Machine, user: User, birds: Aviary, hook: Receiver) -> None:
-    """An upload by either way, the links to its variants, and a webhook whose address holds a secret itself."""
+    """Both kinds of upload, the links to variants, and a webhook whose address holds a secret."""
     address = f"{hook.url}?token={birds.plant('secret in the webhook address', secrets.token_hex(12))}"
     changed = user.request("PATCH", "/auth/profile", json={"preferences": {"webhook": {"url": address}}}).json()
     birds.plant("webhook secret", changed["profile"]["webhookSecret"])
@@ -127,7 +127,7 @@ def with_an_image(machine: Machine, user: User, birds: Aviary, hook: Receiver) -
 
 
 def with_keys(user: User, birds: Aviary) -> User:
-    """A key that was rotated; somebody who holds it."""
+    """A rotated key, and a client that calls with it."""
     issued = user.post("/keys", name="a key", accessTypes=["file_upload"]).json()
     birds.plant("API key", issued["key"].removeprefix("drk_"))
     rotated = user.post(f"/keys/{issued['keyId']}/rotate", graceSeconds=0).json()
@@ -141,7 +141,7 @@ def with_keys(user: User, birds: Aviary) -> User:
 
 
 def ask_wrongly(holder: User, birds: Aviary) -> None:
-    """Secrets wherever they do not belong: in paths, queries, names, values, broken JSON and other headers."""
+    """Secrets in the wrong places: in paths, queries, names, values, broken JSON and other headers."""
     secret = holder.tokens["accessToken"]
     json_type = {"Content-Type": "application/json"}
     birds.refused(holder.get(f"/images/{secret}"), 404, 400)
@@ -190,7 +190,7 @@ def be_challenged(machine: Machine, birds: Aviary) -> None:
 
 
 def break_on_our_side(machine: Machine, birds: Aviary, *holders: User) -> None:
-    """A fault that nobody foresaw (a row that lacks what each has), met by whoever sends a token or a key."""
+    """An unexpected error (a row without a required attribute) for callers with a token or a key."""
     with damaged(machine, holders[0].id):
         for holder in holders:
             birds.refused(holder.get("/images"), 500)
@@ -198,12 +198,12 @@ def break_on_our_side(machine: Machine, birds: Aviary, *holders: User) -> None:
 
 
 def lines(machine: Machine) -> dict[str, str]:
-    """What each function has written so far, by its log's name."""
+    """What each function has logged so far, by the log's name."""
     assert machine.logs is not None
     return {log.stem: log.read_text() for log in Path(machine.logs).glob("*.log")}
 
 
-def test_no_secret_is_in_any_log(machine: Machine, aviary: Aviary) -> None:
+def test_no_log_holds_a_secret(machine: Machine, aviary: Aviary) -> None:
     last = requests.get(f"{machine.api_url}/images", timeout=30).json()["requestId"]
     wait_for(lambda: last in lines(machine)["api"], "the last request to be written down")
     written = lines(machine)
@@ -211,8 +211,8 @@ def test_no_secret_is_in_any_log(machine: Machine, aviary: Aviary) -> None:
     assert not leaked
 
 
-def test_the_logs_tell_of_all_that_happened(machine: Machine, aviary: Aviary) -> None:
-    """Else there would be no secret in them either."""
+def test_the_logs_cover_all_that_happened(machine: Machine, aviary: Aviary) -> None:
+    """Empty logs would hold no secret either."""
     assert len(aviary.secrets) > 25
     assert len(aviary.request_ids) > 40
     wait_for(lambda: all(each in lines(machine)["api"] for each in aviary.request_ids), "every refusal to be there")

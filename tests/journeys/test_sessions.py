@@ -1,4 +1,4 @@
-"""Sessions: begun by nobody but the API, ended even where the end is cut off, and none for who is not active."""
+"""Sessions: only the API starts them, an interrupted end is finished, and deactivated users get none."""
 
 import re
 from typing import Any
@@ -19,14 +19,15 @@ ANOTHER = "Another-Day-2026!"
 
 @pytest.fixture
 def ann(machine: Machine) -> User:
+    """A new user for each test."""
     return User.new(machine.api_url, name="Ann")
 
 
-# ------------------------------------------------------------------- past our door
+# ------------------------------------------------------------------- directly to Cognito
 
 
 def straight(machine: Machine, email: str, **proof: str) -> dict[str, Any]:
-    """By call of Cognito that needs no signature: what anybody may send who knows the client's id."""
+    """By unsigned call of Cognito: the request of a caller who knows the client's id."""
     named = {"ClientId": machine.resources["ApiClient"].ref}
     about = {**named, "Username": email}
     hashed = {**about, **({"SecretHash": proof["hash"]} if "hash" in proof else {})}
@@ -54,7 +55,7 @@ def straight(machine: Machine, email: str, **proof: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("proof", [{}, {"hash": "d3Jvbmc="}], ids=["without a hash", "with a wrong one"])
-def test_the_clients_id_alone_opens_nothing(machine: Machine, ann: User, proof: dict[str, str]) -> None:
+def test_the_clients_id_without_its_secret_is_refused(machine: Machine, ann: User, proof: dict[str, str]) -> None:
     cognito = machine.client("cognito-idp")
     for operation, asked in straight(machine, ann.email, **proof).items():
         with pytest.raises(cognito.exceptions.NotAuthorizedException, match=r"(?i)secret"):
@@ -71,7 +72,7 @@ def test_the_secret_is_read_from_parameter_store_and_never_from_the_environment(
     assert sign_in(ann).status == 200
 
 
-def test_a_secret_that_cognito_refuses_is_our_fault_and_is_read_anew(
+def test_a_secret_that_cognito_refuses_is_an_internal_error_and_is_read_again(
     machine: Machine, function: pytest.MonkeyPatch, ann: User
 ) -> None:
     name = f"/darkroom/{machine.environment['STAGE']}/darkroom/COGNITO_CLIENT_SECRET"
@@ -90,17 +91,17 @@ def sign_in(user: User) -> Answer:
     return call("POST /auth/signin", {}, {"email": user.email, "password": user.password})
 
 
-def test_who_is_signed_in_is_not_shown_the_client(ann: User) -> None:
+def test_a_signed_in_user_is_not_shown_the_clients_id(ann: User) -> None:
     shown = ann.get("/auth/validate").json()
     assert shown["claims"]["token_use"] == "access"
     assert "client_id" not in shown["claims"]
 
 
-# ----------------------------------------------------------------------- cut in half
+# ----------------------------------------------------------------------- interrupted
 
 
 def cut_off(function: pytest.MonkeyPatch, service: str, operation: str, **asked: str) -> None:
-    """Lets the next call of that operation fail, as where AWS does not answer; `asked` are parameters of it."""
+    """Makes the next call of that operation fail as if AWS did not answer; `asked` are parameters of it."""
     left = [True]
 
     def fail(params: dict[str, Any], **_: Any) -> None:
@@ -128,7 +129,7 @@ def is_refreshed(user: User) -> bool:
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_a_sign_out_that_is_cut_off_is_finished_by_asking_again(
+def test_an_interrupted_sign_out_is_finished_by_the_next_request(
     machine: Machine, function: pytest.MonkeyPatch, ann: User, part: str
 ) -> None:
     cut_end_of_session(function, machine, part)
@@ -139,7 +140,7 @@ def test_a_sign_out_that_is_cut_off_is_finished_by_asking_again(
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_a_reset_that_is_cut_off_is_finished_by_asking_again(
+def test_an_interrupted_reset_is_finished_by_the_next_request(
     machine: Machine, function: pytest.MonkeyPatch, ann: User, part: str
 ) -> None:
     assert ann.post("/auth/forgot-password", email=ann.email).status_code == 200
@@ -148,7 +149,7 @@ def test_a_reset_that_is_cut_off_is_finished_by_asking_again(
     assert call("POST /auth/reset-password", {}, asked).status >= 500
     wrong = call("POST /auth/reset-password", {}, {**asked, "password": f"{ANOTHER}?"})
     assert (wrong.status, wrong.body["message"]) == (400, "The code is wrong or has expired.")
-    assert ann.get("/auth/validate").status_code == 200, "who has neither code nor password ends nothing"
+    assert ann.get("/auth/validate").status_code == 200, "without a valid code or password nothing ends"
     assert call("POST /auth/reset-password", {}, asked).status == 200
     assert not is_refreshed(ann)
     assert ann.get("/auth/validate").status_code == 401
@@ -156,7 +157,7 @@ def test_a_reset_that_is_cut_off_is_finished_by_asking_again(
     ann.sign_in()
 
 
-def test_an_erasure_that_is_cut_off_is_finished_by_asking_again(
+def test_an_interrupted_erasure_is_finished_by_the_next_request(
     machine: Machine, function: pytest.MonkeyPatch, ann: User
 ) -> None:
     cut_off(function, "dynamodb", "DeleteItem", TableName=machine.environment["USERS_TABLE"])
@@ -169,7 +170,7 @@ def test_an_erasure_that_is_cut_off_is_finished_by_asking_again(
 # -------------------------------------------------------------------------- not active
 
 
-def test_who_is_not_active_is_given_no_tokens(machine: Machine, ann: User) -> None:
+def test_a_deactivated_user_gets_no_tokens(machine: Machine, ann: User) -> None:
     def switch(on: bool) -> None:
         machine.client("dynamodb").update_item(
             TableName=machine.environment["USERS_TABLE"],
@@ -192,7 +193,7 @@ def test_who_is_not_active_is_given_no_tokens(machine: Machine, ann: User) -> No
     ann.sign_in()
 
 
-def test_who_is_not_active_is_given_no_tokens_for_a_challenge_either(machine: Machine) -> None:
+def test_a_deactivated_user_gets_no_tokens_for_a_challenge(machine: Machine) -> None:
     user, row = invited(machine)
     challenged = user.post("/auth/signin", email=user.email, password=user.password).json()
     machine.client("dynamodb").put_item(TableName=machine.environment["USERS_TABLE"], Item=row)
@@ -202,7 +203,7 @@ def test_who_is_not_active_is_given_no_tokens_for_a_challenge_either(machine: Ma
 
 
 def invited(machine: Machine) -> tuple[User, dict[str, Any]]:
-    """Somebody whom an administrator of the pool has invited, and a row of theirs that is not active."""
+    """A user whom an administrator of the pool has invited, with a deactivated row."""
     user = User(machine.api_url, password="Temporary-2026!")
     made = machine.client("cognito-idp").admin_create_user(
         UserPoolId=machine.resources["UserPool"].ref,
@@ -219,7 +220,9 @@ def answering(challenged: dict[str, Any]) -> dict[str, str]:
     return {"challenge": challenged["challenge"], "session": challenged["session"], "answer": PASSWORD}
 
 
-def test_a_challenge_is_answered_in_the_name_that_it_was_put_to(machine: Machine, function: pytest.MonkeyPatch) -> None:
+def test_a_challenge_can_be_answered_only_for_the_address_it_was_issued_to(
+    machine: Machine, function: pytest.MonkeyPatch
+) -> None:
     user, row = invited(machine)
     challenged = user.post("/auth/signin", email=user.email, password=user.password).json()
 
@@ -242,19 +245,19 @@ def test_a_challenge_is_answered_in_the_name_that_it_was_put_to(machine: Machine
 FORM = re.compile(r"[0-9a-f]{8}-[0-9a-f]0[0-9a-f]1-70[0-9a-f]{2}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
-def test_a_made_up_id_looks_like_a_real_one_and_is_another_each_time(ann: User) -> None:
+def test_a_made_up_user_id_looks_real_and_differs_each_time(ann: User) -> None:
     def sub(user: User) -> str:
         return str(user.post("/auth/signup", email=user.email, password=PASSWORD).json()["userSub"])
 
-    def fixed(told: str) -> str:
+    def fixed(user_id: str) -> str:
         """The digits that all ids of a pool share."""
-        return "".join(told[place] for place in (1, 3, 5, 7, 10, 12, 14, 15))
+        return "".join(user_id[place] for place in (1, 3, 5, 7, 10, 12, 14, 15))
 
     real, made_up = [sub(User(ann.url)) for _ in range(8)], [sub(ann) for _ in range(8)]
     assert all(map(FORM.fullmatch, [*real, *made_up]))
     assert {*map(fixed, real)} == {*map(fixed, made_up)}
     assert len({*made_up, ann.id}) == 9
     # No other digit is the same in all of them.
-    for told in (real, made_up):
+    for user_ids in (real, made_up):
         for place in {*range(36)} - {1, 3, 5, 7, 8, 10, 12, 13, 14, 15, 18, 23}:
-            assert len({each[place] for each in told}) > 1, (place, told)
+            assert len({each[place] for each in user_ids}) > 1, (place, user_ids)

@@ -1,4 +1,4 @@
-"""Where settings come from, and what the two that open doors to the outside do."""
+"""Where settings come from, and two settings that lead to other hosts: the scanner and private addresses."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -21,8 +21,8 @@ def receiver() -> Iterator[Receiver]:
         yield started
 
 
-def test_the_environment_comes_before_parameter_store(machine: Machine, function: pytest.MonkeyPatch) -> None:
-    assert config.get("COGNITO_USER_POOL_ID").startswith("us-east-1_"), "it stands in Parameter Store alone"
+def test_the_environment_takes_precedence_over_parameter_store(machine: Machine, function: pytest.MonkeyPatch) -> None:
+    assert config.get("COGNITO_USER_POOL_ID").startswith("us-east-1_"), "only Parameter Store holds it"
     function.setenv("COGNITO_USER_POOL_ID", "from-the-environment")
     assert config.get("COGNITO_USER_POOL_ID") == "from-the-environment"
 
@@ -31,17 +31,17 @@ def test_an_encrypted_parameter_is_decrypted(machine: Machine, function: pytest.
     assert config.get("JWKS_URL").startswith(machine.aws_url)
 
 
-def test_a_setting_that_stands_nowhere_has_its_default_or_names_both_places(function: pytest.MonkeyPatch) -> None:
+def test_a_missing_setting_has_its_default_or_an_error_that_names_both_places(function: pytest.MonkeyPatch) -> None:
     assert config.number("WATERMARK_OPACITY") == 0.5
     function.delenv("USERS_TABLE")
     with pytest.raises(MissingConfigError) as missing:
         config.resolve(["IMAGES_TABLE", "USERS_TABLE", "NO_SUCH_SETTING"])
     for place in ("USERS_TABLE", "/darkroom/local/darkroom/USERS_TABLE", "/darkroom/local/darkroom/NO_SUCH_SETTING"):
         assert place in str(missing.value)
-    assert "USERS_TABLE" not in missing.value.message, "callers are told no names"
+    assert "USERS_TABLE" not in missing.value.message, "names are not shown to callers"
 
 
-def test_all_that_is_wanting_is_asked_for_at_once_and_once(function: pytest.MonkeyPatch) -> None:
+def test_missing_settings_are_read_together_and_only_once(function: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
     clients.client("ssm").meta.events.register("before-call.ssm.GetParameters", lambda **about: asked.append(about))
     names = ["COGNITO_USER_POOL_ID", "COGNITO_CLIENT_ID", "JWKS_URL", "WATERMARK_COLOR", "IMAGES_TABLE"]
@@ -62,17 +62,17 @@ NOTHING_TO_MARK = {"resizedImages": [], "written": [], "imageMetadata": {}, "pla
         ("WATERMARK_OPACITY", "half", "a number"),
     ],
 )
-def test_a_value_that_means_nothing_is_named_before_any_work(
+def test_an_invalid_value_is_named_before_any_work(
     function: pytest.MonkeyPatch, setting: str, value: str, known: str
 ) -> None:
     function.setenv(setting, value)
     with pytest.raises(InvalidSettingError) as invalid:
         steps.watermark(NOTHING_TO_MARK)
     assert all(said in str(invalid.value) for said in (setting, value, known))
-    assert setting not in invalid.value.message, "callers are told no names"
+    assert setting not in invalid.value.message, "names are not shown to callers"
 
 
-def test_fonts_are_known_in_any_case(function: pytest.MonkeyPatch) -> None:
+def test_fonts_are_found_in_any_case(function: pytest.MonkeyPatch) -> None:
     recipes = []
     for font in ("Arial", " arial"):
         function.setenv("WATERMARK_FONT", font)
@@ -80,14 +80,14 @@ def test_fonts_are_known_in_any_case(function: pytest.MonkeyPatch) -> None:
     assert recipes[0] == recipes[1]
 
 
-def test_text_that_the_font_lacks_is_named_in_the_log_once(
+def test_characters_that_the_font_lacks_are_logged_once(
     function: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     function.setenv("WATERMARK_TEXT", "© 写真 ann 写")
     for _ in range(2):
         steps.watermark(NOTHING_TO_MARK)
-    told = [record for record in caplog.records if record.getMessage() == "WATERMARK_TEXT_UNDRAWABLE"]
-    named = [(record.levelname, vars(record)["metadata"]["characters"]) for record in told]
+    warnings = [record for record in caplog.records if record.getMessage() == "WATERMARK_TEXT_UNDRAWABLE"]
+    named = [(record.levelname, vars(record)["metadata"]["characters"]) for record in warnings]
     assert named == [("WARNING", ["U+5199", "U+771F"])]
 
 
@@ -102,7 +102,7 @@ def test_a_scanner_sees_the_bytes_before_they_are_decoded(
     machine: Machine, function: pytest.MonkeyPatch, receiver: Receiver
 ) -> None:
     function.setenv("SCAN_COMMAND_URL", receiver.url)
-    # A scanner is an operator's own: it may well stand on a private address.
+    # The scanner belongs to the operator, so it may have a private address.
     function.setenv("ALLOW_PRIVATE_ADDRESSES", "false")
     data = pictures.jpeg(320, 240)
     receiver.reply = b'{"clean": true}'
@@ -118,7 +118,7 @@ def test_a_scanner_sees_the_bytes_before_they_are_decoded(
 @pytest.mark.parametrize(
     ("status", "reply"), [(500, b'{"clean": true}'), (200, b"junk"), (200, b'{"clean": "yes"}'), (200, b"[]")]
 )
-def test_a_scanner_without_a_verdict_lets_nothing_pass(
+def test_without_a_verdict_of_the_scanner_nothing_passes(
     machine: Machine, function: pytest.MonkeyPatch, receiver: Receiver, status: int, reply: bytes
 ) -> None:
     function.setenv("SCAN_COMMAND_URL", receiver.url)
@@ -153,7 +153,7 @@ def test_a_scanner_without_a_verdict_lets_nothing_pass(
         "http:///nowhere",
     ],
 )
-def test_no_url_of_a_users_leads_into_the_private_network(
+def test_urls_of_users_do_not_reach_the_private_network(
     function: pytest.MonkeyPatch, receiver: Receiver, url: str
 ) -> None:
     function.setenv("ALLOW_PRIVATE_ADDRESSES", "false")
@@ -163,13 +163,13 @@ def test_no_url_of_a_users_leads_into_the_private_network(
     assert receiver.received == []
 
 
-def test_an_answer_too_large_is_not_read_to_its_end(function: pytest.MonkeyPatch, receiver: Receiver) -> None:
+def test_an_oversized_answer_is_not_read_to_its_end(function: pytest.MonkeyPatch, receiver: Receiver) -> None:
     receiver.reply = b"x" * 1_100_000
     with pytest.raises(external.ExternalServiceError, match="too large"):
         external.post(receiver.url, b"{}", {})
 
 
-def test_a_redirect_is_an_answer_and_not_a_way(function: pytest.MonkeyPatch, receiver: Receiver) -> None:
+def test_redirects_are_not_followed(function: pytest.MonkeyPatch, receiver: Receiver) -> None:
     receiver.answers = [302]
     assert external.post(receiver.url, b"{}", {}).status == 302
     assert len(receiver.received) == 1

@@ -1,4 +1,4 @@
-"""Spending limits: the user's, the stage's and the key's; who has used one up waits until its window is over."""
+"""Spending limits of the user, the stage and the key: calls over a limit are refused until its window ends."""
 
 import secrets
 from collections.abc import Mapping
@@ -19,8 +19,8 @@ from chalicelib.core.http.budgets import Period, SpendingLimitError
 from chalicelib.core.http.operations import Caller
 from local.machine import Machine
 from tests.journeys.gateway import call
+from tests.journeys.issuing_keys import issue_key
 from tests.journeys.ledger import runs, settled
-from tests.journeys.test_api_keys import issue
 from tests.journeys.user import User
 
 NOW = datetime(2026, 11, 21, 7, 59, 30, tzinfo=UTC)
@@ -30,14 +30,8 @@ HOUR, DAY, MONTH = "2026-11-21T07", "2026-11-21", "2026-11"
 
 @pytest.fixture
 def ann(machine: Machine) -> User:
+    """A new user for each test."""
     return User.new(machine.api_url)
-
-
-@pytest.fixture(scope="module")
-def admin(machine: Machine) -> User:
-    user = User(machine.api_url, email="admin@example.com", password="Darkroom-2026!")
-    user.sign_in()
-    return user
 
 
 def limit(admin: User, account: str, **numbers: float) -> None:
@@ -48,7 +42,7 @@ def limit(admin: User, account: str, **numbers: float) -> None:
 
 
 def refused(status: int, body: Mapping[str, Any], headers: Mapping[str, str], longest: int) -> None:
-    """Holds an answer to the shape of a refusal that lasts `longest` seconds at most."""
+    """Asserts the shape of a refusal that lasts at most `longest` seconds."""
     assert status == 429, body
     assert body["success"] is False
     assert body["error"] == {"type": "SpendingLimitError", "code": "SPENDING_LIMIT"}
@@ -63,7 +57,7 @@ def refused(status: int, body: Mapping[str, Any], headers: Mapping[str, str], lo
 @pytest.mark.parametrize(
     ("name", "longest"), [("dollarsPerHour", 3600), ("dollarsPerDay", 86_400), ("dollarsPerMonth", 31 * 86_400)]
 )
-def test_who_has_spent_their_limit_waits_until_an_administrator_raises_it(
+def test_a_user_over_the_limit_is_refused_until_an_administrator_raises_it(
     machine: Machine, ann: User, admin: User, name: str, longest: int
 ) -> None:
     account = ann.id
@@ -83,14 +77,14 @@ def test_who_has_spent_their_limit_waits_until_an_administrator_raises_it(
     assert ann.get("/images").status_code == 200, "with the very next request"
 
 
-def test_a_limit_of_none_shuts_out_at_once(machine: Machine, ann: User, admin: User) -> None:
+def test_a_spending_limit_of_zero_refuses_every_request(machine: Machine, ann: User, admin: User) -> None:
     limit(admin, ann.id, dollarsPerDay=0)
     assert ann.get("/images").status_code == 429
     assert issue_status(ann) == 429
 
 
-def test_who_has_spent_all_can_see_why_and_end_what_spends_it(machine: Machine, ann: User, admin: User) -> None:
-    key_id, robot = issue(ann, "full_access")
+def test_a_user_over_the_limit_can_see_the_usage_and_revoke_keys(machine: Machine, ann: User, admin: User) -> None:
+    key_id, robot = issue_key(ann, "full_access")
     limit(admin, ann.id, dollarsPerMonth=0)
     assert robot.get("/images").status_code == 429
     assert ann.get("/usage").status_code == 200
@@ -105,17 +99,17 @@ def issue_status(user: User) -> int:
     return user.post("/keys", name="a", accessTypes=["exports"]).status_code
 
 
-def test_a_keys_limit_holds_for_its_own_runs_alone(machine: Machine, ann: User) -> None:
+def test_a_keys_limit_applies_only_to_its_own_runs(machine: Machine, ann: User) -> None:
     account = ann.id
     for _ in range(3):
         ann.get("/images")
     answer = ann.post("/keys", name="a", accessTypes=["file_upload"], limits={"dollarsPerDay": 0.0000003})
     assert answer.status_code == 200, answer.text
     robot = User(ann.url, tokens={"accessToken": answer.json()["key"]})
-    other = issue(ann, "file_upload", limits={"dollarsPerDay": 1})[1]
+    other = issue_key(ann, "file_upload", limits={"dollarsPerDay": 1})[1]
     settled(machine)
     assert sum(run["lambda_cost"] for run in runs(machine, account)) > Decimal("0.0000003")
-    assert robot.get("/images").status_code == 200, "what its owner spent is not the key's"
+    assert robot.get("/images").status_code == 200, "the owner's own runs do not count for the key"
     assert robot.get("/images").status_code in (200, 429)
     settled(machine)
     answer = robot.get("/images")
@@ -124,7 +118,7 @@ def test_a_keys_limit_holds_for_its_own_runs_alone(machine: Machine, ann: User) 
     assert ann.get("/images").status_code == 200
 
 
-def test_the_stages_setting_holds_where_the_user_has_none(ann: User, function: pytest.MonkeyPatch) -> None:
+def test_the_stages_limit_applies_to_users_without_their_own(ann: User, function: pytest.MonkeyPatch) -> None:
     assert call("GET /images", ann.headers).status == 200
     function.setenv("DOLLARS_PER_MONTH", "0")
     refused(*call("GET /images", ann.headers), 31 * 86_400)
@@ -132,7 +126,7 @@ def test_the_stages_setting_holds_where_the_user_has_none(ann: User, function: p
     assert call("GET /images", ann.headers).status == 200
 
 
-def test_limits_that_cannot_be_read_are_refused_when_they_are_set(admin: User, ann: User) -> None:
+def test_invalid_spending_limits_are_refused_when_they_are_set(admin: User, ann: User) -> None:
     account = ann.id
     for numbers in ({"dollarsPerDay": -1}, {"dollarsPerDay": "1"}, {"dollarsPerWeek": 1}, {"dollarsPerHour": 1e10}):
         answer = admin.request("PATCH", f"/admin/users/{account}", json={"limits": numbers})
@@ -140,7 +134,7 @@ def test_limits_that_cannot_be_read_are_refused_when_they_are_set(admin: User, a
         assert answer.json()["error"]["details"][0]["field"].startswith("limits")
 
 
-# ---------------------------------------------------------------------------- whose and when
+# ---------------------------------------------------------------------- limits and windows
 
 
 @pytest.fixture
@@ -162,34 +156,36 @@ def spent(hour: float, day: float = 0, month: float = 0, whose: str = "user") ->
     return {HOUR: {whose: hour}, DAY: {whose: day}, MONTH: {whose: month}}
 
 
-def test_a_setting_that_is_missing_is_the_default_and_not_freedom(stage: pytest.MonkeyPatch) -> None:
+def test_without_a_setting_the_default_spending_limit_applies(stage: pytest.MonkeyPatch) -> None:
     assert passes(replace(ANN, spent=spent(0.99, 9.99, 99.99)))
     assert not passes(replace(ANN, spent=spent(1)))
     assert not passes(replace(ANN, spent=spent(0, 10)))
     assert not passes(replace(ANN, spent=spent(0, 0, 100)))
 
 
-def test_a_setting_that_is_no_number_lets_nobody_through(stage: pytest.MonkeyPatch) -> None:
+def test_a_setting_that_is_no_number_refuses_every_request(stage: pytest.MonkeyPatch) -> None:
     stage.setenv("DOLLARS_PER_DAY", "nan")
     assert not passes(ANN)
 
 
-def test_the_users_own_number_stands_instead_of_the_stages_in_both_directions(stage: pytest.MonkeyPatch) -> None:
+def test_a_users_own_limit_replaces_the_stages_whether_higher_or_lower(stage: pytest.MonkeyPatch) -> None:
     assert passes(replace(ANN, limits={"dollarsPerHour": 5}, spent=spent(4)))
     assert not passes(replace(ANN, limits={"dollarsPerHour": 0.5}, spent=spent(0.6)))
     assert not passes(replace(ANN, limits={"dollarsPerHour": 5}, spent=spent(4, day=10))), "the others still hold"
 
 
-def test_the_strictest_of_user_and_key_wins_and_both_have_their_own_sums(stage: pytest.MonkeyPatch) -> None:
+def test_the_stricter_limit_of_user_and_key_applies_to_separate_sums(stage: pytest.MonkeyPatch) -> None:
     key = replace(ANN, api_key_id="key_1", key_limits={"dollarsPerHour": 0.1})
     assert passes(replace(key, spent=spent(0.5)))
     assert not passes(replace(key, spent=spent(0.1, whose="key_1")))
     assert passes(replace(key, spent=spent(0.1, whose="key_2")))
-    assert not passes(replace(key, key_limits={"dollarsPerHour": 50}, spent=spent(1))), "a key frees nobody"
+    assert not passes(replace(key, key_limits={"dollarsPerHour": 50}, spent=spent(1))), (
+        "a key does not lift its user's limit"
+    )
     assert passes(replace(key, spent=spent(0.1, whose="key_1")), NOW + timedelta(seconds=30))
 
 
-def test_who_waits_is_told_of_the_window_that_lasts_longest(stage: pytest.MonkeyPatch) -> None:
+def test_a_refusal_names_the_window_that_lasts_longest(stage: pytest.MonkeyPatch) -> None:
     rate: dict[str, str] = {}
     with pytest.raises(SpendingLimitError) as hour:
         budgets.refuse_overspent(replace(ANN, spent=spent(1)), rate, NOW)
@@ -204,7 +200,7 @@ MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2104, 12, 31), timezones=s
 
 
 @given(now=MOMENTS, period=st.sampled_from(Period))
-def test_a_window_is_over_when_it_says_and_not_before(now: datetime, period: Period) -> None:
+def test_a_window_ends_exactly_when_the_refusal_says(now: datetime, period: Period) -> None:
     window = period.window(records.timestamp(now))
     end = now + timedelta(seconds=period.left(now))
     assert period.window(records.timestamp(end)) > window
@@ -216,7 +212,7 @@ def test_a_window_is_over_when_it_says_and_not_before(now: datetime, period: Per
     ("now", "days"),
     [((2024, 2, 1), 29), ((2023, 2, 1), 28), ((2100, 2, 1), 28), ((2026, 12, 1), 31), ((2026, 1, 31), 1)],
 )
-def test_a_month_is_as_long_as_it_is(now: tuple[int, int, int], days: int) -> None:
+def test_a_month_has_its_calendar_length(now: tuple[int, int, int], days: int) -> None:
     assert Period.MONTH.left(datetime(*now, tzinfo=UTC)) == days * 86_400
 
 
@@ -231,16 +227,18 @@ def test_a_month_is_as_long_as_it_is(now: tuple[int, int, int], days: int) -> No
         max_size=30,
     )
 )
-def test_what_is_kept_is_the_newest_window_of_each_length_with_exactly_its_runs(
+def test_only_the_newest_window_of_each_length_is_stored(
     costs: list[tuple[datetime, int, str | None]],
 ) -> None:
-    told = [(records.timestamp(moment.replace(tzinfo=UTC)), Decimal(n).scaleb(-12), key) for moment, n, key in costs]
+    paid_runs = [
+        (records.timestamp(moment.replace(tzinfo=UTC)), Decimal(n).scaleb(-12), key) for moment, n, key in costs
+    ]
     kept: dict[str, Any] = {}
-    for moment, dollars, key in sorted(told, key=lambda each: each[0]):
+    for moment, dollars, key in sorted(paid_runs, key=lambda each: each[0]):
         kept = budgets.added(kept, moment, {whose: dollars for whose in ("user", key) if whose})
-    latest = max(moment for moment, _, _ in told)
+    latest = max(moment for moment, _, _ in paid_runs)
     expected = {
-        period.window(latest): [each for each in told if period.window(each[0]) == period.window(latest)]
+        period.window(latest): [each for each in paid_runs if period.window(each[0]) == period.window(latest)]
         for period in Period
     }
     assert set(kept) == set(expected)
@@ -249,7 +247,7 @@ def test_what_is_kept_is_the_newest_window_of_each_length_with_exactly_its_runs(
         assert kept[window].get("key_1", 0) == sum(dollars for _, dollars, key in its if key)
 
 
-def test_sums_of_ever_new_keys_do_not_pile_up() -> None:
+def test_sums_of_former_keys_do_not_accumulate() -> None:
     moment = records.timestamp(NOW)
     ids = [f"key_{number:026d}" for number in range(1000)]
     kept: dict[str, Any] = {}
@@ -257,11 +255,11 @@ def test_sums_of_ever_new_keys_do_not_pile_up() -> None:
         kept = budgets.added(kept, moment, {"user": Decimal(1), key_id: Decimal(1)})
     for sums in kept.values():
         assert sums["user"] == len(ids), "a user's own sum is never forgotten"
-        assert set(ids[-MAX_KEYS:]) < set(sums), "nor are those of the keys that one may have"
+        assert set(ids[-MAX_KEYS:]) < set(sums), "nor are the sums of a user's current keys"
         assert len(sums) < 3 * MAX_KEYS
 
 
-def test_a_late_record_of_an_old_window_wins_no_new_one(machine: Machine, ann: User) -> None:
+def test_a_late_record_of_an_old_window_does_not_replace_a_new_one(machine: Machine, ann: User) -> None:
     account = ann.id
     settled(machine)
     run = {

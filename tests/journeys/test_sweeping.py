@@ -1,4 +1,4 @@
-"""What got stuck is led on or ended with a reason; what lost its other half is brought together or removed."""
+"""The sweeper: stuck work is retried or failed with a reason, and orphaned files are removed."""
 
 import json
 import secrets
@@ -17,6 +17,7 @@ from chalicelib.images import IMAGES, Status, states
 from chalicelib.jobs import leases, runner, sweeper
 from local.machine import Machine
 from tests import pictures
+from tests.journeys.subscriber import subscribe
 from tests.journeys.user import User
 from tests.waiting import wait_for
 
@@ -31,7 +32,7 @@ def sweep(options: dict[str, Any], now: datetime | None = None) -> dict[str, Any
 
 @pytest.fixture(scope="module", autouse=True)
 def emptied(machine: Machine) -> None:
-    """Nothing of other journeys is left: the sweeper walks all there is, and they leave thousands of files."""
+    """Removes the files of other journeys: the sweeper crawls all files, and they leave thousands."""
     s3, dynamodb = machine.client("s3"), machine.client("dynamodb")
     for bucket in ("S3_INPUT_BUCKET", "S3_OUTPUT_BUCKET"):
         name = machine.environment[bucket]
@@ -46,11 +47,6 @@ def emptied(machine: Machine) -> None:
             dynamodb.delete_item(TableName=table, Key=key)
 
 
-@pytest.fixture(scope="module")
-def ann(machine: Machine) -> User:
-    return User.new(machine.api_url)
-
-
 @pytest.fixture
 def photo(ann: User) -> str:
     """A finished image."""
@@ -61,7 +57,7 @@ def photo(ann: User) -> str:
 
 @pytest.fixture(autouse=True)
 def fresh_passes(machine: Machine, function: Any) -> None:
-    """No pass over files or rows is under way or resting."""
+    """Removes the stored progress of passes over files and rows."""
     for place in ("uploads", "processed", "reports", "exports", "rows"):
         leases.JOBS.delete(f"sweeper#{place}")
 
@@ -77,19 +73,19 @@ def row(user: User, image_id: str) -> dict[str, Any]:
 
 
 def found(answer: dict[str, Any], what: str) -> list[str]:
-    """The ids or keys of what a round came across, by kind: others' images may be among them."""
+    """The ids or keys that a round found, by kind; those of other tests may be among them."""
     return [each.get("imageId") or each["key"] for each in answer["findings"] if each["what"] == what]
 
 
 def becomes(user: User, image_id: str, status: Status, *, remove: tuple[str, ...] = (), **more: Any) -> None:
-    """Puts the image's row into a state that something which broke off would have left."""
+    """Changes the image's row to what an interrupted run would have left."""
     change = {"status": str(status), "unfinished": str(status), "unfinishedSince": ids.now(), **more}
     IMAGES.update(user.id, image_id, change=change, remove=remove)
 
 
-def test_what_is_finished_or_fresh_is_left_alone(ann: User, photo: str) -> None:
+def test_finished_and_recent_images_are_left_alone(ann: User, photo: str) -> None:
     before = row(ann, photo)
-    assert "unfinished" not in before, "what is finished has left the index"
+    assert "unfinished" not in before, "a finished image is not in the index"
     becomes(ann, other := ann.upload(PHOTO), Status.PROCESSING, execution=f"{other}-9", startedAt=ids.now())
     assert other not in found(sweep({}, later(minutes=19)), "imagesLedOn")
     assert row(ann, photo) == before
@@ -97,34 +93,31 @@ def test_what_is_finished_or_fresh_is_left_alone(ann: User, photo: str) -> None:
     ann.finished(other)
 
 
-def test_an_upload_whose_message_was_lost_is_processed_after_all(ann: User, photo: str) -> None:
+def test_an_upload_whose_message_was_lost_is_processed(ann: User, photo: str) -> None:
     becomes(ann, photo, Status.UPLOADED, remove=("execution", "variants", "processedAt"))
     answer = sweep({}, later(minutes=21))
     assert {"what": "imagesLedOn", "imageId": photo, "userId": ann.id} in answer["findings"]
     assert ann.finished(photo)["status"] == "COMPLETED"
 
 
-def test_an_execution_that_never_ended_is_followed_by_the_next(ann: User, photo: str) -> None:
+def test_an_execution_that_never_ended_is_replaced_by_a_new_one(ann: User, photo: str) -> None:
     becomes(ann, photo, Status.PROCESSING, startedAt=ids.now())
     sweep({}, later(minutes=21))
     assert ann.finished(photo)["status"] == "COMPLETED"
     assert row(ann, photo)["execution"] == f"{photo}-2"
 
 
-def test_an_execution_that_was_claimed_and_never_begun_is_begun(ann: User, photo: str) -> None:
+def test_an_execution_that_was_claimed_and_never_started_is_started(ann: User, photo: str) -> None:
     becomes(ann, photo, Status.PROCESSING)
     sweep({}, later(minutes=21))
     assert ann.finished(photo)["status"] == "COMPLETED"
     assert row(ann, photo)["execution"] == f"{photo}-1"
 
 
-def test_what_is_stuck_again_fails_once_with_a_reason_and_can_be_run_again(
+def test_an_image_that_is_stuck_again_fails_with_a_reason_and_can_be_reprocessed(
     machine: Machine, ann: User, photo: str
 ) -> None:
-    sqs, sns = machine.client("sqs"), machine.client("sns")
-    queue = sqs.create_queue(QueueName=f"listener-{secrets.token_hex(4)}")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    sns.subscribe(TopicArn=machine.environment["SNS_TOPIC_ARN"], Protocol="sqs", Endpoint=arn)
+    received = subscribe(machine, "SNS_TOPIC_ARN")
     becomes(ann, photo, Status.PROCESSING, startedAt=ids.now(), redriven=True)
 
     answers = [sweep({}, later(minutes=21)) for _ in range(2)]
@@ -132,15 +125,14 @@ def test_what_is_stuck_again_fails_once_with_a_reason_and_can_be_run_again(
     assert [found(answer, "imagesFailed").count(photo) for answer in answers] == [1, 0]
     shown = ann.image(photo)
     assert (shown["status"], shown["reason"]["code"]) == ("FAILED", "stuck")
-    told = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)["Messages"]
-    heard = [json.loads(json.loads(message["Body"])["Message"]) for message in told]
+    heard = [json.loads(notification["Message"]) for notification in received()]
     assert [(each["imageId"], each["status"]) for each in heard if each["imageId"] == photo] == [(photo, "FAILED")]
     assert ann.post(f"/images/{photo}/reprocess").status_code == 200
     assert ann.finished(photo)["status"] == "COMPLETED"
-    assert "redriven" not in row(ann, photo), "its owner's own wish is a new beginning"
+    assert "redriven" not in row(ann, photo), "a request of the owner starts it again"
 
 
-def test_an_upload_that_never_got_an_execution_can_be_run_again_once_it_failed(ann: User, photo: str) -> None:
+def test_a_failed_upload_that_never_had_an_execution_can_be_reprocessed(ann: User, photo: str) -> None:
     becomes(ann, photo, Status.UPLOADED, remove=("execution",), redriven=True)
     assert sweep({}, later(minutes=30))["counts"]["imagesWaiting"] >= 1
     assert ann.image(photo)["status"] == "UPLOADED"
@@ -161,7 +153,7 @@ def test_a_dry_run_counts_the_same_and_changes_nothing(ann: User, photo: str) ->
     ann.finished(photo)
 
 
-def test_an_action_that_nobody_does_fails_with_a_reason(ann: User) -> None:
+def test_an_action_that_no_worker_runs_fails_with_a_reason(ann: User) -> None:
     caller = USERS.get(ann.id)
     assert caller is not None
     action = actions.begin(Row.from_item(caller).as_caller(), ActionType.PROCESS_FILE, {})
@@ -171,14 +163,14 @@ def test_an_action_that_nobody_does_fails_with_a_reason(ann: User) -> None:
     shown = ann.get(f"/actions/{action.action_id}").json()["action"]
     assert (shown["status"], shown["reason"]["code"]) == ("FAILED", "ACTION_STUCK")
     assert "actionsFailed" not in sweep({}, later(hours=3.1))["counts"]
-    # Sent on from the dead-letter queue it begins anew, and its time with it.
+    # After a redrive it starts again, and so does its time.
     assert actions.reopen(ann.id, action.action_id) is not None
     assert [each.action_id for each in actions.pending_since("0", ids.timestamp(later(seconds=1)))].count(
         action.action_id
     )
 
 
-def test_an_action_that_goes_while_its_service_is_asked_keeps_no_other_from_its_end(
+def test_an_action_deleted_while_its_service_is_asked_does_not_stop_the_others(
     ann: User, function: pytest.MonkeyPatch
 ) -> None:
     caller = USERS.get(ann.id)
@@ -190,7 +182,7 @@ def test_an_action_that_goes_while_its_service_is_asked_keeps_no_other_from_its_
     actions.ACTIONS.update(ann.id, gone, change=at_a_service)
 
     def erased_meanwhile(path: str, external_id: str, **_: Any) -> Any:
-        # Others' tests may have left actions at a service, too.
+        # Other tests may have left actions at a service.
         if external_id == gone:
             actions.ACTIONS.delete(ann.id, gone)
         raise ExternalServiceError("the service is out")
@@ -215,14 +207,14 @@ def versions(machine: Machine, bucket: str, prefix: str) -> list[str]:
     return [each["VersionId"] for each in listed.get("Versions", ())]
 
 
-def test_an_upload_whose_event_was_lost_is_taken(machine: Machine, ann: User) -> None:
+def test_an_upload_whose_event_was_lost_is_found_and_processed(machine: Machine, ann: User) -> None:
     image_id = ann.upload(PHOTO)
     ann.finished(image_id)
     becomes(ann, image_id, Status.PENDING, remove=("objectVersion", "uploadedAt", "execution", "variants"))
     assert "uploadsTaken" not in sweep({}, later(minutes=14))["counts"]
     fresh = leases.JOBS.get("sweeper#uploads")
     assert fresh is not None
-    assert fresh["endedAt"], "the pass came to its end, and rests"
+    assert fresh["endedAt"], "the pass is complete"
     assert sweep({}, later(hours=25))["counts"]["uploadsTaken"] == 1
     assert ann.finished(image_id)["status"] == "COMPLETED"
 
@@ -235,7 +227,7 @@ def test_an_upload_whose_event_was_lost_is_taken(machine: Machine, ann: User) ->
         ("S3_OUTPUT_BUCKET", "exports/{user}/act_01jd0000000000000000000000.zip", "resultsRemoved"),
     ],
 )
-def test_a_file_of_nothing_is_removed_with_all_its_versions_after_a_day(
+def test_an_orphaned_file_is_removed_with_all_its_versions_after_a_day(
     machine: Machine, ann: User, bucket: str, form: str, what: str
 ) -> None:
     key = form.format(user=ann.id)
@@ -250,7 +242,7 @@ def test_a_file_of_nothing_is_removed_with_all_its_versions_after_a_day(
     assert versions(machine, bucket, key) == []
 
 
-def test_files_that_belong_to_something_or_are_not_ours_stay(machine: Machine, ann: User, photo: str) -> None:
+def test_files_that_are_in_use_or_not_ours_are_kept(machine: Machine, ann: User, photo: str) -> None:
     strange = f"reports/monthly/{secrets.token_hex(4)}.pdf"
     put(machine, "S3_OUTPUT_BUCKET", strange)
     files = len(versions(machine, "S3_OUTPUT_BUCKET", f"processed/{ann.id}/{photo}-"))
@@ -260,7 +252,7 @@ def test_files_that_belong_to_something_or_are_not_ours_stay(machine: Machine, a
     assert len(versions(machine, "S3_OUTPUT_BUCKET", strange)) == 1
 
 
-def test_what_a_cut_off_deletion_left_is_removed(machine: Machine, ann: User, photo: str) -> None:
+def test_files_left_by_an_interrupted_deletion_are_removed(machine: Machine, ann: User, photo: str) -> None:
     IMAGES.update(ann.id, photo, change={"status": str(Status.DELETED)})
     answer = sweep({}, later(days=2))
     assert answer["counts"]["uploadsRemoved"] == 1
@@ -269,9 +261,7 @@ def test_what_a_cut_off_deletion_left_is_removed(machine: Machine, ann: User, ph
     assert versions(machine, "S3_INPUT_BUCKET", f"uploads/{ann.id}/{photo}") == []
 
 
-def test_an_image_whose_files_are_gone_is_made_again_and_fails_the_second_time(
-    machine: Machine, ann: User, photo: str
-) -> None:
+def test_an_image_without_its_files_is_reprocessed_once_and_then_fails(machine: Machine, ann: User, photo: str) -> None:
     output = machine.environment["S3_OUTPUT_BUCKET"]
     lost = ann.image(photo)["variants"][0]["s3Key"]
 
@@ -293,7 +283,7 @@ def test_an_image_whose_files_are_gone_is_made_again_and_fails_the_second_time(
     assert ann.image(photo)["reason"]["code"] == "files_missing"
 
 
-def test_a_pass_that_is_cut_off_goes_on_where_it_stopped(
+def test_an_interrupted_pass_continues_where_it_stopped(
     machine: Machine, ann: User, function: pytest.MonkeyPatch
 ) -> None:
     keys = sorted(f"processed/{ann.id}/img_cut{place}-small.jpg" for place in range(5))
@@ -302,21 +292,19 @@ def test_a_pass_that_is_cut_off_goes_on_where_it_stopped(
     leases.JOBS.put({"name": "sweeper#processed", "after": keys[2], "endedAt": None})
     sweep({}, later(days=2))
     left = [key for key in keys if versions(machine, "S3_OUTPUT_BUCKET", key)]
-    assert left == keys[:3], "what lies before the place where it stopped was done by the round before"
+    assert left == keys[:3], "the items before that place were done by the previous round"
     sweep({}, later(days=4))
     assert not [key for key in keys if versions(machine, "S3_OUTPUT_BUCKET", key)]
 
 
-def test_two_rounds_never_overlap(machine: Machine) -> None:
+def test_a_round_is_skipped_while_another_runs(machine: Machine) -> None:
     with leases.lease("sweeper", 60) as lease:
         assert lease is not None
         assert sweep({}) == {"status": "skipped"}
     assert sweep({})["status"] == "success"
 
 
-def test_one_thing_that_cannot_be_dealt_with_does_not_keep_the_round_from_the_others(
-    ann: User, photo: str, function: pytest.MonkeyPatch
-) -> None:
+def test_one_failing_item_does_not_stop_the_round(ann: User, photo: str, function: pytest.MonkeyPatch) -> None:
     broken = f"img_{secrets.token_hex(13)}"
     states.create(
         images.Image(
@@ -329,7 +317,7 @@ def test_one_thing_that_cannot_be_dealt_with_does_not_keep_the_round_from_the_ot
             created_at=ids.timestamp(later(minutes=-60)),
         )
     )
-    # No name that an attempt could follow: whoever wrote that was not us.
+    # The execution's name is none of ours.
     IMAGES.update(ann.id, broken, change={"execution": "nonsense", "startedAt": ids.now()})
     becomes(ann, photo, Status.PROCESSING, startedAt=ids.now())
     answer = sweep({}, later(minutes=21))

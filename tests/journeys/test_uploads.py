@@ -1,4 +1,4 @@
-"""Getting a file in: what the presigned requests allow, and what names may be."""
+"""Uploading a file: what presigned requests allow, and which names are accepted."""
 
 import secrets
 from typing import Any
@@ -26,12 +26,7 @@ NAMES = [
 ]
 
 
-@pytest.fixture(scope="module")
-def ann(machine: Machine) -> User:
-    return User.new(machine.api_url)
-
-
-def test_the_answer_holds_the_whole_request(ann: User) -> None:
+def test_the_answer_holds_the_complete_upload_request(ann: User) -> None:
     data = jpeg(320, 240)
     answer = ann.announce(data, fileSize=len(data))
     assert answer["fileKey"] == f"uploads/{ann.id}/{answer['imageId']}.jpg"
@@ -43,7 +38,7 @@ def test_the_answer_holds_the_whole_request(ann: User) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_file_name_is_data_and_never_part_of_a_key(ann: User, name: str) -> None:
+def test_a_file_name_is_never_part_of_an_object_key(ann: User, name: str) -> None:
     data = jpeg(320, 240)
     answer = ann.announce(data, name=name)
     assert answer["fileKey"] == f"uploads/{ann.id}/{answer['imageId']}.jpg"
@@ -63,7 +58,7 @@ def test_a_file_name_is_data_and_never_part_of_a_key(ann: User, name: str) -> No
     ],
     ids=["another type", "no type", "too short", "too long"],
 )
-def test_s3_holds_the_client_to_what_was_signed(
+def test_s3_refuses_an_upload_that_differs_from_what_was_signed(
     ann: User, announced: dict[str, Any], headers: dict[str, str], length: int
 ) -> None:
     answer = ann.announce(b"", **announced)
@@ -72,7 +67,7 @@ def test_s3_holds_the_client_to_what_was_signed(
     assert ann.image(answer["imageId"])["status"] == "PENDING"
 
 
-def test_a_presigned_request_serves_its_own_key_and_method_only(ann: User) -> None:
+def test_a_presigned_request_works_only_for_its_key_and_method(ann: User) -> None:
     answer = ann.announce(b"")
     elsewhere = answer["uploadUrl"].replace(answer["imageId"], "img_another")
     assert requests.put(elsewhere, data=b"x", headers=answer["headers"], timeout=30).status_code == 403
@@ -82,7 +77,7 @@ def test_a_presigned_request_serves_its_own_key_and_method_only(ann: User) -> No
     assert requests.put(unsigned, data=b"x", timeout=30).status_code == 403
 
 
-def test_a_form_upload_goes_through(ann: User) -> None:
+def test_a_form_upload_is_processed(ann: User) -> None:
     data = jpeg(320, 240)
     answer = ann.announce(data, method="POST")
     sent = requests.post(answer["uploadUrl"], data=answer["fields"], files={"file": ("a.jpg", data)}, timeout=30)
@@ -102,7 +97,7 @@ def test_a_form_upload_goes_through(ann: User) -> None:
     ],
     ids=["empty", "too large", "over", "under", "another key", "another type"],
 )
-def test_a_form_upload_is_held_to_its_policy(
+def test_a_form_upload_that_breaks_its_policy_is_refused(
     ann: User, announced: dict[str, Any], changed: dict[str, str], length: int
 ) -> None:
     answer = ann.announce(b"", method="POST", **announced)
@@ -121,9 +116,7 @@ def test_a_form_upload_is_held_to_its_policy(
         ({"fileType": "image/jpeg", "fileSize": 10**15}, 413, "FILE_TOO_LARGE"),
     ],
 )
-def test_what_the_platform_does_not_take_is_said_at_once(
-    ann: User, body: dict[str, Any], status: int, code: str
-) -> None:
+def test_an_unsupported_file_is_refused_at_once(ann: User, body: dict[str, Any], status: int, code: str) -> None:
     answer = ann.post("/upload", fileName="a", **body)
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
 
@@ -138,7 +131,7 @@ def test_what_the_platform_does_not_take_is_said_at_once(
         (" Image/WebP ; charset=binary", "image/webp", "webp"),
     ],
 )
-def test_a_type_by_any_of_its_names_is_answered_with_the_usual_one(
+def test_a_media_type_may_be_given_by_any_of_its_names(
     ann: User, announced: str, canonical: str, extension: str
 ) -> None:
     for method in ("PUT", "POST"):
@@ -148,14 +141,14 @@ def test_a_type_by_any_of_its_names_is_answered_with_the_usual_one(
         assert ann.image(answer["imageId"])["fileType"] == canonical
 
 
-def test_the_largest_file_is_announced(ann: User) -> None:
+def test_a_file_of_the_largest_size_is_accepted(ann: User) -> None:
     assert ann.post("/upload", fileName="a", fileType="IMAGE/JPEG", fileSize=10_485_760).status_code == 200
 
 
 # ----------------------------------------------------------------------------- sent once
 
 
-def test_what_is_of_single_use_is_taken_once(ann: User) -> None:
+def test_a_single_use_link_works_once(ann: User) -> None:
     data = jpeg(320, 240)
     answer = ann.announce(data, fileSize=len(data), singleUse=True)
     assert answer["headers"]["If-None-Match"] == "*"
@@ -164,20 +157,20 @@ def test_what_is_of_single_use_is_taken_once(ann: User) -> None:
         return requests.put(answer["uploadUrl"], data=data, headers=headers, timeout=30).status_code
 
     unsigned = {name: value for name, value in answer["headers"].items() if name != "If-None-Match"}
-    assert send(unsigned) == 403, "what is signed must come"
+    assert send(unsigned) == 403, "a signed header is required"
     assert send(answer["headers"]) == 200
-    assert send(answer["headers"]) == 412, "it was sent"
+    assert send(answer["headers"]) == 412, "it was used already"
     assert ann.finished(answer["imageId"])["status"] == "COMPLETED"
 
 
-def test_what_is_announced_again_is_still_of_single_use(ann: User) -> None:
+def test_a_repeated_request_for_a_single_use_link_is_still_single_use(ann: User) -> None:
     headers = {"Idempotency-Key": secrets.token_hex(8)}
     body = {"fileName": "a.jpg", "fileType": "image/jpeg", "singleUse": True}
     answers = [ann.request("POST", "/upload", json=body, headers=headers).json() for _ in range(2)]
     assert answers[1]["headers"] == answers[0]["headers"]
 
 
-def test_a_form_cannot_be_of_single_use(ann: User) -> None:
+def test_a_form_upload_cannot_be_single_use(ann: User) -> None:
     answer = ann.post("/upload", fileName="a.jpg", fileType="image/jpeg", method="POST", singleUse=True)
     assert answer.status_code == 400
     assert answer.json()["error"]["details"] == [{"field": "singleUse", "message": "is for the method PUT alone"}]
@@ -186,10 +179,8 @@ def test_a_form_cannot_be_of_single_use(ann: User) -> None:
 # ------------------------------------------------------------------------- what may be kept
 
 
-def test_what_a_user_keeps_is_counted_and_has_a_limit(machine: Machine) -> None:
+def test_stored_bytes_of_a_user_are_counted_and_limited(machine: Machine, admin: User) -> None:
     user, data = User.new(machine.api_url), jpeg(320, 240)
-    admin = User(machine.api_url, email="admin@example.com", password="Darkroom-2026!")
-    admin.sign_in()
 
     def kept() -> int:
         return int(user.get("/usage").json()["storage"]["bytes"])
@@ -213,7 +204,7 @@ def test_what_a_user_keeps_is_counted_and_has_a_limit(machine: Machine) -> None:
     full = user.post("/upload", **announced, fileSize=101)
     assert (full.status_code, full.json()["error"]["code"]) == (409, "STORAGE_LIMIT_EXCEEDED")
     allow(kept())
-    assert user.post("/upload", **announced).status_code == 409, "of a file whose size is not told, too"
+    assert user.post("/upload", **announced).status_code == 409, "also for a file of unknown size"
 
     for each in (image, failed):
         assert user.request("DELETE", f"/images/{each['imageId']}").status_code == 200
@@ -221,12 +212,12 @@ def test_what_a_user_keeps_is_counted_and_has_a_limit(machine: Machine) -> None:
     assert user.post("/upload", **announced, fileSize=100).status_code == 200
 
 
-def test_a_key_has_no_files_of_its_own(ann: User) -> None:
+def test_a_key_cannot_have_a_limit_of_stored_bytes(ann: User) -> None:
     answer = ann.post("/keys", name="a", accessTypes=["file_upload"], limits={"storedBytes": 1})
     assert answer.status_code == 400
 
 
-def test_images_from_before_the_sum_take_it_not_below_nothing(machine: Machine) -> None:
+def test_deleting_an_image_that_was_never_counted_leaves_the_sum_at_zero(machine: Machine) -> None:
     user = User.new(machine.api_url)
     image = user.finished(user.upload(jpeg(320, 240)))
     wait_for(lambda: user.get("/usage").json()["storage"]["bytes"] > 0, "the image to be counted")

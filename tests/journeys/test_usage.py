@@ -1,4 +1,4 @@
-"""What a user used and what it cost, summed by day: exactly what was written down, however often it is told."""
+"""What a user used and what it cost, summed by day: each usage record counts exactly once."""
 
 import json
 import random
@@ -19,10 +19,10 @@ from chalicelib.metering import daily_sums
 from chalicelib.metering.daily_sums import Entry, Row
 from local.machine import Machine
 from tests import pictures
+from tests.journeys.error_responses import error_of
 from tests.journeys.gateway import call, calls_made
+from tests.journeys.issuing_keys import issue_key
 from tests.journeys.ledger import damaged, runs, settled
-from tests.journeys.test_api_keys import issue
-from tests.journeys.test_contract import error_of
 from tests.journeys.user import User
 
 SUMS = ("requests", "failures", "dollars", "milliseconds")
@@ -31,18 +31,12 @@ TODAY = datetime.now(UTC).date()
 
 @pytest.fixture
 def ann(machine: Machine) -> User:
+    """A new user for each test."""
     return User.new(machine.api_url)
 
 
-@pytest.fixture(scope="module")
-def admin(machine: Machine) -> User:
-    user = User(machine.api_url, email="admin@example.com", password="Darkroom-2026!")
-    user.sign_in()
-    return user
-
-
 def summed(written: list[dict[str, Any]]) -> dict[str, Any]:
-    """What those usage records come to."""
+    """The sums of these usage records."""
     return {
         "requests": len(written),
         "failures": sum(not run["success"] for run in written),
@@ -52,7 +46,7 @@ def summed(written: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def by(written: list[dict[str, Any]], attribute: str) -> dict[str, dict[str, Any]]:
-    """The records' sums by an attribute's values; what has none of it is left out."""
+    """The sums by an attribute's values, without records that lack it."""
     names = {run[attribute] for run in written if run.get(attribute)}
     return {name: summed([run for run in written if run.get(attribute) == name]) for name in names}
 
@@ -71,9 +65,9 @@ def usage_of(user: User, **query: str) -> dict[str, Any]:
 # ------------------------------------------------------------------- sums and their parts
 
 
-def test_the_sums_are_those_of_the_records_that_were_written(machine: Machine, ann: User) -> None:
+def test_the_sums_match_the_usage_records(machine: Machine, ann: User) -> None:
     account = ann.id
-    key_id, robot = issue(ann, "file_upload")
+    key_id, robot = issue_key(ann, "file_upload")
     for _ in range(3):
         robot.get("/images")
     robot.get("/images/img_none")
@@ -92,11 +86,11 @@ def test_the_sums_are_those_of_the_records_that_were_written(machine: Machine, a
     days = by([{**run, "day": run["timestamp"][:10]} for run in written], "day")
     assert shown(found["byDay"], "day") == days
     dollars = [row["dollars"] for row in found["byOperation"]]
-    assert dollars == sorted(dollars, reverse=True), "the dearest first"
+    assert dollars == sorted(dollars, reverse=True), "sorted by cost"
     assert found["period"] == {"start": str(TODAY - timedelta(days=29)), "end": str(TODAY)}
 
 
-def test_a_users_damaged_row_keeps_nobodys_usage_from_being_counted(machine: Machine, ann: User, admin: User) -> None:
+def test_a_damaged_user_row_does_not_stop_the_counting_of_usage(machine: Machine, ann: User, admin: User) -> None:
     account = ann.id
     settled(machine)
     with damaged(machine, account):
@@ -110,8 +104,8 @@ def test_a_users_damaged_row_keeps_nobodys_usage_from_being_counted(machine: Mac
     assert counted["totals"]["requests"] == len(runs(machine, account))
 
 
-def test_the_work_on_a_picture_is_on_its_owners_account_and_on_the_keys(machine: Machine, ann: User) -> None:
-    key_id, robot = issue(ann, "file_upload")
+def test_work_on_a_picture_counts_for_its_owner_and_the_key(machine: Machine, ann: User) -> None:
+    key_id, robot = issue_key(ann, "file_upload")
     data = pictures.jpeg(320, 240)
     robot.finished(robot.upload(data), every=1.0)
     ann.finished(ann.upload(b"no picture"), every=1.0)
@@ -137,10 +131,10 @@ def test_the_work_on_a_picture_is_on_its_owners_account_and_on_the_keys(machine:
     }
 
 
-def test_a_user_sees_their_own_and_a_key_its_users(machine: Machine, ann: User) -> None:
+def test_a_user_sees_their_own_usage_and_a_key_that_of_its_user(machine: Machine, ann: User) -> None:
     bob = User.new(machine.api_url)
     accounts = ann.id, bob.id
-    robot = issue(ann, "exports")[1]
+    robot = issue_key(ann, "exports")[1]
     for asking, account in ((robot, accounts[0]), (bob, accounts[1]), (ann, accounts[0])):
         settled(machine)
         written = runs(machine, account)
@@ -161,15 +155,17 @@ def test_a_user_sees_their_own_and_a_key_its_users(machine: Machine, ann: User) 
         ({"day": "2026-01-01"}, "day"),
     ],
 )
-def test_a_period_that_is_none_is_400_and_names_the_field(ann: User, query: dict[str, str], field: str) -> None:
+def test_an_invalid_period_is_refused_with_400_that_names_the_field(
+    ann: User, query: dict[str, str], field: str
+) -> None:
     assert error_of(ann.get("/usage", **query), 400)["details"][0]["field"] == field
 
 
-def test_the_calendars_first_days_are_a_period_like_any(ann: User) -> None:
+def test_the_first_days_of_the_calendar_are_a_valid_period(ann: User) -> None:
     assert usage_of(ann, end="0001-01-05")["period"] == {"start": "0001-01-01", "end": "0001-01-05"}
 
 
-def test_a_period_holds_both_of_its_days_and_no_others(function: pytest.MonkeyPatch) -> None:
+def test_a_period_includes_its_first_and_last_day_and_no_others(function: pytest.MonkeyPatch) -> None:
     scope = secrets.token_hex(8)
     days = ["2024-02-28", "2024-02-29", "2024-03-01", "2024-03-02"]
     daily_sums.add_once(
@@ -183,11 +179,11 @@ def test_a_period_holds_both_of_its_days_and_no_others(function: pytest.MonkeyPa
     assert metering.period({"start": "2024-01-01", "end": "2024-12-31"}), "a leap year fits"
 
 
-# -------------------------------------------------------------------- told more than once
+# -------------------------------------------------------------------- redelivery
 
 
 def batch(account: str, count: int, key_id: str | None = None) -> list[dict[str, Any]]:
-    """Stream records of as many runs, as Lambda hands them over."""
+    """Stream records of that many runs."""
     now = ids.now()
     made = []
     for place in range(count):
@@ -212,8 +208,8 @@ def batch(account: str, count: int, key_id: str | None = None) -> list[dict[str,
     return made
 
 
-def written_in(told: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [clients.unmarshal(record["dynamodb"]["NewImage"]) for record in told]
+def written_in(stream_records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [clients.unmarshal(record["dynamodb"]["NewImage"]) for record in stream_records]
 
 
 def spent_by(machine: Machine, account: str) -> dict[str, Any]:
@@ -223,54 +219,63 @@ def spent_by(machine: Machine, account: str) -> dict[str, Any]:
     return dict(clients.unmarshal(item).get("spent", {}))
 
 
-def test_batches_that_come_twice_overlap_or_come_at_once_count_once(machine: Machine, ann: User) -> None:
+def test_batches_that_repeat_overlap_or_run_at_once_count_once(machine: Machine, ann: User) -> None:
     account = ann.id
     settled(machine)
     own_runs = runs(machine, account)
-    told = batch(account, 60, "key_1")
-    overlapping = [told[:40], told[:40], told[25:60], [told[3]], told[::-1]]
+    stream_records = batch(account, 60, "key_1")
+    overlapping = [
+        stream_records[:40],
+        stream_records[:40],
+        stream_records[25:60],
+        [stream_records[3]],
+        stream_records[::-1],
+    ]
     with ThreadPoolExecutor(len(overlapping)) as pool:
         results = list(pool.map(lambda part: machine.invoke("usage_records", {"Records": part}), overlapping))
-    # Whoever lost the race too often is told again, as Lambda does.
+    # A batch that lost the race too often is delivered again, as by Lambda.
     for part, (_, errored) in zip(overlapping, results, strict=True):
         if errored:
             assert not machine.invoke("usage_records", {"Records": part})[1]
     day = spent_by(machine, account)[ids.now()[:10]]
     found = usage_of(ann)
-    assert found["totals"] == summed([*written_in(told), *own_runs])
-    assert shown(found["byKey"], "keyId")["key_1"] == summed(written_in(told))
+    assert found["totals"] == summed([*written_in(stream_records), *own_runs])
+    assert shown(found["byKey"], "keyId")["key_1"] == summed(written_in(stream_records))
     own = {name: sums for name, sums in shown(found["byOperation"], "operation").items() if name.startswith("op")}
-    assert own == by(written_in(told), "operation")
-    assert day["key_1"] == sum(run["lambda_cost"] for run in written_in(told))
-    assert day["user"] == sum(run["lambda_cost"] for run in [*written_in(told), *own_runs])
+    assert own == by(written_in(stream_records), "operation")
+    assert day["key_1"] == sum(run["lambda_cost"] for run in written_in(stream_records))
+    assert day["user"] == sum(run["lambda_cost"] for run in [*written_in(stream_records), *own_runs])
 
 
-def test_queued_work_takes_what_its_kind_took(machine: Machine, function: pytest.MonkeyPatch, ann: User) -> None:
+def test_queued_work_is_estimated_by_what_its_kind_took_before(
+    machine: Machine, function: pytest.MonkeyPatch, ann: User
+) -> None:
     kind = f"KIND_{secrets.token_hex(4)}"
     action = Action(user_id=ann.id, action_id="act_1", action_type=kind, created_at=ids.now())
     assert estimates.estimated_time(action, 0.2) == "About 1 second.", "nothing is measured yet"
     assert estimates.estimated_time(action, 150) == "About 3 minutes."
-    told = batch("system", 4)
-    for record, seconds in zip(told, (10, 20, 30, 600), strict=True):
+    stream_records = batch("system", 4)
+    for record, seconds in zip(stream_records, (10, 20, 30, 600), strict=True):
         more = {"operation": "action_worker", "kind": kind, "duration_ms": 1000 * seconds, "success": seconds < 100}
         record["dynamodb"]["NewImage"].update({name: clients.marshal(value) for name, value in more.items()})
     for _ in range(2):
-        assert machine.invoke("usage_records", {"Records": told}) == (None, False)
-    assert estimates.estimated_time(action, 1) == "About 20 seconds.", "good runs alone, each once"
+        assert machine.invoke("usage_records", {"Records": stream_records}) == (None, False)
+    assert estimates.estimated_time(action, 1) == "About 20 seconds.", "only successful runs, each once"
 
 
-def test_what_expires_is_not_counted_again(machine: Machine, ann: User) -> None:
+def test_expired_records_are_not_counted_again(machine: Machine, ann: User) -> None:
     account = ann.id
-    told = batch(account, 2, "key_1")
+    stream_records = batch(account, 2, "key_1")
     gone = [
-        {**record, "eventName": "REMOVE", "dynamodb": {"OldImage": record["dynamodb"]["NewImage"]}} for record in told
+        {**record, "eventName": "REMOVE", "dynamodb": {"OldImage": record["dynamodb"]["NewImage"]}}
+        for record in stream_records
     ]
     answer, errored = machine.invoke("usage_records", {"Records": gone})
     assert not errored, answer
     assert "key_1" not in shown(usage_of(ann)["byKey"], "keyId")
 
 
-def test_a_user_who_is_gone_stops_no_batch(machine: Machine, ann: User) -> None:
+def test_a_deleted_user_does_not_stop_a_batch(machine: Machine, ann: User) -> None:
     nobody = f"gone-{secrets.token_hex(4)}"
     mixed = batch(nobody, 3) + batch(ann.id, 3, "key_1")
     answer, errored = machine.invoke("usage_records", {"Records": mixed})
@@ -278,16 +283,18 @@ def test_a_user_who_is_gone_stops_no_batch(machine: Machine, ann: User) -> None:
     assert shown(usage_of(ann)["byKey"], "keyId")["key_1"]["requests"] == 3
 
 
-def test_runs_before_and_after_the_hour_are_each_spent_in_their_own(machine: Machine, ann: User) -> None:
+def test_runs_are_counted_in_the_hour_in_which_they_ran(machine: Machine, ann: User) -> None:
     account = ann.id
     settled(machine)
-    told = batch(account, 2, "key_1")
-    # Later than anything that this account's own requests bring.
-    for record, moment in zip(told, ("2099-12-31T22:59:59.999Z#1", "2099-12-31T23:00:00.000Z#1"), strict=True):
+    stream_records = batch(account, 2, "key_1")
+    # Later than this account's own requests.
+    for record, moment in zip(
+        stream_records, ("2099-12-31T22:59:59.999Z#1", "2099-12-31T23:00:00.000Z#1"), strict=True
+    ):
         record["dynamodb"]["NewImage"]["timestamp"] = {"S": moment}
-    _, errored = machine.invoke("usage_records", {"Records": told[::-1]})
+    _, errored = machine.invoke("usage_records", {"Records": stream_records[::-1]})
     assert not errored
-    early, late = (run["lambda_cost"] for run in written_in(told))
+    early, late = (run["lambda_cost"] for run in written_in(stream_records))
     spent = spent_by(machine, account)
     assert spent["2099-12-31T23"]["key_1"] == late
     assert spent["2099-12-31"]["key_1"] == early + late
@@ -301,7 +308,7 @@ SHARED = settings(
 
 @SHARED
 @given(data=st.data())
-def test_any_redelivery_of_any_events_comes_to_the_same_sums(function: pytest.MonkeyPatch, data: st.DataObject) -> None:
+def test_any_redelivery_of_events_gives_the_same_sums(function: pytest.MonkeyPatch, data: st.DataObject) -> None:
     scope = secrets.token_hex(8)
     numbers = data.draw(st.lists(st.integers(1, 1000), min_size=1, max_size=20))
     groups = data.draw(st.lists(st.sampled_from([None, "operation:"]), min_size=2, max_size=2))
@@ -323,7 +330,7 @@ def test_any_redelivery_of_any_events_comes_to_the_same_sums(function: pytest.Mo
 # -------------------------------------------------------------------------- administrators
 
 
-def test_an_administrator_sees_everyones_and_one_users(machine: Machine, ann: User, admin: User) -> None:
+def test_an_administrator_sees_the_usage_of_everyone_and_of_one_user(machine: Machine, ann: User, admin: User) -> None:
     account = ann.id
     settled(machine)
     one = admin.get("/admin/usage", userId=account).json()
@@ -337,7 +344,7 @@ def test_an_administrator_sees_everyones_and_one_users(machine: Machine, ann: Us
     assert admin.get("/admin/usage", userId="nobody").json()["totals"]["requests"] == 0
 
 
-def test_users_days_come_in_pages(machine: Machine, ann: User, admin: User) -> None:
+def test_daily_usage_by_user_comes_in_pages(machine: Machine, ann: User, admin: User) -> None:
     account = ann.id
     accounts = {account, *(User.new(machine.api_url).id for _ in range(4))}
     settled(machine)
@@ -378,23 +385,25 @@ def test_users_days_come_in_pages(machine: Machine, ann: User, admin: User) -> N
         ({"start": "2026-02-30"}, "start"),
     ],
 )
-def test_an_administrators_bad_question_is_400(admin: User, query: dict[str, str], field: str) -> None:
+def test_an_invalid_query_of_an_administrator_is_refused_with_400(
+    admin: User, query: dict[str, str], field: str
+) -> None:
     assert error_of(admin.get("/admin/usage", **query), 400)["details"][0]["field"] == field
 
 
-def test_only_administrators_see_what_others_use(ann: User, admin: User) -> None:
+def test_only_administrators_see_the_usage_of_others(ann: User, admin: User) -> None:
     assert error_of(ann.get("/admin/usage"), 403)["code"] == "PERMISSION_DENIED"
     assert error_of(ann.get("/admin/usage", by="user"), 403)["code"] == "PERMISSION_DENIED"
-    assert error_of(issue(ann, "full_access")[1].get("/admin/usage"), 403)["code"] == "PERMISSION_DENIED"
-    assert error_of(issue(admin, "full_access")[1].get("/admin/usage"), 403)["code"] == "PERMISSION_DENIED"
-    assert issue(admin, "admin")[1].get("/admin/usage").status_code == 200
+    assert error_of(issue_key(ann, "full_access")[1].get("/admin/usage"), 403)["code"] == "PERMISSION_DENIED"
+    assert error_of(issue_key(admin, "full_access")[1].get("/admin/usage"), 403)["code"] == "PERMISSION_DENIED"
+    assert issue_key(admin, "admin")[1].get("/admin/usage").status_code == 200
     assert error_of(User(ann.url).get("/admin/usage"), 401)["code"] == "NOT_AUTHENTICATED"
 
 
-# -------------------------------------------------------------------------------- its price
+# -------------------------------------------------------------------------- calls to AWS
 
 
-def test_a_question_is_one_query_and_a_batch_a_few_transactions(
+def test_reading_usage_is_one_query_and_a_batch_a_few_transactions(
     machine: Machine, ann: User, admin: User, function: pytest.MonkeyPatch
 ) -> None:
     account = ann.id
@@ -406,19 +415,19 @@ def test_a_question_is_one_query_and_a_batch_a_few_transactions(
         ("GET /admin/users", admin, {}),
     ]:
         assert call(route, user.headers, query=query).status == 200
-        # The indexes of users lack what changes with what users do.
+        # The indexes of users lack the attributes that change with every request.
         rows = ["BatchGetItem"] if route == "GET /admin/users" else []
         assert made == ["GetItem", "UpdateItem", "Query", *rows, "PutItem"], f"{route} {json.dumps(query)}"
         made.clear()
-    told = {"Records": batch(account, 100)}
-    metering.count_records(told)
+    stream_records = {"Records": batch(account, 100)}
+    metering.count_records(stream_records)
     assert made == ["GetItem", "GetItem", "TransactWriteItems"], "whether there is such a user, and what was spent"
     made.clear()
-    metering.count_records(told)
-    assert made == ["GetItem", "GetItem", "TransactWriteItems", "GetItem"], "refused, and the mark says of what"
+    metering.count_records(stream_records)
+    assert made == ["GetItem", "GetItem", "TransactWriteItems", "GetItem"], "refused by the dedupe key"
 
 
-def test_a_day_of_more_operations_than_one_write_can_name_is_counted(function: pytest.MonkeyPatch) -> None:
+def test_a_day_with_more_operations_than_one_write_allows_is_counted(function: pytest.MonkeyPatch) -> None:
     scope, by = secrets.token_hex(8), {"requests": 1, "failures": 0, "dollars": Decimal("0.1"), "milliseconds": 2}
     entries = [
         Entry(f"{scope}-{place}", {Row(scope, "2026-11-21", f"operation:op{place}", "operation:"): by}, scope)
@@ -430,7 +439,9 @@ def test_a_day_of_more_operations_than_one_write_can_name_is_counted(function: p
     assert metering.summary(scope, "2026-11-21", "2026-11-21")["totals"]["requests"] == 100
 
 
-def test_a_batch_of_more_users_than_a_transaction_takes_is_counted_in_several(function: pytest.MonkeyPatch) -> None:
+def test_a_batch_with_more_users_than_one_transaction_allows_is_counted_in_several(
+    function: pytest.MonkeyPatch,
+) -> None:
     scopes = [secrets.token_hex(8) for _ in range(70)]
     entries = [Entry(scope, {Row(scope, "2026-11-21", "operation:op"): {"requests": 1}}, scope) for scope in scopes]
     made = calls_made()
@@ -441,4 +452,4 @@ def test_a_batch_of_more_users_than_a_transaction_takes_is_counted_in_several(fu
 
     added = daily_sums.add_once(entries, also=spent)
     assert [entry.event_id for entry in added] == scopes
-    assert made == ["TransactWriteItems"] * 3, "33 users at once: each has a mark, a row and a write beside them"
+    assert made == ["TransactWriteItems"] * 3, "33 users at once: each needs a dedupe key, a row and another write"

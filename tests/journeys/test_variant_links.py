@@ -1,4 +1,4 @@
-"""The way to a variant's file: in which format, by how long a link, and who may keep the answer."""
+"""The link to a variant's file: its format, how long it lasts, and who may cache the answer."""
 
 from urllib.parse import parse_qs, urlsplit
 
@@ -7,19 +7,13 @@ import pytest
 import app as manifest
 from chalicelib.core.http import responses
 from chalicelib.images import IMAGES, Image, Status, Variant
-from local.machine import Machine
 from tests.journeys.user import User
 from tests.proxy_event import proxy_event
 
 
-@pytest.fixture(scope="module")
-def ann(machine: Machine) -> User:
-    return User.new(machine.api_url)
-
-
 @pytest.fixture
 def image(ann: User, function: pytest.MonkeyPatch) -> str:
-    """An image whose small variant is there as JPEG and as WebP."""
+    """An image whose small variant exists as JPEG and as WebP."""
     made = tuple(Variant("small", "8x6", format_, f"processed/x.{format_}", 10, False) for format_ in ("jpeg", "webp"))
     image = Image(
         user_id=ann.id,
@@ -56,19 +50,21 @@ def ask(user: User, image_id: str, **headers: str) -> tuple[int, dict[str, str]]
         ("application/json", "jpeg"),
     ],
 )
-def test_the_format_is_the_one_that_is_liked_best(ann: User, image: str, accept: str, extension: str) -> None:
+def test_the_preferred_format_of_the_accept_header_is_linked(
+    ann: User, image: str, accept: str, extension: str
+) -> None:
     status, headers = ask(ann, image, Accept=accept)
     assert (status, headers["Vary"]) == (302, "Accept")
     assert urlsplit(headers["Location"]).path.endswith(f".{extension}")
 
 
-def test_what_is_refused_is_not_sent(ann: User, image: str) -> None:
+def test_a_format_that_the_accept_header_refuses_is_not_linked(ann: User, image: str) -> None:
     status, headers = ask(ann, image, Accept="image/*;q=0")
     assert (status, headers["Vary"]) == (406, "Accept")
     assert "Location" not in headers
 
 
-def test_a_link_is_for_its_caller_alone_and_for_an_hour_at_most(
+def test_a_link_is_for_its_caller_only_and_lasts_at_most_an_hour(
     ann: User, image: str, function: pytest.MonkeyPatch
 ) -> None:
     function.setenv("LINK_EXPIRY_SECONDS", "864000")

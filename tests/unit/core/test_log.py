@@ -1,4 +1,4 @@
-"""What is written down, and what never is."""
+"""What is logged, and what never is."""
 
 import json
 import unicodedata
@@ -31,11 +31,11 @@ from chalicelib.core import log
         {"message": "the header was basic hunter2/hunter2=="},
     ],
 )
-def test_secrets_are_never_written(secret: dict[str, object]) -> None:
+def test_secrets_are_never_logged(secret: dict[str, object]) -> None:
     assert "hunter2" not in json.dumps(log.redact(secret))
 
 
-def test_what_is_no_secret_is_written_as_it_is() -> None:
+def test_values_that_are_no_secrets_are_logged_unchanged() -> None:
     plain = {
         "imageId": "img_1",
         "fileSize": 3,
@@ -48,7 +48,7 @@ def test_what_is_no_secret_is_written_as_it_is() -> None:
 
 @pytest.fixture
 def _new_logger(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[None]:
-    # Handlers write to the standard output of the moment in which they were made.
+    # A handler writes to the standard output that was current when it was created.
     monkeypatch.setenv("SERVICE_NAME", request.node.name)
     log._logger.cache_clear()
     yield
@@ -56,7 +56,7 @@ def _new_logger(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest)
 
 
 @pytest.mark.usefixtures("_new_logger")
-def test_a_line_has_the_same_eight_fields(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_log_line_has_the_same_eight_fields(capsys: pytest.CaptureFixture[str]) -> None:
     with log.context("request-1", "journey-1"):
         try:
             raise ValueError("broken")
@@ -81,7 +81,7 @@ def test_a_line_has_the_same_eight_fields(capsys: pytest.CaptureFixture[str]) ->
 
 
 @pytest.mark.usefixtures("_new_logger")
-def test_lines_belong_to_the_work_that_is_followed_and_so_do_its_errors(capsys: pytest.CaptureFixture[str]) -> None:
+def test_log_lines_and_errors_carry_the_correlation_id(capsys: pytest.CaptureFixture[str]) -> None:
     with log.context("request-1"):
         log.info("BEFORE")
         try:
@@ -105,7 +105,7 @@ def test_lines_belong_to_the_work_that_is_followed_and_so_do_its_errors(capsys: 
 
 
 @pytest.mark.usefixtures("_new_logger")
-def test_work_that_is_carried_to_another_thread_stays_known(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_correlation_id_is_carried_to_another_thread(capsys: pytest.CaptureFixture[str]) -> None:
     with ThreadPoolExecutor(1) as threads, log.context("request-1", "journey-1"):
         threads.submit(log.carried(log.info), "CARRIED").result()
         threads.submit(log.info, "STRANGE").result()
@@ -115,18 +115,18 @@ def test_work_that_is_carried_to_another_thread_stays_known(capsys: pytest.Captu
 
 
 @pytest.mark.parametrize("identity", ["a", "x" * 64, "4bf92f35-77b3-4da6", "img_01-1", "Root_1"])
-def test_a_plain_short_identity_is_accepted(identity: str) -> None:
+def test_a_short_plain_correlation_id_is_accepted(identity: str) -> None:
     assert log.accepted(identity) == identity
 
 
 @pytest.mark.parametrize(
     "identity", ["", "x" * 65, "a b", "a\nb", "a;b", "é", "drk_0123456789abcdef01", None, 7, ["a"]]
 )
-def test_any_other_identity_is_not(identity: object) -> None:
+def test_any_other_correlation_id_is_refused(identity: object) -> None:
     assert log.accepted(identity) is None
 
 
-# What ends a line, turns the direction of writing, or cannot be seen or encoded, by Unicode's own properties.
+# Characters that end a line, reverse the text, or are invisible or not encodable, by Unicode's properties.
 _TURNING = {"LRE", "RLE", "PDF", "LRO", "RLO", "LRI", "RLI", "FSI", "PDI"}
 UNPRINTABLE = [
     character
@@ -138,11 +138,11 @@ UNPRINTABLE = [
 
 
 @pytest.mark.usefixtures("_new_logger")
-def test_nothing_in_a_line_breaks_it_or_turns_it_round(capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_value_can_break_a_log_line_or_reverse_its_text(capsys: pytest.CaptureFixture[str]) -> None:
     text = "-".join(UNPRINTABLE)
     log.info("NAMED", name=f"Zoë 👩‍🎨 {text}")
     out = capsys.readouterr().out
     assert len(out.splitlines()) == 1
     assert not set(out.rstrip("\n")) & set(UNPRINTABLE)
     assert json.loads(out)["metadata"]["name"] == f"Zoë 👩‍🎨 {text}"
-    assert "Zoë 👩‍🎨" in out, "what can be read is written as it is"
+    assert "Zoë 👩‍🎨" in out, "readable characters are not escaped"

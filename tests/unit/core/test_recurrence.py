@@ -16,7 +16,7 @@ START = datetime(2022, 1, 1, tzinfo=UTC)
 
 
 def times(expression: str, number: int, after: datetime = START) -> list[str]:
-    """The next times after a moment, to the minute, with the weekday."""
+    """The next times to the minute, with the day of the week."""
     recurrence = parse(expression)
     firings: list[str] = []
     moment: datetime | None = after
@@ -48,7 +48,7 @@ def times(expression: str, number: int, after: datetime = START) -> list[str]:
         ("rate(1 day)", ["Sun 2022-01-02 00:00", "Mon 2022-01-03 00:00", "Tue 2022-01-04 00:00"]),
     ],
 )
-def test_the_examples_of_the_guides(expression: str, expected: list[str]) -> None:
+def test_expressions_fire_as_in_the_examples_of_the_aws_guides(expression: str, expected: list[str]) -> None:
     assert times(expression, 3) == expected
 
 
@@ -69,7 +69,7 @@ def test_a_range_of_hours_may_pass_midnight() -> None:
 @pytest.mark.parametrize(
     ("expression", "expected"),
     [
-        # The examples of each wildcard in the guide.
+        # The guide's definition of each wildcard.
         ("cron(1/10 0 1 1 ? 2022)", ["Sat 2022-01-01 00:01", "Sat 2022-01-01 00:11", "Sat 2022-01-01 00:21"]),
         ("cron(0 0 ? * 3#2 *)", ["Tue 2022-01-11 00:00", "Tue 2022-02-08 00:00", "Tue 2022-03-08 00:00"]),
         ("cron(0 0 3W * ? *)", ["Mon 2022-01-03 00:00", "Thu 2022-02-03 00:00", "Thu 2022-03-03 00:00"]),
@@ -80,7 +80,7 @@ def test_a_range_of_hours_may_pass_midnight() -> None:
         ("cron(0 1 1W * ? *)", ["Mon 2022-01-03 01:00", "Tue 2022-02-01 01:00", "Tue 2022-03-01 01:00"]),
         ("cron(0 1 31W 7 ? *)", ["Fri 2022-07-29 01:00", "Mon 2023-07-31 01:00", "Wed 2024-07-31 01:00"]),
         ("cron(0 1 15W * ? *)", ["Fri 2022-01-14 01:00", "Tue 2022-02-15 01:00", "Tue 2022-03-15 01:00"]),
-        # Days that some months or years do not have.
+        # Days that some months or years lack.
         ("cron(0 0 29 2 ? *)", ["Thu 2024-02-29 00:00", "Tue 2028-02-29 00:00", "Sun 2032-02-29 00:00"]),
         ("cron(0 0 31 * ? *)", ["Mon 2022-01-31 00:00", "Thu 2022-03-31 00:00", "Tue 2022-05-31 00:00"]),
         ("cron(0 0 ? * MON#5 *)", ["Mon 2022-01-31 00:00", "Mon 2022-05-30 00:00", "Mon 2022-08-29 00:00"]),
@@ -89,7 +89,7 @@ def test_a_range_of_hours_may_pass_midnight() -> None:
         ("cron(0 0 1 1 ? 2000-2022)", []),
     ],
 )
-def test_wildcards(expression: str, expected: list[str]) -> None:
+def test_every_form_of_wildcard_fires_as_documented(expression: str, expected: list[str]) -> None:
     assert times(expression, 3) == expected
 
 
@@ -131,7 +131,7 @@ def test_wildcards(expression: str, expected: list[str]) -> None:
         "cron(٣ 10 * * ? *)",
     ],
 )
-def test_an_expression_that_eventbridge_refuses_is_refused(expression: str) -> None:
+def test_an_expression_that_aws_refuses_is_refused(expression: str) -> None:
     with pytest.raises(ExpressionError):
         parse(expression)
 
@@ -142,14 +142,14 @@ def test_every_schedule_of_every_stage_fires_again() -> None:
             assert parse(expression).next_after(START, START) is not None
 
 
-# ------------------------------------------------- compared with a search over all minutes
+# ------------------------------------------------------------- compared with checking every minute
 
 _NUMBERS = st.integers
 
 
 @st.composite
 def field(draw: st.DrawFn, low: int, high: int) -> tuple[str, set[int]]:
-    """The text of a field, and its numbers, counted one by one."""
+    """A field's text, and the numbers that it matches, found by counting."""
     texts: list[str] = []
     numbers: set[int] = set()
     for _ in range(draw(_NUMBERS(1, 3))):
@@ -177,7 +177,7 @@ def field(draw: st.DrawFn, low: int, high: int) -> tuple[str, set[int]]:
 
 @st.composite
 def days(draw: st.DrawFn) -> tuple[str, str, str]:
-    """Day-of-month, day-of-week, and what they mean: one word and its arguments."""
+    """Day-of-month and day-of-week, and their meaning as a word with arguments."""
     kind = draw(st.sampled_from(["month", "week", "L", "W", "#", "last"]))
     if kind == "month":
         text, numbers = draw(field(1, 31))
@@ -195,7 +195,7 @@ def days(draw: st.DrawFn) -> tuple[str, str, str]:
 
 
 def is_meant(day: date, meaning: str) -> bool:
-    """Whether the expression includes a day."""
+    """Whether a day has the meaning, checked for the day alone."""
     kind, *rest = meaning.split()
     numbers = [int(each) for each in rest]
     weekday = day.isoweekday() % 7 + 1
@@ -212,7 +212,7 @@ def is_meant(day: date, meaning: str) -> bool:
         return weekday == numbers[0] and day.day + 7 > last
     if numbers[0] > last or weekday in (1, 7):
         return False
-    # The weekday of this month that is nearest to the day in the expression.
+    # The weekday of this month that is nearest to the named day.
     weekdays = [each for each in range(1, last + 1) if day.replace(day=each).isoweekday() < 6]
     return day.day == min(weekdays, key=lambda each: abs(each - numbers[0]))
 
@@ -224,7 +224,7 @@ def is_meant(day: date, meaning: str) -> bool:
     meant=days(),
     after=st.datetimes(datetime(1999, 12, 1), datetime(2031, 1, 1)),
 )
-def test_a_cron_fires_at_the_first_minute_that_matches_all_fields(
+def test_a_cron_fires_exactly_in_the_minutes_that_match_all_fields(
     minutes: tuple[str, set[int]],
     hours: tuple[str, set[int]],
     months: tuple[str, set[int]],
@@ -249,7 +249,7 @@ def test_a_cron_fires_at_the_first_minute_that_matches_all_fields(
 
 
 @given(st.integers(1, 100_000), st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1)), st.integers(0, 10**8))
-def test_a_rate_counts_its_periods_from_its_start(seconds: int, start: datetime, later: int) -> None:
+def test_a_rate_fires_at_multiples_from_its_start(seconds: int, start: datetime, later: int) -> None:
     start = start.replace(tzinfo=UTC)
     moment = start + timedelta(seconds=later)
     found = Rate(seconds).next_after(moment, start)
@@ -259,7 +259,7 @@ def test_a_rate_counts_its_periods_from_its_start(seconds: int, start: datetime,
 
 
 @given(meant=days(), months=field(1, 12))
-def test_each_firing_is_later_than_the_one_before(meant: tuple[str, str, str], months: tuple[str, set[int]]) -> None:
+def test_the_next_time_is_always_later(meant: tuple[str, str, str], months: tuple[str, set[int]]) -> None:
     recurrence = parse(f"cron(0 0 {meant[0]} {months[0]} {meant[1]} *)")
     assert isinstance(recurrence, Cron)
     found = [START]

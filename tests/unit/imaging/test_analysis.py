@@ -17,7 +17,7 @@ from chalicelib.imaging import REASONS, Analysis, ImageRejectedError, Limits, an
 from chalicelib.imaging.findings import Color
 from chalicelib.imaging.probe.exif import capture, orientation
 from tests import pictures
-from tests.unit.imaging.test_any_bytes import damaged, outcome
+from tests.unit.imaging.damaged_files import damaged, outcome
 
 CORNERS = {"#dc1e1e", "#1eb41e", "#1e1edc", "#e6dc1e"}
 MAKE, MODEL, SOFTWARE, TAKEN_AT, TAKEN_OFFSET, LENS = 0x010F, 0x0110, 0x0131, 0x9003, 0x9011, 0xA434

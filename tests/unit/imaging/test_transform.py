@@ -27,7 +27,7 @@ from chalicelib.imaging import (
 from chalicelib.imaging.plan import plan_transform
 from chalicelib.imaging.probe import read_header
 from tests import pictures
-from tests.unit.imaging.test_any_bytes import damaged, outcome
+from tests.unit.imaging.damaged_files import damaged, outcome
 
 MEDIA_TYPES = {"jpeg": "image/jpeg", "png": "image/png", "webp": "image/webp", "avif": "image/avif"}
 SMALL_PICTURES = Limits(max_pixels=100_000)

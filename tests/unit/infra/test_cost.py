@@ -1,4 +1,4 @@
-"""What a stage is said to cost a month."""
+"""The estimated monthly cost of a stage."""
 
 from dataclasses import replace
 
@@ -17,11 +17,11 @@ def dollars(options: Options) -> float:
     return sum(cost.monthly(options, CONFIG, "dev").values())
 
 
-def test_prices_are_summed_by_service_the_most_expensive_first() -> None:
+def test_dollars_are_summed_by_service_and_sorted_by_cost() -> None:
     units = {"sqs.requests": 1_000_000, "s3.writes": 1_000, "s3.reads": 10_000, "cloudwatch.alarms": 1}
-    told = dollars_by_service(units)
-    assert list(told) == ["SQS", "CloudWatch", "S3"]
-    assert told == pytest.approx({"SQS": 0.40, "CloudWatch": 0.10, "S3": 0.009})
+    dollars = dollars_by_service(units)
+    assert list(dollars) == ["SQS", "CloudWatch", "S3"]
+    assert dollars == pytest.approx({"SQS": 0.40, "CloudWatch": 0.10, "S3": 0.009})
 
 
 def test_a_unit_without_a_price_is_an_error() -> None:
@@ -34,24 +34,24 @@ def test_every_measured_unit_has_a_price() -> None:
     assert load["image"].keys() | load["request"].keys() <= PRICES.keys()
 
 
-def test_a_run_has_the_same_price_here_and_in_tracking() -> None:
+def test_a_run_costs_the_same_here_and_in_its_usage_record() -> None:
     # 512 MB for two seconds are a GB-second.
     assert dollars_by_service({"lambda.gb_seconds": 1, "lambda.requests": 1})["Lambda"] == pytest.approx(
         lambda_cost(2000, 512, "arm64")
     )
 
 
-def test_twice_the_images_cost_twice_the_price_of_images() -> None:
+def test_twice_as_many_images_cost_twice_as_much() -> None:
     none, some, twice = (dollars(replace(USUAL, images_a_month=number)) for number in (1, 50_000, 100_000))
     assert twice - some == pytest.approx(some - none, rel=0.01)
     assert 0 < some - none < 50_000 * 0.001
 
 
-def test_requests_are_in_the_price() -> None:
+def test_requests_are_priced_besides_images() -> None:
     assert dollars(replace(USUAL, requests_a_month=5_000_000)) > dollars(USUAL) + 4 * 3.5
 
 
-def test_provisioned_concurrency_costs_by_time_and_memory() -> None:
+def test_provisioned_concurrency_is_priced_by_the_hour_and_memory() -> None:
     warm = replace(USUAL, provisioned_concurrency={"resize": 10})
     gigabytes = 10 * 2048 / 1024
     assert dollars(warm) - dollars(USUAL) == pytest.approx(
@@ -60,7 +60,7 @@ def test_provisioned_concurrency_costs_by_time_and_memory() -> None:
 
 
 def test_provisioned_concurrency_has_the_memory_of_its_stage() -> None:
-    # Chalice takes what a stage says before what is said of a function in all stages.
+    # In Chalice, settings of a stage take precedence over those of a function in all stages.
     config = {**CONFIG, "stages": {"dev": {**CONFIG["stages"]["dev"], "lambda_memory_size": 4096}}}
     warm = replace(USUAL, provisioned_concurrency={"resize": 10})
     prices = [cost.monthly(warm, each, "dev")["Lambda"] for each in (CONFIG, config)]
@@ -70,16 +70,16 @@ def test_provisioned_concurrency_has_the_memory_of_its_stage() -> None:
     )
 
 
-def test_a_secret_is_in_the_price() -> None:
+def test_a_secret_has_a_price() -> None:
     assert cost.monthly(USUAL, CONFIG, "dev")["Secrets Manager"] == pytest.approx(0.40)
 
 
-def test_a_customers_key_is_in_the_price() -> None:
+def test_a_customer_managed_key_has_a_price() -> None:
     with_key, without = replace(USUAL, customer_key=True), replace(USUAL, customer_key=False)
     assert dollars(with_key) > dollars(without)
 
 
-def test_endpoints_cost_for_each_subnet() -> None:
+def test_endpoints_are_priced_in_each_subnet() -> None:
     one, two = (
         dollars(replace(USUAL, vpc_id="vpc-1", subnet_ids=subnets)) for subnets in (("subnet-1",), ("subnet-1", "s-2"))
     )
@@ -87,7 +87,7 @@ def test_endpoints_cost_for_each_subnet() -> None:
     assert two > one
 
 
-def test_a_stage_without_requests_is_not_free() -> None:
+def test_an_unused_stage_has_a_price() -> None:
     idle = cost.monthly(replace(USUAL, images_a_month=0, requests_a_month=0), CONFIG, "dev")
     assert idle["CloudWatch"] > 1
     assert idle["Lambda"] == 0

@@ -1,4 +1,4 @@
-"""Decisions of a deploy that need no AWS."""
+"""What a deploy decides without calls to AWS."""
 
 import datetime
 import io
@@ -45,7 +45,7 @@ def target(stage: str = "prod") -> Target:
         ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback --stack-name darkroom-prod-resources --region eu-west-1"),
     ],
 )
-def test_a_status_that_blocks_a_deploy_says_what_to_do(status: str, next_step: str) -> None:
+def test_a_stack_in_a_state_that_blocks_a_deploy_is_refused_with_advice(status: str, next_step: str) -> None:
     message = why_not_deployable("darkroom-prod-resources", status, PLACE, lambda: ", because of InputBucket: taken")
     assert status in message
     assert next_step in message
@@ -56,12 +56,12 @@ def test_a_status_that_blocks_a_deploy_says_what_to_do(status: str, next_step: s
     "status",
     ["REVIEW_IN_PROGRESS", "CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"],
 )
-def test_a_deploy_can_start_from_this_status(status: str) -> None:
+def test_a_stack_in_a_ready_state_can_be_deployed(status: str) -> None:
     assert why_not_deployable("darkroom-prod-resources", status, PLACE, str) == ""
 
 
 @pytest.mark.parametrize("stage", ["dev", "staging", "prod"])
-def test_every_parameter_of_the_template_gets_a_value_except_the_ones_with_a_common_default(stage: str) -> None:
+def test_every_parameter_of_the_template_is_an_option_or_has_a_default(stage: str) -> None:
     known = template.complete(stage)["Parameters"]
     passed = parameters.parameters_of(target(stage), {"Parameters": known}, pool_clients.NONE)
     values = {each["ParameterKey"]: each["ParameterValue"] for each in passed}
@@ -86,7 +86,7 @@ def test_a_parameter_that_the_template_lacks_is_not_passed() -> None:
 
 
 @pytest.mark.parametrize("kind", api_settings.ERROR_RESPONSES)
-def test_error_responses_of_api_gateway_have_our_format(kind: str) -> None:
+def test_errors_of_the_gateway_have_the_shape_of_our_errors(kind: str) -> None:
     answer = api_settings.gateway_response(kind, "https://example.com")
     body = json.loads(answer["responseTemplates"]["application/json"])
     assert body["success"] is False
@@ -98,18 +98,18 @@ def test_error_responses_of_api_gateway_have_our_format(kind: str) -> None:
         assert answer["responseParameters"][f"gatewayresponse.header.{name}"] == f"'{value}'"
 
 
-def test_an_unknown_path_is_404_and_a_throttled_request_has_retry_after() -> None:
+def test_an_unknown_path_is_404_and_throttling_is_429_with_retry_after() -> None:
     unknown = api_settings.gateway_response("MISSING_AUTHENTICATION_TOKEN", "*")
     assert unknown["statusCode"] == "404"
     assert json.loads(unknown["responseTemplates"]["application/json"])["error"]["code"] == "NOT_FOUND"
     throttled = api_settings.gateway_response("THROTTLED", "*")
     assert throttled["statusCode"] == "429"
     assert throttled["responseParameters"]["gatewayresponse.header.Retry-After"] == "'1'"
-    # The default covers many errors, each with its own status.
+    # These cover many cases, each with its own status.
     assert "statusCode" not in api_settings.gateway_response("DEFAULT_4XX", "*")
 
 
-def test_recorded_settings_are_removed_and_the_owners_settings_stay() -> None:
+def test_recorded_outputs_are_removed_and_the_owners_options_kept() -> None:
     config = stages.read()
     config["stages"]["prod"]["kms_key_arn"] = "arn:aws:kms:eu-west-1:111122223333:key/1"
     settings = config["stages"]["prod"]["environment_variables"]
@@ -126,7 +126,7 @@ def test_recorded_settings_are_removed_and_the_owners_settings_stay() -> None:
     assert left["environment_variables"]["API_BASE_URL"] == "https://photos.example.com"
 
 
-def test_settings_of_a_stage_override_the_common_settings_of_a_function(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_of_a_stage_take_precedence_over_those_of_one_function(monkeypatch: pytest.MonkeyPatch) -> None:
     prod = replace(target(), grants={"resize": NO_GRANTS})
     prod.config["stages"]["prod"] |= {"lambda_memory_size": 4096, "lambda_timeout": 90}
     found = {"CodeSha256": "same", "Environment": {"Variables": prod.settings("resize")}}
@@ -140,7 +140,7 @@ def test_settings_of_a_stage_override_the_common_settings_of_a_function(monkeypa
     assert functions.differences(prod).changed == ["resize"]
 
 
-def test_errors_of_aws_say_what_to_do() -> None:
+def test_errors_of_aws_are_shown_with_advice() -> None:
     def fault(code: str) -> ClientError:
         return ClientError({"Error": {"Code": code, "Message": "no"}}, "DescribeStacks")
 
@@ -152,7 +152,7 @@ def test_errors_of_aws_say_what_to_do() -> None:
     assert "DescribeStacks: no" in str(explained(fault("LimitExceeded")))
 
 
-def test_a_step_prints_one_line_also_after_a_failure() -> None:
+def test_every_step_of_a_deploy_prints_one_line() -> None:
     out = io.StringIO()
     reporter = Reporter(out)
     with reporter.step("Functions") as step:
@@ -166,12 +166,12 @@ def test_a_step_prints_one_line_also_after_a_failure() -> None:
     assert lines[1].startswith("Record        failed  ")
 
 
-def test_counted_uses_the_plural() -> None:
+def test_numbers_agree_with_the_nouns_they_count() -> None:
     assert [counted(1, "policy"), counted(0, "policy"), counted(2, "file")] == ["1 policy", "0 policies", "2 files"]
 
 
 @pytest.mark.parametrize("address", ["ops@example..com", "Ops <ops@example.com>", "ops"])
-def test_an_invalid_address_of_the_operators_is_refused(tmp_path: Path, address: str) -> None:
+def test_an_invalid_operators_address_is_refused(tmp_path: Path, address: str) -> None:
     options = tmp_path / "stages.toml"
     text, count = re.subn(r'(?m)^operators_email = ".*"', f'operators_email = "{address}"', SOURCE.read_text())
     assert count
@@ -197,7 +197,7 @@ BOTH = ["ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_PASSWORD_AUTH"]
         (None, pool_clients.NONE),
     ],
 )
-def test_a_client_without_a_secret_refreshes_tokens_for_thirty_days(
+def test_a_former_client_without_a_secret_may_refresh_for_thirty_days(
     monkeypatch: pytest.MonkeyPatch, described: dict[str, Any] | None, state: str
 ) -> None:
     def describe_user_pool_client(**_: str) -> Any:
@@ -208,4 +208,4 @@ def test_a_client_without_a_secret_refreshes_tokens_for_thirty_days(
     pool = SimpleNamespace(describe_user_pool_client=describe_user_pool_client)
     monkeypatch.setattr(Target, "client", lambda self, service: pool)
     assert pool_clients.former_client_state(target(), {"CognitoUserPoolId": "p", "CognitoClientId": "c"}) == state
-    assert pool_clients.former_client_state(target(), {}) == pool_clients.NONE, "the stage does not exist yet"
+    assert pool_clients.former_client_state(target(), {}) == pool_clients.NONE, "a stage that does not exist yet"

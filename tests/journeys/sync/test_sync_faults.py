@@ -1,0 +1,282 @@
+"""Syncs of bad records, and from a source that misbehaves."""
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from chalicelib.core.deadline import Deadline
+from chalicelib.jobs import runner, sync
+from chalicelib.jobs.sync.models import SYNCS
+from chalicelib.jobs.sync.sync_records import CUSTOMERS, REJECTED
+from local.fake_api import FakeApi
+from local.fake_api.faults import Fault
+from local.machine import Machine
+from tests.journeys.external_services import SECRET_ID
+from tests.journeys.sync.syncing import (
+    COUNT,
+    PAGE,
+    FakeClock,
+    active_ids,
+    add_records,
+    call_at_page,
+    counts_of,
+    customer_ids,
+    last_run,
+    queries_of,
+    run_and_fail,
+    run_hourly,
+    run_nightly,
+    stored_rows,
+)
+
+# ------------------------------------------------------------------------------- bad records
+
+
+AT = "2026-05-01T00:00:00Z"
+BAD: list[tuple[Any, str]] = [
+    ({"name": "Nobody", "updatedAt": AT}, "id is required"),
+    ({"id": "", "updatedAt": AT}, "id must have at least 1 characters"),
+    ({"id": 7, "updatedAt": AT}, "id must be of type string"),
+    ({"id": "a\x00b", "updatedAt": AT}, "id holds what cannot be printed"),
+    ({"id": "a" * 129, "updatedAt": AT}, "id must have at most 128 characters"),
+    ({"id": "b", "updatedAt": "1601-01-01T00:00:00Z"}, "updatedAt is too long ago"),
+    ({"id": "c", "updatedAt": "9999-12-31T23:59:59-14:00"}, "updatedAt is no moment"),
+    ({"id": "d", "updatedAt": "9999-12-31T23:59:59Z"}, "updatedAt is too long ago or in the future"),
+    ({"id": "e", "updatedAt": "soon"}, "updatedAt is no moment"),
+    ({"id": "f"}, "updatedAt is required"),
+    ({"id": "g", "updatedAt": AT, "email": "nowhere"}, "email does not have the expected form"),
+    ({"id": "h", "updatedAt": AT, "note": "x" * 900_000}, "has more than 16384 bytes"),
+    ({"id": "i", "updatedAt": AT, "name": "\ud800"}, "holds text that is not Unicode"),
+    ("a customer", "body must be of type object"),
+    (None, "body must be of type object"),
+]
+
+
+@pytest.mark.parametrize(("record", "reason"), BAD, ids=[reason for _, reason in BAD])
+def test_a_bad_record_is_stored_apart_with_the_reason(
+    partner: FakeApi, clock: FakeClock, record: Any, reason: str
+) -> None:
+    add_records(partner, record)
+    assert run_nightly(clock)["status"] == "partial"
+    run = last_run()
+    assert counts_of(run) == {"created": COUNT, "rejected": 1}
+    assert reason in run["errors"][0]["reason"]
+    assert active_ids() == customer_ids(*range(COUNT))
+    [kept] = stored_rows(REJECTED).values()
+    assert reason in kept["rejection"]
+    run_nightly(clock)
+    assert list(stored_rows(REJECTED).values()) == [kept], "an unchanged bad record causes no write"
+
+
+def test_a_customer_twice_in_a_page_is_stored_once_in_its_newest_version(partner: FakeApi, clock: FakeClock) -> None:
+    twin = {**partner.customers.customer(3), "name": "Newer", "updatedAt": "2026-06-01T00:00:00Z"}
+    add_records(partner, twin, {**twin, "name": "Older", "updatedAt": "2026-05-01T00:00:00Z"})
+    run_nightly(clock)
+    assert counts_of(last_run()) == {"created": COUNT, "rejected": 2}
+    assert "twice" in last_run()["reason"]
+    assert json.loads(stored_rows()["customer-000003"]["data"])["name"] == "Newer"
+
+
+def test_a_hundred_bad_records_are_named_and_all_are_counted(partner: FakeApi, clock: FakeClock) -> None:
+    add_records(partner, *({"id": f"x{number}"} for number in range(150)))
+    run_nightly(clock)
+    assert (last_run()["rejected"], len(last_run()["errors"])) == (150, 100)
+    assert len(stored_rows(REJECTED)) == 150
+
+
+def test_nobody_is_archived_while_records_lack_an_id(partner: FakeApi, clock: FakeClock) -> None:
+    run_nightly(clock)
+    partner.customers.removed = {4}
+    add_records(partner, {"name": "Perhaps number four", "updatedAt": AT})
+    run_nightly(clock)
+    assert "customer-000004" in active_ids()
+    partner.customers.edit_page = lambda page, number: page
+    run_nightly(clock)
+    assert "customer-000004" not in active_ids()
+
+
+def test_a_customer_with_a_bad_record_is_not_archived(partner: FakeApi, clock: FakeClock) -> None:
+    run_nightly(clock)
+    partner.customers.altered[4] = {"email": "nowhere"}
+    run_nightly(clock)
+    assert counts_of(last_run()) == {"unchanged": COUNT - 1, "rejected": 1}
+    assert "customer-000004" in active_ids()
+
+
+# --------------------------------------------------------------------------------- bad sources
+
+
+OUT = "The external service is unavailable."
+FAULTS = {
+    Fault.ERROR: "server_error",
+    Fault.JUNK: "junk",
+    Fault.HUGE: "too_large",
+    Fault.CUT_OFF: "unreachable",
+    Fault.HANG_UP: "unreachable",
+    Fault.REDIRECT_LOOP: "too_many_redirects",
+    Fault.REDIRECT_INSIDE: "address_not_allowed",
+    Fault.WRONG_KEY: "credentials_refused",
+    Fault.RATE_LIMITED: "rate_limited",
+}
+
+
+@pytest.mark.parametrize(("fault", "reason"), FAULTS.items())
+def test_a_source_that_fails_at_once_fails_the_run_and_changes_nothing(
+    partner: FakeApi, clock: FakeClock, fault: Fault, reason: str
+) -> None:
+    run_nightly(clock)
+    before = stored_rows()
+    partner.fail("/customers", fault, times=None)
+    run = run_and_fail(clock)
+    sentence = "The external service refused the request." if fault is Fault.WRONG_KEY else OUT
+    assert run["reason"] == f"{sentence} ({reason})", "no host and no path"
+    assert (run["recordCount"], run["errors"]) == (0, [{"recordId": "", "reason": run["reason"]}])
+    assert stored_rows() == before
+    partner.clear_faults()
+    assert run_nightly(clock)["status"] == "success"
+
+
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [
+        ("inner.example did not answer (unreachable)", f"{OUT} (unreachable)"),
+        ("inner.example does not speak HTTP (junk)", f"{OUT} (junk)"),
+        ("10 pages running brought nothing new (junk)", "10 pages running brought nothing new (junk)"),
+        ("The run's time was over.", "The run's time was over."),
+    ],
+)
+def test_old_sync_records_that_name_hosts_are_shown_without_them(
+    partner: FakeApi, clock: FakeClock, stored: str, shown: str
+) -> None:
+    run_nightly(clock)
+    run = last_run()
+    errors = [{"recordId": "", "reason": stored}]
+    SYNCS.update(CUSTOMERS, run["executedAt"], change={"reason": stored, "errors": errors})
+    old = last_run()
+    assert (old["reason"], old["errors"]) == (shown, [{"recordId": "", "reason": shown}])
+
+
+def test_a_temporary_fault_is_retried_after_a_wait(partner: FakeApi, clock: FakeClock) -> None:
+    partner.fail("/customers", Fault.RATE_LIMITED, retry_after="60")
+    partner.fail("/customers", Fault.ERROR)
+    assert run_nightly(clock)["status"] == "success"
+    assert [wait for wait in clock.slept if wait >= 60] == [60.0]
+
+
+def test_a_wait_beyond_the_deadline_fails_at_once(partner: FakeApi, clock: FakeClock) -> None:
+    partner.fail("/customers", Fault.RATE_LIMITED, times=None, retry_after="3600")
+    assert "(rate_limited)" in run_and_fail(clock)["reason"]
+    assert clock.slept == []
+
+
+@pytest.mark.parametrize("fault", [Fault.TRICKLE, Fault.TRICKLE_HEAD, Fault.SLOW])
+def test_a_source_that_answers_too_slowly_is_left_at_the_deadline(partner: FakeApi, fault: Fault) -> None:
+    partner.fail("/customers", fault, times=None)
+    with pytest.raises(sync.SyncFailedError):
+        runner.run(sync.NIGHTLY, {}, deadline=Deadline(time.monotonic() + 0.7))
+    assert last_run()["reason"] == "The run's time was over."
+
+
+def test_a_sync_that_failed_at_page_seven_continues_there(partner: FakeApi, clock: FakeClock) -> None:
+    run_nightly(clock)
+    partner.customers.removed = {1, 170}
+    partner.customers.altered = {3: {"name": "A"}, 175: {"name": "B"}}
+    partner.fail("/customers", Fault.DIE_AT_PAGE, times=None, page=7)
+    assert run_nightly(clock)["status"] == "partial"
+    run = last_run()
+    assert (run["recordCount"], run["cursor"]) == (119, "120.7")
+    assert "(unreachable)" in run["reason"]
+    assert active_ids() == customer_ids(*range(COUNT)), "missing customers are known only at the end of the list"
+    partner.clear_faults()
+    partner.received.clear()
+    assert run_nightly(clock)["status"] == "success"
+    assert [query["cursor"] for query in queries_of(partner)] == ["120.7", "140.8", "160.9"]
+    assert counts_of(last_run()) == {"updated": 1, "unchanged": 58, "archived": 2}
+    assert active_ids() == customer_ids(*range(COUNT)) - customer_ids(1, 170)
+
+
+def test_a_run_cut_off_by_its_deadline_is_continued_by_the_next(partner: FakeApi, clock: FakeClock) -> None:
+    call_at_page(partner, 4, lambda: clock.sleep(1000))
+    assert run_hourly(clock)["status"] == "partial"
+    run = last_run()
+    assert run["reason"] == "The run's time was over."
+    # While it waited for the fourth page, it was storing the third.
+    assert run["cursor"] in ("40.3", "60.4")
+    assert customer_ids(*range(2 * PAGE)) <= active_ids() <= customer_ids(*range(3 * PAGE))
+    partner.customers.edit_page = lambda page, number: page
+    partner.received.clear()
+    assert run_hourly(clock)["status"] == "success"
+    assert queries_of(partner)[0]["cursor"] == run["cursor"]
+    assert active_ids() == customer_ids(*range(COUNT))
+
+
+def test_the_list_starts_again_if_the_source_forgot_the_cursor(partner: FakeApi, clock: FakeClock) -> None:
+    partner.customers.count = 300
+    partner.fail("/customers", Fault.DIE_AT_PAGE, times=None, page=15)
+    run_nightly(clock)
+    partner.clear_faults()
+    partner.received.clear()
+    partner.customers.count = 260
+    assert run_nightly(clock)["status"] == "success"
+    assert [query.get("cursor") for query in queries_of(partner)][:3] == ["280.15", None, "20.2"]
+    assert counts_of(last_run()) == {"unchanged": 260, "archived": 20}
+
+
+@pytest.mark.parametrize("following", ["0.1", "0.{}"])
+def test_a_list_that_repeats_or_never_ends_is_abandoned(partner: FakeApi, clock: FakeClock, following: str) -> None:
+    run_nightly(clock)
+    partner.customers.removed = {1}
+    partner.customers.edit_page = lambda page, number: {**page, "nextCursor": following.format(number + 1)}
+    partner.received.clear()
+    assert run_nightly(clock)["status"] == "partial"
+    assert "nothing new" in last_run()["reason"]
+    assert last_run()["cursor"] is None, "no run continues it"
+    assert len(partner.received) < 20
+    assert active_ids() == customer_ids(*range(COUNT))
+
+
+def test_a_list_of_empty_pages_is_abandoned(partner: FakeApi, clock: FakeClock) -> None:
+    partner.customers.edit_page = lambda page, number: {"customers": [], "nextCursor": f"0.{number + 1}"}
+    assert "nothing new" in run_and_fail(clock)["reason"]
+
+
+JUNK: list[Any] = [
+    [],
+    "x",
+    {"customers": {}},
+    {"nextCursor": None},
+    {"customers": [], "nextCursor": 7},
+    {"customers": [], "nextCursor": "x" * 5000},
+    {"customers": [], "nextCursor": "a\nb"},
+    {"customers": [float("nan")], "nextCursor": None},
+    {"customers": [0] * 6000, "nextCursor": None},
+]
+
+
+@pytest.mark.parametrize("junk", JUNK, ids=lambda junk: json.dumps(junk)[:40])
+def test_a_malformed_page_ends_the_run(partner: FakeApi, clock: FakeClock, junk: Any) -> None:
+    partner.customers.edit_page = lambda page, number: junk if number == 3 else page
+    assert run_nightly(clock)["status"] == "partial"
+    assert "(junk)" in last_run()["reason"]
+    assert active_ids() == customer_ids(*range(2 * PAGE))
+
+
+def test_an_oversized_record_loses_none_of_those_before_it(partner: FakeApi, clock: FakeClock) -> None:
+    partner.customers.altered[90] = {"note": "x" * 1_100_000}
+    assert run_nightly(clock)["status"] == "partial"
+    assert "(too_large)" in last_run()["reason"]
+    assert active_ids() == customer_ids(*range(90))
+    # Only one run stops at the page with the oversized record.
+    run_and_fail(clock)
+    partner.customers.altered = {}
+    assert run_nightly(clock)["status"] == "success"
+    assert active_ids() == customer_ids(*range(COUNT))
+
+
+def test_a_changed_key_is_read_again(partner: FakeApi, clock: FakeClock, machine: Machine) -> None:
+    run_nightly(clock)
+    secret = json.dumps({"api_key": "unused", "source_api_key": partner.rotate_key()})
+    machine.client("secretsmanager").put_secret_value(SecretId=SECRET_ID, SecretString=secret)
+    assert run_nightly(clock)["status"] == "success"
