@@ -11,6 +11,7 @@ from chalicelib.actions.schemas import EXTERNAL_ENDS, MAX_URL_CHARACTERS
 from chalicelib.core import config, log
 from chalicelib.core.aws import grants
 from chalicelib.core.aws.grants import required_env_vars
+from chalicelib.core.deadline import Deadline
 from chalicelib.core.errors import NotAuthenticatedError
 from chalicelib.core.http import signatures
 from chalicelib.core.http.payload import parse_body
@@ -80,7 +81,7 @@ def refresh(action: Action) -> Action:
     """The action after asking the service that has it; as it is stored where the service gives no answer."""
     if action.status is not Status.PENDING or action.external_id is None or action.external_path is None:
         return action
-    deadline = time.monotonic() + _POLL_SECONDS
+    deadline = Deadline.within(_POLL_SECONDS)
     try:
         return _apply(services.fetch_status(action.external_path, action.external_id, deadline=deadline), action)
     except (ExternalServiceError, ActionFinishedError) as error:

@@ -25,6 +25,10 @@ class Deadline:
             seconds = min(seconds, remaining() / 1000 - reserve)
         return cls(time.monotonic() + seconds)
 
+    def at_most(self, seconds: float) -> "Deadline":
+        """The earlier of this deadline and so many seconds from now, on the real clock: for calls over the network."""
+        return Deadline.within(min(seconds, self.seconds_left))
+
     @property
     def seconds_left(self) -> float:
         """Never below 0."""

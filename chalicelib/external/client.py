@@ -1,9 +1,9 @@
 """The HTTP client for all calls to third parties: every hop's address is checked, time and size are bounded."""
 
-import time
 from collections.abc import Mapping
 
 from chalicelib.core import config
+from chalicelib.core.deadline import Deadline
 from chalicelib.external.addresses import Resolver, parse_url, resolve, resolve_checked
 from chalicelib.external.errors import ExternalServiceError, Reason
 from chalicelib.external.messages import Request, Response
@@ -28,8 +28,7 @@ def fetch(url: str, seconds: float, max_bytes: int) -> bytes:
         ExternalServiceError: the status is not 200, or as in `request`.
         AddressNotAllowedError: as in `request`.
     """
-    deadline = time.monotonic() + seconds
-    response = request("GET", url, deadline=deadline, redirects=0, trusted=True, max_bytes=max_bytes)
+    response = request("GET", url, deadline=Deadline.within(seconds), redirects=0, trusted=True, max_bytes=max_bytes)
     if response.status != 200:
         raise ExternalServiceError(f"the response has status {response.status}")
     return response.body
@@ -41,7 +40,7 @@ def request(
     *,
     body: bytes | None = None,
     headers: Mapping[str, str] | None = None,
-    deadline: float | None = None,
+    deadline: Deadline | None = None,
     redirects: int = MAX_REDIRECTS,
     trusted: bool = False,
     max_bytes: int = MAX_RESPONSE_BYTES,
@@ -50,8 +49,8 @@ def request(
     """The response to one request, whatever its status. With `redirects` = 0, a redirect itself is the response.
 
     Args:
-        deadline: a time.monotonic() value, by default ten seconds from now. It bounds everything from connecting to
-            the last byte, except the resolver, which has its own timeout. Each connect or read may wait ten seconds.
+        deadline: by default ten seconds from now. It bounds everything from connecting to the last byte, except the
+            resolver, which has its own timeout. Each connect or read may wait ten seconds.
         trusted: the URL was set by an operator, so its address may be private. Other URLs may have private
             addresses only where the stage allows it. Redirects to another origin are not trusted.
         max_bytes: the largest body to accept.
@@ -64,7 +63,7 @@ def request(
     # It imports requests, which most functions never need.
     from chalicelib.external.transport import Limits, exchange
 
-    deadline = time.monotonic() + DEFAULT_SECONDS if deadline is None else deadline
+    deadline = deadline or Deadline.within(DEFAULT_SECONDS)
     first = parse_url(url)
     current = Request(method, first, body, {"User-Agent": f"Darkroom/{config.VERSION}", **(headers or {})})
     for _ in range(redirects + 1):

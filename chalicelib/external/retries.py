@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from chalicelib.core.deadline import Deadline
 from chalicelib.external.errors import ExternalServiceError, Reason, is_temporary
 from chalicelib.external.messages import Response
 
@@ -17,9 +18,7 @@ _TEMPORARY = frozenset({Reason.UNREACHABLE, Reason.TIMEOUT})
 def call_with_retries(
     attempt: Callable[[], Response],
     *,
-    deadline: float,
-    sleep: Callable[[float], None] = time.sleep,
-    clock: Callable[[], float] = time.monotonic,
+    deadline: Deadline,
     now: Callable[[], float] = time.time,
     jitter: Callable[[float, float], float] = random.uniform,
 ) -> Response:
@@ -27,8 +26,8 @@ def call_with_retries(
 
     Only 408, 425, 429, 5xx and network failures are retried. The wait is random between 0 and 1 s, then 2 s: full
     jitter, so that clients which failed together do not return together (AWS Architecture Blog, "Exponential Backoff
-    And Jitter"). It is never shorter than Retry-After. There is no retry if the wait would end after `deadline` (a
-    time of `clock`).
+    And Jitter"). It is never shorter than Retry-After. There is no retry if the wait would end after the
+    deadline.
 
     Raises:
         ExternalServiceError: that of the last attempt.
@@ -38,9 +37,9 @@ def call_with_retries(
         if not _is_retryable(outcome):
             break
         wait = max(jitter(0.0, BASE_SECONDS * 2**number), _requested_wait(outcome, now()))
-        if number + 1 == ATTEMPTS or clock() + wait >= deadline:
+        if number + 1 == ATTEMPTS or deadline.seconds_left <= wait:
             break
-        sleep(wait)
+        deadline.sleep(wait)
     if isinstance(outcome, ExternalServiceError):
         raise outcome
     return outcome

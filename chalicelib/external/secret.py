@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chalicelib.core import clients, config
-from chalicelib.core.aws.grants import SecretsManagerOperation, of, required_env_vars
+from chalicelib.core.aws.grants import SecretsManagerOperation, required_env_vars
 from chalicelib.external.addresses import check_url
 from chalicelib.external.errors import AddressNotAllowedError, ExternalServiceError, Reason
 
@@ -54,9 +54,6 @@ def source_key(*, refresh: bool = False) -> str | None:
     fields = {} if text is None else _parse_object(text)
     key = fields.get("source_api_key", fields.get("api_key"))
     return None if key is None else _checked_key(key)
-
-
-GRANTS = of(read)
 
 
 class _Store:

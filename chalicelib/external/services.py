@@ -8,8 +8,8 @@ from typing import Any
 from urllib.parse import quote
 
 from chalicelib.core import ids, log
-from chalicelib.core.aws import grants
 from chalicelib.core.aws.grants import required_env_vars
+from chalicelib.core.deadline import Deadline
 from chalicelib.core.errors import DarkroomError
 from chalicelib.core.http import payload
 from chalicelib.external import circuit_breaker, secret
@@ -56,14 +56,14 @@ def callback_secret() -> str | None:
     return None if current is None else current.callback_secret
 
 
-@required_env_vars({**secret.GRANTS, "ALLOW_PRIVATE_ADDRESSES": []})
+@required_env_vars(secret.read, {"ALLOW_PRIVATE_ADDRESSES": []})
 def call(
-    path: str, data: Mapping[str, Any], *, idempotency_key: str | None = None, deadline: float | None = None
+    path: str, data: Mapping[str, Any], *, idempotency_key: str | None = None, deadline: Deadline | None = None
 ) -> dict[str, Any]:
     """Sends work to a service by POST; returns its response, in which `id` and `status` are strings.
 
-    All attempts have the same Idempotency-Key, by default a new one. `deadline` is a time.monotonic() value, by
-    default CALL_SECONDS from now.
+    All attempts have the same Idempotency-Key, by default a new one. `deadline` is by default
+    CALL_SECONDS from now.
 
     Raises:
         ExternalServiceRefusedError: a permanent 4xx.
@@ -71,24 +71,17 @@ def call(
     """
     key = idempotency_key or str(uuid.uuid4())
     headers = {"Content-Type": "application/json", "Idempotency-Key": key, log.CORRELATION_HEADER: log.correlation_id()}
-    return _Call("POST", path, ids.to_json(data).encode(), headers, _deadline(deadline)).run()
+    return _Call("POST", path, ids.to_json(data).encode(), headers, deadline or Deadline.within(CALL_SECONDS)).run()
 
 
-def fetch_status(path: str, external_id: str, *, deadline: float | None = None) -> dict[str, Any]:
+def fetch_status(path: str, external_id: str, *, deadline: Deadline | None = None) -> dict[str, Any]:
     """The status of the work with the id that `call` returned for `path`.
 
     Raises:
         ExternalServiceError: as `call` does.
     """
     url_path = f"{path}/{quote(external_id, safe='')}"
-    return _Call("GET", url_path, None, {}, _deadline(deadline), expected_id=external_id).run()
-
-
-GRANTS = grants.of(call)
-
-
-def _deadline(deadline: float | None) -> float:
-    return time.monotonic() + CALL_SECONDS if deadline is None else deadline
+    return _Call("GET", url_path, None, {}, deadline or Deadline.within(CALL_SECONDS), expected_id=external_id).run()
 
 
 @dataclass(frozen=True)
@@ -99,7 +92,7 @@ class _Call:
     path: str
     body: bytes | None
     headers: Mapping[str, str]
-    deadline: float
+    deadline: Deadline
     expected_id: str | None = None
 
     def run(self) -> dict[str, Any]:

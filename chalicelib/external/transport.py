@@ -6,7 +6,6 @@ import http.client
 import logging
 import socket
 import ssl
-import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -17,6 +16,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 
+from chalicelib.core.deadline import Deadline
 from chalicelib.external.addresses import Address, Target
 from chalicelib.external.errors import ExternalServiceError, Reason
 from chalicelib.external.messages import Request, Response
@@ -67,19 +67,18 @@ def _read(response: requests.Response, limits: "Limits") -> bytes:
 
 
 class Limits:
-    """What one exchange may use: time until `deadline` (of time.monotonic()), and bytes."""
+    """What one exchange may use: time until the deadline, and bytes."""
 
-    def __init__(self, host: str, deadline: float, max_bytes: int) -> None:
+    def __init__(self, host: str, deadline: Deadline, max_bytes: int) -> None:
         self._host = host
         self._deadline = deadline
         self.max_bytes = max_bytes
         self._wire_bytes_left = max_bytes + _MAX_OVERHEAD_BYTES
 
     def next_timeout(self) -> float:
-        left = self._deadline - time.monotonic()
-        if left <= 0:
+        if self._deadline.is_over:
             raise TimeoutError
-        return min(MAX_WAIT_SECONDS, left)
+        return min(MAX_WAIT_SECONDS, self._deadline.seconds_left)
 
     def count_received(self, count: int) -> None:
         self._wire_bytes_left -= count

@@ -1,7 +1,6 @@
 """What Darkroom depends on, and how each is asked about its state."""
 
 import functools
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,6 +16,7 @@ from chalicelib.core.aws.grants import (
     StepFunctionsOperation,
     required_env_vars,
 )
+from chalicelib.core.deadline import Deadline
 from chalicelib.core.observing import metrics
 from chalicelib.images import Status
 from chalicelib.jobs import heartbeats
@@ -172,5 +172,5 @@ def _schedules(now: datetime) -> str:
 def _external_api() -> str:
     """Whether it answers at all; whether it accepts our key is the sync's business."""
     url = config.get("EXTERNAL_API_URL")
-    answer = external.request("GET", url, deadline=time.monotonic() + _EXTERNAL_SECONDS, redirects=0, trusted=True)
+    answer = external.request("GET", url, deadline=Deadline.within(_EXTERNAL_SECONDS), redirects=0, trusted=True)
     return f"answers {answer.status}" if answer.status >= 500 else ""

@@ -92,12 +92,11 @@ class Source:
         headers = {"Accept": "application/json"} | ({} if key is None else {"Authorization": f"Bearer {key}"})
 
         def attempt() -> Response:
-            until = min(deadline.ends, deadline.clock() + CALL_SECONDS)
             # An operator configured the URL, so it may be private; what it redirects to may not.
-            return request("GET", url, headers=headers, deadline=until, trusted=True)
+            return request("GET", url, headers=headers, deadline=deadline.at_most(CALL_SECONDS), trusted=True)
 
         try:
-            return call_with_retries(attempt, deadline=deadline.ends, sleep=deadline.sleep, clock=deadline.clock)
+            return call_with_retries(attempt, deadline=deadline)
         except AddressNotAllowedError as error:
             raise ExternalServiceError(str(error), Reason.ADDRESS_NOT_ALLOWED) from error
 

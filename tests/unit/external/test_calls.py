@@ -5,7 +5,6 @@ import gzip
 import ipaddress
 import socket
 import ssl
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib import external
+from chalicelib.core.deadline import Deadline
 from chalicelib.external import transport
 from chalicelib.external.errors import Reason
 from local.fake_api import FakeApi
@@ -342,7 +342,7 @@ def test_a_slow_answer_is_ended_by_the_deadline(partner: FakeApi, fault: Fault) 
     # The whole answer would arrive after the deadline, while no single read would time out.
     partner.fail("/customers", fault, seconds=3 if fault is Fault.SLOW else 0.1)
     url = f"{partner.url}/customers?limit=1"
-    assert reason_of(url, headers=headers, deadline=time.monotonic() + 0.5) is Reason.TIMEOUT
+    assert reason_of(url, headers=headers, deadline=Deadline.within(0.5)) is Reason.TIMEOUT
     partner.clear_faults()
 
 
@@ -352,12 +352,12 @@ def test_a_silent_server_is_left_at_the_deadline(scheme: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"{scheme}://127.0.0.1:{silent.getsockname()[1]}/"
         for body in (None, b"x" * 30_000_000):
-            assert reason_of(url, body=body, deadline=time.monotonic() + 0.3) is Reason.TIMEOUT
+            assert reason_of(url, body=body, deadline=Deadline.within(0.3)) is Reason.TIMEOUT
 
 
 def test_no_call_starts_after_its_deadline() -> None:
     with Scripted(answer(200)) as server:
-        assert reason_of(server.url, deadline=time.monotonic() - 1) is Reason.TIMEOUT
+        assert reason_of(server.url, deadline=Deadline.within(-1)) is Reason.TIMEOUT
         assert server.asked == []
 
 

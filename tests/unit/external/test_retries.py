@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.core.deadline import Deadline
 from chalicelib.external import ExternalServiceError, Reason, Response, call_with_retries
 from chalicelib.external.circuit_breaker import FAILURES, OPEN_SECONDS, CircuitBreaker
 from chalicelib.external.retries import parse_retry_after
@@ -50,9 +51,7 @@ def asked(service: Service, time: Time, deadline: float = 100.0, luck: float = 1
     """`luck` is the random part of the longest wait, 0 to 1."""
     return call_with_retries(
         service,
-        deadline=deadline,
-        sleep=time.sleep,
-        clock=lambda: time.now,
+        deadline=Deadline(deadline, lambda: time.now, time.sleep),
         now=lambda: NOW,
         jitter=lambda least, most: least + (most - least) * luck,
     )

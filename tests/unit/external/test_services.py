@@ -4,7 +4,6 @@ import io
 import json
 import logging
 import random
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 from moto import mock_aws
 
 from chalicelib.core import clients, config
+from chalicelib.core.deadline import Deadline
 from chalicelib.external import ExternalServiceError, Reason, circuit_breaker, secret, services
 from local.fake_api import FakeApi
 from local.fake_api.faults import Fault
@@ -62,10 +62,10 @@ def keep(text: str) -> None:
         client.put_secret_value(SecretId=NAME, SecretString=text)
 
 
-def soon() -> float:
+def soon() -> Deadline:
     """A deadline with time for a call and none for a wait: this seed gives a wait of 0.96 s."""
     random.seed(2)
-    return time.monotonic() + 0.9
+    return Deadline.within(0.9)
 
 
 def failure(path: str = UPLOAD, **options: Any) -> ExternalServiceError:
