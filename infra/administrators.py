@@ -10,8 +10,7 @@ from collections.abc import Iterator
 import boto3
 
 from chalicelib import audit
-from chalicelib.accounts import users
-from chalicelib.accounts.users import BY_EMAIL, BY_ROLE, USERS, Role, User
+from chalicelib.accounts.models import BY_EMAIL, BY_ROLE, USERS, Role, User, find_user
 from chalicelib.core import ids
 from chalicelib.core.aws.tables import ConditionFailedError, transact
 from infra import settings
@@ -71,7 +70,7 @@ def _change(email: str, role: Role, verb: str) -> None:
 
 
 def _known(email: str) -> User:
-    found = [users.find(item["userId"]) for item in BY_EMAIL.page(email.lower(), limit=2).items]
+    found = [find_user(item["userId"]) for item in BY_EMAIL.page(email.lower(), limit=2).items]
     there = [each for each in found if each is not None]
     if len(there) != 1:
         why = "No account has" if not there else "More than one account has"

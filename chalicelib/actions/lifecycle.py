@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from chalicelib.accounts import users
+from chalicelib.accounts.models import last_action_update
 from chalicelib.actions.models import ACTIONS, FINISHED, UNFINISHED, Action, File, Status, unfinished
 from chalicelib.core import clients, config, ids, log
 from chalicelib.core.aws.tables import Attr, ConditionFailedError, transact
@@ -99,7 +99,7 @@ def _end(action: Action, status: Status, change: Mapping[str, Any], notes: Seque
     key = ACTIONS.key(action.user_id, action.action_id)
     end = ACTIONS.setting(key, ended, where={"status": str(Status.PENDING)}, remove=FINISHED)
     try:
-        _with_notes(end, [users.last_action_update(action.user_id, now), *notes])
+        _with_notes(end, [last_action_update(action.user_id, now), *notes])
     except ConditionFailedError:
         raise ActionFinishedError from None
     log.info("ACTION_ENDED", actionId=action.action_id, actionType=action.action_type, status=str(status))

@@ -280,7 +280,7 @@ def test_a_revocation_reaches_secrets_that_came_while_it_went(machine: Machine, 
             secrets.append(ann.post(f"/keys/{key_id}/rotate").json()["key"])
 
     clients.client("dynamodb").meta.events.register("before-call.dynamodb.TransactWriteItems", before_it_is_written)
-    api_keys.revoke(caller, key_id)
+    api_keys.revoke_key(caller, key_id)
     assert len(secrets) == rotations
     for secret in secrets:
         assert holder(ann, secret).get("/images").status_code == 401
@@ -301,7 +301,7 @@ def test_a_rotation_that_others_overtook_is_a_conflict(ann: User) -> None:
 
     clients.client("dynamodb").meta.events.register("before-call.dynamodb.GetItem", before_its_key_is_read)
     with pytest.raises(ConflictError):
-        api_keys.rotate(caller, {"keyId": key_id})
+        api_keys.rotate_key(caller, {"keyId": key_id})
 
 
 def test_a_key_expires_when_it_says(ann: User) -> None:
@@ -324,7 +324,7 @@ def test_a_secret_is_good_until_the_moment_it_is_not() -> None:
             created_at=moment,
             **kept,
         )
-        return key.is_good(moment)
+        return key.is_valid_at(moment)
 
     assert good("2026-01-01T23:59:59.999Z")
     assert not good("2026-01-02T00:00:00.000Z")

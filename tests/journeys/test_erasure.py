@@ -38,7 +38,7 @@ def every_key(machine: Machine) -> Iterator[str]:
 
 
 def is_excepted(machine: Machine, name: str, item: dict[str, Any]) -> bool:
-    """What stays after an erasure for a documented while, or a reason: see docs and `accounts.erasing`."""
+    """What stays after an erasure for a documented while, or a reason: see `erasure.erase`."""
     tables = {machine.environment[each]: each for each in ("IMAGES_TABLE", "LIMITS_TABLE", "DAILY_TABLE")}
     kind = tables.get(name, name)
     if kind == "IMAGES_TABLE":

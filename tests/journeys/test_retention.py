@@ -272,7 +272,7 @@ def test_an_upload_that_never_came_expires_a_day_after_its_link(ann: User, machi
     assert "ttl" in row, "the rest of the row goes by itself"
     wait_for(lambda: machine.records_waiting("image_changes") == 0, "the stream to be read")
     day = at.date().isoformat()
-    assert "deleted" not in {what for _, what, _ in daily_sums.rows(ann.id, day, day)}, "nobody deleted anything"
+    assert "deleted" not in {what for _, what, _ in daily_sums.read_rows(ann.id, day, day)}, "nobody deleted anything"
 
 
 def test_an_upload_that_came_unnoticed_is_processed_instead(ann: User) -> None:

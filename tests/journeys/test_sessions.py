@@ -233,7 +233,7 @@ def test_a_challenge_is_answered_in_the_name_that_it_was_put_to(machine: Machine
 
     with pytest.raises(ClientError, match="NotAuthorizedException"):
         answer(user.email)
-    assert accounts.challenged(challenged["session"]) == row["userId"]["S"]
+    assert accounts.user_of_session(challenged["session"]) == row["userId"]["S"]
     assert {"accessToken", "refreshToken"} <= set(user.post("/auth/challenge", **answering(challenged)).json())
 
 

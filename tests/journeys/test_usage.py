@@ -16,7 +16,7 @@ from chalicelib import metering
 from chalicelib.actions import Action, estimates
 from chalicelib.core import clients, ids
 from chalicelib.metering import daily_sums
-from chalicelib.metering.daily_sums import Entry, Row
+from chalicelib.metering.models import DAILY, Entry, Row
 from local.machine import Machine
 from tests import pictures
 from tests.journeys.gateway import call, calls_made
@@ -176,11 +176,11 @@ def test_a_period_holds_both_of_its_days_and_no_others(function: pytest.MonkeyPa
         Entry(f"{scope}-{day}", {Row(scope, day, "operation:op"): {"requests": 1, "dollars": Decimal("0.1")}}, scope)
         for day in days
     )
-    found = metering.summary(scope, "2024-02-29", "2024-03-01")
+    found = metering.summarize(scope, "2024-02-29", "2024-03-01")
     assert [row["day"] for row in found["byDay"]] == days[1:3]
     assert found["totals"]["requests"] == 2
-    assert metering.summary(scope, "2024-01-01", "2024-12-31")["totals"]["requests"] == 4
-    assert metering.period({"start": "2024-01-01", "end": "2024-12-31"}), "a leap year fits"
+    assert metering.summarize(scope, "2024-01-01", "2024-12-31")["totals"]["requests"] == 4
+    assert metering.parse_period({"start": "2024-01-01", "end": "2024-12-31"}), "a leap year fits"
 
 
 # -------------------------------------------------------------------- told more than once
@@ -316,7 +316,7 @@ def test_any_redelivery_of_any_events_comes_to_the_same_sums(function: pytest.Mo
     deliveries = data.draw(st.lists(st.lists(st.sampled_from(entries), max_size=30), max_size=4))
     for delivery in [*deliveries, random.Random(0).sample(entries, len(entries)), *deliveries]:
         daily_sums.add_once(delivery)
-    totals = metering.summary(scope, "2026-11-21", "2026-11-21")["totals"]
+    totals = metering.summarize(scope, "2026-11-21", "2026-11-21")["totals"]
     assert (totals["requests"], totals["dollars"]) == (len(numbers), sum(numbers))
 
 
@@ -415,7 +415,7 @@ def test_a_question_is_one_query_and_a_batch_a_few_transactions(
     assert made == ["GetItem", "GetItem", "TransactWriteItems"], "whether there is such a user, and what was spent"
     made.clear()
     metering.count_records(told)
-    assert made == ["GetItem", "GetItem", "TransactWriteItems", "GetItem"], "refused, and the mark says of what"
+    assert made == ["GetItem", "GetItem", "TransactWriteItems", "GetItem"], "refused, and the dedupe key says of what"
 
 
 def test_a_day_of_more_operations_than_one_write_can_name_is_counted(function: pytest.MonkeyPatch) -> None:
@@ -427,7 +427,7 @@ def test_a_day_of_more_operations_than_one_write_can_name_is_counted(function: p
     made = calls_made()
     assert len(daily_sums.add_once(entries)) == 100
     assert made == ["TransactWriteItems"] * 4, "of a hundred numbers each"
-    assert metering.summary(scope, "2026-11-21", "2026-11-21")["totals"]["requests"] == 100
+    assert metering.summarize(scope, "2026-11-21", "2026-11-21")["totals"]["requests"] == 100
 
 
 def test_a_batch_of_more_users_than_a_transaction_takes_is_counted_in_several(function: pytest.MonkeyPatch) -> None:
@@ -437,8 +437,8 @@ def test_a_batch_of_more_users_than_a_transaction_takes_is_counted_in_several(fu
 
     def spent(some: list[Entry]) -> list[dict[str, Any]]:
         whose = [f"spent-{entry.event_id}" for entry in some]
-        return [daily_sums.DAILY.adding(daily_sums.DAILY.key(each, "sum"), {"sum": 1}) for each in whose]
+        return [DAILY.adding(DAILY.key(each, "sum"), {"sum": 1}) for each in whose]
 
     added = daily_sums.add_once(entries, also=spent)
     assert [entry.event_id for entry in added] == scopes
-    assert made == ["TransactWriteItems"] * 3, "33 users at once: each has a mark, a row and a write beside them"
+    assert made == ["TransactWriteItems"] * 3, "33 users at once: each has a dedupe key, a row and a write beside them"

@@ -28,7 +28,7 @@ def is_taken(address: str) -> bool:
     st.text(st.characters(exclude_categories=["Cs"]), max_size=3000),
 )
 def test_an_address_adds_no_header_and_the_text_stays_text(address: str, text: str) -> None:
-    data = mail.composed("darkroom@example.com", address, "Your export", text)
+    data = mail.compose("darkroom@example.com", address, "Your export", text)
     message = message_from_bytes(data, policy=policy.default)
     assert message["To"] == address
     assert sorted(name.lower() for name in message.keys()) == [  # noqa: SIM118
@@ -61,7 +61,7 @@ def test_an_address_adds_no_header_and_the_text_stays_text(address: str, text: s
 )
 def test_what_cannot_be_addressed_as_it_is_written_is_refused_by_name(address: str) -> None:
     with pytest.raises(AddressNotMailableError):
-        mail.composed("darkroom@example.com", address, "Your export", "")
+        mail.compose("darkroom@example.com", address, "Your export", "")
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chalicelib import actions
-from chalicelib.accounts import users
+from chalicelib.accounts.models import User, find_user
 from chalicelib.accounts.permissions import can_export
-from chalicelib.accounts.users import User
 from chalicelib.actions import Action, File
 from chalicelib.actions.exporting import contents, readable
 from chalicelib.core import config, ids, log
@@ -109,7 +108,7 @@ def write(out: Sink, file_format: str, tables: Sequence[Table], about: Mapping[s
 
 def _owner(action: Action) -> User:
     """The user as they now are: rights may have gone since the export was asked for."""
-    user = users.find(action.user_id)
+    user = find_user(action.user_id)
     if user is None:
         raise NotFoundError("This account is no longer there.")
     if not user.is_active:

@@ -85,7 +85,7 @@ def export_data(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
         EmailNotOfferedError: an e-mail is asked for, and the stage has no sender.
     """
     is_handed_over = external.configured()
-    if "email" in data and not is_handed_over and not mail.configured():
+    if "email" in data and not is_handed_over and not mail.is_configured():
         raise EmailNotOfferedError
     # The address is kept with the action: a later try, perhaps days after, needs it. Both go together.
     asked = {name: data[name] for name in ("dataTypes", "format", "email") if name in data}

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from chalicelib.actions.reporting.deadline import Deadline
 from chalicelib.actions.reporting.sums import Runs, total
 from chalicelib.metering import daily_sums
-from chalicelib.metering.daily_sums import EVERY_USER
+from chalicelib.metering.models import EVERY_USER
 
 MOST_LISTED = 20
 
@@ -52,7 +52,7 @@ def read(days: Sequence[str], deadline: Deadline) -> People:
 
 
 def _page(day: str, limit: int, after: str | None) -> tuple[Sequence[Row], str | None]:
-    read = daily_sums.page(EVERY_USER, day, day, limit, after)
+    read = daily_sums.read_page(EVERY_USER, day, day, limit, after)
     # Only what is needed of an item: a page of them is held for each day.
     return [(item["day#what"].partition("#user:")[2], day, Runs.of(item)) for item in read.items], read.next_after
 

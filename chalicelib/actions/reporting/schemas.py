@@ -10,7 +10,7 @@ from typing import Any, Self
 from chalicelib import metering
 from chalicelib.core.errors import InvalidRequestError
 from chalicelib.core.schemas import DATE, TEXT, shape
-from chalicelib.metering.daily_sums import EVERY_USER, EVERYONE
+from chalicelib.metering.models import EVERY_USER, EVERYONE
 
 
 class Kind(StrEnum):
@@ -87,7 +87,7 @@ class Period:
                 has not come or that lies before Darkroom's time.
         """
         try:
-            start, end = map(date.fromisoformat, metering.period(named))
+            start, end = map(date.fromisoformat, metering.parse_period(named))
         except InvalidRequestError as error:
             raise _refused(error.details[0]["field"], error.details[0]["message"]) from None
         if start < _FIRST_DAY:

@@ -86,7 +86,7 @@ def read(asked: Asked, period: Period, deadline: Deadline) -> Sums:
     runs_by_operation: dict[str, Runs] = {}
     images_by_day: dict[str, Counter[str]] = {}
     formats, reasons = Counter[str](), Counter[str]()
-    found = daily_sums.rows(asked.scope, period.start.isoformat(), period.end.isoformat())
+    found = daily_sums.read_rows(asked.scope, period.start.isoformat(), period.end.isoformat())
     for day, what, numbers in deadline.over(found):
         name = what.partition(":")[2]
         if what.startswith(_OPERATION):

@@ -12,7 +12,7 @@ from chalicelib.core import ids
 from chalicelib.core.http import signatures
 from chalicelib.core.observing.tracking import USAGE
 from chalicelib.images import Status
-from chalicelib.metering.daily_sums import DAILY
+from chalicelib.metering.models import DAILY
 from infra.rights import API
 from local.partner import Partner
 from tests.journeys.rights.journey import of

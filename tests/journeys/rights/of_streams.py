@@ -26,7 +26,7 @@ def inserted(row: dict[str, Any]) -> dict[str, Any]:
 def today(world: World) -> list[tuple[str, str, dict[str, Any]]]:
     """Ann's sums of the day."""
     day = ids.now()[:10]
-    return list(daily_sums.rows(world.user_id, day, day))
+    return list(daily_sums.read_rows(world.user_id, day, day))
 
 
 def published(message: str) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def a_finished_image_is_counted(world: World, name: str) -> None:
 def an_image_of_who_has_gone_is_counted_for_all_alone(world: World, name: str) -> None:
     now, nobody = ids.now(), f"u{secrets.token_hex(8)}"
     world.invoke(name, inserted({"userId": nobody, "status": "COMPLETED", "processedAt": now}))
-    assert list(daily_sums.rows(nobody, now[:10], now[:10])) == []
+    assert list(daily_sums.read_rows(nobody, now[:10], now[:10])) == []
 
 
 @of("usage_records")
