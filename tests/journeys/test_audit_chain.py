@@ -278,8 +278,8 @@ def test_different_entries_have_different_hashes(one: dict[str, Any], other: dic
 
 def test_one_users_page_reads_so_much_and_leads_on(chain: pytest.MonkeyPatch, machine: Machine) -> None:
     audit.append_entries(batch(entry(who="ann" if place % 7 == 0 else "bob") for place in range(30)))
-    chain.setattr(audit, "_READ_AT_ONCE", 4)
-    chain.setattr(audit, "_READS", 2)
+    chain.setattr("chalicelib.audit.service._READ_AT_ONCE", 4)
+    chain.setattr("chalicelib.audit.service._READS", 2)
     asked: dict[str, Any] = {"day": "2026-11-21", "userId": "ann", "limit": 3}
     first = audit.list_entries(asked)
     assert [item["sequence"] for item in first["items"]] == [29]
