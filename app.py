@@ -7,7 +7,7 @@ from typing import Any
 from chalice.app import Chalice, CORSConfig, LambdaFunctionEvent, Response
 
 from chalicelib import accounts, actions, audit, erasure, images, metering
-from chalicelib.accounts import api_keys, schemas, users
+from chalicelib.accounts import api_keys, schemas
 from chalicelib.accounts.permissions import can_report, is_admin, public, signed_in
 from chalicelib.actions import custom, exporting, external, processing, reporting, worker
 from chalicelib.core import config, log
@@ -39,7 +39,7 @@ Answer = dict[str, Any]
 
 # Our own lines go through core.log; the logger that Chalice would set up has the same name and would write them twice.
 app = Chalice(app_name="darkroom", configure_logs=False)
-setup_validated(app, authenticate=accounts.authenticate, audit=audit.note)
+setup_validated(app, authenticate=accounts.authenticate, audit=audit.write_entry)
 setup_tokens(fetch)
 
 CORS = CORSConfig(
@@ -60,7 +60,7 @@ CORS = CORSConfig(
 # =============================================================================== auth
 
 
-CHALLENGES = replace(limits.CODES, field="session", account=accounts.challenged)
+CHALLENGES = replace(limits.CODES, field="session", account=accounts.user_of_session)
 
 
 @app.route("/auth/signup", methods=["POST"], cors=CORS)
@@ -71,17 +71,17 @@ def sign_up(data: Payload) -> Answer:
 
 
 @app.route("/auth/verify", methods=["POST"], cors=CORS)
-@required_env_vars(accounts.verify)
+@required_env_vars(accounts.verify_address)
 @validated(schemas.VERIFY, permission=public, limit=limits.CODES, returns=MESSAGE)
 def verify(data: Payload) -> Answer:
-    return accounts.verify(data["email"], data["code"])
+    return accounts.verify_address(data["email"], data["code"])
 
 
 @app.route("/auth/resend", methods=["POST"], cors=CORS)
-@required_env_vars(accounts.resend)
+@required_env_vars(accounts.resend_code)
 @validated(schemas.EMAIL_ONLY, permission=public, limit=limits.EMAILS, returns=MESSAGE)
 def resend(data: Payload) -> Answer:
-    return accounts.resend(data["email"])
+    return accounts.resend_code(data["email"])
 
 
 @app.route("/auth/signin", methods=["POST"], cors=CORS)
@@ -90,21 +90,21 @@ def resend(data: Payload) -> Answer:
     schemas.SIGN_IN, permission=public, limit=limits.ANONYMOUS, returns=schemas.TOKENS_OR_CHALLENGE, audited=True
 )
 def sign_in(data: Payload, anonymous: AnonymousCaller, execution: Execution) -> Answer:
-    return accounts.sign_in(data["email"], data["password"], anonymous, known=execution.caller_is)
+    return accounts.sign_in(data["email"], data["password"], anonymous, execution.caller_is)
 
 
 @app.route("/auth/challenge", methods=["POST"], cors=CORS)
 @required_env_vars(accounts.answer_challenge)
 @validated(schemas.CHALLENGE, permission=public, limit=CHALLENGES, returns=schemas.TOKENS_OR_CHALLENGE, audited=True)
 def answer_challenge(data: Payload, execution: Execution) -> Answer:
-    return accounts.answer_challenge(data["challenge"], data["session"], data["answer"], known=execution.caller_is)
+    return accounts.answer_challenge(data["challenge"], data["session"], data["answer"], execution.caller_is)
 
 
 @app.route("/auth/refresh", methods=["POST"], cors=CORS)
-@required_env_vars(accounts.refresh)
+@required_env_vars(accounts.refresh_tokens)
 @validated(schemas.REFRESH, permission=public, limit=limits.ANONYMOUS, returns=schemas.ISSUED)
 def refresh(data: Payload) -> Answer:
-    return accounts.refresh(data["refreshToken"])
+    return accounts.refresh_tokens(data["refreshToken"])
 
 
 @app.route("/auth/forgot-password", methods=["POST"], cors=CORS)
@@ -118,7 +118,7 @@ def forgot_password(data: Payload) -> Answer:
 @required_env_vars(accounts.reset_password)
 @validated(schemas.RESET_PASSWORD, permission=public, limit=limits.CODES, returns=MESSAGE, audited=True)
 def reset_password(data: Payload, anonymous: AnonymousCaller, execution: Execution) -> Answer:
-    return accounts.reset_password(data["email"], data["code"], data["password"], anonymous, known=execution.caller_is)
+    return accounts.reset_password(data["email"], data["code"], data["password"], anonymous, execution.caller_is)
 
 
 @app.route("/auth/signout", methods=["POST"], cors=CORS)
@@ -131,14 +131,14 @@ def sign_out(user: Caller) -> Answer:
 @app.route("/auth/validate", methods=["GET"], cors=CORS)
 @validated(permission=signed_in, access=APIAccessType.FULL_ACCESS, returns=schemas.CALLER)
 def validate_token(user: Caller) -> Answer:
-    return accounts.describe(user)
+    return accounts.describe_caller(user)
 
 
 @app.route("/auth/profile", methods=["GET"], cors=CORS)
-@required_env_vars(accounts.profile)
+@required_env_vars(accounts.get_profile)
 @validated(permission=signed_in, api_schema=None, returns=schemas.PROFILE)
 def get_profile(user: Caller) -> Answer:
-    return accounts.profile(user)
+    return accounts.get_profile(user)
 
 
 @app.route("/auth/profile", methods=["PATCH"], cors=CORS)
@@ -327,7 +327,7 @@ def take_callback(data: Payload, headers: Headers, body: bytes) -> Answer:
 
 
 @app.route("/keys", methods=["POST"], cors=CORS)
-@required_env_vars(api_keys.create)
+@required_env_vars(api_keys.create_key)
 @validated(
     api_keys.CREATE,
     permission=signed_in,
@@ -337,18 +337,18 @@ def take_callback(data: Payload, headers: Headers, body: bytes) -> Answer:
     audited=True,
 )
 def create_key(user: Caller, data: Payload) -> Answer:
-    return api_keys.create(user, data)
+    return api_keys.create_key(user, data)
 
 
 @app.route("/keys", methods=["GET"], cors=CORS)
-@required_env_vars(api_keys.listed)
+@required_env_vars(api_keys.list_keys)
 @validated(permission=signed_in, api_schema=None, returns=api_keys.PAGE, allow_over_budget=True)
 def list_keys(user: Caller) -> Answer:
-    return api_keys.listed(user)
+    return api_keys.list_keys(user)
 
 
 @app.route("/keys/{keyId}/rotate", methods=["POST"], cors=CORS)
-@required_env_vars(api_keys.rotate)
+@required_env_vars(api_keys.rotate_key)
 @validated(
     api_keys.ROTATE,
     permission=signed_in,
@@ -358,21 +358,21 @@ def list_keys(user: Caller) -> Answer:
     audited=True,
 )
 def rotate_key(user: Caller, data: Payload) -> Answer:
-    return api_keys.rotate(user, data)
+    return api_keys.rotate_key(user, data)
 
 
 @app.route("/keys/{keyId}", methods=["DELETE"], cors=CORS)
-@required_env_vars(api_keys.revoke)
+@required_env_vars(api_keys.revoke_key)
 @validated(api_keys.ONE, permission=signed_in, api_schema=None, returns=MESSAGE, audited=True, allow_over_budget=True)
 def revoke_key(user: Caller, data: Payload) -> Answer:
-    return api_keys.revoke(user, data["keyId"])
+    return api_keys.revoke_key(user, data["keyId"])
 
 
 # ============================================================================== usage
 
 
 @app.route("/usage", methods=["GET"], cors=CORS)
-@required_env_vars(metering.own)
+@required_env_vars(metering.get_own_usage)
 @api_tool(
     description="Your requests, their cost in dollars, and what became of your images, by day.",
     tags=["usage"],
@@ -380,7 +380,7 @@ def revoke_key(user: Caller, data: Payload) -> Answer:
 )
 @validated(metering.GET, permission=signed_in, access=ANY_ACCESS, returns=metering.SUMMARY, allow_over_budget=True)
 def get_usage(user: Caller, data: Payload) -> Answer:
-    return metering.own(user, data)
+    return metering.get_own_usage(user, data)
 
 
 # ============================================================================== agent
@@ -427,24 +427,24 @@ def refuse_mcp_stream() -> Answer:
 
 
 @app.route("/admin/users", methods=["GET"], cors=CORS)
-@required_env_vars(users.list_page)
-@validated(users.LIST, permission=is_admin, access=APIAccessType.ADMIN, returns=users.PAGE)
+@required_env_vars(accounts.list_users)
+@validated(schemas.LIST_USERS, permission=is_admin, access=APIAccessType.ADMIN, returns=schemas.USERS_PAGE)
 def list_users(data: Payload) -> Answer:
-    return users.list_page(data)
+    return accounts.list_users(data)
 
 
 @app.route("/admin/users/{userId}", methods=["PATCH"], cors=CORS)
-@required_env_vars(users.change_rights)
-@validated(users.CHANGE_RIGHTS, permission=is_admin, access=APIAccessType.ADMIN, returns=users.ONE, audited=True)
+@required_env_vars(accounts.change_rights)
+@validated(schemas.CHANGE_RIGHTS, permission=is_admin, access=APIAccessType.ADMIN, returns=schemas.USER, audited=True)
 def change_rights(user: Caller, data: Payload) -> Answer:
-    return users.change_rights(user, data)
+    return accounts.change_rights(user, data)
 
 
 @app.route("/admin/usage", methods=["GET"], cors=CORS)
-@required_env_vars(metering.of_all)
-@validated(metering.GET_ALL, permission=is_admin, access=APIAccessType.ADMIN, returns=metering.EITHER)
+@required_env_vars(metering.get_all_usage)
+@validated(metering.GET_ALL, permission=is_admin, access=APIAccessType.ADMIN, returns=metering.ALL_USAGE)
 def get_all_usage(data: Payload) -> Answer:
-    return metering.of_all(data)
+    return metering.get_all_usage(data)
 
 
 @app.route("/admin/syncs", methods=["GET"], cors=CORS)
@@ -455,10 +455,10 @@ def list_syncs(data: Payload) -> Answer:
 
 
 @app.route("/admin/audit", methods=["GET"], cors=CORS)
-@required_env_vars(audit.list_page)
+@required_env_vars(audit.list_entries)
 @validated(audit.LIST, permission=is_admin, access=APIAccessType.ADMIN, returns=audit.PAGE)
 def list_audit(data: Payload) -> Answer:
-    return audit.list_page(data)
+    return audit.list_entries(data)
 
 
 # ================================================================================ web
@@ -619,10 +619,10 @@ def usage_records(event: Event, context: Any) -> None:
     maximum_batching_window_in_seconds=1,
     name="audit_entries",
 )
-@required_env_vars(audit.append)
+@required_env_vars(audit.append_entries)
 @track_execution
 def audit_entries(event: Event, context: Any) -> None:
-    audit.append(event)
+    audit.append_entries(event)
 
 
 @app.on_sns_message(topic=config.trigger_name("SNS_TOPIC_ARN"), name="notifications")

@@ -10,8 +10,7 @@ from collections.abc import Iterator
 import boto3
 
 from chalicelib import audit
-from chalicelib.accounts import users
-from chalicelib.accounts.users import BY_EMAIL, BY_ROLE, USERS, Role, User
+from chalicelib.accounts.models import BY_EMAIL, BY_ROLE, USERS, Role, User, find_user
 from chalicelib.core import ids
 from chalicelib.core.aws.tables import ConditionFailedError, transact
 from infra import settings
@@ -71,7 +70,7 @@ def _change(email: str, role: Role, verb: str) -> None:
 
 
 def _find_user(email: str) -> User:
-    rows = [users.find(item["userId"]) for item in BY_EMAIL.page(email.lower(), limit=2).items]
+    rows = [find_user(item["userId"]) for item in BY_EMAIL.page(email.lower(), limit=2).items]
     matches = [each for each in rows if each is not None]
     if len(matches) != 1:
         why = "No account has" if not matches else "More than one account has"

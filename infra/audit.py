@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
-from chalicelib.audit import DIGITS, HEAD, NOTHING, TRAIL, Head, hash_of
+from chalicelib.audit import HEAD, SEQUENCE_DIGITS, TRAIL, ZERO_HASH, Head, hash_of
 from chalicelib.core import clients
 
 _PAGE_SIZE = 500
@@ -24,7 +24,7 @@ class Verification:
     days: int = 0
     # The last entry that was read.
     number: int = 0
-    hash: str = NOTHING
+    hash: str = ZERO_HASH
 
     def errors(self) -> Iterator[str]:
         """The errors as sentences, from the first entry to the last."""
@@ -61,7 +61,7 @@ class Verification:
     def _follow(self, entry: Mapping[str, Any]) -> Iterator[str]:
         place = f"{entry['day']} {entry['sequence']}"
         self.entries += 1
-        if not (len(entry["sequence"]) == DIGITS and entry["sequence"].isdecimal()):
+        if not (len(entry["sequence"]) == SEQUENCE_DIGITS and entry["sequence"].isdecimal()):
             yield f"{place} was inserted: that is no number of an entry"
             return
         number = int(entry["sequence"])

@@ -1,30 +1,31 @@
-"""Accounts: sign-up, sessions and profiles on Cognito, and telling a caller by their bearer token."""
+"""Accounts: sign-up, sessions, profiles and API keys. The callers are users of a Cognito user pool."""
 
-from chalicelib.accounts.registration import forgot_password, resend, reset_password, sign_up, verify
-from chalicelib.accounts.service import change_profile, profile
+from chalicelib.accounts.registration import forgot_password, resend_code, reset_password, sign_up, verify_address
+from chalicelib.accounts.service import change_profile, change_rights, describe_caller, get_profile, list_users
 from chalicelib.accounts.sessions import (
     answer_challenge,
     authenticate,
-    challenged,
-    describe,
-    refresh,
+    refresh_tokens,
     sign_in,
     sign_out,
+    user_of_session,
 )
 
 __all__ = [
     "answer_challenge",
     "authenticate",
-    "challenged",
     "change_profile",
-    "describe",
+    "change_rights",
+    "describe_caller",
     "forgot_password",
-    "profile",
-    "refresh",
-    "resend",
+    "get_profile",
+    "list_users",
+    "refresh_tokens",
+    "resend_code",
     "reset_password",
     "sign_in",
     "sign_out",
     "sign_up",
-    "verify",
+    "user_of_session",
+    "verify_address",
 ]

@@ -1,7 +1,7 @@
-"""The user pool: its client and the client's secret, and its refusals in words that tell nobody which addresses exist.
+"""The user pool: its client, and its errors as ours. Their messages do not tell which addresses are registered.
 
-With the id of a client that has no secret, anyone can guess passwords and codes past our API, where none is counted.
-So every call of ours proves that it knows the secret.
+If the app client had no secret, anybody who knows its id could guess passwords and codes at Cognito itself, where our
+limits do not count. So every call proves that it knows the secret.
 """
 
 import base64
@@ -25,17 +25,17 @@ def client() -> Any:
     return clients.client("cognito-idp")
 
 
-def pool() -> str:
+def pool_id() -> str:
     return config.get("COGNITO_USER_POOL_ID")
 
 
-def signed(username: str) -> dict[str, str]:
+def client_proof(username: str) -> dict[str, str]:
     """The arguments `ClientId` and `SecretHash` of a call about that user."""
     return {"ClientId": config.get("COGNITO_CLIENT_ID"), "SecretHash": secret_hash(username)}
 
 
 def secret_hash(username: str) -> str:
-    """Base64 of the HMAC-SHA256 of the user's name and the client's id under the client's secret.
+    """Base64 of HMAC-SHA256 of the user's name and the client's id, under the client's secret.
 
     Amazon Cognito, Developer Guide: "Computing secret hash values".
     """
@@ -44,13 +44,20 @@ def secret_hash(username: str) -> str:
     return base64.b64encode(hmac.digest(secret.encode(), text.encode(), "sha256")).decode()
 
 
-_Refusal = tuple[type[DarkroomError], str]
-_WRONG_CODE: _Refusal = InvalidRequestError, "The code is wrong or has expired."
-_NO_SIGN_IN: _Refusal = NotAuthenticatedError, "The address or the password is wrong."
-# What Cognito refuses, in words that tell nobody which addresses exist.
-_COGNITO_ERRORS: dict[str, _Refusal] = {
+def get_user(email: str) -> tuple[str, str]:
+    """The id of the account with that address ("" if it has none), and Cognito's name for it."""
+    response = client().admin_get_user(UserPoolId=pool_id(), Username=email)
+    ids = [str(each["Value"]) for each in response["UserAttributes"] if each["Name"] == "sub"]
+    return next(iter(ids), ""), str(response["Username"])
+
+
+_Error = tuple[type[DarkroomError], str]
+_WRONG_CODE: _Error = InvalidRequestError, "The code is wrong or has expired."
+_WRONG_SIGN_IN: _Error = NotAuthenticatedError, "The address or the password is wrong."
+_WRONG_ANSWER: _Error = NotAuthenticatedError, "The session or the answer is not valid."
+_ERRORS: dict[str, _Error] = {
     "CodeMismatchException": _WRONG_CODE,
-    "RefreshTokenReuseException": _NO_SIGN_IN,
+    "RefreshTokenReuseException": _WRONG_SIGN_IN,
     "ExpiredCodeException": _WRONG_CODE,
     "UserNotConfirmedException": (PermissionDeniedError, "The address is not verified yet."),
     "PasswordResetRequiredException": (PermissionDeniedError, "The password must be reset first."),
@@ -60,41 +67,42 @@ _COGNITO_ERRORS: dict[str, _Refusal] = {
     "TooManyFailedAttemptsException": (TooManyRequestsError, "Too many attempts; try again later."),
     "LimitExceededException": (TooManyRequestsError, "Too many attempts; try again later."),
 }
-# Of somebody unknown, or whose state does not allow it: refused as a wrong code, or a wrong password, would be.
-_COGNITO_UNKNOWN = frozenset({"UserNotFoundException", "NotAuthorizedException", "AliasExistsException"})
-_CHALLENGE_OPERATION = "RespondToAuthChallenge"
-_OPERATIONS_WITH_CODE = frozenset({"ConfirmSignUp", "ConfirmForgotPassword"})
+# No such user, or one in another state: the same response as to a wrong code or a wrong password.
+_UNKNOWN_USER = frozenset({"UserNotFoundException", "NotAuthorizedException", "AliasExistsException"})
+_WITH_CODE = frozenset({"ConfirmSignUp", "ConfirmForgotPassword"})
+_CHALLENGE_ERRORS = frozenset({"NotAuthorizedException", "ResourceNotFoundException"})
 
 
 @contextlib.contextmanager
-def translated() -> Iterator[None]:
-    """Cognito's refusals as errors of ours."""
+def translating_errors() -> Iterator[None]:
+    """Raises our errors instead of Cognito's."""
     try:
         yield
     except clients.ClientError as error:
         code = clients.error_code(error) or ""
         if code == "NotAuthorizedException" and "secret" in error.response["Error"].get("Message", "").lower():
-            # It is we who are refused, not the caller. The secret that we hold may be the one before.
+            # Cognito refuses us, not the caller: the cached client secret may be an old one.
             log.error("CLIENT_SECRET_REFUSED", error, operation=error.operation_name)
             config.read_anew()
             raise UnavailableError from error
-        kind: type[DarkroomError]
-        if error.operation_name == _CHALLENGE_OPERATION and code in (
-            "NotAuthorizedException",
-            "ResourceNotFoundException",
-        ):
-            kind, message = NotAuthenticatedError, "The session or the answer is not valid."
-        elif code in _COGNITO_UNKNOWN:
-            kind, message = _WRONG_CODE if error.operation_name in _OPERATIONS_WITH_CODE else _NO_SIGN_IN
-        elif code in _COGNITO_ERRORS:
-            kind, message = _COGNITO_ERRORS[code]
-        else:
+        translation = _translate(error.operation_name, code)
+        if translation is None:
             raise
+        kind, message = translation
         raise kind(message) from error
 
 
+def _translate(operation: str, code: str) -> _Error | None:
+    if operation == "RespondToAuthChallenge" and code in _CHALLENGE_ERRORS:
+        return _WRONG_ANSWER
+    if code in _UNKNOWN_USER:
+        return _WRONG_CODE if operation in _WITH_CODE else _WRONG_SIGN_IN
+    return _ERRORS.get(code)
+
+
 @contextlib.contextmanager
-def quiet_about(*codes: str) -> Iterator[None]:
+def ignoring(*codes: str) -> Iterator[None]:
+    """Ignores Cognito's errors with these codes."""
     try:
         yield
     except clients.ClientError as error:

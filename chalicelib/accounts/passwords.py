@@ -1,11 +1,11 @@
-"""The rules that a password follows."""
+"""The rules for passwords."""
 
 import re
 
 from chalicelib.core.errors import InvalidRequestError
 
-# The user pool's own rules (infra/resources.yaml), held here first so that a weak password
-# is refused alike whether or not the address is taken.
+# The rules of the user pool (infra/resources.yaml). Checked here first, so that a weak password gets the same
+# response whether or not the address is registered.
 _PASSWORD_RULES = {
     r".{12}": "at least 12 characters",
     r"[a-z]": "a small letter",
@@ -16,6 +16,7 @@ _PASSWORD_RULES = {
 
 
 def check(password: str) -> None:
-    lacking = [wording for pattern, wording in _PASSWORD_RULES.items() if not re.search(pattern, password)]
-    if lacking:
-        raise InvalidRequestError(details=[{"field": "password", "message": f"must have {', '.join(lacking)}"}])
+    """Raises InvalidRequestError if the password breaks a rule."""
+    missing = [wording for pattern, wording in _PASSWORD_RULES.items() if not re.search(pattern, password)]
+    if missing:
+        raise InvalidRequestError(details=[{"field": "password", "message": f"must have {', '.join(missing)}"}])

@@ -1,4 +1,4 @@
-"""The permissions that several resources share: predicates on who calls and with what; only True allows."""
+"""The permissions that several wings share: predicates on the caller and the payload. Only True allows."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ __all__ = ["can_export", "can_report", "is_admin", "public", "signed_in"]
 
 
 def signed_in(user: Caller, data: Mapping[str, Any]) -> bool:
-    """Any caller who was authenticated. What they own is found by keys that begin with their own id."""
+    """Any authenticated caller. They reach only their own rows: the keys of these begin with the caller's id."""
     return bool(user.id)
 
 
@@ -25,5 +25,5 @@ def can_report(user: Caller, data: Mapping[str, Any]) -> bool:
 
 @refusing_with("Data export not enabled for this user")
 def can_export(user: Caller, data: Mapping[str, Any]) -> bool:
-    """Whoever an administrator has given the right to export what they own."""
+    """Only users to whom an administrator gave the right to export their data."""
     return user.can_export_data

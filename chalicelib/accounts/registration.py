@@ -1,16 +1,26 @@
-"""Registration: sign-up, proving the address, and the way back in for who forgot the password.
+"""Registration: sign-up, the proof of the address, and the reset of a forgotten password.
 
-Whether an address is registered is nobody's business: sign-up, resend and forgot answer the same either way.
+Nobody can find out which addresses are registered: sign_up, resend_code and forgot_password give the same response for
+every address.
 """
 
+import re
+import secrets
 from typing import Any
 
-from chalicelib.accounts import cognito, made_up_ids, passwords, sessions
+from chalicelib.accounts import cognito, passwords, sessions
 from chalicelib.core import clients
 from chalicelib.core.aws.grants import CognitoOperation, DynamoDBOperation, required_env_vars
 from chalicelib.core.errors import InvalidRequestError
 from chalicelib.core.http import password_attempts
 from chalicelib.core.http.password_attempts import AnonymousCaller
+
+# The form of user ids since about 2023, as observed (AWS does not document it): UUID version 7 without a variant; of
+# the first eight digits, every second one is the same for a region.
+_ID_FORM = re.compile(r"[0-9a-f]{8}-[0-9a-f]0[0-9a-f]1-70[0-9a-f]{2}-[0-9a-f]{4}-[0-9a-f]{12}")
+_FIXED_PLACES = frozenset({1, 3, 5, 7, 10, 12, 14, 15})
+# An id of us-east-1.
+_EXAMPLE_ID = "04080408-0001-7000-0000-000000000000"
 
 
 @required_env_vars(
@@ -21,14 +31,17 @@ from chalicelib.core.http.password_attempts import AnonymousCaller
     }
 )
 def sign_up(email: str, password: str, name: str | None) -> dict[str, Any]:
-    """Registers an address and has a code sent to it; `userSub` is the new user's id, or looks like one."""
+    """Registers an address and has Cognito send a code to it.
+
+    `userSub` is the new user's id. If the address is registered already, it is a random one of the same form.
+    """
     passwords.check(password)
     email = email.lower()
     attributes = {"email": email} | ({"name": name} if name else {})
-    with cognito.translated():
+    with cognito.translating_errors():
         try:
             user_sub = cognito.client().sign_up(
-                **cognito.signed(email),
+                **cognito.client_proof(email),
                 Username=email,
                 Password=password,
                 UserAttributes=[{"Name": key, "Value": value} for key, value in attributes.items()],
@@ -36,80 +49,87 @@ def sign_up(email: str, password: str, name: str | None) -> dict[str, Any]:
         except clients.ClientError as error:
             if clients.error_code(error) != "UsernameExistsException":
                 raise
-            user_sub = made_up_ids.made_up(like=_subject(email))
+            user_sub = _fake_user_id(like=_user_id(email))
     return {"message": "A verification code is on its way to that address.", "userSub": user_sub}
 
 
-def _subject(email: str) -> str:
-    """The id of the account with that address; "" where there is none any more."""
-    with cognito.quiet_about("UserNotFoundException"):
-        found = cognito.client().admin_get_user(UserPoolId=cognito.pool(), Username=email)
-        return next(str(each["Value"]) for each in found["UserAttributes"] if each["Name"] == "sub")
+def _user_id(email: str) -> str:
+    """The id of the account with that address; "" if there is none any more."""
+    with cognito.ignoring("UserNotFoundException"):
+        return cognito.get_user(email)[0]
     return ""
 
 
+def _fake_user_id(like: str) -> str:
+    """A random id in the form of a real one of the same pool. Ids of an older form are not imitated."""
+    pattern = like if _ID_FORM.fullmatch(like) else _EXAMPLE_ID
+    return "".join(
+        character if character == "-" or place in _FIXED_PLACES else secrets.choice("0123456789abcdef")
+        for place, character in enumerate(pattern)
+    )
+
+
 @required_env_vars({"COGNITO_CLIENT_ID": [CognitoOperation.CONFIRM_SIGN_UP], "COGNITO_CLIENT_SECRET": []})
-def verify(email: str, code: str) -> dict[str, Any]:
-    with cognito.translated():
-        cognito.client().confirm_sign_up(**cognito.signed(email.lower()), Username=email.lower(), ConfirmationCode=code)
+def verify_address(email: str, code: str) -> dict[str, Any]:
+    email = email.lower()
+    with cognito.translating_errors():
+        cognito.client().confirm_sign_up(**cognito.client_proof(email), Username=email, ConfirmationCode=code)
     return {"message": "The address is verified; you can sign in."}
 
 
 @required_env_vars({"COGNITO_CLIENT_ID": [CognitoOperation.RESEND_CONFIRMATION_CODE], "COGNITO_CLIENT_SECRET": []})
-def resend(email: str) -> dict[str, Any]:
-    with (
-        cognito.translated(),
-        cognito.quiet_about("UserNotFoundException", "InvalidParameterException", "NotAuthorizedException"),
-    ):
-        cognito.client().resend_confirmation_code(**cognito.signed(email.lower()), Username=email.lower())
+def resend_code(email: str) -> dict[str, Any]:
+    _send_code("resend_confirmation_code", email)
     return {"message": "If that address awaits verification, a new code is on its way."}
 
 
 @required_env_vars({"COGNITO_CLIENT_ID": [CognitoOperation.FORGOT_PASSWORD], "COGNITO_CLIENT_SECRET": []})
 def forgot_password(email: str) -> dict[str, Any]:
-    with (
-        cognito.translated(),
-        cognito.quiet_about("UserNotFoundException", "InvalidParameterException", "NotAuthorizedException"),
-    ):
-        cognito.client().forgot_password(**cognito.signed(email.lower()), Username=email.lower())
+    _send_code("forgot_password", email)
     return {"message": "If that address has an account, a code to reset its password is on its way."}
 
 
+def _send_code(operation: str, email: str) -> None:
+    email = email.lower()
+    no_such_user = ("UserNotFoundException", "InvalidParameterException", "NotAuthorizedException")
+    with cognito.translating_errors(), cognito.ignoring(*no_such_user):
+        getattr(cognito.client(), operation)(**cognito.client_proof(email), Username=email)
+
+
 @required_env_vars(
+    password_attempts.NEEDS,
     {
         "COGNITO_CLIENT_ID": [CognitoOperation.CONFIRM_FORGOT_PASSWORD, CognitoOperation.INITIATE_AUTH],
         "COGNITO_CLIENT_SECRET": [],
         "COGNITO_USER_POOL_ID": [CognitoOperation.ADMIN_GET_USER, CognitoOperation.ADMIN_USER_GLOBAL_SIGN_OUT],
         "USERS_TABLE": [DynamoDBOperation.UPDATE_ITEM],
-    }
+    },
 )
-@required_env_vars(password_attempts.NEEDS)
 def reset_password(
-    email: str, code: str, password: str, anonymous: AnonymousCaller, known: sessions.Known
+    email: str, code: str, password: str, anonymous: AnonymousCaller, on_identified: sessions.OnIdentified
 ) -> dict[str, Any]:
-    """Changes the password, and ends every session, so that the old one opens nothing. `known` is told whose it was.
+    """Changes the password and ends every session, so that the old password is of no use.
 
-    Sent again, it finishes a reset that was cut off after the password had been changed.
+    The same request again finishes a reset that was cut off after the password had been changed.
     """
     passwords.check(password)
     email = email.lower()
-    with cognito.translated():
+    with cognito.translating_errors():
         _change_password(email, code, password, anonymous)
-        found = cognito.client().admin_get_user(UserPoolId=cognito.pool(), Username=email)
-    subject = next(each["Value"] for each in found["UserAttributes"] if each["Name"] == "sub")
-    known(subject)
-    sessions.end_all(subject, found["Username"])
+        user_id, username = cognito.get_user(email)
+    on_identified(user_id)
+    sessions.end_all(user_id, username)
     return {"message": "The password is changed; you can sign in."}
 
 
 def _change_password(email: str, code: str, password: str, anonymous: AnonymousCaller) -> None:
     try:
-        with cognito.translated():
+        with cognito.translating_errors():
             cognito.client().confirm_forgot_password(
-                **cognito.signed(email), Username=email, ConfirmationCode=code, Password=password
+                **cognito.client_proof(email), Username=email, ConfirmationCode=code, Password=password
             )
     except InvalidRequestError:
-        # A code serves once. Who has the password already may end the sessions that an earlier try left alive: it
-        # proves as much as the code did, and a wrong one counts as a wrong password.
+        # A code works once. A caller who sends the new password again may end the sessions that the first request
+        # left. The password proves as much as the code, and a wrong one counts as a wrong attempt.
         if not sessions.is_password(email, password, anonymous):
             raise

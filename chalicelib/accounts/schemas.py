@@ -1,20 +1,23 @@
-"""What the account routes take, and what they give."""
+"""The JSON Schemas of the account operations: requests, then responses."""
 
-from chalicelib.accounts.users import User, WebhookError
-from chalicelib.core.schemas import EMAIL, TEXT, shape
+from chalicelib.accounts.models import Role, User, WebhookError
+from chalicelib.core.http import limits
+from chalicelib.core.schemas import EMAIL, TEXT, list_of, page_of, shape
+
+MAX_PAGE = 100
 
 # Cognito takes passwords of up to 256 characters (AWS::Cognito::UserPool PasswordPolicy).
 _PASSWORD = {"type": "string", "minLength": 1, "maxLength": 256}
 _CODE = {"type": "string", "minLength": 1, "maxLength": 2048}
 _TOKEN = {"type": "string", "minLength": 1, "maxLength": 8192}
 _NAME = {"type": "string", "minLength": 1, "maxLength": 200}
+_USER_ID = {"type": "string", "minLength": 1, "maxLength": 100}
+_ROLE = {"enum": [str(role) for role in Role]}
+_FLAG = {"type": "boolean"}
 _WEBHOOK = {
+    **shape({"url": {"type": "string", "pattern": "^https?://[^\\s]+$", "maxLength": 2000}}),
     "type": ["object", "null"],
-    "properties": {"url": {"type": "string", "pattern": "^https?://[^\\s]+$", "maxLength": 2000}},
-    "required": ["url"],
-    "additionalProperties": False,
 }
-
 
 SIGN_UP = shape({"email": EMAIL, "password": _PASSWORD}, {"name": _NAME})
 VERIFY = shape({"email": EMAIL, "code": _CODE})
@@ -29,21 +32,15 @@ CHALLENGE = shape(
 )
 REFRESH = shape({"refreshToken": _TOKEN})
 RESET_PASSWORD = shape({"email": EMAIL, "code": _CODE, "password": _PASSWORD})
-CHANGE_PROFILE = {
-    **shape(
-        {},
-        {
-            "name": _NAME,
-            "preferences": {"type": "object", "properties": {"webhook": _WEBHOOK}, "additionalProperties": False},
-        },
-    ),
-    "minProperties": 1,
-}
+_PREFERENCES = shape({}, {"webhook": _WEBHOOK})
+CHANGE_PROFILE = {**shape({}, {"name": _NAME, "preferences": _PREFERENCES}), "minProperties": 1}
+LIST_USERS = list_of(MAX_PAGE, role=_ROLE, email=EMAIL)
+_RIGHTS = {"role": _ROLE, "isActive": _FLAG, "canExportData": _FLAG, "limits": limits.OF_USER}
+CHANGE_RIGHTS = {**shape({"userId": _USER_ID}, _RIGHTS), "minProperties": 2}
 
-_COUNT = {"type": "integer"}
 SIGNED_UP = shape({"message": TEXT, "userSub": TEXT})
-ISSUED = shape({"accessToken": TEXT, "idToken": TEXT, "expiresIn": _COUNT, "tokenType": TEXT})
-# Either the tokens, or the challenge that stands before them.
+ISSUED = shape({"accessToken": TEXT, "idToken": TEXT, "expiresIn": {"type": "integer"}, "tokenType": TEXT})
+# The tokens, or the challenge to answer first.
 TOKENS_OR_CHALLENGE = {
     "type": "object",
     "anyOf": [
@@ -54,5 +51,7 @@ TOKENS_OR_CHALLENGE = {
 CALLER = shape(
     {"user": shape({"userId": TEXT, "email": TEXT, "name": TEXT, "role": TEXT}), "claims": {"type": "object"}}
 )
-_WEBHOOK = shape({"lastError": {"anyOf": [{"type": "null"}, WebhookError.schema()]}})
-PROFILE = shape({"profile": shape(User.schema()["properties"], {"webhookSecret": TEXT, "webhook": _WEBHOOK})})
+_WEBHOOK_RESULT = shape({"lastError": {"anyOf": [{"type": "null"}, WebhookError.schema()]}})
+PROFILE = shape({"profile": shape(User.schema()["properties"], {"webhookSecret": TEXT, "webhook": _WEBHOOK_RESULT})})
+USER = shape({"user": User.schema("admin")})
+USERS_PAGE = page_of(User.schema("admin"))

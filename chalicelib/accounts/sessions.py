@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from chalicelib.accounts import api_keys, cognito, passwords, users
-from chalicelib.accounts.users import User
+from chalicelib.accounts import api_keys, cognito, passwords
+from chalicelib.accounts.models import User, ensure_user, find_user, refuse_tokens_before
 from chalicelib.core import config, ids
-from chalicelib.core.aws import grants
 from chalicelib.core.aws.grants import CognitoOperation, DynamoDBOperation, required_env_vars
 from chalicelib.core.aws.tables import ConditionFailedError
 from chalicelib.core.errors import InvalidRequestError, NotAuthenticatedError, PermissionDeniedError
@@ -17,81 +16,86 @@ from chalicelib.core.http import password_attempts, tokens
 from chalicelib.core.http.operations import Caller
 from chalicelib.core.http.password_attempts import AnonymousCaller
 
-# Takes the id of a user who has proved to be one, where nobody knew at first.
-Known = Callable[[str], None]
+# Called with the user's id once an anonymous caller has proved who they are.
+OnIdentified = Callable[[str], None]
+
+_CHALLENGE_ANSWERS = {"NEW_PASSWORD_REQUIRED": "NEW_PASSWORD", "SOFTWARE_TOKEN_MFA": "SOFTWARE_TOKEN_MFA_CODE"}
+# Amazon Cognito, API reference, RespondToAuthChallenge.
+_SHORTEST_SESSION = 20
+_NOT_REFRESHED = "The refresh token is not valid."
 
 
-@required_env_vars(grants.of(api_keys.authenticate))
 @required_env_vars(
+    api_keys.authenticate,
     {
         "COGNITO_USER_POOL_ID": [],
         "COGNITO_CLIENT_ID": [],
         "COGNITO_FORMER_CLIENT_ID": [],
         "JWKS_URL": [],
         "USERS_TABLE": [DynamoDBOperation.GET_ITEM],
-    }
+    },
 )
 def authenticate(token: str) -> Caller:
     """The caller behind a bearer token: a user's access token, or an API key.
 
     Raises:
-        NotAuthenticatedError: the token is not ours, has expired, or was signed out; its user is gone.
+        NotAuthenticatedError: the token is not ours, has expired, or was signed out; or its user is gone.
     """
     if token.startswith(api_keys.PREFIX):
         return api_keys.authenticate(token)
     claims = tokens.verify(token)
-    user = users.find(claims["sub"])
+    user = find_user(claims["sub"])
     if user is None or claims["iat"] <= user.tokens_valid_from:
         raise NotAuthenticatedError
     return replace(user.as_caller(), claims=claims)
 
 
+# --------------------------------------------------------------------- sign-in and challenges
+
+
 @required_env_vars(
+    password_attempts.NEEDS,
     {
         "COGNITO_CLIENT_ID": [CognitoOperation.INITIATE_AUTH, CognitoOperation.GET_TOKENS_FROM_REFRESH_TOKEN],
         "COGNITO_CLIENT_SECRET": [],
         "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.PUT_ITEM],
-    }
+    },
 )
-@required_env_vars(password_attempts.NEEDS)
-def sign_in(email: str, password: str, anonymous: AnonymousCaller, known: Known) -> dict[str, Any]:
-    """Tokens, or the challenge that stands before them. `known` is told who it was that signed in.
+def sign_in(email: str, password: str, anonymous: AnonymousCaller, on_identified: OnIdentified) -> dict[str, Any]:
+    """Tokens, or the challenge to answer first.
 
     Raises:
         NotAuthenticatedError: the address or the password is wrong.
         PermissionDeniedError: the address is not verified, the password must be reset, or the account is not active.
-        TooManyRequestsError: the password was wrong too often.
+        TooManyRequestsError: too many wrong passwords.
     """
     email = email.lower()
-    with cognito.translated():
-        return _tokens_or_challenge(_proved(email, password, anonymous), email, known)
+    with cognito.translating_errors():
+        return _tokens_or_challenge(_check_password(email, password, anonymous), email, on_identified)
 
 
 def is_password(email: str, password: str, anonymous: AnonymousCaller) -> bool:
-    """Whether Cognito takes that password of that user, be it for tokens or for a challenge.
+    """Whether it is the user's password, even if a challenge follows.
 
     Raises:
-        TooManyRequestsError: the password was wrong too often.
+        TooManyRequestsError: too many wrong passwords.
     """
     try:
-        _proved(email, password, anonymous)
+        _check_password(email, password, anonymous)
     except (NotAuthenticatedError, PermissionDeniedError):
         return False
     return True
 
 
-def _proved(email: str, password: str, anonymous: AnonymousCaller) -> Mapping[str, Any]:
-    """Cognito's answer to the right password. Every try at a password is made, and counted, here."""
-    with password_attempts.guessing(email, anonymous), cognito.translated():
-        answer: Mapping[str, Any] = cognito.client().initiate_auth(
+def _check_password(email: str, password: str, anonymous: AnonymousCaller) -> Mapping[str, Any]:
+    """Cognito's response to the right password. Every attempt is made, and counted, here."""
+    with password_attempts.guessing(email, anonymous), cognito.translating_errors():
+        response: Mapping[str, Any] = cognito.client().initiate_auth(
             ClientId=config.get("COGNITO_CLIENT_ID"),
             AuthFlow="USER_PASSWORD_AUTH",
             AuthParameters={"USERNAME": email, "PASSWORD": password, "SECRET_HASH": cognito.secret_hash(email)},
         )
-    return answer
-
-
-_CHALLENGE_ANSWERS = {"NEW_PASSWORD_REQUIRED": "NEW_PASSWORD", "SOFTWARE_TOKEN_MFA": "SOFTWARE_TOKEN_MFA_CODE"}
+    return response
 
 
 @required_env_vars(
@@ -104,15 +108,15 @@ _CHALLENGE_ANSWERS = {"NEW_PASSWORD_REQUIRED": "NEW_PASSWORD", "SOFTWARE_TOKEN_M
         "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.PUT_ITEM],
     }
 )
-def answer_challenge(challenge: str, session: str, answer: str, known: Known) -> dict[str, Any]:
-    """Tokens, or the next challenge. `session` is the one that the challenge came with; `known` as in `sign_in`."""
+def answer_challenge(challenge: str, session: str, answer: str, on_identified: OnIdentified) -> dict[str, Any]:
+    """Tokens, or the next challenge. `session` is the one that came with the challenge."""
     if challenge == "NEW_PASSWORD_REQUIRED":
         passwords.check(answer)
-    username, cognito_session = _unpacked(session)
+    username, cognito_session = _unpack_session(session)
     if not username:
         raise NotAuthenticatedError("The session is not valid.")
-    with cognito.translated():
-        reply = cognito.client().respond_to_auth_challenge(
+    with cognito.translating_errors():
+        response = cognito.client().respond_to_auth_challenge(
             ClientId=config.get("COGNITO_CLIENT_ID"),
             ChallengeName=challenge,
             Session=cognito_session,
@@ -122,54 +126,49 @@ def answer_challenge(challenge: str, session: str, answer: str, known: Known) ->
                 _CHALLENGE_ANSWERS[challenge]: answer,
             },
         )
-        return _tokens_or_challenge(reply, username, known)
+        return _tokens_or_challenge(response, username, on_identified)
 
 
-def challenged(session: str) -> str:
-    """Whose challenge a session is, as it says itself; "" where it says nothing. What it says is proved by Cognito."""
-    return _unpacked(session)[0]
+def user_of_session(session: str) -> str:
+    """The user whose challenge it is, as the session says; "" if it names none. Unproved: Cognito checks it."""
+    return _unpack_session(session)[0]
 
 
-def _unpacked(session: str) -> tuple[str, str]:
-    """The user's name and Cognito's own session; two empty texts where it is no session of ours."""
-    name, _, cognito_session = session.partition(".")
+def _pack_session(username: str, cognito_session: str) -> str:
+    return f"{ids.to_cursor(username)}.{cognito_session}"
+
+
+def _unpack_session(session: str) -> tuple[str, str]:
+    """The user's name and Cognito's session; two empty texts if it is not one of our sessions."""
+    cursor, _, cognito_session = session.partition(".")
     try:
-        username = str(ids.from_cursor(name))
+        username = str(ids.from_cursor(cursor))
     except InvalidRequestError:
         username = ""
-    # Cognito's sessions have 20 characters and more (API reference, RespondToAuthChallenge).
-    return (username, cognito_session) if username and len(cognito_session) >= 20 else ("", "")
+    return (username, cognito_session) if username and len(cognito_session) >= _SHORTEST_SESSION else ("", "")
 
 
-def _tokens_or_challenge(answer: Mapping[str, Any], username: str, known: Known) -> dict[str, Any]:
-    if answer.get("ChallengeName"):
-        # Cognito wants a name again with the answer, and its own one: an address is refused there.
-        username = answer.get("ChallengeParameters", {}).get("USER_ID_FOR_SRP", username)
-        return {"challenge": answer["ChallengeName"], "session": f"{ids.to_cursor(username)}.{answer['Session']}"}
-    result = answer["AuthenticationResult"]
-    user = _user_of(result)
-    known(user.id)
-    _refuse_inactive(user)
-    issued = _issued(result)
-    if _issued_at(result) <= user.tokens_valid_from:
-        # Tokens know whole seconds only: one issued in the very second of a sign-out would be refused for life.
-        time.sleep(1)
-        issued = _issued(_renewed(result["RefreshToken"]))
-    return {**issued, "refreshToken": result["RefreshToken"]}
-
-
-def _issued_at(result: Mapping[str, Any]) -> int:
-    return int(_claims(result["AccessToken"])["iat"])
-
-
-def _user_of(result: Mapping[str, Any]) -> User:
+def _tokens_or_challenge(response: Mapping[str, Any], username: str, on_identified: OnIdentified) -> dict[str, Any]:
+    if response.get("ChallengeName"):
+        # The answer to a challenge must name the user by Cognito's own name; it refuses the address.
+        username = response.get("ChallengeParameters", {}).get("USER_ID_FOR_SRP", username)
+        return {"challenge": response["ChallengeName"], "session": _pack_session(username, response["Session"])}
+    result = response["AuthenticationResult"]
     claims = _claims(result["IdToken"])
-    return users.ensure(claims["sub"], claims["email"], claims.get("name", ""))
+    user = ensure_user(claims["sub"], claims["email"], claims.get("name", ""))
+    on_identified(user.id)
+    _refuse_inactive(user)
+    refresh_token = result["RefreshToken"]
+    if _claims(result["AccessToken"])["iat"] <= user.tokens_valid_from:
+        # `iat` is in whole seconds: a token issued in the second of a sign-out would never be accepted.
+        time.sleep(1)
+        result = _refreshed(refresh_token)
+    return {**_issued(result), "refreshToken": refresh_token}
 
 
 def _claims(token: str) -> dict[str, Any]:
-    """What a token says that Cognito itself handed us, over TLS: there is nothing to prove about it."""
-    # With the first token, as in core/http/tokens.py.
+    """The claims of a token that Cognito has just issued to us over TLS: its signature need not be verified."""
+    # Imported with the first token, as in core/http/tokens.py.
     import jwt
 
     claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
@@ -190,6 +189,9 @@ def _refuse_inactive(user: User) -> None:
         raise PermissionDeniedError("User account is not active")
 
 
+# ------------------------------------------------------------------------------------ refresh
+
+
 @required_env_vars(
     {
         "COGNITO_CLIENT_ID": [CognitoOperation.GET_TOKENS_FROM_REFRESH_TOKEN],
@@ -198,54 +200,59 @@ def _refuse_inactive(user: User) -> None:
         "USERS_TABLE": [DynamoDBOperation.GET_ITEM],
     }
 )
-def refresh(refresh_token: str) -> dict[str, Any]:
-    """New tokens, by a refresh token that is good for 30 days.
+def refresh_tokens(refresh_token: str) -> dict[str, Any]:
+    """New tokens for a refresh token, which is valid for 30 days.
 
     Raises:
-        NotAuthenticatedError: it has ended, was revoked, or is not ours.
+        NotAuthenticatedError: the refresh token has expired, was revoked, or is not ours.
         PermissionDeniedError: the account is not active.
     """
-    result = _renewed(refresh_token)
-    user = users.find(_claims(result["AccessToken"])["sub"])
+    result = _refreshed(refresh_token)
+    user = find_user(_claims(result["AccessToken"])["sub"])
     if user is None:
         raise NotAuthenticatedError(_NOT_REFRESHED)
     _refuse_inactive(user)
     return _issued(result)
 
 
-_NOT_REFRESHED = "The refresh token is not valid."
-
-
-def _renewed(refresh_token: str) -> Mapping[str, Any]:
-    """Cognito's result for a refresh token, of the client or of the one that the stage had before."""
+def _refreshed(refresh_token: str) -> Mapping[str, Any]:
+    """Cognito's result for a refresh token of the app client, or of the stage's former one."""
     try:
-        with cognito.translated():
-            answer: Mapping[str, Any] = cognito.client().get_tokens_from_refresh_token(
+        with cognito.translating_errors():
+            response = cognito.client().get_tokens_from_refresh_token(
                 RefreshToken=refresh_token,
                 ClientId=config.get("COGNITO_CLIENT_ID"),
                 ClientSecret=config.get("COGNITO_CLIENT_SECRET"),
             )
     except NotAuthenticatedError as error:
-        former = config.get("COGNITO_FORMER_CLIENT_ID")
-        if not former:
+        response = _refresh_by_former_client(refresh_token)
+        if response is None:
             raise NotAuthenticatedError(_NOT_REFRESHED) from error
-        answer = _renewed_by(former, refresh_token)
-    result: Mapping[str, Any] = answer["AuthenticationResult"]
+    result: Mapping[str, Any] = response["AuthenticationResult"]
     return result
 
 
-def _renewed_by(former: str, refresh_token: str) -> Mapping[str, Any]:
-    """The same of the client without a secret, whose refresh tokens outlive an upgrade by 30 days."""
-    try:
-        with cognito.translated(), cognito.quiet_about("ResourceNotFoundException"):
-            answer: Mapping[str, Any] = cognito.client().initiate_auth(
-                ClientId=former, AuthFlow="REFRESH_TOKEN_AUTH", AuthParameters={"REFRESH_TOKEN": refresh_token}
-            )
-            return answer
-    except NotAuthenticatedError as error:
-        raise NotAuthenticatedError(_NOT_REFRESHED) from error
-    # An operator has taken that client away already.
-    raise NotAuthenticatedError(_NOT_REFRESHED)
+def _refresh_by_former_client(refresh_token: str) -> Mapping[str, Any] | None:
+    """Cognito's response to the client without a secret, whose tokens live 30 days beyond an upgrade; None if refused.
+
+    None also if the stage has no such client, or an operator has deleted it.
+    """
+    former = config.get("COGNITO_FORMER_CLIENT_ID")
+    if not former:
+        return None
+    with (
+        contextlib.suppress(NotAuthenticatedError),
+        cognito.translating_errors(),
+        cognito.ignoring("ResourceNotFoundException"),
+    ):
+        response: Mapping[str, Any] = cognito.client().initiate_auth(
+            ClientId=former, AuthFlow="REFRESH_TOKEN_AUTH", AuthParameters={"REFRESH_TOKEN": refresh_token}
+        )
+        return response
+    return None
+
+
+# ----------------------------------------------------------------------------------- sign-out
 
 
 @required_env_vars(
@@ -255,26 +262,19 @@ def _renewed_by(former: str, refresh_token: str) -> Mapping[str, Any]:
     }
 )
 def sign_out(user: Caller) -> dict[str, Any]:
-    """Ends every session of the caller. Sent again, it finishes what was cut off."""
+    """Ends every session of the caller. The same request again finishes a sign-out that was cut off."""
     end_all(user.id, user.claims["username"])
     return {"message": "You are signed out everywhere."}
 
 
 def end_all(user_id: str, username: str) -> None:
-    """Ends refresh tokens by Cognito, then access tokens by our own row.
+    """Ends the refresh tokens (in Cognito), then the access tokens (in our row).
 
-    The row is last: until it is written, the caller's access token is good for another try, and no refresh token is
-    left that could open new sessions meanwhile.
+    The row comes last: until then the caller's access token works for another try, and no refresh token can open a new
+    session meanwhile.
     """
-    with cognito.translated():
-        cognito.client().admin_user_global_sign_out(UserPoolId=cognito.pool(), Username=username)
+    with cognito.translating_errors():
+        cognito.client().admin_user_global_sign_out(UserPoolId=cognito.pool_id(), Username=username)
+    # A user who never signed in has no row, and no tokens.
     with contextlib.suppress(ConditionFailedError):
-        # Who never signed in has no row, and no tokens.
-        users.refuse_tokens_before(user_id, int(time.time()))
-
-
-def describe(user: Caller) -> dict[str, Any]:
-    """The caller as their token proves them."""
-    known = {"userId": user.id, "email": user.email, "name": user.name, "role": user.role}
-    shown = ("sub", "username", "token_use", "scope", "auth_time", "iat", "exp", "iss")
-    return {"user": known, "claims": {name: user.claims[name] for name in shown if name in user.claims}}
+        refuse_tokens_before(user_id, int(time.time()))

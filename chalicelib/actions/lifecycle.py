@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from chalicelib.accounts import users
+from chalicelib.accounts.models import last_action_update
 from chalicelib.actions.models import ACTIONS, BY_ACTION, FINISHED, UNFINISHED, Action, File, Status, unfinished
 from chalicelib.core import clients, config, ids, log
 from chalicelib.core.aws.grants import DynamoDBOperation, S3Operation, SQSOperation, required_env_vars
@@ -147,7 +147,7 @@ def _end(
     key = ACTIONS.key(action.user_id, action.action_id)
     end = ACTIONS.setting(key, ended, where={"status": str(Status.PENDING)}, remove=FINISHED)
     try:
-        _write(end, [users.last_action_update(action.user_id, now), *also])
+        _write(end, [last_action_update(action.user_id, now), *also])
     except ConditionFailedError:
         raise ActionFinishedError from None
     log.info("ACTION_ENDED", actionId=action.action_id, actionType=action.action_type, status=str(status))

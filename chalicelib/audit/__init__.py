@@ -1,39 +1,28 @@
-"""The append-only audit trail: who did what to what, from where, with what outcome."""
+"""The append-only audit trail: who did what to what, from where, with what outcome.
 
-from chalicelib.audit.service import (
-    DEFAULT_PAGE,
-    DIGITS,
-    HEAD,
-    INBOX,
-    LIST,
-    MAX_PAGE,
-    NOTHING,
-    PAGE,
-    TRAIL,
-    Head,
-    append,
-    chained,
-    hash_of,
-    list_page,
-    note,
-    operators_entry_write,
-)
+A request puts its entry into the inbox, in one write. The inbox's stream appends it to the chain. Entries are numbered
+without gaps, and each has the hash of the one before: if an entry is changed, removed or inserted, all later entries
+and the head no longer fit.
+"""
+
+from chalicelib.audit.models import HEAD, INBOX, SEQUENCE_DIGITS, TRAIL, ZERO_HASH, Head
+from chalicelib.audit.schemas import LIST, PAGE
+from chalicelib.audit.service import list_entries
+from chalicelib.audit.trail import append_entries, chain_entries, hash_of, operators_entry_write, write_entry
 
 __all__ = [
-    "DEFAULT_PAGE",
-    "DIGITS",
     "HEAD",
     "INBOX",
     "LIST",
-    "MAX_PAGE",
-    "NOTHING",
     "PAGE",
+    "SEQUENCE_DIGITS",
     "TRAIL",
+    "ZERO_HASH",
     "Head",
-    "append",
-    "chained",
+    "append_entries",
+    "chain_entries",
     "hash_of",
-    "list_page",
-    "note",
+    "list_entries",
     "operators_entry_write",
+    "write_entry",
 ]

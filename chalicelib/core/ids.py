@@ -7,7 +7,7 @@ import re
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import accumulate
 from typing import Any
@@ -97,3 +97,17 @@ def start_of_page(data: Mapping[str, Any], form: str = r"[!-~]{1,300}") -> str |
     if not re.fullmatch(form, key):
         raise CursorError
     return key
+
+
+def day_of(data: Mapping[str, Any], name: str) -> date | None:
+    """The day (YYYY-MM-DD) that a payload has under `name`; None if it has none.
+
+    Raises:
+        InvalidRequestError: the calendar has no such day.
+    """
+    if name not in data:
+        return None
+    try:
+        return date.fromisoformat(data[name])
+    except ValueError:
+        raise InvalidRequestError(details=[{"field": name, "message": "is no day of the calendar"}]) from None

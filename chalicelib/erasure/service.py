@@ -1,4 +1,4 @@
-"""The erasure of an account with all that it owns: whatever an export shows, and what only we see of it."""
+"""The erasure of an account with all its data: what an export shows, and what only Darkroom uses."""
 
 import random
 import time
@@ -7,16 +7,17 @@ from itertools import islice
 from typing import Any
 
 from chalicelib import actions, images
-from chalicelib.accounts import api_keys, cognito, users
+from chalicelib.accounts import api_keys, cognito
+from chalicelib.accounts.models import delete_user
 from chalicelib.core import clients, log
 from chalicelib.core.aws.grants import CognitoOperation, DynamoDBOperation, S3Operation, required_env_vars
 from chalicelib.core.aws.tables import Table
 from chalicelib.core.http.operations import Caller
 from chalicelib.core.observing.tracking import SYSTEM_ACCOUNT, USAGE, Execution
-from chalicelib.metering.daily_sums import DAILY, EVERY_USER
+from chalicelib.metering.models import DAILY, EVERY_USER
 
-# DynamoDB takes 25 writes in a batch, and may leave some of them for another.
-_AT_ONCE = 25
+# DynamoDB, BatchWriteItem: writes in a batch.
+_BATCH = 25
 _LONGEST_PAUSE_SECONDS = 0.2
 
 Key = dict[str, Any]
@@ -36,20 +37,20 @@ Key = dict[str, Any]
     }
 )
 def erase(user: Caller, execution: Execution) -> dict[str, Any]:
-    """Erases the account and what it owns; the row goes last, so that a cut-off erasure can be asked for again.
+    """Erases the account and its data. The user's row goes last, so that a cut-off erasure can be requested again.
 
-    Of images, tombstones stay for 30 days; counters of requests, for two hours; answers to
-    requests with an Idempotency-Key, for the day that they are kept.
+    What stays for a while: tombstones of images (30 days), counters of requests (two hours), and responses to requests
+    with an Idempotency-Key (a day).
     """
     _erase_owned(user.id)
     api_keys.erase_all(user.id)
-    with cognito.translated(), cognito.quiet_about("UserNotFoundException"):
-        cognito.client().admin_delete_user(UserPoolId=cognito.pool(), Username=user.claims["username"])
-    users.delete(user.id)
-    # From here on nobody can begin anything in this account: what was begun meanwhile goes as well.
+    with cognito.translating_errors(), cognito.ignoring("UserNotFoundException"):
+        cognito.client().admin_delete_user(UserPoolId=cognito.pool_id(), Username=user.claims["username"])
+    delete_user(user.id)
+    # Nothing new can begin in this account now. Erase what began since the first pass.
     _erase_owned(user.id)
     api_keys.erase_all(user.id)
-    # What this run costs is written down once it is over, when nothing more is to be written of the user.
+    # The usage record of this request is written at its end, and must not name the user.
     execution.account, execution.user = SYSTEM_ACCOUNT, None
     log.info("ACCOUNT_ERASED", userId=user.id)
     return {"message": "The account and all it owned are erased."}
@@ -59,11 +60,11 @@ def _erase_owned(user_id: str) -> None:
     images.erase_all(user_id)
     actions.erase_all(user_id)
     _delete(USAGE, (USAGE.key(user_id, item["timestamp"]) for item in USAGE.between(user_id, "0", "~")))
-    _delete(DAILY, _days(user_id))
+    _delete(DAILY, _keys_of_days(user_id))
 
 
-def _days(user_id: str) -> Iterator[Key]:
-    """The keys of all sums by day that are the user's; of each day, first the one among every user's."""
+def _keys_of_days(user_id: str) -> Iterator[Key]:
+    """The keys of the user's daily sums; before those of a day, the key of the user's row in EVERY_USER."""
     last = ""
     for item in DAILY.between(user_id, "0", "~"):
         day = item["day#what"].partition("#")[0]
@@ -75,10 +76,10 @@ def _days(user_id: str) -> Iterator[Key]:
 
 def _delete(table: Table, keys: Iterable[Key]) -> None:
     waiting = iter(keys)
-    while some := [{"DeleteRequest": {"Key": key}} for key in islice(waiting, _AT_ONCE)]:
-        while some:
-            answer = clients.client("dynamodb").batch_write_item(RequestItems={table.name: some})
-            some = answer.get("UnprocessedItems", {}).get(table.name, [])
-            if some:
-                # Too many writes at once for the table just now.
+    while batch := [{"DeleteRequest": {"Key": key}} for key in islice(waiting, _BATCH)]:
+        while batch:
+            response = clients.client("dynamodb").batch_write_item(RequestItems={table.name: batch})
+            batch = response.get("UnprocessedItems", {}).get(table.name, [])
+            if batch:
+                # The table is throttled.
                 time.sleep(random.uniform(0, _LONGEST_PAUSE_SECONDS))  # noqa: S311

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from chalicelib.accounts import running_totals, users
+from chalicelib.accounts.models import stored_bytes_update, user_exists
 from chalicelib.core import clients
 from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
 from chalicelib.core.observing import metrics
 from chalicelib.images.models import Status, bytes_kept
 from chalicelib.metering import daily_sums
-from chalicelib.metering.daily_sums import EVERYONE, Entry, Row
+from chalicelib.metering.models import EVERYONE, Entry, Row
 
 # All numbers of a day's images share one item.
 _ALL_TOGETHER = ""
@@ -85,7 +85,7 @@ def count_changes(event: Mapping[str, Any]) -> None:
     counted = [change for change in changes.values() if change.sums()]
     # A change of a user who is erased, or is being erased, counts for everyone's day alone.
     owners = {change.owner for change in counted if "erased" not in change.new}
-    present = {owner for owner in owners if users.exists(owner)}
+    present = {owner for owner in owners if user_exists(owner)}
 
     def stored_bytes_writes(entries: list[Entry]) -> list[dict[str, Any]]:
         return _writes_of(changes[entry.event_id] for entry in entries)
@@ -100,7 +100,7 @@ def _writes_of(changes: Iterable[_Change]) -> list[dict[str, Any]]:
     for change in changes:
         if "erased" not in change.new:
             more[change.owner] += change.bytes_more
-    return [write for owner, number in more.items() if number for write in running_totals.storing_more(owner, number)]
+    return [write for owner, number in more.items() if number for write in stored_bytes_update(owner, number)]
 
 
 def _entry(change: _Change, present: Container[str]) -> Entry:

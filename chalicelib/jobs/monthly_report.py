@@ -76,7 +76,7 @@ def _announce(period: Period, answer: Mapping[str, Any], keys: list[str]) -> Non
     if leases.is_done(done_key):
         return
     bucket = config.get("S3_OUTPUT_BUCKET")
-    operators.tell(
+    operators.publish(
         f"{config.stage()}: the report of {period.start:%Y-%m} is ready",
         {**answer, "stage": config.stage(), "files": [f"s3://{bucket}/{key}" for key in keys]},
     )

@@ -1,35 +1,18 @@
 """Usage records summed by day: usage, cost and spending, for users, administrators and limits."""
 
-from chalicelib.metering.service import (
-    DEFAULT_DAYS,
-    DEFAULT_PAGE,
-    EITHER,
-    GET,
-    GET_ALL,
-    MAX_DAYS,
-    MAX_PAGE,
-    SUMMARY,
-    count_records,
-    mean_seconds,
-    of_all,
-    own,
-    period,
-    summary,
-)
+from chalicelib.metering.counting import count_records
+from chalicelib.metering.schemas import ALL_USAGE, GET, GET_ALL, SUMMARY
+from chalicelib.metering.service import get_all_usage, get_own_usage, mean_seconds, parse_period, summarize
 
 __all__ = [
-    "DEFAULT_DAYS",
-    "DEFAULT_PAGE",
-    "EITHER",
+    "ALL_USAGE",
     "GET",
     "GET_ALL",
-    "MAX_DAYS",
-    "MAX_PAGE",
     "SUMMARY",
     "count_records",
+    "get_all_usage",
+    "get_own_usage",
     "mean_seconds",
-    "of_all",
-    "own",
-    "period",
-    "summary",
+    "parse_period",
+    "summarize",
 ]

@@ -1,4 +1,4 @@
-"""E-mail: what an address is, and short messages in plain text, each to one address, through SES."""
+"""E-mail through SES: short messages in plain text, each to one address."""
 
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -6,8 +6,8 @@ from email.policy import SMTP
 from chalicelib.core import clients, config
 from chalicelib.core.errors import InvalidRequestError
 
-# Folding an address puts spaces into it, which not every reader takes out again. Lines may have 998 characters
-# (RFC 5322, 2.1.1): an address and its header's name never need more.
+# No folding: it puts spaces into an address, and not every reader removes them. Lines may have 998 characters
+# (RFC 5322, 2.1.1), which is enough for any address.
 _UNFOLDED = SMTP.clone(max_line_length=998)
 
 
@@ -16,45 +16,45 @@ class AddressNotMailableError(InvalidRequestError):
     message = "No e-mail can be addressed to this address."
 
 
-def configured() -> bool:
-    """Whether the stage has an address to send from: SENDER_EMAIL, which SES must know as verified."""
+def is_configured() -> bool:
+    """Whether the stage has an address to send from: SENDER_EMAIL, which must be verified in SES."""
     return bool(config.get("SENDER_EMAIL"))
 
 
 def send(address: str, subject: str, text: str) -> None:
-    """Hands a message to SES, which may still fail to deliver it.
+    """Hands a message to SES, which may fail to deliver it later.
 
     Raises:
-        AddressNotMailableError: no message can have this recipient; nothing is sent.
-        ClientError: SES refuses it: the sender is not verified, or its limits are reached.
+        AddressNotMailableError: no message can have this recipient.
+        ClientError: SES refuses the message: the sender is not verified, or a limit of SES is reached.
     """
     sender = config.get("SENDER_EMAIL")
-    raw = {"Data": composed(sender, address, subject, text)}
+    raw = {"Data": compose(sender, address, subject, text)}
     clients.client("ses").send_raw_email(Source=sender, Destinations=[address], RawMessage=raw)
 
 
-def composed(sender: str, address: str, subject: str, text: str) -> bytes:
-    """The message as it goes over the wire (RFC 5322), to exactly this address.
+def compose(sender: str, address: str, subject: str, text: str) -> bytes:
+    """The message in bytes (RFC 5322), to exactly this address.
 
     Raises:
-        AddressNotMailableError: the address has a line break, or Python's e-mail package cannot write it as it is.
+        AddressNotMailableError: the address has a line break, or Python's e-mail package changes it.
     """
     message = EmailMessage(policy=SMTP)
     message["From"], message["Subject"] = sender, subject
-    _address(message, address)
-    # So that no holiday notice answers (RFC 3834).
+    _set_recipient(message, address)
+    # Against automatic replies (RFC 3834).
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(text)
     return message.as_bytes(policy=_UNFOLDED)
 
 
-def _address(message: EmailMessage, address: str) -> None:
+def _set_recipient(message: EmailMessage, address: str) -> None:
     try:
         message["To"] = address
         written = [each.addr_spec for each in message["To"].addresses]
     except Exception as error:
-        # Its parser of headers raises many kinds: ValueError, TypeError, IndexError and its own.
+        # The header parser raises many types: ValueError, TypeError, IndexError and its own.
         raise AddressNotMailableError from error
-    # It decodes what looks like an encoded word (RFC 2047), which would be somebody else's address.
+    # The parser decodes an encoded word (RFC 2047): the result would be another address.
     if written != [address]:
         raise AddressNotMailableError

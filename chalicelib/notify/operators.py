@@ -1,4 +1,4 @@
-"""What operators are told, as notifications on their topic."""
+"""Notifications to the operators, through their SNS topic."""
 
 import json
 from collections.abc import Mapping
@@ -10,19 +10,17 @@ from chalicelib.core.aws.grants import SNSOperation, required_env_vars
 
 @required_env_vars({"OPERATORS_TOPIC_ARN": [SNSOperation.PUBLISH]})
 def notify_of_errors(event: Mapping[str, Any]) -> None:
-    """One notification for each record of the critical-errors queue."""
-    for entry in event["Records"]:
-        record = json.loads(entry["body"])
-        subject = f"{record['stage']}: {record['errorType']} in {record['operation']}"
-        tell(subject, record)
-        log.info("OPERATORS_NOTIFIED", fingerprint=record["fingerprint"])
+    """Publishes each message of the critical-errors queue."""
+    for message in event["Records"]:
+        error = json.loads(message["body"])
+        publish(f"{error['stage']}: {error['errorType']} in {error['operation']}", error)
+        log.info("OPERATORS_NOTIFIED", fingerprint=error["fingerprint"])
 
 
-def tell(subject: str, record: Mapping[str, Any]) -> None:
-    """One notification."""
+def publish(subject: str, content: Mapping[str, Any]) -> None:
     clients.client("sns").publish(
         TopicArn=config.get("OPERATORS_TOPIC_ARN"),
         # Amazon SNS takes subjects of up to 100 characters.
         Subject=subject[:100],
-        Message=json.dumps(record, indent=2),
+        Message=json.dumps(content, indent=2),
     )

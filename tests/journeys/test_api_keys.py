@@ -281,7 +281,7 @@ def test_a_revocation_also_ends_secrets_that_were_made_while_it_ran(
             secrets.append(ann.post(f"/keys/{key_id}/rotate").json()["key"])
 
     clients.client("dynamodb").meta.events.register("before-call.dynamodb.TransactWriteItems", before_it_is_written)
-    api_keys.revoke(caller, key_id)
+    api_keys.revoke_key(caller, key_id)
     assert len(secrets) == rotations
     for secret in secrets:
         assert key_holder(ann, secret).get("/images").status_code == 401
@@ -302,7 +302,7 @@ def test_a_rotation_overtaken_by_other_rotations_is_a_conflict(ann: User) -> Non
 
     clients.client("dynamodb").meta.events.register("before-call.dynamodb.GetItem", before_its_key_is_read)
     with pytest.raises(ConflictError):
-        api_keys.rotate(caller, {"keyId": key_id})
+        api_keys.rotate_key(caller, {"keyId": key_id})
 
 
 def test_a_key_accepts_only_an_expiry_in_the_future(ann: User) -> None:
@@ -325,7 +325,7 @@ def test_a_secret_works_until_its_grace_or_expiry_ends() -> None:
             created_at=moment,
             **kept,
         )
-        return key.is_good(moment)
+        return key.is_valid_at(moment)
 
     assert good("2026-01-01T23:59:59.999Z")
     assert not good("2026-01-02T00:00:00.000Z")

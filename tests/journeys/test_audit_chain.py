@@ -127,11 +127,13 @@ def cut_off(number: int) -> None:
 def test_a_hundred_entries_at_once_form_one_chain(machine: Machine, function: pytest.MonkeyPatch) -> None:
     marks = [f"at-once-{place}" for place in range(100)]
 
-    def one(mark: str) -> None:
-        audit.note(Execution("delete_image", "DELETE /images/{imageId}", "HTTP", 512, actor="ann"), "192.0.2.1", mark)
+    def write(request_id: str) -> None:
+        audit.write_entry(
+            Execution("delete_image", "DELETE /images/{imageId}", "HTTP", 512, actor="ann"), "192.0.2.1", request_id
+        )
 
     with ThreadPoolExecutor(100) as crowd:
-        list(crowd.map(one, marks))
+        list(crowd.map(write, marks))
     found = [made["requestId"] for made in audit_entries(machine) if made["requestId"] in marks]
     assert sorted(found) == sorted(marks)
     verification = Verification()
@@ -144,7 +146,7 @@ def test_entries_that_are_delivered_again_are_appended_once(chain: pytest.Monkey
     batches = [batch(made[start : start + 25]) for start in (0, 10, 20, 35, 0, 35)]
     with ThreadPoolExecutor(6) as crowd:
         list(crowd.map(again_until_done, batches))
-    audit.append(batches[0])
+    audit.append_entries(batches[0])
     verification = Verification()
     assert list(verification.errors()) == []
     assert verification.entries == 60
@@ -157,7 +159,7 @@ def again_until_done(event: dict[str, Any]) -> None:
     """Delivers a batch until it succeeds, as Lambda does."""
     for _ in range(20):
         try:
-            audit.append(event)
+            audit.append_entries(event)
             return
         except (ConditionFailedError, clients.ClientError):
             continue
@@ -166,8 +168,8 @@ def again_until_done(event: dict[str, Any]) -> None:
 
 def test_entries_are_numbered_without_gaps_across_days(chain: pytest.MonkeyPatch, machine: Machine) -> None:
     days = ["2026-11-20T23:59:59.999Z", "2026-11-21T00:00:00.001Z", "2026-11-20T23:59:59.998Z"]
-    audit.append(batch(entry(at) for at in days))
-    audit.append(batch([entry("2026-11-19T10:00:00.000Z"), entry("2026-11-24T10:00:00.000Z")]))
+    audit.append_entries(batch(entry(at) for at in days))
+    audit.append_entries(batch([entry("2026-11-19T10:00:00.000Z"), entry("2026-11-24T10:00:00.000Z")]))
     stand = sorted(all_items(machine, "AUDIT_TABLE"), key=lambda item: str(item["sequence"]))[:-1]
     assert [item["day"][-2:] for item in stand] == ["20", "21", "21", "21", "24"]
     verification = Verification()
@@ -178,7 +180,7 @@ def test_entries_are_numbered_without_gaps_across_days(chain: pytest.MonkeyPatch
 def test_a_removal_from_the_inbox_adds_no_entry(chain: pytest.MonkeyPatch, machine: Machine) -> None:
     event = batch([entry()])
     event["Records"].append({"eventName": "REMOVE", "dynamodb": {"Keys": {"id": {"S": "aud_x"}}}})
-    audit.append(event)
+    audit.append_entries(event)
     assert [item["day"] for item in all_items(machine, "AUDIT_TABLE") if item["day"] != "head"] == ["2026-11-21"]
 
 
@@ -189,11 +191,11 @@ def test_an_empty_trail_has_no_breaks(chain: pytest.MonkeyPatch) -> None:
 def test_a_forged_next_entry_stops_the_chain_and_loses_no_waiting_entry(
     chain: pytest.MonkeyPatch, machine: Machine
 ) -> None:
-    audit.append(batch(entry() for _ in range(3)))
+    audit.append_entries(batch(entry() for _ in range(3)))
     insert(f"{4:016d}")
     waiting = entry()
     with pytest.raises(ConditionFailedError):
-        audit.append(batch([waiting]))
+        audit.append_entries(batch([waiting]))
     assert [item["id"] for item in all_items(machine, "AUDIT_INBOX_TABLE")] == [waiting["id"]]
 
 
@@ -231,8 +233,8 @@ TAMPERING: dict[str, tuple[Callable[[Machine], None], str]] = {
 def test_every_kind_of_tampering_is_found_and_named(
     chain: pytest.MonkeyPatch, machine: Machine, tamper: Callable[[Machine], None], found: str
 ) -> None:
-    audit.append(batch(entry() for _ in range(5)))
-    audit.append(batch(entry() for _ in range(3)))
+    audit.append_entries(batch(entry() for _ in range(5)))
+    audit.append_entries(batch(entry() for _ in range(3)))
     whole = Verification()
     assert list(whole.errors()) == []
     known = {whole.number: whole.hash}
@@ -244,13 +246,13 @@ def test_every_kind_of_tampering_is_found_and_named(
 
 
 def test_a_rebuilt_chain_differs_from_a_known_hash(chain: pytest.MonkeyPatch, machine: Machine) -> None:
-    audit.append(batch(entry() for _ in range(8)))
+    audit.append_entries(batch(entry() for _ in range(8)))
     head = audit.Head.read()
     assert head is not None
     stand = [audit.TRAIL.get("2026-11-21", f"{number:016d}") for number in range(1, 9)]
     plain = [{k: v for k, v in (e or {}).items() if k not in ("day", "sequence", "previous", "hash")} for e in stand]
     plain[2]["userId"] = "bob"
-    for forged in audit.chained(None, plain):
+    for forged in audit.chain_entries(None, plain):
         audit.TRAIL.put(forged)
         change_head(hash=forged["hash"])
     assert list(Verification().errors()) == [], "the chain alone does not show it"
@@ -279,15 +281,15 @@ def test_different_entries_have_different_hashes(one: dict[str, Any], other: dic
 def test_a_page_of_one_user_reads_a_bounded_number_of_entries_and_gives_a_cursor(
     chain: pytest.MonkeyPatch, machine: Machine
 ) -> None:
-    audit.append(batch(entry(who="ann" if place % 7 == 0 else "bob") for place in range(30)))
+    audit.append_entries(batch(entry(who="ann" if place % 7 == 0 else "bob") for place in range(30)))
     chain.setattr(audit, "_READ_AT_ONCE", 4)
     chain.setattr(audit, "_READS", 2)
     asked: dict[str, Any] = {"day": "2026-11-21", "userId": "ann", "limit": 3}
-    first = audit.list_page(asked)
+    first = audit.list_entries(asked)
     assert [item["sequence"] for item in first["items"]] == [29]
     found, cursor = first["items"], first["nextCursor"]
     while cursor is not None:
-        page = audit.list_page({**asked, "cursor": cursor})
+        page = audit.list_entries({**asked, "cursor": cursor})
         found, cursor = found + page["items"], page["nextCursor"]
     assert [item["sequence"] for item in found] == [29, 22, 15, 8, 1]
 
@@ -307,7 +309,7 @@ def test_the_verify_command_checks_the_whole_trail(machine: Machine, chain: pyte
 
     code, said = verify(machine.environment["AUDIT_TABLE"])
     assert (code, "The audit trail is whole" in said) == (0, True), said
-    audit.append(batch(entry() for _ in range(5)))
+    audit.append_entries(batch(entry() for _ in range(5)))
     code, said = verify(os.environ["AUDIT_TABLE"])
     assert code == 0
     assert "entries: 5, days: 1; it ends with 5:" in said

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from chalicelib.accounts.users import USERS
+from chalicelib.accounts.models import USERS
 from chalicelib.core import clients
 from chalicelib.core.aws.tables import transact
 from local.machine import Machine

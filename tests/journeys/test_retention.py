@@ -265,7 +265,7 @@ def test_an_upload_that_never_arrived_expires_a_day_after_its_link(ann: User, ma
     assert "ttl" in row, "DynamoDB deletes the rest of the row later"
     wait_for(lambda: machine.records_waiting("image_changes") == 0, "the stream to be read")
     day = at.date().isoformat()
-    assert "deleted" not in {what for _, what, _ in daily_sums.rows(ann.id, day, day)}, "nobody deleted anything"
+    assert "deleted" not in {what for _, what, _ in daily_sums.read_rows(ann.id, day, day)}, "nobody deleted anything"
 
 
 def test_an_upload_whose_arrival_was_missed_is_processed(ann: User) -> None:

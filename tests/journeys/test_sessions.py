@@ -236,7 +236,7 @@ def test_a_challenge_can_be_answered_only_for_the_address_it_was_issued_to(
 
     with pytest.raises(ClientError, match="NotAuthorizedException"):
         answer(user.email)
-    assert accounts.challenged(challenged["session"]) == row["userId"]["S"]
+    assert accounts.user_of_session(challenged["session"]) == row["userId"]["S"]
     assert {"accessToken", "refreshToken"} <= set(user.post("/auth/challenge", **answering(challenged)).json())
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from chalicelib import actions, images
-from chalicelib.accounts.users import USERS
-from chalicelib.accounts.users import User as Row
+from chalicelib.accounts.models import USERS
+from chalicelib.accounts.models import User as Row
 from chalicelib.actions import ActionType
 from chalicelib.core import ids
 from chalicelib.external import ExternalServiceError, services

@@ -16,7 +16,7 @@ from chalicelib import metering
 from chalicelib.actions import Action, estimates
 from chalicelib.core import clients, ids
 from chalicelib.metering import daily_sums
-from chalicelib.metering.daily_sums import Entry, Row
+from chalicelib.metering.models import DAILY, Entry, Row
 from local.machine import Machine
 from tests import pictures
 from tests.journeys.error_responses import error_of
@@ -172,11 +172,11 @@ def test_a_period_includes_its_first_and_last_day_and_no_others(function: pytest
         Entry(f"{scope}-{day}", {Row(scope, day, "operation:op"): {"requests": 1, "dollars": Decimal("0.1")}}, scope)
         for day in days
     )
-    found = metering.summary(scope, "2024-02-29", "2024-03-01")
+    found = metering.summarize(scope, "2024-02-29", "2024-03-01")
     assert [row["day"] for row in found["byDay"]] == days[1:3]
     assert found["totals"]["requests"] == 2
-    assert metering.summary(scope, "2024-01-01", "2024-12-31")["totals"]["requests"] == 4
-    assert metering.period({"start": "2024-01-01", "end": "2024-12-31"}), "a leap year fits"
+    assert metering.summarize(scope, "2024-01-01", "2024-12-31")["totals"]["requests"] == 4
+    assert metering.parse_period({"start": "2024-01-01", "end": "2024-12-31"}), "a leap year fits"
 
 
 # -------------------------------------------------------------------- redelivery
@@ -323,7 +323,7 @@ def test_any_redelivery_of_events_gives_the_same_sums(function: pytest.MonkeyPat
     deliveries = data.draw(st.lists(st.lists(st.sampled_from(entries), max_size=30), max_size=4))
     for delivery in [*deliveries, random.Random(0).sample(entries, len(entries)), *deliveries]:
         daily_sums.add_once(delivery)
-    totals = metering.summary(scope, "2026-11-21", "2026-11-21")["totals"]
+    totals = metering.summarize(scope, "2026-11-21", "2026-11-21")["totals"]
     assert (totals["requests"], totals["dollars"]) == (len(numbers), sum(numbers))
 
 
@@ -436,7 +436,7 @@ def test_a_day_with_more_operations_than_one_write_allows_is_counted(function: p
     made = calls_made()
     assert len(daily_sums.add_once(entries)) == 100
     assert made == ["TransactWriteItems"] * 4, "of a hundred numbers each"
-    assert metering.summary(scope, "2026-11-21", "2026-11-21")["totals"]["requests"] == 100
+    assert metering.summarize(scope, "2026-11-21", "2026-11-21")["totals"]["requests"] == 100
 
 
 def test_a_batch_with_more_users_than_one_transaction_allows_is_counted_in_several(
@@ -448,7 +448,7 @@ def test_a_batch_with_more_users_than_one_transaction_allows_is_counted_in_sever
 
     def spent(some: list[Entry]) -> list[dict[str, Any]]:
         whose = [f"spent-{entry.event_id}" for entry in some]
-        return [daily_sums.DAILY.adding(daily_sums.DAILY.key(each, "sum"), {"sum": 1}) for each in whose]
+        return [DAILY.adding(DAILY.key(each, "sum"), {"sum": 1}) for each in whose]
 
     added = daily_sums.add_once(entries, also=spent)
     assert [entry.event_id for entry in added] == scopes

@@ -1,16 +1,16 @@
-"""API keys: issued, listed, rotated with grace, revoked; and the caller behind one. Owns API_KEYS_TABLE.
+"""API keys: creation, list, rotation with grace, revocation, and the caller behind a key. Owns API_KEYS_TABLE.
 
-A key's secret is shown once. What is stored is an item under its SHA-256 that holds all a request needs, so that one
-consistent read decides; and an anchor under "userId#keyId" that names the hashes, so that a rotation or a revocation
-reaches all of them, in one transaction and with the next request.
+A key's secret is shown once. One row under its SHA-256 holds all that a request needs, so one consistent read decides.
+An anchor row under "userId#keyId" names the hashes of all the key's secrets, so a rotation or a revocation reaches all
+of them in one transaction, and applies to the next request.
 """
 
 from chalicelib.accounts.api_keys.authentication import authenticate
 from chalicelib.accounts.api_keys.models import MAX_KEYS, ApiKey, current_keys
-from chalicelib.accounts.api_keys.rotation import MAX_SECRETS, REPLAY, rotate
+from chalicelib.accounts.api_keys.rotation import MAX_SECRETS, REPLAY, rotate_key
 from chalicelib.accounts.api_keys.schemas import CREATE, ISSUED, ONE, PAGE, ROTATE
 from chalicelib.accounts.api_keys.secret import PREFIX
-from chalicelib.accounts.api_keys.service import create, erase_all, listed, revoke
+from chalicelib.accounts.api_keys.service import create_key, erase_all, list_keys, revoke_key
 
 __all__ = [
     "CREATE",
@@ -24,10 +24,10 @@ __all__ = [
     "ROTATE",
     "ApiKey",
     "authenticate",
-    "create",
+    "create_key",
     "current_keys",
     "erase_all",
-    "listed",
-    "revoke",
-    "rotate",
+    "list_keys",
+    "revoke_key",
+    "rotate_key",
 ]

@@ -4,9 +4,9 @@ import hmac
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from chalicelib.accounts import users
 from chalicelib.accounts.api_keys import secret as secrets
 from chalicelib.accounts.api_keys.models import KEYS, ApiKey
+from chalicelib.accounts.models import find_user
 from chalicelib.core import ids, log
 from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
 from chalicelib.core.aws.tables import Attr
@@ -26,26 +26,25 @@ def authenticate(secret: str) -> Caller:
     """The caller behind a key.
 
     Raises:
-        NotAuthenticatedError: no such key, or it has expired, was revoked, or was rotated too long ago. What cannot
-            be a key of ours is refused unread.
+        NotAuthenticatedError: there is no such key, or it has expired, was revoked, or its grace is over. A text that
+            cannot be a secret is refused without a read.
     """
     if not secrets.is_well_formed(secret):
         raise NotAuthenticatedError
-    key_hash = secrets.hashed(secret)
+    key_hash = secrets.hash_of(secret)
     item = KEYS.get(key_hash)
-    # An anchor is no key, although it stands in the same table.
+    # The table also holds anchors, which are not keys.
     if item is None or not hmac.compare_digest(item["keyHash"], key_hash) or "accessTypes" not in item:
         raise NotAuthenticatedError
     key = ApiKey.from_item(item)
-    user = users.find(key.user_id) if key.is_good(ids.now()) else None
+    user = find_user(key.user_id) if key.is_valid_at(ids.now()) else None
     if user is None:
         raise NotAuthenticatedError
-    caller = user.as_caller()
-    _note_use(key)
-    return replace(caller, api_key_id=key.key_id, access_types=key.access_types, key_limits=key.limits)
+    _write_last_use(key)
+    return replace(user.as_caller(), api_key_id=key.key_id, access_types=key.access_types, key_limits=key.limits)
 
 
-def _note_use(key: ApiKey) -> None:
+def _write_last_use(key: ApiKey) -> None:
     """Writes when the key was last used, at most once a minute. A failure is logged and not raised."""
     now = datetime.now(UTC)
     if key.last_used_at is not None and key.last_used_at > ids.timestamp(now - _LAST_USED_EVERY):

@@ -1,4 +1,7 @@
-"""The rows of an API key: one a secret, under its hash, and one a key, under its id. Owns API_KEYS_TABLE."""
+"""The rows of an API key: one for each secret, under its hash, and an anchor under the key's id.
+
+Owns API_KEYS_TABLE.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -27,7 +30,7 @@ _LIMITS = Stored(read=limits.read)
 
 @dataclass(frozen=True, kw_only=True)
 class ApiKey(Record):
-    """One secret of a key, by its hash. Times are ISO 8601 UTC; a secret that was rotated out has a `grace_end`."""
+    """One secret of a key, by its hash. Times are ISO 8601 UTC. Only a replaced secret has a `grace_end`."""
 
     key_hash: str
     user_id: str
@@ -40,21 +43,20 @@ class ApiKey(Record):
     grace_end: str | None = None
     last_used_at: Annotated[str | None, SHOWN, Exported("Last used", "time")] = None
 
-    def is_good(self, moment: str) -> bool:
-        """Whether the secret works at that moment."""
+    def is_valid_at(self, moment: str) -> bool:
         return all(moment < end for end in (self.expires_at, self.grace_end) if end is not None)
 
 
 def current_keys(user_id: str) -> list[ApiKey]:
     """The user's keys, newest first, each by its current secret."""
-    # Keys that are made at the same moment may go a little beyond MAX_KEYS.
+    # Keys that are created at the same moment may exceed MAX_KEYS a little.
     page = BY_USER.page(user_id, limit=2 * MAX_KEYS, keep=Attr("graceEnd").not_exists())
     return [ApiKey.from_item(item) for item in page.items]
 
 
 @dataclass(frozen=True)
 class InGrace(Record):
-    """A secret that was replaced and works until `grace_end` (ISO 8601 UTC)."""
+    """A replaced secret, which works until `grace_end` (ISO 8601 UTC)."""
 
     key_hash: str
     grace_end: str
@@ -62,10 +64,10 @@ class InGrace(Record):
 
 @dataclass(frozen=True)
 class Anchor(Record):
-    """The row under a key's id: the hash of its current secret, and those that were replaced.
+    """The row under a key's id: the hash of its current secret, and the replaced ones.
 
-    `issued` is the hash of the secret in the first answer of the request that made the current one. The same request
-    sent again is recognized by it, and replaces its own secret.
+    `issued` is the hash of the secret in the first response to the request that created the current one. It recognizes
+    the same request when it is sent again, which replaces its own secret.
     """
 
     name: Annotated[str, Stored("keyHash")]
@@ -78,25 +80,21 @@ class Anchor(Record):
         return cls(_anchor_name(user_id, key_id), key_hash, key_hash)
 
     def to_item(self) -> dict[str, Any]:
-        """The row.
-
-        `previous` is for version 0.1.0, in case an upgrade is taken back: that version knows no list, and ends the
-        current secret of a key and the one that `previous` names.
-        """
+        """The row. `previous` is for version 0.1.0, in case an upgrade is undone: it knows no list of secrets."""
         previous = {"previous": self.in_grace[-1].key_hash} if self.in_grace else {}
         return {**super().to_item(), **previous}
 
-    def change(self) -> dict[str, Any]:
-        """All of the row but its key."""
+    def to_change(self) -> dict[str, Any]:
+        """The row without its key."""
         return {name: value for name, value in self.to_item().items() if name != KEYS.partition}
 
     @property
     def hashes(self) -> list[str]:
-        """All secrets of the key, also those that may have ended."""
+        """The hashes of all the key's secrets, perhaps of expired ones too."""
         return [self.current, *(each.key_hash for each in self.in_grace)]
 
 
-def own_anchor(user_id: str, key_id: str) -> Anchor:
+def read_anchor(user_id: str, key_id: str) -> Anchor:
     """The anchor of the user's key.
 
     Raises:
@@ -109,7 +107,7 @@ def own_anchor(user_id: str, key_id: str) -> Anchor:
     previous = item.get("previous")
     if previous is None or previous in anchor.hashes[1:]:
         return anchor
-    # Version 0.1.0 kept no list: it names one replaced secret, whose own row says how long it works.
+    # A row of version 0.1.0 names one replaced secret, whose own row has its `graceEnd`.
     replaced = KEYS.get(previous)
     in_grace = () if replaced is None else (InGrace.from_item(replaced),)
     return replace(anchor, in_grace=anchor.in_grace + in_grace)

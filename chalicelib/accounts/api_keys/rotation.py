@@ -1,9 +1,8 @@
-"""A new secret for an API key, while those before it work on for a while.
+"""A new secret for an API key, while the replaced ones still work for their grace.
 
-A rotation or a creation that is sent again under its Idempotency-Key cannot be given its secret once more: a secret is
-never stored, and none is derived from what is stored, or who reads our tables could make it. So it gets a fresh
-secret of the same key, in place of the one whose answer was lost. That one works on for its grace, in case
-its answer did arrive, and the grace of every other secret stays as it is.
+A creation or rotation that is sent again under its Idempotency-Key cannot get the same secret: secrets are not stored,
+and none can be derived from what is stored. It gets a new secret of the same key. The one of the first response is
+replaced and keeps working for its grace, in case that response did arrive. The other secrets' grace does not change.
 """
 
 from collections.abc import Mapping
@@ -12,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chalicelib.accounts.api_keys import secret as secrets
-from chalicelib.accounts.api_keys.models import KEYS, Anchor, ApiKey, InGrace, own_anchor
+from chalicelib.accounts.api_keys.models import KEYS, Anchor, ApiKey, InGrace, read_anchor
 from chalicelib.core import ids, log
 from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
 from chalicelib.core.aws.tables import ConditionFailedError, transact
@@ -20,7 +19,7 @@ from chalicelib.core.errors import ConflictError
 from chalicelib.core.http.operations import Caller, Replay
 
 DEFAULT_GRACE_SECONDS = 86_400
-# The deployed secret, the one of an answer that was lost, and three more tries to get it.
+# The secret in use, the one of a lost response, and three more tries.
 MAX_SECRETS = 5
 
 
@@ -37,12 +36,12 @@ class TooManySecretsError(ConflictError):
 
 
 @dataclass(frozen=True)
-class _Rotated:
+class _Rotation:
     secret: str
     key: ApiKey
     grace_end: str
 
-    def answer(self, grace_end: str) -> dict[str, Any]:
+    def as_response(self, grace_end: str) -> dict[str, Any]:
         return {"keyId": self.key.key_id, "key": self.secret, "apiKey": self.key.shown(), "graceEnd": grace_end}
 
 
@@ -56,66 +55,70 @@ class _Rotated:
         ]
     }
 )
-def rotate(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
-    """A new secret for the key; the present one works on for `graceSeconds`, and earlier ones until their grace ends.
+def rotate_key(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Gives the key a new secret. The current one works for `graceSeconds` more, earlier ones until their grace ends.
 
     Raises:
         ApiKeyNotFoundError: the caller has no such key.
-        ChangedError: it was rotated or revoked meanwhile.
-        TooManySecretsError: MAX_SECRETS of its secrets would work.
+        ChangedError: another request rotated or revoked it meanwhile.
+        TooManySecretsError: more than MAX_SECRETS secrets of the key would work.
     """
-    rotated = _rotated(own_anchor(user.id, data["keyId"]), _grace(data))
-    return rotated.answer(rotated.grace_end)
+    rotation = _replace_secret(read_anchor(user.id, data["keyId"]), _grace(data))
+    return rotation.as_response(rotation.grace_end)
 
 
-def _issued_again(user: Caller, data: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
-    """The answer to a creation or a rotation that is sent again: its id, and a fresh secret.
+def _issue_again(user: Caller, data: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
+    """The response to a creation or rotation that is sent again: the same key, a new secret.
 
-    `graceEnd` stays that of the secret which the rotation replaced. Of a creation, it is that of its first answer's.
+    `graceEnd` is the one of the first response; after a creation, the one of the secret in that response.
 
     Raises:
-        ApiKeyNotFoundError: the key was revoked since.
-        RotatedSinceError: another request has rotated it since.
-        ChangedError, TooManySecretsError: as `rotate`.
+        ApiKeyNotFoundError: the key was revoked since then.
+        RotatedSinceError: another request has rotated it since then.
+        ChangedError, TooManySecretsError: see `rotate_key`.
     """
-    anchor = own_anchor(user.id, kept["keyId"])
-    if anchor.issued != kept["issued"]:
+    anchor = read_anchor(user.id, stored["keyId"])
+    if anchor.issued != stored["issued"]:
         raise RotatedSinceError
-    rotated = _rotated(anchor, _grace(data), issued=anchor.issued)
-    return rotated.answer(kept.get("graceEnd", rotated.grace_end))
+    rotation = _replace_secret(anchor, _grace(data), issued=anchor.issued)
+    return rotation.as_response(stored.get("graceEnd", rotation.grace_end))
 
 
-def _kept(answer: Mapping[str, Any]) -> dict[str, Any]:
-    """Of the answer, what may be stored: of the secret its hash, as in the key's own row."""
-    grace_end = {"graceEnd": answer["graceEnd"]} if "graceEnd" in answer else {}
-    return {"keyId": answer["keyId"], "issued": secrets.hashed(answer["key"]), **grace_end}
+def _without_secret(response: Mapping[str, Any]) -> dict[str, Any]:
+    """What may be stored of a response: the hash of the secret, which the key's row has too."""
+    grace_end = {"graceEnd": response["graceEnd"]} if "graceEnd" in response else {}
+    return {"keyId": response["keyId"], "issued": secrets.hash_of(response["key"]), **grace_end}
 
 
-REPLAY = Replay(stores=_kept, rebuild=_issued_again)
+REPLAY = Replay(stores=_without_secret, rebuild=_issue_again)
 
 
 def _grace(data: Mapping[str, Any]) -> timedelta:
     return timedelta(seconds=data.get("graceSeconds", DEFAULT_GRACE_SECONDS))
 
 
-def _rotated(anchor: Anchor, grace: timedelta, issued: str | None = None) -> _Rotated:
-    """Replaces the current secret. `issued` is of the first answer, where the request is sent again."""
+def _replace_secret(anchor: Anchor, grace: timedelta, issued: str | None = None) -> _Rotation:
+    """Replaces the current secret. `issued` is given if the request is sent again: see `Anchor`."""
     item = KEYS.get(anchor.current)
     if item is None:
         raise ChangedError
     now = datetime.now(UTC)
     grace_end = ids.timestamp(now + grace)
-    key, secret = ApiKey.from_item(item), secrets.new()
-    fresh = replace(key, key_hash=secrets.hashed(secret), last_used_at=None)
-    before = [*anchor.in_grace, InGrace(key.key_hash, grace_end)]
-    in_grace = tuple(each for each in before if each.grace_end > ids.timestamp(now))
+    key, secret = ApiKey.from_item(item), secrets.generate()
+    fresh = replace(key, key_hash=secrets.hash_of(secret), last_used_at=None)
+    replaced = [*anchor.in_grace, InGrace(key.key_hash, grace_end)]
+    in_grace = tuple(each for each in replaced if each.grace_end > ids.timestamp(now))
     _refuse_too_many(in_grace)
     after = replace(anchor, current=fresh.key_hash, issued=issued or fresh.key_hash, in_grace=in_grace)
     ended = set(anchor.hashes) - set(after.hashes)
-    gone = [] if after.in_grace else ["previous"]
     writes = [
         KEYS.creating(fresh.to_item()),
-        KEYS.setting(KEYS.key(anchor.name), after.change(), where={"current": anchor.current}, remove=gone),
+        KEYS.setting(
+            KEYS.key(anchor.name),
+            after.to_change(),
+            where={"current": anchor.current},
+            remove=[] if after.in_grace else ["previous"],
+        ),
         *(KEYS.deleting(KEYS.key(key_hash)) for key_hash in sorted(ended)),
     ]
     if key.key_hash not in ended:
@@ -126,7 +129,7 @@ def _rotated(anchor: Anchor, grace: timedelta, issued: str | None = None) -> _Ro
     except ConditionFailedError:
         raise ChangedError from None
     log.info("KEY_ROTATED", userId=key.user_id, keyId=key.key_id)
-    return _Rotated(secret, fresh, grace_end)
+    return _Rotation(secret, fresh, grace_end)
 
 
 def _refuse_too_many(in_grace: tuple[InGrace, ...]) -> None:

@@ -1,4 +1,4 @@
-"""What the operations on API keys take and give."""
+"""The JSON Schemas of the operations on API keys."""
 
 from chalicelib.accounts.api_keys.models import ApiKey
 from chalicelib.core.http import limits

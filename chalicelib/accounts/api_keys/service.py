@@ -1,13 +1,20 @@
-"""What an owner does with their API keys: makes, lists and revokes them."""
+"""A user's API keys: created, listed, revoked."""
 
 import contextlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from chalicelib.accounts.api_keys import models
 from chalicelib.accounts.api_keys import secret as secrets
-from chalicelib.accounts.api_keys.models import KEYS, MAX_KEYS, Anchor, ApiKey, ApiKeyNotFoundError, own_anchor
+from chalicelib.accounts.api_keys.models import (
+    KEYS,
+    MAX_KEYS,
+    Anchor,
+    ApiKey,
+    ApiKeyNotFoundError,
+    current_keys,
+    read_anchor,
+)
 from chalicelib.accounts.api_keys.rotation import ChangedError
 from chalicelib.core import ids, log
 from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
@@ -24,30 +31,30 @@ _TRIES = 10
         "API_KEYS_TABLE": [
             DynamoDBOperation.PUT_ITEM,
             DynamoDBOperation.QUERY_INDEX,
-            # Sent again, a creation replaces the secret that it made.
+            # A request that is sent again replaces the secret that it created.
             DynamoDBOperation.GET_ITEM,
             DynamoDBOperation.UPDATE_ITEM,
             DynamoDBOperation.DELETE_ITEM,
         ]
     }
 )
-def create(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
-    """A new key; the answer alone holds its secret.
+def create_key(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Creates a key. Its secret is in this response alone.
 
     Raises:
-        InvalidRequestError: it would have expired already.
-        PermissionDeniedError: it would carry more than the caller may.
-        ConflictError: the caller has MAX_KEYS of them.
+        InvalidRequestError: `expiresAt` is not in the future.
+        PermissionDeniedError: only administrators may have such a key.
+        ConflictError: the caller has MAX_KEYS keys.
     """
     kinds = frozenset(APIAccessType(kind) for kind in data["accessTypes"])
     if APIAccessType.ADMIN in kinds and user.role != "ADMIN":
         raise PermissionDeniedError("Only an administrator's key may carry admin.")
-    if len(models.current_keys(user.id)) >= MAX_KEYS:
+    if len(current_keys(user.id)) >= MAX_KEYS:
         raise ConflictError(f"You have {MAX_KEYS} keys; revoke one first.")
-    expires_at = _normal(data["expiresAt"]) if "expiresAt" in data else None
-    secret = secrets.new()
+    expires_at = _future_time(data["expiresAt"]) if "expiresAt" in data else None
+    secret = secrets.generate()
     key = ApiKey(
-        key_hash=secrets.hashed(secret),
+        key_hash=secrets.hash_of(secret),
         user_id=user.id,
         key_id=ids.new_id("key"),
         name=data["name"],
@@ -62,7 +69,7 @@ def create(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     return {"keyId": key.key_id, "key": secret, "apiKey": key.shown()}
 
 
-def _normal(expires_at: str) -> str:
+def _future_time(expires_at: str) -> str:
     try:
         moment = datetime.fromisoformat(expires_at)
     except ValueError:
@@ -73,18 +80,18 @@ def _normal(expires_at: str) -> str:
 
 
 @required_env_vars({"API_KEYS_TABLE": [DynamoDBOperation.QUERY_INDEX]})
-def listed(user: Caller) -> dict[str, Any]:
-    """The caller's keys, newest first; MAX_KEYS is a page."""
-    return {"items": [key.shown() for key in models.current_keys(user.id)], "nextCursor": None}
+def list_keys(user: Caller) -> dict[str, Any]:
+    """The caller's keys, newest first, in one page."""
+    return {"items": [key.shown() for key in current_keys(user.id)], "nextCursor": None}
 
 
 @required_env_vars({"API_KEYS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.DELETE_ITEM]})
-def revoke(user: Caller, key_id: str) -> dict[str, Any]:
-    """Ends a key at once: the next request with any of its secrets, anywhere, finds nothing.
+def revoke_key(user: Caller, key_id: str) -> dict[str, Any]:
+    """Ends all secrets of a key; the next request with one of them is refused.
 
     Raises:
         ApiKeyNotFoundError: the caller has no such key.
-        ChangedError: it kept being rotated meanwhile.
+        ChangedError: other requests kept rotating it.
     """
     _revoke(user.id, key_id)
     log.info("KEY_REVOKED", userId=user.id, keyId=key_id)
@@ -92,19 +99,19 @@ def revoke(user: Caller, key_id: str) -> dict[str, Any]:
 
 
 def erase_all(user_id: str) -> None:
-    """Ends all keys of a user."""
-    for key in models.current_keys(user_id):
-        # The index is a moment behind the table: a key that is gone already may still be in it.
+    """Revokes all keys of a user."""
+    for key in current_keys(user_id):
+        # The index is a moment behind the table: it may list a key that is gone.
         with contextlib.suppress(ApiKeyNotFoundError):
             _revoke(user_id, key.key_id)
 
 
 def _revoke(user_id: str, key_id: str) -> None:
     for _ in range(_TRIES):
-        anchor = own_anchor(user_id, key_id)
-        # A rotation in between would leave a secret that the anchor, as it was read, does not name.
-        whole = KEYS.deleting(KEYS.key(anchor.name), where={"current": anchor.current})
+        anchor = read_anchor(user_id, key_id)
+        # Fails if the key was rotated since the read: the anchor would not name the newest secret.
+        delete_anchor = KEYS.deleting(KEYS.key(anchor.name), where={"current": anchor.current})
         with contextlib.suppress(ConditionFailedError):
-            transact(whole, *(KEYS.deleting(KEYS.key(key_hash)) for key_hash in anchor.hashes))
+            transact(delete_anchor, *(KEYS.deleting(KEYS.key(key_hash)) for key_hash in anchor.hashes))
             return
     raise ChangedError

@@ -5,9 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from chalicelib.accounts import users
+from chalicelib.accounts.models import User, find_user
 from chalicelib.accounts.permissions import can_export
-from chalicelib.accounts.users import User
 from chalicelib.actions import lifecycle
 from chalicelib.actions.exporting import contents, readable
 from chalicelib.actions.kinds import OutOfTimeError
@@ -125,7 +124,7 @@ def write(out: Sink, file_format: str, tables: Sequence[Table], about: Mapping[s
 
 def _owner(action: Action) -> User:
     """The action's user as stored now: the right to export may have been taken away since the request."""
-    user = users.find(action.user_id)
+    user = find_user(action.user_id)
     if user is None:
         raise NotFoundError("This account is no longer there.")
     if not user.is_active:

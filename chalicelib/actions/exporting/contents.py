@@ -11,7 +11,7 @@ from typing import Any
 from chalicelib import actions, images
 from chalicelib.accounts import api_keys
 from chalicelib.accounts.api_keys import ApiKey
-from chalicelib.accounts.users import User
+from chalicelib.accounts.models import User
 from chalicelib.actions import Action
 from chalicelib.core.aws.records import Record
 from chalicelib.documents import Column, Table
@@ -83,7 +83,7 @@ def keys_of(user: User) -> Iterator[ApiKey]:
 
 def sums_of(user_id: str) -> Iterator[Sums]:
     """The user's sums of all days: day, what, numbers."""
-    return daily_sums.rows(user_id, _FIRST_DAY, _LAST_DAY)
+    return daily_sums.read_rows(user_id, _FIRST_DAY, _LAST_DAY)
 
 
 def images_of(user_id: str) -> Iterator[Image]:

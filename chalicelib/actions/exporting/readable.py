@@ -10,7 +10,7 @@ from typing import Any
 
 from chalicelib import actions, images
 from chalicelib.accounts.api_keys import ApiKey
-from chalicelib.accounts.users import User
+from chalicelib.accounts.models import User
 from chalicelib.actions import Action, ActionType
 from chalicelib.actions.exporting import contents
 from chalicelib.actions.exporting.thumbnails import Pictured, pictured

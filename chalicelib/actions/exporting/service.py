@@ -57,7 +57,7 @@ def _email_domains() -> set[str]:
 
 def _prepare(user: Caller, data: Mapping[str, Any]) -> ActionRequest:
     """Raises EmailNotOfferedError where `email` is given and neither the stage nor its external service can send it."""
-    if "email" in data and not external.is_configured() and not mail.configured():
+    if "email" in data and not external.is_configured() and not mail.is_configured():
         raise EmailNotOfferedError
     # The address is stored with the action, as a later try needs it, and erased with it.
     metadata = {name: data[name] for name in ("dataTypes", "format", "email") if name in data}

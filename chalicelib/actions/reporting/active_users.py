@@ -12,7 +12,7 @@ from chalicelib.actions.reporting.models import ReportTooLargeError
 from chalicelib.actions.reporting.sums import Runs, total
 from chalicelib.core.deadline import Deadline
 from chalicelib.metering import daily_sums
-from chalicelib.metering.daily_sums import EVERY_USER
+from chalicelib.metering.models import EVERY_USER
 
 MAX_LISTED = 20
 
@@ -47,7 +47,7 @@ def read(days: Sequence[str], deadline: Deadline) -> ActiveUsers:
 
     def read_page(day: str, limit: int, after: str | None) -> tuple[Sequence[Row], str | None]:
         deadline.check(ReportTooLargeError())
-        page = daily_sums.page(EVERY_USER, day, day, limit, after)
+        page = daily_sums.read_page(EVERY_USER, day, day, limit, after)
         # Without the rest of the items: one page is in memory for each day.
         return [(item["day#what"].partition("#user:")[2], day, Runs.of(item)) for item in page.items], page.next_after
 

@@ -10,7 +10,7 @@ from typing import Any, Self
 from chalicelib import metering
 from chalicelib.actions.kinds import OutOfTimeError
 from chalicelib.core.errors import InvalidRequestError
-from chalicelib.metering.daily_sums import EVERYONE
+from chalicelib.metering.models import EVERYONE
 
 FORMATS = ("html", "pdf", "csv", "json")
 DEFAULT_FORMATS = ("html",)
@@ -45,7 +45,7 @@ class Period:
                 future or before 2000.
         """
         try:
-            start, end = map(date.fromisoformat, metering.period(date_range))
+            start, end = map(date.fromisoformat, metering.parse_period(date_range))
         except InvalidRequestError as error:
             raise _refused(error.details[0]["field"], error.details[0]["message"]) from None
         if start < _FIRST_DAY:

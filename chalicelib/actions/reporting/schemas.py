@@ -3,7 +3,7 @@
 from chalicelib.actions.reporting.models import FORMATS, ReportKind
 from chalicelib.actions.schemas import TEXT_OR_NONE
 from chalicelib.core.schemas import DATE, TEXT, shape
-from chalicelib.metering.daily_sums import EVERY_USER, EVERYONE
+from chalicelib.metering.models import EVERY_USER, EVERYONE
 
 _USER = {
     "type": "string",

@@ -86,7 +86,7 @@ def read(request: ReportRequest, period: Period, deadline: Deadline) -> Sums:
     runs_by_day, runs_by_operation = defaultdict[str, Runs](Runs), defaultdict[str, Runs](Runs)
     images_by_day = defaultdict[str, Counter[str]](Counter)
     formats, reasons = Counter[str](), Counter[str]()
-    for day, what, item in daily_sums.rows(request.scope, period.start.isoformat(), period.end.isoformat()):
+    for day, what, item in daily_sums.read_rows(request.scope, period.start.isoformat(), period.end.isoformat()):
         deadline.check(ReportTooLargeError())
         name = what.partition(":")[2]
         if what.startswith(_OPERATION):

@@ -82,7 +82,7 @@ def _tell(result: Mapping[str, Any], before: str) -> None:
     """Publishes first and writes that down after: a run that is killed in between tells again, never not at all."""
     unwell = _unwell(result)
     record = {"status": result["status"], "before": before, "stage": config.stage(), "unwell": unwell}
-    operators.tell(f"{config.stage()}: Darkroom is {result['status']}", {**record, "checkedAt": result["checkedAt"]})
+    operators.publish(f"{config.stage()}: Darkroom is {result['status']}", {**record, "checkedAt": result["checkedAt"]})
     leases.JOBS.update(ROW, change={"told": result["status"]})
 
 

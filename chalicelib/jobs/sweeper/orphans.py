@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib import images
-from chalicelib.accounts import users
+from chalicelib.accounts.models import find_user
 from chalicelib.actions import ACTIONS
 from chalicelib.core import config, ids
 from chalicelib.core.aws import objects
@@ -127,7 +127,7 @@ def _awaits_event(user_id: str, row: Mapping[str, Any] | None, file: Stored) -> 
     """Whether the event of this upload would still start an execution: its owner must exist."""
     if not file.is_latest:
         return False
-    return users.find(user_id) is not None if row is None else row["status"] == Status.PENDING
+    return find_user(user_id) is not None if row is None else row["status"] == Status.PENDING
 
 
 def _take(a_round: Round, file: Stored) -> None:

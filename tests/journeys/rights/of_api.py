@@ -12,7 +12,7 @@ from chalicelib.core import ids
 from chalicelib.core.http import signatures
 from chalicelib.core.observing.tracking import USAGE
 from chalicelib.images import Status
-from chalicelib.metering.daily_sums import DAILY
+from chalicelib.metering.models import DAILY
 from infra.function_grants import API
 from local.fake_api import FakeApi
 from tests.journeys.rights.journey import journey_of

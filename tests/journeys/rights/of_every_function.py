@@ -8,7 +8,7 @@ from typing import Any
 from chalicelib.core import ids
 from chalicelib.images import Status
 from chalicelib.jobs.sync.sync_records import ARCHIVED
-from chalicelib.metering.daily_sums import DAILY, EVERYONE
+from chalicelib.metering.models import DAILY, EVERYONE
 from tests.journeys.rights.journey import journey_of
 from tests.journeys.rights.of_schedules import put_record
 from tests.journeys.rights.of_streams import published

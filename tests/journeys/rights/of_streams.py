@@ -26,7 +26,7 @@ def insert_event(row: dict[str, Any]) -> dict[str, Any]:
 def sums_of_today(world: World) -> list[tuple[str, str, dict[str, Any]]]:
     """Ann's daily sums."""
     day = ids.now()[:10]
-    return list(daily_sums.rows(world.user_id, day, day))
+    return list(daily_sums.read_rows(world.user_id, day, day))
 
 
 def published(message: str) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def a_finished_image_is_counted(world: World, name: str) -> None:
 def an_image_of_a_deleted_user_is_counted_only_in_the_total(world: World, name: str) -> None:
     now, nobody = ids.now(), f"u{secrets.token_hex(8)}"
     world.invoke(name, insert_event({"userId": nobody, "status": "COMPLETED", "processedAt": now}))
-    assert list(daily_sums.rows(nobody, now[:10], now[:10])) == []
+    assert list(daily_sums.read_rows(nobody, now[:10], now[:10])) == []
 
 
 @journey_of("usage_records")

@@ -28,7 +28,7 @@ def is_taken(address: str) -> bool:
     st.text(st.characters(exclude_categories=["Cs"]), max_size=3000),
 )
 def test_an_address_cannot_add_a_header_or_change_the_text(address: str, text: str) -> None:
-    data = mail.composed("darkroom@example.com", address, "Your export", text)
+    data = mail.compose("darkroom@example.com", address, "Your export", text)
     message = message_from_bytes(data, policy=policy.default)
     assert message["To"] == address
     assert sorted(name.lower() for name in message.keys()) == [  # noqa: SIM118
@@ -61,7 +61,7 @@ def test_an_address_cannot_add_a_header_or_change_the_text(address: str, text: s
 )
 def test_an_address_that_cannot_be_mailed_is_refused_with_its_own_error(address: str) -> None:
     with pytest.raises(AddressNotMailableError):
-        mail.composed("darkroom@example.com", address, "Your export", "")
+        mail.compose("darkroom@example.com", address, "Your export", "")
 
 
 @pytest.mark.parametrize(
