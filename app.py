@@ -1,4 +1,4 @@
-"""The manifest of Darkroom: what fires, what it may touch, who may call it. What happens then is chalicelib's."""
+"""The manifest of Darkroom: every trigger, what it may touch, and who may call it. The work is in chalicelib."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -24,7 +24,7 @@ from chalicelib.core.aws.grants import (
     StepFunctionsOperation,
     required_env_vars,
 )
-from chalicelib.core.http import idempotency, limits, password_attempts, responses, signatures, storage_limit
+from chalicelib.core.http import budgets, idempotency, limits, password_attempts, responses, signatures
 from chalicelib.core.http.access import setup_validated, validated
 from chalicelib.core.http.operations import ANY_ACCESS, APIAccessType, Caller
 from chalicelib.core.http.password_attempts import AnonymousCaller
@@ -43,7 +43,7 @@ Headers = Mapping[str, str]
 Payload = Mapping[str, Any]
 Answer = dict[str, Any]
 
-# Our own lines go through core.log; the logger that Chalice would set up has the same name and would write them twice.
+# core.log writes our lines; the logger that Chalice would set up has the same name and would write them twice.
 app = Chalice(app_name="darkroom", configure_logs=False)
 setup_validated(app, authenticate=accounts.authenticate, audit=audit.note)
 
@@ -103,12 +103,12 @@ def resend(data: Payload) -> Answer:
         "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.PUT_ITEM],
     }
 )
-@required_env_vars(password_attempts.NEEDS)
+@required_env_vars(password_attempts.password_attempt)
 @validated(
     schemas.SIGN_IN, permission=public, limit=limits.ANONYMOUS, returns=schemas.TOKENS_OR_CHALLENGE, audited=True
 )
 def sign_in(data: Payload, anonymous: AnonymousCaller, execution: Execution) -> Answer:
-    return accounts.sign_in(data["email"], data["password"], anonymous, known=execution.caller_is)
+    return accounts.sign_in(data["email"], data["password"], anonymous, known=execution.set_caller)
 
 
 @app.route("/auth/challenge", methods=["POST"], cors=CORS)
@@ -124,7 +124,7 @@ def sign_in(data: Payload, anonymous: AnonymousCaller, execution: Execution) -> 
 )
 @validated(schemas.CHALLENGE, permission=public, limit=CHALLENGES, returns=schemas.TOKENS_OR_CHALLENGE, audited=True)
 def answer_challenge(data: Payload, execution: Execution) -> Answer:
-    return accounts.answer_challenge(data["challenge"], data["session"], data["answer"], known=execution.caller_is)
+    return accounts.answer_challenge(data["challenge"], data["session"], data["answer"], known=execution.set_caller)
 
 
 @app.route("/auth/refresh", methods=["POST"], cors=CORS)
@@ -157,10 +157,10 @@ def forgot_password(data: Payload) -> Answer:
         "USERS_TABLE": [DynamoDBOperation.UPDATE_ITEM],
     }
 )
-@required_env_vars(password_attempts.NEEDS)
+@required_env_vars(password_attempts.password_attempt)
 @validated(schemas.RESET_PASSWORD, permission=public, limit=limits.CODES, returns=MESSAGE, audited=True)
 def reset_password(data: Payload, anonymous: AnonymousCaller, execution: Execution) -> Answer:
-    return accounts.reset_password(data["email"], data["code"], data["password"], anonymous, known=execution.caller_is)
+    return accounts.reset_password(data["email"], data["code"], data["password"], anonymous, known=execution.set_caller)
 
 
 @app.route("/auth/signout", methods=["POST"], cors=CORS)
@@ -219,14 +219,14 @@ def erase_account(user: Caller, execution: Execution) -> Answer:
 
 @app.route("/upload", methods=["POST"], cors=CORS)
 @required_env_vars(
+    budgets.check_storage,
     {
         "IMAGES_TABLE": [DynamoDBOperation.PUT_ITEM, DynamoDBOperation.GET_ITEM],
         "S3_INPUT_BUCKET": [S3Operation.PUT_OBJECT],
         "ALLOWED_TYPES": [],
         "MAX_FILE_SIZE": [],
-        **storage_limit.SETTINGS,
         "LINK_EXPIRY_SECONDS": [],
-    }
+    },
 )
 @api_tool(description="Announce a photo; the answer holds the presigned request to send it by.", tags=["images"])
 @validated(
@@ -571,7 +571,7 @@ def revoke_key(user: Caller, data: Payload) -> Answer:
 
 
 @app.route("/usage", methods=["GET"], cors=CORS)
-@required_env_vars({"DAILY_TABLE": [DynamoDBOperation.QUERY], **storage_limit.SETTINGS})
+@required_env_vars(budgets.storage_limit, {"DAILY_TABLE": [DynamoDBOperation.QUERY]})
 @api_tool(
     description="Your requests, their cost in dollars, and what became of your images, by day.",
     tags=["usage"],
@@ -588,7 +588,7 @@ def get_usage(user: Caller, data: Payload) -> Answer:
 @app.route("/agent/tools", methods=["GET"], cors=CORS)
 @validated(permission=signed_in, access=ANY_ACCESS, returns=tools.LIST)
 def list_tools(user: Caller) -> Answer:
-    return tools.listed(user)
+    return tools.list_tools(user)
 
 
 @app.route("/agent/{tool}", methods=["POST"], cors=CORS)
@@ -597,10 +597,10 @@ def list_tools(user: Caller) -> Answer:
     validate_body=False,
     permission=signed_in,
     access=ANY_ACCESS,
-    leads_to=lambda path, body: tools.operation_of(path["tool"]),
+    routes_to=lambda path, body: tools.operation_of(path["tool"]),
 )
-def call_tool(data: Payload, body: bytes, offered: Payload) -> Answer:
-    return tools.call(data["tool"], parse_body(body), offered)
+def call_tool(data: Payload, body: bytes, available: Payload) -> Answer:
+    return tools.call(data["tool"], parse_body(body), available)
 
 
 @app.route("/mcp", methods=["POST"], cors=CORS)
@@ -608,10 +608,10 @@ def call_tool(data: Payload, body: bytes, offered: Payload) -> Answer:
     validate_body=False,
     permission=signed_in,
     access=ANY_ACCESS,
-    leads_to=lambda path, body: protocol.operation_of(body),
+    routes_to=lambda path, body: protocol.operation_of(body),
 )
-def mcp(headers: Headers, body: bytes, offered: Payload) -> Response:
-    reply = protocol.reply(body, headers, offered)
+def mcp(headers: Headers, body: bytes, available: Payload) -> Response:
+    reply = protocol.reply(body, headers, available)
     return responses.json(reply.status, reply.body)
 
 

@@ -76,7 +76,7 @@ def translated() -> Iterator[None]:
         if code == "NotAuthorizedException" and "secret" in error.response["Error"].get("Message", "").lower():
             # It is we who are refused, not the caller. The secret that we hold may be the one before.
             log.error("CLIENT_SECRET_REFUSED", error, operation=error.operation_name)
-            config.read_anew()
+            config.forget_parameters()
             raise UnavailableError from error
         kind: type[DarkroomError]
         if error.operation_name == _CHALLENGE_OPERATION and code in (

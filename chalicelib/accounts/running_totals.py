@@ -22,8 +22,8 @@ def spending_more(user_id: str, runs: Iterable[Run]) -> list[dict[str, Any]]:
         return []
     before = after = item.get("spent")
     for timestamp, dollars in sorted(runs, key=lambda run: run[0]):
-        after = budgets.added(after or {}, timestamp, dollars)
-    return [USERS.setting(USERS.key(user_id), {"spent": after}, where={"userId": user_id, "spent": before})]
+        after = budgets.add_spending(after or {}, timestamp, dollars)
+    return [USERS.to_update(USERS.key(user_id), {"spent": after}, where={"userId": user_id, "spent": before})]
 
 
 def storing_more(user_id: str, number: int) -> list[dict[str, Any]]:
@@ -36,7 +36,9 @@ def storing_more(user_id: str, number: int) -> list[dict[str, Any]]:
         return []
     before = item.get("storedBytes")
     after = max(0, int(before or 0) + number)
-    return [USERS.setting(USERS.key(user_id), {"storedBytes": after}, where={"userId": user_id, "storedBytes": before})]
+    return [
+        USERS.to_update(USERS.key(user_id), {"storedBytes": after}, where={"userId": user_id, "storedBytes": before})
+    ]
 
 
 def note_webhook(user: User, error: WebhookError | None) -> None:

@@ -74,7 +74,7 @@ def is_password(email: str, password: str, anonymous: AnonymousCaller) -> bool:
 
 def _proved(email: str, password: str, anonymous: AnonymousCaller) -> Mapping[str, Any]:
     """Cognito's answer to the right password. Every try at a password is made, and counted, here."""
-    with password_attempts.guessing(email, anonymous), cognito.translated():
+    with password_attempts.password_attempt(email, anonymous), cognito.translated():
         answer: Mapping[str, Any] = cognito.client().initiate_auth(
             ClientId=config.get("COGNITO_CLIENT_ID"),
             AuthFlow="USER_PASSWORD_AUTH",

@@ -35,7 +35,7 @@ LIST = list_of(MAX_PAGE, role=_ROLE, email=EMAIL)
 CHANGE_RIGHTS = {
     **shape(
         {"userId": {"type": "string", "minLength": 1, "maxLength": 100}},
-        {"role": _ROLE, "isActive": _FLAG, "canExportData": _FLAG, "limits": limits.OF_USER},
+        {"role": _ROLE, "isActive": _FLAG, "canExportData": _FLAG, "limits": limits.USER_SCHEMA},
     ),
     "minProperties": 2,
 }
@@ -46,7 +46,7 @@ class UserNotFoundError(NotFoundError):
 
 
 ADMIN = Shown("admin")
-_LIMITS = Stored(read=limits.read)
+_LIMITS = Stored(read=limits.read_limits)
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ def list_page(data: Mapping[str, Any]) -> dict[str, Any]:
     # The indexes lack attributes that change often, as lastActionAt.
     rows = {row["userId"]: row for row in USERS.get_many(USERS.key(item["userId"]) for item in page.items)}
     items = [rows[item["userId"]] for item in page.items if item["userId"] in rows]
-    return Page(items, page.next_after).answer(lambda row: User.from_item(row).shown("admin"))
+    return Page(items, page.next_after).response(lambda row: User.from_item(row).shown("admin"))
 
 
 def change_rights(by: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -179,9 +179,9 @@ def change_rights(by: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     is_still_admin = {"role": str(Role.ADMIN), "isActive": True}
     is_own = user_id == by.id
     there = {"userId": user_id, **(is_still_admin if is_own else {})}
-    proofs = [] if is_own else [USERS.checking(USERS.key(by.id), where=is_still_admin)]
+    proofs = [] if is_own else [USERS.to_check(USERS.key(by.id), where=is_still_admin)]
     try:
-        transact(USERS.setting(USERS.key(user_id), change, where=there), *proofs)
+        transact(USERS.to_update(USERS.key(user_id), change, where=there), *proofs)
     except ConditionFailedError as refused:
         raise (UserNotFoundError() if refused.writes == {0} and not is_own else refusal_of(is_admin)) from None
     changed = find(user_id)
@@ -193,7 +193,7 @@ def change_rights(by: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
 
 def last_action_update(user_id: str, moment: str) -> dict[str, Any]:
     """The write, for a transaction, that sets when the user last did something."""
-    return USERS.setting(USERS.key(user_id), {"lastActionAt": moment}, where={"userId": user_id})
+    return USERS.to_update(USERS.key(user_id), {"lastActionAt": moment}, where={"userId": user_id})
 
 
 def refuse_tokens_before(user_id: str, moment: int) -> None:

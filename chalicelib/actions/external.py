@@ -81,7 +81,7 @@ def _settled(action: Action, told: Mapping[str, Any]) -> Action:
     """The action as the service's words leave it. Its end is told of the work that began it, whoever asks."""
     said = str(told["status"])
     end = _ENDS.get(said.lower())
-    with log.following(action.correlation_id):
+    with log.correlated(action.correlation_id):
         if end is Status.COMPLETED:
             return actions.complete(action, result=_result(told), external_status=said)
         if end is Status.FAILED:

@@ -55,7 +55,7 @@ def reason_of(error: Exception) -> tuple[str, str]:
     """The code and the sentence that the action's user may read."""
     if isinstance(error, DarkroomError):
         return error.code, error.message
-    kind = UnavailableError if clients.is_passing_fault(error) else UnexpectedError
+    kind = UnavailableError if clients.is_transient(error) else UnexpectedError
     return kind.code, kind.message
 
 
@@ -97,7 +97,7 @@ def _end(action: Action, status: Status, change: Mapping[str, Any], notes: Seque
         **{name: new for name, new in change.items() if new is not None},
     }
     key = ACTIONS.key(action.user_id, action.action_id)
-    end = ACTIONS.setting(key, ended, where={"status": str(Status.PENDING)}, remove=FINISHED)
+    end = ACTIONS.to_update(key, ended, where={"status": str(Status.PENDING)}, remove=FINISHED)
     try:
         _with_notes(end, [users.last_action_update(action.user_id, now), *notes])
     except ConditionFailedError:

@@ -10,7 +10,7 @@ from chalicelib.actions.external import Service
 from chalicelib.core import config, ids
 from chalicelib.core.aws import objects
 from chalicelib.core.errors import ConflictError, InvalidRequestError
-from chalicelib.core.http.operations import Caller, Replay, naming
+from chalicelib.core.http.operations import Caller, Replay, only_fields
 from chalicelib.core.schemas import TEXT, shape
 from chalicelib.images import Image
 from chalicelib.imaging import FITS, FORMATS, MAX_QUALITY, MAX_SIDE, Fit, ImageRejectedError, Transform
@@ -149,7 +149,7 @@ def _done(action: Action, image: Image) -> Action:
     written = objects.write(bucket, key, made.data, made.media_type)
     # A deletion first buries the row and then lists the files: what it did not see, we see here.
     if images.find(image.user_id, image.image_id) is None:
-        objects.discard_behind_failure(bucket, [written])
+        objects.delete_after_failure(bucket, [written])
         raise images.ImageNotFoundError
     name = f"{image.image_id}-{action.metadata['processingType']}.{made.extension}"
     file = File(name, made.extension, key, len(made.data))
@@ -220,4 +220,4 @@ def _again(user: Caller, data: Mapping[str, Any], kept: Mapping[str, Any]) -> di
     return _answer(action, kept.get("estimatedTime") if action.status is actions.Status.PENDING else None)
 
 
-REPLAY = Replay(stores=naming("jobId", "estimatedTime"), rebuild=_again)
+REPLAY = Replay(stores=only_fields("jobId", "estimatedTime"), rebuild=_again)

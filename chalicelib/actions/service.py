@@ -76,7 +76,7 @@ def listed(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     keep = functools.reduce(operator.and_, filters) if filters else None
     after = ids.start_of_page(data, str(ACTION_ID["pattern"]))
     page = ACTIONS.page(user.id, limit=data.get("limit", DEFAULT_PAGE), after=after, keep=keep)
-    return page.answer(Action.show_item)
+    return page.response(Action.show_item)
 
 
 def all_of(user_id: str) -> Iterator[Action]:
@@ -92,4 +92,4 @@ def erase_all(user_id: str) -> None:
     for action in all_of(user_id):
         ACTIONS.delete(user_id, action.action_id)
     for prefix in ("reports", "exports"):
-        objects.discard_all(config.get("S3_OUTPUT_BUCKET"), f"{prefix}/{user_id}/")
+        objects.delete_all(config.get("S3_OUTPUT_BUCKET"), f"{prefix}/{user_id}/")

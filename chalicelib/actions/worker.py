@@ -63,4 +63,4 @@ def _run(action: Action, *, is_last: bool) -> None:
 
 def _is_final(error: Exception) -> bool:
     """Whether the action itself is to blame, so that no try will mend it."""
-    return isinstance(error, DarkroomError) and not error.may_pass
+    return isinstance(error, DarkroomError) and not error.is_transient

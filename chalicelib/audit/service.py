@@ -107,7 +107,7 @@ def operators_entry_write(operation: str, target: Mapping[str, Any], source: str
     `source` is the ARN of the operator's identity, `moment` ISO 8601 in UTC.
     """
     entry = Entry(id=ids.new_id("aud"), timestamp=moment, operation=operation, target=dict(target), source=source)
-    return INBOX.creating(entry.to_item())
+    return INBOX.to_create(entry.to_item())
 
 
 def _entry(execution: Execution, source: str, request_id: str) -> Entry:
@@ -126,7 +126,7 @@ def _entry(execution: Execution, source: str, request_id: str) -> Entry:
 
 def _target(execution: Execution) -> dict[str, Any]:
     """What it was done to, by ids; for anonymous callers, the SHA-256 of the e-mail address (lower case) they gave."""
-    said = {**execution.answer, **execution.payload}
+    said = {**execution.response, **execution.payload}
     target = {name: said[name] for name in _IDS if _is_id(said.get(name))}
     target |= {name: said[name] for name in _FLAGS if isinstance(said.get(name), bool)}
     target |= _granted(execution.payload)
@@ -223,9 +223,9 @@ def _append(items: Sequence[Mapping[str, Any]]) -> None:
     )
     here = {"number": None, "hash": None} if head is None else {"number": head.number, "hash": head.hash}
     transact(
-        TRAIL.setting(HEAD, moved.to_item(), where=here),
+        TRAIL.to_update(HEAD, moved.to_item(), where=here),
         *(_taking(str(item["id"])) for item in items),
-        *(TRAIL.creating(entry) for entry in entries),
+        *(TRAIL.to_create(entry) for entry in entries),
     )
     # Beside the table, so that a chain that was made anew from some entry on can be told from this one.
     log.info("AUDIT_APPENDED", entries=len(entries), number=moved.number, hash=moved.hash)
@@ -238,7 +238,7 @@ def _appended_before(items: Sequence[Mapping[str, Any]], failed: frozenset[int])
 
 def _taking(entry_id: str) -> dict[str, Any]:
     """Takes an entry out of the inbox, where it must still be."""
-    delete = INBOX.deleting(INBOX.key(entry_id))["Delete"]
+    delete = INBOX.to_delete(INBOX.key(entry_id))["Delete"]
     return {"Delete": {**delete, "ConditionExpression": "attribute_exists(id)"}}
 
 
@@ -280,7 +280,7 @@ def list_page(data: Mapping[str, Any]) -> dict[str, Any]:
         page = _page_of_user(data["userId"], day, limit, after)
     else:
         page = TRAIL.page(day, limit=limit, after=after)
-    return page.answer(Entry.show_item)
+    return page.response(Entry.show_item)
 
 
 def _page_of_user(user_id: str, day: str, limit: int, after: str | None) -> Page:

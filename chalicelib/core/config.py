@@ -147,7 +147,7 @@ def _in_environment(name: str) -> str | None:
     return None if name in STORED_ONLY else os.environ.get(name)
 
 
-def read_anew() -> None:
+def forget_parameters() -> None:
     """Forgets what Parameter Store said: what has changed there since is found by the next look-up."""
     _provider().store.clear()
 

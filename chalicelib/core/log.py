@@ -75,13 +75,13 @@ def context(request_id: str, correlation_id: str | None = None) -> Iterator[None
 
 
 @contextlib.contextmanager
-def following(correlation_id: str | None) -> Iterator[None]:
+def correlated(correlation_id: str | None) -> Iterator[None]:
     """Every line written inside belongs to the work of that identity, where it is known.
 
     So does an error that is raised inside, wherever it is written down.
     """
     about = _context.get()
-    identity = accepted(correlation_id) or about.correlation_id
+    identity = valid_correlation_id(correlation_id) or about.correlation_id
     about.followed.add(identity)
     token = _context.set(replace(about, correlation_id=identity))
     try:
@@ -97,7 +97,7 @@ def following(correlation_id: str | None) -> Iterator[None]:
 _WORK = "correlation_id"
 
 
-def carried(work: Callable[..., Result]) -> Callable[..., Result]:
+def keep_context(work: Callable[..., Result]) -> Callable[..., Result]:
     """The same work for another thread: its lines belong to what is at hand here and now."""
     about = _context.get()
 
@@ -109,7 +109,7 @@ def carried(work: Callable[..., Result]) -> Callable[..., Result]:
     return run
 
 
-def accepted(correlation_id: Any) -> str | None:
+def valid_correlation_id(correlation_id: Any) -> str | None:
     """An identity that came from elsewhere, if it is fit to stand in our lines: short, plain, and no secret."""
     if not isinstance(correlation_id, str) or _CORRELATION_ID.fullmatch(correlation_id) is None:
         return None
@@ -122,7 +122,7 @@ def correlation_id(of: BaseException | None = None) -> str:
     return identity
 
 
-def whole_run() -> str:
+def run_correlation_id() -> str:
     """The identity of what a run was for: of all that it came across, if that was one piece of work."""
     followed = _context.get().followed
     return next(iter(followed)) if len(followed) == 1 else correlation_id()
@@ -157,7 +157,7 @@ def _write(level: int, event: str, metadata: Mapping[str, Any], cause: BaseExcep
     write(event, extra={"metadata": described, "correlation_id": correlation_id(cause)})
 
 
-def line(
+def line_fields(
     level: str, event: str, metadata: Mapping[str, Any], at: datetime | None = None, correlation: str | None = None
 ) -> dict[str, Any]:
     """The eight fields of a line of the log, in their order; `at` is now, and `correlation` the work at hand's."""
@@ -177,7 +177,7 @@ class _LineFormatter(BasePowertoolsFormatter):
     def format(self, record: logging.LogRecord) -> str:
         at = datetime.fromtimestamp(record.created, UTC)
         metadata, correlation = getattr(record, "metadata", {}), getattr(record, "correlation_id", None)
-        written = line(record.levelname, record.getMessage(), metadata, at, correlation)
+        written = line_fields(record.levelname, record.getMessage(), metadata, at, correlation)
         text = json.dumps(written, default=str, ensure_ascii=False)
         return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 

@@ -152,7 +152,7 @@ def _to_processing(
 def noting_action(image: Image) -> dict[str, Any]:
     """The write, for a transaction, that notes when an action last used the image."""
     key = IMAGES.key(image.user_id, image.image_id)
-    return IMAGES.setting(key, {"lastActionAt": ids.now()}, where={"status": str(image.status)})
+    return IMAGES.to_update(key, {"lastActionAt": ids.now()}, where={"status": str(image.status)})
 
 
 def run_again(image: Image) -> Image:

@@ -16,7 +16,7 @@ from urllib.parse import unquote_plus
 from chalicelib import external, images, imaging
 from chalicelib.core import clients, config, ids, log
 from chalicelib.core.aws import objects
-from chalicelib.core.http.operations import Caller, Replay, naming
+from chalicelib.core.http.operations import Caller, Replay, only_fields
 from chalicelib.images import Image, Variant
 from chalicelib.imaging import ImageInfo, ImageRejectedError, Mark, Recipe, Rendition, Size
 from chalicelib.imaging.values import OUTPUTS, POSITIONS
@@ -50,7 +50,7 @@ def take_upload(key: str, size: int, version: str | None) -> bool:
     """
     image = images.uploaded(key, size, version)
     if image is not None:
-        with log.following(image.correlation_id):
+        with log.correlated(image.correlation_id):
             if size > config.integer("MAX_FILE_SIZE"):
                 _refuse(image, str(images.too_large(size)))
             else:
@@ -58,14 +58,14 @@ def take_upload(key: str, size: int, version: str | None) -> bool:
         return True
     log.info("UPLOAD_IGNORED", s3Key=key)
     if version is not None and images.is_left_over(key, version):
-        objects.discard(config.get("S3_INPUT_BUCKET"), [{"Key": key, "VersionId": version}])
+        objects.delete_versions(config.get("S3_INPUT_BUCKET"), [{"Key": key, "VersionId": version}])
     return False
 
 
 def _refuse(image: Image, reason: str) -> None:
     """Removes the file and ends its image. In this order: cut off in between, the same event does it again."""
     version = image.object_version or "null"
-    objects.discard(config.get("S3_INPUT_BUCKET"), [{"Key": image.s3_key, "VersionId": version}])
+    objects.delete_versions(config.get("S3_INPUT_BUCKET"), [{"Key": image.s3_key, "VersionId": version}])
     failed = images.fail(image, reason, ids.now(), original_gone=True)
     if failed is not None:
         log.info("UPLOAD_REFUSED", imageId=image.image_id, userId=image.user_id, reason=reason)
@@ -75,7 +75,7 @@ def _refuse(image: Image, reason: str) -> None:
 def send_on(image: Image) -> None:
     """Queues the message that leads an unfinished image on: to the execution that its row names, or to its first."""
     before = None if image.execution is None else images.previous_execution(image.execution)
-    with log.following(image.correlation_id):
+    with log.correlated(image.correlation_id):
         _enqueue(image.message() if before is None else {**image.message(), "retryOf": before})
 
 
@@ -132,7 +132,7 @@ def _reprocessed_again(user: Caller, data: Mapping[str, Any], kept: Mapping[str,
 
 
 # The payload names the image.
-REPROCESS_REPLAY = Replay(stores=naming(), rebuild=_reprocessed_again)
+REPROCESS_REPLAY = Replay(stores=only_fields(), rebuild=_reprocessed_again)
 
 
 def start_executions(event: Mapping[str, Any]) -> None:
@@ -146,7 +146,7 @@ def start_executions(event: Mapping[str, Any]) -> None:
     for record in event["Records"]:
         try:
             message = json.loads(record["body"])
-            with log.following(message.get("correlationId")):
+            with log.correlated(message.get("correlationId")):
                 _start(message)
             done.append(record)
         except Exception as error:
@@ -262,7 +262,7 @@ def _whole(resized: Mapping[str, Any]) -> dict[str, Any]:
 def _all_marked(resized: Iterable[Mapping[str, Any]], mark: Mark) -> Iterator[Rendition]:
     """Each of them marked, in their order, while the next ones are read."""
     with ThreadPoolExecutor(_OBJECTS_AT_ONCE) as threads:
-        reading = [(each, threads.submit(log.carried(_read), each["s3Key"])) for each in resized]
+        reading = [(each, threads.submit(log.keep_context(_read), each["s3Key"])) for each in resized]
         for each, data in reading:
             yield _marked(each, data.result(), mark)
 
@@ -297,11 +297,11 @@ def _store_all(step: Step, made: Iterable[Rendition]) -> list[_Stored]:
         # The block ends, by an error too, when nothing is under way any more.
         with ThreadPoolExecutor(_OBJECTS_AT_ONCE) as threads:
             for each in made:
-                writing.append(threads.submit(log.carried(_store), step, each))
+                writing.append(threads.submit(log.keep_context(_store), step, each))
         return [each.result() for each in writing]
     except Exception:
         written = [each.result()[1] for each in writing if each.exception() is None]
-        objects.discard_behind_failure(config.get("S3_OUTPUT_BUCKET"), written)
+        objects.delete_after_failure(config.get("S3_OUTPUT_BUCKET"), written)
         raise
 
 

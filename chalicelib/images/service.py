@@ -53,7 +53,7 @@ def listed(user_id: str, data: Mapping[str, Any]) -> dict[str, Any]:
     keep = Attr("status").eq(data["status"]) if "status" in data else Attr("status").ne(Status.DELETED)
     after = ids.start_of_page(data, str(_IMAGE_ID["pattern"]))
     page = IMAGES.page(user_id, limit=data.get("limit", DEFAULT_PAGE), after=after, keep=keep)
-    return page.answer(Image.show_item)
+    return page.response(Image.show_item)
 
 
 def variant(user_id: str, image_id: str, name: str, accept: str) -> Variant:

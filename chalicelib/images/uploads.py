@@ -7,8 +7,8 @@ from chalicelib import images
 from chalicelib.core import clients, config, ids, log
 from chalicelib.core.aws import objects
 from chalicelib.core.errors import ConflictError, InvalidRequestError, TooLargeError, UnsupportedTypeError
-from chalicelib.core.http import storage_limit
-from chalicelib.core.http.operations import Caller, Replay, naming
+from chalicelib.core.http import budgets
+from chalicelib.core.http.operations import Caller, Replay, only_fields
 from chalicelib.core.schemas import TEXT, shape
 from chalicelib.images import EXTENSIONS, Image, Status
 from chalicelib.imaging.probe import normalized
@@ -60,7 +60,7 @@ def create(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     _check_single_use(data)
     file_type, file_size = normalized(data["fileType"]), data.get("fileSize")
     _check_allowed(file_type, file_size)
-    storage_limit.refuse_full(user, file_size or 0)
+    budgets.check_storage(user, file_size or 0)
     image_id = ids.new_id("img")
     image = Image(
         user_id=user.id,
@@ -92,7 +92,7 @@ def _announced_again(user: Caller, data: Mapping[str, Any], kept: Mapping[str, A
     return _announced(image, data)
 
 
-REPLAY = Replay(stores=naming("imageId"), rebuild=_announced_again)
+REPLAY = Replay(stores=only_fields("imageId"), rebuild=_announced_again)
 
 
 def _announced(image: Image, data: Mapping[str, Any]) -> dict[str, Any]:

@@ -162,7 +162,7 @@ def _scratch_file() -> BinaryIO:
 
 def _ask_child(work: Work, files: BinaryIO, limits: Limits) -> bytes:
     reader, writer = os.pipe()
-    apart = memory.apart_from_children()
+    apart = memory.mapped_bytes()
     try:
         child = os.fork()
         if child == 0:

@@ -146,7 +146,7 @@ def _by_mark(entries: Iterable[Entry]) -> list[list[Entry]]:
 def _marking(marks: Iterable[list[Entry]]) -> list[dict[str, Any]]:
     """The writes that mark the events, each refused where one of its own is marked already."""
     expires = {"ttl": int(time.time()) + _MARK_SECONDS}
-    return [DAILY.marking(its[0].mark, [entry.event_id for entry in its], expires) for its in marks]
+    return [DAILY.to_add_once(its[0].mark, [entry.event_id for entry in its], expires) for its in marks]
 
 
 def _added_before(marks: Iterable[list[Entry]]) -> list[Entry]:
@@ -164,7 +164,7 @@ def _sums(entries: Iterable[Entry]) -> list[dict[str, Any]]:
             for name, number in by.items():
                 attribute = row.attribute(name)
                 total[attribute] = total.get(attribute, 0) + number
-    return [DAILY.adding(DAILY.key(*key), total) for key, total in items.items()]
+    return [DAILY.to_add(DAILY.key(*key), total) for key, total in items.items()]
 
 
 def rows(scope: str, start: str, end: str) -> Iterator[tuple[str, str, dict[str, Any]]]:

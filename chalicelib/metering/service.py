@@ -7,7 +7,7 @@ from typing import Any
 from chalicelib.accounts import running_totals, users
 from chalicelib.core import clients, ids
 from chalicelib.core.errors import InvalidRequestError
-from chalicelib.core.http import budgets, storage_limit
+from chalicelib.core.http import budgets
 from chalicelib.core.http.operations import Caller
 from chalicelib.core.observing.tracking import SYSTEM_ACCOUNT
 from chalicelib.core.schemas import DATE, TEXT, list_of, page_of, shape
@@ -133,7 +133,7 @@ def own(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
 
     `storage` is what the images take now, and how much that may be, in bytes.
     """
-    kept = {"bytes": user.stored_bytes, "limit": storage_limit.limit_of(user)}
+    kept = {"bytes": user.stored_bytes, "limit": budgets.storage_limit(user)}
     return {**summary(user.id, *period(data)), "storage": kept}
 
 
@@ -147,7 +147,7 @@ def of_all(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def _by_user(start: str, end: str, data: Mapping[str, Any]) -> dict[str, Any]:
     after = _after(data, start, end)
-    return daily_sums.page(EVERY_USER, start, end, data.get("limit", DEFAULT_PAGE), after).answer(_users_day)
+    return daily_sums.page(EVERY_USER, start, end, data.get("limit", DEFAULT_PAGE), after).response(_users_day)
 
 
 def _users_day(item: Mapping[str, Any]) -> dict[str, Any]:

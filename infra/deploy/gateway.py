@@ -102,7 +102,7 @@ def response(kind: str, origin: str) -> dict[str, Any]:
     error = REFUSALS[kind]()
     if kind in ("THROTTLED", "QUOTA_EXCEEDED"):
         error.retry_after = _THROTTLED_SECONDS
-    headers = {"Access-Control-Allow-Origin": origin, **responses.ALWAYS, **error.headers()}
+    headers = {"Access-Control-Allow-Origin": origin, **responses.DEFAULT_HEADERS, **error.headers()}
     if "Retry-After" in headers:
         headers["Access-Control-Expose-Headers"] = "Retry-After"
     made: dict[str, Any] = {

@@ -75,7 +75,7 @@ def test_a_hundred_guesses_at_once_are_five(clock: SimpleNamespace) -> None:
 
     def guess(_: int) -> bool:
         try:
-            with password_attempts.guessing(email, password_attempts.AnonymousCaller(THEIRS, {})):
+            with password_attempts.password_attempt(email, password_attempts.AnonymousCaller(THEIRS, {})):
                 raise NotAuthenticatedError
         except TooManyRequestsError:
             return False

@@ -55,20 +55,20 @@ def test_a_run_that_was_killed_gets_back_what_it_held_when_it_is_tried_again(nam
         again = held(name)
     assert again.token > killed.token
     with pytest.raises(LeaseLostError):
-        killed.write(JOBS.setting(JOBS.key(f"{name}-state"), {"by": "the killed one"}, where={"by": None}))
+        killed.write(JOBS.to_update(JOBS.key(f"{name}-state"), {"by": "the killed one"}, where={"by": None}))
     again.release()
 
 
 def test_a_late_holder_can_neither_write_nor_release(name: str) -> None:
     late = held(name, 0.0)
     holder = held(name)
-    written = JOBS.setting(JOBS.key(f"{name}-state"), {"by": "the late one"}, where={"by": None})
+    written = JOBS.to_update(JOBS.key(f"{name}-state"), {"by": "the late one"}, where={"by": None})
     with pytest.raises(LeaseLostError):
         late.write(written)
     late.release()
     assert JOBS.get(f"{name}-state") is None
     assert leases.acquire(name, HOUR) is None
-    holder.write(JOBS.setting(JOBS.key(f"{name}-state"), {"by": "the holder"}, where={"by": None}))
+    holder.write(JOBS.to_update(JOBS.key(f"{name}-state"), {"by": "the holder"}, where={"by": None}))
     assert (JOBS.get(f"{name}-state") or {})["by"] == "the holder"
 
 
@@ -76,19 +76,19 @@ def test_who_lost_it_cannot_write_after_the_next_one_is_done_either(name: str) -
     late = held(name, 0.0)
     held(name).release()
     with pytest.raises(LeaseLostError):
-        late.write(JOBS.setting(JOBS.key(f"{name}-state"), {"by": "the late one"}, where={"by": None}))
+        late.write(JOBS.to_update(JOBS.key(f"{name}-state"), {"by": "the late one"}, where={"by": None}))
 
 
 def test_a_holder_who_is_late_but_alone_goes_on(name: str) -> None:
     lease = held(name, 0.0)
-    lease.write(JOBS.setting(JOBS.key(f"{name}-state"), {"done": 1}, where={"done": None}))
+    lease.write(JOBS.to_update(JOBS.key(f"{name}-state"), {"done": 1}, where={"done": None}))
     assert (JOBS.get(f"{name}-state") or {})["done"] == 1
 
 
 def test_a_condition_of_the_writes_own_is_told_apart_from_a_lost_lease(name: str) -> None:
     lease = held(name)
-    fine = JOBS.setting(JOBS.key(f"{name}-one"), {"done": 1}, where={"done": None})
-    failing = JOBS.setting(JOBS.key(f"{name}-two"), {"done": 2}, where={"done": 1})
+    fine = JOBS.to_update(JOBS.key(f"{name}-one"), {"done": 1}, where={"done": None})
+    failing = JOBS.to_update(JOBS.key(f"{name}-two"), {"done": 2}, where={"done": 1})
     with pytest.raises(ConditionFailedError) as failed:
         lease.write(fine, failing)
     assert failed.value.writes == {1}

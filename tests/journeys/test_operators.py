@@ -76,7 +76,7 @@ def test_what_is_a_users_own_is_told_to_no_operator(machine: Machine, told: Call
     ],
 )
 def test_refusals_and_passing_faults_are_foreseen(error: Exception, unforeseen: bool) -> None:
-    assert alerts.is_unforeseen(error) is unforeseen
+    assert alerts.is_unexpected(error) is unforeseen
 
 
 def test_the_fingerprint_is_the_place_and_not_the_message() -> None:

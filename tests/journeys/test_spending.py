@@ -145,14 +145,14 @@ def test_limits_that_cannot_be_read_are_refused_when_they_are_set(admin: User, a
 
 @pytest.fixture
 def stage(function: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    for name in budgets.SETTINGS:
+    for _, name in budgets.DOLLAR_LIMITS.values():
         function.delenv(name, raising=False)
     return function
 
 
 def passes(caller: Caller, now: datetime = NOW) -> bool:
     try:
-        budgets.refuse_overspent(caller, {}, now)
+        budgets.check_spending(caller, {}, now)
     except SpendingLimitError:
         return False
     return True
@@ -192,11 +192,11 @@ def test_the_strictest_of_user_and_key_wins_and_both_have_their_own_sums(stage: 
 def test_who_waits_is_told_of_the_window_that_lasts_longest(stage: pytest.MonkeyPatch) -> None:
     rate: dict[str, str] = {}
     with pytest.raises(SpendingLimitError) as hour:
-        budgets.refuse_overspent(replace(ANN, spent=spent(1)), rate, NOW)
+        budgets.check_spending(replace(ANN, spent=spent(1)), rate, NOW)
     assert hour.value.retry_after == 30
     assert rate == {"RateLimit-Limit": "0", "RateLimit-Remaining": "0", "RateLimit-Reset": "30"}
     with pytest.raises(SpendingLimitError) as month:
-        budgets.refuse_overspent(replace(ANN, spent=spent(1, 10, 100)), rate, NOW)
+        budgets.check_spending(replace(ANN, spent=spent(1, 10, 100)), rate, NOW)
     assert month.value.retry_after == (datetime(2026, 12, 1, tzinfo=UTC) - NOW).total_seconds()
 
 
@@ -237,7 +237,7 @@ def test_what_is_kept_is_the_newest_window_of_each_length_with_exactly_its_runs(
     told = [(records.timestamp(moment.replace(tzinfo=UTC)), Decimal(n).scaleb(-12), key) for moment, n, key in costs]
     kept: dict[str, Any] = {}
     for moment, dollars, key in sorted(told, key=lambda each: each[0]):
-        kept = budgets.added(kept, moment, {whose: dollars for whose in ("user", key) if whose})
+        kept = budgets.add_spending(kept, moment, {whose: dollars for whose in ("user", key) if whose})
     latest = max(moment for moment, _, _ in told)
     expected = {
         period.window(latest): [each for each in told if period.window(each[0]) == period.window(latest)]
@@ -254,7 +254,7 @@ def test_sums_of_ever_new_keys_do_not_pile_up() -> None:
     ids = [f"key_{number:026d}" for number in range(1000)]
     kept: dict[str, Any] = {}
     for key_id in ids:
-        kept = budgets.added(kept, moment, {"user": Decimal(1), key_id: Decimal(1)})
+        kept = budgets.add_spending(kept, moment, {"user": Decimal(1), key_id: Decimal(1)})
     for sums in kept.values():
         assert sums["user"] == len(ids), "a user's own sum is never forgotten"
         assert set(ids[-MAX_KEYS:]) < set(sums), "nor are those of the keys that one may have"

@@ -67,7 +67,7 @@ def partner(machine: Machine, function: pytest.MonkeyPatch) -> Iterator[Partner]
 
 
 def empty(table: Any, sort: str) -> None:
-    for lot, _ in table.scanned(500):
+    for lot, _ in table.scan(500):
         for item in lot:
             table.delete(item["source"], item[sort])
 

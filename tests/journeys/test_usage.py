@@ -437,7 +437,7 @@ def test_a_batch_of_more_users_than_a_transaction_takes_is_counted_in_several(fu
 
     def spent(some: list[Entry]) -> list[dict[str, Any]]:
         whose = [f"spent-{entry.event_id}" for entry in some]
-        return [daily_sums.DAILY.adding(daily_sums.DAILY.key(each, "sum"), {"sum": 1}) for each in whose]
+        return [daily_sums.DAILY.to_add(daily_sums.DAILY.key(each, "sum"), {"sum": 1}) for each in whose]
 
     added = daily_sums.add_once(entries, also=spent)
     assert [entry.event_id for entry in added] == scopes

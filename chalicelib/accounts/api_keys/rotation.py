@@ -103,13 +103,13 @@ def _rotated(anchor: Anchor, grace: timedelta, issued: str | None = None) -> _Ro
     ended = set(anchor.hashes) - set(after.hashes)
     gone = [] if after.in_grace else ["previous"]
     writes = [
-        KEYS.creating(fresh.to_item()),
-        KEYS.setting(KEYS.key(anchor.name), after.change(), where={"current": anchor.current}, remove=gone),
-        *(KEYS.deleting(KEYS.key(key_hash)) for key_hash in sorted(ended)),
+        KEYS.to_create(fresh.to_item()),
+        KEYS.to_update(KEYS.key(anchor.name), after.change(), where={"current": anchor.current}, remove=gone),
+        *(KEYS.to_delete(KEYS.key(key_hash)) for key_hash in sorted(ended)),
     ]
     if key.key_hash not in ended:
         where = {"keyHash": key.key_hash}
-        writes.append(KEYS.setting(KEYS.key(key.key_hash), {"graceEnd": grace_end}, where=where))
+        writes.append(KEYS.to_update(KEYS.key(key.key_hash), {"graceEnd": grace_end}, where=where))
     try:
         transact(*writes)
     except ConditionFailedError:

@@ -92,7 +92,7 @@ def _written(action: Action, begun: _Run) -> File:
     tables = [begun.counted(table) for table in said.tables(_owner(action), asked["dataTypes"])]
     about = {"exportId": action.action_id, "createdAt": ids.now(), "dataTypes": list(asked["dataTypes"])}
     key = f"exports/{action.user_id}/{action.action_id}.{kept.extension}"
-    with objects.writing(config.get("S3_OUTPUT_BUCKET"), key, kept.media_type) as out:
+    with objects.open_writer(config.get("S3_OUTPUT_BUCKET"), key, kept.media_type) as out:
         written = write(out, asked["format"], tables, about)
     begun.note()
     return File(f"export-{action.action_id}.{written.extension}", written.extension, key, out.size)
@@ -141,4 +141,4 @@ def _discard_if_erased(action: Action, file: File) -> None:
     try:
         actions.get(action.user_id, action.action_id)
     except actions.ActionNotFoundError:
-        objects.discard_all(config.get("S3_OUTPUT_BUCKET"), file.key)
+        objects.delete_all(config.get("S3_OUTPUT_BUCKET"), file.key)

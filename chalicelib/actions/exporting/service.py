@@ -11,7 +11,7 @@ from chalicelib.actions.exporting import build, contents
 from chalicelib.actions.external import Service
 from chalicelib.core import config
 from chalicelib.core.errors import ConflictError, PermissionDeniedError
-from chalicelib.core.http.operations import Caller, Replay, naming, refusal_of
+from chalicelib.core.http.operations import Caller, Replay, only_fields, refusal_of
 from chalicelib.core.schemas import EMAIL, TEXT, shape
 from chalicelib.notify import mail
 
@@ -137,7 +137,7 @@ def _again(user: Caller, data: Mapping[str, Any], kept: Mapping[str, Any]) -> di
     return _answer(actions.get(user.id, kept["exportId"]))
 
 
-REPLAY = Replay(stores=naming("exportId"), rebuild=_again)
+REPLAY = Replay(stores=only_fields("exportId"), rebuild=_again)
 
 
 def _message(action: Action, is_mailed: bool) -> str:

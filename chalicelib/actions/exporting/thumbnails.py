@@ -31,7 +31,7 @@ def pictured(found: Iterable[Image]) -> Iterator[Pictured]:
         for image in found:
             variant = _smallest(image.variants) if left else None
             left -= variant is not None
-            data = None if variant is None else threads.submit(log.carried(_read), image, variant)
+            data = None if variant is None else threads.submit(log.keep_context(_read), image, variant)
             waiting.append((image, data))
             if len(waiting) > _AT_ONCE:
                 yield _done(*waiting.popleft())

@@ -14,7 +14,7 @@ from chalicelib.actions.reporting.layout import Made
 from chalicelib.actions.reporting.schemas import Asked
 from chalicelib.core import config, ids, log
 from chalicelib.core.aws import objects
-from chalicelib.core.http.operations import Caller, Replay, naming
+from chalicelib.core.http.operations import Caller, Replay, only_fields
 from chalicelib.documents import Format
 
 # What the API reads while its caller waits: it has 30 seconds in all, and the files are still to be written.
@@ -69,7 +69,7 @@ def _run(action: Action, deadline: Deadline) -> Action:
             written.append(version)
         return actions.complete(action, files=files, result=made.key_figures)
     except BaseException:
-        objects.discard_behind_failure(bucket, written)
+        objects.delete_after_failure(bucket, written)
         raise
 
 
@@ -119,4 +119,4 @@ def _again(user: Caller, data: Mapping[str, Any], kept: Mapping[str, Any]) -> di
     return _answer(actions.get(user.id, kept["reportId"]))
 
 
-REPLAY = Replay(stores=naming("reportId"), rebuild=_again)
+REPLAY = Replay(stores=only_fields("reportId"), rebuild=_again)

@@ -21,7 +21,7 @@ def begin() -> None:
         file.write("5")
 
 
-def apart_from_children() -> int:
+def mapped_bytes() -> int:
     """Bytes of this process that a fork does not show in the child as well: the files that it has mapped.
 
     All else of this process is the child's from the start, until one of the two changes it.

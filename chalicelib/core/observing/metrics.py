@@ -42,7 +42,7 @@ def emit(
     for name, (numbers, unit) in figures.items():
         for number in numbers if isinstance(numbers, Collection) else (numbers,):
             written.add_metric(name, unit, number)
-    for name, value in log.line("INFO", "MEASURED", about or {}, correlation=correlation).items():
+    for name, value in log.line_fields("INFO", "MEASURED", about or {}, correlation=correlation).items():
         written.add_metadata(name, value)
     document: dict[str, Any] = dict(written.serialize_metric_set())
     if totals and dimensions:

@@ -55,7 +55,7 @@ def a_new_password_ends_every_session(world: World, name: str) -> None:
 def a_profile_is_changed_and_that_is_noted(world: World, name: str) -> None:
     changed = good(world.ann.request("PATCH", "/auth/profile", json={"name": secrets.token_hex(4)}))["profile"]
     assert item(USERS, world.user_id)["name"] == changed["name"]
-    assert [each["operation"] for lot, _ in INBOX.scanned(500) for each in lot] == ["change_profile"]
+    assert [each["operation"] for lot, _ in INBOX.scan(500) for each in lot] == ["change_profile"]
 
 
 @of(API)

@@ -16,7 +16,7 @@ from tests.journeys.rights.world import CUSTOMERS, RECORDS, SYNCS, World, ago, i
 def source(world: World) -> Iterator[Partner]:
     """A partner that the syncs read, and nothing that an earlier one brought."""
     for table in (RECORDS, SYNCS):
-        for lot, _ in table.scanned(500):
+        for lot, _ in table.scan(500):
             for each in lot:
                 table.delete(each["source"], each[str(table.sort)])
     with Partner(customers=6) as partner, world.secret(json.dumps({"source_api_key": partner.api_key})):

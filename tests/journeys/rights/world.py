@@ -207,7 +207,7 @@ class World:
             ACTIONS.delete(self.user_id, each["actionId"])
         for each in list(RECORDS.between(CUSTOMERS, "!", "~")):
             RECORDS.delete(CUSTOMERS, each["recordId"])
-        for lot, _ in INBOX.scanned(500):
+        for lot, _ in INBOX.scan(500):
             for each in lot:
                 INBOX.delete(each["id"])
         for bucket in _BUCKETS:
@@ -337,7 +337,7 @@ def _switch(machine: Machine, mapping: str, enabled: bool) -> None:
 def emptied(machine: Machine) -> None:
     """Nothing of other journeys is left where rounds look through all there is."""
     for table in (IMAGES, ACTIONS, RECORDS, SYNCS):
-        for lot, _ in table.scanned(500):
+        for lot, _ in table.scan(500):
             for each in lot:
                 table.delete(each[table.partition], each[str(table.sort)])
 

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from chalicelib import images
 from chalicelib.core import clients
 from chalicelib.core.observing import tracking
+from chalicelib.core.observing.event_sources import event_source
 from chalicelib.core.observing.tracking import USAGE
 from chalicelib.images import pipeline
 from chalicelib.images.models import Image, Status
@@ -96,7 +97,7 @@ def test_a_step_knows_that_the_state_machine_called_it(monkeypatch: pytest.Monke
     monkeypatch.setattr(clients, "client", lambda service: StepFunctions())
     monkeypatch.setenv("STEP_FUNCTIONS_ARN", "arn")
     pipeline.start_executions({"Records": [{"body": json.dumps({"userId": "u1", "imageId": "img_1"})}]})
-    assert tracking.event_source(sent[0]) == "Step Functions"
+    assert event_source(sent[0]) == "Step Functions"
     assert (sent[0]["userId"], sent[0]["apiKeyId"]) == ("u1", "key_1"), "whose account, and which key's"
 
 
@@ -106,7 +107,7 @@ PLAIN = st.none() | st.booleans() | st.text()
 @given(st.recursive(PLAIN, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
 def test_no_payload_is_too_odd_to_have_a_source(value: Any) -> None:
     for event in ({"Records": value}, {"Records": [value]}, {"Records": [{"eventSource": value}]}, {"source": value}):
-        assert tracking.event_source(event) in {*SOURCES.values(), "Step Functions"}
+        assert event_source(event) in {*SOURCES.values(), "Step Functions"}
 
 
 # ------------------------------------------------------------------------------------ its cost
@@ -137,7 +138,7 @@ def test_cost_is_what_a_hand_would_reckon(architecture: str, memory_mb: int, mil
 def test_a_run_is_written_down_with_all_that_it_took(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
     before = datetime.now(UTC)
     with tracking.track("resize", "resize", "Step Functions") as execution:
-        execution.caller_is("u1", "key_1")
+        execution.set_caller("u1", "key_1")
         execution.started = 1000.0
         monkeypatch.setattr(tracking, "time", SimpleNamespace(perf_counter=lambda: 1000.25))
     (run,) = written

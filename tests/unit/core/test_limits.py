@@ -46,7 +46,7 @@ def test_a_caller_is_told_of_the_limit_that_is_nearest() -> None:
     def told(*counts: int, allowed: bool = True) -> tuple[int, int, int]:
         rules = [minute, hour, own]
         counted = {rule.counter(NOON): n for rule, n in zip(rules, counts, strict=True)}
-        found = limits.standing(rules, counted, allowed, NOON)
+        found = limits.status_after(rules, counted, allowed, NOON)
         return found.limit, found.remaining, found.reset
 
     assert told(1, 1, 1) == (4, 3, 60)
@@ -57,19 +57,19 @@ def test_a_caller_is_told_of_the_limit_that_is_nearest() -> None:
 
 
 def test_headers_are_the_three_of_the_draft_standard() -> None:
-    headers = limits.standing([Rule("user", Window.MINUTE, 10)], {"user@00": 3}, True, NOON + 15.5).headers()
+    headers = limits.status_after([Rule("user", Window.MINUTE, 10)], {"user@00": 3}, True, NOON + 15.5).headers()
     assert headers == {"RateLimit-Limit": "10", "RateLimit-Remaining": "7", "RateLimit-Reset": "45"}
 
 
 def test_what_is_not_stored_is_not_a_limit_of_none() -> None:
-    assert limits.read(None) == limits.read({}) == {}
-    assert limits.read({"requestsPerHour": 5, "odd": 1}) == {"requestsPerHour": 5}
+    assert limits.read_limits(None) == limits.read_limits({}) == {}
+    assert limits.read_limits({"requestsPerHour": 5, "odd": 1}) == {"requestsPerHour": 5}
 
 
 @pytest.mark.parametrize("stored", [{"requestsPerMinute": "many"}, {"requestsPerMinute": None}])
 def test_a_number_that_cannot_be_read_is_an_error_and_not_freedom(stored: dict[str, object]) -> None:
     with pytest.raises((ValueError, TypeError)):
-        limits.read(stored)
+        limits.read_limits(stored)
 
 
 def test_an_operation_cannot_shut_everybody_out_by_its_limit() -> None:

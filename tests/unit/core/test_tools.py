@@ -56,7 +56,7 @@ def test_a_function_without_a_route_is_a_tool_too() -> None:
     assert answer == {"word": "echo of Ann: hello"}
     assert (execution.operation, execution.endpoint) == ("echo", "agent_operation")
     assert execution.error_type is None
-    assert [tool["name"] for tool in tools.listed(ANN)["tools"]] == ["echo"]
+    assert [tool["name"] for tool in tools.list_tools(ANN)["tools"]] == ["echo"]
 
 
 @pytest.mark.parametrize("wrong", [{}, None, {"word": 5}, {"word": "a", "more": 1}])
@@ -68,7 +68,7 @@ def test_an_answer_that_its_schema_does_not_allow_is_a_defect(wrong: Any) -> Non
     execution = Execution("call_tool", "POST /agent/{tool}", "HTTP", 512)
     with pytest.raises(AnswerError, match="liar") as defect:
         tools.call("liar", {"word": "a"}, {"user": ANN, "execution": execution, "rate": {}})
-    answered = responses.of_failure(defect.value, execution, "r1")
+    answered = responses.to_error_response(defect.value, execution, "r1")
     assert answered.status_code == 500
     assert "liar" not in answered.body, "what is wrong with us is for the log"
     assert (execution.error_type, execution.operation) == ("AnswerError", "liar")
@@ -80,7 +80,7 @@ def test_a_tool_that_says_it_failed_counts_as_failed() -> None:
         return {"success": False, "word": "no"}
 
     answer, execution = call("shrug", word="a")
-    assert responses.of(answer).body == '{"success":false,"word":"no"}'
+    assert responses.to_response(answer).body == '{"success":false,"word":"no"}'
     assert execution.error_type == "OperationFailure"
 
 
@@ -99,7 +99,7 @@ def test_bad_input_and_a_permissions_no_keep_the_tool_from_running() -> None:
     shut_out = Caller(id="u1", email="", api_key_id="key_1", access_types=frozenset({APIAccessType.EXPORTS}))
     with pytest.raises(PermissionDeniedError, match="actions"):
         call("echo", shut_out, word="a")
-    assert tools.listed(shut_out) == {"tools": []}
+    assert tools.list_tools(shut_out) == {"tools": []}
     assert ran == []
 
 

@@ -8,6 +8,7 @@ import pytest
 from chalicelib.core.aws import grants
 from chalicelib.core.aws.grants import DynamoDBOperation, S3Operation, SQSOperation, required_env_vars
 from chalicelib.core.observing import tracking
+from chalicelib.core.observing.event_sources import correlation_of, event_source
 
 
 @pytest.mark.parametrize(
@@ -26,7 +27,7 @@ from chalicelib.core.observing import tracking
     ],
 )
 def test_the_source_is_told_from_the_payload(event: dict[str, Any], source: str) -> None:
-    assert tracking.event_source(event) == source
+    assert event_source(event) == source
 
 
 def _of_queue(*identities: str | None) -> dict[str, Any]:
@@ -54,7 +55,7 @@ def _of_queue(*identities: str | None) -> dict[str, Any]:
     ],
 )
 def test_the_work_is_told_from_the_payload(event: dict[str, Any], identity: str | None) -> None:
-    assert tracking.correlation_of(event) == identity
+    assert correlation_of(event) == identity
 
 
 def test_cost_is_gigabyte_seconds_and_a_fee_for_the_request() -> None:

@@ -65,16 +65,16 @@ def ask() -> None:
 @pytest.mark.parametrize(("left", "calls"), [(20_000, 3), (11_000, 1), (0, 1), (None, 3)])
 def test_a_call_is_tried_again_only_while_the_run_lasts(broken: Broken, left: int | None, calls: int) -> None:
     with (
-        clients.within_run(None if left is None else Context(left)),
+        clients.run_deadline(None if left is None else Context(left)),
         pytest.raises(Exception, match=r"500|timeout") as told,
     ):
         ask()
     assert broken.calls == calls
-    assert clients.is_passing_fault(told.value)
+    assert clients.is_transient(told.value)
 
 
 def test_the_end_of_one_run_is_not_that_of_the_next(broken: Broken) -> None:
-    with clients.within_run(Context(0)):
+    with clients.run_deadline(Context(0)):
         pass
     with pytest.raises(clients.ClientError):
         ask()

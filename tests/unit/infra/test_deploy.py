@@ -94,7 +94,7 @@ def test_what_the_gateway_refuses_by_itself_is_told_as_we_tell_it(kind: str) -> 
     assert set(body["error"]) == {"type", "code"}
     assert body["requestId"] == "$context.requestId"
     assert answer["responseParameters"]["gatewayresponse.header.Access-Control-Allow-Origin"] == "'https://example.com'"
-    for name, value in responses.ALWAYS.items():
+    for name, value in responses.DEFAULT_HEADERS.items():
         assert answer["responseParameters"][f"gatewayresponse.header.{name}"] == f"'{value}'"
 
 
