@@ -12,7 +12,7 @@ from chalicelib.core.aws.records import LATER, SHOWN, Exported, Record, Shown, S
 from chalicelib.core.aws.tables import Attr, ConditionFailedError, Page, Table, transact
 from chalicelib.core.errors import ConflictError, NotFoundError
 from chalicelib.core.http import limits
-from chalicelib.core.http.budgets import Spent
+from chalicelib.core.http.callers import Spent
 from chalicelib.core.http.operations import Caller, refusal_of
 from chalicelib.core.schemas import EMAIL, list_of, page_of, shape
 

@@ -203,7 +203,7 @@ def _end(child: int, apart: int) -> None:
         os.kill(child, signal.SIGKILL)
     with suppress(ChildProcessError):
         _, _, used = os.wait4(child, 0)
-        memory.child_ended(used.ru_maxrss, apart)
+        memory.add_child(used.ru_maxrss, apart)
 
 
 def _lengths(message: bytes) -> list[int]:

@@ -121,8 +121,6 @@ def api_tool(
                 to_access_types(access),
                 parameters,
                 output,
-                True,
-                None,
             )
         if operation.permission is public or operation.returns is None:
             raise TypeError(f"{operation.name}: a tool has a caller, and declares what it returns")
@@ -175,14 +173,13 @@ def call(name: str, data: Mapping[str, Any], available: Mapping[str, Any]) -> di
     json_schema.check(schema, data)
     execution.accept(data, audited=operation.audited)
     operation.check_permission(user, data)
-    answer: dict[str, Any] = (
-        operation.run({**offered, "data": data, "name": user.name, "operation": operation.name}) or {}
-    )
-    execution.answer = answer
-    operation.check_answer(answer)
-    if answer.get("success") is False:
-        execution.failed(FAILED)
-    return answer
+    values = {**available, "data": data, "name": user.name, "operation": operation.name}
+    response: dict[str, Any] = operation.run(values) or {}
+    execution.response = response
+    operation.check_response(response)
+    if response.get("success") is False:
+        execution.fail(FAILED)
+    return response
 
 
 def operation_of(name: Any) -> Operation | None:

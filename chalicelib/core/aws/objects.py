@@ -15,8 +15,8 @@ _KEYS_A_DELETION = 1000
 _PART_BYTES = 8 * 1024 * 1024
 # Private: a shared cache must not keep a file longer than its owner does.
 _CACHE_CONTROL = "private, max-age=3600"
-# Anyone who has a link may use it, so an hour is the most, whatever is configured. AWS itself takes seven days, and ends
-# a link with the credentials that signed it: a function's last some hours.
+# Anyone who has a link may use it, so an hour is the most, whatever is configured. AWS itself takes seven days, and a
+# link ends with the credentials that signed it: a function's last some hours.
 _LONGEST_LINK_SECONDS = 3600
 
 

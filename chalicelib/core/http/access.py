@@ -56,7 +56,7 @@ def validated(
     The function receives what its parameters name: `user` (Caller), `name` (the user's display name, or ""),
     `operation` (the operation's name), `data` (the checked payload), `headers` (case-insensitive), `body` (bytes),
     `event` and `context` (as API Gateway sent them), `execution` (the run, as tracking will record it), `rate` (the
-    response's RateLimit headers), `anonymous` (AnonymousCaller), and `available`: all of these, for a router to pass on.
+    response's RateLimit headers), `anonymous` (AnonymousCaller), and `available` (all of these, for a router).
     It returns a dict, which becomes `{"success": true, …}`, or a Chalice Response.
 
     Args:

@@ -25,7 +25,7 @@ class Caller:
     """Who calls, as `authenticate` found them.
 
     `limits` are the user's own, `key_limits` those of the API key. `spent` holds the dollars of both, `stored_bytes`
-    the size of the user's images. A caller who is not `is_active` is counted and recorded, but every request is refused.
+    the size of the user's images. Requests of a caller who is not `is_active` are counted and recorded, but refused.
     """
 
     id: str

@@ -10,8 +10,8 @@ from chalicelib.core.errors import BY_STATUS, DarkroomError, UnavailableError, U
 from chalicelib.core.observing import alerts
 from chalicelib.core.observing.tracking import Execution
 
-# A browser must not guess a response's type, nor use the API without TLS for a year. A response is for its caller alone:
-# one that may be cached says so itself.
+# A browser must not guess a response's type, nor use the API without TLS for a year. A response is for its caller
+# alone: one that may be cached says so itself.
 DEFAULT_HEADERS: Mapping[str, str] = {
     "X-Content-Type-Options": "nosniff",
     "Strict-Transport-Security": "max-age=31536000; includeSubDomains",

@@ -1,13 +1,13 @@
-"""The signature of what we send to others and of what they send to us: when it was sent, by whom, and about what."""
+"""Signatures of messages that we send and receive: when one was sent, by whom, and about what."""
 
 import hashlib
 import hmac
 import re
 
 HEADER = "X-Darkroom-Signature"
-# So old may a signed message be, or so far ahead a clock: who records one can send it again for no longer.
+# How old a signed message may be, or how far ahead a clock; it limits how long a recorded message can be replayed.
 TOLERANCE_SECONDS = 300
-# v1 signs the time and the body; v2 what the message is about as well, which stands in its URL.
+# v1 signs the time and the body; v2 also what the message is about, which stands in its URL.
 _FORM = re.compile(r"t=([0-9]{1,12}),(v1|v2)=([0-9a-f]{64})")
 
 
@@ -17,29 +17,29 @@ def sign(secret: str, sent_at: int, body: bytes) -> str:
 
 
 def sign_about(secret: str, sent_at: int, about: str, body: bytes) -> str:
-    """`t=<epoch seconds>,v2=<hex HMAC-SHA256 of "t.about.body">`: the body cannot be sent again about another thing."""
+    """`t=<epoch seconds>,v2=<hex HMAC-SHA256 of "t.about.body">`: the body cannot be reused for another subject."""
     return f"t={sent_at},v2={_digest(secret, f'{sent_at}.{about}.', body)}"
 
 
 def verify(secret: str, header: str, body: bytes, now: float) -> bool:
-    """Whether `sign` made the header of this body by that secret, within five minutes of `now`.
+    """Whether `sign` made the header for this body and secret, within five minutes of `now` (epoch seconds).
 
-    `now` is in seconds since 1970. An empty secret verifies nothing.
+    An empty secret verifies nothing.
     """
-    return _is_made_of(secret, header, "v1", "", body, now)
+    return _is_valid(secret, header, "v1", "", body, now)
 
 
 def verify_about(secret: str, header: str, about: str, body: bytes, now: float) -> bool:
-    """Whether `sign_about` made the header of this body and of what it is about; else as `verify`."""
-    return _is_made_of(secret, header, "v2", f"{about}.", body, now)
+    """As `verify`, for `sign_about`."""
+    return _is_valid(secret, header, "v2", f"{about}.", body, now)
 
 
-def _is_made_of(secret: str, header: str, version: str, before: str, body: bytes, now: float) -> bool:
+def _is_valid(secret: str, header: str, version: str, before: str, body: bytes, now: float) -> bool:
     parts = _FORM.fullmatch(header)
     if parts is None or parts[2] != version or not secret:
         return False
-    sent_at, given = parts[1], parts[3]
-    same = hmac.compare_digest(_digest(secret, f"{sent_at}.{before}", body), given)
+    sent_at, digest = parts[1], parts[3]
+    same = hmac.compare_digest(_digest(secret, f"{sent_at}.{before}", body), digest)
     return same and abs(now - int(sent_at)) <= TOLERANCE_SECONDS
 
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from chalicelib import images
 from chalicelib.core import clients
-from chalicelib.core.observing import tracking
+from chalicelib.core.observing import memory, tracking
 from chalicelib.core.observing.event_sources import event_source
 from chalicelib.core.observing.tracking import USAGE
 from chalicelib.images import pipeline
@@ -62,7 +62,7 @@ def written(monkeypatch: pytest.MonkeyPatch) -> Written:
 
 
 @pytest.mark.parametrize("name", sorted(PAYLOADS))
-def test_the_source_is_told_from_what_aws_sends(name: str, written: Written) -> None:
+def test_the_event_source_is_read_from_what_aws_sends(name: str, written: Written) -> None:
     @tracking.track_execution
     def handler(event: Any, context: Any) -> Any:
         return event
@@ -105,7 +105,7 @@ PLAIN = st.none() | st.booleans() | st.text()
 
 
 @given(st.recursive(PLAIN, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
-def test_no_payload_is_too_odd_to_have_a_source(value: Any) -> None:
+def test_every_payload_has_an_event_source(value: Any) -> None:
     for event in ({"Records": value}, {"Records": [value]}, {"Records": [{"eventSource": value}]}, {"source": value}):
         assert event_source(event) in {*SOURCES.values(), "Step Functions"}
 
@@ -128,14 +128,14 @@ def test_no_payload_is_too_odd_to_have_a_source(value: Any) -> None:
         ("x86_64", 128, 0, "0.0000002"),
     ],
 )
-def test_cost_is_what_a_hand_would_reckon(architecture: str, memory_mb: int, milliseconds: float, dollars: str) -> None:
+def test_cost_is_computed_by_the_formula(architecture: str, memory_mb: int, milliseconds: float, dollars: str) -> None:
     assert Decimal(str(tracking.lambda_cost(milliseconds, memory_mb, architecture))) == Decimal(dollars)
 
 
 # --------------------------------------------------------------------------- what is written
 
 
-def test_a_run_is_written_down_with_all_that_it_took(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_usage_record_has_duration_memory_and_cost(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
     before = datetime.now(UTC)
     with tracking.track("resize", "resize", "Step Functions") as execution:
         execution.set_caller("u1", "key_1")
@@ -164,7 +164,7 @@ def test_a_run_is_written_down_with_all_that_it_took(written: Written, monkeypat
 
 
 @pytest.mark.parametrize("event", [{}, {"userId": None}])
-def test_a_run_for_nobody_is_the_systems(written: Written, event: dict[str, Any]) -> None:
+def test_a_run_without_an_owner_belongs_to_the_system(written: Written, event: dict[str, Any]) -> None:
     @tracking.track_execution(account=lambda event: (event.get("userId"), event.get("apiKeyId")))
     def sweep(event: Any, context: Any) -> None: ...
 
@@ -173,7 +173,7 @@ def test_a_run_for_nobody_is_the_systems(written: Written, event: dict[str, Any]
 
 
 @pytest.mark.parametrize("error", [LookupError("gone"), SystemExit(1), KeyboardInterrupt()])
-def test_a_failure_is_written_down_and_goes_on(written: Written, error: BaseException) -> None:
+def test_a_failure_is_recorded_and_raised(written: Written, error: BaseException) -> None:
     @tracking.track_execution
     def fail(event: Any, context: Any) -> None:
         raise error
@@ -183,7 +183,7 @@ def test_a_failure_is_written_down_and_goes_on(written: Written, error: BaseExce
     assert [(run["success"], run["error_type"]) for run in written] == [(False, type(error).__name__)]
 
 
-def test_two_runs_that_begin_at_once_are_two_records(written: Written) -> None:
+def test_two_runs_that_start_at_once_have_two_records(written: Written) -> None:
     @tracking.track_execution
     def handler(event: Any, context: Any) -> None: ...
 
@@ -192,7 +192,7 @@ def test_two_runs_that_begin_at_once_are_two_records(written: Written) -> None:
     assert len({run["timestamp"] for run in written}) == 50
 
 
-def test_the_reader_of_usage_records_leaves_none(written: Written) -> None:
+def test_the_reader_of_usage_records_writes_none(written: Written) -> None:
     @tracking.track_execution(recorded=False)
     def usage_records(event: Any, context: Any) -> int:
         return 1
@@ -209,10 +209,10 @@ def _cannot_write(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _cannot_measure(monkeypatch: pytest.MonkeyPatch) -> None:
-    def memory() -> int:
+    def peak() -> int:
         raise OSError("no such number")
 
-    monkeypatch.setattr(tracking, "_memory_used_mb", memory)
+    monkeypatch.setattr(memory, "peak", peak)
 
 
 def _cannot_read_settings(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,7 +36,7 @@ def test_counters_of_two_windows_or_two_subjects_are_apart() -> None:
     assert len({rule.counter(NOON) for rule in rules}) == len(rules)
 
 
-def test_a_caller_is_told_of_the_limit_that_is_nearest() -> None:
+def test_a_caller_reads_the_limit_that_is_nearest_to_its_end() -> None:
     minute, hour, own = (
         Rule("user", Window.MINUTE, 10),
         Rule("user", Window.HOUR, 100),
@@ -61,18 +61,18 @@ def test_headers_are_the_three_of_the_draft_standard() -> None:
     assert headers == {"RateLimit-Limit": "10", "RateLimit-Remaining": "7", "RateLimit-Reset": "45"}
 
 
-def test_what_is_not_stored_is_not_a_limit_of_none() -> None:
+def test_a_limit_that_is_not_stored_is_not_zero() -> None:
     assert limits.read_limits(None) == limits.read_limits({}) == {}
     assert limits.read_limits({"requestsPerHour": 5, "odd": 1}) == {"requestsPerHour": 5}
 
 
 @pytest.mark.parametrize("stored", [{"requestsPerMinute": "many"}, {"requestsPerMinute": None}])
-def test_a_number_that_cannot_be_read_is_an_error_and_not_freedom(stored: dict[str, object]) -> None:
+def test_a_stored_limit_that_is_not_a_number_is_an_error(stored: dict[str, object]) -> None:
     with pytest.raises((ValueError, TypeError)):
         limits.read_limits(stored)
 
 
-def test_an_operation_cannot_shut_everybody_out_by_its_limit() -> None:
+def test_an_operations_limit_is_at_least_one() -> None:
     with pytest.raises(ValueError, match="at least one"):
         Limit(0, Window.MINUTE)
 

@@ -35,7 +35,7 @@ def test_secrets_are_never_written(secret: dict[str, object]) -> None:
     assert "hunter2" not in json.dumps(log.redact(secret))
 
 
-def test_what_is_no_secret_is_written_as_it_is() -> None:
+def test_other_values_are_written_as_they_are() -> None:
     plain = {
         "imageId": "img_1",
         "fileSize": 3,
@@ -81,7 +81,7 @@ def test_a_line_has_the_same_eight_fields(capsys: pytest.CaptureFixture[str]) ->
 
 
 @pytest.mark.usefixtures("_new_logger")
-def test_lines_belong_to_the_work_that_is_followed_and_so_do_its_errors(capsys: pytest.CaptureFixture[str]) -> None:
+def test_lines_and_errors_in_the_block_have_its_correlation_id(capsys: pytest.CaptureFixture[str]) -> None:
     with log.context("request-1"):
         log.info("BEFORE")
         try:
@@ -105,7 +105,7 @@ def test_lines_belong_to_the_work_that_is_followed_and_so_do_its_errors(capsys: 
 
 
 @pytest.mark.usefixtures("_new_logger")
-def test_work_that_is_carried_to_another_thread_stays_known(capsys: pytest.CaptureFixture[str]) -> None:
+def test_another_thread_keeps_the_log_context(capsys: pytest.CaptureFixture[str]) -> None:
     with ThreadPoolExecutor(1) as threads, log.context("request-1", "journey-1"):
         threads.submit(log.keep_context(log.info), "CARRIED").result()
         threads.submit(log.info, "STRANGE").result()
@@ -115,14 +115,14 @@ def test_work_that_is_carried_to_another_thread_stays_known(capsys: pytest.Captu
 
 
 @pytest.mark.parametrize("identity", ["a", "x" * 64, "4bf92f35-77b3-4da6", "img_01-1", "Root_1"])
-def test_a_plain_short_identity_is_accepted(identity: str) -> None:
+def test_a_plain_short_correlation_id_is_valid(identity: str) -> None:
     assert log.valid_correlation_id(identity) == identity
 
 
 @pytest.mark.parametrize(
     "identity", ["", "x" * 65, "a b", "a\nb", "a;b", "é", "drk_0123456789abcdef01", None, 7, ["a"]]
 )
-def test_any_other_identity_is_not(identity: object) -> None:
+def test_any_other_correlation_id_is_not_valid(identity: object) -> None:
     assert log.valid_correlation_id(identity) is None
 
 
@@ -138,7 +138,7 @@ UNPRINTABLE = [
 
 
 @pytest.mark.usefixtures("_new_logger")
-def test_nothing_in_a_line_breaks_it_or_turns_it_round(capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_character_breaks_a_line_or_changes_its_direction(capsys: pytest.CaptureFixture[str]) -> None:
     text = "-".join(UNPRINTABLE)
     log.info("NAMED", name=f"Zoë 👩‍🎨 {text}")
     out = capsys.readouterr().out

@@ -55,7 +55,7 @@ def fields(refusal: pytest.ExceptionInfo[InvalidRequestError]) -> dict[str, str]
         b'{"a": 5e-324}',
     ],
 )
-def test_what_is_not_strict_json_is_refused(raw: bytes) -> None:
+def test_a_body_that_is_not_strict_json_is_refused(raw: bytes) -> None:
     with pytest.raises(InvalidRequestError) as refusal:
         payload.parse_body(raw)
     assert list(fields(refusal)) == ["body"]
@@ -84,7 +84,7 @@ def test_a_body_is_its_object_and_a_lone_data_is_unwrapped(raw: bytes, meant: di
 
 
 @given(st.binary(max_size=300) | st.text().map(lambda text: json.dumps({"a": text}).encode()))
-def test_no_body_brings_anything_but_an_object_or_a_clear_refusal(raw: bytes) -> None:
+def test_any_body_gives_an_object_or_a_clear_refusal(raw: bytes) -> None:
     with contextlib.suppress(InvalidRequestError):
         assert isinstance(payload.parse_body(raw), dict)
 
@@ -103,12 +103,12 @@ def test_a_query_that_is_no_integer_is_left_for_the_schema_to_refuse(text: str) 
 
 
 @given(st.floats(-(2.0**53), 2.0**53).filter(lambda number: abs(number) > 1e-9) | st.integers(-(2**53), 2**53))
-def test_usual_numbers_are_let_in(number: float) -> None:
+def test_ordinary_numbers_are_accepted(number: float) -> None:
     assert payload.parse_body(json.dumps({"n": number}).encode()) == {"n": number}
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**45), 10**45))
-def test_a_number_that_is_let_in_can_be_stored(number: float) -> None:
+def test_an_accepted_number_can_be_stored(number: float) -> None:
     with contextlib.suppress(InvalidRequestError):
         clients.marshal(writable(payload.parse_body(json.dumps({"n": number}).encode())))
 
@@ -162,7 +162,7 @@ def test_each_missing_field_is_named_once() -> None:
     assert [detail["field"] for detail in refusal.value.details] == ["a", "b"]
 
 
-def test_at_most_ten_faults_are_told() -> None:
+def test_at_most_ten_faults_are_reported() -> None:
     with pytest.raises(InvalidRequestError) as refusal:
         json_schema.check(SCHEMA, {"name": "ok", **{f"odd{i}": 1 for i in range(50)}})
     assert len(refusal.value.details) == json_schema.MAX_DETAILS

@@ -13,20 +13,20 @@ SENT = 1_800_000_000
 BODY = b'{"id": "work-1"}'
 
 
-def test_it_is_what_the_documentation_says() -> None:
+def test_the_signature_is_as_documented() -> None:
     digest = hmac.new(b"secret", b"1800000000." + BODY, hashlib.sha256).hexdigest()
     assert signatures.sign("secret", SENT, BODY) == f"t=1800000000,v1={digest}"
 
 
 @given(st.text(min_size=1), st.integers(0, 10**12 - 1), st.binary(), st.integers(-300, 300))
-def test_what_was_signed_is_verified_for_five_minutes(secret: str, sent: int, body: bytes, later: int) -> None:
+def test_a_signed_message_is_verified_for_five_minutes(secret: str, sent: int, body: bytes, later: int) -> None:
     secret = secret.encode("utf-8", "replace").decode()
     header = signatures.sign(secret, sent, body)
     assert signatures.verify(secret, header, body, sent + later)
 
 
 @given(st.text(), st.binary())
-def test_nothing_else_is(header: str, body: bytes) -> None:
+def test_any_other_signature_is_refused(header: str, body: bytes) -> None:
     assert not signatures.verify("secret", header, body, SENT)
 
 
@@ -44,7 +44,7 @@ def test_every_part_is_signed() -> None:
     assert not signatures.verify("", signatures.sign("", SENT, BODY), BODY, SENT)
 
 
-def test_what_a_message_is_about_is_signed_too() -> None:
+def test_the_subject_of_a_message_is_signed_too() -> None:
     header = signatures.sign_about("secret", SENT, "act_1", BODY)
     digest = hmac.new(b"secret", b"1800000000.act_1." + BODY, hashlib.sha256).hexdigest()
     assert header == f"t=1800000000,v2={digest}"
@@ -54,7 +54,7 @@ def test_what_a_message_is_about_is_signed_too() -> None:
     assert not signatures.verify_about("secret", header, "act_1", BODY, SENT + 301)
 
 
-def test_neither_form_passes_for_the_other() -> None:
+def test_one_version_is_not_accepted_as_the_other() -> None:
     plain, about = signatures.sign("secret", SENT, BODY), signatures.sign_about("secret", SENT, "act_1", BODY)
     assert not signatures.verify("secret", about, BODY, SENT)
     assert not signatures.verify_about("secret", plain, "act_1", BODY, SENT)

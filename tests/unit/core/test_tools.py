@@ -60,7 +60,7 @@ def test_a_function_without_a_route_is_a_tool_too() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{}, None, {"word": 5}, {"word": "a", "more": 1}])
-def test_an_answer_that_its_schema_does_not_allow_is_a_defect(wrong: Any) -> None:
+def test_a_response_that_does_not_fit_its_schema_is_a_defect(wrong: Any) -> None:
     @publish
     def liar(data: Any) -> Any:
         return wrong
@@ -74,7 +74,7 @@ def test_an_answer_that_its_schema_does_not_allow_is_a_defect(wrong: Any) -> Non
     assert (execution.error_type, execution.operation) == ("AnswerError", "liar")
 
 
-def test_a_tool_that_says_it_failed_counts_as_failed() -> None:
+def test_a_tool_that_returns_success_false_counts_as_failed() -> None:
     @publish
     def shrug(data: Any) -> Any:
         return {"success": False, "word": "no"}
@@ -84,7 +84,7 @@ def test_a_tool_that_says_it_failed_counts_as_failed() -> None:
     assert execution.error_type == "OperationFailure"
 
 
-def test_bad_input_and_a_permissions_no_keep_the_tool_from_running() -> None:
+def test_a_tool_does_not_run_with_bad_input_or_without_permission() -> None:
     ran: list[str] = []
 
     @publish
@@ -103,7 +103,7 @@ def test_bad_input_and_a_permissions_no_keep_the_tool_from_running() -> None:
     assert ran == []
 
 
-def test_a_name_that_is_near_nothing_gets_no_suggestion() -> None:
+def test_similar_names_are_suggested_and_no_others() -> None:
     @publish
     def echo(data: Any) -> Any:
         return data
@@ -117,10 +117,10 @@ def test_a_name_that_is_near_nothing_gets_no_suggestion() -> None:
         call("echo" * 1000)
 
 
-def test_what_cannot_be_published_fails_on_import() -> None:
+def test_an_invalid_tool_fails_on_import() -> None:
     with pytest.raises(TypeError, match="permission and access"):
         api_tool(description="a", output=WORD)(lambda data: data)
-    with pytest.raises(TypeError, match="says what it gives"):
+    with pytest.raises(TypeError, match="declares what it returns"):
         api_tool(description="a", permission=allowed, access=APIAccessType.ACTIONS)(lambda data: data)
 
     def echo(data: Any) -> Any:

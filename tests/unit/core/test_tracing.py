@@ -92,7 +92,7 @@ def _received(daemon: socket.socket) -> Iterator[dict[str, Any]]:
         yield json.loads(document)
 
 
-def test_a_run_and_its_calls_to_aws_are_shown_in_its_trace(aws: str) -> None:
+def test_a_trace_shows_a_run_and_its_calls_to_aws(aws: str) -> None:
     imported, segments = sent(aws, sampled="1")
     assert imported == "xray"
     assert {each["trace_id"] for each in segments} == {"1-5759e988-bd862e3fe1be46a994272793"}
@@ -103,7 +103,7 @@ def test_a_run_and_its_calls_to_aws_are_shown_in_its_trace(aws: str) -> None:
     assert (call["aws"]["operation"], call["aws"]["table_name"]) == ("PutItem", "darkroom-test-usage")
 
 
-def test_a_run_that_breaks_is_marked_and_its_message_is_kept(aws: str) -> None:
+def test_a_failed_run_is_marked_without_its_message(aws: str) -> None:
     _, segments = sent(aws, sampled="1", broken=True)
     (run,) = (each for each in segments if each["name"] == "## resize")
     assert run["fault"] is True
@@ -112,5 +112,5 @@ def test_a_run_that_breaks_is_marked_and_its_message_is_kept(aws: str) -> None:
 
 
 @pytest.mark.parametrize("sampled", ["0", None])
-def test_what_x_ray_does_not_keep_costs_nothing(aws: str, sampled: str | None) -> None:
+def test_a_run_without_a_trace_costs_nothing(aws: str, sampled: str | None) -> None:
     assert sent(aws, sampled=sampled) == ("nothing", [])

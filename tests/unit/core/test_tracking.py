@@ -26,7 +26,7 @@ from chalicelib.core.observing.event_sources import correlation_of, event_source
         ({"Records": ["odd"]}, "Direct"),
     ],
 )
-def test_the_source_is_told_from_the_payload(event: dict[str, Any], source: str) -> None:
+def test_the_event_source_is_read_from_the_payload(event: dict[str, Any], source: str) -> None:
     assert event_source(event) == source
 
 
@@ -54,11 +54,11 @@ def _of_queue(*identities: str | None) -> dict[str, Any]:
         ({}, None),
     ],
 )
-def test_the_work_is_told_from_the_payload(event: dict[str, Any], identity: str | None) -> None:
+def test_the_correlation_id_is_read_from_the_payload(event: dict[str, Any], identity: str | None) -> None:
     assert correlation_of(event) == identity
 
 
-def test_cost_is_gigabyte_seconds_and_a_fee_for_the_request() -> None:
+def test_cost_is_gigabyte_seconds_and_a_fee_a_request() -> None:
     # AWS's own example: one GB-second on x86 costs 0.0000166667 dollars.
     assert tracking.lambda_cost(1000, 1024, "x86_64") == pytest.approx(0.0000166667 + 0.0000002)
     assert tracking.lambda_cost(500, 2048, "x86_64") == tracking.lambda_cost(1000, 1024, "x86_64")

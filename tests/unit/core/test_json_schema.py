@@ -84,7 +84,7 @@ LISTS = {(route, *path): each for route, schema in SCHEMAS.items() for path, eac
 
 
 @pytest.mark.parametrize("where", LISTS, ids=" ".join)
-def test_a_list_that_is_too_long_is_refused_before_its_items_are_looked_at(where: tuple[str, ...]) -> None:
+def test_a_list_that_is_too_long_is_refused_before_its_items_are_checked(where: tuple[str, ...]) -> None:
     def work(number: int) -> int:
         # Of several types, items cannot be sorted: jsonschema would compare each with each.
         items = [place if place % 2 else str(place) for place in range(number)]
@@ -96,7 +96,7 @@ def test_a_list_that_is_too_long_is_refused_before_its_items_are_looked_at(where
     ]
 
 
-def test_a_list_without_twins_is_told_by_linear_work() -> None:
+def test_unique_items_are_checked_by_linear_work() -> None:
     schema = {"type": "array", "uniqueItems": True}
 
     def work(number: int) -> int:
@@ -110,7 +110,7 @@ def test_a_list_without_twins_is_told_by_linear_work() -> None:
     assert json_schema.faults(schema, [1, True, "1", "true", None, "null", [1], [True]]) == []
 
 
-def test_the_search_ends_with_what_is_told() -> None:
+def test_the_search_ends_with_the_reported_faults() -> None:
     schema = shape({"many": {"type": "array", "items": {"type": "string"}}})
 
     def work(number: int) -> int:
@@ -121,7 +121,7 @@ def test_the_search_ends_with_what_is_told() -> None:
     assert work(800) <= work(400) + 10
 
 
-def test_a_text_that_is_too_long_meets_no_pattern() -> None:
+def test_a_text_that_is_too_long_is_not_matched_with_the_pattern() -> None:
     schema = {"type": "string", "pattern": "^a$", "maxLength": 1}
     assert json_schema.faults(schema, "aa") == [{"field": "body", "message": "must have at most 1 characters"}]
     assert json_schema.faults(schema, "b") == [{"field": "body", "message": "does not have the expected form"}]

@@ -1,4 +1,4 @@
-"""The forms that records share."""
+"""Timestamps, JSON and cursors."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -24,12 +24,12 @@ def test_times_are_utc_with_milliseconds() -> None:
 
 
 @given(st.text(min_size=1))
-def test_a_cursor_leads_back_to_its_key(key: str) -> None:
+def test_a_cursor_is_read_back_as_its_key(key: str) -> None:
     assert records.from_cursor(records.to_cursor(key)) == key
 
 
 @pytest.mark.parametrize("cursor", ["", "ü", "a", "%%%", "////", "a b"])
-def test_what_is_no_cursor_is_refused(cursor: str) -> None:
+def test_any_other_text_is_refused_as_a_cursor(cursor: str) -> None:
     with pytest.raises(InvalidRequestError):
         records.from_cursor(cursor)
 
@@ -41,10 +41,10 @@ def test_json_writes_decimals_as_numbers_and_refuses_what_it_does_not_know() -> 
 
 
 @pytest.mark.parametrize(("size", "fitting"), [(0, 1), (7, 1), (14, 2), (20, 2), (21, 3), (100, 3)])
-def test_as_many_items_fit_as_their_json_leaves_room_for_and_one_always(size: int, fitting: int) -> None:
+def test_items_fit_by_the_size_of_their_json_and_one_always_does(size: int, fitting: int) -> None:
     # Each is seven characters long: {"a":1}.
     assert records.count_fitting([{"a": 1}] * 3, size) == fitting
 
 
-def test_of_no_items_none_fit() -> None:
+def test_no_items_fit_if_there_are_none() -> None:
     assert records.count_fitting([], 100) == 0

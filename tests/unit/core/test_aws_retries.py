@@ -1,4 +1,4 @@
-"""Calls of AWS are tried again, but never beyond the run that they belong to."""
+"""Calls of AWS are retried, but never beyond the end of the run."""
 
 import threading
 from collections.abc import Iterator
@@ -63,7 +63,7 @@ def ask() -> None:
 
 
 @pytest.mark.parametrize(("left", "calls"), [(20_000, 3), (11_000, 1), (0, 1), (None, 3)])
-def test_a_call_is_tried_again_only_while_the_run_lasts(broken: Broken, left: int | None, calls: int) -> None:
+def test_a_call_is_retried_only_while_the_run_lasts(broken: Broken, left: int | None, calls: int) -> None:
     with (
         clients.run_deadline(None if left is None else Context(left)),
         pytest.raises(Exception, match=r"500|timeout") as told,
@@ -73,7 +73,7 @@ def test_a_call_is_tried_again_only_while_the_run_lasts(broken: Broken, left: in
     assert clients.is_transient(told.value)
 
 
-def test_the_end_of_one_run_is_not_that_of_the_next(broken: Broken) -> None:
+def test_the_end_of_one_run_does_not_limit_the_next(broken: Broken) -> None:
     with clients.run_deadline(Context(0)):
         pass
     with pytest.raises(clients.ClientError):

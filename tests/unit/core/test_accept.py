@@ -44,18 +44,18 @@ OFFERED = ["image/jpeg", "image/webp", "image/avif"]
         ('text/plain;a="x,image/avif', "image/jpeg"),
     ],
 )
-def test_the_type_that_is_liked_best_is_given(accept: str, given_: str) -> None:
+def test_the_preferred_type_is_chosen(accept: str, given_: str) -> None:
     assert media.preferred(accept, OFFERED) == given_
 
 
 @pytest.mark.parametrize("accept", ["*/*;q=0", "image/*;q=0.00", "image/jpeg;q=0,image/webp;q=0,image/avif;q=0"])
-def test_what_is_refused_is_not_given(accept: str) -> None:
+def test_a_refused_type_is_not_chosen(accept: str) -> None:
     with pytest.raises(NotAcceptableError, match="image/jpeg, image/webp, image/avif"):
         media.preferred(accept, OFFERED)
 
 
 @given(st.text() | st.text('image/webp*;q=0.1,"\\ '))
-def test_no_header_breaks_it(accept: str) -> None:
+def test_any_header_gives_a_type_or_a_clear_refusal(accept: str) -> None:
     try:
         assert media.preferred(accept, OFFERED) in OFFERED
     except NotAcceptableError:
