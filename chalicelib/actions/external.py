@@ -167,6 +167,6 @@ def _is_signed(action_id: str, signature: str, body: bytes) -> bool:
     secret, now = services.callback_secret(), time.time()
     if secret is None:
         return False
-    if signatures.verify_about(secret, signature, action_id, body, now):
+    if signatures.verify(secret, signature, body, now, action_id):
         return True
     return signatures.verify(secret, signature, body, now) and parse_body(body).get("actionId") == action_id

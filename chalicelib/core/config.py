@@ -145,11 +145,11 @@ def _default(name: str) -> str:
 
 def _stored(names: Iterable[str]) -> dict[str, str]:
     paths = {name: parameter_path(name) for name in names}
-    asked = [path for name, path in paths.items() if path not in _absent]
+    unknown = [path for name, path in paths.items() if path not in _absent]
     values: dict[str, Any] = {}
-    if asked:
+    if unknown:
         values = _provider().get_parameters_by_name(
-            parameters={path: {} for path in asked},
+            parameters={path: {} for path in unknown},
             decrypt=True,
             max_age=_CONTAINER_LIFE_SECONDS,
             raise_on_error=False,

@@ -151,7 +151,7 @@ def test_a_callback_ends_the_work_that_began_the_action(
     assert partner.received[-1].headers[CORRELATION] == "scan-7"
     told = {"id": "work-000001", "status": "completed"}
     action_id = begun.body["actionId"]
-    signature = signatures.sign_about(partner.callback_secret, int(time.time()), action_id, json.dumps(told).encode())
+    signature = signatures.sign(partner.callback_secret, int(time.time()), json.dumps(told).encode(), action_id)
     ended = call("POST /actions/{actionId}/callback", {signatures.HEADER: signature}, told, actionId=action_id)
     assert ended.status == 200, ended
     (line,) = (record for record in caplog.records if record.getMessage() == "ACTION_ENDED")

@@ -66,13 +66,12 @@ class Table:
         return item
 
     def put(self, item: Mapping[str, Any], *, when: Any = None) -> None:
-        """Writes an item and replaces the whole one that is there. Raises ConditionFailedError unless `when` holds."""
-        condition = {} if when is None else {"ConditionExpression": when}
-        self._conditional("put_item", Item=writable(item), **condition)
+        """Writes an item in place of the old one. Raises ConditionFailedError unless `when` holds."""
+        self._write("put_item", when, Item=writable(item))
 
     def create(self, item: Mapping[str, Any]) -> None:
         """Writes a new item. Raises ConditionFailedError if it exists."""
-        self._conditional("put_item", Item=writable(item), ConditionExpression=Attr(self.partition).not_exists())
+        self.put(item, when=Attr(self.partition).not_exists())
 
     def update(
         self,
@@ -89,11 +88,10 @@ class Table:
         Raises:
             ConditionFailedError: the condition `when` does not hold.
         """
-        condition = {} if when is None else {"ConditionExpression": when}
-        response = self._conditional(
+        response = self._write(
             "update_item",
+            when,
             Key=self.key(partition, sort),
-            **condition,
             **expressions.update_expression(change, remove, add or {}),
             ReturnValues="ALL_NEW",
         )
@@ -106,7 +104,7 @@ class Table:
         One atomic write, however many callers compete for the last place. Returns whether it counted, and the counters.
         """
         try:
-            response = self._conditional(
+            response = self._write(
                 "update_item",
                 Key=self.key(partition),
                 **expressions.count_expression(below, change),
@@ -120,21 +118,20 @@ class Table:
 
     def count_back(self, partition: str, names: Iterable[str]) -> None:
         """Takes one from each of these counters of an item, if the item still exists."""
-        named = {f"#c{i}": name for i, name in enumerate(names)}
+        counters = {f"#c{i}": name for i, name in enumerate(names)}
         with contextlib.suppress(ConditionFailedError):
-            self._conditional(
+            self._write(
                 "update_item",
+                Attr(self.partition).exists(),
                 Key=self.key(partition),
-                ConditionExpression=Attr(self.partition).exists(),
-                UpdateExpression=f"ADD {', '.join(f'{each} :less' for each in named)}",
-                ExpressionAttributeNames=named,
+                UpdateExpression=f"ADD {', '.join(f'{each} :less' for each in counters)}",
+                ExpressionAttributeNames=counters,
                 ExpressionAttributeValues={":less": -1},
             )
 
     def delete(self, partition: str, sort: str | None = None, *, when: Any = None) -> None:
         """Deletes the item. Raises ConditionFailedError unless `when` holds."""
-        condition = {} if when is None else {"ConditionExpression": when}
-        self._conditional("delete_item", Key=self.key(partition, sort), **condition)
+        self._write("delete_item", when, Key=self.key(partition, sort))
 
     def get_many(self, keys: Iterable[Item]) -> list[Item]:
         """Those of up to 100 items that exist, read consistently, in any order."""
@@ -259,7 +256,9 @@ class Table:
     def _describe(self, kind: str, what: Item, arguments: Item) -> Item:
         return {kind: {"TableName": self.name, **what, **arguments}}
 
-    def _conditional(self, operation: str, **arguments: Any) -> Item:
+    def _write(self, operation: str, when: Any = None, **arguments: Any) -> Item:
+        if when is not None:
+            arguments["ConditionExpression"] = when
         try:
             return write(operation, TableName=self.name, **arguments)
         except clients.ClientError as error:

@@ -1,4 +1,4 @@
-"""What a caller may spend and store. Both sums stand on the user's row, which every request reads anyway.
+"""What a caller may spend and store. Both sums are in the user's row, which every request reads anyway.
 
 - Dollars an hour, day and month, by the cost in usage records: window → whose → dollars. A window is the beginning of
   an ISO time ("2026-11-21T07", "2026-11-21", "2026-11"); whose is `user` or an API key's id.

@@ -43,6 +43,6 @@ class Caller:
     key_limits: Mapping[str, float] = field(default_factory=dict)
 
     def carries(self, access: frozenset[APIAccessType]) -> bool:
-        """Whether the caller's key carries one of these; full access stands for all but an administrator's."""
+        """Whether the caller's key carries one of these; full access means all but an administrator's."""
         full = APIAccessType.FULL_ACCESS in self.access_types and access != {APIAccessType.ADMIN}
         return full or not access.isdisjoint(self.access_types)

@@ -107,7 +107,7 @@ class Operation:
 
     @cached_property
     def parameters(self) -> frozenset[str]:
-        """The names of what the function wants to be given."""
+        """The names of the function's parameters."""
         return frozenset(inspect.signature(self.view).parameters)
 
     def schema_for(self, user: Caller | None) -> Schema:

@@ -175,7 +175,7 @@ def an_external_service_ends_its_action(world: World, name: str) -> None:
     with Partner() as partner, world.secret(partner.secret):
         action = world.begun("ANY", {}, externalId="work-1", externalStatus="queued")
         body = json.dumps({"id": "work-1", "status": "completed"}).encode()
-        signature = signatures.sign_about(partner.callback_secret, int(time.time()), action.action_id, body)
+        signature = signatures.sign(partner.callback_secret, int(time.time()), body, action.action_id)
         headers = {"Content-Type": "application/json", signatures.HEADER: signature}
         url = f"{world.machine.api_url}/actions/{action.action_id}/callback"
         good(requests.post(url, data=body, headers=headers, timeout=10))
