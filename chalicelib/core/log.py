@@ -39,7 +39,7 @@ _SIGNED_URL_MARKS = ("X-Amz-Signature=", "X-Amz-Credential=", "Signature=")
 # direction (Unicode, "Bidi_Control"), the byte order mark, and half a surrogate pair, which has no UTF-8.
 _UNPRINTABLE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 
-# The request header with the identity of the work that a request belongs to; the response repeats it.
+# The request header with the correlation id of the work that a request belongs to; the response repeats it.
 CORRELATION_HEADER = "X-Correlation-Id"
 # Characters that need no escape in a log line, a message, a header, or a query of the logs; a UUID has 36.
 _CORRELATION_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -50,9 +50,9 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Context:
-    """The current request, and the identity of its work, which goes from function to function.
+    """The current request, and the correlation id of its work, which is passed from function to function.
 
-    `worked_on` are the identities of all work that the run has done.
+    `worked_on` are the correlation ids of all work that the run has done.
     """
 
     request_id: str = ""
@@ -76,24 +76,24 @@ def context(request_id: str, correlation_id: str | None = None) -> Iterator[None
 
 @contextlib.contextmanager
 def correlated(correlation_id: str | None) -> Iterator[None]:
-    """Every line written in the block belongs to the work of that identity, if it is known.
+    """Every line written in the block has that correlation id, if it is known.
 
     So does an error that is raised in the block, wherever it is logged.
     """
     current = _context.get()
-    identity = valid_correlation_id(correlation_id) or current.correlation_id
-    current.worked_on.add(identity)
-    token = _context.set(replace(current, correlation_id=identity))
+    work = valid_correlation_id(correlation_id) or current.correlation_id
+    current.worked_on.add(work)
+    token = _context.set(replace(current, correlation_id=work))
     try:
         yield
     except Exception as error:
-        error.__dict__.setdefault(_WORK, identity)
+        error.__dict__.setdefault(_WORK, work)
         raise
     finally:
         _context.reset(token)
 
 
-# The attribute of an error with the identity of the work that it interrupted.
+# The attribute of an error with the correlation id of the work that it interrupted.
 _WORK = "correlation_id"
 
 
@@ -110,26 +110,26 @@ def keep_context(work: Callable[..., Result]) -> Callable[..., Result]:
 
 
 def valid_correlation_id(correlation_id: Any) -> str | None:
-    """An identity from elsewhere, if it may stand in our lines: short, plain, and no secret; else None."""
+    """A correlation id from elsewhere, if it may be in our lines: short, plain, and no secret; else None."""
     if not isinstance(correlation_id, str) or _CORRELATION_ID.fullmatch(correlation_id) is None:
         return None
     return None if _SECRET_FORMS.search(correlation_id) else correlation_id
 
 
 def correlation_id(of: BaseException | None = None) -> str:
-    """The identity of the current work, or of the work that an error interrupted."""
-    identity: str = getattr(of, _WORK, None) or _context.get().correlation_id
-    return identity
+    """That of the current work, or of the work that an error interrupted."""
+    work: str = getattr(of, _WORK, None) or _context.get().correlation_id
+    return work
 
 
 def run_correlation_id() -> str:
-    """The identity of a whole run: of the work that it did, if it did only one."""
+    """That of the work of a run, if it did only one; else the run's own."""
     worked_on = _context.get().worked_on
     return next(iter(worked_on)) if len(worked_on) == 1 else correlation_id()
 
 
 def request_id() -> str:
-    """The run's own identity, which Lambda keeps when it retries an event; "" outside of a run."""
+    """The run's own id, which Lambda keeps when it retries an event; "" outside of a run."""
     return _context.get().request_id
 
 

@@ -273,7 +273,7 @@ def test_no_link_and_no_secret_is_stored(machine: Machine, ann: User) -> None:
 def test_answers_with_links_or_secrets_say_how_they_are_made_anew() -> None:
     """What an operation would otherwise store for a day, and give out when it is dead."""
     operations = [view.operation for _, _, view in manifest.routes(manifest.application())]
-    as_they_are = [each for each in operations if each.repeat == Replay()]
+    as_they_are = [each for each in operations if each.replay == Replay()]
     assert [each.name for each in as_they_are] == ["run_custom_action"]
     for each in as_they_are:
         names = re.findall(r'"(\w+)"', json.dumps(each.returns))

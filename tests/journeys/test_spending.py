@@ -206,7 +206,7 @@ MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2104, 12, 31), timezones=s
 @given(now=MOMENTS, period=st.sampled_from(Period))
 def test_a_window_is_over_when_it_says_and_not_before(now: datetime, period: Period) -> None:
     window = period.window(records.timestamp(now))
-    end = now + timedelta(seconds=period.left(now))
+    end = now + timedelta(seconds=period.seconds_left(now))
     assert period.window(records.timestamp(end)) > window
     last = end - timedelta(seconds=1, milliseconds=1)
     assert last <= now or period.window(records.timestamp(last)) == window
@@ -217,7 +217,7 @@ def test_a_window_is_over_when_it_says_and_not_before(now: datetime, period: Per
     [((2024, 2, 1), 29), ((2023, 2, 1), 28), ((2100, 2, 1), 28), ((2026, 12, 1), 31), ((2026, 1, 31), 1)],
 )
 def test_a_month_is_as_long_as_it_is(now: tuple[int, int, int], days: int) -> None:
-    assert Period.MONTH.left(datetime(*now, tzinfo=UTC)) == days * 86_400
+    assert Period.MONTH.seconds_left(datetime(*now, tzinfo=UTC)) == days * 86_400
 
 
 @given(

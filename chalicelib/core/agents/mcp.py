@@ -32,11 +32,13 @@ METHOD_NOT_FOUND = -32601
 INVALID_PARAMS = -32602
 HEADER_MISMATCH = -32020
 UNSUPPORTED_VERSION = -32022
-# The HTTP status of an error's code in the modern revision; earlier ones have 200 for every message that could be read.
-_STATUS = {METHOD_NOT_FOUND: 404}
 
 _META = "io.modelcontextprotocol/"
 _VERSION_HEADER = "mcp-protocol-version"
+_CAPABILITIES = {"tools": {"listChanged": False}}
+_SERVER = {"name": "darkroom", "title": "Darkroom", "version": config.VERSION}
+# The list of tools depends on the key, which may change at any moment.
+_UNCACHED = {"ttlMs": 0, "cacheScope": "private"}
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def reply(body: bytes, headers: Mapping[str, str], available: Mapping[str, Any])
     """The reply to one message. `available` is what the route was given: `user`, `execution` and `rate` at least."""
     try:
         _check_origin(headers)
-        message = _parsed(body)
+        message = _parse(body)
         request = _request(message, headers)
     except ProtocolError as error:
         return _error_reply(error, None, available, error.status)
@@ -95,6 +97,7 @@ def reply(body: bytes, headers: Mapping[str, str], available: Mapping[str, Any])
     try:
         result = _dispatch(request, available)
     except ProtocolError as error:
+        # Before the modern revision, every message that could be read has the status 200.
         unread = error.code in {HEADER_MISMATCH, UNSUPPORTED_VERSION}
         return _error_reply(error, request.id, available, error.status if request.is_modern or unread else 200)
     return Reply(200, {"jsonrpc": "2.0", "id": request.id, "result": result})
@@ -116,7 +119,7 @@ def _check_origin(headers: Mapping[str, str]) -> None:
         raise ProtocolError(INVALID_REQUEST, "This origin may not call.", status=403)
 
 
-def _parsed(body: bytes) -> Mapping[str, Any]:
+def _parse(body: bytes) -> Mapping[str, Any]:
     try:
         message = payload.parse(body)
     except NotJsonError:
@@ -166,12 +169,10 @@ def _dispatch(request: _Request, available: Mapping[str, Any]) -> dict[str, Any]
         methods["ping"] = lambda request, available: {}
     method = methods.get(request.method)
     if method is None:
-        raise ProtocolError(
-            METHOD_NOT_FOUND, f"There is no method {request.method[:100]!r}.", status=_STATUS[METHOD_NOT_FOUND]
-        )
+        raise ProtocolError(METHOD_NOT_FOUND, f"There is no method {request.method[:100]!r}.", status=404)
     result = method(request, available)
     if request.is_modern:
-        result |= {"resultType": "complete", "_meta": {f"{_META}serverInfo": _server()}}
+        result |= {"resultType": "complete", "_meta": {f"{_META}serverInfo": _SERVER}}
     return result
 
 
@@ -203,32 +204,15 @@ def _initialize(request: _Request) -> dict[str, Any]:
         raise ProtocolError(INVALID_PARAMS, "initialize names a protocolVersion.")
     return {
         "protocolVersion": version if version in HANDSHAKE_VERSIONS else HANDSHAKE_VERSIONS[-1],
-        "capabilities": _capabilities(),
-        "serverInfo": _server(),
+        "capabilities": _CAPABILITIES,
+        "serverInfo": _SERVER,
         "instructions": INSTRUCTIONS,
     }
 
 
 def _discover(request: _Request, available: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "supportedVersions": list(VERSIONS),
-        "capabilities": _capabilities(),
-        "instructions": INSTRUCTIONS,
-        **_uncached(),
-    }
-
-
-def _capabilities() -> dict[str, Any]:
-    return {"tools": {"listChanged": False}}
-
-
-def _server() -> dict[str, str]:
-    return {"name": "darkroom", "title": "Darkroom", "version": config.VERSION}
-
-
-def _uncached() -> dict[str, Any]:
-    """The list of tools depends on the key, which may change at any moment."""
-    return {"ttlMs": 0, "cacheScope": "private"}
+    described = {"supportedVersions": list(VERSIONS), "capabilities": _CAPABILITIES, "instructions": INSTRUCTIONS}
+    return {**described, **_UNCACHED}
 
 
 def _list_tools(request: _Request, available: Mapping[str, Any]) -> dict[str, Any]:
@@ -238,7 +222,7 @@ def _list_tools(request: _Request, available: Mapping[str, Any]) -> dict[str, An
     page = rest[:TOOLS_A_PAGE]
     more = {"nextCursor": ids.to_cursor(page[-1].operation.name)} if len(rest) > len(page) else {}
     listed = [_to_tool(tool.describe(user)) for tool in page]
-    return {"tools": listed, **more, **(_uncached() if request.is_modern else {})}
+    return {"tools": listed, **more, **(_UNCACHED if request.is_modern else {})}
 
 
 def _after(cursor: Any) -> str:

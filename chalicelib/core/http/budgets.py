@@ -34,7 +34,7 @@ class Period(Enum):
     def window(self, timestamp: str) -> str:
         return timestamp[: self.value]
 
-    def left(self, now: datetime) -> int:
+    def seconds_left(self, now: datetime) -> int:
         """Whole seconds until the period that holds `now` is over: at least one."""
         start = now.replace(minute=0, second=0, microsecond=0)
         if self is Period.HOUR:
@@ -78,7 +78,7 @@ def check_spending(caller: Caller, rate: dict[str, str], now: datetime | None = 
         if not float(caller.spent.get(period.window(at), {}).get(whose, 0)) < dollars
     ]
     if exceeded:
-        wait = max(period.left(now) for period in exceeded)
+        wait = max(period.seconds_left(now) for period in exceeded)
         rate.update({"RateLimit-Limit": "0", "RateLimit-Remaining": "0", "RateLimit-Reset": str(wait)})
         raise SpendingLimitError("What may be spent is used up for now.", retry_after=wait)
 

@@ -32,38 +32,29 @@ def check(schema: Schema, data: Mapping[str, Any]) -> None:
 
 def faults(schema: Schema, data: Any) -> list[dict[str, str]]:
     """The first MAX_DETAILS fields that do not fit the schema, with the rule that each breaks; never the value."""
-    found: dict[tuple[str, str], list[str]] = {}
-    for fault in _validator(_Frozen(schema)).iter_errors(data):
+    paths: dict[tuple[str, str], list[str]] = {}
+    for fault in _validator(schema).iter_errors(data):
         for field, message in _explain(fault):
-            found.setdefault((field, message), [str(step) for step in fault.absolute_path])
-            if len(found) == MAX_DETAILS:
-                return _details(found)
-    return _details(found)
+            paths.setdefault((field, message), [str(step) for step in fault.absolute_path])
+            if len(paths) == MAX_DETAILS:
+                return _details(paths)
+    return _details(paths)
 
 
-def _details(found: Mapping[tuple[str, str], list[str]]) -> list[dict[str, str]]:
-    return [{"field": field, "message": message} for field, message in sorted(found, key=lambda each: found[each])]
+def _details(paths: Mapping[tuple[str, str], list[str]]) -> list[dict[str, str]]:
+    return [{"field": field, "message": message} for field, message in sorted(paths, key=lambda each: paths[each])]
 
 
-class _Frozen:
-    """A schema as a cache's key, compared by identity: schemas are constants of their modules."""
-
-    def __init__(self, schema: Schema) -> None:
-        self.schema = schema
-
-    def __hash__(self) -> int:
-        return id(self.schema)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Frozen) and other.schema is self.schema
+# By identity, since schemas are constants of their modules. Each schema is kept, so that its id is not used again.
+_validators: dict[int, tuple[Schema, Draft202012Validator]] = {}
 
 
-@functools.cache
-def _validator(frozen: _Frozen) -> Draft202012Validator:
-    strict = _strict()
-    strict.check_schema(dict(frozen.schema))
-    validator: Draft202012Validator = strict(dict(frozen.schema))
-    return validator
+def _validator(schema: Schema) -> Draft202012Validator:
+    if id(schema) not in _validators:
+        strict = _strict()
+        strict.check_schema(dict(schema))
+        _validators[id(schema)] = schema, strict(dict(schema))
+    return _validators[id(schema)][1]
 
 
 # ------------------------------------------------------------------------------- the rules

@@ -37,7 +37,7 @@ class Window(StrEnum):
     def seconds(self) -> int:
         return 60 if self is Window.MINUTE else _HOUR
 
-    def left(self, now: float) -> int:
+    def seconds_left(self, now: float) -> int:
         """Whole seconds until the window that holds `now` (epoch seconds) is over: at least one."""
         return self.seconds - int(now) % self.seconds
 
@@ -223,7 +223,7 @@ def status_after(rules: list[Rule], counts: Mapping[str, int], allowed: bool, no
     """The rule to report after a request: the one that has least left; of several, the one that lasts longest."""
     left = {rule: max(0, rule.number - counts[rule.counter(now)]) for rule in rules}
     nearest = min(rules, key=lambda rule: (left[rule], -rule.window.seconds))
-    return LimitStatus(allowed, nearest.number, left[nearest], nearest.window.left(now))
+    return LimitStatus(allowed, nearest.number, left[nearest], nearest.window.seconds_left(now))
 
 
 def network(source: str) -> str:

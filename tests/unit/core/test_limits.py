@@ -14,7 +14,7 @@ NOON = 1_780_315_200.0
 
 @given(now=MOMENTS, window=WINDOWS)
 def test_a_window_ends_within_its_length_and_where_the_clock_turns(now: float, window: Window) -> None:
-    left = window.left(now)
+    left = window.seconds_left(now)
     assert 1 <= left <= window.seconds
     assert (int(now) + left) % window.seconds == 0
 
