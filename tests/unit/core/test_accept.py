@@ -1,4 +1,4 @@
-"""What an `Accept` header says."""
+"""Which media type an `Accept` header prefers."""
 
 import pytest
 from hypothesis import given
@@ -23,19 +23,19 @@ OFFERED = ["image/jpeg", "image/webp", "image/avif"]
         ("image/webp;q=0.5,image/avif;q=0.9", "image/avif"),
         ("image/webp ; q=0.5 , image/avif ; Q=0.9", "image/avif"),
         ("image/jpeg;q=0.1,image/webp;q=0.100", "image/jpeg"),
-        # What is more exact decides, wherever it stands.
+        # The more exact range decides, whatever the order.
         ("image/*,image/jpeg;q=0", "image/webp"),
         ("image/jpeg;q=0,image/*", "image/webp"),
         ("*/*,image/*;q=0.1,image/avif;q=0.2", "image/avif"),
         ("image/jpeg;q=0.0,image/webp;q=0.000,*/*;q=0.1", "image/avif"),
         ("image/jpeg;q=0", "image/webp"),
-        # It does not mention what we have.
+        # It mentions none of our types.
         ("application/json", "image/jpeg"),
         ("image/png,image/jpeg;q=0", "image/webp"),
-        # It asks for a parameter that none of ours has.
+        # It requires a parameter that none of our types has.
         ("image/webp;level=1", "image/jpeg"),
         ("image/webp;q=1;level=1", "image/webp"),
-        # It makes no sense, in part or whole.
+        # It is malformed, in part or completely.
         (";", "image/jpeg"),
         ("image/webp;q=2", "image/jpeg"),
         ("image/webp;q=-1,image/avif", "image/avif"),

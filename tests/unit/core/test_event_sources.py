@@ -1,4 +1,4 @@
-"""Tracking of functions: what fired them, told from payloads as AWS documents them, and what is written of a run.
+"""Tracking of functions: their event source, from payloads as AWS documents them, and their usage records.
 
 The payloads are the examples of the AWS Lambda Developer Guide ("Using AWS Lambda with other services") and of
 "Event message structure" of the Amazon S3 User Guide, shortened where a part repeats.
@@ -47,7 +47,7 @@ Written = list[dict[str, Any]]
 
 @pytest.fixture
 def written(monkeypatch: pytest.MonkeyPatch) -> Written:
-    """Stands in for the table, which is another process's; alarms go nowhere."""
+    """Replaces the table of usage records; alerts go nowhere."""
     records: Written = []
     for name, value in {
         "USAGE_METRICS_DYNAMO_TABLE": "usage",

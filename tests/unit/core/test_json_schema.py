@@ -1,4 +1,4 @@
-"""The work of holding data to a schema: it grows no faster than the data, and ends with what is told."""
+"""The work of checking data against a schema: it grows no faster than the data, and stops at the tenth fault."""
 
 import sys
 from collections.abc import Callable
@@ -72,7 +72,7 @@ def test_twice_as_many_unknown_fields_are_at_most_twice_the_work(route: str) -> 
 
 
 def lists(schema: Schema) -> list[tuple[list[str], Schema]]:
-    """The schemas of all lists in a schema, each with the names that lead there."""
+    """The schemas of all lists in a schema, each with its path."""
     found = []
     for name, inner in schema.get("properties", {}).items():
         found += [([name, *path], each) for path, each in lists(inner)] if isinstance(inner, dict) else []
@@ -86,7 +86,7 @@ LISTS = {(route, *path): each for route, schema in SCHEMAS.items() for path, eac
 @pytest.mark.parametrize("where", LISTS, ids=" ".join)
 def test_a_list_that_is_too_long_is_refused_before_its_items_are_checked(where: tuple[str, ...]) -> None:
     def work(number: int) -> int:
-        # Of several types, items cannot be sorted: jsonschema would compare each with each.
+        # Items of several types cannot be sorted: jsonschema would compare each with each.
         items = [place if place % 2 else str(place) for place in range(number)]
         return calls(lambda: json_schema.faults(LISTS[where], items))
 

@@ -1,4 +1,4 @@
-"""The arithmetic of windows, and what a caller is told of them."""
+"""The arithmetic of windows, and the headers that a caller reads."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""What is written down, and what never is."""
+"""What is logged, and what never is."""
 
 import json
 import unicodedata
@@ -48,7 +48,7 @@ def test_other_values_are_written_as_they_are() -> None:
 
 @pytest.fixture
 def _new_logger(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[None]:
-    # Handlers write to the standard output of the moment in which they were made.
+    # Handlers keep the standard output that they were made with.
     monkeypatch.setenv("SERVICE_NAME", request.node.name)
     log._logger.cache_clear()
     yield

@@ -1,4 +1,4 @@
-"""What a request may say."""
+"""What a request's payload may hold."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""Whose signature passes, for which body, and for how long."""
+"""Which signatures are valid, for which body, and for how long."""
 
 import hashlib
 import hmac

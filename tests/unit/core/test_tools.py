@@ -1,4 +1,4 @@
-"""Publishing a tool, and holding what it answers to what it says."""
+"""Publishing a tool, and checking its responses."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,8 +18,8 @@ WORD = shape({"word": TEXT})
 
 
 @pytest.fixture(autouse=True)
-def shelf(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A shelf of tools of the test's own; and operators who are told nothing."""
+def register(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty register of tools; alerts go nowhere."""
     monkeypatch.setattr(tools, "_published", {})
     for name in ("USAGE_METRICS_DYNAMO_TABLE", "USAGE_KEEP_DAYS", "CRITICAL_ERRORS_SQS_QUEUE_NAME"):
         monkeypatch.setenv(name, "1")
@@ -42,7 +42,7 @@ def publish(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def call(name: str, user: Caller = ANN, **data: Any) -> tuple[dict[str, Any], Execution]:
-    """What the tool answers, and what would be written down of the run."""
+    """The tool's response, and the run as tracking would record it."""
     execution = Execution("call_tool", "POST /agent/{tool}", "HTTP", 512)
     return tools.call(name, data, {"user": user, "execution": execution, "rate": {}}), execution
 

@@ -1,4 +1,4 @@
-"""What X-Ray is sent of a run, by a process that believes to be in Lambda; and that nobody else pays for it."""
+"""What X-Ray receives of a run from a process with Lambda's environment, and that other runs do not pay for it."""
 
 import json
 import os
@@ -42,12 +42,12 @@ class _Aws(BaseHTTPRequestHandler):
         self.wfile.write(b"{}")
 
     def log_message(self, *args: Any) -> None:
-        """Nothing: the test's output is its own."""
+        """Keeps the test's output clean."""
 
 
 @pytest.fixture(scope="module")
 def aws() -> Iterator[str]:
-    """An AWS that takes everything."""
+    """An AWS that accepts everything."""
     server = HTTPServer(("127.0.0.1", 0), _Aws)
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
@@ -56,7 +56,7 @@ def aws() -> Iterator[str]:
 
 
 def sent(aws: str, *, sampled: str | None, broken: bool = False) -> tuple[str, list[dict[str, Any]]]:
-    """What a run in Lambda imported ("xray", or "nothing"), and what its daemon was sent."""
+    """What a run in Lambda imported ("xray", or "nothing"), and what its daemon received."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as daemon:
         daemon.bind(("127.0.0.1", 0))
         daemon.setblocking(False)

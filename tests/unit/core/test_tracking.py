@@ -1,4 +1,4 @@
-"""What fires a function, what a run costs, and what becomes of one that fails."""
+"""The event source and cost of a run, and how a failure is reported."""
 
 import json
 from typing import Any
