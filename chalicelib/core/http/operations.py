@@ -53,10 +53,6 @@ def public(user: Caller, data: Mapping[str, Any]) -> bool:
     return True
 
 
-def _whole(response: Response) -> Response:
-    return response
-
-
 def _as_stored(user: Caller, data: Mapping[str, Any], stored: Response) -> Response:
     return stored
 
@@ -70,7 +66,7 @@ class Replay:
     since earlier versions stored that. Without the two, a response is stored and repeated as it is.
     """
 
-    stores: Callable[[Response], Response] = _whole
+    stores: Callable[[Response], Response] = dict
     rebuild: Callable[[Caller, Mapping[str, Any], Response], Response] = _as_stored
 
 
