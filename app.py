@@ -21,7 +21,6 @@ from chalicelib.core.aws.grants import (
     SESOperation,
     SNSOperation,
     SQSOperation,
-    StepFunctionsOperation,
     required_env_vars,
 )
 from chalicelib.core.http import budgets, idempotency, limits, password_attempts, responses, signatures
@@ -31,7 +30,6 @@ from chalicelib.core.http.password_attempts import AnonymousCaller
 from chalicelib.core.http.payload import parse_body
 from chalicelib.core.observing.tracking import Account, Execution, track_execution
 from chalicelib.core.schemas import MESSAGE
-from chalicelib.images import pipeline, uploads
 from chalicelib.imaging import ImageRejectedError
 from chalicelib.jobs import health, retention, runner, schedules, sync
 from chalicelib.jobs import monthly_report as reports
@@ -218,83 +216,48 @@ def erase_account(user: Caller, execution: Execution) -> Answer:
 
 
 @app.route("/upload", methods=["POST"], cors=CORS)
-@required_env_vars(
-    budgets.check_storage,
-    {
-        "IMAGES_TABLE": [DynamoDBOperation.PUT_ITEM, DynamoDBOperation.GET_ITEM],
-        "S3_INPUT_BUCKET": [S3Operation.PUT_OBJECT],
-        "ALLOWED_TYPES": [],
-        "MAX_FILE_SIZE": [],
-        "LINK_EXPIRY_SECONDS": [],
-    },
-)
+@required_env_vars(images.create_upload)
 @api_tool(description="Announce a photo; the answer holds the presigned request to send it by.", tags=["images"])
 @validated(
-    uploads.CREATE,
+    images.CREATE,
     permission=signed_in,
     access=APIAccessType.FILE_UPLOAD,
-    returns=uploads.CREATED,
-    idempotent=uploads.REPLAY,
+    returns=images.CREATED,
+    idempotent=images.UPLOAD_REPLAY,
 )
 def create_upload(user: Caller, data: Payload) -> Answer:
-    return uploads.create(user, data)
+    return images.create_upload(user, data)
 
 
 # ============================================================================= images
 
 
 @app.route("/images", methods=["GET"], cors=CORS)
-@required_env_vars(
-    {
-        "IMAGES_TABLE": [DynamoDBOperation.QUERY],
-        "S3_OUTPUT_BUCKET": [S3Operation.GET_OBJECT],
-        "LINK_EXPIRY_SECONDS": [],
-    }
-)
+@required_env_vars(images.list_images)
 @api_tool(description="Your images, newest first, in pages.", tags=["images"], reads_only=True)
 @validated(images.LIST, permission=signed_in, access=APIAccessType.FILE_UPLOAD, returns=images.PAGE)
 def list_images(user: Caller, data: Payload) -> Answer:
-    return images.listed(user.id, data)
+    return images.list_images(user, data)
 
 
 @app.route("/images/{imageId}", methods=["GET"], cors=CORS)
-@required_env_vars(
-    {
-        "IMAGES_TABLE": [DynamoDBOperation.GET_ITEM],
-        "S3_OUTPUT_BUCKET": [S3Operation.GET_OBJECT],
-        "LINK_EXPIRY_SECONDS": [],
-    }
-)
+@required_env_vars(images.show_image)
 @api_tool(description="One image: its status, metadata, and variants with links.", tags=["images"], reads_only=True)
 @validated(images.GET, permission=signed_in, access=APIAccessType.FILE_UPLOAD, returns=images.ONE)
 def get_image(user: Caller, data: Payload) -> Answer:
-    return {"image": images.get(user.id, data["imageId"]).shown()}
+    return images.show_image(user, data["imageId"])
 
 
 @app.route("/images/{imageId}", methods=["DELETE"], cors=CORS)
-@required_env_vars(
-    {
-        "IMAGES_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.PUT_ITEM],
-        "S3_INPUT_BUCKET": [S3Operation.LIST_OBJECT_VERSIONS, S3Operation.DELETE_OBJECTS],
-        "S3_OUTPUT_BUCKET": [S3Operation.LIST_OBJECT_VERSIONS, S3Operation.DELETE_OBJECTS],
-    }
-)
+@required_env_vars(images.delete_image)
 @api_tool(description="Remove an image with every version of every file.", tags=["images"])
 @validated(images.DELETE, permission=signed_in, access=APIAccessType.FULL_ACCESS, returns=MESSAGE, audited=True)
 def delete_image(user: Caller, data: Payload) -> Answer:
-    images.delete(user.id, data["imageId"])
-    return {"message": "The image and its variants are deleted."}
+    return images.delete_image(user, data["imageId"])
 
 
 @app.route("/images/{imageId}/reprocess", methods=["POST"], cors=CORS)
-@required_env_vars(
-    {
-        "IMAGES_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
-        "SQS_QUEUE_URL": [SQSOperation.SEND_MESSAGE],
-        "S3_OUTPUT_BUCKET": [S3Operation.GET_OBJECT],
-        "LINK_EXPIRY_SECONDS": [],
-    }
-)
+@required_env_vars(images.reprocess)
 @api_tool(description="Make a finished image's variants again.", tags=["images"])
 @validated(
     images.REPROCESS,
@@ -302,24 +265,18 @@ def delete_image(user: Caller, data: Payload) -> Answer:
     access=APIAccessType.FILE_UPLOAD,
     limit=limits.Limit(60, limits.Window.MINUTE),
     returns=images.ONE,
-    idempotent=pipeline.REPROCESS_REPLAY,
+    idempotent=images.REPROCESS_REPLAY,
 )
 def reprocess_image(user: Caller, data: Payload) -> Answer:
-    return pipeline.reprocess(user, data["imageId"])
+    return images.reprocess(user, data["imageId"])
 
 
 @app.route("/images/{imageId}/variants/{name}", methods=["GET"], cors=CORS)
-@required_env_vars(
-    {
-        "IMAGES_TABLE": [DynamoDBOperation.GET_ITEM],
-        "S3_OUTPUT_BUCKET": [S3Operation.GET_OBJECT],
-        "LINK_EXPIRY_SECONDS": [],
-    }
-)
+@required_env_vars(images.choose_variant)
 @validated(images.GET_VARIANT, permission=signed_in, access=APIAccessType.FILE_UPLOAD)
 def get_variant(user: Caller, data: Payload, headers: Headers) -> Response:
-    found = images.variant(user.id, data["imageId"], data["name"], headers.get("accept", ""))
-    return Response(status_code=302, body="", headers={"Location": found.url, "Vary": "Accept"})
+    variant = images.choose_variant(user, data["imageId"], data["name"], headers.get("accept", ""))
+    return Response(status_code=302, body="", headers={"Location": variant.url, "Vary": "Accept"})
 
 
 # ============================================================================ actions
@@ -689,18 +646,10 @@ def owner(event: Event) -> Account:
 @app.on_s3_event(
     bucket=config.trigger_name("S3_INPUT_BUCKET"), events=["s3:ObjectCreated:*"], prefix="uploads/", name="s3_event"
 )
-@required_env_vars(
-    {
-        "IMAGES_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.PUT_ITEM, DynamoDBOperation.UPDATE_ITEM],
-        "SQS_QUEUE_URL": [SQSOperation.SEND_MESSAGE],
-        "S3_INPUT_BUCKET": [S3Operation.DELETE_OBJECTS],
-        "SNS_TOPIC_ARN": [SNSOperation.PUBLISH],
-        "MAX_FILE_SIZE": [],
-    }
-)
+@required_env_vars(images.enqueue_uploads)
 @track_execution
 def s3_event(event: Event, context: Any) -> None:
-    pipeline.enqueue_uploads(event)
+    images.enqueue_uploads(event)
 
 
 # When the trigger is made, S3 sends a test event that has no records; Chalice's S3Event cannot be built from it.
@@ -708,69 +657,31 @@ s3_event.event_class = LambdaFunctionEvent
 
 
 @app.on_sqs_message(queue=config.trigger_name("SQS_QUEUE_URL"), batch_size=10, name="orchestrator")
-@required_env_vars(
-    {
-        "IMAGES_TABLE": [DynamoDBOperation.UPDATE_ITEM],
-        "STEP_FUNCTIONS_ARN": [StepFunctionsOperation.START_EXECUTION],
-        "SQS_QUEUE_URL": [SQSOperation.DELETE_MESSAGE_BATCH],
-    }
-)
+@required_env_vars(images.start_executions)
 @track_execution
 def orchestrator(event: Event, context: Any) -> None:
-    pipeline.start_executions(event)
+    images.start_executions(event)
 
 
 @app.lambda_function(name="validation")
-@required_env_vars(
-    {
-        "S3_INPUT_BUCKET": [S3Operation.GET_OBJECT, S3Operation.GET_OBJECT_VERSION],
-        "MAX_FILE_SIZE": [],
-        "MAX_PIXELS": [],
-        "ALLOWED_TYPES": [],
-        "SCAN_COMMAND_URL": [],
-    }
-)
+@required_env_vars(images.validate)
 @track_execution(account=owner, refusals=(ImageRejectedError,))
 def validation(event: Event, context: Any) -> Answer:
-    return pipeline.validate(event)
+    return images.validate(event)
 
 
 @app.lambda_function(name="resize")
-@required_env_vars(
-    {
-        "S3_INPUT_BUCKET": [S3Operation.GET_OBJECT, S3Operation.GET_OBJECT_VERSION],
-        "S3_OUTPUT_BUCKET": [S3Operation.PUT_OBJECT, S3Operation.DELETE_OBJECTS],
-        "MAX_FILE_SIZE": [],
-        "MAX_PIXELS": [],
-        "ALLOWED_TYPES": [],
-        "RESIZE_DIMENSIONS": [],
-        "QUALITY_SETTING": [],
-        "OUTPUT_FORMATS": [],
-    }
-)
+@required_env_vars(images.resize)
 @track_execution(account=owner, refusals=(ImageRejectedError,))
 def resize(event: Event, context: Any) -> Answer:
-    return pipeline.resize(event)
+    return images.resize(event)
 
 
 @app.lambda_function(name="watermark")
-@required_env_vars(
-    {
-        "S3_OUTPUT_BUCKET": [S3Operation.GET_OBJECT, S3Operation.PUT_OBJECT, S3Operation.DELETE_OBJECTS],
-        "RESIZE_DIMENSIONS": [],
-        "QUALITY_SETTING": [],
-        "OUTPUT_FORMATS": [],
-        "WATERMARK_TEXT": [],
-        "WATERMARK_FONT": [],
-        "WATERMARK_COLOR": [],
-        "WATERMARK_POSITION": [],
-        "WATERMARK_OPACITY": [],
-        "WATERMARK_IMAGE_KEY": [],
-    }
-)
+@required_env_vars(images.watermark)
 @track_execution(account=owner, refusals=(ImageRejectedError,))
 def watermark(event: Event, context: Any) -> Answer:
-    return pipeline.watermark(event)
+    return images.watermark(event)
 
 
 # ========================================================================== schedules
@@ -846,12 +757,7 @@ def sweeper(event: Event, context: Any) -> Answer:
     starting_position="TRIM_HORIZON",
     name="image_changes",
 )
-@required_env_vars(
-    {
-        "DAILY_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
-        "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
-    }
-)
+@required_env_vars(images.count_changes)
 @track_execution(recorded=False)
 def image_changes(event: Event, context: Any) -> None:
     images.count_changes(event)

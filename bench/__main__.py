@@ -1,4 +1,4 @@
-"""Runs every benchmark beside this file, or those named: python -m bench [imaging …]."""
+"""Runs all benchmarks of this folder, or those named: python -m bench [imaging …]."""
 
 import importlib
 import sys

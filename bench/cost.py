@@ -1,11 +1,11 @@
-"""Dollars a million images, from what images take on the embedded AWS, beside the plain architecture.
+"""Dollars per million images, from their usage of the embedded AWS, compared with the baseline architecture.
 
     python -m bench.cost [--images N] [--megapixels N] [--write]
 
-Each architecture handles the same pictures on the same embedded AWS, one image after another, so that no image shares
-a batch with another: at a higher rate ours takes less. Calls, invocations, DynamoDB's units and logged bytes are
-counted; CPU is the functions' own, children included. What this machine cannot know is assumed (bench/_taken.py) and
-varied below the table. `--write` keeps the figures in infra/load.json, from which a deploy prices its plan.
+Both architectures process the same images on the same embedded AWS, one after another, so that no images share a
+batch; at a higher rate Darkroom costs less. Calls, invocations, DynamoDB's units and logged bytes are counted. CPU time
+is that of the functions, children included. What cannot be measured here is assumed (bench/_usage.py) and varied
+below the table. `--write` saves the result in infra/load.json, which a deploy uses to price its plan.
 """
 
 import argparse
@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import _plain
-from bench._calls import Recorder
-from bench._ours import Ours, import_seconds
-from bench._taken import MILLION, Assumed, Taken, traces_begun, units, workflow_seconds
+from bench import _baseline
+from bench._aws_calls import Recorder
+from bench._darkroom import Darkroom, import_seconds
+from bench._usage import MILLION, Assumptions, Usage, billed_units, traces_started, workflow_seconds
 from infra.cost import LOAD, Units
 from infra.prices import PRICES, READ, REGION, priced
 from infra.settings import ROOT
@@ -32,46 +32,47 @@ TARGET_DOLLARS, TARGET_RATIO = 75.0, 0.35
 STORAGE = "S3 storage"
 
 STEPS = ("validation", "resize", "watermark")
-# Begin, the three steps, Complete, AnnounceCompleted, Finished.
+# Entered by an image: Begin, the three steps, Complete, AnnounceCompleted, Finished.
 STATES = 7
-PARTITION_UNITS = 1000
-# Step Functions, "Pricing": 50 MB, the definition and the data, in steps of 64 MB and of 100 ms.
+PARTITION_UNITS_PER_SECOND = 1000
+# Step Functions, "Pricing": 50 MB plus definition and data, rounded up to 64 MB; time rounded up to 100 ms.
 BILLED_MEMORY_GB, BILLED_SECONDS = 64 / 1024, 0.1
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Both architectures' images, and one request of ours."""
+    """Images of both architectures, images of Darkroom uploaded at once, and requests to Darkroom."""
 
-    ours: Taken
-    plain: Taken
-    together: Taken
-    request: Taken
+    darkroom: Usage
+    baseline: Usage
+    at_once: Usage
+    request: Usage
 
 
 def main() -> None:
-    asked = _arguments()
-    data = _picture(asked.megapixels)
-    measured = _measure(data, asked.images)
-    usual = Assumed()
-    ours, plain = ours_units(measured.ours, usual), plain_units(measured.plain, usual)
-    print(f"{asked.images} images of {asked.megapixels:g} MP, {len(data) / 1e6:.2f} MB. Prices: {REGION}, {READ}.\n")
-    _show_functions("ours", measured.ours, usual)
-    _show_functions("plain", measured.plain, usual)
-    _show_units(ours, plain)
-    _show_dollars(priced(ours), priced(plain))
+    arguments = _arguments()
+    data = _picture(arguments.megapixels)
+    measured = _measure(data, arguments.images)
+    defaults = Assumptions()
+    darkroom, baseline = darkroom_units(measured.darkroom, defaults), baseline_units(measured.baseline, defaults)
+    size = f"{arguments.megapixels:g} MP, {len(data) / 1e6:.2f} MB"
+    print(f"{arguments.images} images of {size}. Prices: {REGION}, {READ}.\n")
+    _show_functions("Darkroom", measured.darkroom, defaults)
+    _show_functions("baseline", measured.baseline, defaults)
+    _show_units(darkroom, baseline)
+    _show_dollars(priced(darkroom), priced(baseline))
     _show_partitions(measured)
     _show_sensitivity(measured)
-    if asked.write:
-        _keep(measured, usual)
+    if arguments.write:
+        _write_load(measured, defaults)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=20)
     parser.add_argument("--megapixels", type=float, default=2.0)
-    parser.add_argument("--write", action="store_true", help="keep the figures in infra/load.json")
-    # `python -m bench` names benchmarks, and this is one.
+    parser.add_argument("--write", action="store_true", help="save the result in infra/load.json")
+    # `python -m bench` also has names of benchmarks among its arguments.
     return parser.parse_known_args()[0]
 
 
@@ -85,51 +86,54 @@ def _measure(data: bytes, images: int) -> Measured:
     recorder.install()
     with tempfile.TemporaryDirectory() as logs, Machine(logs=Path(logs), schedules=False, gathering=True) as machine:
         environment = {**os.environ, **machine.environment, "AWS_ENDPOINT_URL": machine.aws_url}
-        ours = Ours(machine, recorder, Path(logs))
-        # Containers are warm from here on; what a cold start takes is added to its share of the runs.
-        shown = ours.image(data)
+        darkroom = Darkroom(machine, recorder, Path(logs))
+        # Containers are warm after the first image. Cold starts are added by their share of the runs.
+        image_id = darkroom.process_image(data)
         init = import_seconds("import app", environment)
-        one_by_one = ours.measure(images, lambda: [ours.image(data) for _ in range(images)], init)
-        together = ours.measure(images, lambda: ours.images([data] * images), init)
-        asked = ours.measure(
-            images, lambda: [ours.request("GET", "/images/{imageId}", imageId=shown) for _ in range(images)], init
+        one_by_one = darkroom.measure(images, lambda: [darkroom.process_image(data) for _ in range(images)], init)
+        at_once = darkroom.measure(images, lambda: darkroom.process_images([data] * images), init)
+        request = darkroom.measure(
+            images,
+            lambda: [darkroom.request("GET", "/images/{imageId}", imageId=image_id) for _ in range(images)],
+            init,
         )
-        plain_init = import_seconds("import boto3, PIL.Image; boto3.client('s3')", environment)
-        plain = _plain.measure(machine, recorder, [data] * images, plain_init)
-    return Measured(one_by_one, plain, together, asked)
+        baseline_init = import_seconds("import boto3, PIL.Image; boto3.client('s3')", environment)
+        baseline = _baseline.measure(machine, recorder, [data] * images, baseline_init)
+    return Measured(one_by_one, baseline, at_once, request)
 
 
-def ours_units(what: Taken, assumed: Assumed) -> Units:
-    """Units an image, with its EXPRESS execution."""
-    seconds = workflow_seconds(what, STEPS, STATES, assumed)
+def darkroom_units(usage: Usage, assumptions: Assumptions) -> Units:
+    """Units per image, with its EXPRESS execution."""
+    seconds = workflow_seconds(usage, STEPS, STATES, assumptions)
     billed = math.ceil(seconds / BILLED_SECONDS) * BILLED_SECONDS
-    executions = what.calls["states:StartExecution"] / what.number
+    executions = usage.calls["states:StartExecution"] / usage.number
     return {
-        **units(what, assumed),
+        **billed_units(usage, assumptions),
         "step_functions.express_requests": executions,
         "step_functions.express_gb_seconds": executions * billed * BILLED_MEMORY_GB,
     }
 
 
-def plain_units(what: Taken, assumed: Assumed) -> Units:
-    """Units an image of the plain architecture, with its Standard execution."""
-    taken = units(what, assumed, "lambda.gb_seconds_x86")
-    return {**taken, "step_functions.standard_transitions": _plain.TRANSITIONS, "sns.publishes": 1}
+def baseline_units(usage: Usage, assumptions: Assumptions) -> Units:
+    """Units per image, with its Standard execution."""
+    units = billed_units(usage, assumptions, "lambda.gb_seconds_x86")
+    return {**units, "step_functions.standard_transitions": _baseline.TRANSITIONS, "sns.publishes": 1}
 
 
 def per_million(dollars: Mapping[str, float]) -> float:
-    """Dollars for a million images, without keeping them: that depends on for how long, and is the same for both."""
+    """Dollars per million images, without storage: that depends on time, and is the same for both."""
     return sum(each for service, each in dollars.items() if service != STORAGE) * MILLION
 
 
-# ------------------------------------------------------------------------------------ what is shown
+# ------------------------------------------------------------------------------------ output
 
 
-def _show_functions(name: str, what: Taken, assumed: Assumed) -> None:
+def _show_functions(name: str, usage: Usage, assumptions: Assumptions) -> None:
     print(f"{name + ', an image':<22}{'MB':>6}{'runs':>7}{'CPU ms':>9}{'AWS calls':>11}{'billed ms':>11}{'GB-s':>8}")
-    for function, each in sorted(what.functions.items(), key=lambda item: -item[1].seconds(assumed) * item[1].memory):
-        number = what.number
-        seconds = each.seconds(assumed) / number
+    number = usage.number
+    by_cost = sorted(usage.functions.items(), key=lambda item: -item[1].seconds(assumptions) * item[1].memory)
+    for function, each in by_cost:
+        seconds = each.seconds(assumptions) / number
         print(
             f"{function:<22}{each.memory:>6}{each.invocations / number:>7.2f}{each.cpu / number * 1e3:>9.1f}"
             f"{each.calls.total() / number:>11.2f}{seconds * 1e3:>11.1f}{seconds * each.memory / 1024:>8.3f}"
@@ -137,74 +141,77 @@ def _show_functions(name: str, what: Taken, assumed: Assumed) -> None:
     print()
 
 
-def _show_units(ours: Units, plain: Units) -> None:
-    print(f"{'units an image':<38}{'ours':>10}{'plain':>10}{'$ a million of ours':>22}")
-    for name in sorted({*ours, *plain}, key=lambda each: -ours.get(each, 0.0) * PRICES[each].dollars):
-        dollars = ours.get(name, 0.0) * PRICES[name].dollars * MILLION
-        print(f"{name:<38}{ours.get(name, 0.0):>10.4g}{plain.get(name, 0.0):>10.4g}{dollars:>22.2f}")
+def _show_units(darkroom: Units, baseline: Units) -> None:
+    print(f"{'units an image':<38}{'Darkroom':>10}{'baseline':>10}{'$ a million, Darkroom':>22}")
+    for name in sorted({*darkroom, *baseline}, key=lambda each: -darkroom.get(each, 0.0) * PRICES[each].dollars):
+        dollars = darkroom.get(name, 0.0) * PRICES[name].dollars * MILLION
+        print(f"{name:<38}{darkroom.get(name, 0.0):>10.4g}{baseline.get(name, 0.0):>10.4g}{dollars:>22.2f}")
     print()
 
 
-def _show_dollars(ours: Mapping[str, float], plain: Mapping[str, float]) -> None:
-    print(f"{'$ a million images':<38}{'ours':>10}{'plain':>10}")
-    for service in sorted({*ours, *plain} - {STORAGE}, key=lambda each: -plain.get(each, 0.0)):
-        print(f"{service:<38}{ours.get(service, 0.0) * MILLION:>10.2f}{plain.get(service, 0.0) * MILLION:>10.2f}")
-    mine, its = per_million(ours), per_million(plain)
-    print(f"{'all':<38}{mine:>10.2f}{its:>10.2f}   ratio {mine / its:.2f}")
-    without = its - plain.get("CloudWatch", 0.0) * MILLION + ours.get("CloudWatch", 0.0) * MILLION
-    print(f"{'with our logs and metrics in both':<38}{mine:>10.2f}{without:>10.2f}   ratio {mine / without:.2f}")
-    kept = ours[STORAGE] * MILLION, plain[STORAGE] * MILLION
-    print(f"{'to keep them all, a month':<38}{kept[0]:>10.2f}{kept[1]:>10.2f}")
-    print(f"target: at most {TARGET_DOLLARS:.0f} dollars and {TARGET_RATIO:.2f} of the plain one\n")
+def _show_dollars(darkroom: Mapping[str, float], baseline: Mapping[str, float]) -> None:
+    print(f"{'$ a million images':<38}{'Darkroom':>10}{'baseline':>10}")
+    for service in sorted({*darkroom, *baseline} - {STORAGE}, key=lambda each: -baseline.get(each, 0.0)):
+        dollars = darkroom.get(service, 0.0) * MILLION, baseline.get(service, 0.0) * MILLION
+        print(f"{service:<38}{dollars[0]:>10.2f}{dollars[1]:>10.2f}")
+    ours, theirs = per_million(darkroom), per_million(baseline)
+    print(f"{'all':<38}{ours:>10.2f}{theirs:>10.2f}   ratio {ours / theirs:.2f}")
+    same_logs = theirs - baseline.get("CloudWatch", 0.0) * MILLION + darkroom.get("CloudWatch", 0.0) * MILLION
+    ratio = ours / same_logs
+    print(f"{'with the same logs and metrics in both':<38}{ours:>10.2f}{same_logs:>10.2f}   ratio {ratio:.2f}")
+    storage = darkroom[STORAGE] * MILLION, baseline[STORAGE] * MILLION
+    print(f"{'storage, a month':<38}{storage[0]:>10.2f}{storage[1]:>10.2f}")
+    print(f"target: at most {TARGET_DOLLARS:.0f} dollars and {TARGET_RATIO:.2f} of the baseline\n")
 
 
 def _show_partitions(measured: Measured) -> None:
-    """What one partition of DynamoDB takes: 1,000 units a second (DynamoDB, "Partition and data distribution")."""
+    """A partition takes 1,000 units a second (DynamoDB, "Partition and data distribution")."""
     print(f"{'DynamoDB partition, units an image':<52}{'one by one':>12}{'at once':>10}{'images/s':>10}")
-    alone, together = measured.ours.partitions, measured.together.partitions
-    for name in sorted(together, key=lambda each: -together[each])[:6]:
-        each = together[name] / measured.together.number
-        shown = alone.get(name, 0.0) / measured.ours.number
-        print(f"{name[:51]:<52}{shown:>12.2f}{each:>10.2f}{PARTITION_UNITS / each:>10.0f}")
+    one_by_one, at_once = measured.darkroom.partitions, measured.at_once.partitions
+    for name in sorted(at_once, key=lambda each: -at_once[each])[:6]:
+        each = at_once[name] / measured.at_once.number
+        alone = one_by_one.get(name, 0.0) / measured.darkroom.number
+        print(f"{name[:51]:<52}{alone:>12.2f}{each:>10.2f}{PARTITION_UNITS_PER_SECOND / each:>10.0f}")
     print()
 
 
 def _show_sensitivity(measured: Measured) -> None:
     cases = {
-        "as above": (measured.ours, Assumed()),
-        "sent at once, so that they share batches": (measured.together, Assumed()),
-        "a vCPU half as fast": (measured.ours, Assumed(vcpu=0.5)),
-        "a vCPU twice as fast": (measured.ours, Assumed(vcpu=2.0)),
-        "AWS answers twice as slowly": (measured.ours, Assumed(latency=2.0)),
-        "10 images/s, sharing batches": (measured.together, Assumed(images_a_second=10.0)),
-        "100 images/s, sharing batches": (measured.together, Assumed(images_a_second=100.0)),
+        "as above": (measured.darkroom, Assumptions()),
+        "sent at once, sharing batches": (measured.at_once, Assumptions()),
+        "a vCPU half as fast": (measured.darkroom, Assumptions(vcpu=0.5)),
+        "a vCPU twice as fast": (measured.darkroom, Assumptions(vcpu=2.0)),
+        "AWS answers twice as slowly": (measured.darkroom, Assumptions(latency=2.0)),
+        "10 images/s, sharing batches": (measured.at_once, Assumptions(images_per_second=10.0)),
+        "100 images/s, sharing batches": (measured.at_once, Assumptions(images_per_second=100.0)),
     }
-    print(f"{'if':<48}{'ours':>8}{'plain':>8}{'ratio':>8}")
-    for name, (what, assumed) in cases.items():
-        mine = per_million(priced(ours_units(what, assumed)))
-        its = per_million(priced(plain_units(measured.plain, assumed)))
-        print(f"{name:<48}{mine:>8.2f}{its:>8.2f}{mine / its:>8.2f}")
+    print(f"{'if':<48}{'Darkroom':>10}{'baseline':>10}{'ratio':>8}")
+    for name, (usage, assumptions) in cases.items():
+        ours = per_million(priced(darkroom_units(usage, assumptions)))
+        theirs = per_million(priced(baseline_units(measured.baseline, assumptions)))
+        print(f"{name:<48}{ours:>10.2f}{theirs:>10.2f}{ours / theirs:>8.2f}")
 
 
-def _keep(measured: Measured, usual: Assumed) -> None:
-    ours = measured.ours
-    kept: dict[str, Any] = {
+def _write_load(measured: Measured, defaults: Assumptions) -> None:
+    darkroom = measured.darkroom
+    seconds = {name: each.seconds(defaults) / each.invocations for name, each in darkroom.functions.items()}
+    load: dict[str, Any] = {
         "comment": "Units of each price an image and a request take; python -m bench.cost --write measures them anew.",
-        "image": _kept(ours_units(ours, usual)),
-        "request": _kept(units(measured.request, usual)),
-        "image_traces": _rounded(traces_begun(ours)),
-        "request_traces": _rounded(traces_begun(measured.request)),
-        "seconds": _rounded({name: each.seconds(usual) / each.invocations for name, each in ours.functions.items()}),
-        "cold_start_seconds": round(ours.init, 3),
-        "custom_metrics": max(ours.metrics, measured.request.metrics),
+        "image": _without_traces(darkroom_units(darkroom, defaults)),
+        "request": _without_traces(billed_units(measured.request, defaults)),
+        "image_traces": _rounded(traces_started(darkroom)),
+        "request_traces": _rounded(traces_started(measured.request)),
+        "seconds": _rounded(seconds),
+        "cold_start_seconds": round(darkroom.init, 3),
+        "custom_metrics": max(darkroom.metrics, measured.request.metrics),
     }
-    LOAD.write_text(json.dumps(kept, indent=2) + "\n")
-    print(f"\n{LOAD.relative_to(ROOT)} is written.")
+    LOAD.write_text(json.dumps(load, indent=2) + "\n")
+    print(f"\nWrote {LOAD.relative_to(ROOT)}.")
 
 
-def _kept(units_of_each: Units) -> Units:
-    """All but the traces: how many are recorded depends on the load."""
-    return _rounded({name: each for name, each in units_of_each.items() if name != "x-ray.traces"})
+def _without_traces(units: Units) -> Units:
+    """The number of recorded traces depends on the load."""
+    return _rounded({name: each for name, each in units.items() if name != "x-ray.traces"})
 
 
 def _rounded(numbers: Mapping[str, float]) -> dict[str, float]:

@@ -1,9 +1,9 @@
-"""The writers of documents, in one run: time that grows with the records, memory that does not.
+"""The document writers: CPU time grows with the number of rows, memory does not.
 
-    python -m bench.documents [RECORDS …]
+    python -m bench.documents [ROWS …]
 
-Each writes in a process of its own. CPU seconds are this machine's; trust how they grow, and the
-memory, which is the most that the whole process held.
+Each document is written in a process of its own. CPU seconds depend on the machine: compare how they grow. Memory
+is the peak of the whole process.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
-from bench import writing
-from bench.writing import Counted
+from bench._measure import ByteCounter, compare_writers
 from chalicelib.documents import Column, Report, Sink, Table, write_csv, write_html, write_json, write_pdf
 
 COLUMNS = (
@@ -35,21 +34,21 @@ WRITERS: dict[str, Callable[[Sink, Table], object]] = {
 
 
 def main() -> None:
-    writing.compare(WRITERS, write)
+    compare_writers(WRITERS, write)
 
 
-def write(name: str, count: int, out: Counted) -> None:
-    WRITERS[name](out, Table("files", "Files", COLUMNS, records(count)))
+def write(name: str, count: int, out: ByteCounter) -> None:
+    WRITERS[name](out, Table("files", "Files", COLUMNS, rows(count)))
 
 
-def records(count: int) -> Iterator[dict[str, Any]]:
-    for place in range(count):
+def rows(count: int) -> Iterator[dict[str, Any]]:
+    for index in range(count):
         yield {
-            "imageId": f"img_{place:026}",
-            "fileName": f"Holiday at the sea, évening {place}.jpeg",
-            "size": Decimal(1_000_000 + 7919 * place),
+            "imageId": f"img_{index:026}",
+            "fileName": f"Holiday at the sea, évening {index}.jpeg",
+            "size": Decimal(1_000_000 + 7919 * index),
             "status": "COMPLETED",
-            "cost": Decimal(place) / 10_000_000,
+            "cost": Decimal(index) / 10_000_000,
             "createdAt": CREATED,
         }
 

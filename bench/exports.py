@@ -1,10 +1,10 @@
-"""Exports of many records, in one run: time that grows with them, memory that does not.
+"""Exports: CPU time grows with the number of rows, memory does not.
 
-    python -m bench.exports [RECORDS …]
+    python -m bench.exports [ROWS …]
 
-Half of the records are files with their variants, half are actions, as the tables' pages give them.
-Each export is written in a process of its own, to nowhere. CPU seconds are this machine's; trust how
-they grow, and the memory, which is the most that the whole process held.
+Half of the rows are files with their variants, half are actions, read in pages as from DynamoDB. Each export is
+written in a process of its own and discarded. CPU seconds depend on the machine: compare how they grow. Memory is
+the peak of the whole process.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
-from bench import writing
-from bench.writing import Counted
+from bench._measure import ByteCounter, compare_writers
 from chalicelib import imaging
 from chalicelib.actions import Action
 from chalicelib.actions.exporting import build, contents, readable, thumbnails
@@ -24,7 +23,7 @@ from chalicelib.images import Image
 
 CREATED = "2026-04-01T06:00:00.000Z"
 ABOUT = {"exportId": "act_0", "createdAt": CREATED, "dataTypes": ["activities", "files"]}
-# What DynamoDB gives at once is 1 MB: about so many of these items.
+# DynamoDB returns up to 1 MB at a time: about so many of these items.
 PAGE = 1000
 VARIANTS = ("small", "medium", "large")
 
@@ -32,36 +31,36 @@ Item = dict[str, Any]
 
 
 def main() -> None:
-    writing.compare(build.FORMATS, write)
+    compare_writers(build.FORMATS, write)
 
 
-def write(name: str, count: int, out: Counted) -> None:
+def write(name: str, count: int, out: ByteCounter) -> None:
     build.write(out, name, tables(count, name), ABOUT)
 
 
 def tables(count: int, name: str) -> list[Table]:
-    """The tables of that many records in that format; a PDF has as many thumbnails as an export may have."""
+    """The tables of an export with `count` rows. A PDF has as many thumbnails as an export may have."""
     half = count // 2
-    done = (Action.from_item(item) for item in paged(action, half))
-    found = (Image.from_item(item) for item in paged(image, count - half))
+    actions = (Action.from_item(item) for item in in_pages(action_item, half))
+    images = (Image.from_item(item) for item in in_pages(image_item, count - half))
     if name == "pdf":
-        return [readable.activities(done), readable.files(with_thumbnails(found))]
-    return [contents.activities(done), contents.files(found)]
+        return [readable.activities(actions), readable.files(with_thumbnails(images))]
+    return [contents.activities(actions), contents.files(images)]
 
 
-def with_thumbnails(found: Iterator[Image]) -> Iterator[thumbnails.Pictured]:
-    """Each made anew of the same variant, as those of an export are of different ones; what S3 takes is left out."""
-    variant = encoded(800, 600)
-    for place, each in enumerate(found):
-        if place >= thumbnails.MOST_THUMBNAILS:
+def with_thumbnails(images: Iterator[Image]) -> Iterator[thumbnails.Pictured]:
+    """A new thumbnail for each image, without the time that S3 takes."""
+    variant = jpeg(800, 600)
+    for index, each in enumerate(images):
+        if index >= thumbnails.MOST_THUMBNAILS:
             yield each, None
         else:
             made = imaging.thumbnail(variant, 96)
             yield each, Picture(made.data, made.width, made.height)
 
 
-def encoded(width: int, height: int) -> bytes:
-    """A JPEG of these sides with something to see in it."""
+def jpeg(width: int, height: int) -> bytes:
+    """A JPEG of this size with many details."""
     from PIL import Image as Pillow
 
     out = io.BytesIO()
@@ -69,32 +68,32 @@ def encoded(width: int, height: int) -> bytes:
     return out.getvalue()
 
 
-def paged(make: Callable[[int], Item], count: int) -> Iterator[Item]:
-    """Items as a Query brings them: a page of them is in memory at a time."""
+def in_pages(make_item: Callable[[int], Item], count: int) -> Iterator[Item]:
+    """Items as a Query returns them: one page is in memory at a time."""
     for start in range(0, count, PAGE):
-        yield from [make(place) for place in range(start, min(start + PAGE, count))]
+        yield from [make_item(index) for index in range(start, min(start + PAGE, count))]
 
 
-def image(place: int) -> Item:
-    image_id = f"img_{place:026}"
+def image_item(index: int) -> Item:
+    image_id = f"img_{index:026}"
     return {
         "userId": "u",
         "imageId": image_id,
-        "fileName": f"Holiday at the sea, évening {place}.jpeg",
+        "fileName": f"Holiday at the sea, évening {index}.jpeg",
         "fileType": "image/jpeg",
-        "fileSize": Decimal(1_000_000 + 7919 * place),
+        "fileSize": Decimal(1_000_000 + 7919 * index),
         "s3Key": f"uploads/u/{image_id}.jpg",
         "status": "COMPLETED",
         "metadata": {"width": Decimal(4000), "height": Decimal(3000), "format": "JPEG", "colorSpace": "RGB"},
         "placeholder": "data:image/png;base64," + "A" * 120,
-        "variants": [variant(image_id, size, marked) for size in VARIANTS for marked in (False, True)],
+        "variants": [variant_item(image_id, size, marked) for size in VARIANTS for marked in (False, True)],
         "createdAt": CREATED,
         "uploadedAt": CREATED,
         "processedAt": CREATED,
     }
 
 
-def variant(image_id: str, size: str, marked: bool) -> Item:
+def variant_item(image_id: str, size: str, marked: bool) -> Item:
     return {
         "size": size,
         "dimensions": "1200x900",
@@ -105,13 +104,13 @@ def variant(image_id: str, size: str, marked: bool) -> Item:
     }
 
 
-def action(place: int) -> Item:
+def action_item(index: int) -> Item:
     return {
         "userId": "u",
-        "actionId": f"act_{place:026}",
+        "actionId": f"act_{index:026}",
         "actionType": "PROCESS_FILE",
         "status": "COMPLETED",
-        "metadata": {"fileId": f"img_{place:026}", "processingType": "resize", "options": {"width": Decimal(640)}},
+        "metadata": {"fileId": f"img_{index:026}", "processingType": "resize", "options": {"width": Decimal(640)}},
         "result": {"format": "jpeg", "width": Decimal(640), "height": Decimal(480), "fileSize": Decimal(54_321)},
         "files": [{"name": "a.jpg", "format": "jpg", "fileKey": "processed/u/a.jpg", "fileSize": Decimal(54_321)}],
         "createdAt": CREATED,

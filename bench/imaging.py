@@ -1,23 +1,23 @@
-"""The image functions beside the plain way of writing them, in one run.
+"""The image functions, compared with simple Pillow code for the same result.
 
     python -m bench.imaging [ROUNDS]
 
-Each contender takes its turn in every round, so that a busy machine slows them alike; what is
-shown is the best CPU time of all rounds, children included, and its ratio to ours. Trust the
-ratios: the milliseconds are this machine's.
+The contenders take turns. Shown is the best CPU time of all rounds, children included, and its ratio to ours.
+Milliseconds depend on the machine: compare the ratios.
 """
 
 from __future__ import annotations
 
 import io
 import resource
-import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from typing import BinaryIO, cast
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
+from bench._measure import best_of, cpu_seconds, integer_arguments
 from chalicelib.imaging import Limits, Mark, Recipe, Size, check, mark, render
 from chalicelib.imaging.decode import verify_picture
 from chalicelib.imaging.probe import probe
@@ -33,10 +33,10 @@ Contender = Callable[[], object]
 
 
 def main() -> None:
-    rounds = next((int(given) for given in sys.argv[1:] if given.isdigit()), 5)
+    rounds = integer_arguments([5])[0]
     for title, data in _inputs():
         print(f"\n{title}, {len(data) / 1e6:.1f} MB: three sizes, plain and marked")
-        _show(_measured(_contenders(data), rounds))
+        _show(_measure(_contenders(data), rounds))
 
 
 def _inputs() -> list[tuple[str, bytes]]:
@@ -56,25 +56,25 @@ def _inputs() -> list[tuple[str, bytes]]:
 def _contenders(data: bytes) -> dict[str, Contender]:
     header = probe(data, "", LIMITS)
     picture = header.picture(data)
-    finished = render(data, RECIPE, LIMITS)[-2].data
+    rendition = render(data, RECIPE, LIMITS)[-2].data
 
-    def unguarded() -> None:
+    def render_without_child() -> None:
         with cast(BinaryIO, tempfile.TemporaryFile(buffering=0)) as output:
             write_prints(picture, header, RECIPE, LIMITS, output)
 
     return {
         "render": lambda: render(data, RECIPE, LIMITS),
-        "  render without the child": unguarded,
+        "  render without the child": render_without_child,
         "  plain Pillow, a decode an output": lambda: _plain(data),
         "check": lambda: check(data, "", LIMITS),
         "  check without the child": lambda: verify_picture(picture, header, LIMITS),
         "  plain Pillow, verify and load": lambda: _plain_check(data),
-        "mark (one finished file)": lambda: mark(finished, MARK, RECIPE.quality),
+        "mark (one finished file)": lambda: mark(rendition, MARK, RECIPE.quality),
     }
 
 
 def _plain(data: bytes) -> None:
-    """What one writes first: every output opens, decodes, turns and shrinks for itself."""
+    """The obvious implementation: each output opens, decodes, rotates and shrinks the image again."""
     for size in SIZES:
         for marked in (False, True):
             image = ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB")
@@ -90,28 +90,24 @@ def _plain_check(data: bytes) -> None:
     Image.open(io.BytesIO(data)).load()
 
 
-def _measured(contenders: dict[str, Contender], rounds: int) -> dict[str, float]:
+def _measure(contenders: dict[str, Contender], rounds: int) -> dict[str, float]:
+    # The first run is not measured: it loads codecs and fonts.
     for contender in contenders.values():
         contender()
-    best = dict.fromkeys(contenders, float("inf"))
-    for _ in range(rounds):
-        for name, contender in contenders.items():
-            before = _cpu_seconds()
-            contender()
-            best[name] = min(best[name], _cpu_seconds() - before)
-    return best
+    return best_of(rounds, {name: partial(_cpu_seconds_of, contender) for name, contender in contenders.items()})
 
 
-def _cpu_seconds() -> float:
-    usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+def _cpu_seconds_of(contender: Contender) -> float:
+    before = cpu_seconds(resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    contender()
+    return cpu_seconds(resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN) - before
 
 
 def _show(seconds: dict[str, float]) -> None:
     ours = 0.0
-    for name, taken in seconds.items():
-        ours = ours if name.startswith(" ") else taken
-        print(f"{name:<36}{taken * 1e3:>8.0f} ms {taken / ours:>8.2f}")
+    for name, duration in seconds.items():
+        ours = ours if name.startswith(" ") else duration
+        print(f"{name:<36}{duration * 1e3:>8.0f} ms {duration / ours:>8.2f}")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,11 @@
-"""What shrinking in two steps saves, and what it costs in likeness.
+"""Shrinking in two steps: the time saved and the quality lost.
 
     python -m bench resampling
 
-A first step makes one pixel of each block: libjpeg as it decodes, or Pillow's `reduce`. LANCZOS
-makes the rest. Shown for each ratio and side of a block is the SSIM that is lost against LANCZOS of
-the whole picture, and the CPU time as a share of decoding and shrinking all of it. Below them, what
-is lost where LANCZOS begins at a size that LANCZOS made. `imaging/pixels.py` has the ratios at which
-less than 0.003 is lost; text loses most. Trust the ratios: the time is this machine's.
+The first step averages blocks of pixels: libjpeg while decoding, or Pillow's `reduce`. LANCZOS does the rest. Shown
+for each ratio and block size is the SSIM lost, compared with LANCZOS of the whole picture, and the share of its CPU
+time. The last block shows the SSIM lost by two steps of LANCZOS. `imaging/pixels.py` has the ratios at which less than
+0.003 is lost; text loses most. Times depend on the machine: compare the ratios.
 """
 
 from __future__ import annotations
@@ -40,16 +39,14 @@ def main() -> None:
 
 
 def _show_blocks(data: bytes, size: tuple[int, int]) -> None:
-    ways = {side: _in_blocks(data, side) for side in (1, *BLOCKS)}
+    shrinkers = {side: _in_blocks(data, side) for side in (1, *BLOCKS)}
     for ratio in RATIOS:
         target = round(size[0] / ratio), round(size[1] / ratio)
-        whole, all_of_it = ways[1](target), _cpu_seconds(ways[1], target)
-        cells = [
-            f"{1 - ssim(ways[side](target), whole):.4f} {_cpu_seconds(ways[side], target) / all_of_it:>5.2f}"
-            if side <= ratio
-            else ""
-            for side in BLOCKS
-        ]
+        whole, whole_seconds = shrinkers[1](target), _cpu_seconds(shrinkers[1], target)
+        cells = []
+        for side in BLOCKS:
+            lost, seconds = 1 - ssim(shrinkers[side](target), whole), _cpu_seconds(shrinkers[side], target)
+            cells.append(f"{lost:.4f} {seconds / whole_seconds:>5.2f}" if side <= ratio else "")
         print(f"{ratio:<8}" + "".join(f"{cell:>16}" for cell in cells))
 
 
@@ -75,7 +72,7 @@ def _show_steps(image: Image.Image) -> None:
 
 
 def _cpu_seconds(shrink: Shrink, target: tuple[int, int]) -> float:
-    """The best of some rounds."""
+    """The best of several rounds."""
     best = float("inf")
     for _ in range(ROUNDS):
         started = time.process_time()

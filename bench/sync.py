@@ -1,44 +1,41 @@
-"""Syncs of more and more customers from the stand-in partner: what one costs, and that it grows no faster than they do.
+"""Syncs of many customers from the fake API: the cost of a sync grows no faster than the number of customers.
 
     python -m bench.sync [CUSTOMERS …]
 
-Each sync runs in a process of its own against the embedded AWS in this one. Wall time is mostly the embedded
-AWS's; CPU seconds, calls and memory (the most that the process held, boto3 included) are the sync's own. "again" is
-the same list once more, of which nothing has changed. Then the same import with 15 ms added to each call, as AWS is
-away: what batches and lanes are for.
+Each sync runs in a process of its own, against the embedded AWS in this process. Wall time is mostly the time of the
+embedded AWS; CPU seconds, calls and peak memory (boto3 included) are those of the sync. "again" is a second sync of the
+same, unchanged list. The last block adds 15 ms to each call, like the network to AWS, to show the effect of batches
+and lanes.
 """
 
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
-import re
-import resource
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from rich.progress import Progress
 
+from bench._measure import in_new_process, integer_arguments, measure
 from local.machine import Machine
 from local.partner import Partner
 
 SECRET = "darkroom/local/external-services"
-BIG, USUAL = "99", "10"
-AWAY_SECONDS = 0.015
-FAR_CUSTOMERS = 2_000
+LARGE_BATCH, DEFAULT_BATCH = "99", "10"
+LATENCY_SECONDS = 0.015
+LATENCY_CUSTOMERS = 2_000
 
 
 @dataclass(frozen=True)
 class Cost:
-    """`memory` is in bytes, `wall` and `cpu` in seconds; `calls` to DynamoDB by operation."""
+    """`wall` and `cpu` in seconds, `memory` in bytes, `calls` to DynamoDB by operation."""
 
     wall: float
     cpu: float
@@ -48,43 +45,42 @@ class Cost:
 
 
 def main() -> None:
-    counts = [int(given) for given in sys.argv[1:] if given.isdigit()] or [1_000, 10_000, 100_000]
     print(f"{'customers':>10} {'':<8}{'wall':>9}{'CPU':>10}{'each':>9}{'reads':>8}{'writes':>8}{'process':>10}")
-    for count in counts:
-        with source_of(count) as environment:
+    for count in integer_arguments([1_000, 10_000, 100_000]):
+        with sync_environment(count) as environment:
             for name in ("first", "again"):
-                show(count, name, one(environment | {"BATCH_SIZE": BIG}, count))
-    print(f"\n{FAR_CUSTOMERS:,} customers, AWS {AWAY_SECONDS * 1000:.0f} ms away: customers a second")
-    for lanes, size in (("1", "1"), ("1", USUAL), ("4", USUAL), ("4", BIG)):
-        with source_of(FAR_CUSTOMERS) as environment:
-            cost = one(environment | {"BATCH_SIZE": size}, FAR_CUSTOMERS, lanes=int(lanes), away=AWAY_SECONDS)
-            print(f"{lanes} lanes, batches of {size:<4}{FAR_CUSTOMERS / cost.wall:>9,.0f}")
+                show(count, name, run_sync(environment | {"BATCH_SIZE": LARGE_BATCH}))
+    print(f"\n{LATENCY_CUSTOMERS:,} customers, AWS {LATENCY_SECONDS * 1000:.0f} ms away: customers a second")
+    for lanes, size in (("1", "1"), ("1", DEFAULT_BATCH), ("4", DEFAULT_BATCH), ("4", LARGE_BATCH)):
+        with sync_environment(LATENCY_CUSTOMERS) as environment:
+            cost = run_sync(environment | {"BATCH_SIZE": size}, lanes=int(lanes), latency=LATENCY_SECONDS)
+            print(f"{lanes} lanes, batches of {size:<4}{LATENCY_CUSTOMERS / cost.wall:>9,.0f}")
 
 
 def peak(count: int) -> float:
-    """The memory in MB of a first sync."""
-    with source_of(count) as environment:
-        return one(environment | {"BATCH_SIZE": BIG}, count).memory / 1e6
+    """The peak memory of a first sync, in MB."""
+    with sync_environment(count) as environment:
+        return run_sync(environment | {"BATCH_SIZE": LARGE_BATCH}).memory / 1e6
 
 
 @contextmanager
-def source_of(count: int) -> Iterator[dict[str, str]]:
-    """An embedded AWS with nothing in it, a partner with so many customers, and the environment of a sync of them."""
+def sync_environment(count: int) -> Iterator[dict[str, str]]:
+    """Starts an empty embedded AWS and an API with `count` customers; yields the environment for a sync."""
     with Machine(api=False, accounts=False) as machine, Partner(customers=count) as partner:
-        _watched(partner, count)
+        _show_progress(partner, count)
         secret = json.dumps({"api_key": partner.api_key})
         machine.client("secretsmanager").put_secret_value(SecretId=SECRET, SecretString=secret)
         yield machine.environment | {"EXTERNAL_API_URL": partner.url}
 
 
-def _watched(partner: Partner, count: int) -> None:
-    """A bar where a person looks on."""
+def _show_progress(partner: Partner, count: int) -> None:
+    """Shows a progress bar on a terminal."""
     if not sys.stderr.isatty():
         return
     progress = Progress(transient=True)
     task = progress.add_task("customers", total=count)
 
-    def twist(page: dict[str, Any], number: int) -> dict[str, Any]:
+    def count_page(page: dict[str, Any], number: int) -> dict[str, Any]:
         if number == 1:
             progress.reset(task)
             progress.start()
@@ -93,7 +89,7 @@ def _watched(partner: Partner, count: int) -> None:
             progress.stop()
         return page
 
-    partner.customers.twist = twist
+    partner.customers.twist = count_page
 
 
 def show(count: int, name: str, cost: Cost) -> None:
@@ -106,23 +102,17 @@ def show(count: int, name: str, cost: Cost) -> None:
     )
 
 
-def one(environment: dict[str, str], count: int, *, lanes: int = 4, away: float = 0.0) -> Cost:
+def run_sync(environment: dict[str, str], *, lanes: int = 4, latency: float = 0.0) -> Cost:
     """A sync in a process of its own."""
-    context = multiprocessing.get_context("spawn")
-    here, there = context.Pipe(duplex=False)
-    process = context.Process(target=_measure, args=(environment, lanes, away, there))
-    process.start()
-    there.close()
-    cost: Cost = here.recv()
-    process.join()
+    cost = in_new_process(_measure_sync, environment, lanes, latency)
     if cost.message != "Daily sync completed successfully":
         raise SystemExit(cost.message)
     return cost
 
 
-def _measure(environment: dict[str, str], lane_count: int, away: float, answer: Connection) -> None:
+def _measure_sync(environment: dict[str, str], lane_count: int, latency: float) -> Cost:
     os.environ.update(environment)
-    # The log of a function is not what is looked at here.
+    # Hides the log.
     sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
     from chalicelib.core import clients
     from chalicelib.core.deadline import Deadline
@@ -131,29 +121,15 @@ def _measure(environment: dict[str, str], lane_count: int, away: float, answer: 
 
     calls: Counter[str] = Counter()
 
-    def call(model: Any, **_: Any) -> None:
+    def count_call(model: Any, **_: Any) -> None:
         calls[model.name] += 1
-        time.sleep(away)
+        time.sleep(latency)
 
     lanes.LANES = lane_count
-    clients.client("dynamodb").meta.events.register("before-call", call)
-    began, before = time.monotonic(), _cpu()
-    message = runner.run(sync.NIGHTLY, {}, deadline=Deadline(began + 3600))["body"]["message"]
-    answer.send(Cost(time.monotonic() - began, _cpu() - before, _peak(), calls, message))
-
-
-def _cpu() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
-
-
-def _peak() -> int:
-    """What rusage says of a child begins with its parent's; Linux tells a program's own."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        return int(re.findall(r"VmHWM:\s+(\d+) kB", status.read_text())[0]) * 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+    clients.client("dynamodb").meta.events.register("before-call", count_call)
+    started = time.monotonic()
+    response, cpu, memory = measure(lambda: runner.run(sync.NIGHTLY, {}, deadline=Deadline(started + 3600)))
+    return Cost(time.monotonic() - started, cpu, memory, calls, response["body"]["message"])
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""What `@validated` costs a request, AWS's own answers apart, beside a bare route and Powertools' event handler.
+"""CPU time of `@validated` per request, without AWS, compared with a bare route and Powertools' event handler.
 
     python -m bench.validated [ROUNDS]
 
-All but the bare route do the same: an access token proved (RS256), the user's row read, the request counted, the body
-held to a schema, a permission asked, a usage record written. AWS is a client that answers at once, the same for all.
-The contenders take turns in every round; shown is the best CPU time of a request, and its ratio to `@validated`.
+All except the bare route do the same work: verify an access token (RS256), read the user's row, count the request,
+validate the body by a schema, check a permission, write a usage record. AWS is a client that answers at once, the same
+for all. The contenders take turns. Shown is the best CPU time of a request, and its ratio to `@validated`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from types import SimpleNamespace
 from typing import Annotated, Any
@@ -28,6 +28,7 @@ from chalice.app import Chalice
 from cryptography.hazmat.primitives.asymmetric import rsa
 from pydantic import BaseModel, ConfigDict, Field
 
+from bench._measure import best_of, integer_arguments
 from tests.proxy_event import proxy_event
 
 REQUESTS = 300
@@ -71,7 +72,7 @@ Contender = Callable[[], dict[str, Any]]
 
 
 class Aws:
-    """DynamoDB that answers at once."""
+    """A DynamoDB client that answers at once."""
 
     def get_item(self, **_: Any) -> dict[str, Any]:
         return {"Item": USER}
@@ -91,16 +92,15 @@ class Upload(BaseModel):
 
 
 def main() -> None:
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 and sys.argv[1].isdecimal() else 15
     os.environ.update(SETTINGS)
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     event = _event(_token(key))
-    # More than are remembered: by the time one comes again it is forgotten.
-    fresh = itertools.cycle([_event(_token(key, number)) for number in range(2000)])
+    # More tokens than the cache holds: a token is forgotten before it is used again.
+    new_tokens = itertools.cycle([_event(_token(key, number)) for number in range(2000)])
     ours = _ours(key)
     contenders = {
         "@validated": lambda: ours(event, CONTEXT),
-        "  each request with a token never seen": lambda: ours(next(fresh), CONTEXT),
+        "  each request with a token never seen": lambda: ours(next(new_tokens), CONTEXT),
         "  bare Chalice route": _bare(event),
         "  Powertools resolver, JSON Schema, PyJWT": _powertools(key, event),
         "  Powertools resolver, pydantic, PyJWT": _powertools_pydantic(key, event),
@@ -108,17 +108,14 @@ def main() -> None:
     for name, contender in contenders.items():
         answer = contender()
         assert answer["statusCode"] == 200, (name, answer)
-    best = dict.fromkeys(contenders, float("inf"))
-    for _ in range(rounds):
-        for name, contender in contenders.items():
-            best[name] = min(best[name], _cpu(contender))
-    yardstick = best["@validated"]
+    best = best_of(integer_arguments([15])[0], {name: partial(_cpu_seconds, run) for name, run in contenders.items()})
+    ours_seconds = best["@validated"]
     for name, seconds in best.items():
-        print(f"{name:<44}{seconds * 1e6:7.0f} µs   {seconds / yardstick:5.2f}")
-    print(f"above the bare route: {(yardstick - best['  bare Chalice route']) * 1e6:.0f} µs")
+        print(f"{name:<44}{seconds * 1e6:7.0f} µs   {seconds / ours_seconds:5.2f}")
+    print(f"above the bare route: {(ours_seconds - best['  bare Chalice route']) * 1e6:.0f} µs")
 
 
-def _cpu(contender: Contender) -> float:
+def _cpu_seconds(contender: Contender) -> float:
     """CPU seconds of one request."""
     started = time.process_time()
     for _ in range(REQUESTS):
@@ -134,9 +131,9 @@ def _token(key: rsa.RSAPrivateKey, number: int = 0) -> str:
 
 def _event(token: str) -> dict[str, Any]:
     event = proxy_event("POST", "/upload", headers={"Authorization": f"Bearer {token}"}, body=PAYLOAD)
-    # What Powertools' event handler reads and Chalice does not.
-    several = {name: [value] for name, value in event["headers"].items()}
-    return {**event, "path": "/upload", "multiValueHeaders": several, "queryStringParameters": None}
+    # Only Powertools' event handler reads these.
+    headers = {name: [value] for name, value in event["headers"].items()}
+    return {**event, "path": "/upload", "multiValueHeaders": headers, "queryStringParameters": None}
 
 
 def _bare(event: dict[str, Any]) -> Contender:
@@ -158,7 +155,7 @@ def _ours(key: rsa.RSAPrivateKey) -> Chalice:
     from chalicelib.core.http.operations import APIAccessType
 
     clients._clients["dynamodb"] = Aws()
-    _publish({"keys": [_described(key)]})
+    _serve_keys({"keys": [_public_key(key)]})
     app = Chalice(app_name="ours", configure_logs=False)
     setup_validated(app, authenticate=accounts.authenticate)
 
@@ -170,17 +167,17 @@ def _ours(key: rsa.RSAPrivateKey) -> Chalice:
     return app
 
 
-def _described(key: rsa.RSAPrivateKey) -> dict[str, Any]:
-    described = jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
-    return {**described, "kid": "k1", "alg": "RS256", "use": "sig"}
+def _public_key(key: rsa.RSAPrivateKey) -> dict[str, Any]:
+    jwk = jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
+    return {**jwk, "kid": "k1", "alg": "RS256", "use": "sig"}
 
 
-def _public(key: rsa.RSAPrivateKey) -> jwt.PyJWK:
-    return jwt.PyJWK.from_dict(_described(key))
+def _decoding_key(key: rsa.RSAPrivateKey) -> jwt.PyJWK:
+    return jwt.PyJWK.from_dict(_public_key(key))
 
 
-def _publish(keys: dict[str, Any]) -> None:
-    """Publishes the pool's keys for as long as this process lives: they are fetched once and kept."""
+def _serve_keys(keys: dict[str, Any]) -> None:
+    """Serves the user pool's keys until this process ends. They are fetched once and cached."""
 
     class Keys(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -198,8 +195,8 @@ def _publish(keys: dict[str, Any]) -> None:
     threading.Thread(target=server.serve_forever, daemon=True).start()
 
 
-def _checked(key: Any, authorization: str, endpoint: str) -> dict[str, Any]:
-    """What one writes with PyJWT and a DynamoDB client: the caller's row, once the token and the count are good."""
+def _authenticate(key: Any, authorization: str) -> dict[str, Any]:
+    """A usual implementation with PyJWT: the caller's row, after the token is verified and the request counted."""
     token = authorization.removeprefix("Bearer ")
     if jwt.get_unverified_header(token)["kid"] != "k1":
         raise PermissionError
@@ -221,21 +218,21 @@ def _checked(key: Any, authorization: str, endpoint: str) -> dict[str, Any]:
     return user
 
 
-def _recorded(user: dict[str, Any], started: float) -> None:
+def _write_usage_record(user: dict[str, Any], started: float) -> None:
     Aws().put_item(Item={"account": user["userId"], "duration_ms": (time.perf_counter() - started) * 1000})
 
 
 def _powertools(key: rsa.RSAPrivateKey, event: dict[str, Any]) -> Contender:
     app = APIGatewayRestResolver()
-    public = _public(key)
+    decoding_key = _decoding_key(key)
 
     @app.post("/upload")
     def create_upload() -> dict[str, Any]:
         started = time.perf_counter()
-        user = _checked(public, app.current_event.headers["Authorization"], "/upload")
+        user = _authenticate(decoding_key, app.current_event.headers["Authorization"])
         data = app.current_event.json_body
         validate(event=data, schema=SCHEMA)
-        _recorded(user, started)
+        _write_usage_record(user, started)
         return {"success": True, "imageId": data["fileName"]}
 
     return lambda: app.resolve(event, CONTEXT)  # type: ignore[arg-type]
@@ -243,13 +240,13 @@ def _powertools(key: rsa.RSAPrivateKey, event: dict[str, Any]) -> Contender:
 
 def _powertools_pydantic(key: rsa.RSAPrivateKey, event: dict[str, Any]) -> Contender:
     app = APIGatewayRestResolver(enable_validation=True)
-    public = _public(key)
+    decoding_key = _decoding_key(key)
 
     @app.post("/upload")
     def create_upload(data: Annotated[Upload, Body()]) -> dict[str, Any]:
         started = time.perf_counter()
-        user = _checked(public, app.current_event.headers["Authorization"], "/upload")
-        _recorded(user, started)
+        user = _authenticate(decoding_key, app.current_event.headers["Authorization"])
+        _write_usage_record(user, started)
         return {"success": True, "imageId": data.fileName}
 
     return lambda: app.resolve(event, CONTEXT)  # type: ignore[arg-type]

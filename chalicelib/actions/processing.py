@@ -153,7 +153,7 @@ def _done(action: Action, image: Image) -> Action:
         raise images.ImageNotFoundError
     name = f"{image.image_id}-{action.metadata['processingType']}.{made.extension}"
     file = File(name, made.extension, key, len(made.data))
-    return actions.complete(action, files=[file], result=made.result, notes=[images.noting_action(image)])
+    return actions.complete(action, files=[file], result=made.result, notes=[images.action_time_update(image)])
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The geometry of charts: which lines, bars and words stand where, for any pen to draw."""
+"""Layout of charts: the positions of lines, bars and texts. SVG and PDF draw them."""
 
 from __future__ import annotations
 
@@ -7,31 +7,32 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from chalicelib.documents.legible import legible
-from chalicelib.documents.measures import MISSING, Tick, drawable, quantity, ticks
-from chalicelib.documents.truetype import font
-from chalicelib.documents.values import Chart
+from chalicelib.documents.formatting import MISSING, Tick, axis_ticks, finite_float, format_quantity
+from chalicelib.documents.invisible_characters import escape_invisible
+from chalicelib.documents.models import Chart
+from chalicelib.documents.truetype import bundled_font
 
 NO_DATA = "No data in this period"
 
-# Colours that people tell apart with any eyes, by their place among the series; then again from the first.
-SERIES_COLORS = ("#2f6fde", "#e07b00", "#128a6a", "#b8366f", "#7650c8", "#8a6d1d", "#3b9dc4", "#6b7280")
+# Distinguishable with colour blindness. A ninth series starts again with the first colour.
+_SERIES_COLORS = ("#2f6fde", "#e07b00", "#128a6a", "#b8366f", "#7650c8", "#8a6d1d", "#3b9dc4", "#6b7280")
 
-# What a shape is drawn in. The pens know the colours.
-Ink = Literal["grid", "axis", "series"]
+# What a line belongs to. SVG and PDF choose the colour.
+LineRole = Literal["grid", "axis", "series"]
 
-_LETTERS = 10.0
+_FONT_SIZE = 10.0
 _GAP = 8.0
-_WIDEST_LABEL = 90.0
-_WIDEST_BAR = 42.0
-_BAR_PART = 0.72
-# Distance of labels at which a line also gets a dot for each value.
-_ROOM_FOR_DOTS = 14.0
+_MAX_LABEL_WIDTH = 90.0
+_MAX_BAR_WIDTH = 42.0
+# Share of its slot that a group of bars fills.
+_BAR_SHARE = 0.72
+# Width of a slot from which a line has a dot for each value.
+_MIN_SLOT_FOR_DOTS = 14.0
 
 
 @dataclass(frozen=True)
 class Bar:
-    """A filled rectangle; `hint` says its value."""
+    """A filled rectangle; `hint` is its value as text."""
 
     left: float
     top: float
@@ -43,16 +44,16 @@ class Bar:
 
 @dataclass(frozen=True)
 class Line:
-    """A line through points: of the grid, the axis, or a series."""
+    """A line through points."""
 
     points: tuple[tuple[float, float], ...]
-    ink: Ink
+    role: LineRole
     series: int = 0
 
 
 @dataclass(frozen=True)
 class Dot:
-    """A filled circle; `hint` says its value."""
+    """A filled circle; `hint` is its value as text."""
 
     x: float
     y: float
@@ -62,21 +63,21 @@ class Dot:
 
 
 @dataclass(frozen=True)
-class Words:
-    """One line of text whose baseline is at `y`."""
+class Text:
+    """One line of text; `y` is its baseline."""
 
     x: float
     y: float
     text: str
     anchor: Literal["start", "middle", "end"] = "start"
-    size: float = _LETTERS
+    size: float = _FONT_SIZE
 
 
-Shape = Bar | Line | Dot | Words
+Shape = Bar | Line | Dot | Text
 
 
-class _Plane(NamedTuple):
-    """Where values are drawn, between the axes."""
+class _PlotArea(NamedTuple):
+    """The box between the axes, and the values at its lower and upper edge. Each label has a slot."""
 
     left: float
     top: float
@@ -84,145 +85,138 @@ class _Plane(NamedTuple):
     bottom: float
     low: float
     high: float
-    places: int
+    slots: int
 
     @property
-    def slot(self) -> float:
-        return (self.right - self.left) / self.places
+    def slot_width(self) -> float:
+        return (self.right - self.left) / self.slots
 
-    def x(self, place: int) -> float:
-        return self.left + self.slot * (place + 0.5)
+    def x(self, index: int) -> float:
+        return self.left + self.slot_width * (index + 0.5)
 
     def y(self, value: float) -> float:
         return self.bottom - (self.bottom - self.top) * (value - self.low) / (self.high - self.low)
 
 
-def drawn(chart: Chart, width: float, height: float) -> list[Shape]:
-    """The chart in a box of this size, its origin in the upper left corner; its title is not part of it."""
-    series = [[drawable(value) for value in values] for values in chart.series.values()]
-    known = [value for values in series for value in values if value is not None]
-    if not known:
-        return [Words(width / 2, height / 2, NO_DATA, "middle", 1.2 * _LETTERS)]
-    legend, below_legend = _legend(chart, width)
-    axis = ticks(known, chart.unit)
-    left = max(_width(tick.text) for tick in axis) + _GAP
-    bottom = height - _LETTERS - _GAP
-    low, high = axis[0].value, axis[-1].value
-    plane = _Plane(left, below_legend + _LETTERS / 2, width, bottom, low, high, len(chart.labels))
-    draw = _bars if chart.kind == "bar" else _lines
-    return [*legend, *_grid(plane, axis), *draw(plane, chart, series), *_labels(plane, chart.labels, height)]
+def layout_chart(chart: Chart, width: float, height: float) -> list[Shape]:
+    """The shapes of the chart without its title, in a box of this size with its origin in the upper left corner."""
+    series = [[finite_float(value) for value in values] for values in chart.series.values()]
+    numbers = [value for values in series for value in values if value is not None]
+    if not numbers:
+        return [Text(width / 2, height / 2, NO_DATA, "middle", 1.2 * _FONT_SIZE)]
+    legend, legend_height = _legend(chart, width)
+    ticks = axis_ticks(numbers, chart.unit)
+    left = max(_width(tick.text) for tick in ticks) + _GAP
+    bottom = height - _FONT_SIZE - _GAP
+    low, high = ticks[0].value, ticks[-1].value
+    area = _PlotArea(left, legend_height + _FONT_SIZE / 2, width, bottom, low, high, len(chart.labels))
+    layout_series = _bars if chart.kind == "bar" else _lines
+    return [*legend, *_grid(area, ticks), *layout_series(area, chart, series), *_labels(area, chart.labels, height)]
 
 
-def described(chart: Chart) -> str:
-    """The chart in words, for those who cannot see it."""
-    first = f"A {chart.kind} chart"
+def describe_chart(chart: Chart) -> str:
+    """The chart as a sentence, for screen readers."""
+    kind = f"A {chart.kind} chart"
     points = [
         (value, name, label)
         for name, values in chart.series.items()
         for label, value in zip(chart.labels, values, strict=True)
-        if drawable(value) is not None
+        if finite_float(value) is not None
     ]
     if not points:
-        return f"{first}. {NO_DATA}."
+        return f"{kind}. {NO_DATA}."
     span = f"{chart.labels[0]} to {chart.labels[-1]}" if len(chart.labels) > 1 else chart.labels[0]
-    of = ", ".join(chart.series)
-    (least, _, least_at), (most, _, most_at) = (find(points, key=lambda point: point[0] or 0) for find in (min, max))
-    ends = f"least {quantity(least, chart.unit)} at {least_at}, most {quantity(most, chart.unit)} at {most_at}"
-    return f"{first} of {of}, {span}: {ends}."
+    names = ", ".join(chart.series)
+    (least, _, least_at), (most, _, most_at) = (pick(points, key=lambda point: point[0] or 0) for pick in (min, max))
+    least_text, most_text = format_quantity(least, chart.unit), format_quantity(most, chart.unit)
+    return f"{kind} of {names}, {span}: least {least_text} at {least_at}, most {most_text} at {most_at}."
 
 
-def fitted(text: str, size: float, room: float) -> str:
-    """As much of one line as fits, with an ellipsis in place of the rest."""
-    if len(text) <= room and font().width(text, size) <= room:
-        return text
-    # Letters take more than one unit each: what lies far beyond the room need not be measured.
-    low, high = 0, min(len(text), int(room))
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if font().width(text[:middle] + "…", size) <= room else (low, middle - 1)
-    return text[:low].rstrip() + "…"
+def series_color(series: int) -> str:
+    """As `#rrggbb`, by the index of the series."""
+    return _SERIES_COLORS[series % len(_SERIES_COLORS)]
 
 
 def _legend(chart: Chart, width: float) -> tuple[list[Shape], float]:
-    """The names of the series in their colours, where there are several; and where it ends."""
+    """The names of the series with their colours if there are several, and the height of the legend."""
     if len(chart.series) < 2:
         return [], 0.0
     shapes: list[Shape] = []
     x, y = 0.0, 0.0
     for series, name in enumerate(chart.series):
-        name = fitted(_one_line(name), _LETTERS, width / 3)
-        taken = _LETTERS + 4 + _width(name) + 2 * _GAP
-        if x and x + taken > width:
-            x, y = 0.0, y + 1.5 * _LETTERS
-        shapes += [Bar(x, y, _LETTERS, _LETTERS, series), Words(x + _LETTERS + 4, y + 0.85 * _LETTERS, name)]
-        x += taken
-    return shapes, y + 1.5 * _LETTERS
+        name = bundled_font().truncate(_one_line(name), _FONT_SIZE, width / 3)
+        entry_width = _FONT_SIZE + 4 + _width(name) + 2 * _GAP
+        if x and x + entry_width > width:
+            x, y = 0.0, y + 1.5 * _FONT_SIZE
+        shapes += [Bar(x, y, _FONT_SIZE, _FONT_SIZE, series), Text(x + _FONT_SIZE + 4, y + 0.85 * _FONT_SIZE, name)]
+        x += entry_width
+    return shapes, y + 1.5 * _FONT_SIZE
 
 
-def _grid(plane: _Plane, axis: Sequence[Tick]) -> Iterator[Shape]:
-    for value, text in axis:
-        y = plane.y(value)
-        yield Line(((plane.left, y), (plane.right, y)), "axis" if value == 0 else "grid")
-        yield Words(plane.left - _GAP / 2, y + 0.35 * _LETTERS, text, "end")
+def _grid(area: _PlotArea, ticks: Sequence[Tick]) -> Iterator[Shape]:
+    for value, text in ticks:
+        y = area.y(value)
+        yield Line(((area.left, y), (area.right, y)), "axis" if value == 0 else "grid")
+        yield Text(area.left - _GAP / 2, y + 0.35 * _FONT_SIZE, text, "end")
 
 
-def _bars(plane: _Plane, chart: Chart, series: list[list[float | None]]) -> Iterator[Shape]:
-    group = min(plane.slot * _BAR_PART, _WIDEST_BAR * len(series))
+def _bars(area: _PlotArea, chart: Chart, series: list[list[float | None]]) -> Iterator[Shape]:
+    group = min(area.slot_width * _BAR_SHARE, _MAX_BAR_WIDTH * len(series))
     width = group / len(series)
     for number, (name, values) in enumerate(zip(chart.series, series, strict=True)):
-        for place, value in enumerate(values):
+        for index, value in enumerate(values):
             if value:
-                ends = plane.y(value), plane.y(0)
-                left = plane.x(place) - group / 2 + number * width
-                yield Bar(left, min(ends), width, abs(ends[0] - ends[1]), number, _hint(chart, name, place))
+                y, zero = area.y(value), area.y(0)
+                left = area.x(index) - group / 2 + number * width
+                yield Bar(left, min(y, zero), width, abs(y - zero), number, _hint(chart, name, index))
 
 
-def _lines(plane: _Plane, chart: Chart, series: list[list[float | None]]) -> Iterator[Shape]:
+def _lines(area: _PlotArea, chart: Chart, series: list[list[float | None]]) -> Iterator[Shape]:
     for number, (name, values) in enumerate(zip(chart.series, series, strict=True)):
         for run in _runs(values):
-            points = tuple((plane.x(place), plane.y(value)) for place, value in run)
+            points = tuple((area.x(index), area.y(value)) for index, value in run)
             if len(run) > 1:
                 yield Line(points, "series", number)
-            if len(run) == 1 or plane.slot >= _ROOM_FOR_DOTS:
-                for (place, _), (x, y) in zip(run, points, strict=True):
-                    yield Dot(x, y, 2.5, number, _hint(chart, name, place))
+            if len(run) == 1 or area.slot_width >= _MIN_SLOT_FOR_DOTS:
+                for (index, _), (x, y) in zip(run, points, strict=True):
+                    yield Dot(x, y, 2.5, number, _hint(chart, name, index))
 
 
 def _runs(values: Sequence[float | None]) -> list[list[tuple[int, float]]]:
-    """The values between gaps, each with its place."""
+    """The values between gaps, each with its index."""
     runs: list[list[tuple[int, float]]] = [[]]
-    for place, value in enumerate(values):
+    for index, value in enumerate(values):
         if value is None:
             runs.append([])
         else:
-            runs[-1].append((place, value))
+            runs[-1].append((index, value))
     return [run for run in runs if run]
 
 
-def _labels(plane: _Plane, labels: Sequence[str], height: float) -> Iterator[Shape]:
-    """As many labels as stand beside each other, in even steps from the first."""
-    room = min(_WIDEST_LABEL, plane.right - plane.left)
-    texts = [fitted(_one_line(label), _LETTERS, room) for label in labels]
+def _labels(area: _PlotArea, labels: Sequence[str], height: float) -> Iterator[Shape]:
+    """As many labels as fit, in even steps from the first."""
+    max_width = min(_MAX_LABEL_WIDTH, area.right - area.left)
+    texts = [bundled_font().truncate(_one_line(label), _FONT_SIZE, max_width) for label in labels]
     widths = [_width(text) for text in texts]
-    every = max(1, math.ceil((max(widths) + _GAP) / plane.slot))
-    free = 0.0
-    for place in range(0, len(texts), every):
-        half = widths[place] / 2
-        # At the ends they move inside; the one that would then touch its neighbour is left out.
-        x = min(max(plane.x(place), half), plane.right - half)
-        if x - half >= free:
-            yield Words(x, height - _GAP / 2, texts[place], "middle")
-            free = x + half + _GAP / 2
+    step = max(1, math.ceil((max(widths) + _GAP) / area.slot_width))
+    free_from = 0.0
+    for index in range(0, len(texts), step):
+        half = widths[index] / 2
+        # Labels at the ends are moved inside. One that then touches its neighbour is left out.
+        x = min(max(area.x(index), half), area.right - half)
+        if x - half >= free_from:
+            yield Text(x, height - _GAP / 2, texts[index], "middle")
+            free_from = x + half + _GAP / 2
 
 
-def _hint(chart: Chart, name: str, place: int) -> str:
-    return f"{chart.labels[place]} · {name}: {quantity(chart.series[name][place], chart.unit)}"
+def _hint(chart: Chart, name: str, index: int) -> str:
+    return f"{chart.labels[index]} · {name}: {format_quantity(chart.series[name][index], chart.unit)}"
 
 
 def _width(text: str) -> float:
-    # A page that is not drawn in the bundled font may have a wider one.
-    return 1.15 * font().width(text, _LETTERS)
+    # An HTML page may be shown in a wider font.
+    return 1.15 * bundled_font().width(text, _FONT_SIZE)
 
 
 def _one_line(text: str) -> str:
-    return " ".join(legible(text).split()) or MISSING
+    return " ".join(escape_invisible(text).split()) or MISSING

@@ -1,4 +1,4 @@
-"""CSV documents: one file a table in a zip, safe to open in a spreadsheet."""
+"""CSV documents: a zip with one file per table, safe to open in a spreadsheet."""
 
 from __future__ import annotations
 
@@ -8,32 +8,33 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import IO, Any, cast
 
-from chalicelib.documents.legible import legible
-from chalicelib.documents.plain import number, to_json
-from chalicelib.documents.values import Format, Sink, Table
+from chalicelib.documents.invisible_characters import escape_invisible
+from chalicelib.documents.json_values import json_number, to_json
+from chalicelib.documents.models import Format, Sink, Table
 
 ZIP = Format("zip", "application/zip")
 
-# Without it Excel takes UTF-8 for the machine's own code page; everything else skips it.
+# Excel needs it to detect UTF-8; other readers skip it.
 _BYTE_ORDER_MARK = "\ufeff"
 
-# A spreadsheet has 1,048,576 rows. Zip writes sizes above 2 GiB in a form that some desktops cannot read.
-_MOST_RECORDS = 1_000_000
-_MOST_BYTES = 1 << 30
+# A spreadsheet has 1,048,576 rows. Some desktops cannot read zip entries above 2 GiB.
+_MAX_ROWS = 1_000_000
+_MAX_BYTES = 1 << 30
 
-# The earliest time that a zip can hold: no clock in the file, so the same tables give the same bytes.
-_NO_TIME = (1980, 1, 1, 0, 0, 0)
+# The earliest time of the zip format. A fixed time, so that the same tables give the same bytes.
+_FIXED_TIME = (1980, 1, 1, 0, 0, 0)
 
-# What begins a formula, also in the forms that become those signs when text is normalised.
+# A formula starts with one of these, or with a character that Unicode normalisation turns into one of these.
 _SIGN = "[=+\\-@＝＋－＠\ufe62\ufe63\ufe66\ufe6b]"
-# What disarms nothing before it: spaces, fillers, joiners, marks of direction, variants, all signs of format.
+# A spreadsheet may skip these before a formula: spaces, fillers, joiners, direction marks, variation selectors and
+# all format characters.
 _BLANK = (
     r"\s\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
     r"\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
     r"\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd\U00013430-\U0001345f\U0001bca0-\U0001bca3"
 )
 _FORMULA = re.compile(rf"[{_BLANK}]*+{_SIGN}|[\t\r\n]")
-# Each run is taken whole, so that a cell of nothing but blanks costs no more than another.
+# Possessive: a cell of many blanks is matched in linear time.
 _BLANKS_AND_SIGN = re.compile(rf"([;{_BLANK}]++)({_SIGN}?)")
 _NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?")
 
@@ -47,9 +48,9 @@ def write(out: Sink, tables: Iterable[Table]) -> Format:
 
 
 class _Forward:
-    """The sink with what zipfile counts on: a count of bytes from `write`, and a `flush`.
+    """Adds what zipfile needs to a sink: `write` returns a count, and there is a `flush`.
 
-    It has no `tell`, by which zipfile knows to put sizes behind the data.
+    There is no `tell`, so zipfile writes sizes behind the data and never seeks.
     """
 
     def __init__(self, out: Sink) -> None:
@@ -67,31 +68,28 @@ def _write_table(archive: zipfile.ZipFile, table: Table) -> None:
     header = _line([column.title for column in table.columns])
     names = [column.name for column in table.columns]
     lines = (_line([row.get(name) for name in names]) for row in table.rows)
-    part, first = 1, next(lines, "")
-    while part == 1 or first:
-        first = _write_part(archive, _file_name(table.name, part), header, first, lines)
+    next_line = _write_part(archive, f"{table.name}.csv", header, next(lines, ""), lines)
+    part = 1
+    while next_line:
         part += 1
+        next_line = _write_part(archive, f"{table.name}-{part}.csv", header, next_line, lines)
 
 
-def _file_name(name: str, part: int) -> str:
-    return f"{name}.csv" if part == 1 else f"{name}-{part}.csv"
-
-
-def _write_part(archive: zipfile.ZipFile, name: str, header: str, first: str, lines: Iterator[str]) -> str:
-    """Writes as many lines as one file takes; returns the first of the next file, empty where none is left."""
-    entry = zipfile.ZipInfo(name, _NO_TIME)
+def _write_part(archive: zipfile.ZipFile, name: str, header: str, line: str, lines: Iterator[str]) -> str:
+    """Writes `line` and as many of `lines` as one file may have; returns the next line, empty at the end."""
+    entry = zipfile.ZipInfo(name, _FIXED_TIME)
     entry.compress_type = zipfile.ZIP_DEFLATED
     entry.external_attr = 0o644 << 16
-    # What stands for the machine that packed it: Unix, wherever it runs.
+    # 3 is Unix: the same bytes on every machine.
     entry.create_system = 3
-    size = records = 0
+    size = rows = 0
     with archive.open(entry, "w") as file:
         file.write((_BYTE_ORDER_MARK + header).encode())
-        while first and records < _MOST_RECORDS and size < _MOST_BYTES:
-            size += file.write(first.encode())
-            records += 1
-            first = next(lines, "")
-    return first
+        while line and rows < _MAX_ROWS and size < _MAX_BYTES:
+            size += file.write(line.encode())
+            rows += 1
+            line = next(lines, "")
+    return line
 
 
 def _line(values: Sequence[Any]) -> str:
@@ -100,37 +98,37 @@ def _line(values: Sequence[Any]) -> str:
 
 def _cell(value: Any) -> str:
     if isinstance(value, str):
-        return _quoted(value)
+        return _quote(value)
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float | Decimal):
-        known = number(value)
-        return "" if known is None else str(known)
+        number = json_number(value)
+        return "" if number is None else str(number)
     if isinstance(value, Mapping | Sequence | set | frozenset) and not isinstance(value, bytes | bytearray):
-        return _quoted(to_json(value))
-    # A time or bytes: JSON's text of it.
-    return _quoted(to_json(value)[1:-1])
+        return _quote(to_json(value))
+    # A date or bytes: the text that JSON has between its quotes.
+    return _quote(to_json(value)[1:-1])
 
 
-def _quoted(text: str) -> str:
-    """A text cell: always in quotes, and never the start of a formula."""
+def _quote(text: str) -> str:
+    """A text cell: always in quotes, never a formula."""
     if _NUMBER.fullmatch(text):
         return f'"{text}"'
-    text = legible(text)
+    text = escape_invisible(text)
     if _FORMULA.match(text):
         text = "'" + text
     if ";" in text or "\t" in text or "\n" in text:
-        text = _BLANKS_AND_SIGN.sub(_disarmed, text)
+        text = _BLANKS_AND_SIGN.sub(_disarm, text)
     return '"' + text.replace('"', '""') + '"'
 
 
-def _disarmed(found: re.Match[str]) -> str:
-    """A sign behind what separates cells elsewhere.
+def _disarm(match: re.Match[str]) -> str:
+    """Puts a `'` before a sign that follows a semicolon, a tab or a line end.
 
-    Where the comma is the decimal sign, Excel splits at semicolons, heeds no quotes that begin
-    inside of a cell, and would take the rest of this one for a cell of its own.
+    Where the comma is the decimal sign, Excel splits at semicolons even inside of this cell, and would run the
+    rest of the text as a formula.
     """
-    blanks, sign = found.groups()
-    return f"{blanks}'{sign}" if sign and any(mark in blanks for mark in ";\t\n") else found[0]
+    blanks, sign = match.groups()
+    return f"{blanks}'{sign}" if sign and any(separator in blanks for separator in ";\t\n") else match[0]

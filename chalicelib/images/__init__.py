@@ -1,40 +1,36 @@
-"""Images: one row each, their states, who sees them, and how they go."""
+"""Images: uploads, their states, the steps that make variants, and what their owners do with them."""
 
 from chalicelib.images.changes import count_changes
 from chalicelib.images.deletion import delete, erase_all, expire
-from chalicelib.images.lifecycle import (
-    ImageBusyError,
-    OriginalGoneError,
-    claim,
-    create,
-    first_execution,
-    is_left_over,
-    next_execution,
-    noting_action,
-    previous_execution,
-    run_again,
-    uploaded,
+from chalicelib.images.executions import (
+    announce_failure,
+    enqueue_uploads,
+    send_again,
+    send_on,
+    start_executions,
+    take_upload,
 )
-from chalicelib.images.models import EXTENSIONS, IMAGES, Image, Status, Variant
+from chalicelib.images.models import EXTENSIONS, IMAGES, Image, ImageNotFoundError, Status, Variant, find, get
 from chalicelib.images.originals import allowed_types, decoding_limits, original, too_large
+from chalicelib.images.schemas import CREATE, CREATED, DELETE, GET, GET_VARIANT, LIST, ONE, PAGE, REPROCESS
 from chalicelib.images.service import (
-    DELETE,
-    GET,
-    GET_VARIANT,
-    LIST,
-    ONE,
-    PAGE,
-    REPROCESS,
-    ImageNotFoundError,
+    REPROCESS_REPLAY,
     VariantNotFoundError,
-    find,
-    get,
-    listed,
-    variant,
+    choose_variant,
+    delete_image,
+    list_images,
+    reprocess,
+    show_image,
 )
-from chalicelib.images.stuck import fail, make_again, oldest_since, retry, unfinished_since
+from chalicelib.images.states import ImageBusyError, OriginalGoneError, action_time_update
+from chalicelib.images.steps import resize, validate, watermark
+from chalicelib.images.stuck import fail, mark_remade, oldest_since, retry, unfinished_since
+from chalicelib.images.uploads import REPLAY as UPLOAD_REPLAY
+from chalicelib.images.uploads import create_upload
 
 __all__ = [
+    "CREATE",
+    "CREATED",
     "DELETE",
     "EXTENSIONS",
     "GET",
@@ -44,6 +40,8 @@ __all__ = [
     "ONE",
     "PAGE",
     "REPROCESS",
+    "REPROCESS_REPLAY",
+    "UPLOAD_REPLAY",
     "Image",
     "ImageBusyError",
     "ImageNotFoundError",
@@ -51,30 +49,35 @@ __all__ = [
     "Status",
     "Variant",
     "VariantNotFoundError",
+    "action_time_update",
     "allowed_types",
-    "claim",
+    "announce_failure",
+    "choose_variant",
     "count_changes",
-    "create",
+    "create_upload",
     "decoding_limits",
     "delete",
+    "delete_image",
+    "enqueue_uploads",
     "erase_all",
     "expire",
     "fail",
     "find",
-    "first_execution",
     "get",
-    "is_left_over",
-    "listed",
-    "make_again",
-    "next_execution",
-    "noting_action",
+    "list_images",
+    "mark_remade",
     "oldest_since",
     "original",
-    "previous_execution",
+    "reprocess",
+    "resize",
     "retry",
-    "run_again",
+    "send_again",
+    "send_on",
+    "show_image",
+    "start_executions",
+    "take_upload",
     "too_large",
     "unfinished_since",
-    "uploaded",
-    "variant",
+    "validate",
+    "watermark",
 ]

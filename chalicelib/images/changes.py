@@ -1,6 +1,4 @@
-"""What the stream of the images' rows says happened, as the day's sums and as figures for CloudWatch: images, bytes,
-formats, failures by reason.
-"""
+"""The stream of the images table: counts each change in the day's sums, in CloudWatch, and in what its user stores."""
 
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping
@@ -10,18 +8,19 @@ from typing import Any, Self
 
 from chalicelib.accounts import running_totals, users
 from chalicelib.core import clients
+from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
 from chalicelib.core.observing import metrics
 from chalicelib.images.models import Status, bytes_kept
 from chalicelib.metering import daily_sums
 from chalicelib.metering.daily_sums import EVERYONE, Entry, Row
 
-# All numbers of a day's images share one item, whatever they are called.
+# All numbers of a day's images share one item.
 _ALL_TOGETHER = ""
 
 
 @dataclass(frozen=True)
 class _Change:
-    """A row before and after, each empty where there was none; `day` is the one that the change counts for."""
+    """A row before and after a change, empty if there was none; `day` is the day that the change counts for."""
 
     event_id: str
     day: str
@@ -45,7 +44,7 @@ class _Change:
         return str(self.new.get("reason", "")).partition(":")[0]
 
     def seconds(self) -> float:
-        """How long its processing took: from the claim, which the row told of until then, to the end."""
+        """How long the processing took, from the claim to the end."""
         claimed, ended = self.old.get("unfinishedSince"), self.new.get("processedAt")
         if claimed is None or ended is None:
             return 0.0
@@ -57,7 +56,7 @@ class _Change:
         return bytes_kept(self.new) - bytes_kept(self.old)
 
     def sums(self) -> Counter[str]:
-        """What it adds to the day, by name."""
+        """What the change adds to the day, by name."""
         before, after = self.old.get("status"), self.new.get("status")
         if before == after or "expired" in self.new:
             return Counter()
@@ -71,26 +70,32 @@ class _Change:
         return Counter({"deleted": 1}) if after == Status.DELETED else Counter()
 
 
+@required_env_vars(
+    {
+        "DAILY_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
+        "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
+    }
+)
 def count_changes(event: Mapping[str, Any]) -> None:
-    """Adds what a stream's records say to the user's and everyone's day, and to what the user keeps.
+    """Adds the changes to the sums of the user's day and of everyone's, and to what the user stores.
 
-    A record that comes twice counts once.
+    A change that comes twice counts once.
     """
     changes = {change.event_id: change for change in map(_Change.of, event["Records"])}
     counted = [change for change in changes.values() if change.sums()]
-    # Of who is being erased, or was while the record waited here, it counts for all and for nobody in particular.
+    # A change of a user who is erased, or is being erased, counts for everyone's day alone.
     owners = {change.owner for change in counted if "erased" not in change.new}
     present = {owner for owner in owners if users.exists(owner)}
 
-    def kept(entries: list[Entry]) -> list[dict[str, Any]]:
-        return _keeping(changes[entry.event_id] for entry in entries)
+    def stored_bytes_writes(entries: list[Entry]) -> list[dict[str, Any]]:
+        return _writes_of(changes[entry.event_id] for entry in entries)
 
-    added = daily_sums.add_once([_entry(change, present) for change in counted], also=kept)
+    added = daily_sums.add_once([_entry(change, present) for change in counted], also=stored_bytes_writes)
     _measure([changes[entry.event_id] for entry in added])
 
 
-def _keeping(changes: Iterable[_Change]) -> list[dict[str, Any]]:
-    """The writes that add to what each owner keeps."""
+def _writes_of(changes: Iterable[_Change]) -> list[dict[str, Any]]:
+    """The writes that add to what each owner stores."""
     more: Counter[str] = Counter()
     for change in changes:
         if "erased" not in change.new:
@@ -110,7 +115,7 @@ def _entry(change: _Change, present: Container[str]) -> Entry:
 
 
 def _measure(changes: Iterable[_Change]) -> None:
-    """Only of what was added to the day just now: a batch that is tried again would count twice."""
+    """Emits metrics of the changes that were just added: a batch that is retried must not count twice."""
     by_status: dict[Any, list[_Change]] = {}
     for change in changes:
         by_status.setdefault(change.new.get("status"), []).append(change)
@@ -131,7 +136,7 @@ def _measure(changes: Iterable[_Change]) -> None:
 
 def _day(change: Mapping[str, Any], image: Mapping[str, Any]) -> str:
     if image.get("status") == Status.DELETED and "ApproximateCreationDateTime" in change:
-        # The row does not keep when that was; the stream does, in epoch seconds.
+        # The row does not hold the time of the deletion; the stream does, in epoch seconds.
         return datetime.fromtimestamp(float(change["ApproximateCreationDateTime"]), UTC).date().isoformat()
     moment = image.get("processedAt") or image.get("uploadedAt") or image.get("createdAt") or ""
     return str(moment)[:10]

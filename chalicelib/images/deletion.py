@@ -5,13 +5,20 @@ from typing import Any
 
 from chalicelib.core import config
 from chalicelib.core.aws import objects
+from chalicelib.core.aws.grants import DynamoDBOperation, S3Operation, required_env_vars
 from chalicelib.core.aws.tables import Attr, ConditionFailedError
-from chalicelib.images.models import IMAGES, Image, Status, Tombstone
-from chalicelib.images.service import ImageNotFoundError
+from chalicelib.images.models import IMAGES, Image, ImageNotFoundError, Status, Tombstone
 
 _TOMBSTONE_KEPT = timedelta(days=30)
 
 
+@required_env_vars(
+    {
+        "IMAGES_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.PUT_ITEM],
+        "S3_INPUT_BUCKET": [S3Operation.LIST_OBJECT_VERSIONS, S3Operation.DELETE_OBJECTS],
+        "S3_OUTPUT_BUCKET": [S3Operation.LIST_OBJECT_VERSIONS, S3Operation.DELETE_OBJECTS],
+    }
+)
 def delete(user_id: str, image_id: str) -> None:
     """Deletes the image and every version of its files.
 
@@ -28,6 +35,13 @@ def delete(user_id: str, image_id: str) -> None:
         raise ImageNotFoundError
 
 
+@required_env_vars(
+    {
+        "IMAGES_TABLE": [DynamoDBOperation.QUERY, DynamoDBOperation.PUT_ITEM],
+        "S3_INPUT_BUCKET": [S3Operation.LIST_OBJECT_VERSIONS, S3Operation.DELETE_OBJECTS],
+        "S3_OUTPUT_BUCKET": [S3Operation.LIST_OBJECT_VERSIONS, S3Operation.DELETE_OBJECTS],
+    }
+)
 def erase_all(user_id: str) -> None:
     """Deletes all images of a user. A run after one that was interrupted finds what is left."""
     for item in IMAGES.all_of(user_id):

@@ -9,6 +9,7 @@ from chalicelib.core import config
 from chalicelib.core.aws import objects
 from chalicelib.core.aws.records import EXPORTED, LATER, REASON, SHOWN, Exported, Record, Shown, derived
 from chalicelib.core.aws.tables import Table
+from chalicelib.core.errors import NotFoundError
 from chalicelib.core.schemas import TEXT
 
 IMAGES = Table("IMAGES_TABLE", "userId", "imageId")
@@ -132,6 +133,27 @@ class Tombstone(Record):
     ttl: int
     erased: Annotated[bool, LATER] = False
     expired: Annotated[bool, LATER] = False
+
+
+class ImageNotFoundError(NotFoundError):
+    code, message = "IMAGE_NOT_FOUND", "There is no such image."
+
+
+def find(user_id: str, image_id: str) -> Image | None:
+    item = IMAGES.get(user_id, image_id)
+    return None if item is None or item["status"] == Status.DELETED else Image.from_item(item)
+
+
+def get(user_id: str, image_id: str) -> Image:
+    """The image of that user.
+
+    Raises:
+        ImageNotFoundError: the user has none of that id; another user may have it.
+    """
+    image = find(user_id, image_id)
+    if image is None:
+        raise ImageNotFoundError
+    return image
 
 
 def bytes_kept(item: Mapping[str, Any]) -> int:

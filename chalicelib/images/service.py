@@ -1,70 +1,88 @@
-"""Who sees which images: a user their own, by keys that begin with their id."""
+"""What the routes of images do: list, show, delete, reprocess, choose a variant. Users reach only their own images."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.core import ids
+from chalicelib.core.aws.grants import DynamoDBOperation, Grants, S3Operation, SQSOperation, required_env_vars
 from chalicelib.core.aws.tables import Attr
 from chalicelib.core.errors import NotFoundError
 from chalicelib.core.http import accept as media
-from chalicelib.core.schemas import list_of, page_of, shape
-from chalicelib.images.models import IMAGES, STATUS, Image, Status, Variant
+from chalicelib.core.http.operations import Caller, Replay, only_fields
+from chalicelib.images import deletion, executions, states
+from chalicelib.images.models import IMAGES, Image, Status, Variant, get
+from chalicelib.images.schemas import IMAGE_ID
+from chalicelib.images.states import ImageBusyError, OriginalGoneError
 
-MAX_PAGE = 100
 DEFAULT_PAGE = 20
 
-# No hyphen: in the key of a variant it ends the id, so that no image's keys begin with another's.
-_IMAGE_ID = {"type": "string", "pattern": r"^[A-Za-z0-9_]{1,64}$", "maxLength": 64}
-_VARIANT_NAME = {"type": "string", "pattern": r"^[A-Za-z0-9_-]{1,80}$", "maxLength": 80}
-GET = DELETE = REPROCESS = shape({"imageId": _IMAGE_ID})
-GET_VARIANT = shape({"imageId": _IMAGE_ID, "name": _VARIANT_NAME})
-LIST = list_of(MAX_PAGE, status=STATUS)
-ONE = shape({"image": Image.schema()})
-PAGE = page_of(Image.schema())
-
-
-class ImageNotFoundError(NotFoundError):
-    code, message = "IMAGE_NOT_FOUND", "There is no such image."
+_LINKS: Grants = {"S3_OUTPUT_BUCKET": [S3Operation.GET_OBJECT], "LINK_EXPIRY_SECONDS": []}
 
 
 class VariantNotFoundError(NotFoundError):
     code, message = "VARIANT_NOT_FOUND", "This image has no such variant."
 
 
-def find(user_id: str, image_id: str) -> Image | None:
-    item = IMAGES.get(user_id, image_id)
-    return None if item is None or item["status"] == Status.DELETED else Image.from_item(item)
-
-
-def get(user_id: str, image_id: str) -> Image:
-    """The caller's own image.
-
-    Raises:
-        ImageNotFoundError: there is none of that id, or it is another user's: the same to the caller.
-    """
-    found = find(user_id, image_id)
-    if found is None:
-        raise ImageNotFoundError
-    return found
-
-
-def listed(user_id: str, data: Mapping[str, Any]) -> dict[str, Any]:
-    """A page of the caller's images, newest first, of one status where asked."""
+@required_env_vars(_LINKS, {"IMAGES_TABLE": [DynamoDBOperation.QUERY]})
+def list_images(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
+    """A page of the user's images, newest first, of one `status` if given."""
     keep = Attr("status").eq(data["status"]) if "status" in data else Attr("status").ne(Status.DELETED)
-    after = ids.start_of_page(data, str(_IMAGE_ID["pattern"]))
-    page = IMAGES.page(user_id, limit=data.get("limit", DEFAULT_PAGE), after=after, keep=keep)
+    after = ids.start_of_page(data, str(IMAGE_ID["pattern"]))
+    page = IMAGES.page(user.id, limit=data.get("limit", DEFAULT_PAGE), after=after, keep=keep)
     return page.response(Image.show_item)
 
 
-def variant(user_id: str, image_id: str, name: str, accept: str) -> Variant:
-    """The variant of that name in the format that the `Accept` header likes best, ours first where it does not care.
+@required_env_vars(_LINKS, {"IMAGES_TABLE": [DynamoDBOperation.GET_ITEM]})
+def show_image(user: Caller, image_id: str) -> dict[str, Any]:
+    """The user's image, with links to its variants.
+
+    Raises:
+        ImageNotFoundError: the user has none of that id.
+    """
+    return {"image": get(user.id, image_id).shown()}
+
+
+@required_env_vars(deletion.delete)
+def delete_image(user: Caller, image_id: str) -> dict[str, Any]:
+    deletion.delete(user.id, image_id)
+    return {"message": "The image and its variants are deleted."}
+
+
+@required_env_vars(
+    show_image,
+    {"IMAGES_TABLE": [DynamoDBOperation.UPDATE_ITEM], "SQS_QUEUE_URL": [SQSOperation.SEND_MESSAGE]},
+)
+def reprocess(user: Caller, image_id: str) -> dict[str, Any]:
+    """Sends a finished image through the pipeline again; the answer shows it as PROCESSING.
+
+    The message is sent first: if this run is killed after it, the orchestrator alone marks the image.
+
+    Raises:
+        ImageNotFoundError, ImageBusyError: there is none, or it is not finished.
+        OriginalGoneError: there is no file to make the variants of.
+    """
+    image = get(user.id, image_id)
+    if image.original_gone:
+        raise OriginalGoneError
+    if not image.is_finished:
+        raise ImageBusyError
+    executions.send_again(image)
+    return {"image": states.run_again(image).shown()}
+
+
+# The payload names the image; the answer shows it as it is by now.
+REPROCESS_REPLAY = Replay(stores=only_fields(), rebuild=lambda user, data, _: show_image(user, data["imageId"]))
+
+
+@required_env_vars(_LINKS, {"IMAGES_TABLE": [DynamoDBOperation.GET_ITEM]})
+def choose_variant(user: Caller, image_id: str, name: str, accept: str) -> Variant:
+    """The variant of that name in the format that the `Accept` header prefers; without a preference the first.
 
     Raises:
         ImageNotFoundError, VariantNotFoundError: there is none.
-        NotAcceptableError: the header refuses every format that there is.
+        NotAcceptableError: the header accepts none of its formats.
     """
-    of_name = [found for found in get(user_id, image_id).variants if found.name == name]
-    if not of_name:
+    by_type = {f"image/{each.format}": each for each in get(user.id, image_id).variants if each.name == name}
+    if not by_type:
         raise VariantNotFoundError
-    by_type = {f"image/{found.format}": found for found in of_name}
     return by_type[media.preferred(accept, list(by_type))]

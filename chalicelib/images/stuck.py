@@ -1,67 +1,66 @@
-"""Images that do not get on: found by how long they have had their status, led on once, and then given up.
+"""Images that are stuck: found by how long they have had their status, retried once, then failed.
 
-Each step holds the row to what was seen of it: whoever moved the image on meanwhile is right.
+Each change is made only if the row is as it was read: a change that came meanwhile wins.
 """
 
 from collections.abc import Iterator
 from typing import Any
 
 from chalicelib.core.aws.tables import Attr, ConditionFailedError
-from chalicelib.images.lifecycle import first_execution, next_execution
-from chalicelib.images.models import FINISHED, IMAGES, UNFINISHED, Image, Status, unfinished
-from chalicelib.images.service import find
+from chalicelib.images.models import FINISHED, IMAGES, UNFINISHED, Image, Status, find, unfinished
+from chalicelib.images.states import first_execution, next_execution
 
 
 def unfinished_since(status: Status, first: str, last: str) -> Iterator[Image]:
-    """The images that have had this status since some moment between these (ISO 8601), the oldest first."""
+    """The images that have had this status since a moment between `first` and `last` (ISO 8601), oldest first."""
     for entry in UNFINISHED.between(str(status), first, last):
         image = find(entry["userId"], entry["imageId"])
-        # The index is a moment behind.
+        # The index may be behind the table.
         if image is not None and image.status is status and (image.unfinished_since or last) <= last:
             yield image
 
 
 def oldest_since(status: Status) -> str | None:
-    """Since when the oldest image of this status has had it; None where there is none."""
-    found = UNFINISHED.page(str(status), limit=1, newest_first=False).items
-    return None if not found else str(found[0]["unfinishedSince"])
+    """Since when the oldest image of this status has had it; None: there is no such image."""
+    oldest = UNFINISHED.page(str(status), limit=1, newest_first=False).items
+    return str(oldest[0]["unfinishedSince"]) if oldest else None
 
 
 def retry(image: Image, now: str) -> Image | None:
-    """Notes that the image is tried once more; gives it as its message must lead it on, or None where it got on.
+    """Marks the image as retried; gives it as its next message needs it, or None if it changed meanwhile.
 
-    An execution that was begun and never ended is not waited for: the next one takes its place.
+    An execution that began and never ended is replaced by the next one.
     """
     change: dict[str, Any] = {"redriven": True, **unfinished(image.status, now)}
     if image.execution is not None and image.started_at is not None:
         change["execution"] = next_execution(image.execution)
-    return _changed(image, change, remove=("startedAt",))
+    return _update_if_unchanged(image, change, remove=("startedAt",))
 
 
-def make_again(image: Image) -> Image | None:
-    """Notes that a COMPLETED image's files are made once more; None where it was changed meanwhile."""
-    return _changed(image, {"redriven": True})
+def mark_remade(image: Image) -> Image | None:
+    """Marks that a COMPLETED image's variants are made again; None if it changed meanwhile."""
+    return _update_if_unchanged(image, {"redriven": True})
 
 
 def fail(image: Image, reason: str, now: str, *, original_gone: bool = False) -> Image | None:
-    """Ends the image as FAILED, for its owner to run again while there is its original; None where it got on."""
+    """Marks the image FAILED; its owner can reprocess it while its original exists. None if it changed meanwhile."""
     change: dict[str, Any] = {
         "status": str(Status.FAILED),
         "reason": reason,
         "processedAt": now,
-        # What never had an execution: so that it can be run again all the same.
+        # Reprocessing needs the name of an execution, also if there was none.
         "execution": image.execution or first_execution(image.image_id),
         **({"originalGone": True} if original_gone else {}),
     }
-    return _changed(image, change, remove=("startedAt", "redriven", *FINISHED))
+    return _update_if_unchanged(image, change, remove=("startedAt", "redriven", *FINISHED))
 
 
-def _changed(image: Image, change: dict[str, Any], remove: tuple[str, ...] = ()) -> Image | None:
-    as_it_was = Attr("status").eq(str(image.status))
+def _update_if_unchanged(image: Image, change: dict[str, Any], remove: tuple[str, ...] = ()) -> Image | None:
+    unchanged = Attr("status").eq(str(image.status))
     for name, value in (("execution", image.execution), ("unfinishedSince", image.unfinished_since)):
-        as_it_was &= Attr(name).not_exists() if value is None else Attr(name).eq(value)
+        unchanged &= Attr(name).not_exists() if value is None else Attr(name).eq(value)
     try:
-        item = IMAGES.update(image.user_id, image.image_id, when=as_it_was, change=change, remove=remove)
+        item = IMAGES.update(image.user_id, image.image_id, when=unchanged, change=change, remove=remove)
     except ConditionFailedError:
         return None
     return Image.from_item(item)

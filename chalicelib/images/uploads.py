@@ -1,37 +1,18 @@
-"""Uploads: a row that awaits its picture, and a presigned request that lets the client send it straight to S3."""
+"""Uploads: a PENDING image, and a presigned request by which the client sends its file to S3."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib import images
 from chalicelib.core import clients, config, ids, log
 from chalicelib.core.aws import objects
+from chalicelib.core.aws.grants import DynamoDBOperation, S3Operation, required_env_vars
 from chalicelib.core.errors import ConflictError, InvalidRequestError, TooLargeError, UnsupportedTypeError
 from chalicelib.core.http import budgets
 from chalicelib.core.http.operations import Caller, Replay, only_fields
-from chalicelib.core.schemas import TEXT, shape
-from chalicelib.images import EXTENSIONS, Image, Status
+from chalicelib.images import states
+from chalicelib.images.models import EXTENSIONS, Image, Status, get
+from chalicelib.images.originals import allowed_types
 from chalicelib.imaging.probe import normalized
-
-CREATE = shape(
-    {
-        "fileName": {"type": "string", "minLength": 1, "maxLength": 1024},
-        "fileType": {"type": "string", "minLength": 1, "maxLength": 100},
-    },
-    {
-        "fileSize": {"type": "integer", "minimum": 0},
-        "method": {"enum": ["PUT", "POST"]},
-        "singleUse": {
-            "type": "boolean",
-            "description": "of a PUT: S3 takes the file once; a 412 after an attempt of one's own means 'sent'",
-        },
-    },
-)
-_FIELDS = {"type": "object", "additionalProperties": TEXT}
-CREATED = shape(
-    {"imageId": TEXT, "fileKey": TEXT, "expiresIn": {"type": "integer"}, "method": TEXT, "uploadUrl": TEXT},
-    {"headers": _FIELDS, "fields": _FIELDS},
-)
 
 
 class FileTooLargeError(TooLargeError):
@@ -49,13 +30,23 @@ class AlreadyUploadedError(ConflictError):
         super().__init__(f"The file of this upload has arrived: see GET /images/{image_id}.")
 
 
-def create(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
+@required_env_vars(
+    budgets.check_storage,
+    {
+        "IMAGES_TABLE": [DynamoDBOperation.PUT_ITEM, DynamoDBOperation.GET_ITEM],
+        "S3_INPUT_BUCKET": [S3Operation.PUT_OBJECT],
+        "ALLOWED_TYPES": [],
+        "MAX_FILE_SIZE": [],
+        "LINK_EXPIRY_SECONDS": [],
+    },
+)
+def create_upload(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     """Announces an upload; the answer holds the presigned request.
 
     Raises:
         FileTypeNotAllowedError, FileTooLargeError: the platform does not take such a file.
-        StorageLimitError: the user keeps as much as they may, or would with this file.
-        InvalidRequestError: a form cannot be of single use.
+        StorageLimitError: with this file the user would store more than their limit.
+        InvalidRequestError: `singleUse` with the method POST.
     """
     _check_single_use(data)
     file_type, file_size = normalized(data["fileType"]), data.get("fileSize")
@@ -74,28 +65,28 @@ def create(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
         api_key_id=user.api_key_id,
         correlation_id=log.correlation_id(),
     )
-    images.create(image)
+    states.create(image)
     log.info("UPLOAD_CREATED", imageId=image_id, userId=user.id, fileType=file_type, fileSize=file_size)
-    return _announced(image, data)
+    return _announcement(image, data)
 
 
-def _announced_again(user: Caller, data: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
-    """The same image, with a fresh request to send its file by.
+def _announce_again(user: Caller, data: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
+    """The same image, with a new presigned request.
 
     Raises:
         ImageNotFoundError: it was deleted since, or its file did not come in time.
-        AlreadyUploadedError: its file is there; another one would be thrown away.
+        AlreadyUploadedError: its file has come; S3 would keep another one for nothing.
     """
-    image = images.get(user.id, kept["imageId"])
+    image = get(user.id, kept["imageId"])
     if image.status is not Status.PENDING:
         raise AlreadyUploadedError(image.image_id)
-    return _announced(image, data)
+    return _announcement(image, data)
 
 
-REPLAY = Replay(stores=only_fields("imageId"), rebuild=_announced_again)
+REPLAY = Replay(stores=only_fields("imageId"), rebuild=_announce_again)
 
 
-def _announced(image: Image, data: Mapping[str, Any]) -> dict[str, Any]:
+def _announcement(image: Image, data: Mapping[str, Any]) -> dict[str, Any]:
     method = data.get("method", "PUT")
     is_single_use = data.get("singleUse", False)
     request = _presigned_put(image, is_single_use) if method == "PUT" else _presigned_post(image)
@@ -109,13 +100,13 @@ def _announced(image: Image, data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_single_use(data: Mapping[str, Any]) -> None:
-    # S3 knows no such condition of a form (Amazon S3, "POST policy").
+    # A POST policy of S3 has no such condition.
     if data.get("singleUse") and data.get("method") == "POST":
         raise InvalidRequestError(details=[{"field": "singleUse", "message": "is for the method PUT alone"}])
 
 
 def _check_allowed(file_type: str, file_size: int | None) -> None:
-    allowed = [media_type for media_type in images.allowed_types() if media_type in EXTENSIONS]
+    allowed = [media_type for media_type in allowed_types() if media_type in EXTENSIONS]
     if file_type not in allowed:
         raise FileTypeNotAllowedError(f"The file must be one of: {', '.join(allowed)}.")
     largest = config.integer("MAX_FILE_SIZE")
@@ -124,7 +115,7 @@ def _check_allowed(file_type: str, file_size: int | None) -> None:
 
 
 def _presigned_put(image: Image, is_single_use: bool) -> dict[str, Any]:
-    """S3 holds the client to each header that is signed, so a size that was announced is signed as well."""
+    """S3 checks each header that is signed, so an announced size is signed too."""
     params: dict[str, Any] = {
         "Bucket": config.get("S3_INPUT_BUCKET"),
         "Key": image.s3_key,

@@ -17,7 +17,7 @@ from chalicelib.core import config, ids
 from chalicelib.core.aws import objects
 from chalicelib.core.aws.grants import DynamoDBOperation, S3Operation, SNSOperation, SQSOperation, required_env_vars
 from chalicelib.core.aws.tables import Attr, ConditionFailedError, Item, transact
-from chalicelib.images import Image, Status, pipeline
+from chalicelib.images import Image, Status
 from chalicelib.jobs import rounds
 from chalicelib.jobs.rounds import Round
 from chalicelib.jobs.runner import Job, Run, payload
@@ -190,5 +190,5 @@ def _expire_upload(a_round: Round, image: Image) -> None:
     if stored is None:
         if a_round.change(lambda: images.expire(image)):
             a_round.count("uploadsExpired")
-    elif a_round.change(lambda: pipeline.take_upload(stored.key, stored.size, stored.version)):
+    elif a_round.change(lambda: images.take_upload(stored.key, stored.size, stored.version)):
         a_round.count("uploadsTaken")

@@ -274,7 +274,7 @@ def test_who_is_not_known_leaves_no_usage_record_and_is_summed_in_the_log(
 def test_the_whole_request_is_503_when_the_limiter_is_out(ann: User, function: pytest.MonkeyPatch) -> None:
     function.setenv("LIMITS_TABLE", "no-such-table")
     handled: list[str] = []
-    function.setattr("chalicelib.images.listed", lambda user_id, data: handled.append(user_id))
+    function.setattr("chalicelib.images.list_images", lambda user, data: handled.append(user.id))
     answer = call("GET", "/images", ann.headers)
     assert answer.status == 503
     assert answer.headers["Retry-After"] == "5"

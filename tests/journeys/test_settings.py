@@ -8,7 +8,7 @@ import pytest
 from chalicelib import external
 from chalicelib.core import clients, config
 from chalicelib.core.errors import InvalidSettingError, MissingConfigError
-from chalicelib.images import pipeline
+from chalicelib.images import recipes, steps
 from chalicelib.imaging import ImageRejectedError
 from local.machine import Machine
 from tests import pictures
@@ -67,7 +67,7 @@ def test_a_value_that_means_nothing_is_named_before_any_work(
 ) -> None:
     function.setenv(setting, value)
     with pytest.raises(InvalidSettingError) as invalid:
-        pipeline.watermark(NOTHING_TO_MARK)
+        steps.watermark(NOTHING_TO_MARK)
     assert all(said in str(invalid.value) for said in (setting, value, known))
     assert setting not in invalid.value.message, "callers are told no names"
 
@@ -76,7 +76,7 @@ def test_fonts_are_known_in_any_case(function: pytest.MonkeyPatch) -> None:
     recipes = []
     for font in ("Arial", " arial"):
         function.setenv("WATERMARK_FONT", font)
-        recipes.append(pipeline.watermark(NOTHING_TO_MARK)["record"]["recipe"])
+        recipes.append(steps.watermark(NOTHING_TO_MARK)["record"]["recipe"])
     assert recipes[0] == recipes[1]
 
 
@@ -85,7 +85,7 @@ def test_text_that_the_font_lacks_is_named_in_the_log_once(
 ) -> None:
     function.setenv("WATERMARK_TEXT", "© 写真 ann 写")
     for _ in range(2):
-        pipeline.watermark(NOTHING_TO_MARK)
+        steps.watermark(NOTHING_TO_MARK)
     told = [record for record in caplog.records if record.getMessage() == "WATERMARK_TEXT_UNDRAWABLE"]
     named = [(record.levelname, vars(record)["metadata"]["characters"]) for record in told]
     assert named == [("WARNING", ["U+5199", "U+771F"])]
@@ -106,12 +106,12 @@ def test_a_scanner_sees_the_bytes_before_they_are_decoded(
     function.setenv("ALLOW_PRIVATE_ADDRESSES", "false")
     data = pictures.jpeg(320, 240)
     receiver.reply = b'{"clean": true}'
-    assert pipeline.validate(step(machine, data))["validationResult"] == "valid"
+    assert steps.validate(step(machine, data))["validationResult"] == "valid"
     assert receiver.received[0].body == data
 
     receiver.reply = b'{"clean": false}'
     with pytest.raises(ImageRejectedError) as rejected:
-        pipeline.validate(step(machine, b"not even a picture"))
+        steps.validate(step(machine, b"not even a picture"))
     assert rejected.value.reason == "infected"
 
 
@@ -124,7 +124,7 @@ def test_a_scanner_without_a_verdict_lets_nothing_pass(
     function.setenv("SCAN_COMMAND_URL", receiver.url)
     receiver.answers, receiver.reply = [status], reply
     with pytest.raises(external.ExternalServiceError):
-        pipeline.validate(step(machine, pictures.jpeg(320, 240)))
+        steps.validate(step(machine, pictures.jpeg(320, 240)))
 
 
 @pytest.mark.parametrize(
@@ -183,10 +183,10 @@ def test_a_redirect_is_an_answer_and_not_a_way(function: pytest.MonkeyPatch, rec
     ],
 )
 def test_sizes_are_read_with_and_without_names(setting: str, meant: list[tuple[str, int, int]]) -> None:
-    assert [(size.name, size.width, size.height) for size in pipeline.sizes(setting)] == meant
+    assert [(size.name, size.width, size.height) for size in recipes.parse_sizes(setting)] == meant
 
 
 @pytest.mark.parametrize("setting", ["", "800", "a=b", "800x600,,", "1x1,2x2,3x3,4x4", "small=0x5", "../x=1x1"])
 def test_sizes_that_cannot_be_read_are_an_error(setting: str) -> None:
     with pytest.raises(ValueError, match=r"x|size"):
-        pipeline.sizes(setting)
+        recipes.parse_sizes(setting)

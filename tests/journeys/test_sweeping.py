@@ -13,7 +13,7 @@ from chalicelib.accounts.users import User as Row
 from chalicelib.actions import ActionType
 from chalicelib.core import ids
 from chalicelib.external import ExternalServiceError, services
-from chalicelib.images import IMAGES, Status
+from chalicelib.images import IMAGES, Status, states
 from chalicelib.jobs import leases, runner, sweeper
 from local.machine import Machine
 from tests import pictures
@@ -318,7 +318,7 @@ def test_one_thing_that_cannot_be_dealt_with_does_not_keep_the_round_from_the_ot
     ann: User, photo: str, function: pytest.MonkeyPatch
 ) -> None:
     broken = f"img_{secrets.token_hex(13)}"
-    images.create(
+    states.create(
         images.Image(
             user_id=ann.id,
             image_id=broken,

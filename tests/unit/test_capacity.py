@@ -1,8 +1,8 @@
-"""How the cost benchmark counts what DynamoDB would bill for, on the examples of its own documentation."""
+"""The units that the cost benchmark counts are those of the examples in DynamoDB's documentation."""
 
 import pytest
 
-from bench._calls import item_size, write_units
+from bench._aws_calls import item_size, write_units
 
 KEYS_ONLY = (("unfinished", "since"), frozenset({"id", "unfinished", "since"}))
 WAITING = {"id": {"S": "1"}, "unfinished": {"S": "yes"}, "since": {"S": "2026-01-01"}}

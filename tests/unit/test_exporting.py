@@ -19,13 +19,13 @@ RECORDS = 20_000
 SCRIPT = """
 import resource, sys
 from dataclasses import replace
-from bench.exports import ABOUT, Counted, tables
+from bench.exports import ABOUT, ByteCounter, tables
 from chalicelib.actions.exporting import build
 name, count, allowed, kept = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == "kept"
 held = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (held + allowed, held + allowed))
 whole = [replace(table, rows=list(table.rows) if kept else table.rows) for table in tables(count, name)]
-build.write(Counted(), name, whole, ABOUT)
+build.write(ByteCounter(), name, whole, ABOUT)
 """
 
 

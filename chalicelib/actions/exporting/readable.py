@@ -15,7 +15,7 @@ from chalicelib.actions import Action, ActionType
 from chalicelib.actions.exporting import contents
 from chalicelib.actions.exporting.thumbnails import Pictured, pictured
 from chalicelib.documents import Column, Table
-from chalicelib.documents.measures import quantity
+from chalicelib.documents.formatting import format_quantity
 from chalicelib.images import Image
 
 Row = Mapping[str, Any]
@@ -143,7 +143,7 @@ def _asked_for(metadata: Row) -> str:
 
 
 def _files_of_action(files: Iterable[Row]) -> str:
-    return ", ".join(f"{file['format'].upper()}, {quantity(file['fileSize'], 'bytes')}" for file in files)
+    return ", ".join(f"{file['format'].upper()}, {format_quantity(file['fileSize'], 'bytes')}" for file in files)
 
 
 _TITLES = {"actionType": "Action"}

@@ -85,7 +85,7 @@ def _written(bucket: str, action: Action, asked: Asked, name: str, made: Made) -
 
 def _write_csv(out: io.BytesIO, made: Made) -> Format:
     # What the charts draw, the tables hold as well.
-    return documents.write_csv(out, documents.tables_of(replace(made.report, charts=())))
+    return documents.write_csv(out, replace(made.report, charts=()).to_tables())
 
 
 _WRITERS: dict[str, Callable[[io.BytesIO, Made], Format]] = {

@@ -16,7 +16,7 @@ from chalicelib.core import config, ids
 from chalicelib.core.aws import objects
 from chalicelib.core.aws.objects import ObjectVersion
 from chalicelib.core.aws.tables import Item, Table
-from chalicelib.images import IMAGES, Image, Status, pipeline
+from chalicelib.images import IMAGES, Image, Status
 from chalicelib.jobs.leases import JOBS
 from chalicelib.jobs.rounds import Round
 from chalicelib.jobs.sweeper.stuck import fail_image
@@ -133,7 +133,7 @@ def _awaits_event(user_id: str, row: Mapping[str, Any] | None, file: ObjectVersi
 def _take(a_round: Round, file: ObjectVersion) -> None:
     if not _is_old(a_round, file, minutes=_EVENT_MINUTES):
         return
-    if a_round.change(lambda: pipeline.take_upload(file.key, file.size, file.version)):
+    if a_round.change(lambda: images.take_upload(file.key, file.size, file.version)):
         a_round.report("uploadsTaken", key=file.key, version=file.version)
 
 
@@ -203,7 +203,7 @@ def _remake_or_fail(a_round: Round, image: Image) -> None:
 
 
 def _remake(image: Image) -> bool:
-    marked = images.make_again(image)
+    marked = images.mark_remade(image)
     if marked is not None:
-        pipeline.send_again(marked)
+        images.send_again(marked)
     return marked is not None

@@ -3,7 +3,7 @@
 from chalicelib import actions, images
 from chalicelib.actions import Action, external
 from chalicelib.core import clients, config
-from chalicelib.images import Image, Status, pipeline
+from chalicelib.images import Image, Status
 from chalicelib.jobs.rounds import Round
 
 # Longer than any execution may last (infra/timing.py).
@@ -42,7 +42,7 @@ def _sweep_image(a_round: Round, image: Image) -> None:
 def _retry(image: Image, now: str) -> bool:
     retried = images.retry(image, now)
     if retried is not None:
-        pipeline.send_on(retried)
+        images.send_on(retried)
     return retried is not None
 
 
@@ -50,7 +50,7 @@ def fail_image(image: Image, reason: str, now: str) -> bool:
     """Marks the image FAILED and announces that; False if the image changed meanwhile."""
     failed = images.fail(image, reason, now)
     if failed is not None:
-        pipeline.announce_failure(failed)
+        images.announce_failure(failed)
     return failed is not None
 
 

@@ -16,7 +16,7 @@ from chalicelib import images
 from chalicelib.core import clients
 from chalicelib.core.observing import tracking
 from chalicelib.core.observing.event_sources import correlation_of, event_source
-from chalicelib.images import pipeline
+from chalicelib.images import executions
 from chalicelib.images.models import Image, Status
 
 PAYLOADS = {path.stem: json.loads(path.read_text()) for path in (Path(__file__).parent / "payloads").glob("*.json")}
@@ -71,7 +71,7 @@ def test_a_step_knows_that_the_state_machine_called_it(monkeypatch: pytest.Monke
     monkeypatch.setattr(images, "claim", lambda *told: image)
     monkeypatch.setattr(clients, "client", lambda service: StepFunctions())
     monkeypatch.setenv("STEP_FUNCTIONS_ARN", "arn")
-    pipeline.start_executions({"Records": [{"body": json.dumps({"userId": "u1", "imageId": "img_1"})}]})
+    executions.start_executions({"Records": [{"body": json.dumps({"userId": "u1", "imageId": "img_1"})}]})
     assert event_source(sent[0]) == "Step Functions"
     assert (sent[0]["userId"], sent[0]["apiKeyId"]) == ("u1", "key_1"), "whose account, and which key's"
 

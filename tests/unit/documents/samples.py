@@ -1,4 +1,4 @@
-"""Sinks, and a report that has everything, for the tests of documents."""
+"""A sink, random texts, and a report with every kind of content."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from chalicelib.documents import Chart, Column, Figure, Report, Table
 
 CREATED = "2026-04-01T06:00:00.123Z"
 
-# Text that a user could have stored: everything but halves of surrogate pairs, and often what hurts.
+# Any text that a user could store, with many dangerous characters.
 TEXTS = st.text() | st.text("=+-@＝＋－＠|!cmd'\"();,\t\r\n \u00a0\u200b\u202e\ufeff\x00\x1b<>&€אבג😀é0123")
 
 
 class Sink:
-    """Takes bytes and can do nothing else: no seek, no tell, no flush."""
+    """Only `write`: no seek, tell or flush."""
 
     def __init__(self) -> None:
         self.data = bytearray()

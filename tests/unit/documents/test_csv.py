@@ -1,4 +1,4 @@
-"""CSV files give back what was stored, and no cell of them is a formula."""
+"""CSV files hold what was stored, and no cell is a formula."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.documents import Column, Table, csv_writer, tables_of, write_csv
+from chalicelib.documents import Column, Table, csv_writer, write_csv
 from tests.unit.documents.samples import TEXTS, Sink, report, table
 
 
@@ -35,7 +35,7 @@ def is_number(text: str) -> bool:
 
 
 def would_run(cell: str) -> bool:
-    """Whether a spreadsheet would take the cell for a formula, however it trims and folds what it reads."""
+    """Whether a spreadsheet could run the cell as a formula after trimming and normalising it."""
     if is_number(cell):
         return False
     if cell[:1] in ("\t", "\r", "\n") and cell:
@@ -53,13 +53,13 @@ def is_blank(character: str) -> bool:
 @example(["=1+1", " =1", "\u200b@x", "＝cmd|' /C calc'!A0"])
 @example(["-1+2", "+49 123", "\u2066=1", "\ufeff=1"])
 @example(["a;=cmd()", "a\n=cmd()", "a\t  ＋1", "\r\n"])
-def test_no_cell_is_a_formula_whatever_separates_them(texts: list[str]) -> None:
+def test_no_cell_is_a_formula_with_any_separator(texts: list[str]) -> None:
     for delimiter in ",;\t":
         for row in rows_of(table(*texts), delimiter=delimiter):
             assert not [cell for cell in row if would_run(cell)]
 
 
-def test_nothing_that_is_blank_hides_a_formula() -> None:
+def test_no_blank_character_hides_a_formula() -> None:
     blanks = [chr(code) for code in range(0x110000) if is_blank(chr(code))]
     _, *rows = rows_of(table(*[f"{blank}=1" for blank in blanks]))
     assert len(rows) == len(blanks) > 200
@@ -68,7 +68,7 @@ def test_nothing_that_is_blank_hides_a_formula() -> None:
 
 @settings(deadline=None)
 @given(st.lists(TEXTS, min_size=1, max_size=4))
-def test_text_comes_back_with_no_more_than_quotes_and_spelling(texts: list[str]) -> None:
+def test_text_is_kept_except_for_escapes(texts: list[str]) -> None:
     header, *rows = rows_of(table(*texts))
     assert header == ["Value"]
     for text, row in zip(texts, rows, strict=True):
@@ -105,7 +105,7 @@ def test_text_comes_back_with_no_more_than_quotes_and_spelling(texts: list[str])
         ({"a": [1, Decimal(2)]}, '{"a":[1,2]}'),
     ],
 )
-def test_what_a_value_looks_like(value: Any, cell: str) -> None:
+def test_a_value_as_a_cell(value: Any, cell: str) -> None:
     assert rows_of(table(value))[1:] == ([[cell]] if cell else [[]])
 
 
@@ -118,26 +118,26 @@ def test_numbers_stay_numbers(number: float | Decimal) -> None:
     assert float(line) == float(number)
 
 
-def test_a_spreadsheet_is_told_the_encoding_and_lines_end_as_the_standard_says() -> None:
+def test_a_file_has_a_byte_order_mark_and_standard_line_ends() -> None:
     sink = Sink()
     write_csv(sink, [table("é")])
     data = zipfile.ZipFile(io.BytesIO(sink.data)).read("files.csv")
     assert data == b'\xef\xbb\xbf"Value"\r\n"\xc3\xa9"\r\n'
 
 
-def test_one_file_a_table_and_the_same_bytes_each_time() -> None:
+def test_there_is_one_file_per_table_and_the_same_bytes_each_time() -> None:
     first, second = Sink(), Sink()
-    write_csv(first, tables_of(report()))
-    write_csv(second, tables_of(report()))
+    write_csv(first, report().to_tables())
+    write_csv(second, report().to_tables())
     assert first.data == second.data
     names = ["figures", "images", "bytes", "cost", "time", "nothing", "operations", "failures"]
-    files = files_of(*tables_of(report()))
+    files = files_of(*report().to_tables())
     assert list(files) == [f"{name}.csv" for name in names]
     assert files["failures.csv"] == '"Reason"\r\n'
 
 
-def test_a_table_longer_than_a_spreadsheet_goes_on_in_another_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(csv_writer, "_MOST_RECORDS", 3)
+def test_a_table_longer_than_a_spreadsheet_continues_in_another_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csv_writer, "_MAX_ROWS", 3)
     files = files_of(table(*range(7)), table(*range(3), name="other"))
     assert [(name, text.split("\r\n")) for name, text in files.items()] == [
         ("files.csv", ['"Value"', "0", "1", "2", ""]),
@@ -148,6 +148,6 @@ def test_a_table_longer_than_a_spreadsheet_goes_on_in_another_file(monkeypatch: 
 
 
 @pytest.mark.parametrize("name", ["../up", "a/b", "", "a.b", "\u202e", "a" * 65])
-def test_no_name_of_a_table_is_a_path(name: str) -> None:
-    with pytest.raises(ValueError, match="no name"):
+def test_the_name_of_a_table_cannot_be_a_path(name: str) -> None:
+    with pytest.raises(ValueError, match="not a valid name"):
         Table(name, "Title", [Column("a", "A")], [])

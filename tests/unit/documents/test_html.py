@@ -1,4 +1,4 @@
-"""The page shows all of the report, runs nothing and asks for nothing."""
+"""The page shows the whole report, and runs and loads nothing."""
 
 from __future__ import annotations
 
@@ -62,14 +62,14 @@ def assert_harmless(page: Page) -> None:
 
 @settings(deadline=None)
 @given(TEXTS)
-def test_no_text_becomes_part_of_the_page_itself(text: str) -> None:
+def test_no_text_becomes_markup(text: str) -> None:
     table = Table("t", text, [Column("a", text)], [{"a": f"in {text}"}])
     page = page_of(Report(text, text, text, text, tables=[table]))
     assert_harmless(page)
     assert len(page.texts("td")) == 1
 
 
-def test_the_page_is_harmless_and_forbids_itself_everything_else() -> None:
+def test_the_page_is_harmless_and_has_a_content_security_policy() -> None:
     page = page_of(report())
     assert_harmless(page)
     (policy,) = (a["content"] for tag, a in page.elements if a.get("http-equiv") == "Content-Security-Policy")
@@ -91,7 +91,7 @@ def test_the_page_shows_the_report() -> None:
     ]
 
 
-def test_those_who_listen_to_the_page_get_all_of_it() -> None:
+def test_a_screen_reader_gets_the_whole_page() -> None:
     page = page_of(report())
     assert page.texts("caption") == ["Operations & costs", "Failures"]
     assert all(attributes["scope"] == "col" for tag, attributes in page.elements if tag == "th")
@@ -106,7 +106,7 @@ def test_those_who_listen_to_the_page_get_all_of_it() -> None:
     )
 
 
-def test_a_value_can_be_read_off_its_bar() -> None:
+def test_a_bar_has_its_value_as_a_hint() -> None:
     assert "2025-03-31 · Finished: 30" in page_of(report()).texts("title")
 
 

@@ -1,4 +1,4 @@
-"""JSON documents hold exactly what the records hold, in one object or in lines."""
+"""JSON documents hold exactly the values of the rows, in one object or in lines."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.documents import Column, Table, tables_of, write_json
+from chalicelib.documents import Column, Table, write_json
 from tests.unit.documents.samples import TEXTS, Sink, report, table
 
 VALUES = st.recursive(
@@ -21,7 +21,7 @@ VALUES = st.recursive(
 
 
 def refuse(constant: str) -> None:
-    raise AssertionError(f"{constant} is no JSON")
+    raise AssertionError(f"{constant} is not JSON")
 
 
 def object_of(*tables: Table, **about: Any) -> Any:
@@ -38,14 +38,14 @@ def lines_of(*tables: Table, **about: Any) -> list[Any]:
 
 @settings(deadline=None)
 @given(st.lists(VALUES, max_size=5), TEXTS)
-def test_every_value_comes_back_from_an_object(values: list[Any], title: str) -> None:
+def test_every_value_is_read_back_from_an_object(values: list[Any], title: str) -> None:
     read = object_of(table(*values), title=title)
     assert read == {"title": title, "files": [{"value": value} for value in values]}
 
 
 @settings(max_examples=25, deadline=None)
 @given(TEXTS)
-def test_every_text_comes_back_from_lines_that_any_reader_splits(text: str) -> None:
+def test_every_text_is_read_back_from_lines(text: str) -> None:
     assert lines_of(table(*[text] * 1001), title=text) == [
         {"type": "about", "data": {"title": text}},
         *[{"type": "files", "data": {"value": text}}] * 1001,
@@ -55,7 +55,7 @@ def test_every_text_comes_back_from_lines_that_any_reader_splits(text: str) -> N
 @pytest.mark.parametrize(
     ("counts", "is_object"), [((1000,), True), ((1001,), False), ((600, 400), True), ((1, 1000), False)]
 )
-def test_a_thousand_records_of_all_tables_are_one_object(counts: tuple[int, ...], is_object: bool) -> None:
+def test_up_to_a_thousand_rows_are_one_object(counts: tuple[int, ...], is_object: bool) -> None:
     tables = [table(*range(count), name=f"table{place}") for place, count in enumerate(counts)]
     if is_object:
         assert [len(rows) for rows in object_of(*tables).values()] == list(counts)
@@ -63,11 +63,11 @@ def test_a_thousand_records_of_all_tables_are_one_object(counts: tuple[int, ...]
         assert len(lines_of(*tables)) == sum(counts) + 1
 
 
-def test_few_records_of_many_bytes_are_lines() -> None:
+def test_few_rows_of_many_bytes_are_lines() -> None:
     assert len(lines_of(table(*["x" * 400_000] * 100))) == 101
 
 
-def test_no_more_rows_are_read_ahead_than_it_takes_to_decide() -> None:
+def test_only_the_rows_of_one_object_are_read_ahead() -> None:
     sink, written = Sink(), []
 
     def rows() -> Any:
@@ -99,22 +99,22 @@ def test_no_more_rows_are_read_ahead_than_it_takes_to_decide() -> None:
         ("\ud800", "\ud800"),
     ],
 )
-def test_what_dynamodb_holds_and_json_does_not(value: Any, expected: Any) -> None:
+def test_values_that_json_lacks_are_converted(value: Any, expected: Any) -> None:
     assert object_of(table(value))["files"][0]["value"] == expected
 
 
-def test_only_the_columns_are_written_and_all_of_them() -> None:
+def test_exactly_the_columns_are_written() -> None:
     columns = [Column("a", "A"), Column("b", "B")]
     assert object_of(Table("t", "T", columns, [{"a": 1, "secret": 2}])) == {"t": [{"a": 1, "b": None}]}
 
 
-def test_a_title_cannot_take_the_place_of_a_table() -> None:
+def test_a_key_of_about_cannot_be_the_name_of_a_table() -> None:
     with pytest.raises(ValueError, match="files"):
         write_json(Sink(), [table()], {"files": 1})
 
 
-def test_a_report_holds_its_figures_and_charts() -> None:
-    read = object_of(*tables_of(report()))
+def test_a_report_includes_its_figures_and_charts() -> None:
+    read = object_of(*report().to_tables())
     assert read["figures"][1] == {"label": "Stored", "value": 8_912_345_678, "unit": "bytes"}
     assert read["images"][30] == {"label": "2025-03-31", "series1": 30, "series2": 3}
     assert read["time"][0]["series1"] is None

@@ -1,4 +1,4 @@
-"""A PDF shows what it was given, in text that can be copied, and can do nothing but be read."""
+"""A PDF shows its content as text that can be copied, and has no active content."""
 
 from __future__ import annotations
 
@@ -14,19 +14,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.documents import Column, Picture, Report, Table, write_pdf
-from chalicelib.documents.pdf_text import in_order_of_drawing, printed, wrapped
-from chalicelib.documents.truetype import font
+from chalicelib.documents.pdf.text import to_line, visual_order, wrap
+from chalicelib.documents.truetype import bundled_font
 from tests.pictures import jpeg
 from tests.unit.documents.samples import CREATED, TEXTS, Sink, report, table
 
-# The types of objects that a page of text and lines needs.
+# The object types that pages of text, lines and pictures need.
 TYPES = {"/Catalog", "/Pages", "/Page", "/Font", "/FontDescriptor", "/XObject", None}
-# What the font has, but marks, and letters from right to left: pypdf puts these in an order of its own.
-COPIED = [
-    c for c in sorted(font().glyphs) if not (0x300 <= ord(c) < 0x370 or 0x590 <= ord(c) < 0x700 or ord(c) > 0xFB00)
+# The characters of the font, except marks and right-to-left letters, which pypdf reorders.
+COPYABLE = [
+    c
+    for c in sorted(bundled_font().glyphs)
+    if not (0x300 <= ord(c) < 0x370 or 0x590 <= ord(c) < 0x700 or ord(c) > 0xFB00)
 ]
 
-DOING = re.compile(rb"/(?:JS|JavaScript|Launch|URI|OpenAction|AA|EmbeddedFiles?|AcroForm|Annots?|GoToR|SubmitForm)\b")
+ACTIVE = re.compile(rb"/(?:JS|JavaScript|Launch|URI|OpenAction|AA|EmbeddedFiles?|AcroForm|Annots?|GoToR|SubmitForm)\b")
 
 
 def bytes_of(document: Report) -> bytes:
@@ -50,12 +52,12 @@ def export(*tables: Table, title: str = "Export") -> Report:
 
 @settings(max_examples=30, deadline=None)
 @given(TEXTS)
-def test_whatever_the_text_the_file_is_sound_and_does_nothing(text: str) -> None:
+def test_any_text_gives_a_valid_file_without_active_content(text: str) -> None:
     data = bytes_of(Report(text, text, text, tables=[Table("t", text, [Column("a", text)], [{"a": text}])]))
     assert_harmless(data)
 
 
-def test_a_report_is_sound_and_does_nothing() -> None:
+def test_a_report_is_valid_and_has_no_active_content() -> None:
     assert_harmless(bytes_of(report()))
 
 
@@ -64,15 +66,15 @@ def assert_harmless(data: bytes) -> None:
     for number in range(1, reader.trailer["/Size"]):
         found = reader.get_object(number)
         assert found.get("/Type") in TYPES
-    assert not DOING.search(re.sub(rb"stream\n.*?endstream", b"", data, flags=re.DOTALL))
+    assert not ACTIVE.search(re.sub(rb"stream\n.*?endstream", b"", data, flags=re.DOTALL))
     assert set(reader.metadata or {}) <= {"/Title", "/CreationDate", "/Producer"}
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.text(st.sampled_from(COPIED), min_size=1, max_size=20))
-def test_what_is_shown_can_be_copied(text: str) -> None:
+@given(st.text(st.sampled_from(COPYABLE), min_size=1, max_size=20))
+def test_text_can_be_copied(text: str) -> None:
     (page,) = pages_of(export(table(text)))
-    assert "".join(printed(text).split()) in "".join(text_of(page).split())
+    assert "".join(to_line(text).split()) in "".join(text_of(page).split())
 
 
 @pytest.mark.parametrize(
@@ -90,8 +92,8 @@ def test_what_is_shown_can_be_copied(text: str) -> None:
         ("e\u0301", "é"),
     ],
 )
-def test_text_is_legible_or_visibly_replaced(text: str, line: str) -> None:
-    assert printed(text) == line
+def test_text_is_drawable_or_visibly_replaced(text: str, line: str) -> None:
+    assert to_line(text) == line
 
 
 @pytest.mark.parametrize(
@@ -106,34 +108,34 @@ def test_text_is_legible_or_visibly_replaced(text: str, line: str) -> None:
         ("קובץ.jpg", "ץבוק.jpg"),
     ],
 )
-def test_hebrew_is_drawn_from_its_right(text: str, drawn: str) -> None:
-    assert in_order_of_drawing(text) == drawn
+def test_hebrew_is_drawn_from_right_to_left(text: str, drawn: str) -> None:
+    assert visual_order(text) == drawn
 
 
 @settings(deadline=None)
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=126)), st.floats(10, 300))
-def test_lines_fit_their_room_and_lose_no_text_but_behind_an_ellipsis(text: str, room: float) -> None:
-    lines = wrapped(text, 8, room, 3)
+def test_lines_fit_and_text_is_lost_only_after_an_ellipsis(text: str, room: float) -> None:
+    lines = wrap(text, 8, room, 3)
     assert 1 <= len(lines) <= 3
-    assert all(font().width(line, 8) <= room for line in lines)
+    assert all(bundled_font().width(line, 8) <= room for line in lines)
     kept = "".join("".join(lines).removesuffix("…").split())
     assert "".join(text.split()).startswith(kept)
     assert lines[-1].endswith("…") or kept == "".join(text.split())
 
 
 @pytest.mark.parametrize(("marked", "bare"), [("é", "e"), ("Å", "A"), ("ї", "ı"), ("ώ", "ω")])
-def test_letters_made_of_several_shapes_are_drawn_whole(marked: str, bare: str) -> None:
-    # Each file holds the one letter, not by chance the parts that another letter brought along.
+def test_letters_made_of_several_glyphs_are_complete(marked: str, bare: str) -> None:
+    # Each file has one letter only, so that it cannot use glyphs of another letter.
     assert ink_of(export(table(marked * 30, name="x"), title="")) > ink_of(export(table(bare * 30, name="x"), title=""))
 
 
 def ink_of(document: Report) -> int:
-    """How dark the first page is as a reader draws it."""
+    """The sum of the darkness of all pixels of the first page."""
     page = pypdfium2.PdfDocument(bytes_of(document))[0].render(scale=2, grayscale=True).to_pil()
     return sum((255 - shade) * count for shade, count in enumerate(page.histogram()))
 
 
-def test_every_page_has_its_number_and_every_page_of_a_table_its_header() -> None:
+def test_every_page_has_its_number_and_the_header_of_the_table() -> None:
     rows = [{"name": f"photo {place}", "size": 1000 * place} for place in range(200)]
     pages = pages_of(
         export(Table("files", "Files", [Column("name", "File name"), Column("size", "Size", "bytes")], rows))
@@ -146,13 +148,13 @@ def test_every_page_has_its_number_and_every_page_of_a_table_its_header() -> Non
     assert re.findall(r"photo (\d+)\b", lines) == [str(place) for place in range(200)]
 
 
-def test_the_first_page_says_what_it_is() -> None:
+def test_the_first_page_has_title_period_and_figures() -> None:
     first = text_of(pages_of(report())[0])
     for words in ("Usage of Ana <Müller>", "2026-03-01 – 2026-03-31", "Created 2026-04-01 06:00:00", "8.91 GB"):
         assert words in first
 
 
-def test_the_document_knows_its_title_and_time_and_no_one_else() -> None:
+def test_the_properties_are_title_time_and_producer() -> None:
     metadata = pypdf.PdfReader(io.BytesIO(bytes_of(report()))).metadata
     assert dict(metadata) == {
         "/Title": "Usage of Ana <Müller>",
@@ -161,7 +163,7 @@ def test_the_document_knows_its_title_and_time_and_no_one_else() -> None:
     }
 
 
-def test_paper_turns_for_many_columns_and_records_are_listed_for_more() -> None:
+def test_many_columns_are_in_landscape_and_more_become_a_list() -> None:
     def wide(count: int) -> Table:
         columns = [Column(f"c{place}", f"Title {place}") for place in range(count)]
         return Table(f"table{count}", "Wide", columns, [{f"c{place}": f"value {place}" for place in range(count)}])
@@ -173,7 +175,7 @@ def test_paper_turns_for_many_columns_and_records_are_listed_for_more() -> None:
     assert re.search(r"Title 12\s+value 12", text_of(listed))
 
 
-def test_a_picture_stands_in_its_own_row_whatever_its_shape() -> None:
+def test_a_picture_of_any_shape_stays_in_its_row() -> None:
     sides = [(96, 72), (2, 96), (96, 2), (1, 1)]
     rows = [
         {"picture": None if place == 1 else Picture(jpeg(*side), *side), "name": f"photo {place}"}
@@ -200,7 +202,7 @@ def test_an_empty_table_says_so() -> None:
     assert "Nothing to list." in text_of(pages_of(export(table()))[0])
 
 
-def test_pages_go_out_while_rows_come_in() -> None:
+def test_pages_are_written_while_rows_are_read() -> None:
     sink, written = Sink(), []
 
     def rows() -> Any:

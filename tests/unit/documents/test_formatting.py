@@ -1,4 +1,4 @@
-"""Quantities read as people write them, and axes have round numbers."""
+"""Values are formatted with their units, and axes have round numbers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.documents import Kind, Unit
-from chalicelib.documents.measures import shown, ticks
+from chalicelib.documents.formatting import axis_ticks, format_value
 
 UNITS: list[Unit] = ["number", "bytes", "dollars", "milliseconds", "percent"]
 
@@ -41,8 +41,8 @@ UNITS: list[Unit] = ["number", "bytes", "dollars", "milliseconds", "percent"]
         ([1, "a"], "text", '[1,"a"]'),
     ],
 )
-def test_a_value_reads_well(value: Any, kind: Kind, expected: str) -> None:
-    assert shown(value, kind) == expected
+def test_a_value_is_formatted_by_its_kind(value: Any, kind: Kind, expected: str) -> None:
+    assert format_value(value, kind) == expected
 
 
 @pytest.mark.parametrize(
@@ -58,13 +58,13 @@ def test_a_value_reads_well(value: Any, kind: Kind, expected: str) -> None:
     ],
 )
 def test_an_axis_has_few_round_steps(values: list[float], unit: Unit, expected: list[str]) -> None:
-    assert [text for _, text in ticks(values, unit)] == expected
+    assert [text for _, text in axis_ticks(values, unit)] == expected
 
 
 @settings(deadline=None)
 @given(st.lists(st.floats(-1e99, 1e99), min_size=1), st.sampled_from(UNITS))
-def test_every_axis_holds_its_values_and_zero(values: list[float], unit: Unit) -> None:
-    axis = ticks(values, unit)
+def test_every_axis_covers_its_values_and_zero(values: list[float], unit: Unit) -> None:
+    axis = axis_ticks(values, unit)
     assert 2 <= len(axis) <= 8
     assert len({text for _, text in axis}) == len(axis)
     slack = 1e-9 * max(1.0, *map(abs, values))

@@ -1,10 +1,9 @@
-"""The plain architecture, as it is often drawn, to be run beside ours on the same embedded AWS.
+"""The baseline architecture, a common design for the same task, measured on the same embedded AWS.
 
-An upload handler, an S3 event handler, an orchestrator, and a Standard workflow of validation, resize and watermark,
-each of which opens, decodes and stores for itself and writes its own status. As drawn are its memory, the
-two log lines a run and the two custom metrics that each function puts by an API call. Its functions are on x86-64,
-Lambda's default. For all else we chose what is cheaper for it: one decode in each function and no
-thumbnail more than it needs, no network interfaces, no NAT gateway, no provisioned concurrency.
+An upload handler, an S3 event handler, an orchestrator, and a Standard workflow of validation, resize and watermark.
+Each step opens, decodes and stores the image again and writes its own status. Each run writes two log lines, and two
+custom metrics by API calls. The functions run on x86-64, Lambda's default. Everything else is the cheaper choice: one
+decode per function, no extra thumbnail, no network interfaces, no NAT gateway, no provisioned concurrency.
 """
 
 import io
@@ -18,37 +17,37 @@ import boto3
 from botocore.config import Config
 from PIL import Image, ImageDraw, ImageFont
 
-from bench._calls import Recorder, stored_bytes
-from bench._ours import objects
-from bench._taken import Function, Taken, is_billed, taken
+from bench._aws_calls import Recorder, stored_bytes
+from bench._darkroom import objects
+from bench._usage import FunctionUsage, Usage, is_billed, usage_of
 from local.machine import Machine
 
-# MB, as the document sets them.
+# In MB.
 MEMORY = {
-    "plain-upload": 256,
-    "plain-s3-event": 512,
-    "plain-orchestrator": 512,
-    "plain-validation": 1024,
-    "plain-resize": 2048,
-    "plain-watermark": 1024,
+    "baseline-upload": 256,
+    "baseline-s3-event": 512,
+    "baseline-orchestrator": 512,
+    "baseline-validation": 1024,
+    "baseline-resize": 2048,
+    "baseline-watermark": 1024,
 }
-# Start, three functions, the status, the notification: what a Standard workflow enters for each image.
+# States of the Standard workflow for each image: start, three functions, status, notification.
 TRANSITIONS = 6
 
-_BUCKETS = ("plain-input", "plain-output")
-_TABLE = "plain-images"
+_BUCKETS = ("baseline-input", "baseline-output")
+_TABLE = "baseline-images"
 _SIZES = {"small": (800, 600), "medium": (1200, 900), "large": (1920, 1080)}
 _TEXT = "Processed by Image Platform"
 
 
-class Plain:
-    """The six functions, with the CPU seconds and log bytes of each run; they run one after another in this thread."""
+class Baseline:
+    """The six functions, run one after another in this thread, with their CPU seconds and log bytes."""
 
     def __init__(self, machine: Machine) -> None:
         self.cpu: dict[str, float] = dict.fromkeys(MEMORY, 0.0)
-        self.logged = 0
+        self.log_bytes = 0
         self._clients = {name: _clients(machine, name) for name in MEMORY}
-        self._aws: Any = self._clients["plain-upload"]
+        self._aws: Any = self._clients["baseline-upload"]
         self._prepare(machine)
 
     def _prepare(self, machine: Machine) -> None:
@@ -60,11 +59,11 @@ class Plain:
             AttributeDefinitions=[{"AttributeName": "imageId", "AttributeType": "S"}],
             KeySchema=[{"AttributeName": "imageId", "KeyType": "HASH"}],
         )
-        self._queue = machine.client("sqs").create_queue(QueueName="plain-uploads")["QueueUrl"]
+        self._queue = machine.client("sqs").create_queue(QueueName="baseline-uploads")["QueueUrl"]
         self._client = machine.client("s3")
 
     def process(self, number: int, data: bytes) -> None:
-        """Sends one image all the way."""
+        """Runs all functions for one image."""
         image = {
             "imageId": f"img_{number:016x}",
             "userId": "user_12345678-1234-1234-1234-123456789012",
@@ -73,26 +72,27 @@ class Plain:
             "fileSize": len(data),
             "fileType": "image/jpeg",
         }
-        self._run("plain-upload", self._upload, image)
+        self._run("baseline-upload", self._upload, image)
         self._client.put_object(Bucket=_BUCKETS[0], Key=image["s3Key"], Body=data)
-        self._run("plain-s3-event", self._s3_event, image)
-        self._run("plain-orchestrator", self._orchestrate, image)
-        step = self._run("plain-validation", self._validate, image)
-        step = self._run("plain-resize", self._resize, step)
-        self._run("plain-watermark", self._watermark, step)
+        self._run("baseline-s3-event", self._s3_event, image)
+        self._run("baseline-orchestrator", self._orchestrate, image)
+        step = self._run("baseline-validation", self._validate, image)
+        step = self._run("baseline-resize", self._resize, step)
+        self._run("baseline-watermark", self._watermark, step)
 
     def _run(self, name: str, handler: Callable[[Mapping[str, Any]], Any], event: Mapping[str, Any]) -> Any:
         self._aws = self._clients[name]
         started = time.thread_time()
-        # Lambda puts time, level and request id before a line: 80 bytes.
-        self.logged += len(f"Processing event: {json.dumps(event)}") + len("Function completed successfully") + 2 * 80
-        answer = handler(event)
+        # Lambda adds time, level and request id to a line: 80 bytes.
+        lines = f"Processing event: {json.dumps(event)}", "Function completed successfully"
+        self.log_bytes += sum(80 + len(line) for line in lines)
+        result = handler(event)
         for metric in ("ProcessingTime", "ImagesProcessed"):
             self._aws["cloudwatch"].put_metric_data(
-                Namespace="PlainProcessing", MetricData=[{"MetricName": metric, "Value": 1.0, "Unit": "Count"}]
+                Namespace="BaselineProcessing", MetricData=[{"MetricName": metric, "Value": 1.0, "Unit": "Count"}]
             )
         self.cpu[name] += time.thread_time() - started
-        return answer
+        return result
 
     # ---------------------------------------------------------------- the functions
 
@@ -108,7 +108,7 @@ class Plain:
         self._aws["sqs"].send_message(QueueUrl=self._queue, MessageBody=json.dumps(image))
 
     def _orchestrate(self, image: Mapping[str, Any]) -> None:
-        # The start of a Standard execution: a call of the same size that the embedded AWS can answer at once.
+        # In place of the start of a Standard execution: a call of the same size that the embedded AWS can answer.
         self._aws["stepfunctions"].list_state_machines()
         self._track(image, "PROCESSING")
 
@@ -123,15 +123,15 @@ class Plain:
 
     def _resize(self, image: Mapping[str, Any]) -> dict[str, Any]:
         picture = Image.open(io.BytesIO(self._read(_BUCKETS[0], image["s3Key"]))).convert("RGB")
-        made = []
+        resized = []
         for name, size in _SIZES.items():
             small = picture.copy()
             small.thumbnail(size, Image.Resampling.LANCZOS)
             key = f"processed/{image['userId']}/{image['imageId']}-{name}.jpg"
-            made.append({"size": name, "dimensions": f"{small.width}x{small.height}", "s3Key": key})
+            resized.append({"size": name, "dimensions": f"{small.width}x{small.height}", "s3Key": key})
             self._write(key, small)
         self._track(image, "RESIZED")
-        return {**image, "resizedImages": made}
+        return {**image, "resizedImages": resized}
 
     def _watermark(self, image: Mapping[str, Any]) -> None:
         for each in image["resizedImages"]:
@@ -172,37 +172,37 @@ def _clients(machine: Machine, name: str) -> dict[str, Any]:
     }
 
 
-def measure(machine: Machine, recorder: Recorder, sent: list[bytes], init: float) -> Taken:
-    """What the same pictures take of the plain architecture."""
-    plain = Plain(machine)
-    # With the first, clients are made and codecs loaded.
-    plain.process(0, sent[0])
-    plain.cpu, plain.logged = dict.fromkeys(MEMORY, 0.0), 0
-    stored, kept = _stored(machine), stored_bytes()
+def measure(machine: Machine, recorder: Recorder, images: list[bytes], init: float) -> Usage:
+    """The usage of the same images by the baseline architecture."""
+    baseline = Baseline(machine)
+    # The first run is not measured: it makes clients and loads codecs.
+    baseline.process(0, images[0])
+    baseline.cpu, baseline.log_bytes = dict.fromkeys(MEMORY, 0.0), 0
+    object_bytes, item_bytes = _object_bytes(machine), stored_bytes()
     recorder.clear()
-    for number, data in enumerate(sent, start=1):
-        plain.process(number, data)
+    for number, data in enumerate(images, start=1):
+        baseline.process(number, data)
     calls = [call for call in recorder.calls if is_billed(call)]
     functions = {
-        name: Function(
+        name: FunctionUsage(
             memory=memory,
-            invocations=len(sent),
-            cpu=plain.cpu[name],
+            invocations=len(images),
+            cpu=baseline.cpu[name],
             calls=Counter(f"{call.service}:{call.operation}" for call in calls if call.caller == name),
-            begins_traces=name in ("plain-upload", "plain-s3-event"),
+            starts_traces=name in ("baseline-upload", "baseline-s3-event"),
         )
         for name, memory in MEMORY.items()
     }
-    return taken(
-        len(sent),
+    return usage_of(
+        len(images),
         functions,
         calls,
-        log_bytes=plain.logged,
-        object_bytes=_stored(machine) - stored,
-        item_bytes=stored_bytes() - kept,
+        log_bytes=baseline.log_bytes,
+        object_bytes=_object_bytes(machine) - object_bytes,
+        item_bytes=stored_bytes() - item_bytes,
         init=init,
     )
 
 
-def _stored(machine: Machine) -> int:
+def _object_bytes(machine: Machine) -> int:
     return sum(each["Size"] for bucket in _BUCKETS for each in objects(machine, bucket))

@@ -1,9 +1,9 @@
-"""The states of an image, each step one conditional write: events that come twice or late change nothing.
+"""The states of an image. Each change is one conditional write: an event that comes twice or late changes nothing.
 
     PENDING → UPLOADED → PROCESSING → COMPLETED | FAILED(reason)
     COMPLETED | FAILED → PROCESSING (run again);  any → DELETED
 
-The step from PROCESSING on is the state machine's own (infra/image_pipeline.asl.json).
+The state machine (infra/image_pipeline.asl.json) writes the change from PROCESSING to COMPLETED or FAILED.
 """
 
 import re
@@ -13,14 +13,13 @@ from typing import Any
 from chalicelib.core import ids, log
 from chalicelib.core.aws.tables import Attr, ConditionFailedError
 from chalicelib.core.errors import ConflictError
-from chalicelib.images.models import EXTENSIONS, IMAGES, Image, Status, unfinished
-from chalicelib.images.service import find, get
+from chalicelib.images.models import EXTENSIONS, IMAGES, Image, Status, find, get, unfinished
 
 _UPLOAD_KEY = re.compile(
     r"uploads/(?P<user_id>[\w-]{1,64})/(?P<image_id>\w{1,64})\.(?P<extension>[a-z]{3,4})", re.ASCII
 )
 
-# Further names that files of accepted types come with.
+# Other file extensions of accepted types.
 _OTHER_EXTENSIONS = {**dict.fromkeys(("jpeg", "jpe", "jfif", "mpo"), "image/jpeg"), "apng": "image/png"}
 
 
@@ -37,11 +36,11 @@ def create(image: Image) -> None:
     IMAGES.create(image.to_item())
 
 
-def uploaded(key: str, size: int, version: str | None) -> Image | None:
-    """Notes that the object is there, and gives the image that should now be processed.
+def mark_uploaded(key: str, size: int, version: str | None) -> Image | None:
+    """Marks the image of an uploaded object UPLOADED; gives it if it should now be processed.
 
-    None where the key is not an upload's, the image is deleted, or another version of the object came first:
-    an image is what its first upload was. An object that nobody announced gets a row (bulk import).
+    None: the key is not that of an upload, the image is deleted, or another version of the object came first. An
+    object that was not announced gets a row (bulk import).
     """
     parts = _UPLOAD_KEY.fullmatch(key)
     if parts is None:
@@ -58,10 +57,10 @@ def uploaded(key: str, size: int, version: str | None) -> Image | None:
         )
         return Image.from_item(item)
     except ConditionFailedError:
-        return _imported(parts, key, arrived) or _awaiting_same(user_id, image_id, key, version)
+        return _import(parts, key, arrived) or _same_upload(user_id, image_id, key, version)
 
 
-def _imported(parts: re.Match[str], key: str, arrived: Mapping[str, Any]) -> Image | None:
+def _import(parts: re.Match[str], key: str, arrived: Mapping[str, Any]) -> Image | None:
     types = {extension: media_type for media_type, extension in EXTENSIONS.items()} | _OTHER_EXTENSIONS
     image = Image(
         user_id=parts["user_id"],
@@ -84,15 +83,15 @@ def _imported(parts: re.Match[str], key: str, arrived: Mapping[str, Any]) -> Ima
     return image
 
 
-def _awaiting_same(user_id: str, image_id: str, key: str, version: str | None) -> Image | None:
-    """The image whose first event was noted but perhaps never queued: the same event again may queue it."""
+def _same_upload(user_id: str, image_id: str, key: str, version: str | None) -> Image | None:
+    """The image, if the same event came before: its message was perhaps never queued."""
     image = find(user_id, image_id)
     same = image is not None and (image.s3_key, image.object_version) == (key, version)
     return image if same and image is not None and image.status is Status.UPLOADED else None
 
 
-def is_left_over(key: str, version: str | None) -> bool:
-    """Whether an object is a version that no image will ever use: sent after the first one, or after the deletion."""
+def is_unused(key: str, version: str | None) -> bool:
+    """Whether no image will use that version of the object: it came after the first one, or after the deletion."""
     parts = _UPLOAD_KEY.fullmatch(key)
     row = None if parts is None or version is None else IMAGES.get(parts["user_id"], parts["image_id"])
     return row is not None and (row["status"] == Status.DELETED or row.get("objectVersion") not in (None, version))
@@ -115,10 +114,10 @@ def previous_execution(execution: str) -> str | None:
 
 
 def claim(user_id: str, image_id: str, retry_of: str | None) -> Image | None:
-    """Takes the image for one execution, and records its name: the gate against events that come twice.
+    """Claims the image for one execution, and writes the execution's name to its row.
 
-    None where there is nothing to run: it runs or ran already, was deleted, or never was. A claim whose
-    execution was not yet begun is given again, so that a claimer who died does not leave it stuck.
+    None: there is nothing to run, as it runs or ran already, is deleted or does not exist. A claim whose execution
+    has not begun is given again: the run that claimed it may have been killed.
     """
     name = first_execution(image_id) if retry_of is None else next_execution(retry_of)
     ready: Any = Attr("status").eq(Status.UPLOADED)
@@ -127,12 +126,12 @@ def claim(user_id: str, image_id: str, retry_of: str | None) -> Image | None:
         ready = finished & Attr("execution").eq(retry_of)
     not_begun = Attr("status").eq(Status.PROCESSING) & Attr("execution").eq(name) & Attr("startedAt").not_exists()
     try:
-        return Image.from_item(_to_processing(user_id, image_id, name, ready | not_begun))
+        return Image.from_item(_mark_processing(user_id, image_id, name, ready | not_begun))
     except ConditionFailedError:
         return None
 
 
-def _to_processing(
+def _mark_processing(
     user_id: str, image_id: str, execution: str, when: Any, remove: tuple[str, ...] = ()
 ) -> dict[str, Any]:
     return IMAGES.update(
@@ -149,14 +148,14 @@ def _to_processing(
     )
 
 
-def noting_action(image: Image) -> dict[str, Any]:
-    """The write, for a transaction, that notes when an action last used the image."""
+def action_time_update(image: Image) -> dict[str, Any]:
+    """The write, for a transaction, of the time when an action last used the image."""
     key = IMAGES.key(image.user_id, image.image_id)
     return IMAGES.to_update(key, {"lastActionAt": ids.now()}, where={"status": str(image.status)})
 
 
 def run_again(image: Image) -> Image:
-    """Leads a finished image back to PROCESSING, ahead of the execution that was asked for; gives it as it then is.
+    """Marks a finished image PROCESSING, before its next execution starts; gives the image as it then is.
 
     Raises:
         ImageBusyError: it is not finished.
@@ -166,8 +165,8 @@ def run_again(image: Image) -> Image:
     unchanged = Attr("status").eq(image.status) & Attr("execution").eq(image.execution)
     try:
         following = next_execution(image.execution)
-        again = _to_processing(image.user_id, image.image_id, following, unchanged, remove=("redriven",))
+        again = _mark_processing(image.user_id, image.image_id, following, unchanged, remove=("redriven",))
     except ConditionFailedError:
-        # That execution was quicker.
+        # The execution has already started.
         return get(image.user_id, image.image_id)
     return Image.from_item(again)

@@ -1,23 +1,21 @@
-"""Reports as one page of HTML that asks for nothing else."""
+"""Reports as one self-contained HTML page."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from html import escape
 from itertools import chain
 
-from chalicelib.documents.legible import legible
-from chalicelib.documents.measures import quantity, shown
-from chalicelib.documents.svg import svg
-from chalicelib.documents.values import Chart, Column, Figure, Format, Report, Sink, Table
+from chalicelib.documents.formatting import format_quantity, format_value
+from chalicelib.documents.html.svg import escape_text, svg_of
+from chalicelib.documents.models import Chart, Column, Figure, Format, Report, Sink, Table
 
-PAGE = Format("html", "text/html; charset=utf-8")
+HTML = Format("html", "text/html; charset=utf-8")
 
-# Nothing may be fetched, sent, framed or run, even where an escape should fail.
+# A second defence after escaping: the page may load, send, frame and run nothing.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 
-# How much is gathered before it is written.
-_PIECE = 64_000
+# Characters to collect before each write.
+_CHUNK = 64_000
 
 _STYLE = """
 :root { color-scheme: light dark; --paper: #fff; --text: #1c2530; --soft: #5b6775; --rule: #dde3ea; --band: #f5f7fa; }
@@ -58,21 +56,21 @@ td.number, td.time { white-space: nowrap; }
 
 def write(out: Sink, report: Report) -> Format:
     """See `chalicelib.documents.write_html`."""
-    for piece in _pieces(_page(report)):
-        out.write(piece.encode())
-    return PAGE
+    for chunk in _chunks(_page(report)):
+        out.write(chunk.encode())
+    return HTML
 
 
-def _pieces(parts: Iterable[str]) -> Iterator[str]:
-    gathered: list[str] = []
+def _chunks(parts: Iterable[str]) -> Iterator[str]:
+    chunk: list[str] = []
     size = 0
     for part in parts:
-        gathered.append(part)
+        chunk.append(part)
         size += len(part)
-        if size >= _PIECE:
-            yield "".join(gathered)
-            gathered, size = [], 0
-    yield "".join(gathered)
+        if size >= _CHUNK:
+            yield "".join(chunk)
+            chunk, size = [], 0
+    yield "".join(chunk)
 
 
 def _page(report: Report) -> Iterator[str]:
@@ -84,22 +82,23 @@ def _page(report: Report) -> Iterator[str]:
 
 
 def _head(report: Report) -> Iterator[str]:
-    title = _text(report.title)
-    period = f"<p>{_text(report.period)}</p>\n" if report.period else ""
+    title = escape_text(report.title)
+    created = escape_text(format_value(report.created_at, "time"))
+    period = f"<p>{escape_text(report.period)}</p>\n" if report.period else ""
     yield (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         '<meta name="referrer" content="no-referrer">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
-        f'<header>\n<h1 dir="auto">{title}</h1>\n{period}<p>Created {_text(shown(report.created_at, "time"))}</p>\n'
+        f'<header>\n<h1 dir="auto">{title}</h1>\n{period}<p>Created {created}</p>\n'
         "</header>\n<main>\n"
     )
 
 
 def _figures(figures: Iterable[Figure]) -> Iterator[str]:
     cards = [
-        f'<div><dt>{_text(label)}</dt><dd dir="auto">{_text(quantity(value, unit))}</dd></div>\n'
+        f'<div><dt>{escape_text(label)}</dt><dd dir="auto">{escape_text(format_quantity(value, unit))}</dd></div>\n'
         for label, value, unit in figures
     ]
     if cards:
@@ -107,14 +106,14 @@ def _figures(figures: Iterable[Figure]) -> Iterator[str]:
 
 
 def _chart(chart: Chart) -> str:
-    return f"<section>\n<h2>{_text(chart.title)}</h2>\n{svg(chart)}\n</section>\n"
+    return f"<section>\n<h2>{escape_text(chart.title)}</h2>\n{svg_of(chart)}\n</section>\n"
 
 
 def _table(table: Table) -> Iterator[str]:
-    heads = "".join(f'<th scope="col"{_class(column)}>{_text(column.title)}</th>' for column in table.columns)
+    headers = "".join(f'<th scope="col"{_class(column)}>{escape_text(column.title)}</th>' for column in table.columns)
     yield (
-        f'<section>\n<div class="scroll">\n<table>\n<caption>{_text(table.title)}</caption>\n'
-        f"<thead><tr>{heads}</tr></thead>\n<tbody>\n"
+        f'<section>\n<div class="scroll">\n<table>\n<caption>{escape_text(table.title)}</caption>\n'
+        f"<thead><tr>{headers}</tr></thead>\n<tbody>\n"
     )
     empty = True
     for row in table.rows:
@@ -127,16 +126,12 @@ def _table(table: Table) -> Iterator[str]:
 
 
 def _cell(value: object, column: Column) -> str:
-    # Words each in the direction of their own first letter, apart from their neighbours.
+    # Each text has its own direction, so that right-to-left text does not reorder its neighbours.
     direction = ' dir="auto"' if column.kind == "text" else ""
-    return f"<td{_class(column)}{direction}>{_text(shown(value, column.kind))}</td>"
+    return f"<td{_class(column)}{direction}>{escape_text(format_value(value, column.kind))}</td>"
 
 
 def _class(column: Column) -> str:
     if column.kind == "text":
         return ""
     return ' class="time"' if column.kind == "time" else ' class="number"'
-
-
-def _text(text: str) -> str:
-    return escape(legible(text))

@@ -1,0 +1,158 @@
+"""From an upload to its execution: S3 event → queue → Step Functions; and what sends an image on again.
+
+The state machine (infra/image_pipeline.asl.json) calls the steps (steps.py), and writes the outcome itself.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import unquote_plus
+
+from chalicelib.core import clients, config, ids, log
+from chalicelib.core.aws import objects
+from chalicelib.core.aws.grants import (
+    DynamoDBOperation,
+    S3Operation,
+    SNSOperation,
+    SQSOperation,
+    StepFunctionsOperation,
+    required_env_vars,
+)
+from chalicelib.images import states, stuck
+from chalicelib.images.models import Image
+from chalicelib.images.originals import too_large
+
+
+@required_env_vars(
+    {
+        "IMAGES_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.PUT_ITEM, DynamoDBOperation.UPDATE_ITEM],
+        "SQS_QUEUE_URL": [SQSOperation.SEND_MESSAGE],
+        "S3_INPUT_BUCKET": [S3Operation.DELETE_OBJECTS],
+        "SNS_TOPIC_ARN": [SNSOperation.PUBLISH],
+        "MAX_FILE_SIZE": [],
+    }
+)
+def take_upload(key: str, size: int, version: str | None) -> bool:
+    """Queues an uploaded object of `size` bytes. False: there is nothing to do with it.
+
+    An object that no image will use is removed. One larger than MAX_FILE_SIZE is removed too, and its image fails.
+    """
+    image = states.mark_uploaded(key, size, version)
+    if image is not None:
+        with log.correlated(image.correlation_id):
+            if size > config.integer("MAX_FILE_SIZE"):
+                _refuse(image, str(too_large(size)))
+            else:
+                _enqueue(image.message())
+        return True
+    log.info("UPLOAD_IGNORED", s3Key=key)
+    if version is not None and states.is_unused(key, version):
+        objects.delete_versions(config.get("S3_INPUT_BUCKET"), [{"Key": key, "VersionId": version}])
+    return False
+
+
+@required_env_vars(take_upload)
+def enqueue_uploads(event: Mapping[str, Any]) -> None:
+    """Queues each object of an S3 event for processing, unless it is no upload or came before."""
+    for record in event.get("Records", ()):
+        uploaded = record["s3"]["object"]
+        # Keys come URL-encoded, exactly once (Amazon S3, "Event message structure").
+        take_upload(unquote_plus(uploaded["key"]), int(uploaded.get("size", 0)), uploaded.get("versionId"))
+
+
+def _refuse(image: Image, reason: str) -> None:
+    """Removes the file, then fails its image. In this order an event that is delivered again finishes both."""
+    version = image.object_version or "null"
+    objects.delete_versions(config.get("S3_INPUT_BUCKET"), [{"Key": image.s3_key, "VersionId": version}])
+    failed = stuck.fail(image, reason, ids.now(), original_gone=True)
+    if failed is not None:
+        log.info("UPLOAD_REFUSED", imageId=image.image_id, userId=image.user_id, reason=reason)
+        announce_failure(failed)
+
+
+def send_on(image: Image) -> None:
+    """Queues a message for an unfinished image: for the execution that its row names, or for its first one."""
+    before = None if image.execution is None else states.previous_execution(image.execution)
+    with log.correlated(image.correlation_id):
+        _enqueue(image.message() if before is None else {**image.message(), "retryOf": before})
+
+
+def send_again(image: Image) -> None:
+    """Queues a finished image for one more execution."""
+    _enqueue({**image.message(), "retryOf": image.execution})
+
+
+def announce_failure(image: Image) -> None:
+    """Publishes that an image FAILED outside of the state machine, in the same form as the state machine."""
+    message = {
+        "imageId": image.image_id,
+        "userId": image.user_id,
+        "fileName": image.file_name,
+        "status": str(image.status),
+        "execution": image.execution,
+        "reason": image.reason,
+        "correlationId": image.correlation_id or log.correlation_id(),
+    }
+    clients.client("sns").publish(
+        TopicArn=config.get("SNS_TOPIC_ARN"),
+        Message=json.dumps(message),
+        MessageAttributes={"status": {"DataType": "String", "StringValue": str(image.status)}},
+    )
+
+
+def _enqueue(message: Mapping[str, Any]) -> None:
+    body = json.dumps({**message, "correlationId": log.correlation_id()})
+    clients.client("sqs").send_message(QueueUrl=config.get("SQS_QUEUE_URL"), MessageBody=body)
+    log.info("IMAGE_ENQUEUED", imageId=message["imageId"], userId=message["userId"])
+
+
+@required_env_vars(
+    {
+        "IMAGES_TABLE": [DynamoDBOperation.UPDATE_ITEM],
+        "STEP_FUNCTIONS_ARN": [StepFunctionsOperation.START_EXECUTION],
+        "SQS_QUEUE_URL": [SQSOperation.DELETE_MESSAGE_BATCH],
+    }
+)
+def start_executions(event: Mapping[str, Any]) -> None:
+    """Starts an execution for each message that still needs one.
+
+    If some fail, the messages of the others are deleted before the failure is raised: they must not come again.
+    """
+    done: list[Mapping[str, Any]] = []
+    failures: list[Exception] = []
+    for record in event["Records"]:
+        try:
+            message = json.loads(record["body"])
+            with log.correlated(message.get("correlationId")):
+                _start(message)
+            done.append(record)
+        except Exception as error:
+            log.error("EXECUTION_NOT_STARTED", error, messageId=record.get("messageId"))
+            failures.append(error)
+    if failures:
+        _delete_messages(done)
+        raise ExceptionGroup(f"{len(failures)} of {len(event['Records'])} executions were not started", failures)
+
+
+def _start(message: Mapping[str, Any]) -> None:
+    image = states.claim(message["userId"], message["imageId"], message.get("retryOf"))
+    if image is None or image.execution is None:
+        log.info("EXECUTION_NOT_NEEDED", imageId=message["imageId"])
+        return
+    step = {
+        **image.message(),
+        "objectVersion": image.object_version or "null",
+        "execution": image.execution,
+        "apiKeyId": image.api_key_id,
+        "correlationId": log.correlation_id(),
+    }
+    clients.client("stepfunctions").start_execution(
+        stateMachineArn=config.get("STEP_FUNCTIONS_ARN"), name=image.execution, input=json.dumps(step)
+    )
+    log.info("EXECUTION_STARTED", imageId=image.image_id, execution=image.execution)
+
+
+def _delete_messages(records: Iterable[Mapping[str, Any]]) -> None:
+    entries = [{"Id": str(i), "ReceiptHandle": each["receiptHandle"]} for i, each in enumerate(records)]
+    if entries:
+        clients.client("sqs").delete_message_batch(QueueUrl=config.get("SQS_QUEUE_URL"), Entries=entries)

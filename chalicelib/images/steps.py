@@ -1,0 +1,191 @@
+"""The steps of an image's execution: validation, resize, watermark.
+
+A step that fails raises: ImageRejectedError if the image is the cause; anything else is retried.
+
+A step can be called by hand with no more than an image's ids and its key: `objectVersion`, `written`, `placeholder`
+and the like may be missing. Without an `objectVersion`, the current version is read.
+"""
+
+import base64
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+from chalicelib import external, imaging
+from chalicelib.core import clients, config, log
+from chalicelib.core.aws import objects
+from chalicelib.core.aws.grants import Grants, S3Operation, required_env_vars
+from chalicelib.images import recipes
+from chalicelib.images.models import Variant
+from chalicelib.images.originals import decoding_limits, original
+from chalicelib.imaging import ImageInfo, ImageRejectedError, Mark, Rendition
+from chalicelib.imaging.values import OUTPUTS
+
+Step = Mapping[str, Any]
+
+# S3 takes tens of milliseconds for each object, and Lambda bills the waiting: all sizes wait at the same time.
+_OBJECTS_AT_ONCE = 8
+_STORE: Grants = {"S3_OUTPUT_BUCKET": [S3Operation.PUT_OBJECT, S3Operation.DELETE_OBJECTS]}
+
+# A variant as the steps hand it on, and the object version that was written.
+_Stored = tuple[dict[str, Any], dict[str, str]]
+
+
+@required_env_vars(
+    original,
+    {"MAX_PIXELS": [], "ALLOWED_TYPES": [], "SCAN_COMMAND_URL": []},
+)
+def validate(step: Step) -> dict[str, Any]:
+    """Adds `validationResult` and `imageMetadata`.
+
+    Raises:
+        ImageRejectedError: the file is not a picture that we take.
+    """
+    data = original(step["s3Key"], step.get("objectVersion"))
+    _scan(data)
+    info = imaging.check(data, step["fileType"], decoding_limits())
+    return {**step, "validationResult": "valid", "imageMetadata": _metadata(info)}
+
+
+def _metadata(info: ImageInfo) -> dict[str, Any]:
+    return {"width": info.width, "height": info.height, "format": info.format, "colorSpace": info.color_space}
+
+
+def _scan(data: bytes) -> None:
+    """Asks the stage's virus scanner, if it has one, before the file is decoded. If that fails, the step fails."""
+    url = config.get("SCAN_COMMAND_URL")
+    if not url:
+        return
+    answer = external.post(url, data, {"Content-Type": "application/octet-stream"}, trusted=True)
+    try:
+        clean = json.loads(answer.body)["clean"]
+    except (ValueError, KeyError, TypeError):
+        clean = None
+    if answer.status != 200 or not isinstance(clean, bool):
+        raise external.ExternalServiceError("the scanner gave no verdict")
+    if not clean:
+        raise ImageRejectedError("infected")
+
+
+@required_env_vars(
+    original,
+    _STORE,
+    {
+        "MAX_PIXELS": [],
+        "ALLOWED_TYPES": [],
+        "RESIZE_DIMENSIONS": [],
+        "QUALITY_SETTING": [],
+        "OUTPUT_FORMATS": [],
+    },
+)
+def resize(step: Step) -> dict[str, Any]:
+    """Adds `resizedImages`, the original in every size and format, and the `placeholder`."""
+    renditions = imaging.render(original(step["s3Key"], step.get("objectVersion")), recipes.recipe(), decoding_limits())
+    tiny = next(each for each in renditions if each.name == recipes.PLACEHOLDER.name)
+    stored = _store_all(step, (each for each in renditions if each.name != recipes.PLACEHOLDER.name))
+    return {
+        **step,
+        "resizedImages": [variant for variant, _ in stored],
+        "written": [written for _, written in stored],
+        "placeholder": f"data:{tiny.media_type};base64,{base64.b64encode(tiny.data).decode()}",
+    }
+
+
+@required_env_vars(
+    _STORE,
+    {
+        "S3_OUTPUT_BUCKET": [S3Operation.GET_OBJECT],
+        "RESIZE_DIMENSIONS": [],
+        "QUALITY_SETTING": [],
+        "OUTPUT_FORMATS": [],
+        "WATERMARK_TEXT": [],
+        "WATERMARK_FONT": [],
+        "WATERMARK_COLOR": [],
+        "WATERMARK_POSITION": [],
+        "WATERMARK_OPACITY": [],
+        "WATERMARK_IMAGE_KEY": [],
+    },
+)
+def watermark(step: Step) -> dict[str, Any]:
+    """Watermarks every resized image; adds the `record` that the state machine writes to the image's row."""
+    mark = recipes.watermark()
+    resized = [_as_variant(each) for each in step["resizedImages"]]
+    stored = _store_all(step, _watermark_all(resized, mark))
+    record = {
+        "variants": [*resized, *(variant for variant, _ in stored)],
+        "metadata": step.get("imageMetadata"),
+        "placeholder": step.get("placeholder"),
+        "recipe": recipes.recipe(mark).fingerprint,
+    }
+    return {
+        **step,
+        "written": [*step.get("written", ()), *(written for _, written in stored)],
+        "watermarkedImages": [variant for variant, _ in stored],
+        # In DynamoDB's typed form: the state machine writes it, and the step needs no grant on the table.
+        "record": {name: clients.marshal(value) for name, value in record.items()},
+    }
+
+
+def _as_variant(resized: Mapping[str, Any]) -> dict[str, Any]:
+    """A resized image as the item of a Variant. Without a `format`, its key's extension tells the format."""
+    extension = str(resized["s3Key"]).rpartition(".")[2]
+    named = next((format_ for format_, (_, each) in OUTPUTS.items() if each == extension), extension)
+    return Variant.from_item({"format": named, "watermarked": False, **resized}).to_item()
+
+
+def _watermark_all(resized: Iterable[Mapping[str, Any]], mark: Mark) -> Iterator[Rendition]:
+    """Each of them watermarked, in their order, while the next ones are read."""
+    with ThreadPoolExecutor(_OBJECTS_AT_ONCE) as threads:
+        reading = [(each, threads.submit(log.keep_context(_read_variant), each["s3Key"])) for each in resized]
+        for each, data in reading:
+            yield _watermarked(each, data.result(), mark)
+
+
+def _read_variant(key: str) -> bytes:
+    return objects.read(config.get("S3_OUTPUT_BUCKET"), key)
+
+
+def _watermarked(resized: Mapping[str, Any], data: bytes, mark: Mark) -> Rendition:
+    width, _, height = resized["dimensions"].partition("x")
+    media_type, extension = OUTPUTS[resized["format"]]
+    return Rendition(
+        name=resized["size"],
+        format=resized["format"],
+        media_type=media_type,
+        extension=extension,
+        width=int(width),
+        height=int(height),
+        watermarked=True,
+        data=imaging.mark(data, mark, config.integer("QUALITY_SETTING")),
+    )
+
+
+def _store_all(step: Step, made: Iterable[Rendition]) -> list[_Stored]:
+    """Writes the files, all or none: nothing else would remove the files of a step that failed."""
+    writing: list[Future[_Stored]] = []
+    try:
+        # At the end of the block all writes have ended, even after an error.
+        with ThreadPoolExecutor(_OBJECTS_AT_ONCE) as threads:
+            for each in made:
+                writing.append(threads.submit(log.keep_context(_store), step, each))
+        return [each.result() for each in writing]
+    except Exception:
+        written = [each.result()[1] for each in writing if each.exception() is None]
+        objects.delete_after_failure(config.get("S3_OUTPUT_BUCKET"), written)
+        raise
+
+
+def _store(step: Step, made: Rendition) -> _Stored:
+    suffix = "-watermarked" if made.watermarked else ""
+    key = f"processed/{step['userId']}/{step['imageId']}-{made.name}{suffix}.{made.extension}"
+    written = objects.write(config.get("S3_OUTPUT_BUCKET"), key, made.data, made.media_type)
+    variant = Variant(
+        size=made.name,
+        dimensions=f"{made.width}x{made.height}",
+        format=made.format,
+        s3_key=key,
+        file_size=len(made.data),
+        watermarked=made.watermarked,
+    )
+    return variant.to_item(), written
