@@ -12,11 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib import images
 from chalicelib.core import clients
 from chalicelib.core.observing import tracking
 from chalicelib.core.observing.event_sources import correlation_of, event_source
-from chalicelib.images import executions
+from chalicelib.images import executions, states
 from chalicelib.images.models import Image, Status
 
 PAYLOADS = {path.stem: json.loads(path.read_text()) for path in (Path(__file__).parent / "payloads").glob("*.json")}
@@ -68,7 +67,7 @@ def test_a_step_knows_that_the_state_machine_called_it(monkeypatch: pytest.Monke
             "apiKeyId": "key_1",
         }
     )
-    monkeypatch.setattr(images, "claim", lambda *told: image)
+    monkeypatch.setattr(states, "claim", lambda *message: image)
     monkeypatch.setattr(clients, "client", lambda service: StepFunctions())
     monkeypatch.setenv("STEP_FUNCTIONS_ARN", "arn")
     executions.start_executions({"Records": [{"body": json.dumps({"userId": "u1", "imageId": "img_1"})}]})
