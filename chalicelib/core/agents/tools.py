@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from chalicelib.core.aws import grants
-from chalicelib.core.errors import NotFoundError, PermissionDeniedError, TooManyRequestsError
+from chalicelib.core.errors import NotFoundError, PermissionDeniedError
 from chalicelib.core.http import json_schema, limits
 from chalicelib.core.http.limits import Limit
 from chalicelib.core.http.operations import Access, Caller, Operation, Permission, public, to_access_types
@@ -165,10 +165,7 @@ def call(name: str, data: Mapping[str, Any], available: Mapping[str, Any]) -> di
     execution.rename(operation.name, ENDPOINT)
     schema = operation.schema_for(user)
     if isinstance(operation.limit, Limit):
-        status = limits.count_operation(user, operation.name, operation.limit)
-        if not status.allowed:
-            available["rate"].update(status.headers())
-            raise TooManyRequestsError(retry_after=status.reset)
+        limits.count_operation(user, operation.name, operation.limit).require(available["rate"])
     tracking.resolve_settings(operation.name, grants.of(tool.function))
     json_schema.check(schema, data)
     execution.accept(data, audited=operation.audited)

@@ -16,7 +16,7 @@ from chalicelib.core.errors import (
     TooManyRequestsError,
 )
 from chalicelib.core.http import budgets, idempotency, json_schema, limits, payload, responses
-from chalicelib.core.http.limits import AnonymousLimit, Limit, LimitStatus
+from chalicelib.core.http.limits import AnonymousLimit, Limit
 from chalicelib.core.http.operations import Caller, Operation, checks_responses, public
 from chalicelib.core.http.password_attempts import AnonymousCaller
 from chalicelib.core.observing import tracking
@@ -133,12 +133,12 @@ class Call:
         if self._is_closed_to_key(user):
             # Otherwise a key with few rights could use up its owner's limits.
             self.execution.is_keys_alone = True
-            self._require(limits.count_key(user))
+            limits.count_key(user).require(self.rate)
             return
         if not self.operation.allow_over_budget:
             budgets.check_spending(user, self.rate)
         own = self.operation.limit if isinstance(self.operation.limit, Limit) else None
-        self._require(limits.count_caller(user, self.operation.name, own))
+        limits.count_caller(user, self.operation.name, own).require(self.rate)
 
     def _is_closed_to_key(self, user: Caller) -> bool:
         """Whether the request will be refused because the caller's API key does not open the operation."""
@@ -150,7 +150,7 @@ class Call:
 
     def _limit_source(self) -> None:
         if isinstance(self.operation.limit, AnonymousLimit):
-            self._require(limits.count_source(self.source, self.operation.limit))
+            limits.count_source(self.source, self.operation.limit).require(self.rate)
 
     def _limit_address(self, data: Mapping[str, Any]) -> None:
         """Counts the request by the account that it names. Only a refusal shows the count in its headers.
@@ -161,12 +161,7 @@ class Call:
         if isinstance(limit, AnonymousLimit) and isinstance(data.get(limit.field), str):
             status = limits.count_address(data[limit.field], limit)
             if not status.allowed:
-                self._require(status)
-
-    def _require(self, status: LimitStatus) -> None:
-        self.rate.update(status.headers())
-        if not status.allowed:
-            raise TooManyRequestsError(retry_after=status.reset)
+                status.require(self.rate)
 
     def _data(self, schema: Schema) -> dict[str, Any]:
         """The payload, checked against the schema. Of an operation that reads its own body, only the path."""

@@ -16,7 +16,7 @@ from typing import Any
 from chalicelib.core import config
 from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
 from chalicelib.core.aws.tables import Table
-from chalicelib.core.errors import UnavailableError
+from chalicelib.core.errors import TooManyRequestsError, UnavailableError
 from chalicelib.core.http import budgets
 from chalicelib.core.http.callers import Caller
 
@@ -129,6 +129,12 @@ class LimitStatus:
 
     def headers(self) -> dict[str, str]:
         return dict(zip(HEADERS, (str(self.limit), str(self.remaining), str(self.reset)), strict=True))
+
+    def require(self, rate: dict[str, str]) -> None:
+        """Adds the response's headers to `rate`. Raises TooManyRequestsError unless the request is allowed."""
+        rate.update(self.headers())
+        if not self.allowed:
+            raise TooManyRequestsError(retry_after=self.reset)
 
 
 @required_env_vars(

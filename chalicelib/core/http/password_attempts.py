@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from chalicelib.core import config, log
 from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
-from chalicelib.core.errors import NotAuthenticatedError, TooManyRequestsError
+from chalicelib.core.errors import NotAuthenticatedError
 from chalicelib.core.http import limits
 from chalicelib.core.http.limits import COUNTERS, LimitStatus
 
@@ -90,9 +90,7 @@ def _add(counters: _Counters, anonymous: AnonymousCaller, now: float) -> None:
     ttl = int(now) // _DAY * _DAY + _KEPT_SECONDS
     allowed, counts = limits.add_to_counters(counters.key, counters.below, ttl)
     if not allowed:
-        status = counters.status(counts)
-        anonymous.rate.update(status.headers())
-        raise TooManyRequestsError(retry_after=status.reset)
+        counters.status(counts).require(anonymous.rate)
 
 
 def _take_back(counted: list[_Counters]) -> None:
