@@ -1,4 +1,4 @@
-"""The manifest of Darkroom: what fires, what it may touch, who may call it. What happens then is chalicelib's."""
+"""The manifest of Darkroom: every trigger, what it may touch, and who may call it. The work is in chalicelib."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -37,7 +37,7 @@ Headers = Mapping[str, str]
 Payload = Mapping[str, Any]
 Answer = dict[str, Any]
 
-# Our own lines go through core.log; the logger that Chalice would set up has the same name and would write them twice.
+# core.log writes our lines; the logger that Chalice would set up has the same name and would write them twice.
 app = Chalice(app_name="darkroom", configure_logs=False)
 setup_validated(app, authenticate=accounts.authenticate, audit=audit.write_entry)
 setup_tokens(fetch)
@@ -90,14 +90,14 @@ def resend(data: Payload) -> Answer:
     schemas.SIGN_IN, permission=public, limit=limits.ANONYMOUS, returns=schemas.TOKENS_OR_CHALLENGE, audited=True
 )
 def sign_in(data: Payload, anonymous: AnonymousCaller, execution: Execution) -> Answer:
-    return accounts.sign_in(data["email"], data["password"], anonymous, execution.caller_is)
+    return accounts.sign_in(data["email"], data["password"], anonymous, execution.set_caller)
 
 
 @app.route("/auth/challenge", methods=["POST"], cors=CORS)
 @required_env_vars(accounts.answer_challenge)
 @validated(schemas.CHALLENGE, permission=public, limit=CHALLENGES, returns=schemas.TOKENS_OR_CHALLENGE, audited=True)
 def answer_challenge(data: Payload, execution: Execution) -> Answer:
-    return accounts.answer_challenge(data["challenge"], data["session"], data["answer"], execution.caller_is)
+    return accounts.answer_challenge(data["challenge"], data["session"], data["answer"], execution.set_caller)
 
 
 @app.route("/auth/refresh", methods=["POST"], cors=CORS)
@@ -118,7 +118,7 @@ def forgot_password(data: Payload) -> Answer:
 @required_env_vars(accounts.reset_password)
 @validated(schemas.RESET_PASSWORD, permission=public, limit=limits.CODES, returns=MESSAGE, audited=True)
 def reset_password(data: Payload, anonymous: AnonymousCaller, execution: Execution) -> Answer:
-    return accounts.reset_password(data["email"], data["code"], data["password"], anonymous, execution.caller_is)
+    return accounts.reset_password(data["email"], data["code"], data["password"], anonymous, execution.set_caller)
 
 
 @app.route("/auth/signout", methods=["POST"], cors=CORS)
@@ -389,7 +389,7 @@ def get_usage(user: Caller, data: Payload) -> Answer:
 @app.route("/agent/tools", methods=["GET"], cors=CORS)
 @validated(permission=signed_in, access=ANY_ACCESS, returns=tools.LIST)
 def list_tools(user: Caller) -> Answer:
-    return tools.listed(user)
+    return tools.list_tools(user)
 
 
 @app.route("/agent/{tool}", methods=["POST"], cors=CORS)
@@ -398,10 +398,10 @@ def list_tools(user: Caller) -> Answer:
     validate_body=False,
     permission=signed_in,
     access=ANY_ACCESS,
-    leads_to=lambda path, body: tools.operation_of(path["tool"]),
+    routes_to=lambda path, body: tools.operation_of(path["tool"]),
 )
-def call_tool(data: Payload, body: bytes, offered: Payload) -> Answer:
-    return tools.call(data["tool"], parse_body(body), offered)
+def call_tool(data: Payload, body: bytes, available: Payload) -> Answer:
+    return tools.call(data["tool"], parse_body(body), available)
 
 
 @app.route("/mcp", methods=["POST"], cors=CORS)
@@ -409,10 +409,10 @@ def call_tool(data: Payload, body: bytes, offered: Payload) -> Answer:
     validate_body=False,
     permission=signed_in,
     access=ANY_ACCESS,
-    leads_to=lambda path, body: protocol.operation_of(body),
+    routes_to=lambda path, body: protocol.operation_of(body),
 )
-def mcp(headers: Headers, body: bytes, offered: Payload) -> Response:
-    reply = protocol.reply(body, headers, offered)
+def mcp(headers: Headers, body: bytes, available: Payload) -> Response:
+    reply = protocol.reply(body, headers, available)
     return responses.json(reply.status, reply.body)
 
 

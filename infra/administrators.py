@@ -62,7 +62,7 @@ def _change(email: str, role: Role, verb: str) -> None:
     who = boto3.client("sts").get_caller_identity()["Arn"]
     try:
         transact(
-            USERS.setting(USERS.key(user.id), {"role": str(role)}, where={"userId": user.id}),
+            USERS.to_update(USERS.key(user.id), {"role": str(role)}, where={"userId": user.id}),
             audit.operators_entry_write(f"admin_{verb}", entry, who, ids.now()),
         )
     except ConditionFailedError:

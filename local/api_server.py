@@ -138,7 +138,7 @@ class Handler(ChaliceRequestHandler):
         body = {"success": False, "message": message, "error": error, "requestId": request_id}
         headers = {
             "Content-Type": "application/json",
-            **responses.ALWAYS,
+            **responses.DEFAULT_HEADERS,
             "Access-Control-Allow-Origin": os.environ.get("CORS_ORIGIN", "*"),
             "x-amzn-RequestId": request_id,
         }

@@ -83,7 +83,7 @@ def translating_errors() -> Iterator[None]:
         if code == "NotAuthorizedException" and "secret" in error.response["Error"].get("Message", "").lower():
             # Cognito refuses us, not the caller: the cached client secret may be an old one.
             log.error("CLIENT_SECRET_REFUSED", error, operation=error.operation_name)
-            config.read_anew()
+            config.forget_parameters()
             raise UnavailableError from error
         translation = _translate(error.operation_name, code)
         if translation is None:

@@ -12,7 +12,7 @@ from chalicelib.core.aws.records import LATER, SHOWN, Exported, Record, Shown, S
 from chalicelib.core.aws.tables import Attr, ConditionFailedError, Table
 from chalicelib.core.errors import NotFoundError
 from chalicelib.core.http import budgets, limits
-from chalicelib.core.http.budgets import Spent
+from chalicelib.core.http.callers import Spent
 from chalicelib.core.http.operations import Caller
 
 USERS = Table("USERS_TABLE", "userId")
@@ -23,7 +23,7 @@ BY_EMAIL = Table("USERS_TABLE", "email", "userId", index="by-email")
 RunCost = tuple[str, Mapping[str, Decimal]]
 
 ADMIN = Shown("admin")
-_LIMITS = Stored(read=limits.read)
+_LIMITS = Stored(read=limits.read_limits)
 # The length of an ISO time up to its hour.
 _HOUR = 13
 
@@ -172,7 +172,7 @@ def delete_user(user_id: str) -> None:
 
 def last_action_update(user_id: str, moment: str) -> dict[str, Any]:
     """The write that sets when the user last did something."""
-    return USERS.setting(USERS.key(user_id), {"lastActionAt": moment}, where={"userId": user_id})
+    return USERS.to_update(USERS.key(user_id), {"lastActionAt": moment}, where={"userId": user_id})
 
 
 def spent_update(user_id: str, runs: Iterable[RunCost]) -> list[dict[str, Any]]:
@@ -182,7 +182,7 @@ def spent_update(user_id: str, runs: Iterable[RunCost]) -> list[dict[str, Any]]:
         return []
     spent = item.get("spent")
     for timestamp, dollars in sorted(runs, key=lambda run: run[0]):
-        spent = budgets.added(spent or {}, timestamp, dollars)
+        spent = budgets.add_spending(spent or {}, timestamp, dollars)
     return [_replacement(item, "spent", spent)]
 
 
@@ -200,4 +200,4 @@ def stored_bytes_update(user_id: str, number: int) -> list[dict[str, Any]]:
 def _replacement(item: Mapping[str, Any], name: str, value: Any) -> dict[str, Any]:
     """The write of an attribute which fails if another write has changed it since the item was read."""
     user_id = item["userId"]
-    return USERS.setting(USERS.key(user_id), {name: value}, where={"userId": user_id, name: item.get(name)})
+    return USERS.to_update(USERS.key(user_id), {name: value}, where={"userId": user_id, name: item.get(name)})

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.core.http.operations import Caller, public, refusing_with
+from chalicelib.core.http.operations import Caller, public, refusal_message
 
 __all__ = ["can_export", "can_report", "is_admin", "public", "signed_in"]
 
@@ -13,17 +13,17 @@ def signed_in(user: Caller, data: Mapping[str, Any]) -> bool:
     return bool(user.id)
 
 
-@refusing_with("Only administrators may do this")
+@refusal_message("Only administrators may do this")
 def is_admin(user: Caller, data: Mapping[str, Any]) -> bool:
     return user.role == "ADMIN"
 
 
-@refusing_with("Insufficient permissions for report generation")
+@refusal_message("Insufficient permissions for report generation")
 def can_report(user: Caller, data: Mapping[str, Any]) -> bool:
     return user.role == "ADMIN"
 
 
-@refusing_with("Data export not enabled for this user")
+@refusal_message("Data export not enabled for this user")
 def can_export(user: Caller, data: Mapping[str, Any]) -> bool:
     """Only users to whom an administrator gave the right to export their data."""
     return user.can_export_data

@@ -97,7 +97,7 @@ def _send_code(operation: str, email: str) -> None:
 
 
 @required_env_vars(
-    password_attempts.NEEDS,
+    password_attempts.password_attempt,
     {
         "COGNITO_CLIENT_ID": [CognitoOperation.CONFIRM_FORGOT_PASSWORD, CognitoOperation.INITIATE_AUTH],
         "COGNITO_CLIENT_SECRET": [],

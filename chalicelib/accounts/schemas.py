@@ -35,7 +35,7 @@ RESET_PASSWORD = shape({"email": EMAIL, "code": _CODE, "password": _PASSWORD})
 _PREFERENCES = shape({}, {"webhook": _WEBHOOK})
 CHANGE_PROFILE = {**shape({}, {"name": _NAME, "preferences": _PREFERENCES}), "minProperties": 1}
 LIST_USERS = list_of(MAX_PAGE, role=_ROLE, email=EMAIL)
-_RIGHTS = {"role": _ROLE, "isActive": _FLAG, "canExportData": _FLAG, "limits": limits.OF_USER}
+_RIGHTS = {"role": _ROLE, "isActive": _FLAG, "canExportData": _FLAG, "limits": limits.USER_SCHEMA}
 CHANGE_RIGHTS = {**shape({"userId": _USER_ID}, _RIGHTS), "minProperties": 2}
 
 SIGNED_UP = shape({"message": TEXT, "userSub": TEXT})

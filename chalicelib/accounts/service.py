@@ -73,7 +73,7 @@ def list_users(data: Mapping[str, Any]) -> dict[str, Any]:
     # The indexes lack attributes that change often, such as lastActionAt.
     rows = {row["userId"]: row for row in USERS.get_many(USERS.key(item["userId"]) for item in page.items)}
     items = [rows[item["userId"]] for item in page.items if item["userId"] in rows]
-    return Page(items, page.next_after).answer(lambda row: User.from_item(row).shown("admin"))
+    return Page(items, page.next_after).response(lambda row: User.from_item(row).shown("admin"))
 
 
 @required_env_vars(
@@ -101,9 +101,9 @@ def change_rights(admin: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     # In one transaction: two administrators who demote each other at the same time would leave none.
     is_still_admin = {"role": str(Role.ADMIN), "isActive": True}
     exists = {"userId": user_id, **(is_still_admin if is_own else {})}
-    checks = [] if is_own else [USERS.checking(USERS.key(admin.id), where=is_still_admin)]
+    checks = [] if is_own else [USERS.to_check(USERS.key(admin.id), where=is_still_admin)]
     try:
-        transact(USERS.setting(USERS.key(user_id), change, where=exists), *checks)
+        transact(USERS.to_update(USERS.key(user_id), change, where=exists), *checks)
     except ConditionFailedError as error:
         raise (UserNotFoundError() if error.writes == {0} and not is_own else refusal_of(is_admin)) from None
     changed = find_user(user_id)

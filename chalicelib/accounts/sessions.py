@@ -54,7 +54,7 @@ def authenticate(token: str) -> Caller:
 
 
 @required_env_vars(
-    password_attempts.NEEDS,
+    password_attempts.password_attempt,
     {
         "COGNITO_CLIENT_ID": [CognitoOperation.INITIATE_AUTH, CognitoOperation.GET_TOKENS_FROM_REFRESH_TOKEN],
         "COGNITO_CLIENT_SECRET": [],
@@ -89,7 +89,7 @@ def is_password(email: str, password: str, anonymous: AnonymousCaller) -> bool:
 
 def _check_password(email: str, password: str, anonymous: AnonymousCaller) -> Mapping[str, Any]:
     """Cognito's response to the right password. Every attempt is made, and counted, here."""
-    with password_attempts.guessing(email, anonymous), cognito.translating_errors():
+    with password_attempts.password_attempt(email, anonymous), cognito.translating_errors():
         response: Mapping[str, Any] = cognito.client().initiate_auth(
             ClientId=config.get("COGNITO_CLIENT_ID"),
             AuthFlow="USER_PASSWORD_AUTH",

@@ -49,7 +49,7 @@ def _apply(response: Mapping[str, Any], action: Action) -> Action:
     """Ends the action if the service's response says so. The log lines follow the request that began the action."""
     external_status = str(response["status"])
     end = EXTERNAL_ENDS.get(external_status.lower())
-    with log.following(action.correlation_id):
+    with log.correlated(action.correlation_id):
         if end is Status.COMPLETED:
             return lifecycle.complete(action, result=_result(response), external_status=external_status)
         if end is Status.FAILED:
@@ -117,6 +117,6 @@ def _is_signed(action_id: str, signature: str, body: bytes) -> bool:
     secret, now = services.callback_secret(), time.time()
     if secret is None:
         return False
-    if signatures.verify_about(secret, signature, action_id, body, now):
+    if signatures.verify(secret, signature, body, now, action_id):
         return True
     return signatures.verify(secret, signature, body, now) and parse_body(body).get("actionId") == action_id

@@ -8,7 +8,7 @@ from chalicelib.actions import estimates, external, lifecycle
 from chalicelib.actions.models import Action, Status
 from chalicelib.core.aws.grants import Grants, merge
 from chalicelib.core.deadline import Deadline
-from chalicelib.core.http.operations import Caller, Replay, naming
+from chalicelib.core.http.operations import Caller, Replay, only_fields
 from chalicelib.core.schemas import Schema
 
 Run = Callable[[Action, Deadline], Action]
@@ -70,7 +70,7 @@ class ActionKind:
     @property
     def replay(self) -> Replay:
         """Answers a repeated request with the action as it is by then, and with fresh links."""
-        return Replay(stores=naming(self.id_name, "estimatedTime"), rebuild=self._rebuild)
+        return Replay(stores=only_fields(self.id_name, "estimatedTime"), rebuild=self._rebuild)
 
     def _rebuild(self, user: Caller, data: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
         action = lifecycle.get(user.id, stored[self.id_name])

@@ -145,7 +145,7 @@ def _end(
     if external_status is not None:
         ended["externalStatus"] = external_status
     key = ACTIONS.key(action.user_id, action.action_id)
-    end = ACTIONS.setting(key, ended, where={"status": str(Status.PENDING)}, remove=FINISHED)
+    end = ACTIONS.to_update(key, ended, where={"status": str(Status.PENDING)}, remove=FINISHED)
     try:
         _write(end, [last_action_update(action.user_id, now), *also])
     except ConditionFailedError:
@@ -213,5 +213,5 @@ def reason_of(error: Exception) -> tuple[str, str]:
     """The code and the sentence that the action's user may read."""
     if isinstance(error, DarkroomError):
         return error.code, error.message
-    kind = UnavailableError if clients.is_passing_fault(error) else UnexpectedError
+    kind = UnavailableError if clients.is_transient(error) else UnexpectedError
     return kind.code, kind.message

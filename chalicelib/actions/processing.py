@@ -128,7 +128,7 @@ def _run(action: Action, image: Image) -> Action:
     version = objects.write(bucket, key, output.data, output.media_type)
     # A deletion first marks the row and then lists the files: it may have missed this file.
     if images.find(image.user_id, image.image_id) is None:
-        objects.discard_behind_failure(bucket, [version])
+        objects.delete_after_failure(bucket, [version])
         raise images.ImageNotFoundError
     name = f"{image.image_id}-{action.metadata['processingType']}.{output.extension}"
     file = File(name, output.extension, key, len(output.data))

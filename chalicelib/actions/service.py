@@ -77,7 +77,7 @@ def list_page(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
         after=ids.start_of_page(data, str(ACTION_ID["pattern"])),
         keep=functools.reduce(operator.and_, filters) if filters else None,
     )
-    return page.answer(Action.show_item)
+    return page.response(Action.show_item)
 
 
 def _access_filters(user: Caller) -> list[Any]:
@@ -103,4 +103,4 @@ def erase_all(user_id: str) -> None:
     for action in lifecycle.all_of(user_id):
         ACTIONS.delete(user_id, action.action_id)
     for prefix in ("reports", "exports"):
-        objects.discard_all(config.get("S3_OUTPUT_BUCKET"), f"{prefix}/{user_id}/")
+        objects.delete_all(config.get("S3_OUTPUT_BUCKET"), f"{prefix}/{user_id}/")

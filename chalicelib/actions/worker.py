@@ -60,7 +60,7 @@ def _run(action: Action, deadline: Deadline, *, is_last_try: bool) -> None:
         log.info("ACTION_NOT_NEEDED", actionId=action.action_id)
     except Exception as error:
         # No try can mend what is wrong with the action itself.
-        is_final = isinstance(error, DarkroomError) and not error.may_pass
+        is_final = isinstance(error, DarkroomError) and not error.is_transient
         if is_final:
             log.info("ACTION_REFUSED", actionId=action.action_id, reason=str(error))
         if is_final or is_last_try:

@@ -30,7 +30,7 @@ def list_entries(data: Mapping[str, Any]) -> dict[str, Any]:
         page = _page_of_user(data["userId"], day, limit, after)
     else:
         page = TRAIL.page(day, limit=limit, after=after)
-    return page.answer(Entry.show_item)
+    return page.response(Entry.show_item)
 
 
 def _page_of_user(user_id: str, day: str, limit: int, after: str | None) -> Page:

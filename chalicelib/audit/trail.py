@@ -59,7 +59,7 @@ def operators_entry_write(operation: str, target: Mapping[str, Any], source: str
     `source` is the ARN of the operator's identity, `moment` ISO 8601 in UTC.
     """
     entry = Entry(id=ids.new_id("aud"), timestamp=moment, operation=operation, target=dict(target), source=source)
-    return INBOX.creating(entry.to_item())
+    return INBOX.to_create(entry.to_item())
 
 
 def _entry(execution: Execution, source: str, request_id: str) -> Entry:
@@ -78,7 +78,7 @@ def _entry(execution: Execution, source: str, request_id: str) -> Entry:
 
 def _target(execution: Execution) -> dict[str, Any]:
     """What the operation was about, by ids. Of an anonymous caller, the SHA-256 of the e-mail address in lower case."""
-    fields = {**execution.answer, **execution.payload}
+    fields = {**execution.response, **execution.payload}
     target = {name: fields[name] for name in _IDS if _is_id(fields.get(name))}
     target |= {name: fields[name] for name in _FLAGS if isinstance(fields.get(name), bool)}
     target |= _granted(execution.payload)
@@ -166,9 +166,9 @@ def _append(items: Sequence[Mapping[str, Any]]) -> None:
     )
     unchanged = {"number": None, "hash": None} if head is None else {"number": head.number, "hash": head.hash}
     transact(
-        TRAIL.setting(HEAD, moved.to_item(), where=unchanged),
-        *(INBOX.deleting(INBOX.key(item["id"]), where={"id": item["id"]}) for item in items),
-        *(TRAIL.creating(entry) for entry in entries),
+        TRAIL.to_update(HEAD, moved.to_item(), where=unchanged),
+        *(INBOX.to_delete(INBOX.key(item["id"]), where={"id": item["id"]}) for item in items),
+        *(TRAIL.to_create(entry) for entry in entries),
     )
     # The log also has the hash: it shows if somebody rebuilds the chain in the table.
     log.info("AUDIT_APPENDED", entries=len(entries), number=moved.number, hash=moved.hash)

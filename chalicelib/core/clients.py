@@ -21,15 +21,14 @@ __all__ = [
     "client",
     "error_code",
     "is_conflict",
-    "is_passing_fault",
+    "is_transient",
     "marshal",
+    "run_deadline",
     "unmarshal",
-    "within_run",
 ]
 
-# Three attempts in all, with pauses of up to one and two seconds between them. No attempt but the first is made that
-# could outlast the run (`within_run`): the API's function ends after 28 seconds (.chalice/config.json), and API Gateway
-# gives up after 29.
+# Three attempts, with pauses of up to one and two seconds between them. A retry that could outlast the run is not made
+# (`run_deadline`): the API's function ends after 28 seconds (.chalice/config.json), and API Gateway gives up after 29.
 _CONNECT_SECONDS, _READ_SECONDS = 2, 10
 _CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 3},
@@ -38,10 +37,10 @@ _CONFIG = Config(
     max_pool_connections=32,
     signature_version="v4",
 )
-# Links to the bucket's own region: the global address would lead new buckets' clients astray.
+# Links with the bucket's own region: the global address redirects for new buckets.
 _S3_CONFIG = _CONFIG.merge(Config(signature_version="s3v4", s3={"addressing_style": "virtual"}))
 
-_PASSING_CODES = frozenset(
+_TRANSIENT_CODES = frozenset(
     {
         "InternalError",
         "InternalErrorException",
@@ -63,10 +62,10 @@ _PASSING_CODES = frozenset(
     }
 )
 
-# Of the writes of a transaction that was cancelled, what DynamoDB says of each ("None": nothing against it).
-_PASSING_REASONS = frozenset({"None", "ThrottlingError", "ProvisionedThroughputExceeded", "TransactionConflict"})
+# Reasons that DynamoDB gives for each write of a cancelled transaction ("None": this write was fine).
+_TRANSIENT_REASONS = frozenset({"None", "ThrottlingError", "ProvisionedThroughputExceeded", "TransactionConflict"})
 
-# When the run that is under way ends, on the monotonic clock; None where nothing ends it.
+# When the current run ends, on the monotonic clock; None if it has no end.
 _end: ContextVar[float | None] = ContextVar("end", default=None)
 
 _clients: dict[str, Any] = {}
@@ -78,16 +77,14 @@ _deserializer = TypeDeserializer()
 def client(service: str, *, plain: bool = True) -> Any:
     """The client of a service, made on first use and kept for the life of the process.
 
-    DynamoDB's takes and gives plain Python values (str, Decimal, list, dict) instead of typed attributes, unless
-    `plain` is False.
+    DynamoDB's takes and returns plain Python values (str, Decimal, list, dict), or typed attributes if not `plain`.
     """
     name = service if plain else f"{service}, typed"
-    made = _clients.get(name)
-    if made is None:
-        # A boto3 session is not safe to use from two threads; the clients that it makes are.
+    if name not in _clients:
+        # Clients are safe to use from several threads; the boto3 session that makes them is not.
         with _making:
-            made = _clients.get(name) or _clients.setdefault(name, _make(service, plain))
-    return made
+            return _clients.get(name) or _clients.setdefault(name, _make(service, plain))
+    return _clients[name]
 
 
 def _make(service: str, plain: bool) -> Any:
@@ -99,14 +96,14 @@ def _make(service: str, plain: bool) -> Any:
 def _session() -> boto3.Session:
     if "session" not in _clients:
         _clients["session"] = boto3.Session()
-        _clients["session"].events.register("request-created", _end_in_time)
+        _clients["session"].events.register("request-created", _stop_late_retry)
     session: boto3.Session = _clients["session"]
     return session
 
 
 @contextmanager
-def within_run(context: Any) -> Iterator[None]:
-    """A block in which no call is tried again if that try could outlast the run. `context` is Lambda's, or None."""
+def run_deadline(context: Any) -> Iterator[None]:
+    """In this block no call is retried if the retry could outlast the run. `context` is Lambda's, or None."""
     left = getattr(context, "get_remaining_time_in_millis", None)
     before = _end.set(None if left is None else time.monotonic() + left() / 1000)
     try:
@@ -115,15 +112,15 @@ def within_run(context: Any) -> Iterator[None]:
         _end.reset(before)
 
 
-def _end_in_time(request: Any, **_: Any) -> None:
-    """Raises ReadTimeoutError, a passing fault, instead of a further try that the run's end could cut off."""
+def _stop_late_retry(request: Any, **_: Any) -> None:
+    """Raises ReadTimeoutError, a transient error, instead of a retry that the run's end could cut off."""
     end, is_retry = _end.get(), request.context.get("retries", {}).get("attempt", 1) > 1
     if is_retry and end is not None and end - time.monotonic() < _CONNECT_SECONDS + _READ_SECONDS:
         raise exceptions.ReadTimeoutError(endpoint_url=request.url.partition("?")[0])
 
 
 def marshal(value: Any) -> dict[str, Any]:
-    """A plain value in DynamoDB's typed form, e.g. `{"S": "x"}`: for those who write without boto3."""
+    """A plain value in DynamoDB's typed form, e.g. `{"S": "x"}`."""
     typed: dict[str, Any] = _serializer.serialize(value)
     return typed
 
@@ -134,21 +131,21 @@ def unmarshal(item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def error_code(error: BaseException) -> str | None:
-    """The code of a service's refusal (`"NoSuchKey"`), or None where no service answered."""
+    """The error code of a service (`"NoSuchKey"`), or None if no service responded."""
     return error.response.get("Error", {}).get("Code") if isinstance(error, ClientError) else None
 
 
 def is_conflict(error: ClientError) -> bool:
-    """Whether DynamoDB refused a write because a transaction holds one of its items at this moment."""
+    """Whether DynamoDB refused a write because a transaction holds one of its items."""
     reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", ())}
     return error_code(error) == "TransactionConflictException" or "TransactionConflict" in reasons
 
 
-def is_passing_fault(error: BaseException) -> bool:
-    """Whether the same call may well succeed later: throttled, out, or out of reach."""
+def is_transient(error: BaseException) -> bool:
+    """Whether the same call may succeed later: it was throttled, or the service is down or cannot be reached."""
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         reasons = {reason.get("Code", "None") for reason in error.response.get("CancellationReasons", ())}
-        cancelled_for_now = bool(reasons) and reasons <= _PASSING_REASONS
-        return cancelled_for_now or error_code(error) in _PASSING_CODES or status >= 500
+        cancelled_for_now = bool(reasons) and reasons <= _TRANSIENT_REASONS
+        return cancelled_for_now or error_code(error) in _TRANSIENT_CODES or status >= 500
     return isinstance(error, exceptions.HTTPClientError | exceptions.ConnectionError)

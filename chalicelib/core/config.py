@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 VERSION = "0.2.0"
 
-# Settings that work without being set. What is not here is a resource's name and must be set.
+# Every other setting names a resource and must be set.
 DEFAULTS = {
     "SERVICE_NAME": "darkroom",
     "CORS_ORIGIN": "*",
@@ -60,25 +60,21 @@ DEFAULTS = {
     "LOG_LEVEL": "INFO",
 }
 
-# What a process's environment never holds: it is shown in consoles, and handed on to child processes.
+# Never read from the environment: consoles show it, and child processes inherit it.
 STORED_ONLY = frozenset({"COGNITO_CLIENT_SECRET"})
 
-# A Lambda container lives for hours at most: what was read once holds for its life.
+# A Lambda container lives for hours at most: a parameter is read once in its life.
 _CONTAINER_LIFE_SECONDS = 86_400
 
 
 def get(name: str) -> str:
-    """The value of a setting, as text.
-
-    Raises:
-        MissingConfigError: it stands neither in the environment nor in Parameter Store, and has no default.
-    """
+    """The value of a setting, as text. Raises MissingConfigError if it is set nowhere and has no default."""
     value = _in_environment(name)
     return value if value is not None else resolve([name])[name]
 
 
 def integer(name: str) -> int:
-    """Raises InvalidSettingError where the setting is no whole number."""
+    """Raises InvalidSettingError if the setting is not a whole number."""
     value = get(name)
     try:
         return int(value)
@@ -87,7 +83,7 @@ def integer(name: str) -> int:
 
 
 def number(name: str) -> float:
-    """Raises InvalidSettingError where the setting is no number."""
+    """Raises InvalidSettingError if the setting is not a number."""
     value = get(name)
     try:
         return float(value)
@@ -96,16 +92,12 @@ def number(name: str) -> float:
 
 
 def choice(name: str, known: Iterable[str]) -> str:
-    """The one of `known` that the setting names, as it is spelled there; case and blanks around it do not count.
-
-    Raises:
-        InvalidSettingError: it names none of them.
-    """
+    """The one of `known` that the setting names, ignoring case and blanks around it. Raises InvalidSettingError."""
     return chosen(name, get(name), known)
 
 
 def chosen(name: str, value: str, known: Iterable[str]) -> str:
-    """As `choice`, for a value that the setting `name` has or is to have."""
+    """As `choice`, for a value of the setting `name`."""
     by_name = {each.casefold(): each for each in known}
     try:
         return by_name[value.strip().casefold()]
@@ -118,37 +110,32 @@ def flag(name: str) -> bool:
 
 
 def words(name: str) -> list[str]:
-    """A comma-separated setting as its parts, blanks left out."""
+    """The parts of a comma-separated setting."""
     return [word.strip() for word in get(name).split(",") if word.strip()]
 
 
 def resolve(names: Iterable[str]) -> dict[str, str]:
-    """The values of several settings; all that the environment lacks are fetched from Parameter Store at once.
+    """The values of several settings; those that are not in the environment are fetched from Parameter Store at once.
 
     Raises:
-        MissingConfigError: naming every setting that stands nowhere, and both places that were looked at.
+        MissingConfigError: naming every setting that is set nowhere, and both places.
     """
-    found: dict[str, str] = {}
-    wanting: list[str] = []
-    for name in names:
-        value = _in_environment(name)
-        if value is None:
-            wanting.append(name)
-        else:
-            found[name] = value
-    stored = _stored(wanting) if wanting else {}
-    missing = {name: parameter_path(name) for name in wanting if name not in stored and name not in DEFAULTS}
+    in_environment = {name: _in_environment(name) for name in names}
+    values = {name: value for name, value in in_environment.items() if value is not None}
+    others = [name for name in in_environment if name not in values]
+    stored = _stored(others) if others else {}
+    missing = {name: parameter_path(name) for name in others if name not in stored and name not in DEFAULTS}
     if missing:
         raise MissingConfigError(missing)
-    return found | {name: stored[name] if name in stored else _default(name) for name in wanting}
+    return values | {name: stored[name] if name in stored else _default(name) for name in others}
 
 
 def _in_environment(name: str) -> str | None:
     return None if name in STORED_ONLY else os.environ.get(name)
 
 
-def read_anew() -> None:
-    """Forgets what Parameter Store said: what has changed there since is found by the next look-up."""
+def forget_parameters() -> None:
+    """Forgets the values from Parameter Store: the next look-up finds what has changed there."""
     _provider().store.clear()
 
 
@@ -158,11 +145,11 @@ def _default(name: str) -> str:
 
 def _stored(names: Iterable[str]) -> dict[str, str]:
     paths = {name: parameter_path(name) for name in names}
-    asked = [path for name, path in paths.items() if path not in _absent]
+    unknown = [path for name, path in paths.items() if path not in _absent]
     values: dict[str, Any] = {}
-    if asked:
+    if unknown:
         values = _provider().get_parameters_by_name(
-            parameters={path: {} for path in asked},
+            parameters={path: {} for path in unknown},
             decrypt=True,
             max_age=_CONTAINER_LIFE_SECONDS,
             raise_on_error=False,
@@ -177,7 +164,7 @@ _absent: set[str] = set()
 
 @functools.cache
 def _provider() -> "SSMProvider":
-    # Where the environment names all there is, nobody looks elsewhere.
+    # Imported late: if the environment has every setting, this is never needed.
     from aws_lambda_powertools.utilities.parameters import SSMProvider
 
     return SSMProvider(boto3_client=clients.client("ssm"))
@@ -204,14 +191,14 @@ def log_level() -> str:
 
 
 def cors_origin() -> str:
-    """Named when app.py is imported, so from the environment only."""
+    """Read when app.py is imported, so from the environment only."""
     return os.environ.get("CORS_ORIGIN", DEFAULTS["CORS_ORIGIN"])
 
 
 def schedules_off() -> frozenset[str]:
-    """The schedules that this stage does without. Named when app.py is imported, so from the environment only."""
-    named = os.environ.get("SCHEDULES_OFF", "").split(",")
-    return frozenset(name.strip() for name in named if name.strip())
+    """The schedules that this stage does not have. Read when app.py is imported, so from the environment only."""
+    names = os.environ.get("SCHEDULES_OFF", "").split(",")
+    return frozenset(name.strip() for name in names if name.strip())
 
 
 def function_name() -> str:
@@ -220,7 +207,7 @@ def function_name() -> str:
 
 
 def is_traced() -> bool:
-    """Whether X-Ray keeps the trace of what runs now: Lambda says so ("Defined runtime environment variables")."""
+    """Whether X-Ray keeps the trace of the current run (Lambda, "Defined runtime environment variables")."""
     return "AWS_LAMBDA_FUNCTION_NAME" in os.environ and "Sampled=1" in os.environ.get("_X_AMZN_TRACE_ID", "")
 
 
@@ -229,20 +216,19 @@ def function_memory_mb() -> int:
 
 
 class TriggerName(str):
-    """A trigger's name that also knows its variable, which is how its right to what fires it is found."""
+    """A trigger's name that also knows its variable: its grants are found by it."""
 
     variable: str
 
 
 def trigger_name(variable: str) -> TriggerName:
-    """What a trigger's decorator names when app.py is imported: a bucket, a queue, a topic or a stream.
+    """The bucket, queue, topic or stream of a trigger, for its decorator; of a queue's URL the queue's name.
 
-    From the environment only: every function imports app.py, so a look-up elsewhere would cost each cold start.
-    Chalice's command line (which deploys the triggers) must not guess; a running function never uses the name.
-    A queue's URL gives its last part, the name that Chalice asks for.
+    From the environment only: every function imports app.py, so a look-up elsewhere would slow each cold start.
+    Without the variable a running function gets a placeholder, which it never uses.
 
     Raises:
-        SystemExit: under Chalice's command line, where the variable is not set; it says which command to run instead.
+        SystemExit: Chalice's command line deploys the triggers, and the variable is not set.
     """
     value = os.environ.get(variable)
     if value is None:

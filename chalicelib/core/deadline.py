@@ -1,4 +1,4 @@
-"""When a piece of work must have ended: one clock for everything that has to stop in time."""
+"""When a piece of work must have ended."""
 
 import time
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Any, Self
 
 @dataclass(frozen=True)
 class Deadline:
-    """`ends` is a moment of `clock`, in seconds; `sleep` is how one waits on that clock."""
+    """`ends` is a time of `clock`, in seconds; `sleep` waits on that clock."""
 
     ends: float
     clock: Callable[[], float] = time.monotonic
@@ -16,9 +16,9 @@ class Deadline:
 
     @classmethod
     def within(cls, seconds: float, context: Any = None, reserve: float = 0.0) -> Self:
-        """So many seconds from now; earlier where the run's Lambda context has less left than that and `reserve`.
+        """So many seconds from now, but at least `reserve` seconds before the end of the Lambda run.
 
-        `reserve` is the time in seconds that the function needs to write down how its work ended.
+        The function needs `reserve` to record how its work ended.
         """
         remaining = getattr(context, "get_remaining_time_in_millis", None)
         if remaining is not None:

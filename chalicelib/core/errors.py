@@ -5,13 +5,13 @@ from typing import Any
 
 
 class DarkroomError(Exception):
-    """A failure that a caller is told about. `message` is public: it never holds a secret or a cause."""
+    """A failure that a caller reads. `message` is public: it never holds a secret or a cause."""
 
     status = 500
     code = "UNKNOWN_ERROR"
     message = "Something went wrong on our side."
-    # Whether the same request may succeed later, with nothing mended.
-    may_pass = False
+    # Whether the same request may succeed later without any correction.
+    is_transient = False
 
     def __init__(
         self,
@@ -24,12 +24,12 @@ class DarkroomError(Exception):
         self.message = message or type(self).message
         self.details = list(details)
         self.retry_after = retry_after
-        # Whoever ends an action with this failure sets it.
+        # Set when this failure ends an action.
         self.action_id: str | None = None
         super().__init__(self.message)
 
     def body(self, request_id: str) -> dict[str, Any]:
-        """The answer's body: `{success: false, message, error: {type, code, details?}, requestId}`."""
+        """The response's body: `{success: false, message, error: {type, code, details?}, requestId}`."""
         error: dict[str, Any] = {"type": type(self).__name__, "code": self.code}
         if self.details:
             error["details"] = self.details
@@ -41,7 +41,7 @@ class DarkroomError(Exception):
 
 
 class UnexpectedError(DarkroomError):
-    """What nobody foresaw; the cause is in the log, under the same request id."""
+    """A defect of ours; the cause is in the log, under the same request id."""
 
 
 class InvalidRequestError(DarkroomError):
@@ -74,7 +74,7 @@ class MethodNotAllowedError(DarkroomError):
 
 
 class NotAcceptableError(DarkroomError):
-    """There is no form of this that the caller would take."""
+    """No available form is one that the caller accepts."""
 
     status, code, message = 406, "NOT_ACCEPTABLE", "This is not there in any form that you accept."
 
@@ -102,10 +102,10 @@ class TooManyRequestsError(DarkroomError):
 
 
 class UnavailableError(DarkroomError):
-    """Something that we depend on is out; the same request may succeed later."""
+    """A dependency is down; the same request may succeed later."""
 
     status, code, message = 503, "UNAVAILABLE", "Something we depend on is out; try again shortly."
-    may_pass = True
+    is_transient = True
 
     def __init__(
         self, message: str | None = None, *, details: Sequence[Mapping[str, str]] = (), retry_after: int = 5
@@ -114,12 +114,12 @@ class UnavailableError(DarkroomError):
 
 
 class MissingConfigError(DarkroomError):
-    """A setting that a function declares stands nowhere: an operator's fault, so the caller hears no names."""
+    """A setting that a function declares is set nowhere. That is for operators: callers read no names."""
 
     code, message = "MISCONFIGURED", "The service is not set up completely; its operators have been told."
 
     def __init__(self, missing: Mapping[str, str]) -> None:
-        """`missing` maps each variable to the Parameter Store path that was looked at as well."""
+        """`missing`: variable → path in Parameter Store; both were looked at."""
         super().__init__()
         self.missing = dict(missing)
 
@@ -132,12 +132,12 @@ class MissingConfigError(DarkroomError):
 
 
 class InvalidSettingError(DarkroomError):
-    """A setting has a value that nothing can be done with: an operator's fault, so the caller hears no names."""
+    """A setting has a value that cannot be used. That is for operators: callers read no names."""
 
     code, message = MissingConfigError.code, MissingConfigError.message
 
     def __init__(self, name: str, value: str, rule: str) -> None:
-        """`rule` says what the value may be ("must be a whole number")."""
+        """`rule`: what the value may be ("must be a whole number")."""
         super().__init__()
         self.name, self.value, self.rule = name, value, rule
 

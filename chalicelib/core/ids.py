@@ -1,4 +1,4 @@
-"""The forms that all records share: sortable identifiers, UTC times, JSON, and the cursors of lists."""
+"""Forms that all of our data shares: sortable identifiers, UTC times, JSON, and the cursors of lists."""
 
 import base64
 import binascii
@@ -14,14 +14,14 @@ from typing import Any
 
 from chalicelib.core.errors import InvalidRequestError
 
-# Crockford's base 32 in lower case: sorts as its numbers do, and no letter is taken for another.
+# Crockford's base 32 in lower case: sorts as its numbers do, and has no letters that look alike.
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _TIME_DIGITS = 10
 _RANDOM_DIGITS = 16
 
 
 def new_id(prefix: str) -> str:
-    """`img_01j9…`: 48 bits of milliseconds, then 80 of randomness, so that ids sort by the time they were made."""
+    """`img_01j9…`: 48 bits of milliseconds, then 80 random bits, so that ids sort by the time they were made."""
     milliseconds = time.time_ns() // 1_000_000
     return f"{prefix}_{_base32(milliseconds, _TIME_DIGITS)}{_base32(secrets.randbits(80), _RANDOM_DIGITS)}"
 
@@ -31,7 +31,7 @@ def _base32(number: int, digits: int) -> str:
 
 
 def now() -> str:
-    """This moment: ISO 8601, UTC, milliseconds."""
+    """The current time: ISO 8601, UTC, milliseconds."""
     return timestamp(datetime.now(UTC))
 
 
@@ -45,7 +45,7 @@ def to_json(value: Any) -> str:
 
 
 def count_fitting(items: Sequence[Any], size: int) -> int:
-    """How many of the items, from the first on, have together at most `size` characters as JSON: one at least."""
+    """How many items, from the first on, together have at most `size` characters as JSON: at least one."""
     sizes = accumulate(len(to_json(item)) for item in items)
     return min(len(items), max(1, sum(total <= size for total in sizes)))
 
@@ -57,23 +57,19 @@ def _plain(value: Any) -> Any:
 
 
 def to_cursor(key: str) -> str:
-    """An opaque cursor that says where the next page begins."""
+    """An opaque cursor for the place where the next page begins."""
     return base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")
 
 
 class CursorError(InvalidRequestError):
-    """The cursor is not one that this list gave."""
+    """The cursor is not one of this list."""
 
     def __init__(self) -> None:
         super().__init__(details=[{"field": "cursor", "message": "is not a cursor of this list"}])
 
 
 def from_cursor(cursor: str) -> str:
-    """The key in a cursor of ours, which is never empty.
-
-    Raises:
-        CursorError: no cursor of ours looks like that.
-    """
+    """The key in a cursor of ours, which is never empty. Raises CursorError for any other text."""
     try:
         key = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
     except (binascii.Error, UnicodeDecodeError, ValueError):
@@ -84,12 +80,10 @@ def from_cursor(cursor: str) -> str:
 
 
 def start_of_page(data: Mapping[str, Any], form: str = r"[!-~]{1,300}") -> str | None:
-    """The sort key after which the page begins that a list is asked for; None for the first page.
-
-    `form` is a regular expression: how the list's sort keys look.
+    """The sort key after which the requested page of a list begins; None for the first page.
 
     Raises:
-        CursorError: the payload's `cursor` does not hold such a key.
+        CursorError: the payload's `cursor` does not hold a key of that form (a regular expression).
     """
     if "cursor" not in data:
         return None

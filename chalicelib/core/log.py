@@ -18,7 +18,7 @@ from aws_lambda_powertools.logging.formatter import BasePowertoolsFormatter
 from chalicelib.core import config
 
 REDACTED = "[redacted]"
-# A key that contains one of these names something that must never be written down.
+# A key that contains one of these words names a secret.
 _SECRET_WORDS = (
     "password",
     "token",
@@ -31,17 +31,17 @@ _SECRET_WORDS = (
     "uploadurl",
 )
 _SECRET_KEYS = frozenset({"code", "session", "answer", "key", "signature", "policy"})
-# What can be told by its form wherever it stands, as in an exception's message: our API keys, JSON Web Tokens, and
-# whatever follows the name of a scheme.
+# Secrets that are recognized by their form, as in an exception's message: our API keys, JSON Web Tokens, and what
+# follows an authentication scheme.
 _SECRET_FORMS = re.compile(r"drk_[\w-]{16,}|eyJ[\w-]{8,}(?:\.[\w-]*){1,4}|\b(?i:bearer|basic)\s+[\w.~+/=-]{12,}")
 _SIGNED_URL_MARKS = ("X-Amz-Signature=", "X-Amz-Credential=", "Signature=")
-# What JSON lets stand as it is and a reader of lines does not: controls, line and paragraph separators, what turns the
-# direction of writing (Unicode, "Bidi_Control"), the byte order mark, and half a surrogate pair, which has no UTF-8.
+# Characters that JSON does not escape and that make a line unreadable: controls, line and paragraph separators, text
+# direction (Unicode, "Bidi_Control"), the byte order mark, and half a surrogate pair, which has no UTF-8.
 _UNPRINTABLE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 
-# By this name a caller gives the identity of the work that a request belongs to, and is told it.
+# The request header with the correlation id of the work that a request belongs to; the response repeats it.
 CORRELATION_HEADER = "X-Correlation-Id"
-# What can stand in a line, a message, a header and a query of the logs as it is; a UUID has 36 characters.
+# Characters that need no escape in a log line, a message, a header, or a query of the logs; a UUID has 36.
 _CORRELATION_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -50,23 +50,23 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Context:
-    """Whose line it is: the request at hand, and the identity that follows the work from function to function.
+    """The current request, and the correlation id of its work, which is passed from function to function.
 
-    `followed` are the identities of all work that the run came across.
+    `worked_on` are the correlation ids of all work that the run has done.
     """
 
     request_id: str = ""
     correlation_id: str = ""
-    followed: set[str] = field(default_factory=set)
+    worked_on: set[str] = field(default_factory=set)
 
 
-_NOBODY = Context()
-_context: contextvars.ContextVar[Context] = contextvars.ContextVar("log_context", default=_NOBODY)
+_NO_CONTEXT = Context()
+_context: contextvars.ContextVar[Context] = contextvars.ContextVar("log_context", default=_NO_CONTEXT)
 
 
 @contextlib.contextmanager
 def context(request_id: str, correlation_id: str | None = None) -> Iterator[None]:
-    """Every line written inside carries these identifiers."""
+    """Every line written in the block has these identifiers."""
     token = _context.set(Context(request_id, correlation_id or request_id))
     try:
         yield
@@ -75,61 +75,61 @@ def context(request_id: str, correlation_id: str | None = None) -> Iterator[None
 
 
 @contextlib.contextmanager
-def following(correlation_id: str | None) -> Iterator[None]:
-    """Every line written inside belongs to the work of that identity, where it is known.
+def correlated(correlation_id: str | None) -> Iterator[None]:
+    """Every line written in the block has that correlation id, if it is known.
 
-    So does an error that is raised inside, wherever it is written down.
+    So does an error that is raised in the block, wherever it is logged.
     """
-    about = _context.get()
-    identity = accepted(correlation_id) or about.correlation_id
-    about.followed.add(identity)
-    token = _context.set(replace(about, correlation_id=identity))
+    current = _context.get()
+    work = valid_correlation_id(correlation_id) or current.correlation_id
+    current.worked_on.add(work)
+    token = _context.set(replace(current, correlation_id=work))
     try:
         yield
     except Exception as error:
-        error.__dict__.setdefault(_WORK, identity)
+        error.__dict__.setdefault(_WORK, work)
         raise
     finally:
         _context.reset(token)
 
 
-# Where an error carries the identity of the work that it broke.
+# The attribute of an error with the correlation id of the work that it interrupted.
 _WORK = "correlation_id"
 
 
-def carried(work: Callable[..., Result]) -> Callable[..., Result]:
-    """The same work for another thread: its lines belong to what is at hand here and now."""
-    about = _context.get()
+def keep_context(work: Callable[..., Result]) -> Callable[..., Result]:
+    """The same function for another thread: its log lines have this thread's identifiers."""
+    current = _context.get()
 
     @functools.wraps(work)
     def run(*arguments: Any) -> Result:
-        with context(about.request_id, about.correlation_id):
+        with context(current.request_id, current.correlation_id):
             return work(*arguments)
 
     return run
 
 
-def accepted(correlation_id: Any) -> str | None:
-    """An identity that came from elsewhere, if it is fit to stand in our lines: short, plain, and no secret."""
+def valid_correlation_id(correlation_id: Any) -> str | None:
+    """A correlation id from elsewhere, if it may be in our lines: short, plain, and no secret; else None."""
     if not isinstance(correlation_id, str) or _CORRELATION_ID.fullmatch(correlation_id) is None:
         return None
     return None if _SECRET_FORMS.search(correlation_id) else correlation_id
 
 
 def correlation_id(of: BaseException | None = None) -> str:
-    """The identity of the work at hand, or of the work that an error broke."""
-    identity: str = getattr(of, _WORK, None) or _context.get().correlation_id
-    return identity
+    """That of the current work, or of the work that an error interrupted."""
+    work: str = getattr(of, _WORK, None) or _context.get().correlation_id
+    return work
 
 
-def whole_run() -> str:
-    """The identity of what a run was for: of all that it came across, if that was one piece of work."""
-    followed = _context.get().followed
-    return next(iter(followed)) if len(followed) == 1 else correlation_id()
+def run_correlation_id() -> str:
+    """That of the work of a run, if it did only one; else the run's own."""
+    worked_on = _context.get().worked_on
+    return next(iter(worked_on)) if len(worked_on) == 1 else correlation_id()
 
 
 def request_id() -> str:
-    """The run's own identity, which Lambda keeps when it tries the same event again; "" outside of any run."""
+    """The run's own id, which Lambda keeps when it retries an event; "" outside of a run."""
     return _context.get().request_id
 
 
@@ -146,21 +146,21 @@ def error(event: str, error: BaseException | None = None, **metadata: Any) -> No
 
 
 def _write(level: int, event: str, metadata: Mapping[str, Any], cause: BaseException | None = None) -> None:
-    described = dict(metadata)
+    fields = dict(metadata)
     if cause is not None:
-        described["error"] = {
+        fields["error"] = {
             "type": type(cause).__name__,
             "message": str(cause),
             "trace": traceback.format_tb(cause.__traceback__)[-5:],
         }
     write = {logging.INFO: _logger().info, logging.WARNING: _logger().warning, logging.ERROR: _logger().error}[level]
-    write(event, extra={"metadata": described, "correlation_id": correlation_id(cause)})
+    write(event, extra={"metadata": fields, "correlation_id": correlation_id(cause)})
 
 
-def line(
+def line_fields(
     level: str, event: str, metadata: Mapping[str, Any], at: datetime | None = None, correlation: str | None = None
 ) -> dict[str, Any]:
-    """The eight fields of a line of the log, in their order; `at` is now, and `correlation` the work at hand's."""
+    """The eight fields of a log line, in their order; by default `at` is now, and `correlation` the current work."""
     return {
         "timestamp": (at or datetime.now(UTC)).isoformat(timespec="milliseconds"),
         "level": level,
@@ -177,15 +177,15 @@ class _LineFormatter(BasePowertoolsFormatter):
     def format(self, record: logging.LogRecord) -> str:
         at = datetime.fromtimestamp(record.created, UTC)
         metadata, correlation = getattr(record, "metadata", {}), getattr(record, "correlation_id", None)
-        written = line(record.levelname, record.getMessage(), metadata, at, correlation)
-        text = json.dumps(written, default=str, ensure_ascii=False)
-        return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+        fields = line_fields(record.levelname, record.getMessage(), metadata, at, correlation)
+        text = json.dumps(fields, default=str, ensure_ascii=False)
+        return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
     def append_keys(self, **additional_keys: Any) -> None:
-        """Every line has the same fields; there is nothing to append to."""
+        """Does nothing: every line has the same fields."""
 
     def clear_state(self) -> None:
-        """No state is kept between lines."""
+        """Does nothing: no state is kept between lines."""
 
 
 @functools.cache
@@ -194,11 +194,9 @@ def _logger() -> Logger:
 
 
 def redact(value: Any, key: str = "") -> Any:
-    """The value with secrets gone: whatever stands under a telling key, any URL that carries a signature, and what
-    has a secret's form.
-    """
-    plain = key.lower()
-    if plain in _SECRET_KEYS or any(word in plain for word in _SECRET_WORDS):
+    """The value without secrets: values of keys that name one, signed URLs, and text in the form of a secret."""
+    lower = key.lower()
+    if lower in _SECRET_KEYS or any(word in lower for word in _SECRET_WORDS):
         return REDACTED
     if isinstance(value, Mapping):
         return {name: redact(inner, str(name)) for name, inner in value.items()}

@@ -7,7 +7,7 @@ Schema = Mapping[str, Any]
 
 
 def shape(required: Mapping[str, Any], optional: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The schema of an object that has all the required fields, perhaps the optional ones, and no others."""
+    """The schema of an object with all required fields, optional ones, and no others."""
     return {
         "type": "object",
         "properties": {**required, **(optional or {})},
@@ -22,7 +22,7 @@ def page_of(item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def list_of(most: int, **filters: Schema) -> dict[str, Any]:
-    """The schema of a request for a page of a list, `most` items at the most, perhaps filtered."""
+    """The schema of a request for a page of a list: `most` items at the most, with these filters."""
     limit = {"type": "integer", "minimum": 1, "maximum": most}
     return shape({}, {**filters, "limit": limit, "cursor": CURSOR})
 

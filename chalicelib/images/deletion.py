@@ -74,5 +74,5 @@ def _put_tombstone(
 
 
 def _delete_files(user_id: str, upload_prefix: str, variant_prefix: str) -> None:
-    objects.discard_all(config.get("S3_INPUT_BUCKET"), f"uploads/{user_id}/{upload_prefix}")
-    objects.discard_all(config.get("S3_OUTPUT_BUCKET"), f"processed/{user_id}/{variant_prefix}")
+    objects.delete_all(config.get("S3_INPUT_BUCKET"), f"uploads/{user_id}/{upload_prefix}")
+    objects.delete_all(config.get("S3_OUTPUT_BUCKET"), f"processed/{user_id}/{variant_prefix}")

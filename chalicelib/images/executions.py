@@ -39,7 +39,7 @@ def take_upload(key: str, size: int, version: str | None) -> bool:
     """
     image = states.mark_uploaded(key, size, version)
     if image is not None:
-        with log.following(image.correlation_id):
+        with log.correlated(image.correlation_id):
             if size > config.integer("MAX_FILE_SIZE"):
                 _refuse(image, str(too_large(size)))
             else:
@@ -47,7 +47,7 @@ def take_upload(key: str, size: int, version: str | None) -> bool:
         return True
     log.info("UPLOAD_IGNORED", s3Key=key)
     if version is not None and states.is_unused(key, version):
-        objects.discard(config.get("S3_INPUT_BUCKET"), [{"Key": key, "VersionId": version}])
+        objects.delete_versions(config.get("S3_INPUT_BUCKET"), [{"Key": key, "VersionId": version}])
     return False
 
 
@@ -63,7 +63,7 @@ def enqueue_uploads(event: Mapping[str, Any]) -> None:
 def _refuse(image: Image, reason: str) -> None:
     """Removes the file, then fails its image. In this order an event that is delivered again finishes both."""
     version = image.object_version or "null"
-    objects.discard(config.get("S3_INPUT_BUCKET"), [{"Key": image.s3_key, "VersionId": version}])
+    objects.delete_versions(config.get("S3_INPUT_BUCKET"), [{"Key": image.s3_key, "VersionId": version}])
     failed = stuck.fail(image, reason, ids.now(), original_gone=True)
     if failed is not None:
         log.info("UPLOAD_REFUSED", imageId=image.image_id, userId=image.user_id, reason=reason)
@@ -73,7 +73,7 @@ def _refuse(image: Image, reason: str) -> None:
 def send_on(image: Image) -> None:
     """Queues a message for an unfinished image: for the execution that its row names, or for its first one."""
     before = None if image.execution is None else states.previous_execution(image.execution)
-    with log.following(image.correlation_id):
+    with log.correlated(image.correlation_id):
         _enqueue(image.message() if before is None else {**image.message(), "retryOf": before})
 
 
@@ -123,7 +123,7 @@ def start_executions(event: Mapping[str, Any]) -> None:
     for record in event["Records"]:
         try:
             message = json.loads(record["body"])
-            with log.following(message.get("correlationId")):
+            with log.correlated(message.get("correlationId")):
                 _start(message)
             done.append(record)
         except Exception as error:

@@ -8,7 +8,7 @@ from chalicelib.core.aws.grants import DynamoDBOperation, Grants, S3Operation, S
 from chalicelib.core.aws.tables import Attr
 from chalicelib.core.errors import NotFoundError
 from chalicelib.core.http import accept as media
-from chalicelib.core.http.operations import Caller, Replay, naming
+from chalicelib.core.http.operations import Caller, Replay, only_fields
 from chalicelib.images import deletion, executions, states
 from chalicelib.images.models import IMAGES, Image, Status, Variant, get
 from chalicelib.images.schemas import IMAGE_ID
@@ -29,7 +29,7 @@ def list_images(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     keep = Attr("status").eq(data["status"]) if "status" in data else Attr("status").ne(Status.DELETED)
     after = ids.start_of_page(data, str(IMAGE_ID["pattern"]))
     page = IMAGES.page(user.id, limit=data.get("limit", DEFAULT_PAGE), after=after, keep=keep)
-    return page.answer(Image.show_item)
+    return page.response(Image.show_item)
 
 
 @required_env_vars(_LINKS, {"IMAGES_TABLE": [DynamoDBOperation.GET_ITEM]})
@@ -71,7 +71,7 @@ def reprocess(user: Caller, image_id: str) -> dict[str, Any]:
 
 
 # The payload names the image; the answer shows it as it is by now.
-REPROCESS_REPLAY = Replay(stores=naming(), rebuild=lambda user, data, _: show_image(user, data["imageId"]))
+REPROCESS_REPLAY = Replay(stores=only_fields(), rebuild=lambda user, data, _: show_image(user, data["imageId"]))
 
 
 @required_env_vars(_LINKS, {"IMAGES_TABLE": [DynamoDBOperation.GET_ITEM]})

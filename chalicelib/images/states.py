@@ -151,7 +151,7 @@ def _mark_processing(
 def action_time_update(image: Image) -> dict[str, Any]:
     """The write, for a transaction, of the time when an action last used the image."""
     key = IMAGES.key(image.user_id, image.image_id)
-    return IMAGES.setting(key, {"lastActionAt": ids.now()}, where={"status": str(image.status)})
+    return IMAGES.to_update(key, {"lastActionAt": ids.now()}, where={"status": str(image.status)})
 
 
 def run_again(image: Image) -> Image:

@@ -137,7 +137,7 @@ def _as_variant(resized: Mapping[str, Any]) -> dict[str, Any]:
 def _watermark_all(resized: Iterable[Mapping[str, Any]], mark: Mark) -> Iterator[Rendition]:
     """Each of them watermarked, in their order, while the next ones are read."""
     with ThreadPoolExecutor(_OBJECTS_AT_ONCE) as threads:
-        reading = [(each, threads.submit(log.carried(_read_variant), each["s3Key"])) for each in resized]
+        reading = [(each, threads.submit(log.keep_context(_read_variant), each["s3Key"])) for each in resized]
         for each, data in reading:
             yield _watermarked(each, data.result(), mark)
 
@@ -168,11 +168,11 @@ def _store_all(step: Step, made: Iterable[Rendition]) -> list[_Stored]:
         # At the end of the block all writes have ended, even after an error.
         with ThreadPoolExecutor(_OBJECTS_AT_ONCE) as threads:
             for each in made:
-                writing.append(threads.submit(log.carried(_store), step, each))
+                writing.append(threads.submit(log.keep_context(_store), step, each))
         return [each.result() for each in writing]
     except Exception:
         written = [each.result()[1] for each in writing if each.exception() is None]
-        objects.discard_behind_failure(config.get("S3_OUTPUT_BUCKET"), written)
+        objects.delete_after_failure(config.get("S3_OUTPUT_BUCKET"), written)
         raise
 
 

@@ -7,8 +7,8 @@ from chalicelib.core import clients, config, ids, log
 from chalicelib.core.aws import objects
 from chalicelib.core.aws.grants import DynamoDBOperation, S3Operation, required_env_vars
 from chalicelib.core.errors import ConflictError, InvalidRequestError, TooLargeError, UnsupportedTypeError
-from chalicelib.core.http import storage_limit
-from chalicelib.core.http.operations import Caller, Replay, naming
+from chalicelib.core.http import budgets
+from chalicelib.core.http.operations import Caller, Replay, only_fields
 from chalicelib.images import states
 from chalicelib.images.models import EXTENSIONS, Image, Status, get
 from chalicelib.images.originals import allowed_types
@@ -31,14 +31,14 @@ class AlreadyUploadedError(ConflictError):
 
 
 @required_env_vars(
+    budgets.check_storage,
     {
         "IMAGES_TABLE": [DynamoDBOperation.PUT_ITEM, DynamoDBOperation.GET_ITEM],
         "S3_INPUT_BUCKET": [S3Operation.PUT_OBJECT],
         "ALLOWED_TYPES": [],
         "MAX_FILE_SIZE": [],
-        **storage_limit.SETTINGS,
         "LINK_EXPIRY_SECONDS": [],
-    }
+    },
 )
 def create_upload(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     """Announces an upload; the answer holds the presigned request.
@@ -51,7 +51,7 @@ def create_upload(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     _check_single_use(data)
     file_type, file_size = normalize_media_type(data["fileType"]), data.get("fileSize")
     _check_allowed(file_type, file_size)
-    storage_limit.refuse_full(user, file_size or 0)
+    budgets.check_storage(user, file_size or 0)
     image_id = ids.new_id("img")
     image = Image(
         user_id=user.id,
@@ -83,7 +83,7 @@ def _announce_again(user: Caller, data: Mapping[str, Any], kept: Mapping[str, An
     return _announcement(image, data)
 
 
-REPLAY = Replay(stores=naming("imageId"), rebuild=_announce_again)
+REPLAY = Replay(stores=only_fields("imageId"), rebuild=_announce_again)
 
 
 def _announcement(image: Image, data: Mapping[str, Any]) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def _scratch_file() -> BinaryIO:
 
 def _ask_child(task: Task, files: BinaryIO, limits: Limits) -> bytes:
     reader, writer = os.pipe()
-    unshared = memory.apart_from_children()
+    unshared = memory.mapped_bytes()
     try:
         child = os.fork()
         if child == 0:
@@ -102,7 +102,7 @@ def _end_child(child: int, unshared: int) -> None:
         os.kill(child, signal.SIGKILL)
     with suppress(ChildProcessError):
         _, _, used = os.wait4(child, 0)
-        memory.child_ended(used.ru_maxrss, unshared)
+        memory.add_child(used.ru_maxrss, unshared)
 
 
 def _lengths(message: bytes) -> list[int]:

@@ -56,7 +56,7 @@ class Lease:
 
         Two transactions that check the same lease at the same moment refuse each other.
         """
-        return JOBS.checking(JOBS.key(_LEASE + self.name), where={"token": self.token})
+        return JOBS.to_check(JOBS.key(_LEASE + self.name), where={"token": self.token})
 
     @required_env_vars({"JOBS_TABLE": [DynamoDBOperation.CONDITION_CHECK_ITEM]})
     def write(self, *writes: dict[str, Any]) -> None:

@@ -130,7 +130,7 @@ def _write_archive(a_round: Round, batch: list[Item]) -> None:
     """Writes a file of these records, and then deletes the records that it holds."""
     written: list[Item] = []
     with (
-        objects.writing(config.get("ARCHIVE_BUCKET"), _archive_key(a_round, batch[0]), "application/gzip") as out,
+        objects.open_writer(config.get("ARCHIVE_BUCKET"), _archive_key(a_round, batch[0]), "application/gzip") as out,
         # gzip needs no more of a file than `write`. Without a time in it, the same records make the same bytes.
         gzip.GzipFile(filename="", mode="wb", fileobj=cast(Any, out), mtime=0) as lines,
     ):
@@ -185,7 +185,7 @@ def _expire_uploads(a_round: Round) -> None:
 
 def _expire_upload(a_round: Round, image: Image) -> None:
     stored = next(
-        (each for each in objects.stored(config.get("S3_INPUT_BUCKET"), image.s3_key) if each.is_latest), None
+        (each for each in objects.list_versions(config.get("S3_INPUT_BUCKET"), image.s3_key) if each.is_latest), None
     )
     if stored is None:
         if a_round.change(lambda: images.expire(image)):

@@ -84,7 +84,7 @@ class Round:
         if self.is_dry:
             return len(actions)
         with ThreadPoolExecutor(max_workers=_THREADS) as threads:
-            futures = [threads.submit(log.carried(action)) for action in actions]
+            futures = [threads.submit(log.keep_context(action)) for action in actions]
         return sum(self._result_of(future.result) for future in futures)
 
     def _result_of(self, action: Callable[[], bool]) -> bool:
@@ -102,7 +102,7 @@ class Round:
         log.error("NOT_DEALT_WITH", error, job=self.run.job)
         if self._failures_in_a_row >= _MAX_FAILURES_IN_A_ROW:
             raise error
-        if alerts.is_unforeseen(error):
+        if alerts.is_unexpected(error):
             alerts.report(error, self.run.job)
 
     def answer(self) -> dict[str, Any]:

@@ -95,7 +95,7 @@ def _by_origin(entries: Iterable[Entry]) -> list[list[Entry]]:
 def _dedupe_writes(origins: Iterable[list[Entry]]) -> list[dict[str, Any]]:
     """One write for each origin, which fails if one of its events was added before."""
     expires = {"ttl": int(time.time()) + _DEDUPE_SECONDS}
-    return [DAILY.marking(its[0].dedupe_key, [entry.event_id for entry in its], expires) for its in origins]
+    return [DAILY.to_add_once(its[0].dedupe_key, [entry.event_id for entry in its], expires) for its in origins]
 
 
 def _added_before(origins: Iterable[list[Entry]]) -> list[Entry]:
@@ -112,7 +112,7 @@ def _sum_writes(entries: Iterable[Entry]) -> list[dict[str, Any]]:
             for name, number in numbers.items():
                 attribute = row.attribute(name)
                 total[attribute] = total.get(attribute, 0) + number
-    return [DAILY.adding(DAILY.key(*key), total) for key, total in items.items()]
+    return [DAILY.to_add(DAILY.key(*key), total) for key, total in items.items()]
 
 
 def read_rows(scope: str, start: str, end: str) -> Iterator[tuple[str, str, dict[str, Any]]]:

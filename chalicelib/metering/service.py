@@ -7,7 +7,7 @@ from typing import Any
 from chalicelib.core import ids
 from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
 from chalicelib.core.errors import InvalidRequestError
-from chalicelib.core.http import storage_limit
+from chalicelib.core.http import budgets
 from chalicelib.core.http.operations import Caller
 from chalicelib.metering import daily_sums
 from chalicelib.metering.counting import names_of_kind
@@ -19,13 +19,13 @@ MAX_DAYS = 366
 DEFAULT_PAGE = 100
 
 
-@required_env_vars({"DAILY_TABLE": [DynamoDBOperation.QUERY], **storage_limit.SETTINGS})
+@required_env_vars(budgets.storage_limit, {"DAILY_TABLE": [DynamoDBOperation.QUERY]})
 def get_own_usage(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     """The caller's usage and cost of a period, by day, operation and API key, and the number of images by status.
 
     `storage` is the current size of their images and its limit, in bytes.
     """
-    storage = {"bytes": user.stored_bytes, "limit": storage_limit.limit_of(user)}
+    storage = {"bytes": user.stored_bytes, "limit": budgets.storage_limit(user)}
     return {**summarize(user.id, *parse_period(data)), "storage": storage}
 
 
@@ -44,7 +44,7 @@ def _list_days_of_users(start: str, end: str, data: Mapping[str, Any]) -> dict[s
     if after is not None and not f"{start}#" <= after <= f"{end}#~":
         raise ids.CursorError
     page = daily_sums.read_page(EVERY_USER, start, end, data.get("limit", DEFAULT_PAGE), after)
-    return page.answer(_show_day_of_user)
+    return page.response(_show_day_of_user)
 
 
 def _show_day_of_user(item: Mapping[str, Any]) -> dict[str, Any]:

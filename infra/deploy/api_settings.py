@@ -102,7 +102,7 @@ def gateway_response(kind: str, origin: str) -> dict[str, Any]:
     error = ERROR_RESPONSES[kind]()
     if kind in ("THROTTLED", "QUOTA_EXCEEDED"):
         error.retry_after = _THROTTLED_SECONDS
-    headers = {"Access-Control-Allow-Origin": origin, **answers.ALWAYS, **error.headers()}
+    headers = {"Access-Control-Allow-Origin": origin, **answers.DEFAULT_HEADERS, **error.headers()}
     if "Retry-After" in headers:
         headers["Access-Control-Expose-Headers"] = "Retry-After"
     arguments: dict[str, Any] = {

@@ -35,7 +35,7 @@ FLOORS = {
 DOORS = {
     "boto3": {"chalicelib/core/clients.py"},
     "botocore": {"chalicelib/core/clients.py"},
-    "chalice": {"app.py", "chalicelib/core/http/access.py", "chalicelib/core/http/responses.py"},
+    "chalice": {"app.py", *(f"chalicelib/core/http/{name}.py" for name in ("access", "call", "responses"))},
     "PIL": "chalicelib/imaging/",
     "requests": {"chalicelib/external/transport.py"},
     "urllib3": {"chalicelib/external/transport.py"},

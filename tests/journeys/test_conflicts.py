@@ -45,7 +45,7 @@ def test_every_kind_of_write_is_retried(users_table: str) -> None:
         lambda: USERS.put(item),
         lambda: USERS.update("held", change={"name": "Held"}),
         lambda: USERS.count("held", {"requests": 9}, {"name": "Held"}),
-        lambda: transact(USERS.setting(USERS.key("held"), {"name": "Held"}, where={"userId": "held"})),
+        lambda: transact(USERS.to_update(USERS.key("held"), {"name": "Held"}, where={"userId": "held"})),
         lambda: USERS.delete("held"),
     ):
         CONFLICTS.add(users_table, 2)
@@ -54,6 +54,6 @@ def test_every_kind_of_write_is_retried(users_table: str) -> None:
         CONFLICTS.add(users_table, 1000)
         with pytest.raises(clients.ClientError) as refused:
             write()
-        assert clients.is_passing_fault(refused.value)
+        assert clients.is_transient(refused.value)
         CONFLICTS.clear()
     assert USERS.get("held") is None

@@ -156,7 +156,7 @@ def report(
 ) -> Any:
     """The API's answer to a callback about the action, signed for it or for another one."""
     body, sent_at = json.dumps(work).encode(), int(time.time()) if sent_at is None else sent_at
-    header = signatures.sign_about(partner.callback_secret, sent_at, signed_for or action_id, body)
+    header = signatures.sign(partner.callback_secret, sent_at, body, signed_for or action_id)
     return call("POST /actions/{actionId}/callback", {signatures.HEADER: header}, work, actionId=action_id)
 
 
@@ -186,7 +186,7 @@ def test_a_callback_without_a_current_signature_for_its_own_work_changes_nothing
     )
     assert forged.status == 401
     bare = {"id": "work-000001"}
-    signed = signatures.sign_about(partner.callback_secret, int(time.time()), job, json.dumps(bare).encode())
+    signed = signatures.sign(partner.callback_secret, int(time.time()), json.dumps(bare).encode(), job)
     header = {signatures.HEADER: signed}
     grafted = call(
         "POST /actions/{actionId}/callback", header, bare, query={"status": "failed", "message": "No."}, actionId=job

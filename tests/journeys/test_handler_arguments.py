@@ -7,7 +7,7 @@ from chalice.app import Chalice
 
 from chalicelib import accounts
 from chalicelib.accounts.permissions import public, signed_in
-from chalicelib.core.http import access
+from chalicelib.core.http import access, call
 from local.machine import Machine
 from tests.journeys.user import User
 from tests.proxy_event import proxy_event
@@ -16,7 +16,7 @@ from tests.proxy_event import proxy_event
 @pytest.mark.usefixtures("function")
 def test_handlers_get_the_users_name_and_the_operations_name(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     app = Chalice("tiny", configure_logs=False)
-    monkeypatch.setattr(access, "_setup", access._Setup())
+    monkeypatch.setattr(call, "setup", call.Setup())
     access.setup_validated(app, authenticate=accounts.authenticate)
     seen: list[Any] = []
 

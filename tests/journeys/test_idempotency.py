@@ -135,13 +135,13 @@ def test_an_invalid_key_is_refused_with_400(ann: User, key: str | bytes) -> None
 
 @given(st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=255))
 def test_every_key_of_visible_ascii_is_accepted(key: str) -> None:
-    assert idempotency.checked(key) == key
+    assert idempotency.valid_key(key) == key
 
 
 @given(st.text(max_size=300).filter(lambda key: not (0 < len(key) < 256 and all("!" <= each <= "~" for each in key))))
 def test_every_other_key_is_refused(key: str) -> None:
     with pytest.raises(InvalidRequestError):
-        idempotency.checked(key)
+        idempotency.valid_key(key)
 
 
 def test_of_identical_requests_at_once_one_runs(ann: User) -> None:
@@ -373,29 +373,29 @@ def test_a_killed_run_frees_its_key_after_the_longest_run_time(function: pytest.
 
     before = {record["key"] for record in stored(machine)}
     with pytest.raises(Died):
-        idempotency.once(scope, {"a": 1}, die, None)
+        idempotency.run_once(scope, {"a": 1}, die, None)
     (record,) = [each for each in stored(machine) if each["key"] not in before]
     left = int(record["in_progress_expiration"]) / 1000 + idempotency.KEPT_SECONDS - int(record["ttl"])
     assert left == pytest.approx(30, abs=1)
     with pytest.raises(idempotency.InProgressError):
-        idempotency.once(scope, {"a": 1}, dict, None)
+        idempotency.run_once(scope, {"a": 1}, dict, None)
     # As if that time had passed.
     clients.client("dynamodb").put_item(
         TableName=machine.environment["IDEMPOTENCY_TABLE"], Item={**record, "in_progress_expiration": 1}
     )
-    assert idempotency.once(scope, {"a": 1}, lambda: {"b": 2}, None) == ({"b": 2}, False)
-    assert idempotency.once(scope, {"a": 1}, lambda: {"b": 3}, None) == ({"b": 2}, True)
+    assert idempotency.run_once(scope, {"a": 1}, lambda: {"b": 2}, None) == ({"b": 2}, False)
+    assert idempotency.run_once(scope, {"a": 1}, lambda: {"b": 3}, None) == ({"b": 2}, True)
 
 
 def test_a_key_is_kept_for_a_day(function: pytest.MonkeyPatch, machine: Machine) -> None:
     scope = ("ann", "create_upload", new_key())
     before = {record["key"] for record in stored(machine)}
-    idempotency.once(scope, {}, lambda: {"run": 1}, None)
+    idempotency.run_once(scope, {}, lambda: {"run": 1}, None)
     (record,) = [each for each in stored(machine) if each["key"] not in before]
     clients.client("dynamodb").put_item(
         TableName=machine.environment["IDEMPOTENCY_TABLE"], Item={**record, "ttl": int(record["ttl"]) - 86_400 - 1}
     )
-    assert idempotency.once(scope, {}, lambda: {"run": 2}, None) == ({"run": 2}, False)
+    assert idempotency.run_once(scope, {}, lambda: {"run": 2}, None) == ({"run": 2}, False)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -425,7 +425,7 @@ def test_at_most_one_run_succeeds_in_any_interleaving(
     def one(fate: str) -> str:
         ready.wait()
         try:
-            return str(idempotency.once(scope, {"a": 1}, lambda: run(fate), None)[0]["run"])
+            return str(idempotency.run_once(scope, {"a": 1}, lambda: run(fate), None)[0]["run"])
         except (ConflictError, UnavailableError) as refused:
             return refused.code
 
@@ -469,5 +469,5 @@ def test_an_idempotent_operation_declares_the_grants_for_its_table() -> None:
         decorate: Callable[[Any], Any] = validated(permission=signed_in, api_schema=None, returns=MESSAGE, **options)
         return dict(grants.of(decorate(operation)))
 
-    assert grants_of(idempotent=True)["IDEMPOTENCY_TABLE"] == set(idempotency.NEEDS["IDEMPOTENCY_TABLE"])
+    assert grants_of(idempotent=True)["IDEMPOTENCY_TABLE"] == grants.of(idempotency.run_once)["IDEMPOTENCY_TABLE"]
     assert "IDEMPOTENCY_TABLE" not in grants_of()

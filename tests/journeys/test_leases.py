@@ -55,20 +55,20 @@ def test_a_killed_run_gets_its_lease_back_when_it_is_retried(name: str) -> None:
         again = held(name)
     assert again.token > killed.token
     with pytest.raises(LeaseLostError):
-        killed.write(JOBS.setting(JOBS.key(f"{name}-state"), {"by": "the killed one"}, where={"by": None}))
+        killed.write(JOBS.to_update(JOBS.key(f"{name}-state"), {"by": "the killed one"}, where={"by": None}))
     again.release()
 
 
 def test_a_late_holder_can_neither_write_nor_release(name: str) -> None:
     late = held(name, 0.0)
     holder = held(name)
-    written = JOBS.setting(JOBS.key(f"{name}-state"), {"by": "the late one"}, where={"by": None})
+    written = JOBS.to_update(JOBS.key(f"{name}-state"), {"by": "the late one"}, where={"by": None})
     with pytest.raises(LeaseLostError):
         late.write(written)
     late.release()
     assert JOBS.get(f"{name}-state") is None
     assert leases.acquire(name, HOUR) is None
-    holder.write(JOBS.setting(JOBS.key(f"{name}-state"), {"by": "the holder"}, where={"by": None}))
+    holder.write(JOBS.to_update(JOBS.key(f"{name}-state"), {"by": "the holder"}, where={"by": None}))
     assert (JOBS.get(f"{name}-state") or {})["by"] == "the holder"
 
 
@@ -76,19 +76,19 @@ def test_a_former_holder_cannot_write_after_the_next_holder_released_the_lease(n
     late = held(name, 0.0)
     held(name).release()
     with pytest.raises(LeaseLostError):
-        late.write(JOBS.setting(JOBS.key(f"{name}-state"), {"by": "the late one"}, where={"by": None}))
+        late.write(JOBS.to_update(JOBS.key(f"{name}-state"), {"by": "the late one"}, where={"by": None}))
 
 
 def test_a_late_holder_continues_if_nobody_took_the_lease(name: str) -> None:
     lease = held(name, 0.0)
-    lease.write(JOBS.setting(JOBS.key(f"{name}-state"), {"done": 1}, where={"done": None}))
+    lease.write(JOBS.to_update(JOBS.key(f"{name}-state"), {"done": 1}, where={"done": None}))
     assert (JOBS.get(f"{name}-state") or {})["done"] == 1
 
 
 def test_a_failed_condition_of_the_write_is_not_a_lost_lease(name: str) -> None:
     lease = held(name)
-    fine = JOBS.setting(JOBS.key(f"{name}-one"), {"done": 1}, where={"done": None})
-    failing = JOBS.setting(JOBS.key(f"{name}-two"), {"done": 2}, where={"done": 1})
+    fine = JOBS.to_update(JOBS.key(f"{name}-one"), {"done": 1}, where={"done": None})
+    failing = JOBS.to_update(JOBS.key(f"{name}-two"), {"done": 2}, where={"done": 1})
     with pytest.raises(ConditionFailedError) as failed:
         lease.write(fine, failing)
     assert failed.value.writes == {1}

@@ -17,7 +17,7 @@ from chalicelib.core import clients, ids
 from chalicelib.core.errors import UnavailableError
 from chalicelib.core.http import limits
 from chalicelib.core.http.budgets import Period
-from chalicelib.core.http.limits import ANONYMOUS, CODES, Limit, Rule, Standing, Window
+from chalicelib.core.http.limits import ANONYMOUS, CODES, Limit, LimitStatus, Rule, Window
 from chalicelib.core.http.operations import Caller
 from local.machine import Machine
 from tests.journeys.ledger import runs, settled
@@ -49,7 +49,7 @@ def grant(machine: Machine, user: User, **numbers: int) -> None:
     )
 
 
-def allowed(standings: list[Standing]) -> int:
+def allowed(standings: list[LimitStatus]) -> int:
     return sum(standing.allowed for standing in standings)
 
 
@@ -59,7 +59,7 @@ def allowed(standings: list[Standing]) -> int:
 def test_a_hundred_requests_at_once_pass_exactly_as_often_as_the_limit_allows(caller: Caller) -> None:
     own = Limit(20, Window.MINUTE)
     with ThreadPoolExecutor(100) as pool:
-        standings = list(pool.map(lambda _: limits.of_caller(caller, "op", own, NOON), range(100)))
+        standings = list(pool.map(lambda _: limits.count_caller(caller, "op", own, NOON), range(100)))
     assert allowed(standings) == 20
     assert sorted(s.remaining for s in standings if s.allowed) == list(range(20)), "each got another number"
     assert {(s.limit, s.remaining, s.reset) for s in standings if not s.allowed} == {(20, 0, 60)}
@@ -69,16 +69,16 @@ def test_one_request_is_counted_with_one_call(caller: Caller) -> None:
     made: list[str] = []
     limited = replace(caller, api_key_id="key_1", key_limits={"requestsPerMinute": 5, "requestsPerHour": 5})
     clients.client("dynamodb").meta.events.register("before-call", lambda model, **_: made.append(model.name))
-    limits.of_caller(limited, "op", Limit(5, Window.HOUR), NOON)
+    limits.count_caller(limited, "op", Limit(5, Window.HOUR), NOON)
     assert made == ["UpdateItem"]
 
 
 def test_the_strictest_limit_applies_and_refused_requests_are_not_counted(caller: Caller) -> None:
     both = replace(caller, limits={"requestsPerMinute": 3, "requestsPerHour": 5})
-    first = [limits.of_caller(both, "op", now=NOON + 1) for _ in range(6)]
+    first = [limits.count_caller(both, "op", now=NOON + 1) for _ in range(6)]
     assert allowed(first) == 3
     assert (first[-1].limit, first[-1].reset) == (3, 59)
-    second = [limits.of_caller(both, "op", now=NOON + 60) for _ in range(6)]
+    second = [limits.count_caller(both, "op", now=NOON + 60) for _ in range(6)]
     assert allowed(second) == 2, "three of five were spent in the minute before"
     assert (second[-1].limit, second[-1].reset) == (5, 3540)
 
@@ -86,7 +86,7 @@ def test_the_strictest_limit_applies_and_refused_requests_are_not_counted(caller
 def test_a_new_window_starts_at_zero(caller: Caller) -> None:
     few = replace(caller, limits={"requestsPerMinute": 2, "requestsPerHour": 3})
     moments = [0, 30, 59.999, 60, 61, 3599, 3600, 3601, 3602]
-    passed = [limits.of_caller(few, "op", now=NOON + moment).allowed for moment in moments]
+    passed = [limits.count_caller(few, "op", now=NOON + moment).allowed for moment in moments]
     assert passed == [True, True, False, True, False, False, True, True, False]
 
 
@@ -94,34 +94,34 @@ def test_a_key_has_its_own_limit_within_its_users_limit(caller: Caller) -> None:
     user = replace(caller, limits={"requestsPerMinute": 5})
     one = replace(user, api_key_id="key_1", key_limits={"requestsPerMinute": 2})
     other = replace(user, api_key_id="key_2", key_limits={"requestsPerMinute": 100})
-    assert allowed([limits.of_caller(one, "op", now=NOON) for _ in range(4)]) == 2
-    assert allowed([limits.of_caller(other, "op", now=NOON) for _ in range(4)]) == 3
-    assert not limits.of_caller(user, "op", now=NOON).allowed
+    assert allowed([limits.count_caller(one, "op", now=NOON) for _ in range(4)]) == 2
+    assert allowed([limits.count_caller(other, "op", now=NOON) for _ in range(4)]) == 3
+    assert not limits.count_caller(user, "op", now=NOON).allowed
 
 
 def test_an_operations_limit_applies_to_each_caller_and_to_no_other_operation(caller: Caller) -> None:
     own = Limit(1, Window.HOUR)
-    assert [limits.of_caller(caller, "dear", own, NOON + 60 * i).allowed for i in range(2)] == [True, False]
-    assert limits.of_caller(caller, "cheap", now=NOON).allowed
-    assert limits.of_caller(replace(caller, id=f"{caller.id}-other"), "dear", own, NOON).allowed
+    assert [limits.count_caller(caller, "dear", own, NOON + 60 * i).allowed for i in range(2)] == [True, False]
+    assert limits.count_caller(caller, "cheap", now=NOON).allowed
+    assert limits.count_caller(replace(caller, id=f"{caller.id}-other"), "dear", own, NOON).allowed
 
 
 def test_without_a_row_or_a_setting_the_default_limit_applies(caller: Caller, function: pytest.MonkeyPatch) -> None:
     function.delenv("REQUESTS_PER_MINUTE")
     function.delenv("REQUESTS_PER_HOUR")
-    standing = limits.of_caller(caller, "op", now=NOON)
+    standing = limits.count_caller(caller, "op", now=NOON)
     assert (standing.limit, standing.remaining) == (600, 599)
     function.setenv("REQUESTS_PER_MINUTE", "7")
-    assert limits.of_caller(caller, "op", now=NOON).limit == 7
+    assert limits.count_caller(caller, "op", now=NOON).limit == 7
 
 
 def test_a_limit_of_zero_refuses_every_request(caller: Caller) -> None:
-    standing = limits.of_caller(replace(caller, limits={"requestsPerMinute": 0}), "op", now=NOON)
+    standing = limits.count_caller(replace(caller, limits={"requestsPerMinute": 0}), "op", now=NOON)
     assert (standing.allowed, standing.limit, standing.reset) == (False, 0, 60)
 
 
 def test_counters_expire(machine: Machine, caller: Caller) -> None:
-    limits.of_caller(caller, "op", now=NOON + 5)
+    limits.count_caller(caller, "op", now=NOON + 5)
     stored = machine.client("dynamodb").get_item(
         TableName=machine.environment["LIMITS_TABLE"], Key={"key": {"S": f"user#{caller.id}#{int(NOON)}"}}
     )["Item"]
@@ -145,9 +145,9 @@ def test_addresses_are_counted_in_any_case_and_stored_only_as_a_hash(
     function.setenv("AUTH_PER_SOURCE_PER_MINUTE", "4")
     name = f"Eve.{secrets.token_hex(4)}"
     spellings = [f"{name}@example.com", f"{name.lower()}@EXAMPLE.com"] * 3
-    assert allowed([limits.of_address(each, CODES, NOON) for each in spellings]) == 3
+    assert allowed([limits.count_address(each, CODES, NOON) for each in spellings]) == 3
     source = f"2001:db8:{secrets.token_hex(2)}"
-    assert allowed([limits.of_source(f"{source}::{i:x}", ANONYMOUS, NOON) for i in range(6)]) == 4
+    assert allowed([limits.count_source(f"{source}::{i:x}", ANONYMOUS, NOON) for i in range(6)]) == 4
     table = machine.environment["LIMITS_TABLE"]
     stored = json.dumps(machine.client("dynamodb").scan(TableName=table)["Items"]).lower()
     assert name.lower() not in stored

@@ -146,7 +146,7 @@ def test_a_callback_has_the_correlation_id_of_its_action(
     assert partner.received[-1].headers[CORRELATION] == "scan-7"
     work = {"id": "work-000001", "status": "completed"}
     action_id = begun.body["actionId"]
-    signature = signatures.sign_about(partner.callback_secret, int(time.time()), action_id, json.dumps(work).encode())
+    signature = signatures.sign(partner.callback_secret, int(time.time()), json.dumps(work).encode(), action_id)
     ended = call("POST /actions/{actionId}/callback", {signatures.HEADER: signature}, work, actionId=action_id)
     assert ended.status == 200, ended
     (line,) = (record for record in caplog.records if record.getMessage() == "ACTION_ENDED")

@@ -68,7 +68,7 @@ def test_errors_caused_by_users_are_not_reported_to_operators(
     ],
 )
 def test_refusals_and_temporary_faults_are_not_reported_as_defects(error: Exception, unforeseen: bool) -> None:
-    assert alerts.is_unforeseen(error) is unforeseen
+    assert alerts.is_unexpected(error) is unforeseen
 
 
 def test_the_fingerprint_depends_on_the_place_in_the_code_and_not_on_the_message() -> None:

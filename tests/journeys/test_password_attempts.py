@@ -76,7 +76,7 @@ def test_of_a_hundred_attempts_at_once_five_are_tried(clock: SimpleNamespace) ->
 
     def guess(_: int) -> bool:
         try:
-            with password_attempts.guessing(email, password_attempts.AnonymousCaller(THEIRS, {})):
+            with password_attempts.password_attempt(email, password_attempts.AnonymousCaller(THEIRS, {})):
                 raise NotAuthenticatedError
         except TooManyRequestsError:
             return False

@@ -139,14 +139,14 @@ def test_invalid_spending_limits_are_refused_when_they_are_set(admin: User, ann:
 
 @pytest.fixture
 def stage(function: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    for name in budgets.SETTINGS:
+    for _, name in budgets.DOLLAR_LIMITS.values():
         function.delenv(name, raising=False)
     return function
 
 
 def passes(caller: Caller, now: datetime = NOW) -> bool:
     try:
-        budgets.refuse_overspent(caller, {}, now)
+        budgets.check_spending(caller, {}, now)
     except SpendingLimitError:
         return False
     return True
@@ -188,11 +188,11 @@ def test_the_stricter_limit_of_user_and_key_applies_to_separate_sums(stage: pyte
 def test_a_refusal_names_the_window_that_lasts_longest(stage: pytest.MonkeyPatch) -> None:
     rate: dict[str, str] = {}
     with pytest.raises(SpendingLimitError) as hour:
-        budgets.refuse_overspent(replace(ANN, spent=spent(1)), rate, NOW)
+        budgets.check_spending(replace(ANN, spent=spent(1)), rate, NOW)
     assert hour.value.retry_after == 30
     assert rate == {"RateLimit-Limit": "0", "RateLimit-Remaining": "0", "RateLimit-Reset": "30"}
     with pytest.raises(SpendingLimitError) as month:
-        budgets.refuse_overspent(replace(ANN, spent=spent(1, 10, 100)), rate, NOW)
+        budgets.check_spending(replace(ANN, spent=spent(1, 10, 100)), rate, NOW)
     assert month.value.retry_after == (datetime(2026, 12, 1, tzinfo=UTC) - NOW).total_seconds()
 
 
@@ -202,7 +202,7 @@ MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2104, 12, 31), timezones=s
 @given(now=MOMENTS, period=st.sampled_from(Period))
 def test_a_window_ends_exactly_when_the_refusal_says(now: datetime, period: Period) -> None:
     window = period.window(records.timestamp(now))
-    end = now + timedelta(seconds=period.left(now))
+    end = now + timedelta(seconds=period.seconds_left(now))
     assert period.window(records.timestamp(end)) > window
     last = end - timedelta(seconds=1, milliseconds=1)
     assert last <= now or period.window(records.timestamp(last)) == window
@@ -213,7 +213,7 @@ def test_a_window_ends_exactly_when_the_refusal_says(now: datetime, period: Peri
     [((2024, 2, 1), 29), ((2023, 2, 1), 28), ((2100, 2, 1), 28), ((2026, 12, 1), 31), ((2026, 1, 31), 1)],
 )
 def test_a_month_has_its_calendar_length(now: tuple[int, int, int], days: int) -> None:
-    assert Period.MONTH.left(datetime(*now, tzinfo=UTC)) == days * 86_400
+    assert Period.MONTH.seconds_left(datetime(*now, tzinfo=UTC)) == days * 86_400
 
 
 @given(
@@ -235,7 +235,7 @@ def test_only_the_newest_window_of_each_length_is_stored(
     ]
     kept: dict[str, Any] = {}
     for moment, dollars, key in sorted(paid_runs, key=lambda each: each[0]):
-        kept = budgets.added(kept, moment, {whose: dollars for whose in ("user", key) if whose})
+        kept = budgets.add_spending(kept, moment, {whose: dollars for whose in ("user", key) if whose})
     latest = max(moment for moment, _, _ in paid_runs)
     expected = {
         period.window(latest): [each for each in paid_runs if period.window(each[0]) == period.window(latest)]
@@ -252,7 +252,7 @@ def test_sums_of_former_keys_do_not_accumulate() -> None:
     ids = [f"key_{number:026d}" for number in range(1000)]
     kept: dict[str, Any] = {}
     for key_id in ids:
-        kept = budgets.added(kept, moment, {"user": Decimal(1), key_id: Decimal(1)})
+        kept = budgets.add_spending(kept, moment, {"user": Decimal(1), key_id: Decimal(1)})
     for sums in kept.values():
         assert sums["user"] == len(ids), "a user's own sum is never forgotten"
         assert set(ids[-MAX_KEYS:]) < set(sums), "nor are the sums of a user's current keys"

@@ -448,7 +448,7 @@ def test_a_batch_with_more_users_than_one_transaction_allows_is_counted_in_sever
 
     def spent(some: list[Entry]) -> list[dict[str, Any]]:
         whose = [f"spent-{entry.event_id}" for entry in some]
-        return [DAILY.adding(DAILY.key(each, "sum"), {"sum": 1}) for each in whose]
+        return [DAILY.to_add(DAILY.key(each, "sum"), {"sum": 1}) for each in whose]
 
     added = daily_sums.add_once(entries, also=spent)
     assert [entry.event_id for entry in added] == scopes

@@ -25,7 +25,7 @@ class ApiKeyNotFoundError(NotFoundError):
 
 
 _TYPES = {"type": "array", "items": TEXT}
-_LIMITS = Stored(read=limits.read)
+_LIMITS = Stored(read=limits.read_limits)
 
 
 @dataclass(frozen=True, kw_only=True)

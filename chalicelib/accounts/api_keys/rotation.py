@@ -112,18 +112,18 @@ def _replace_secret(anchor: Anchor, grace: timedelta, issued: str | None = None)
     after = replace(anchor, current=fresh.key_hash, issued=issued or fresh.key_hash, in_grace=in_grace)
     ended = set(anchor.hashes) - set(after.hashes)
     writes = [
-        KEYS.creating(fresh.to_item()),
-        KEYS.setting(
+        KEYS.to_create(fresh.to_item()),
+        KEYS.to_update(
             KEYS.key(anchor.name),
             after.to_change(),
             where={"current": anchor.current},
             remove=[] if after.in_grace else ["previous"],
         ),
-        *(KEYS.deleting(KEYS.key(key_hash)) for key_hash in sorted(ended)),
+        *(KEYS.to_delete(KEYS.key(key_hash)) for key_hash in sorted(ended)),
     ]
     if key.key_hash not in ended:
         where = {"keyHash": key.key_hash}
-        writes.append(KEYS.setting(KEYS.key(key.key_hash), {"graceEnd": grace_end}, where=where))
+        writes.append(KEYS.to_update(KEYS.key(key.key_hash), {"graceEnd": grace_end}, where=where))
     try:
         transact(*writes)
     except ConditionFailedError:

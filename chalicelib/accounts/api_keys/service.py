@@ -61,10 +61,10 @@ def create_key(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
         access_types=kinds,
         created_at=ids.now(),
         expires_at=expires_at,
-        limits=limits.read(data.get("limits")),
+        limits=limits.read_limits(data.get("limits")),
     )
     anchor = Anchor.of_new_key(user.id, key.key_id, key.key_hash)
-    transact(KEYS.creating(key.to_item()), KEYS.creating(anchor.to_item()))
+    transact(KEYS.to_create(key.to_item()), KEYS.to_create(anchor.to_item()))
     log.info("KEY_CREATED", userId=user.id, keyId=key.key_id, accessTypes=sorted(kinds))
     return {"keyId": key.key_id, "key": secret, "apiKey": key.shown()}
 
@@ -110,8 +110,8 @@ def _revoke(user_id: str, key_id: str) -> None:
     for _ in range(_TRIES):
         anchor = read_anchor(user_id, key_id)
         # Fails if the key was rotated since the read: the anchor would not name the newest secret.
-        delete_anchor = KEYS.deleting(KEYS.key(anchor.name), where={"current": anchor.current})
+        delete_anchor = KEYS.to_delete(KEYS.key(anchor.name), where={"current": anchor.current})
         with contextlib.suppress(ConditionFailedError):
-            transact(delete_anchor, *(KEYS.deleting(KEYS.key(key_hash)) for key_hash in anchor.hashes))
+            transact(delete_anchor, *(KEYS.to_delete(KEYS.key(key_hash)) for key_hash in anchor.hashes))
             return
     raise ChangedError

@@ -107,7 +107,7 @@ def _write_file(action: Action, progress: _Progress) -> File:
     tables = [progress.watch(table) for table in source.tables(_owner(action), data_types)]
     about = {"exportId": action.action_id, "createdAt": ids.now(), "dataTypes": list(data_types)}
     key = f"exports/{action.user_id}/{action.action_id}.{form.extension}"
-    with objects.writing(config.get("S3_OUTPUT_BUCKET"), key, form.media_type) as out:
+    with objects.open_writer(config.get("S3_OUTPUT_BUCKET"), key, form.media_type) as out:
         written = write(out, file_format, tables, about)
     lifecycle.save_progress(action, progress.records.total())
     return File(f"export-{action.action_id}.{written.extension}", written.extension, key, out.size)
@@ -156,4 +156,4 @@ def _discard_if_erased(action: Action, file: File) -> None:
     try:
         lifecycle.get(action.user_id, action.action_id)
     except lifecycle.ActionNotFoundError:
-        objects.discard_all(config.get("S3_OUTPUT_BUCKET"), file.key)
+        objects.delete_all(config.get("S3_OUTPUT_BUCKET"), file.key)

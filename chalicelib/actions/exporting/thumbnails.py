@@ -31,7 +31,7 @@ def pictured(all_images: Iterable[Image]) -> Iterator[Pictured]:
         for image in all_images:
             variant = _smallest(image.variants) if left else None
             left -= variant is not None
-            data = None if variant is None else threads.submit(log.carried(_read), image, variant)
+            data = None if variant is None else threads.submit(log.keep_context(_read), image, variant)
             waiting.append((image, data))
             if len(waiting) > _READS_AT_ONCE:
                 yield _finish(*waiting.popleft())

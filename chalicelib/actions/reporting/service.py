@@ -60,7 +60,7 @@ def run(action: Action, deadline: Deadline) -> Action:
             versions.append(version)
         return lifecycle.complete(action, files=files, result=built.key_figures)
     except BaseException:
-        objects.discard_behind_failure(config.get("S3_OUTPUT_BUCKET"), versions)
+        objects.delete_after_failure(config.get("S3_OUTPUT_BUCKET"), versions)
         raise
 
 

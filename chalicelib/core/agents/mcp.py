@@ -1,7 +1,7 @@
-"""The Model Context Protocol over one HTTP route: streamable HTTP in its stateless JSON form, spoken through the tools.
+"""The Model Context Protocol over one HTTP route: streamable HTTP in its stateless JSON form, for the tools.
 
-Two generations are understood. 2026-07-28 has no handshake: each request brings its version and names itself in
-headers. Those before it begin with `initialize`; as nothing is kept between requests, nothing depends on it.
+Two generations are supported. In 2026-07-28 there is no handshake: each request has its version and method in headers.
+Earlier clients begin with `initialize`; since no state is kept, nothing depends on it.
 Source: modelcontextprotocol.io/specification, "Streamable HTTP", "Lifecycle" and "Tools" of each revision.
 """
 
@@ -32,23 +32,25 @@ METHOD_NOT_FOUND = -32601
 INVALID_PARAMS = -32602
 HEADER_MISMATCH = -32020
 UNSUPPORTED_VERSION = -32022
-# What an error's code answers over HTTP in the modern revision; before it, what could be read answers 200.
-_STATUS = {METHOD_NOT_FOUND: 404}
 
 _META = "io.modelcontextprotocol/"
 _VERSION_HEADER = "mcp-protocol-version"
+_CAPABILITIES = {"tools": {"listChanged": False}}
+_SERVER = {"name": "darkroom", "title": "Darkroom", "version": config.VERSION}
+# The list of tools depends on the key, which may change at any moment.
+_UNCACHED = {"ttlMs": 0, "cacheScope": "private"}
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What goes back over HTTP; a body of None where only the status is to be told."""
+    """The HTTP response; without a body, the status alone."""
 
     status: int
     body: dict[str, Any] | None = None
 
 
 class StreamNotOfferedError(MethodNotAllowedError):
-    """A client would open a stream, or end a session: this server has neither."""
+    """A client wants to open a stream or end a session: this server has neither."""
 
     message = "Messages are sent to this address by POST; there is no stream to open and no session to end."
 
@@ -73,35 +75,36 @@ class _Request:
 
     @property
     def meta(self) -> Mapping[str, Any]:
-        found = self.params.get("_meta")
-        return found if isinstance(found, Mapping) else {}
+        meta = self.params.get("_meta")
+        return meta if isinstance(meta, Mapping) else {}
 
     @property
     def is_modern(self) -> bool:
         return self.headers.get(_VERSION_HEADER) == MODERN_VERSION or f"{_META}protocolVersion" in self.meta
 
 
-def reply(body: bytes, headers: Mapping[str, str], offered: Mapping[str, Any]) -> Reply:
-    """The reply to one message. `offered` is what the route was given, `user`, `execution` and `rate` at least."""
+def reply(body: bytes, headers: Mapping[str, str], available: Mapping[str, Any]) -> Reply:
+    """The reply to one message. `available` is what the route was given: `user`, `execution` and `rate` at least."""
     try:
         _check_origin(headers)
-        message = _parsed(body)
+        message = _parse(body)
         request = _request(message, headers)
     except ProtocolError as error:
-        return _failed(error, None, offered, error.status)
+        return _error_reply(error, None, available, error.status)
     if request is None:
-        # A notification, or an answer to a request that we never make: taken note of.
+        # A notification, or a response to a request that we never make.
         return Reply(202)
     try:
-        result = _answered(request, offered)
+        result = _dispatch(request, available)
     except ProtocolError as error:
+        # Before the modern revision, every message that could be read has the status 200.
         unread = error.code in {HEADER_MISMATCH, UNSUPPORTED_VERSION}
-        return _failed(error, request.id, offered, error.status if request.is_modern or unread else 200)
+        return _error_reply(error, request.id, available, error.status if request.is_modern or unread else 200)
     return Reply(200, {"jsonrpc": "2.0", "id": request.id, "result": result})
 
 
 def operation_of(body: bytes) -> Operation | None:
-    """The operation that a message calls as a tool; None where it calls none, or is no message."""
+    """The operation that a message calls as a tool, or None."""
     try:
         message = payload.parse(body)
         return tools.operation_of(message["params"]["name"]) if message["method"] == "tools/call" else None
@@ -110,13 +113,13 @@ def operation_of(body: bytes) -> Operation | None:
 
 
 def _check_origin(headers: Mapping[str, str]) -> None:
-    """Refuses pages of origins that CORS does not let in either."""
+    """Refuses pages of origins that CORS does not allow either."""
     origin, allowed = headers.get("origin"), config.cors_origin()
     if origin is not None and allowed not in ("*", origin):
         raise ProtocolError(INVALID_REQUEST, "This origin may not call.", status=403)
 
 
-def _parsed(body: bytes) -> Mapping[str, Any]:
+def _parse(body: bytes) -> Mapping[str, Any]:
     try:
         message = payload.parse(body)
     except NotJsonError:
@@ -129,8 +132,8 @@ def _parsed(body: bytes) -> Mapping[str, Any]:
 
 
 def _request(message: Mapping[str, Any], headers: Mapping[str, str]) -> _Request | None:
-    """The request in a message, or None where it is one that wants no answer."""
-    method, params, asked = message.get("method"), _or_empty(message.get("params")), message.get("id")
+    """The request in a message, or None if the message wants no reply."""
+    method, params, request_id = message.get("method"), _or_empty(message.get("params")), message.get("id")
     if message.get("jsonrpc") != "2.0":
         raise ProtocolError(INVALID_REQUEST, 'A message has "jsonrpc": "2.0".')
     if method is None and ("result" in message or "error" in message):
@@ -139,17 +142,17 @@ def _request(message: Mapping[str, Any], headers: Mapping[str, str]) -> _Request
         raise ProtocolError(INVALID_REQUEST, "A request names its method, and its params are an object.")
     if "id" not in message:
         return None
-    if isinstance(asked, bool) or not isinstance(asked, str | int):
+    if isinstance(request_id, bool) or not isinstance(request_id, str | int):
         raise ProtocolError(INVALID_REQUEST, "A request's id is a string or an integer.")
-    return _Request(asked, method, params, headers)
+    return _Request(request_id, method, params, headers)
 
 
 def _or_empty(value: Any) -> Any:
-    """JSON's null says, of what may be left out, that it is left out."""
+    """JSON's null means that an optional value is left out."""
     return {} if value is None else value
 
 
-def _answered(request: _Request, offered: Mapping[str, Any]) -> dict[str, Any]:
+def _dispatch(request: _Request, available: Mapping[str, Any]) -> dict[str, Any]:
     if request.method == "initialize":
         return _initialize(request)
     methods: dict[str, Callable[[_Request, Mapping[str, Any]], dict[str, Any]]] = {
@@ -163,20 +166,18 @@ def _answered(request: _Request, offered: Mapping[str, Any]) -> dict[str, Any]:
         version = request.headers.get(_VERSION_HEADER, HANDSHAKE_VERSIONS[0])
         if version not in HANDSHAKE_VERSIONS:
             raise _unsupported(version)
-        methods["ping"] = lambda request, offered: {}
+        methods["ping"] = lambda request, available: {}
     method = methods.get(request.method)
     if method is None:
-        raise ProtocolError(
-            METHOD_NOT_FOUND, f"There is no method {request.method[:100]!r}.", status=_STATUS[METHOD_NOT_FOUND]
-        )
-    result = method(request, offered)
+        raise ProtocolError(METHOD_NOT_FOUND, f"There is no method {request.method[:100]!r}.", status=404)
+    result = method(request, available)
     if request.is_modern:
-        result |= {"resultType": "complete", "_meta": {f"{_META}serverInfo": _server()}}
+        result |= {"resultType": "complete", "_meta": {f"{_META}serverInfo": _SERVER}}
     return result
 
 
 def _check_envelope(request: _Request) -> None:
-    """Holds what the headers say to what the body says, as 2026-07-28 asks of servers."""
+    """Checks that headers and body agree, as 2026-07-28 requires."""
     version = request.meta.get(f"{_META}protocolVersion")
     if not isinstance(version, str) or not isinstance(request.meta.get(f"{_META}clientCapabilities"), Mapping):
         raise ProtocolError(INVALID_PARAMS, "params._meta carries the protocolVersion and clientCapabilities.")
@@ -198,47 +199,30 @@ def _unsupported(version: str) -> ProtocolError:
 
 
 def _initialize(request: _Request) -> dict[str, Any]:
-    wanted = request.params.get("protocolVersion")
-    if not isinstance(wanted, str):
+    version = request.params.get("protocolVersion")
+    if not isinstance(version, str):
         raise ProtocolError(INVALID_PARAMS, "initialize names a protocolVersion.")
     return {
-        "protocolVersion": wanted if wanted in HANDSHAKE_VERSIONS else HANDSHAKE_VERSIONS[-1],
-        "capabilities": _capabilities(),
-        "serverInfo": _server(),
+        "protocolVersion": version if version in HANDSHAKE_VERSIONS else HANDSHAKE_VERSIONS[-1],
+        "capabilities": _CAPABILITIES,
+        "serverInfo": _SERVER,
         "instructions": INSTRUCTIONS,
     }
 
 
-def _discover(request: _Request, offered: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "supportedVersions": list(VERSIONS),
-        "capabilities": _capabilities(),
-        "instructions": INSTRUCTIONS,
-        **_uncached(),
-    }
+def _discover(request: _Request, available: Mapping[str, Any]) -> dict[str, Any]:
+    described = {"supportedVersions": list(VERSIONS), "capabilities": _CAPABILITIES, "instructions": INSTRUCTIONS}
+    return {**described, **_UNCACHED}
 
 
-def _capabilities() -> dict[str, Any]:
-    return {"tools": {"listChanged": False}}
-
-
-def _server() -> dict[str, str]:
-    return {"name": "darkroom", "title": "Darkroom", "version": config.VERSION}
-
-
-def _uncached() -> dict[str, Any]:
-    """Which tools there are depends on the key, which may change at any moment."""
-    return {"ttlMs": 0, "cacheScope": "private"}
-
-
-def _list_tools(request: _Request, offered: Mapping[str, Any]) -> dict[str, Any]:
+def _list_tools(request: _Request, available: Mapping[str, Any]) -> dict[str, Any]:
     after = _after(request.params.get("cursor"))
-    user: Caller = offered["user"]
-    left = [tool for tool in tools.open_to(user) if tool.operation.name > after]
-    page = left[:TOOLS_A_PAGE]
-    more = {"nextCursor": ids.to_cursor(page[-1].operation.name)} if len(left) > len(page) else {}
-    described = [_described(tool.described(user)) for tool in page]
-    return {"tools": described, **more, **(_uncached() if request.is_modern else {})}
+    user: Caller = available["user"]
+    rest = [tool for tool in tools.available_to(user) if tool.operation.name > after]
+    page = rest[:TOOLS_A_PAGE]
+    more = {"nextCursor": ids.to_cursor(page[-1].operation.name)} if len(rest) > len(page) else {}
+    listed = [_to_tool(tool.describe(user)) for tool in page]
+    return {"tools": listed, **more, **(_UNCACHED if request.is_modern else {})}
 
 
 def _after(cursor: Any) -> str:
@@ -250,29 +234,32 @@ def _after(cursor: Any) -> str:
         raise ProtocolError(INVALID_PARAMS, "That is no cursor of this list.") from None
 
 
-def _described(tool: Mapping[str, Any]) -> dict[str, Any]:
+def _to_tool(tool: Mapping[str, Any]) -> dict[str, Any]:
     known = {name: tool[name] for name in ("name", "description", "inputSchema", "outputSchema")}
     return {**known, "annotations": {"readOnlyHint": tool["readsOnly"]}, "_meta": {"tags": tool["tags"]}}
 
 
-def _call_tool(request: _Request, offered: Mapping[str, Any]) -> dict[str, Any]:
+def _call_tool(request: _Request, available: Mapping[str, Any]) -> dict[str, Any]:
     name, arguments = request.params.get("name"), _or_empty(request.params.get("arguments"))
     if not isinstance(name, str) or not isinstance(arguments, Mapping):
         raise ProtocolError(INVALID_PARAMS, "tools/call names a tool, and its arguments are an object.")
     try:
-        answer = tools.call(name, arguments, offered)
+        response = tools.call(name, arguments, available)
     except tools.ToolNotFoundError as error:
         raise ProtocolError(INVALID_PARAMS, error.message, {"nearest": error.nearest}) from None
     except Exception as error:
-        # What a tool refuses is for the model to read and mend; the protocol itself went well.
-        told = responses.note(error, offered["execution"])
-        reasons = [f"{detail['field']}: {detail['message']}" for detail in told.details]
-        return {"content": _text("\n".join([f"{told.code}: {told.message}", *reasons])), "isError": True}
+        # The model reads the error and can correct its call; for the protocol this is a success.
+        public_error = responses.record_failure(error, available["execution"])
+        reasons = [f"{detail['field']}: {detail['message']}" for detail in public_error.details]
+        return {
+            "content": _text("\n".join([f"{public_error.code}: {public_error.message}", *reasons])),
+            "isError": True,
+        }
     return {
-        "content": _text(ids.to_json(answer)),
-        # Held by clients to the tool's schema, which does not know of success.
-        "structuredContent": {name: value for name, value in answer.items() if name != "success"},
-        "isError": answer.get("success") is False,
+        "content": _text(ids.to_json(response)),
+        # Clients check it against the tool's schema, which has no `success`.
+        "structuredContent": {name: value for name, value in response.items() if name != "success"},
+        "isError": response.get("success") is False,
     }
 
 
@@ -280,9 +267,11 @@ def _text(text: str) -> list[dict[str, str]]:
     return [{"type": "text", "text": text}]
 
 
-def _failed(error: ProtocolError, asked: str | int | None, offered: Mapping[str, Any], status: int) -> Reply:
-    offered["execution"].failed(error)
-    told: dict[str, Any] = {"code": error.code, "message": str(error)}
+def _error_reply(
+    error: ProtocolError, request_id: str | int | None, available: Mapping[str, Any], status: int
+) -> Reply:
+    available["execution"].fail(error)
+    body: dict[str, Any] = {"code": error.code, "message": str(error)}
     if error.data is not None:
-        told["data"] = error.data
-    return Reply(status, {"jsonrpc": "2.0", "id": asked, "error": told})
+        body["data"] = error.data
+    return Reply(status, {"jsonrpc": "2.0", "id": request_id, "error": body})

@@ -1,4 +1,4 @@
-"""Operations as tools for agents: what is published, what each takes and gives, and the one way to call it.
+"""Operations as tools for agents: which are published, what each takes and returns, and how one is called.
 
 A call goes through the same steps as a request to the operation's own route, from the limit on.
 """
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from chalicelib.core.aws import grants
-from chalicelib.core.errors import NotFoundError, PermissionDeniedError, TooManyRequestsError
+from chalicelib.core.errors import NotFoundError, PermissionDeniedError
 from chalicelib.core.http import json_schema, limits
 from chalicelib.core.http.limits import Limit
-from chalicelib.core.http.operations import Access, Caller, Operation, Permission, kinds, public
+from chalicelib.core.http.operations import Access, Caller, Operation, Permission, public, to_access_types
 from chalicelib.core.observing import tracking
 from chalicelib.core.schemas import NO_PAYLOAD, TEXT, Schema, shape
 
@@ -46,15 +46,15 @@ class ToolNotFoundError(NotFoundError):
     code = "TOOL_NOT_FOUND"
 
     def __init__(self, name: str, nearest: list[str]) -> None:
-        """`nearest` are names that may have been meant."""
-        asked = f"There is no tool {name[:100]!r}"
-        super().__init__(f"{asked}; did you mean {' or '.join(nearest)}?" if nearest else f"{asked}.")
+        """`nearest` are similar names."""
+        missing = f"There is no tool {name[:100]!r}"
+        super().__init__(f"{missing}; did you mean {' or '.join(nearest)}?" if nearest else f"{missing}.")
         self.nearest = nearest
 
 
 @dataclass(frozen=True)
 class Tool:
-    """An operation as agents see it. `reads_only` says that it changes nothing."""
+    """An operation as agents see it. With `reads_only` it changes nothing."""
 
     function: Callable[..., Any]
     operation: Operation
@@ -62,8 +62,8 @@ class Tool:
     tags: tuple[str, ...]
     reads_only: bool
 
-    def described(self, user: Caller) -> dict[str, Any]:
-        """What the caller needs to know to use it; the schemas are JSON Schema, draft 2020-12.
+    def describe(self, user: Caller) -> dict[str, Any]:
+        """What the caller needs to use it; the schemas are JSON Schema, draft 2020-12.
 
         Raises:
             PermissionDeniedError: the caller's API key does not open it.
@@ -79,7 +79,7 @@ class Tool:
 
     def opens_to(self, user: Caller) -> bool:
         try:
-            self.operation.permit(user, {})
+            self.operation.check_permission(user, {})
         except PermissionDeniedError:
             return False
         return self.operation.opens_to(user)
@@ -100,12 +100,12 @@ def api_tool(
 ) -> Callable[[Function], Function]:
     """Publishes a function to agents under its own name.
 
-    On an operation (`@validated`, with `returns=`) it takes that one's schema, permission and access. A function
-    that is none brings `parameters`, `output`, `permission` and `access` itself; it receives what it asks for by
-    name, as operations do, and is to be declared with `@required_env_vars` likewise.
+    On an operation (`@validated`, with `returns=`) it uses the operation's schema, permission and access. A function
+    without a route declares `parameters`, `output`, `permission` and `access` here, and its grants with
+    `@required_env_vars`; it receives by name what operations do.
 
     Raises:
-        TypeError: it is public, says nothing of what it gives, or its name is taken.
+        TypeError: it is public, does not declare what it returns, or its name is taken.
     """
 
     def publish(function: Function) -> Function:
@@ -114,12 +114,18 @@ def api_tool(
             if permission is None or access is None:
                 raise TypeError(f"{function.__name__}: a tool without a route names its permission and access")
             operation = Operation(
-                function.__name__, function, parameters, permission, kinds(access), parameters, output, True, None
+                function.__name__,
+                function,
+                parameters,
+                permission,
+                to_access_types(access),
+                parameters,
+                output,
             )
         if operation.permission is public or operation.returns is None:
-            raise TypeError(f"{operation.name}: a tool has a caller, and says what it gives")
+            raise TypeError(f"{operation.name}: a tool has a caller, and declares what it returns")
         taken = _published.get(operation.name)
-        # An application that is imported anew publishes the same function again.
+        # An application that is imported again publishes the same function again.
         if taken is not None and taken.function.__module__ != function.__module__:
             raise TypeError(f"{operation.name}: there is such a tool")
         _published[operation.name] = Tool(function, operation, description, tuple(tags), reads_only)
@@ -133,60 +139,55 @@ def published() -> list[Tool]:
     return [_published[name] for name in sorted(_published)]
 
 
-def open_to(user: Caller) -> list[Tool]:
+def available_to(user: Caller) -> list[Tool]:
     """The tools that the caller may use, by name."""
     return [tool for tool in published() if tool.opens_to(user)]
 
 
-def listed(user: Caller) -> dict[str, Any]:
-    return {"tools": [tool.described(user) for tool in open_to(user)]}
+def list_tools(user: Caller) -> dict[str, Any]:
+    return {"tools": [tool.describe(user) for tool in available_to(user)]}
 
 
-def call(name: str, data: Mapping[str, Any], offered: Mapping[str, Any]) -> dict[str, Any]:
-    """The tool's answer to that payload.
+def call(name: str, data: Mapping[str, Any], available: Mapping[str, Any]) -> dict[str, Any]:
+    """The tool's response to that payload; the run is recorded as one of the tool.
 
-    `offered` is what the router was given: `user`, `execution` and `rate` at least. The run is written down as that
-    of the tool.
-    An answer with `"success": false` counts as a failed run.
+    `available` is what the router was given: `user`, `execution` and `rate` at least. A response with
+    `"success": false` counts as a failed run.
 
     Raises:
-        ToolNotFoundError: there is none of that name; it names the nearest.
-        DarkroomError: as the operation's own route would fail.
+        ToolNotFoundError: there is no tool of that name.
+        DarkroomError: as on the operation's own route.
     """
-    user: Caller = offered["user"]
-    tool = _found(name, user)
+    user: Caller = available["user"]
+    tool = _get(name, user)
     operation = tool.operation
-    execution: tracking.Execution = offered["execution"]
-    execution.becomes(operation.name, ENDPOINT)
+    execution: tracking.Execution = available["execution"]
+    execution.rename(operation.name, ENDPOINT)
     schema = operation.schema_for(user)
     if isinstance(operation.limit, Limit):
-        standing = limits.of_operation(user, operation.name, operation.limit)
-        if not standing.allowed:
-            offered["rate"].update(standing.headers())
-            raise TooManyRequestsError(retry_after=standing.reset)
-    tracking.settings_present(operation.name, grants.of(tool.function))
+        limits.count_operation(user, operation.name, operation.limit).require(available["rate"])
+    tracking.resolve_settings(operation.name, grants.of(tool.function))
     json_schema.check(schema, data)
-    execution.begins(data, audited=operation.audited)
-    operation.permit(user, data)
-    answer: dict[str, Any] = (
-        operation.run({**offered, "data": data, "name": user.name, "operation": operation.name}) or {}
-    )
-    execution.answer = answer
-    operation.check_answer(answer)
-    if answer.get("success") is False:
-        execution.failed(FAILED)
-    return answer
+    execution.accept(data, audited=operation.audited)
+    operation.check_permission(user, data)
+    values = {**available, "data": data, "name": user.name, "operation": operation.name}
+    response: dict[str, Any] = operation.run(values) or {}
+    execution.response = response
+    operation.check_response(response)
+    if response.get("success") is False:
+        execution.fail(FAILED)
+    return response
 
 
 def operation_of(name: Any) -> Operation | None:
-    """The operation behind the tool of that name; None where there is none."""
+    """The operation behind the tool of that name, or None."""
     tool = _published.get(name) if isinstance(name, str) else None
     return None if tool is None else tool.operation
 
 
-def _found(name: str, user: Caller) -> Tool:
+def _get(name: str, user: Caller) -> Tool:
     if name not in _published:
-        # What is longer than any name of ours is near none.
-        known = [tool.operation.name for tool in open_to(user)] if len(name) <= _LONGEST_NAME else []
+        # A text that is longer than any name is not compared.
+        known = [tool.operation.name for tool in available_to(user)] if len(name) <= _LONGEST_NAME else []
         raise ToolNotFoundError(name, difflib.get_close_matches(name, known, n=3, cutoff=0.4))
     return _published[name]

@@ -1,7 +1,7 @@
-"""What DynamoDB is asked for in its own language: values as it takes them, changes and conditions as expressions.
+"""DynamoDB's own language: values in the types it takes, changes and conditions as expressions.
 
-Each function that makes an expression gives arguments of one write: its expressions, and the names and values in them.
-Attributes stand in them under names of ours (`#u0`), since DynamoDB reserves hundreds of words.
+Each function returns arguments of one write: its expressions, with their names and values. Attributes have placeholders
+(`#u0`) in them, since DynamoDB reserves hundreds of words.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,8 +12,8 @@ Arguments = dict[str, Any]
 
 
 def writable(item: Mapping[str, Any]) -> dict[str, Any]:
-    """The item as DynamoDB takes it: floats as exact decimals, what is None left out."""
-    # Most values are what they are: every request writes some twenty of them.
+    """The item as DynamoDB takes it: floats as exact decimals, without attributes that are None."""
+    # Most values need no conversion, and every request writes some twenty of them.
     return {
         name: value if type(value) in _PLAIN else _writable(value) for name, value in item.items() if value is not None
     }
@@ -32,25 +32,25 @@ def _writable(value: Any) -> Any:
     return value
 
 
-def changed(change: Mapping[str, Any], remove: Iterable[str], add: Mapping[str, int]) -> Arguments:
-    """Sets attributes (None removes one), removes some, and adds to numbers, which start from nothing."""
-    kept = writable(change)
+def update_expression(change: Mapping[str, Any], remove: Iterable[str], add: Mapping[str, int]) -> Arguments:
+    """Sets attributes (None removes one), removes some, and adds to numbers, which start at 0."""
+    new = writable(change)
     removed = [*remove, *(name for name, value in change.items() if value is None)]
-    names = {f"#u{i}": name for i, name in enumerate([*kept, *removed])}
-    values = {f":u{i}": value for i, value in enumerate(kept.values())}
-    expression = "SET " + ", ".join(f"#u{i} = :u{i}" for i in range(len(kept))) if kept else ""
+    names = {f"#u{i}": name for i, name in enumerate([*new, *removed])}
+    values = {f":u{i}": value for i, value in enumerate(new.values())}
+    expression = "SET " + ", ".join(f"#u{i} = :u{i}" for i in range(len(new))) if new else ""
     if removed:
-        expression += " REMOVE " + ", ".join(f"#u{i}" for i in range(len(kept), len(names)))
+        expression += " REMOVE " + ", ".join(f"#u{i}" for i in range(len(new), len(names)))
     if add:
         names |= {f"#a{i}": name for i, name in enumerate(add)}
         values |= {f":a{i}": value for i, value in enumerate(add.values())}
         expression += " ADD " + ", ".join(f"#a{i} :a{i}" for i in range(len(add)))
-    named = {"UpdateExpression": expression.strip(), "ExpressionAttributeNames": names}
+    arguments = {"UpdateExpression": expression.strip(), "ExpressionAttributeNames": names}
     # DynamoDB takes no empty set of values.
-    return {**named, "ExpressionAttributeValues": values} if values else named
+    return {**arguments, "ExpressionAttributeValues": values} if values else arguments
 
 
-def counted(below: Mapping[str, int], change: Mapping[str, Any]) -> Arguments:
+def count_expression(below: Mapping[str, int], change: Mapping[str, Any]) -> Arguments:
     """Adds one to each counter of `below` if none has reached its number; sets `change` with it."""
     names = {f"#c{i}": name for i, name in enumerate(below)} | {f"#s{i}": name for i, name in enumerate(change)}
     values = {f":c{i}": number for i, number in enumerate(below.values())}
@@ -66,13 +66,13 @@ def counted(below: Mapping[str, int], change: Mapping[str, Any]) -> Arguments:
     }
 
 
-def absent(key: str) -> Arguments:
-    """The condition that there is no item, told by its key."""
+def absent_condition(key: str) -> Arguments:
+    """The condition that there is no item; `key` is its partition key."""
     return {"ConditionExpression": "attribute_not_exists(#key)", "ExpressionAttributeNames": {"#key": key}}
 
 
-def alike(where: Mapping[str, Any]) -> Arguments:
-    """The condition that the item's attributes are those of `where`."""
+def equals_condition(where: Mapping[str, Any]) -> Arguments:
+    """The condition that the item has the attributes of `where`."""
     return {
         "ConditionExpression": " AND ".join(f"#{name} = :{name}" for name in where),
         "ExpressionAttributeNames": {f"#{name}": name for name in where},
@@ -80,8 +80,8 @@ def alike(where: Mapping[str, Any]) -> Arguments:
     }
 
 
-def set_alike(change: Mapping[str, Any], where: Mapping[str, Any], remove: Iterable[str]) -> Arguments:
-    """Sets attributes of an item whose attributes are, so far, those of `where` (None: it has no such one)."""
+def conditional_update(change: Mapping[str, Any], where: Mapping[str, Any], remove: Iterable[str]) -> Arguments:
+    """Sets attributes of an item that has those of `where` (None: it does not have that one)."""
     removed = list(remove)
     values = {f":{name}": value for name, value in writable(change).items()}
     values |= {f":was_{name}": value for name, value in writable(where).items()}
@@ -98,8 +98,8 @@ def set_alike(change: Mapping[str, Any], where: Mapping[str, Any], remove: Itera
     }
 
 
-def added(by: Mapping[str, float]) -> Arguments:
-    """Adds to numbers, which start from nothing."""
+def add_expression(by: Mapping[str, float]) -> Arguments:
+    """Adds to numbers, which start at 0."""
     return {
         "UpdateExpression": "ADD " + ", ".join(f"#a{i} :a{i}" for i in range(len(by))),
         "ExpressionAttributeNames": {f"#a{i}": name for i, name in enumerate(by)},
@@ -107,14 +107,14 @@ def added(by: Mapping[str, float]) -> Arguments:
     }
 
 
-def marked(marks: Sequence[str], change: Mapping[str, Any]) -> Arguments:
-    """Gives an item these marks, none of which it may have yet, and sets `change` with them."""
-    names = {f"#m{i}": name for i, name in enumerate(marks)} | {f"#s{i}": name for i, name in enumerate(change)}
+def dedupe_expression(dedupe_keys: Sequence[str], change: Mapping[str, Any]) -> Arguments:
+    """Gives an item these dedupe keys, none of which it may have yet, and sets `change` with them."""
+    names = {f"#m{i}": name for i, name in enumerate(dedupe_keys)} | {f"#s{i}": name for i, name in enumerate(change)}
     values = {f":s{i}": value for i, value in enumerate(writable(change).values())}
-    set_ = [f"#m{i}=:mark" for i in range(len(marks))] + [f"#s{i}=:s{i}" for i in range(len(change))]
+    set_ = [f"#m{i}=:mark" for i in range(len(dedupe_keys))] + [f"#s{i}=:s{i}" for i in range(len(change))]
     return {
         "UpdateExpression": "SET " + ",".join(set_),
-        "ConditionExpression": " AND ".join(f"attribute_not_exists(#m{i})" for i in range(len(marks))),
+        "ConditionExpression": " AND ".join(f"attribute_not_exists(#m{i})" for i in range(len(dedupe_keys))),
         "ExpressionAttributeNames": names,
         "ExpressionAttributeValues": {**values, ":mark": True},
     }

@@ -1,4 +1,4 @@
-"""What a function may touch: declared beside it, read back to make its IAM policy and to check its settings.
+"""What a function may touch: declared on it, and read to generate its IAM policy and to check its settings.
 
 Each member's value is the operation's name in its service's API; a test holds them against botocore's models.
 """
@@ -19,19 +19,19 @@ class DynamoDBOperation(AwsOperation):
     DELETE_ITEM = "DeleteItem"
     DESCRIBE_TABLE = "DescribeTable"
     QUERY = "Query"
-    # No call of its own: what IAM asks for where a query names an index.
+    # Not a call: IAM requires it for a query of an index.
     QUERY_INDEX = "QueryIndex"
     SCAN = "Scan"
     BATCH_GET_ITEM = "BatchGetItem"
     BATCH_WRITE_ITEM = "BatchWriteItem"
     TRANSACT_WRITE_ITEMS = "TransactWriteItems"
-    # No call of its own: what IAM asks for a transaction that checks an item which it does not write.
+    # Not a call: IAM requires it for a transaction that checks an item without writing it.
     CONDITION_CHECK_ITEM = "ConditionCheckItem"
 
 
 class S3Operation(AwsOperation):
     GET_OBJECT = "GetObject"
-    # No call of its own: what IAM asks for where a call names the object's version.
+    # Not a call: IAM requires it for a call that names the object's version.
     GET_OBJECT_VERSION = "GetObjectVersion"
     HEAD_OBJECT = "HeadObject"
     PUT_OBJECT = "PutObject"
@@ -134,16 +134,15 @@ Grants = Mapping[str, Iterable[AwsOperation]]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-# Grants as such, or a function that declares them.
+# Grants, or a function that declares them.
 Source = Grants | Callable[..., Any]
 
 
 def required_env_vars(*sources: Source) -> Callable[[Function], Function]:
-    """Declares the variables that a function needs and, for each, the operations on what it names.
+    """Declares the variables that a function needs and, for each, the operations on the resource that it names.
 
-    A setting that names no resource takes `[]`. Instead of a mapping, a function may stand: what that one declares is
-    inherited. Nothing is resolved here: `@validated` and `@track_execution` resolve all of `of(function)` before its
-    first line.
+    A setting that names no resource takes `[]`. A function as source means: everything that it declares. Nothing is
+    resolved here: `@validated` and `@track_execution` resolve all settings of `of(function)` before it runs.
 
     Raises:
         TypeError: an operation is not one of the enums above.
@@ -162,12 +161,12 @@ def required_env_vars(*sources: Source) -> Callable[[Function], Function]:
 
 
 def add(function: Callable[..., Any], *sources: Source) -> None:
-    """Adds to what a function declares; a decorator adds its own needs this way."""
+    """Adds to what a function declares, as decorators do for the functions that they call."""
     function.__dict__["grants"] = merge(function, *sources)
 
 
 def of(function: Callable[..., Any]) -> dict[str, frozenset[AwsOperation]]:
-    """All that is declared of a function: variable → operations."""
+    """Everything that a function declares: variable → operations."""
     declared: dict[str, frozenset[AwsOperation]] = getattr(function, "grants", {})
     return declared
 

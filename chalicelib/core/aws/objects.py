@@ -1,4 +1,4 @@
-"""Files in S3: read within a limit, written whole or as they are made, linked to for a while, removed for good."""
+"""Files in S3: read within a limit, written whole or in parts, linked to for a while, deleted for good."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,15 +13,15 @@ _DELETION = "DeleteObjects"
 _KEYS_A_DELETION = 1000
 # All parts but the last have 5 MiB or more (S3, "Multipart upload limits"): 8 holds a file of 80 GB in 10,000 of them.
 _PART_BYTES = 8 * 1024 * 1024
-# Nobody may guess what a file is from its bytes, or keep it longer than its owner.
+# Private: a shared cache must not keep a file longer than its owner does.
 _CACHE_CONTROL = "private, max-age=3600"
-# Anyone who has a link may use it: an hour is the longest that we give, whatever is configured. AWS itself takes seven
-# days, and ends a link with the credentials that signed it: a function's, which last some hours.
+# Anyone who has a link may use it, so an hour is the most, whatever is configured. AWS itself takes seven days, and a
+# link ends with the credentials that signed it: a function's last some hours.
 _LONGEST_LINK_SECONDS = 3600
 
 
 class ObjectTooLargeError(Exception):
-    """The object has more bytes than were asked for: `size`."""
+    """The object has more bytes than the reader allows: `size`."""
 
     def __init__(self, size: int) -> None:
         super().__init__(f"{size} bytes")
@@ -29,7 +29,7 @@ class ObjectTooLargeError(Exception):
 
 
 def read(bucket: str, key: str, *, version: str | None = None, at_most: int | None = None) -> bytes:
-    """An object's bytes, of that version where one is named ("null" is what an unversioned bucket says).
+    """An object's bytes, or those of one version ("null" is what an unversioned bucket says).
 
     Raises:
         ObjectTooLargeError: it has more than `at_most` bytes; none was read.
@@ -37,58 +37,54 @@ def read(bucket: str, key: str, *, version: str | None = None, at_most: int | No
     request = {"Bucket": bucket, "Key": key}
     if version not in (None, "null"):
         request["VersionId"] = str(version)
-    answer = clients.client("s3").get_object(**request)
-    if at_most is not None and answer["ContentLength"] > at_most:
-        answer["Body"].close()
-        raise ObjectTooLargeError(answer["ContentLength"])
-    data: bytes = answer["Body"].read()
+    response = clients.client("s3").get_object(**request)
+    if at_most is not None and response["ContentLength"] > at_most:
+        response["Body"].close()
+        raise ObjectTooLargeError(response["ContentLength"])
+    data: bytes = response["Body"].read()
     return data
 
 
 def write(bucket: str, key: str, data: bytes, media_type: str) -> dict[str, str]:
-    """Writes an object; its key and version, as `discard` takes them."""
-    answer = clients.client("s3").put_object(
+    """Writes an object; returns its key and version, as `delete_versions` takes them."""
+    response = clients.client("s3").put_object(
         Bucket=bucket, Key=key, Body=data, ContentType=media_type, CacheControl=_CACHE_CONTROL
     )
-    return {"Key": key, "VersionId": answer.get("VersionId", "null")}
+    return {"Key": key, "VersionId": response.get("VersionId", "null")}
 
 
-def discard(bucket: str, versions: Iterable[Mapping[str, str]]) -> None:
-    """Removes these versions of objects.
-
-    Raises:
-        ClientError: S3 let some of them stay.
-    """
-    named = list(versions)
-    for start in range(0, len(named), _KEYS_A_DELETION):
-        some = named[start : start + _KEYS_A_DELETION]
-        answer = clients.client("s3").delete_objects(Bucket=bucket, Delete={"Objects": some, "Quiet": True})
-        # S3 answers 200 whatever became of each.
-        for refused in answer.get("Errors", ())[:1]:
+def delete_versions(bucket: str, versions: Iterable[Mapping[str, str]]) -> None:
+    """Deletes these versions of objects. Raises ClientError if S3 did not delete some of them."""
+    all_versions = list(versions)
+    for start in range(0, len(all_versions), _KEYS_A_DELETION):
+        batch = all_versions[start : start + _KEYS_A_DELETION]
+        response = clients.client("s3").delete_objects(Bucket=bucket, Delete={"Objects": batch, "Quiet": True})
+        # S3 responds with 200 even if some were not deleted.
+        for refused in response.get("Errors", ())[:1]:
             raise clients.ClientError(
                 {"Error": {name: refused.get(name, "") for name in ("Code", "Message")}}, _DELETION
             )
 
 
-def discard_behind_failure(bucket: str, versions: Iterable[Mapping[str, str]]) -> None:
-    """As `discard`, for those who fail already: what stays is left to the sweeper, and hides no cause."""
+def delete_after_failure(bucket: str, versions: Iterable[Mapping[str, str]]) -> None:
+    """As `delete_versions`, while another error is handled: never raises; the sweeper deletes what is left."""
     try:
-        discard(bucket, versions)
+        delete_versions(bucket, versions)
     except Exception as error:
         log.warning("OBJECTS_LEFT_OVER", error)
 
 
-def discard_all(bucket: str, prefix: str) -> None:
-    """Removes every version of every object whose key begins so."""
+def delete_all(bucket: str, prefix: str) -> None:
+    """Deletes every version of every object whose key has this prefix."""
     # A plain deletion in a versioned bucket hides the bytes; deleting versions removes them.
     for page in clients.client("s3").get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
-        found = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
-        discard(bucket, [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found])
+        versions = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
+        delete_versions(bucket, [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in versions])
 
 
 @dataclass(frozen=True)
-class Stored:
-    """One version of an object: `size` in bytes; `is_latest` where a read without a version would find it."""
+class ObjectVersion:
+    """One version of an object: `size` in bytes; `is_latest` if a read without a version finds it."""
 
     key: str
     version: str
@@ -96,26 +92,26 @@ class Stored:
     modified: datetime
     is_latest: bool
 
-    def named(self) -> dict[str, str]:
-        """As `discard` takes it."""
+    def to_reference(self) -> dict[str, str]:
+        """As `delete_versions` takes it."""
         return {"Key": self.key, "VersionId": self.version}
 
 
-def stored(bucket: str, prefix: str, after: str = "") -> Iterator[Stored]:
-    """Every version of every object whose key begins so and sorts behind `after`, in the order of the keys."""
+def list_versions(bucket: str, prefix: str, after: str = "") -> Iterator[ObjectVersion]:
+    """Every version of every object whose key has this prefix and sorts after `after`, in the order of the keys."""
     request = {"Bucket": bucket, "Prefix": prefix, **({"KeyMarker": after} if after else {})}
     while True:
-        answer = clients.client("s3").list_object_versions(**request)
-        for each in answer.get("Versions", ()):
-            yield Stored(each["Key"], each["VersionId"], each["Size"], each["LastModified"], each["IsLatest"])
-        if not answer.get("IsTruncated"):
+        response = clients.client("s3").list_object_versions(**request)
+        for each in response.get("Versions", ()):
+            yield ObjectVersion(each["Key"], each["VersionId"], each["Size"], each["LastModified"], each["IsLatest"])
+        if not response.get("IsTruncated"):
             return
-        request["KeyMarker"] = answer["NextKeyMarker"]
-        request["VersionIdMarker"] = answer.get("NextVersionIdMarker", "")
+        request["KeyMarker"] = response["NextKeyMarker"]
+        request["VersionIdMarker"] = response.get("NextVersionIdMarker", "")
 
 
-def keys(bucket: str, prefix: str, after: str) -> Iterator[str]:
-    """The keys that begin so and sort behind `after`, in their order."""
+def list_keys(bucket: str, prefix: str, after: str) -> Iterator[str]:
+    """The keys that have this prefix and sort after `after`, in their order."""
     pages = (
         clients.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, StartAfter=after)
     )
@@ -124,15 +120,12 @@ def keys(bucket: str, prefix: str, after: str) -> Iterator[str]:
 
 
 def link_seconds() -> int:
-    """How long a presigned request is good for: LINK_EXPIRY_SECONDS, an hour at most."""
+    """How long a presigned request is valid: LINK_EXPIRY_SECONDS, an hour at most."""
     return min(config.integer("LINK_EXPIRY_SECONDS"), _LONGEST_LINK_SECONDS)
 
 
 def link(bucket: str, key: str, file_name: str | None = None, version: str | None = None) -> str:
-    """A URL that lets anyone who has it read the file, for `link_seconds`; saved under `file_name` where given.
-
-    With `version` it is that one for good, whatever is put in its place.
-    """
+    """A URL with which anyone can read the file, or one version of it, for `link_seconds`; saved as `file_name`."""
     params = {"Bucket": bucket, "Key": key} | ({} if version is None else {"VersionId": version})
     if file_name is not None:
         params["ResponseContentDisposition"] = f'attachment; filename="{file_name}"'
@@ -142,7 +135,7 @@ def link(bucket: str, key: str, file_name: str | None = None, version: str | Non
 
 @dataclass
 class Writer:
-    """A file on its way to S3, in parts, so that no more than one of them is ever in memory. `size` is in bytes."""
+    """Writes a file to S3 in parts, so that only one of them is in memory. `size` is in bytes."""
 
     bucket: str
     key: str
@@ -160,31 +153,31 @@ class Writer:
         return len(data)
 
     def flush(self) -> None:
-        """Nothing is sent before a part is full: S3 takes no smaller ones."""
+        """Does nothing: S3 takes only full parts."""
 
     def _send(self, part: bytes) -> None:
         number = len(self._parts) + 1
-        answer = clients.client("s3").upload_part(
+        response = clients.client("s3").upload_part(
             Bucket=self.bucket, Key=self.key, UploadId=self.upload_id, PartNumber=number, Body=part
         )
-        self._parts.append({"PartNumber": number, "ETag": answer["ETag"]})
+        self._parts.append({"PartNumber": number, "ETag": response["ETag"]})
 
     def complete(self) -> dict[str, str]:
         if self._waiting or not self._parts:
             self._send(bytes(self._waiting))
-        answer = clients.client("s3").complete_multipart_upload(
+        response = clients.client("s3").complete_multipart_upload(
             Bucket=self.bucket, Key=self.key, UploadId=self.upload_id, MultipartUpload={"Parts": self._parts}
         )
-        return {"Key": self.key, "VersionId": answer.get("VersionId", "null")}
+        return {"Key": self.key, "VersionId": response.get("VersionId", "null")}
 
 
 @contextmanager
-def writing(bucket: str, key: str, media_type: str) -> Iterator[Writer]:
-    """A file that is there once the block has ended well; of one that raised, nothing stays."""
-    begun = clients.client("s3").create_multipart_upload(
+def open_writer(bucket: str, key: str, media_type: str) -> Iterator[Writer]:
+    """The file exists when the block has ended; if the block raises, nothing of it is left."""
+    upload = clients.client("s3").create_multipart_upload(
         Bucket=bucket, Key=key, ContentType=media_type, CacheControl=_CACHE_CONTROL
     )
-    writer = Writer(bucket, key, begun["UploadId"])
+    writer = Writer(bucket, key, upload["UploadId"])
     try:
         yield writer
         writer.complete()

@@ -10,13 +10,13 @@ _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105
 _RANGE = re.compile(rf"\s*({_TOKEN})/({_TOKEN})\s*")
 _PARAMETER = re.compile(rf"\s*({_TOKEN})\s*=\s*({_TOKEN}|\"(?:[^\"\\]|\\.)*\")\s*")
 _WEIGHT = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
-# What stands between commas, or between semicolons, outside of quotes.
-_BETWEEN = {mark: re.compile(rf"(?:[^{mark}\"]|\"(?:[^\"\\]|\\.)*\"?)+") for mark in ",;"}
+# The parts between commas, or between semicolons, outside of quotes.
+_PARTS = {mark: re.compile(rf"(?:[^{mark}\"]|\"(?:[^\"\\]|\\.)*\"?)+") for mark in ",;"}
 
 
 @dataclass(frozen=True)
 class _Range:
-    """One range of a header: `type/subtype`, either `*` for any; `weight` from 0 (refused) to 1."""
+    """`type/subtype`, each of which may be `*`; `weight` from 0 (refused) to 1."""
 
     type: str
     subtype: str
@@ -32,20 +32,19 @@ class _Range:
 
 
 def preferred(accept: str, offered: Sequence[str]) -> str:
-    """The offered media type that the header likes best; among equals, the first one. `offered` is in lower case.
+    """The offered media type (in lower case) that the header prefers; among equals, the first one.
 
-    A type that the header does not mention is given only where it likes none of the others: a client that says what
-    it would rather have is better off with a picture than without. What it refuses (`q=0`) is never given. A header
-    that is empty or makes no sense wishes for nothing in particular.
+    A type that the header does not mention is chosen only if it accepts none of the others: any picture is better than
+    none. A type with `q=0` is never chosen. An empty or malformed header has no preference.
 
     Raises:
         NotAcceptableError: the header refuses all of them.
     """
     ranges = list(_ranges(accept))
     weights = {media_type: _weight(media_type, ranges) for media_type in offered}
-    liked = [each for each in offered if weights[each]]
-    if liked:
-        return max(liked, key=lambda each: weights[each] or 0)
+    accepted = [each for each in offered if weights[each]]
+    if accepted:
+        return max(accepted, key=lambda each: weights[each] or 0)
     unmentioned = [each for each in offered if weights[each] is None]
     if not unmentioned:
         raise NotAcceptableError(f"This is there as: {', '.join(offered)}.")
@@ -53,29 +52,29 @@ def preferred(accept: str, offered: Sequence[str]) -> str:
 
 
 def _weight(media_type: str, ranges: Sequence[_Range]) -> float | None:
-    """The weight that the most exact of the ranges gives a media type; None where none mentions it."""
+    """The weight of the most exact range for a media type; None if no range mentions it."""
     covering = [each for each in ranges if each.covers(media_type)]
     return max(covering, key=lambda each: each.exactness).weight if covering else None
 
 
 def _ranges(accept: str) -> Iterator[_Range]:
-    """The ranges of a header that are well formed and have no parameters, as our media types have none."""
-    for part in _BETWEEN[","].findall(accept):
-        name, *parameters = _BETWEEN[";"].findall(part) or [""]
-        found = _RANGE.fullmatch(name)
-        if found is None or (found[1] == "*" and found[2] != "*"):
+    """The well-formed ranges of a header without parameters: our media types have none."""
+    for part in _PARTS[","].findall(accept):
+        name, *parameters = _PARTS[";"].findall(part) or [""]
+        match = _RANGE.fullmatch(name)
+        if match is None or (match[1] == "*" and match[2] != "*"):
             continue
-        weight = _told_weight(parameters)
+        weight = _parse_weight(parameters)
         if weight is not None:
-            yield _Range(found[1].lower(), found[2].lower(), weight)
+            yield _Range(match[1].lower(), match[2].lower(), weight)
 
 
-def _told_weight(parameters: Sequence[str]) -> float | None:
-    """The weight of a range by its parameters: 1 where it has none; None where it asks for more, or is no weight."""
+def _parse_weight(parameters: Sequence[str]) -> float | None:
+    """The weight of a range by its parameters: 1 without any; None if the first one is not a valid weight."""
     if not parameters:
         return 1.0
-    told = _PARAMETER.fullmatch(parameters[0])
-    if told is None or told[1].lower() != "q" or _WEIGHT.fullmatch(told[2]) is None:
+    match = _PARAMETER.fullmatch(parameters[0])
+    if match is None or match[1].lower() != "q" or _WEIGHT.fullmatch(match[2]) is None:
         return None
-    # Behind the weight stood extensions once, which mean nothing any more.
-    return float(told[2])
+    # Extensions after the weight are obsolete and ignored.
+    return float(match[2])

@@ -1,9 +1,10 @@
-"""How many dollars a caller may spend an hour, day and month, held against what tracking says that their runs cost.
+"""What a caller may spend and store. Both sums are in the user's row, which every request reads anyway.
 
-What was spent stands on the user's row, which every request reads anyway: window → whose → dollars, where a window is
-the beginning of an ISO time ("2026-11-21T07", "2026-11-21", "2026-11") and whose is `user` or an API key's id. It is
-written as usage records arrive, some five seconds after the run (infra/event_delivery.py): a run before that goes
-through.
+- Dollars an hour, day and month, by the cost in usage records: window → whose → dollars. A window is the beginning of
+  an ISO time ("2026-11-21T07", "2026-11-21", "2026-11"); whose is `user` or an API key's id.
+- Bytes of images, counted from the stream of the images' rows.
+
+Both are some five seconds behind (infra/delivery.py): what starts before that still passes.
 """
 
 import math
@@ -11,20 +12,20 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any
 
 from chalicelib.core import config, ids
-from chalicelib.core.errors import TooManyRequestsError
-
-Spent = Mapping[str, Mapping[str, float]]
+from chalicelib.core.aws.grants import required_env_vars
+from chalicelib.core.errors import ConflictError, TooManyRequestsError
+from chalicelib.core.http.callers import Caller
 
 USER = "user"
-# A user has 100 keys at most, but may go on making new ones: sums of the oldest go, or the row would grow without end.
+# A user has at most 100 keys but may replace them forever: the sums of the oldest keys go, to bound the row's size.
 _MOST_KEYS = 200
 
 
 class Period(Enum):
-    """A length of time; its value is how much of an ISO time names it, in characters."""
+    """A length of time; its value is how many characters of an ISO time name it."""
 
     HOUR = 13
     DAY = 10
@@ -33,7 +34,7 @@ class Period(Enum):
     def window(self, timestamp: str) -> str:
         return timestamp[: self.value]
 
-    def left(self, now: datetime) -> int:
+    def seconds_left(self, now: datetime) -> int:
         """Whole seconds until the period that holds `now` is over: at least one."""
         start = now.replace(minute=0, second=0, microsecond=0)
         if self is Period.HOUR:
@@ -45,77 +46,87 @@ class Period(Enum):
         return max(1, math.ceil((end - now).total_seconds()))
 
 
-# What a user's row and a key's record may hold under `limits`, with the stage's setting where a user's does not.
-OWN = {
+# What a user or an API key may hold under `limits`; the setting holds for users who have no number of their own.
+DOLLAR_LIMITS = {
     "dollarsPerHour": (Period.HOUR, "DOLLARS_PER_HOUR"),
     "dollarsPerDay": (Period.DAY, "DOLLARS_PER_DAY"),
     "dollarsPerMonth": (Period.MONTH, "DOLLARS_PER_MONTH"),
 }
-SETTINGS: dict[str, list[Any]] = {setting: [] for _, setting in OWN.values()}
-
-
-class Spender(Protocol):
-    """What is read of a caller: the user's and the key's limits, and what both have spent."""
-
-    @property
-    def limits(self) -> Mapping[str, float]: ...
-    @property
-    def spent(self) -> Spent: ...
-    @property
-    def api_key_id(self) -> str | None: ...
-    @property
-    def key_limits(self) -> Mapping[str, float]: ...
+STORAGE_LIMIT, _STORAGE_SETTING = "storedBytes", "STORED_BYTES_PER_USER"
 
 
 class SpendingLimitError(TooManyRequestsError):
     code = "SPENDING_LIMIT"
 
 
-def refuse_overspent(caller: Spender, rate: dict[str, str], now: datetime | None = None) -> None:
-    """Raises SpendingLimitError where a limit is used up: the user's own (else the stage's), or the API key's.
+class StorageLimitError(ConflictError):
+    code = "STORAGE_LIMIT_EXCEEDED"
 
-    Until the window is over no request passes, which `rate` then says as every limit does.
+
+@required_env_vars({setting: [] for _, setting in DOLLAR_LIMITS.values()})
+def check_spending(caller: Caller, rate: dict[str, str], now: datetime | None = None) -> None:
+    """Raises SpendingLimitError when a limit is used up: the user's own (else the stage's), or the API key's.
+
+    It adds the response's RateLimit headers to `rate`: no request passes until the window is over.
     """
     now = now or datetime.now(UTC)
     at = ids.timestamp(now)
-    # Put so that a number that is none ("nan") holds everybody back.
-    over = [period for period, whose, dollars in _rules(caller) if not _sum(caller.spent, period, whose, at) < dollars]
-    if over:
-        wait = max(period.left(now) for period in over)
+    # "not <" instead of ">=": a limit of "nan" refuses every request.
+    exceeded = [
+        period
+        for period, whose, dollars in _dollar_limits(caller)
+        if not float(caller.spent.get(period.window(at), {}).get(whose, 0)) < dollars
+    ]
+    if exceeded:
+        wait = max(period.seconds_left(now) for period in exceeded)
         rate.update({"RateLimit-Limit": "0", "RateLimit-Remaining": "0", "RateLimit-Reset": str(wait)})
         raise SpendingLimitError("What may be spent is used up for now.", retry_after=wait)
 
 
-def _rules(caller: Spender) -> list[tuple[Period, str, float]]:
-    rules = [
+def _dollar_limits(caller: Caller) -> list[tuple[Period, str, float]]:
+    of_user = [
         (period, USER, caller.limits[name] if name in caller.limits else config.number(setting))
-        for name, (period, setting) in OWN.items()
+        for name, (period, setting) in DOLLAR_LIMITS.items()
     ]
-    key = str(caller.api_key_id)
-    return rules + [
-        (period, key, caller.key_limits[name]) for name, (period, _) in OWN.items() if name in caller.key_limits
+    of_key = [
+        (period, str(caller.api_key_id), caller.key_limits[name])
+        for name, (period, _) in DOLLAR_LIMITS.items()
+        if name in caller.key_limits
     ]
+    return of_user + of_key
 
 
-def _sum(spent: Spent, period: Period, whose: str, at: str) -> float:
-    return float(spent.get(period.window(at), {}).get(whose, 0))
+def add_spending(spent: Mapping[str, Mapping[str, Any]], timestamp: str, dollars: Mapping[str, Any]) -> dict[str, Any]:
+    """The sums of `spent` with these dollars added at that moment.
 
-
-def added(spent: Mapping[str, Mapping[str, Any]], timestamp: str, dollars: Mapping[str, Any]) -> dict[str, Any]:
-    """What was spent, with more of it by that moment.
-
-    The newest window of each period is kept, and in it the user's sum and those of the newest keys.
+    Of each period only the newest window is kept, with the sums of the user and of the newest keys.
     """
-    kept: dict[str, Any] = {}
+    sums_by_window: dict[str, Any] = {}
     for period in Period:
         window = period.window(timestamp)
         newest = max((name for name in spent if len(name) == period.value), default=window)
         if newest > window:
-            kept[newest] = spent[newest]
+            sums_by_window[newest] = spent[newest]
             continue
         sums = {whose: Decimal(str(sum_)) for whose, sum_ in spent.get(window, {}).items()}
         for whose, more in dollars.items():
             sums[whose] = sums.get(whose, Decimal(0)) + Decimal(str(more))
         newest_keys = sorted(whose for whose in sums if whose != USER)[-_MOST_KEYS:]
-        kept[window] = {whose: sums[whose] for whose in (USER, *newest_keys) if whose in sums}
-    return kept
+        sums_by_window[window] = {whose: sums[whose] for whose in (USER, *newest_keys) if whose in sums}
+    return sums_by_window
+
+
+@required_env_vars({_STORAGE_SETTING: []})
+def storage_limit(user: Caller) -> int:
+    """How many bytes of images the user may keep."""
+    return int(user.limits[STORAGE_LIMIT]) if STORAGE_LIMIT in user.limits else config.integer(_STORAGE_SETTING)
+
+
+@required_env_vars(storage_limit)
+def check_storage(user: Caller, size: int) -> None:
+    """Raises StorageLimitError when the user's storage is full, or would be with `size` more bytes."""
+    limit = storage_limit(user)
+    if user.stored_bytes >= limit or user.stored_bytes + size > limit:
+        raise StorageLimitError(
+            f"Your images take {user.stored_bytes:,} bytes, and {limit:,} may be kept: delete some of them first."
+        )

@@ -1,6 +1,6 @@
-"""Requests that may be sent again: by their `Idempotency-Key` each runs at most once. Owns IDEMPOTENCY_TABLE.
+"""Requests that may be sent again: each runs at most once under its `Idempotency-Key`. Owns IDEMPOTENCY_TABLE.
 
-Powertools keeps the records: one item a key, in progress for as long as a function can live, then with the answer.
+Powertools keeps one item a key: in progress for as long as a function can live, then with the response.
 """
 
 import functools
@@ -10,20 +10,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from chalicelib.core import clients, config, ids, log
-from chalicelib.core.aws.grants import DynamoDBOperation
+from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
 from chalicelib.core.errors import ConflictError, InvalidRequestError, UnavailableError
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
 
-NEEDS = {
-    "IDEMPOTENCY_TABLE": [DynamoDBOperation.PUT_ITEM, DynamoDBOperation.UPDATE_ITEM, DynamoDBOperation.DELETE_ITEM]
-}
-
 KEPT_SECONDS = 86_400
-# The API function's timeout (.chalice/config.json): after that, whoever held the key is dead.
+# The API function's timeout (.chalice/config.json): after that, the run that held the key is dead.
 LONGEST_RUN_MS = 30_000
-# A store has one prefix for all of its threads: what tells requests apart is in what is hashed.
+# A store has one prefix for all threads, so what identifies a request is in the hashed value instead.
 _PREFIX = "request"
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]{1,255}")
 
@@ -39,38 +35,37 @@ class InProgressError(ConflictError):
         super().__init__(retry_after=1)
 
 
-def checked(key: str) -> str:
-    """The header's value.
-
-    Raises:
-        InvalidRequestError: it is not 1 to 255 visible ASCII characters.
-    """
+def valid_key(key: str) -> str:
+    """The header's value. Raises InvalidRequestError unless it is 1 to 255 visible ASCII characters."""
     if _VISIBLE_ASCII.fullmatch(key) is None:
         field = {"field": HEADER, "message": "must be 1 to 255 visible ASCII characters"}
         raise InvalidRequestError(details=[field])
     return key
 
 
-def once(
+@required_env_vars(
+    {"IDEMPOTENCY_TABLE": [DynamoDBOperation.PUT_ITEM, DynamoDBOperation.UPDATE_ITEM, DynamoDBOperation.DELETE_ITEM]}
+)
+def run_once(
     scope: tuple[str, str, str],
     payload: Mapping[str, Any],
     run: Callable[[], Mapping[str, Any]],
     context: Any,
-    keeps: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict,
+    stores: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict,
 ) -> tuple[Mapping[str, Any], bool]:
-    """What `run` gives, or what `keeps` kept of it when the same request came first; and whether it is that.
+    """The response of `run` and False; or, if the same request came before, what `stores` kept of it and True.
 
-    A run that raises is forgotten. `scope` is the user's id, the operation and the key; `payload` all that the
-    request asks for; `context` Lambda's, or None.
+    A run that raises is forgotten. `scope` is the user's id, the operation and the key; `payload` is the whole
+    request; `context` is Lambda's, or None.
 
     Raises:
         KeyReusedError: the key came with another payload.
-        InProgressError: the first one still runs.
-        UnavailableError: the table cannot be asked; nothing was run.
+        InProgressError: the first run is not finished.
+        UnavailableError: the table cannot be reached; nothing was run.
     """
     from aws_lambda_powertools.utilities.idempotency import exceptions, idempotent_function
 
-    attempt = _Attempt(run, keeps)
+    attempt = _Attempt(run, stores)
     guarded = idempotent_function(
         attempt.run,
         data_keyword_argument="request",
@@ -79,55 +74,55 @@ def once(
         config=_rules(_Lifetime(context)),
     )
     try:
-        kept = guarded(request={"scope": list(scope), "payload": payload})
+        stored = guarded(request={"scope": list(scope), "payload": payload})
     except exceptions.IdempotencyValidationError:
         raise KeyReusedError from None
     except exceptions.IdempotencyAlreadyInProgressError:
         raise InProgressError from None
     except (exceptions.IdempotencyPersistenceLayerError, exceptions.IdempotencyInconsistentStateError) as error:
-        return attempt.in_spite_of(error), False
-    return (attempt.answer, False) if attempt.ran else (json.loads(kept), True)
+        return attempt.outcome_despite(error), False
+    return (attempt.response, False) if attempt.ran else (json.loads(stored), True)
 
 
 class _Attempt:
-    """One run, and how it ended, in case that cannot be written down."""
+    """One run and its outcome, in case the table cannot store it."""
 
     def __init__(
-        self, run: Callable[[], Mapping[str, Any]], keeps: Callable[[Mapping[str, Any]], Mapping[str, Any]]
+        self, run: Callable[[], Mapping[str, Any]], stores: Callable[[Mapping[str, Any]], Mapping[str, Any]]
     ) -> None:
-        self._run, self._keeps = run, keeps
-        self.answer: Mapping[str, Any] = {}
+        self._run, self._stores = run, stores
+        self.response: Mapping[str, Any] = {}
         self._failure: Exception | None = None
         self.ran = False
 
     def run(self, request: Mapping[str, Any]) -> str:
-        """What is kept of the answer, as text, so that it comes back with its names in the same order."""
+        """What is stored of the response, as text: so a replay has its names in the same order."""
         self.ran = True
         try:
-            self.answer = self._run()
+            self.response = self._run()
         except Exception as error:
             self._failure = error
             raise
-        return ids.to_json(self._keeps(self.answer))
+        return ids.to_json(self._stores(self.response))
 
-    def in_spite_of(self, error: Exception) -> Mapping[str, Any]:
-        """What is due to the caller although the table failed: what came of the run, if it did run."""
+    def outcome_despite(self, error: Exception) -> Mapping[str, Any]:
+        """The outcome of the run although the table failed. Raises UnavailableError if nothing was run."""
         if not self.ran:
             raise UnavailableError from error
         log.warning("IDEMPOTENCY_NOT_RECORDED", error)
         if self._failure is not None:
             raise self._failure
-        return self.answer
+        return self.response
 
 
 class _Lifetime:
-    """How long whoever runs this may live, as Powertools asks a Lambda context for it."""
+    """How long the function may still live, in the form of a Lambda context, as Powertools asks for it."""
 
     def __init__(self, context: Any) -> None:
         self._context = context
 
     def get_remaining_time_in_millis(self) -> int:
-        """Never less than a whole run: a key that is freed too early would let a twin in."""
+        """Never less than a whole run: a key that is freed too early would let a second run in."""
         left = 0 if self._context is None else int(self._context.get_remaining_time_in_millis())
         return max(LONGEST_RUN_MS, left)
 
@@ -149,6 +144,6 @@ def _store(table: str, client: Any) -> Any:
     from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
 
     store = DynamoDBPersistenceLayer(table_name=table, key_attr="key", expiry_attr="ttl", boto3_client=client)
-    # By its first call it says that it is configured before it is: another thread would find other hashes.
+    # A first call marks the store as configured before it is: another thread would compute other hashes.
     store.configure(_rules(), key_prefix=_PREFIX)
     return store

@@ -1,6 +1,6 @@
-"""Holding data to a JSON Schema (draft 2020-12), with an amount of work that grows no faster than the data does.
+"""Checks data against a JSON Schema (draft 2020-12); the work grows no faster than the data.
 
-jsonschema is imported with the first thing to check: every function imports app.py, and most check nothing.
+jsonschema is imported on first use: every function imports app.py, and most check nothing.
 """
 
 from __future__ import annotations
@@ -31,42 +31,30 @@ def check(schema: Schema, data: Mapping[str, Any]) -> None:
 
 
 def faults(schema: Schema, data: Any) -> list[dict[str, str]]:
-    """The fields that do not fit the schema, with the rule that each breaks; never the value.
-
-    The search ends with the first MAX_DETAILS of them.
-    """
-    found: dict[tuple[str, str], list[str]] = {}
-    for fault in _validator(_Frozen(schema)).iter_errors(data):
-        for field, message in _explained(fault):
-            found.setdefault((field, message), [str(step) for step in fault.absolute_path])
-            if len(found) == MAX_DETAILS:
-                return _told(found)
-    return _told(found)
+    """The first MAX_DETAILS fields that do not fit the schema, with the rule that each breaks; never the value."""
+    paths: dict[tuple[str, str], list[str]] = {}
+    for fault in _validator(schema).iter_errors(data):
+        for field, message in _explain(fault):
+            paths.setdefault((field, message), [str(step) for step in fault.absolute_path])
+            if len(paths) == MAX_DETAILS:
+                return _details(paths)
+    return _details(paths)
 
 
-def _told(found: Mapping[tuple[str, str], list[str]]) -> list[dict[str, str]]:
-    return [{"field": field, "message": message} for field, message in sorted(found, key=lambda each: found[each])]
+def _details(paths: Mapping[tuple[str, str], list[str]]) -> list[dict[str, str]]:
+    return [{"field": field, "message": message} for field, message in sorted(paths, key=lambda each: paths[each])]
 
 
-class _Frozen:
-    """A schema as a cache's key: schemas are constants of their modules, so the object itself is its identity."""
-
-    def __init__(self, schema: Schema) -> None:
-        self.schema = schema
-
-    def __hash__(self) -> int:
-        return id(self.schema)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Frozen) and other.schema is self.schema
+# By identity, since schemas are constants of their modules. Each schema is kept, so that its id is not used again.
+_validators: dict[int, tuple[Schema, Draft202012Validator]] = {}
 
 
-@functools.cache
-def _validator(frozen: _Frozen) -> Draft202012Validator:
-    strict = _strict()
-    strict.check_schema(dict(frozen.schema))
-    validator: Draft202012Validator = strict(dict(frozen.schema))
-    return validator
+def _validator(schema: Schema) -> Draft202012Validator:
+    if id(schema) not in _validators:
+        strict = _strict()
+        strict.check_schema(dict(schema))
+        _validators[id(schema)] = schema, strict(dict(schema))
+    return _validators[id(schema)][1]
 
 
 # ------------------------------------------------------------------------------- the rules
@@ -74,10 +62,10 @@ def _validator(frozen: _Frozen) -> Draft202012Validator:
 
 @functools.cache
 def _strict() -> Any:
-    """jsonschema's class of validators, with rules of our own where its rules do too much work.
+    """jsonschema's validator class, with our own rules where its rules do too much work.
 
-    Its own rules put all unknown names into one message, compare each item of a list with each other, and go
-    through lists and texts that are known to be too long.
+    Its rules put all unknown names into one message, compare each item of a list with each other, and go through
+    lists and texts that are already too long.
     """
     from jsonschema import Draft202012Validator, validators
 
@@ -94,7 +82,7 @@ def _strict() -> Any:
 
 
 def _fault() -> ValidationError:
-    """A fault that `_explained` puts into words: it knows the rule and the value from jsonschema."""
+    """A fault for `_explain`; jsonschema adds the rule and the value."""
     from jsonschema.exceptions import ValidationError
 
     return ValidationError("does not fit")
@@ -110,7 +98,7 @@ def _required(
 def _additional_properties(
     validator: Draft202012Validator, allowed: Any, instance: Any, schema: Schema
 ) -> Iterator[ValidationError]:
-    """No schema of ours has `patternProperties`, which this rule would have to leave out."""
+    """No schema of ours has `patternProperties`, which this rule would have to respect."""
     if not isinstance(instance, dict) or len(instance) > schema.get("maxProperties", math.inf):
         return
     unknown = (name for name in instance if name not in schema.get("properties", {}))
@@ -132,13 +120,13 @@ def _unique_items(
 ) -> Iterator[ValidationError]:
     if not wanted or not isinstance(instance, list) or len(instance) > schema.get("maxItems", math.inf):
         return
-    # As JSON they differ where JSON Schema's values differ: `parse` has made an integer of 1.0.
+    # JSON texts differ exactly if the values do: `parse` has made an integer of 1.0.
     if len({json.dumps(item, sort_keys=True) for item in instance}) < len(instance):
         yield _fault()
 
 
 def _pattern(validator: Draft202012Validator, pattern: str, instance: Any, schema: Schema) -> Iterator[ValidationError]:
-    """JSON Schema's `$` is the text's very end (ECMA-262); Python's would let a newline stand behind it."""
+    """JSON Schema's `$` is the very end of the text (ECMA-262); Python's allows a newline after it."""
     strict = pattern[:-1] + r"\Z" if pattern.endswith("$") and not pattern.endswith("\\$") else pattern
     is_short = isinstance(instance, str) and len(instance) <= schema.get("maxLength", math.inf)
     if is_short and not re.search(strict, instance):
@@ -147,7 +135,7 @@ def _pattern(validator: Draft202012Validator, pattern: str, instance: Any, schem
 
 # ------------------------------------------------------------------------------ the words
 
-# jsonschema's own sentences quote the value, which may be a password: ours name the rule alone.
+# jsonschema's own messages quote the value, which may be a password; ours name only the rule.
 _WORDING = {
     "type": "must be of type {0}",
     "enum": "must be one of {0}",
@@ -166,8 +154,8 @@ _WORDING = {
 }
 
 
-def _explained(fault: ValidationError) -> Iterator[tuple[str, str]]:
-    """Each field of a fault, with what is wrong with it."""
+def _explain(fault: ValidationError) -> Iterator[tuple[str, str]]:
+    """Each field of a fault, with its message."""
     field = ".".join(str(step) for step in fault.absolute_path)
     if fault.validator == "required":
         yield from (
@@ -178,8 +166,8 @@ def _explained(fault: ValidationError) -> Iterator[tuple[str, str]]:
         yield from ((_under(field, name), "is not known here") for name in fault.instance if name not in known)
     else:
         rule = fault.validator_value
-        shown = ", ".join(map(str, rule)) if isinstance(rule, list) else rule
-        yield field[:MAX_NAME] or "body", _WORDING.get(str(fault.validator), "is not valid").format(shown)
+        text = ", ".join(map(str, rule)) if isinstance(rule, list) else rule
+        yield field[:MAX_NAME] or "body", _WORDING.get(str(fault.validator), "is not valid").format(text)
 
 
 def _under(field: str, name: str) -> str:

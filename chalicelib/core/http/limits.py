@@ -1,8 +1,8 @@
-"""How many requests a caller may make, and who may go on: atomic counters in fixed windows. Owns LIMITS_TABLE.
+"""How many requests a caller may make: atomic counters in fixed windows. Owns LIMITS_TABLE.
 
-All counts of a caller stand in one item an hour, a counter for the hour and one for each of its minutes. So one
-conditional write checks every limit that holds for a request and counts it against all of them, or against none: the
-strictest decides, and a hundred at once never take more places than there are.
+All counters of a caller stand in one item an hour: one for the hour and one for each of its minutes. One conditional
+write checks all limits of a request and counts it against all of them, or against none. So the strictest limit
+decides, and parallel requests never get more places than there are.
 """
 
 import hashlib
@@ -11,21 +11,21 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 
 from chalicelib.core import config
-from chalicelib.core.aws import grants
 from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
 from chalicelib.core.aws.tables import Table
-from chalicelib.core.errors import UnavailableError
-from chalicelib.core.http import budgets, storage_limit
+from chalicelib.core.errors import TooManyRequestsError, UnavailableError
+from chalicelib.core.http import budgets
+from chalicelib.core.http.callers import Caller
 
 COUNTERS = Table("LIMITS_TABLE", "key")
 
 HEADERS = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 
 _HOUR = 3600
-# A counter is gone an hour after its window: long enough for containers whose clocks differ.
+# A counter expires an hour after its window: long enough for containers whose clocks differ.
 _KEPT_SECONDS = 2 * _HOUR
 
 
@@ -37,14 +37,14 @@ class Window(StrEnum):
     def seconds(self) -> int:
         return 60 if self is Window.MINUTE else _HOUR
 
-    def left(self, now: float) -> int:
-        """Whole seconds until the window that holds the moment `now` (epoch seconds) is over: at least one."""
+    def seconds_left(self, now: float) -> int:
+        """Whole seconds until the window that holds `now` (epoch seconds) is over: at least one."""
         return self.seconds - int(now) % self.seconds
 
 
 @dataclass(frozen=True)
 class Limit:
-    """So many requests in each window; one that an operation sets for itself holds for each caller apart."""
+    """A number of requests in each window. An operation's own limit counts each caller separately."""
 
     number: int
     window: Window
@@ -56,9 +56,10 @@ class Limit:
 
 @dataclass(frozen=True)
 class AnonymousLimit:
-    """What limits a public operation: where a request comes from, and the account that it names in `field`, if it does.
+    """The limit of a public operation: by the source of a request, and by the account that its `field` names.
 
-    `account` tells by what that field holds whose account it is. What is `counted` apart uses up nothing else.
+    `per_source` and `per_address` are settings: requests a minute. `account` turns the field's value into the account.
+    Limits with different `counted` use separate counters.
     """
 
     per_source: str
@@ -68,14 +69,14 @@ class AnonymousLimit:
     counted: str = "address"
 
 
-# By their source alone. Passwords are counted where they are tried (core/http/password_attempts.py).
+# By source alone. Passwords are counted where they are tried (core/http/password_attempts.py).
 ANONYMOUS = AnonymousLimit("AUTH_PER_SOURCE_PER_MINUTE", "AUTH_PER_ADDRESS_PER_MINUTE")
-# What has a letter sent to an address, and what tries a code that was sent there: the one must not use up the other.
+# Sending an e-mail to an address, and trying a code that was sent there, have separate counters.
 EMAILS = replace(ANONYMOUS, field="email", counted="letters")
 CODES = replace(ANONYMOUS, field="email", counted="codes")
 
-# What a user's row and a key's record may hold under `limits`, with the stage's setting where a user's does not.
-_OWN = {
+# What a user or an API key may hold under `limits`; the setting holds for users who have no number of their own.
+_REQUEST_LIMITS = {
     "requestsPerMinute": (Window.MINUTE, "REQUESTS_PER_MINUTE"),
     "requestsPerHour": (Window.HOUR, "REQUESTS_PER_HOUR"),
 }
@@ -83,56 +84,43 @@ _OWN = {
 SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
-        **{name: {"type": "integer", "minimum": 1, "maximum": 1_000_000_000} for name in _OWN},
-        **{name: {"type": "number", "minimum": 0, "maximum": 1_000_000_000} for name in budgets.OWN},
+        **{name: {"type": "integer", "minimum": 1, "maximum": 1_000_000_000} for name in _REQUEST_LIMITS},
+        **{name: {"type": "number", "minimum": 0, "maximum": 1_000_000_000} for name in budgets.DOLLAR_LIMITS},
     },
     "additionalProperties": False,
 }
-# A user's own; an API key has no files of its own.
-OF_USER: dict[str, Any] = {
+# An API key has no files of its own.
+USER_SCHEMA: dict[str, Any] = {
     **SCHEMA,
-    "properties": {**SCHEMA["properties"], storage_limit.OWN: {"type": "integer", "minimum": 0, "maximum": 10**15}},
+    "properties": {**SCHEMA["properties"], budgets.STORAGE_LIMIT: {"type": "integer", "minimum": 0, "maximum": 10**15}},
 }
 
 
-def read(stored: Mapping[str, Any] | None) -> dict[str, float]:
-    """The `limits` of a user's row or a key's record as plain numbers; empty where there are none."""
-    return {name: _plain(stored[name]) for name in OF_USER["properties"] if name in stored} if stored else {}
+def read_limits(stored: Mapping[str, Any] | None) -> dict[str, float]:
+    """The `limits` of a user's row or an API key's row as plain numbers; empty where there are none."""
+    return {name: _plain(stored[name]) for name in USER_SCHEMA["properties"] if name in stored} if stored else {}
 
 
 def _plain(number: Any) -> float:
     return int(number) if number == int(number) else float(number)
 
 
-class Limited(Protocol):
-    """What counts of a caller: the user, with their own numbers, and the API key, with its own."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def limits(self) -> Mapping[str, float]: ...
-    @property
-    def api_key_id(self) -> str | None: ...
-    @property
-    def key_limits(self) -> Mapping[str, float]: ...
-
-
 @dataclass(frozen=True)
 class Rule:
-    """A number of requests in a window, and whose they are: a counter's name within the caller's item."""
+    """A number of requests in a window. `subject` is whose they are: it names the counter in the caller's item."""
 
     subject: str
     window: Window
     number: int
 
     def counter(self, now: float) -> str:
-        """The attribute that counts in the window that holds `now`; the item is that hour's already."""
+        """The attribute that counts in the window that holds `now`; the item is that of the hour."""
         return self.subject if self.window is Window.HOUR else f"{self.subject}@{int(now) % _HOUR // 60:02d}"
 
 
 @dataclass(frozen=True)
-class Standing:
-    """How a request stands with the limit that is nearest to its end. `reset` is in seconds from now."""
+class LimitStatus:
+    """The limit that is nearest to its end after a request. `reset` is in seconds from now."""
 
     allowed: bool
     limit: int
@@ -142,86 +130,74 @@ class Standing:
     def headers(self) -> dict[str, str]:
         return dict(zip(HEADERS, (str(self.limit), str(self.remaining), str(self.reset)), strict=True))
 
+    def require(self, rate: dict[str, str]) -> None:
+        """Adds the response's headers to `rate`. Raises TooManyRequestsError unless the request is allowed."""
+        rate.update(self.headers())
+        if not self.allowed:
+            raise TooManyRequestsError(retry_after=self.reset)
+
 
 @required_env_vars(
-    {
-        "LIMITS_TABLE": [DynamoDBOperation.UPDATE_ITEM],
-        **{setting: [] for _, setting in _OWN.values()},
-        **budgets.SETTINGS,
-    }
+    budgets.check_spending,
+    {"LIMITS_TABLE": [DynamoDBOperation.UPDATE_ITEM], **{setting: [] for _, setting in _REQUEST_LIMITS.values()}},
 )
-def of_caller(caller: Limited, operation: str, own: Limit | None = None, now: float | None = None) -> Standing:
-    """Counts a request of that caller, if all limits let it pass: the user's, the key's and the operation's own.
-
-    A user's number stands instead of the stage's; a key's and an operation's come on top.
+def count_caller(caller: Caller, operation: str, own: Limit | None = None, now: float | None = None) -> LimitStatus:
+    """Counts a request against the user's limits (else the stage's), the API key's and the operation's own.
 
     Raises:
-        UnavailableError: the counters cannot be reached; nobody goes on uncounted.
+        UnavailableError: the counters cannot be reached; no request passes uncounted.
     """
-    rules = [
-        Rule("user", window, int(caller.limits[name]) if name in caller.limits else config.integer(setting))
-        for name, (window, setting) in _OWN.items()
-    ]
-    rules += [
+    rules = _caller_rules("user", caller.limits) + [
         Rule(str(caller.api_key_id), window, int(caller.key_limits[name]))
-        for name, (window, _) in _OWN.items()
+        for name, (window, _) in _REQUEST_LIMITS.items()
         if name in caller.key_limits
     ]
     if own is not None:
-        rules.append(_of_operation(operation, own))
+        rules.append(_operation_rule(operation, own))
     return count(f"user#{caller.id}", rules, now)
 
 
-def of_key(caller: Limited, now: float | None = None) -> Standing:
-    """Counts a request against the caller's API key alone: of a key that is used where it opens nothing.
+def count_key(caller: Caller, now: float | None = None) -> LimitStatus:
+    """Counts a request that the caller's API key does not open: against that key alone, not against its owner.
 
-    The key's own numbers hold, else the stage's for a user. Raises as `of_caller` does.
+    The key's own numbers hold, else the stage's for a user. Raises as `count_caller` does.
     """
-    rules = [
-        Rule(
-            str(caller.api_key_id),
-            window,
-            int(caller.key_limits[name]) if name in caller.key_limits else config.integer(setting),
-        )
-        for name, (window, setting) in _OWN.items()
+    return count(f"user#{caller.id}", _caller_rules(str(caller.api_key_id), caller.key_limits), now)
+
+
+def _caller_rules(subject: str, numbers: Mapping[str, float]) -> list[Rule]:
+    return [
+        Rule(subject, window, int(numbers[name]) if name in numbers else config.integer(setting))
+        for name, (window, setting) in _REQUEST_LIMITS.items()
     ]
-    return count(f"user#{caller.id}", rules, now)
 
 
-def of_operation(caller: Limited, operation: str, own: Limit, now: float | None = None) -> Standing:
-    """Counts a call that the caller's own limits have let pass against the operation's. Raises as `of_caller` does."""
-    return count(f"user#{caller.id}", [_of_operation(operation, own)], now)
+def count_operation(caller: Caller, operation: str, own: Limit, now: float | None = None) -> LimitStatus:
+    """Counts a call against the operation's own limit alone. Raises as `count_caller` does."""
+    return count(f"user#{caller.id}", [_operation_rule(operation, own)], now)
 
 
-def _of_operation(operation: str, own: Limit) -> Rule:
+def _operation_rule(operation: str, own: Limit) -> Rule:
     return Rule(f"operation:{operation}", own.window, own.number)
 
 
 @required_env_vars(
-    {
-        "LIMITS_TABLE": [DynamoDBOperation.UPDATE_ITEM],
-        ANONYMOUS.per_source: [],
-        ANONYMOUS.per_address: [],
-    }
+    {"LIMITS_TABLE": [DynamoDBOperation.UPDATE_ITEM], ANONYMOUS.per_source: [], ANONYMOUS.per_address: []}
 )
-def of_source(source: str, limit: AnonymousLimit, now: float | None = None) -> Standing:
-    """Counts a request of somebody unknown by where it comes from. Raises as `of_caller` does."""
+def count_source(source: str, limit: AnonymousLimit, now: float | None = None) -> LimitStatus:
+    """Counts an anonymous request by the address it comes from. Raises as `count_caller` does."""
     number = config.integer(limit.per_source)
-    return count(f"source#{hashed(network(source))}", [Rule("all", Window.MINUTE, number)], now)
+    return count(f"source#{hash_name(network(source))}", [Rule("all", Window.MINUTE, number)], now)
 
 
-def of_address(address: str, limit: AnonymousLimit, now: float | None = None) -> Standing:
-    """Counts a request by the account that it names, be it registered or not. Raises as `of_caller` does."""
+def count_address(address: str, limit: AnonymousLimit, now: float | None = None) -> LimitStatus:
+    """Counts a request by the account that it names, registered or not. Raises as `count_caller` does."""
     number = config.integer(limit.per_address)
-    return count(f"{limit.counted}#{hashed(limit.account(address))}", [Rule("all", Window.MINUTE, number)], now)
+    return count(f"{limit.counted}#{hash_name(limit.account(address))}", [Rule("all", Window.MINUTE, number)], now)
 
 
-CALLER_NEEDS = grants.of(of_caller)
-STRANGER_NEEDS = grants.of(of_source)
-
-
-def count(who: str, rules: list[Rule], now: float | None = None) -> Standing:
-    """Counts one request against all of the rules, or, where one is used up, against none. `now`: epoch seconds.
+def count(who: str, rules: list[Rule], now: float | None = None) -> LimitStatus:
+    """Counts one request against all rules, or against none if one is used up. `now`: epoch seconds.
 
     Raises:
         UnavailableError: the counters cannot be reached.
@@ -229,28 +205,35 @@ def count(who: str, rules: list[Rule], now: float | None = None) -> Standing:
     now = time.time() if now is None else now
     hour = int(now) // _HOUR * _HOUR
     below = {rule.counter(now): rule.number for rule in rules}
+    allowed, counts = add_to_counters(f"{who}#{hour}", below, hour + _KEPT_SECONDS)
+    return status_after(rules, counts, allowed, now)
+
+
+def add_to_counters(key: str, below: dict[str, int], ttl: int) -> tuple[bool, dict[str, int]]:
+    """Adds one to each counter of an item if all are below their numbers: whether it did, and the counters then.
+
+    Raises:
+        UnavailableError: the counters cannot be reached.
+    """
+    # The condition of the write lets a counter pass that does not exist yet; a limit of 0 must refuse it.
+    if min(below.values()) <= 0:
+        return False, dict.fromkeys(below, 0)
     try:
-        # A number of none is an operator's way to shut somebody out; an absent counter would let the first one pass.
-        allowed, counts = (
-            COUNTERS.count(f"{who}#{hour}", below, {"ttl": hour + _KEPT_SECONDS})
-            if min(below.values()) > 0
-            else (False, dict.fromkeys(below, 0))
-        )
+        return COUNTERS.count(key, below, {"ttl": ttl})
     except Exception as error:
-        # Whatever keeps us from counting, a door that opens when its guard is out is no door.
+        # Access fails closed, whatever keeps us from counting.
         raise UnavailableError from error
-    return standing(rules, counts, allowed, now)
 
 
-def standing(rules: list[Rule], counts: Mapping[str, int], allowed: bool, now: float) -> Standing:
-    """What a caller is told of the rules after a request: of the one that has least left, or that lasts longest."""
+def status_after(rules: list[Rule], counts: Mapping[str, int], allowed: bool, now: float) -> LimitStatus:
+    """The rule to report after a request: the one that has least left; of several, the one that lasts longest."""
     left = {rule: max(0, rule.number - counts[rule.counter(now)]) for rule in rules}
     nearest = min(rules, key=lambda rule: (left[rule], -rule.window.seconds))
-    return Standing(allowed, nearest.number, left[nearest], nearest.window.left(now))
+    return LimitStatus(allowed, nearest.number, left[nearest], nearest.window.seconds_left(now))
 
 
 def network(source: str) -> str:
-    """An IPv4 address as it is; of IPv6 the /64, in which one household has more addresses than can be counted."""
+    """An IPv4 address as it is; of an IPv6 address its /64 network, since one household has a whole one."""
     try:
         address = ipaddress.ip_address(source)
     except ValueError:
@@ -258,6 +241,6 @@ def network(source: str) -> str:
     return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else str(address)
 
 
-def hashed(name: str) -> str:
-    """A name as it is stored: addresses and sources are not."""
+def hash_name(name: str) -> str:
+    """Addresses and sources are stored only as hashes."""
     return hashlib.sha256(name.encode()).hexdigest()

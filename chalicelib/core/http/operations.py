@@ -1,91 +1,50 @@
-"""What an operation is: who may do it and with what, and the steps that each call of one takes, by whatever door."""
+"""What is declared of an operation, and the steps that every call of one takes: over its route or as a tool."""
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from chalicelib.core import clients, config, log
 from chalicelib.core.errors import PermissionDeniedError, UnavailableError
 from chalicelib.core.http import json_schema
-from chalicelib.core.http.budgets import Spent
+from chalicelib.core.http.callers import APIAccessType, Caller
 from chalicelib.core.http.limits import AnonymousLimit, Limit
 from chalicelib.core.schemas import Schema
 
-
-class APIAccessType(StrEnum):
-    """What an API key may carry: the kinds of operation that it opens."""
-
-    FULL_ACCESS = "full_access"
-    FILE_UPLOAD = "file_upload"
-    ACTIONS = "actions"
-    REPORTS = "reports"
-    EXPORTS = "exports"
-    ADMIN = "admin"
-
-
-# For operations that open to a key whatever it carries; what lies behind them looks closer.
-ANY_ACCESS = frozenset(APIAccessType)
+__all__ = ["ANY_ACCESS", "APIAccessType", "Access", "Caller", "Operation", "Permission", "Replay", "public"]
 
 Access = APIAccessType | frozenset[APIAccessType]
+# For operations that every API key opens; the operations behind them check the key again.
+ANY_ACCESS = frozenset(APIAccessType)
+
+Permission = Callable[[Caller, Mapping[str, Any]], bool]
+Response = Mapping[str, Any]
 
 
-def kinds(access: Access | None) -> frozenset[APIAccessType]:
-    """What a decorator was told of access, as a set."""
+def to_access_types(access: Access | None) -> frozenset[APIAccessType]:
+    """The `access=` of a decorator as a set."""
     if access is None:
         return frozenset()
     return access if isinstance(access, frozenset) else frozenset({access})
 
 
-@dataclass(frozen=True)
-class Caller:
-    """Who calls, as `authenticate` found them: the user's id, and what decides about rights and limits.
+def refusal_message(sentence: str) -> Callable[[Permission], Permission]:
+    """Gives a permission the sentence for callers whom it refuses: it says which right they lack.
 
-    `limits` are the user's own, `key_limits` those of the API key; `spent` holds both's dollars, `stored_bytes` is what
-    the user's images take. Who is not
-    `is_active` is counted and written down as everybody, and refused all.
+    Every refusal has the same sentence, so it must not say anything about other people's data.
     """
 
-    id: str
-    email: str
-    name: str = ""
-    role: str = "USER"
-    is_active: bool = True
-    can_export_data: bool = False
-    claims: Mapping[str, Any] = field(default_factory=dict)
-    limits: Mapping[str, float] = field(default_factory=dict)
-    spent: Spent = field(default_factory=dict)
-    stored_bytes: int = 0
-    api_key_id: str | None = None
-    access_types: frozenset[APIAccessType] = frozenset()
-    key_limits: Mapping[str, float] = field(default_factory=dict)
-
-    def carries(self, access: frozenset[APIAccessType]) -> bool:
-        """Whether the caller's key opens one of those kinds: full access opens all but an administrator's."""
-        full = APIAccessType.FULL_ACCESS in self.access_types and access != {APIAccessType.ADMIN}
-        return full or not access.isdisjoint(self.access_types)
-
-
-Permission = Callable[[Caller, Mapping[str, Any]], bool]
-
-
-def refusing_with(sentence: str) -> Callable[[Permission], Permission]:
-    """Gives a permission the sentence that is told to those whom it refuses: which right they lack.
-
-    It is told whatever the request was about, so it says nothing of what others have.
-    """
-
-    def give(permission: Permission) -> Permission:
+    def decorate(permission: Permission) -> Permission:
         permission.__dict__["refusal"] = sentence
         return permission
 
-    return give
+    return decorate
 
 
 def refusal_of(permission: Permission) -> PermissionDeniedError:
-    """The failure that tells whom a permission refuses which right they lack."""
+    """The error of a permission that refuses, with its own sentence if it has one."""
     return PermissionDeniedError(getattr(permission, "refusal", None))
 
 
@@ -94,43 +53,35 @@ def public(user: Caller, data: Mapping[str, Any]) -> bool:
     return True
 
 
-def _all_of(answer: Mapping[str, Any]) -> Mapping[str, Any]:
-    return answer
-
-
-def _as_kept(user: Caller, data: Mapping[str, Any], kept: Mapping[str, Any]) -> Mapping[str, Any]:
-    return kept
+def _as_stored(user: Caller, data: Mapping[str, Any], stored: Response) -> Response:
+    return stored
 
 
 @dataclass(frozen=True)
 class Replay:
-    """How an operation answers a request that comes again under its Idempotency-Key.
+    """How an operation responds to a request that comes again under its Idempotency-Key.
 
-    `stores` gives what is stored of the first answer, for a day: no secret, and no link, which would live shorter.
-    `rebuild` makes the whole answer from `(user, data, kept)`, with links that are signed anew. What it is given may be
-    all of an answer: earlier versions stored that. Without the two, an answer is stored and given back as it is.
+    `stores` selects what is stored of the first response, for a day: no secrets, and no links, which expire earlier.
+    `rebuild` makes the whole response from `(user, data, stored)`, with new links; `stored` may be a whole response,
+    since earlier versions stored that. Without the two, a response is stored and repeated as it is.
     """
 
-    stores: Callable[[Mapping[str, Any]], Mapping[str, Any]] = _all_of
-    rebuild: Callable[[Caller, Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]] = _as_kept
+    stores: Callable[[Response], Response] = dict
+    rebuild: Callable[[Caller, Mapping[str, Any], Response], Response] = _as_stored
 
 
-def naming(*names: str) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
-    """For `Replay.stores`: only these parts of an answer are stored."""
-    return lambda answer: {name: answer[name] for name in names if name in answer}
+def only_fields(*names: str) -> Callable[[Response], Response]:
+    """For `Replay.stores`: only these fields of a response are stored."""
+    return lambda response: {name: response[name] for name in names if name in response}
 
 
 class AnswerError(Exception):
-    """An operation gave what its own schema does not allow: a defect of ours."""
+    """A response does not fit the operation's own schema: a defect of ours."""
 
 
 @dataclass(frozen=True)
 class Operation:
-    """What is declared of an operation, readable on its function as `.operation`; `view` is the function itself.
-
-    With `replay` it honours the header Idempotency-Key; `audited` has each run noted, and not its refusals alone;
-    `allow_over_budget` stays open to who may spend no more; `leads_to` says of a router which operation is meant.
-    """
+    """What `@validated` declares, readable on the function as `.operation`. `view` is the undecorated function."""
 
     name: str
     view: Callable[..., Any]
@@ -139,24 +90,24 @@ class Operation:
     access: frozenset[APIAccessType]
     api_schema: Schema | None
     returns: Schema | None
-    validate_body: bool
-    limit: Limit | AnonymousLimit | None
+    validate_body: bool = True
+    limit: Limit | AnonymousLimit | None = None
     replay: Replay | None = None
     audited: bool = False
     allow_over_budget: bool = False
-    leads_to: Callable[[Mapping[str, str], bytes], "Operation | None"] | None = None
+    routes_to: Callable[[Mapping[str, str], bytes], "Operation | None"] | None = None
 
     @property
     def opens_to_keys(self) -> bool:
         return self.permission is not public and self.api_schema is not None
 
     @cached_property
-    def wanted(self) -> frozenset[str]:
-        """What the function asks for, by name."""
+    def parameters(self) -> frozenset[str]:
+        """The names of the function's parameters."""
         return frozenset(inspect.signature(self.view).parameters)
 
     def schema_for(self, user: Caller | None) -> Schema:
-        """The schema for that kind of caller.
+        """The schema of the payload for that kind of caller.
 
         Raises:
             PermissionDeniedError: the caller's API key does not open this operation.
@@ -170,44 +121,43 @@ class Operation:
         return self.api_schema
 
     def opens_to(self, user: Caller) -> bool:
-        """Whether the caller's API key, if they came with one, opens this operation."""
+        """Whether the caller's API key opens this operation; True without a key."""
         try:
             self.schema_for(user)
         except PermissionDeniedError:
             return False
         return True
 
-    def permit(self, user: Caller, data: Mapping[str, Any]) -> None:
-        """Lets pass only whom the permission answers with True.
+    def check_permission(self, user: Caller, data: Mapping[str, Any]) -> None:
+        """Raises PermissionDeniedError unless the permission returns True.
 
-        Raises:
-            PermissionDeniedError: it answers anything else, or raises anything but a passing fault. One that the
-                permission raises itself says more to the caller, and goes on as it is.
+        An exception in the permission means no as well. Only transient errors, and a PermissionDeniedError that says
+        more to the caller, are passed on as they are.
         """
         try:
             allowed = self.permission(user, data)
         except Exception as error:
-            if isinstance(error, UnavailableError | PermissionDeniedError) or clients.is_passing_fault(error):
+            if isinstance(error, UnavailableError | PermissionDeniedError) or clients.is_transient(error):
                 raise
             log.error("PERMISSION_CHECK_FAILED", error, permission=getattr(self.permission, "__name__", "?"))
             raise PermissionDeniedError from error
         if allowed is not True:
             raise refusal_of(self.permission)
 
-    def run(self, offered: Mapping[str, Any]) -> Any:
-        """The function's answer; of what is offered it gets what it asks for by name."""
-        return self.view(**{name: value for name, value in offered.items() if name in self.wanted})
+    def run(self, available: Mapping[str, Any]) -> Any:
+        """Calls the function with those of the available values that its parameters name."""
+        return self.view(**{name: value for name, value in available.items() if name in self.parameters})
 
-    def check_answer(self, answer: Any) -> None:
-        """Raises AnswerError where the answer is not what `returns` says."""
-        if self.returns is None or not isinstance(answer, Mapping | None):
+    def check_response(self, response: Any) -> None:
+        """Raises AnswerError if the response does not fit the schema `returns`."""
+        if self.returns is None or not isinstance(response, Mapping | None):
             return
-        plain = {name: value for name, value in (answer or {}).items() if name != "success"}
+        plain = {name: value for name, value in (response or {}).items() if name != "success"}
         faults = json_schema.faults(self.returns, plain)
         if faults:
             raise AnswerError(f"{self.name} answered what its schema does not allow: {faults}")
 
 
-def checks_answers() -> bool:
-    """Whether every answer is held to its schema, as tests do and production need not."""
+def checks_responses() -> bool:
+    """Whether every response is checked against its schema, as in tests; production does not need it."""
     return config.flag("CHECK_ANSWERS")

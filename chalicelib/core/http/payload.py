@@ -1,4 +1,4 @@
-"""What a request says, as one object: strict JSON, with path, query and body merged; and the parts of its schema."""
+"""A request's payload as one object: strict JSON, with path, query and body merged."""
 
 import json
 import math
@@ -9,17 +9,17 @@ from typing import Any
 from chalicelib.core.errors import InvalidRequestError, TooLargeError
 from chalicelib.core.schemas import Schema
 
-# Our largest honest body is a few kilobytes; API Gateway itself would pass 10 MB on.
+# Our largest useful body has a few kilobytes; API Gateway itself passes on 10 MB.
 MAX_BODY_BYTES = 256 * 1024
 MAX_DEPTH = 32
-# Fields and list items at all depths; our largest honest body has some hundreds.
+# Fields and list items at all depths; our largest useful body has some hundreds.
 MAX_VALUES = 10_000
-# So much of a strange field's name is told.
+# An error shows so many characters of an unknown field's name.
 MAX_NAME = 200
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
-# What a number may be to be stored (DynamoDB, "Data types": 38 digits, 1E-130 to 9.9…E+125).
-_MOST_OF_AN_INTEGER = 10**38
-_LEAST_OF_A_FRACTION, _MOST_OF_A_FRACTION = 1e-130, 1e126
+# Numbers that DynamoDB can store ("Data types": 38 digits, 1E-130 to 9.9…E+125).
+_INTEGER_LIMIT = 10**38
+_SMALLEST_FLOAT, _FLOAT_LIMIT = 1e-130, 1e126
 
 
 class NotJsonError(InvalidRequestError):
@@ -27,7 +27,7 @@ class NotJsonError(InvalidRequestError):
 
 
 def parse_body(raw: bytes) -> dict[str, Any]:
-    """The object in a request's body; an empty body is an empty object, `{"data": {…}}` alone is unwrapped.
+    """The object in a request's body: `{}` for an empty body; `{"data": {…}}` alone is unwrapped.
 
     Raises:
         TooLargeError, NotJsonError: as `parse` does.
@@ -43,13 +43,11 @@ def parse_body(raw: bytes) -> dict[str, Any]:
 def parse(raw: bytes) -> Any:
     """The value of a body in strict JSON: no NaN, no name twice, no text that is not Unicode.
 
-    It is at most MAX_DEPTH deep, and holds at most MAX_VALUES values.
-
     Raises:
         TooLargeError: over MAX_BODY_BYTES.
         NotJsonError: it is not strict JSON.
-        InvalidRequestError: it is too deep, or holds too many values, half a surrogate pair, or a number that no
-            table takes.
+        InvalidRequestError: it is deeper than MAX_DEPTH, or holds more than MAX_VALUES values, half a surrogate pair,
+            or a number that DynamoDB cannot store.
     """
     if len(raw) > MAX_BODY_BYTES:
         raise TooLargeError(f"A request's body may have at most {MAX_BODY_BYTES} bytes.")
@@ -58,11 +56,11 @@ def parse(raw: bytes) -> Any:
             raw.decode("utf-8"),
             parse_constant=_refuse_constant,
             parse_float=_finite,
-            object_pairs_hook=_without_twins,
+            object_pairs_hook=_without_duplicates,
         )
     except (ValueError, RecursionError):
         raise NotJsonError(details=_about("body", "is not valid JSON")) from None
-    _refuse_strange(value)
+    _check_values(value)
     return value
 
 
@@ -74,23 +72,23 @@ def _finite(text: str) -> float | int:
     number = float(text)
     if not math.isfinite(number):
         raise ValueError(text)
-    # To a schema 10.0 is an integer; to DynamoDB and S3 it is not.
+    # For a schema 10.0 is an integer; for DynamoDB and S3 it is not.
     return int(number) if number.is_integer() and abs(number) < 2**53 else number
 
 
-def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
         raise ValueError("a name is given twice")
-    return made
+    return fields
 
 
-def _refuse_strange(body: Any) -> None:
-    """Refuses what JSON allows and a table does not: deep nesting, half a surrogate pair in a text, vast numbers."""
+def _check_values(body: Any) -> None:
+    """Refuses what JSON allows and a table does not: deep nesting, half a surrogate pair, numbers out of range."""
     level: list[Any] = [body]
     values = 0
     for _ in range(MAX_DEPTH):
-        # Counted before they are looked at.
+        # Before the next level is built.
         values += sum(len(part) for part in level if isinstance(part, dict | list))
         if values > MAX_VALUES:
             raise InvalidRequestError(details=_about("body", f"holds more than {MAX_VALUES} values"))
@@ -109,8 +107,8 @@ def _refuse_strange(body: Any) -> None:
 
 def _can_be_stored(part: Any) -> bool:
     if isinstance(part, float):
-        return part == 0 or _LEAST_OF_A_FRACTION <= abs(part) < _MOST_OF_A_FRACTION
-    return not isinstance(part, int) or abs(part) < _MOST_OF_AN_INTEGER
+        return part == 0 or _SMALLEST_FLOAT <= abs(part) < _FLOAT_LIMIT
+    return not isinstance(part, int) or abs(part) < _INTEGER_LIMIT
 
 
 def _inside(part: Any) -> Iterator[Any]:
@@ -124,7 +122,7 @@ def _inside(part: Any) -> Iterator[Any]:
 def merge(
     schema: Schema, path: Mapping[str, str], query: Mapping[str, list[str]], body: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Path parameters (they win), query values as their schema's types, and the body, in one object.
+    """Path parameters, query values in their schema's types, and the body, in one object; the path has precedence.
 
     Raises:
         InvalidRequestError: a name is given twice.
@@ -133,12 +131,12 @@ def merge(
         if len(values) > 1 or name in body:
             raise InvalidRequestError(details=_about(name[:MAX_NAME], "is given twice"))
     properties = schema.get("properties", {})
-    asked = {name: _coerced(values[0], properties.get(name, {})) for name, values in query.items()}
-    return {**body, **asked, **path}
+    params = {name: _convert(values[0], properties.get(name, {})) for name, values in query.items()}
+    return {**body, **params, **path}
 
 
-def _coerced(text: str, schema: Schema) -> Any:
-    """A query's text as the type that its schema names; what does not fit stays text, for the schema to refuse."""
+def _convert(text: str, schema: Schema) -> Any:
+    """A query's text in the type of its schema; text that does not fit is left for the schema to refuse."""
     kind = schema.get("type")
     if kind == "integer" and _INTEGER.fullmatch(text):
         return int(text)

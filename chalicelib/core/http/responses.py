@@ -1,4 +1,4 @@
-"""The form of every answer over HTTP: success, our failures, and what Chalice itself refuses."""
+"""The form of every HTTP response: success, our failures, and what Chalice itself refuses."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,22 +10,22 @@ from chalicelib.core.errors import BY_STATUS, DarkroomError, UnavailableError, U
 from chalicelib.core.observing import alerts
 from chalicelib.core.observing.tracking import Execution
 
-# No browser is to guess what an answer is, nor to ask again without TLS for a year. An answer is for its caller alone:
-# what anyone may keep says so itself.
-ALWAYS: Mapping[str, str] = {
+# A browser must not guess a response's type, nor use the API without TLS for a year. A response is for its caller
+# alone: one that may be cached says so itself.
+DEFAULT_HEADERS: Mapping[str, str] = {
     "X-Content-Type-Options": "nosniff",
     "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
     "Cache-Control": "no-store",
 }
 
 
-def of(result: Any) -> Response:
-    """The answer to what an operation gave: a dict becomes `{"success": true, …}`, a Response is one already."""
+def to_response(result: Any) -> Response:
+    """The response to what an operation returned: a dict becomes `{"success": true, …}`."""
     return result if isinstance(result, Response) else json(200, {"success": True, **(result or {})})
 
 
 def json(status: int, body: Mapping[str, Any] | None, headers: Mapping[str, str] | None = None) -> Response:
-    """An answer in JSON; where there is no body, the status alone."""
+    """A response in JSON; without a body, the status alone."""
     return Response(
         status_code=status,
         body="" if body is None else ids.to_json(body),
@@ -33,16 +33,16 @@ def json(status: int, body: Mapping[str, Any] | None, headers: Mapping[str, str]
     )
 
 
-def of_failure(error: Exception, execution: Execution, request_id: str) -> Response:
-    """The answer to a failure, which is written down with its cause for those who run the platform."""
-    return _error(note(error, execution), request_id)
+def to_error_response(error: Exception, execution: Execution, request_id: str) -> Response:
+    """The response to a failure, which is recorded with its cause."""
+    return _to_json(record_failure(error, execution), request_id)
 
 
-def note(error: Exception, execution: Execution) -> DarkroomError:
-    """Writes a failure down (usage record, log, and alert where nobody foresaw it); gives what the caller hears."""
-    execution.failed(error)
-    public_error = execution.public_error = _public(error)
-    if alerts.is_unforeseen(error):
+def record_failure(error: Exception, execution: Execution) -> DarkroomError:
+    """Records a failure (usage record, log, and an alert if it is unexpected); returns the error for the caller."""
+    execution.fail(error)
+    public_error = execution.public_error = _public_error(error)
+    if alerts.is_unexpected(error):
         alerts.report(error, execution.operation)
     if public_error.status >= 500:
         log.error("REQUEST_FAILED", error, operation=execution.operation, status=public_error.status)
@@ -53,32 +53,32 @@ def note(error: Exception, execution: Execution) -> DarkroomError:
     return public_error
 
 
-def _public(error: Exception) -> DarkroomError:
-    """The failure that a caller is told of: our own as it is, a dependency that is out as 503, the rest as 500."""
+def _public_error(error: Exception) -> DarkroomError:
+    """The error that the caller reads: ours as it is, a transient error of a dependency as 503, the rest as 500."""
     if isinstance(error, DarkroomError):
         return error
-    public_error = UnavailableError() if clients.is_passing_fault(error) else UnexpectedError()
+    public_error = UnavailableError() if clients.is_transient(error) else UnexpectedError()
     public_error.action_id = getattr(error, "action_id", None)
     return public_error
 
 
-def _error(error: DarkroomError, request_id: str) -> Response:
+def _to_json(error: DarkroomError, request_id: str) -> Response:
     return json(error.status, error.body(request_id), error.headers())
 
 
-def in_our_shape(event: Any, get_response: Callable[[Any], Response]) -> Response:
-    """Middleware: what Chalice itself refuses gets our errors' shape, and every answer the headers that all have."""
-    response = _shaped(event, get_response(event))
-    response.headers = {**ALWAYS, **response.headers}
+def shape_response(event: Any, get_response: Callable[[Any], Response]) -> Response:
+    """Middleware: gives Chalice's own refusals the form of our errors, and every response the default headers."""
+    response = _in_our_form(event, get_response(event))
+    response.headers = {**DEFAULT_HEADERS, **response.headers}
     return response
 
 
-def _shaped(event: Any, response: Response) -> Response:
-    """What Chalice itself refuses (another method, another content type) as an error of ours."""
+def _in_our_form(event: Any, response: Response) -> Response:
+    """Chalice's own refusals (another method, another content type) as errors of ours."""
     if isinstance(response.body, dict) and set(response.body) == {"Code", "Message"}:
         error = BY_STATUS.get(response.status_code, UnexpectedError)()
         request_id = str(getattr(getattr(event, "lambda_context", None), "aws_request_id", ""))
-        shaped = _error(error, request_id)
+        shaped = _to_json(error, request_id)
         cors = {"Access-Control-Allow-Origin": config.cors_origin()}
         shaped.headers.update({**cors, **response.headers})
         return shaped

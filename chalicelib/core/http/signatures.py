@@ -1,47 +1,37 @@
-"""The signature of what we send to others and of what they send to us: when it was sent, by whom, and about what."""
+"""Signatures of messages that we send and receive: when one was sent, by whom, and about what."""
 
 import hashlib
 import hmac
 import re
 
 HEADER = "X-Darkroom-Signature"
-# So old may a signed message be, or so far ahead a clock: who records one can send it again for no longer.
+# How old a signed message may be, or how far ahead a clock; it limits how long a recorded message can be replayed.
 TOLERANCE_SECONDS = 300
-# v1 signs the time and the body; v2 what the message is about as well, which stands in its URL.
+# v1 signs the time and the body; v2 also what the message is about, which its URL names.
 _FORM = re.compile(r"t=([0-9]{1,12}),(v1|v2)=([0-9a-f]{64})")
 
 
-def sign(secret: str, sent_at: int, body: bytes) -> str:
-    """`t=<epoch seconds>,v1=<hex HMAC-SHA256 of "t.body">`: the receiver computes it again with their secret."""
-    return f"t={sent_at},v1={_digest(secret, f'{sent_at}.', body)}"
+def sign(secret: str, sent_at: int, body: bytes, about: str | None = None) -> str:
+    """`t=<epoch seconds>,v1=<hex HMAC-SHA256 of "t.body">`, or with `about` `t=…,v2=<… of "t.about.body">`.
 
-
-def sign_about(secret: str, sent_at: int, about: str, body: bytes) -> str:
-    """`t=<epoch seconds>,v2=<hex HMAC-SHA256 of "t.about.body">`: the body cannot be sent again about another thing."""
-    return f"t={sent_at},v2={_digest(secret, f'{sent_at}.{about}.', body)}"
-
-
-def verify(secret: str, header: str, body: bytes, now: float) -> bool:
-    """Whether `sign` made the header of this body by that secret, within five minutes of `now`.
-
-    `now` is in seconds since 1970. An empty secret verifies nothing.
+    The receiver computes it again with the secret. With `about` the body cannot be reused for another subject.
     """
-    return _is_made_of(secret, header, "v1", "", body, now)
+    version = "v1" if about is None else "v2"
+    return f"t={sent_at},{version}={_digest(secret, str(sent_at), body, about)}"
 
 
-def verify_about(secret: str, header: str, about: str, body: bytes, now: float) -> bool:
-    """Whether `sign_about` made the header of this body and of what it is about; else as `verify`."""
-    return _is_made_of(secret, header, "v2", f"{about}.", body, now)
+def verify(secret: str, header: str, body: bytes, now: float, about: str | None = None) -> bool:
+    """Whether `sign` made the header of the same values, within five minutes of `now` (epoch seconds).
 
-
-def _is_made_of(secret: str, header: str, version: str, before: str, body: bytes, now: float) -> bool:
+    An empty secret verifies nothing.
+    """
     parts = _FORM.fullmatch(header)
-    if parts is None or parts[2] != version or not secret:
+    if parts is None or parts[2] != ("v1" if about is None else "v2") or not secret:
         return False
-    sent_at, given = parts[1], parts[3]
-    same = hmac.compare_digest(_digest(secret, f"{sent_at}.{before}", body), given)
-    return same and abs(now - int(sent_at)) <= TOLERANCE_SECONDS
+    is_same = hmac.compare_digest(_digest(secret, parts[1], body, about), parts[3])
+    return is_same and abs(now - int(parts[1])) <= TOLERANCE_SECONDS
 
 
-def _digest(secret: str, before: str, body: bytes) -> str:
-    return hmac.new(secret.encode(), before.encode() + body, hashlib.sha256).hexdigest()
+def _digest(secret: str, sent_at: str, body: bytes, about: str | None) -> str:
+    signed = ".".join([sent_at] if about is None else [sent_at, about]).encode() + b"." + body
+    return hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()

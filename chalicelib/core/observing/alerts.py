@@ -1,4 +1,4 @@
-"""Telling the operators of what nobody foresaw: one record a fault, however often it strikes."""
+"""Alerts to the operators about unexpected errors: one message an error, however often it occurs."""
 
 import functools
 import hashlib
@@ -6,40 +6,35 @@ import traceback
 from typing import Any
 
 from chalicelib.core import clients, config, ids, log
-from chalicelib.core.aws.grants import SQSOperation
+from chalicelib.core.aws.grants import SQSOperation, required_env_vars
 from chalicelib.core.errors import DarkroomError, InvalidSettingError, MissingConfigError, UnexpectedError
 
 _FRAMES = 5
 
 
-def is_unforeseen(error: BaseException) -> bool:
-    """Whether an error is a defect or a wrong set-up, and not a refusal of ours or a fault that passes."""
+def is_unexpected(error: BaseException) -> bool:
+    """Whether an error is a defect or a wrong set-up, and not a refusal of ours or a transient error."""
     if isinstance(error, DarkroomError):
         return isinstance(error, UnexpectedError | MissingConfigError | InvalidSettingError)
-    return not clients.is_passing_fault(error)
+    return not clients.is_transient(error)
 
 
-NEEDS = {"CRITICAL_ERRORS_SQS_QUEUE_NAME": [SQSOperation.GET_QUEUE_URL, SQSOperation.SEND_MESSAGE]}
-
-
+@required_env_vars({"CRITICAL_ERRORS_SQS_QUEUE_NAME": [SQSOperation.GET_QUEUE_URL, SQSOperation.SEND_MESSAGE]})
 def report(error: BaseException, operation: str) -> None:
-    """Queues a record of the error. The queue drops what bears the fingerprint of one of the last five minutes.
-
-    Never raises: whoever fails already must not fail for this.
-    """
+    """Queues an alert. The queue drops a fingerprint that it has had within five minutes. Never raises."""
     try:
-        record = _record(error, operation)
+        alert = _alert(error, operation)
         clients.client("sqs").send_message(
             QueueUrl=_queue_url(config.get("CRITICAL_ERRORS_SQS_QUEUE_NAME")),
-            MessageBody=ids.to_json(record),
+            MessageBody=ids.to_json(alert),
             MessageGroupId=operation,
-            MessageDeduplicationId=record["fingerprint"],
+            MessageDeduplicationId=alert["fingerprint"],
         )
     except Exception as fault:
         log.error("CRITICAL_ERROR_NOT_REPORTED", fault, operation=operation)
 
 
-def _record(error: BaseException, operation: str) -> dict[str, Any]:
+def _alert(error: BaseException, operation: str) -> dict[str, Any]:
     frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
     return {
         "fingerprint": fingerprint(error, operation),
@@ -55,7 +50,7 @@ def _record(error: BaseException, operation: str) -> dict[str, Any]:
 
 
 def fingerprint(error: BaseException, operation: str) -> str:
-    """The same for the same kind of error from the same line of the same operation, whatever its message says."""
+    """Equal for errors of one type from one line of one operation, whatever their messages say."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "nowhere"
     return hashlib.sha256(f"{operation}|{type(error).__name__}|{place}".encode()).hexdigest()

@@ -1,10 +1,10 @@
-"""The only user of Powertools' metrics: figures for CloudWatch, written to the log in its embedded format.
+"""Metrics for CloudWatch, written to the log in its embedded format; the only user of Powertools' metrics.
 
-CloudWatch takes them out of the log stream by itself, so that they cost no call (Amazon CloudWatch, "Embedded metric
-format"). Each is also a line of the log like any other, with what it is about and whose work it was.
+CloudWatch reads them from the log stream, so they cost no call (Amazon CloudWatch, "Embedded metric format"). Each is
+also an ordinary log line.
 
-A month of one figure under one combination of dimensions costs 0.30 dollars (Amazon CloudWatch pricing, first tier):
-so there are few dimensions, and what is asked for seldom stands in `about`, where a query of the log finds it.
+One metric under one combination of dimensions costs 0.30 dollars a month (Amazon CloudWatch pricing, first tier). So
+there are few dimensions; other facts stand in `about`, where a query of the log finds them.
 """
 
 import json
@@ -19,7 +19,7 @@ from chalicelib.core import config, log
 NAMESPACE = "ImageProcessing"
 COUNT, SECONDS, BYTES, DOLLARS = MetricUnit.Count, MetricUnit.Seconds, MetricUnit.Bytes, MetricUnit.NoUnit
 
-# A number, or several of them, and the unit.
+# One number, or several, and the unit.
 Figure = tuple[float | Collection[float], MetricUnit]
 
 
@@ -31,30 +31,29 @@ def emit(
     correlation: str | None = None,
     **dimensions: str,
 ) -> None:
-    """Writes figures as one line: they can be told apart by stage and by `dimensions`.
+    """Writes figures as one line, by stage and `dimensions`; those in `totals` also for the stage as a whole.
 
-    Those that `totals` names can be seen of the stage as a whole as well. `correlation` is of the work at hand, unless
-    it is told.
+    `correlation` is by default that of the current work.
     """
-    written = EphemeralMetrics(namespace=NAMESPACE)
+    embedded = EphemeralMetrics(namespace=NAMESPACE)
     for name, value in {"Stage": config.stage(), **dimensions}.items():
-        written.add_dimension(name, value)
+        embedded.add_dimension(name, value)
     for name, (numbers, unit) in figures.items():
         for number in numbers if isinstance(numbers, Collection) else (numbers,):
-            written.add_metric(name, unit, number)
-    for name, value in log.line("INFO", "MEASURED", about or {}, correlation=correlation).items():
-        written.add_metadata(name, value)
-    document: dict[str, Any] = dict(written.serialize_metric_set())
+            embedded.add_metric(name, unit, number)
+    for name, value in log.line_fields("INFO", "MEASURED", about or {}, correlation=correlation).items():
+        embedded.add_metadata(name, value)
+    document: dict[str, Any] = dict(embedded.serialize_metric_set())
     if totals and dimensions:
         _add_totals(document, totals)
-    # There is one such line a run, and logs are paid for by length: no blanks.
+    # Logs are paid by length, and there is one such line a run: no blanks.
     print(json.dumps(document, separators=(",", ":")))
-    # A process that is killed later would take the line with it.
+    # A process that is killed later would lose the line.
     sys.stdout.flush()
 
 
 def _add_totals(document: dict[str, Any], totals: Collection[str]) -> None:
-    """Powertools would give every figure of a line the same sets of dimensions."""
+    """Powertools gives every figure of a line the same dimensions, so the totals are added here."""
     directives = document["_aws"]["CloudWatchMetrics"]
     named = [metric for metric in directives[0]["Metrics"] if metric["Name"] in totals]
     directives.append({"Namespace": NAMESPACE, "Dimensions": [["Stage"]], "Metrics": named})

@@ -1,7 +1,7 @@
-"""The only user of Powertools' Tracer: what X-Ray shows of a run beside its duration.
+"""Traces for X-Ray; the only user of Powertools' Tracer.
 
-Powertools sends to Lambda's own daemon over UDP: a trace costs no call to AWS. Nothing is imported, and nothing of
-boto3 changed, before X-Ray wants a trace: the first one of a container costs it some 25 ms.
+Powertools sends to Lambda's own daemon over UDP: a trace costs no call to AWS. Nothing is imported, and boto3 is not
+patched, before X-Ray wants a trace: the first one of a container costs some 25 ms.
 """
 
 import functools
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def subsegment(operation: str) -> Iterator[None]:
-    """Shows what runs inside as a part of the run's trace, with its calls to AWS, where X-Ray keeps one.
+    """Shows the block and its calls to AWS in the run's trace, if X-Ray keeps one.
 
-    It can be found by the annotations `operation`, `correlationId` and, of what failed, `errorType`. No message is
-    sent along: the log has it, without the secrets that it may hold.
+    Annotations are `operation`, `correlationId` and, after a failure, `errorType`. The error's message is not sent,
+    since it may hold secrets; the log has it without them.
     """
     if not config.is_traced():
         yield
@@ -30,7 +30,7 @@ def subsegment(operation: str) -> Iterator[None]:
         try:
             yield
         except BaseException as error:
-            # What leaves this block would be sent along with its message.
+            # An error that leaves this block would be sent with its message.
             failure = error
             shown.put_annotation("errorType", type(error).__name__)
             shown.add_fault_flag()  # type: ignore[attr-defined]
@@ -44,5 +44,5 @@ def subsegment(operation: str) -> Iterator[None]:
 def _tracer() -> "Tracer":
     from aws_lambda_powertools import Tracer
 
-    # Others' addresses may hold secrets: of all HTTP only the calls to AWS are shown.
+    # Other URLs may hold secrets: only calls to AWS are shown.
     return Tracer(service=config.service(), patch_modules=["botocore"])

@@ -38,7 +38,7 @@ def ask(asked: list[Dependency], seconds: float = SECONDS) -> list[Finding]:
     """The state of each; all are asked at once, and one that has not answered in time is down."""
     pool = ThreadPoolExecutor(max_workers=max(1, len(asked)))
     try:
-        answers = [(each, pool.submit(log.carried(each.trouble))) for each in asked]
+        answers = [(each, pool.submit(log.keep_context(each.trouble))) for each in asked]
         wait([answer for _, answer in answers], timeout=seconds)
         return [_finding(each, answer, seconds) for each, answer in answers]
     finally:

@@ -14,7 +14,7 @@ from chalicelib.accounts.models import find_user
 from chalicelib.actions import ACTIONS
 from chalicelib.core import config, ids
 from chalicelib.core.aws import objects
-from chalicelib.core.aws.objects import Stored
+from chalicelib.core.aws.objects import ObjectVersion
 from chalicelib.core.aws.tables import Item, Table
 from chalicelib.images import IMAGES, Image, Status
 from chalicelib.jobs.leases import JOBS
@@ -63,7 +63,7 @@ class _Pass:
             JOBS.put({"name": f"sweeper#{self.place}", "after": after, "endedAt": ended})
 
 
-_HandleFiles = Callable[[Round, list[Stored]], None]
+_HandleFiles = Callable[[Round, list[ObjectVersion]], None]
 
 
 def _pass_over(a_round: Round, bucket: str, prefix: str, handle: _HandleFiles) -> None:
@@ -73,7 +73,7 @@ def _pass_over(a_round: Round, bucket: str, prefix: str, handle: _HandleFiles) -
     if not a_pass.is_due(a_round):
         return
     # Written down after the files were handled: a killed round does some of them again.
-    files = a_round.until_deadline(objects.stored(bucket, prefix, a_pass.after or ""))
+    files = a_round.until_deadline(objects.list_versions(bucket, prefix, a_pass.after or ""))
     while batch := list(itertools.islice(files, _FILES_AT_ONCE)):
         handle(a_round, batch)
         a_pass.continue_after(a_round, batch[-1].key)
@@ -82,8 +82,8 @@ def _pass_over(a_round: Round, bucket: str, prefix: str, handle: _HandleFiles) -
 
 
 def _with_rows(
-    table: Table, form: re.Pattern[str], files: Iterable[Stored]
-) -> Iterator[tuple[Stored, str, Item | None]]:
+    table: Table, form: re.Pattern[str], files: Iterable[ObjectVersion]
+) -> Iterator[tuple[ObjectVersion, str, Item | None]]:
     """The files whose keys have this form, each with its owner's id and its row, if there is one."""
     owned = [(file, parts) for file in files if (parts := form.fullmatch(file.key)) is not None]
     wanted = {(parts["user_id"], parts["id"]): table.key(parts["user_id"], parts["id"]) for _, parts in owned}
@@ -92,17 +92,17 @@ def _with_rows(
         yield file, parts["user_id"], rows.get((parts["user_id"], parts["id"]))
 
 
-def _is_old(a_round: Round, file: Stored, **age: float) -> bool:
+def _is_old(a_round: Round, file: ObjectVersion, **age: float) -> bool:
     return a_round.since <= ids.timestamp(file.modified) <= a_round.before(**age)
 
 
-def _remove(a_round: Round, what: str, bucket: str, file: Stored) -> None:
+def _remove(a_round: Round, what: str, bucket: str, file: ObjectVersion) -> None:
     if _is_old(a_round, file, days=_GRACE_DAYS) and a_round.change(lambda: _discard(bucket, file)):
         a_round.report(what, key=file.key, version=file.version)
 
 
-def _discard(bucket: str, file: Stored) -> bool:
-    objects.discard(bucket, [file.named()])
+def _discard(bucket: str, file: ObjectVersion) -> bool:
+    objects.delete_versions(bucket, [file.to_reference()])
     return True
 
 
@@ -113,7 +113,7 @@ def sweep_uploads(a_round: Round) -> None:
     """Takes uploads whose S3 event was lost; removes files that no image will use."""
     bucket = config.get("S3_INPUT_BUCKET")
 
-    def handle(a_round: Round, files: list[Stored]) -> None:
+    def handle(a_round: Round, files: list[ObjectVersion]) -> None:
         for file, user_id, row in _with_rows(IMAGES, _UPLOAD, files):
             if _awaits_event(user_id, row, file):
                 _take(a_round, file)
@@ -123,14 +123,14 @@ def sweep_uploads(a_round: Round) -> None:
     _pass_over(a_round, bucket, "uploads/", handle)
 
 
-def _awaits_event(user_id: str, row: Mapping[str, Any] | None, file: Stored) -> bool:
+def _awaits_event(user_id: str, row: Mapping[str, Any] | None, file: ObjectVersion) -> bool:
     """Whether the event of this upload would still start an execution: its owner must exist."""
     if not file.is_latest:
         return False
     return find_user(user_id) is not None if row is None else row["status"] == Status.PENDING
 
 
-def _take(a_round: Round, file: Stored) -> None:
+def _take(a_round: Round, file: ObjectVersion) -> None:
     if not _is_old(a_round, file, minutes=_EVENT_MINUTES):
         return
     if a_round.change(lambda: images.take_upload(file.key, file.size, file.version)):
@@ -141,7 +141,7 @@ def sweep_files(a_round: Round) -> None:
     """Removes variants whose image is deleted or never existed."""
     bucket = config.get("S3_OUTPUT_BUCKET")
 
-    def handle(a_round: Round, files: list[Stored]) -> None:
+    def handle(a_round: Round, files: list[ObjectVersion]) -> None:
         for file, _, row in _with_rows(IMAGES, _FILE, files):
             if row is None or row["status"] == Status.DELETED:
                 _remove(a_round, "filesRemoved", bucket, file)
@@ -153,7 +153,7 @@ def sweep_results(a_round: Round) -> None:
     """Removes files of reports and exports whose action does not exist."""
     bucket = config.get("S3_OUTPUT_BUCKET")
 
-    def handle(a_round: Round, files: list[Stored]) -> None:
+    def handle(a_round: Round, files: list[ObjectVersion]) -> None:
         for file, _, row in _with_rows(ACTIONS, _RESULT, files):
             if row is None:
                 _remove(a_round, "resultsRemoved", bucket, file)
@@ -170,7 +170,7 @@ def sweep_images_without_files(a_round: Round) -> None:
     a_pass = _Pass.of("rows", a_round)
     if not a_pass.is_due(a_round):
         return
-    for rows, after in a_round.until_deadline(IMAGES.scanned(_ROWS_AT_ONCE, a_pass.after)):
+    for rows, after in a_round.until_deadline(IMAGES.scan(_ROWS_AT_ONCE, a_pass.after)):
         finished = [Image.from_item(row) for row in rows if row["status"] == Status.COMPLETED]
         for user_id, own in itertools.groupby(finished, key=lambda image: image.user_id):
             for image in _without_files(user_id, list(own)):
@@ -186,7 +186,7 @@ def _without_files(user_id: str, own: list[Image]) -> list[Image]:
     # In a key, "-" follows the image's id; it sorts behind the id itself and before ".".
     first, last = min(image.image_id for image in own), max(image.image_id for image in own)
     prefix = f"processed/{user_id}/"
-    listed = objects.keys(config.get("S3_OUTPUT_BUCKET"), prefix, after=f"{prefix}{first}")
+    listed = objects.list_keys(config.get("S3_OUTPUT_BUCKET"), prefix, after=f"{prefix}{first}")
     for key in listed:
         wanted.discard(key)
         if not wanted or key > f"{prefix}{last}.":

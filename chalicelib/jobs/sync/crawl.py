@@ -91,12 +91,12 @@ class Crawler:
         """Page after page, each asked for while the one before is dealt with."""
         since = self.crawl.since
         with ThreadPoolExecutor(1) as ahead:
-            coming = ahead.submit(log.carried(self._first_page))
+            coming = ahead.submit(log.keep_context(self._first_page))
             while True:
                 page = self._in_time(coming)
                 following = page.next_cursor
                 if following is not None:
-                    coming = ahead.submit(log.carried(self.source.page), following, since)
+                    coming = ahead.submit(log.keep_context(self.source.page), following, since)
                 yield page
                 if following is None:
                     return

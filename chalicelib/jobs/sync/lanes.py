@@ -52,7 +52,7 @@ class Lanes:
         starts = range(0, len(writes), self.batch_size)
         shares = [starts[lane :: len(self.leases)] for lane in range(len(self.leases))]
         with ThreadPoolExecutor(len(shares)) as threads:
-            done = list(threads.map(log.carried(self._lane), self.leases, shares, [writes] * len(shares)))
+            done = list(threads.map(log.keep_context(self._lane), self.leases, shares, [writes] * len(shares)))
         return sorted(place for refused in done for place in refused)
 
     def write_progress(self, *writes: Write) -> None:
@@ -92,11 +92,7 @@ class Lanes:
                 return
             except Exception as error:
                 wait = random.uniform(0, _BASE_SECONDS * 2**attempt)  # noqa: S311
-                if (
-                    not clients.is_passing_fault(error)
-                    or attempt + 1 == _ATTEMPTS
-                    or self.deadline.seconds_left <= wait
-                ):
+                if not clients.is_transient(error) or attempt + 1 == _ATTEMPTS or self.deadline.seconds_left <= wait:
                     raise
                 log.warning("BATCH_DELAYED", error, writes=len(batch), attempt=attempt + 1)
                 self.deadline.sleep(wait)

@@ -226,7 +226,7 @@ def put_crawl(crawl: Crawl) -> dict[str, Any]:
 
 def delete_crawl(kind: Kind) -> dict[str, Any]:
     """The write after which the next run of that kind begins at the first page."""
-    return SYNCS.deleting(SYNCS.key(_PROGRESS, kind))
+    return SYNCS.to_delete(SYNCS.key(_PROGRESS, kind))
 
 
 def put_known_until(since: str) -> dict[str, Any]:
@@ -255,4 +255,4 @@ def list_page(data: Mapping[str, Any]) -> dict[str, Any]:
     keep = Attr("status").eq(data["status"]) if "status" in data else None
     after = ids.start_of_page(data)
     page = SYNCS.page(CUSTOMERS, limit=data.get("limit", DEFAULT_PAGE), after=after, keep=keep)
-    return page.answer(DailySync.show_item)
+    return page.response(DailySync.show_item)

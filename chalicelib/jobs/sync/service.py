@@ -160,7 +160,7 @@ def _crawled(crawler: Crawler) -> _Ended:
     except (ExternalServiceError, OutOfTimeError) as error:
         fault = error
     except Exception as error:
-        if not clients.is_passing_fault(error):
+        if not clients.is_transient(error):
             raise
         fault = error
     if fault is not None:

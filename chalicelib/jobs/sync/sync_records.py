@@ -64,7 +64,7 @@ def write_of(customer: Customer, known: Item | None, now: datetime) -> Item:
         "lifecycle": ACTIVE,
         "since": at,
     }
-    return RECORDS.creating(item) if known is None else _replacing(item, known)
+    return RECORDS.to_create(item) if known is None else _replacing(item, known)
 
 
 def _replacing(item: Mapping[str, Any], known: Mapping[str, Any]) -> Item:
@@ -107,4 +107,4 @@ def archive_write(item: Mapping[str, Any], because: str, now: datetime) -> Item:
     at = ids.timestamp(now)
     made = {"isActive": False, "archivedAt": at, "archivedBecause": because, "lifecycle": ARCHIVED, "since": at}
     was = {"isActive": True, "processedAt": item["processedAt"]}
-    return RECORDS.setting(RECORDS.key(item["source"], item["recordId"]), made, where=was)
+    return RECORDS.to_update(RECORDS.key(item["source"], item["recordId"]), made, where=was)

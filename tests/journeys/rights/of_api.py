@@ -55,7 +55,7 @@ def a_new_password_ends_every_session(world: World, name: str) -> None:
 def a_change_of_a_profile_is_audited(world: World, name: str) -> None:
     changed = succeeded(world.ann.request("PATCH", "/auth/profile", json={"name": secrets.token_hex(4)}))["profile"]
     assert item(USERS, world.user_id)["name"] == changed["name"]
-    assert [each["operation"] for rows, _ in INBOX.scanned(500) for each in rows] == ["change_profile"]
+    assert [each["operation"] for rows, _ in INBOX.scan(500) for each in rows] == ["change_profile"]
 
 
 @journey_of(API)
@@ -174,7 +174,7 @@ def an_external_service_ends_its_action(world: World, name: str) -> None:
     with FakeApi() as fake_api, world.secret_value(fake_api.secret):
         action = world.create_action("ANY", {}, externalId="work-1", externalStatus="queued")
         body = json.dumps({"id": "work-1", "status": "completed"}).encode()
-        signature = signatures.sign_about(fake_api.callback_secret, int(time.time()), action.action_id, body)
+        signature = signatures.sign(fake_api.callback_secret, int(time.time()), body, action.action_id)
         headers = {"Content-Type": "application/json", signatures.HEADER: signature}
         url = f"{world.machine.api_url}/actions/{action.action_id}/callback"
         succeeded(requests.post(url, data=body, headers=headers, timeout=10))

@@ -16,7 +16,7 @@ from tests.journeys.rights.world import CUSTOMERS, RECORDS, SYNCS, World, ago, i
 def source(world: World) -> Iterator[FakeApi]:
     """A fake API that the syncs read; the records of earlier syncs are deleted."""
     for table in (RECORDS, SYNCS):
-        for rows, _ in table.scanned(500):
+        for rows, _ in table.scan(500):
             for each in rows:
                 table.delete(each["source"], each[str(table.sort)])
     with FakeApi(customers=6) as fake_api, world.secret_value(json.dumps({"source_api_key": fake_api.api_key})):

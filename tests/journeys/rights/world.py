@@ -208,7 +208,7 @@ class World:
             ACTIONS.delete(self.user_id, each["actionId"])
         for each in list(RECORDS.between(CUSTOMERS, "!", "~")):
             RECORDS.delete(CUSTOMERS, each["recordId"])
-        for rows, _ in INBOX.scanned(500):
+        for rows, _ in INBOX.scan(500):
             for each in rows:
                 INBOX.delete(each["id"])
         for bucket in _BUCKETS:
@@ -338,7 +338,7 @@ def _enable_mapping(machine: Machine, mapping: str, enabled: bool) -> None:
 def empty_tables(machine: Machine) -> None:
     """Empty the tables that scheduled jobs read completely."""
     for table in (IMAGES, ACTIONS, RECORDS, SYNCS):
-        for rows, _ in table.scanned(500):
+        for rows, _ in table.scan(500):
             for each in rows:
                 table.delete(each[table.partition], each[str(table.sort)])
 

@@ -37,7 +37,7 @@ class FakeClock:
 
 
 def empty_table(table: Any, sort_key: str) -> None:
-    for items, _ in table.scanned(500):
+    for items, _ in table.scan(500):
         for item in items:
             table.delete(item["source"], item[sort_key])
 

@@ -85,13 +85,13 @@ def test_log_lines_and_errors_carry_the_correlation_id(capsys: pytest.CaptureFix
     with log.context("request-1"):
         log.info("BEFORE")
         try:
-            with log.following("journey-1"):
+            with log.correlated("journey-1"):
                 log.info("INSIDE")
                 raise ValueError("broken")
         except ValueError as error:
             log.error("BROKEN", error)
         log.info("AFTER")
-        with log.following(None):
+        with log.correlated(None):
             log.info("UNKNOWN")
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {line["requestId"] for line in lines} == {"request-1"}
@@ -107,7 +107,7 @@ def test_log_lines_and_errors_carry_the_correlation_id(capsys: pytest.CaptureFix
 @pytest.mark.usefixtures("_new_logger")
 def test_the_correlation_id_is_carried_to_another_thread(capsys: pytest.CaptureFixture[str]) -> None:
     with ThreadPoolExecutor(1) as threads, log.context("request-1", "journey-1"):
-        threads.submit(log.carried(log.info), "CARRIED").result()
+        threads.submit(log.keep_context(log.info), "CARRIED").result()
         threads.submit(log.info, "STRANGE").result()
     carried, strange = (json.loads(line) for line in capsys.readouterr().out.splitlines())
     assert (carried["requestId"], carried["correlationId"]) == ("request-1", "journey-1")
@@ -116,14 +116,14 @@ def test_the_correlation_id_is_carried_to_another_thread(capsys: pytest.CaptureF
 
 @pytest.mark.parametrize("identity", ["a", "x" * 64, "4bf92f35-77b3-4da6", "img_01-1", "Root_1"])
 def test_a_short_plain_correlation_id_is_accepted(identity: str) -> None:
-    assert log.accepted(identity) == identity
+    assert log.valid_correlation_id(identity) == identity
 
 
 @pytest.mark.parametrize(
     "identity", ["", "x" * 65, "a b", "a\nb", "a;b", "é", "drk_0123456789abcdef01", None, 7, ["a"]]
 )
 def test_any_other_correlation_id_is_refused(identity: object) -> None:
-    assert log.accepted(identity) is None
+    assert log.valid_correlation_id(identity) is None
 
 
 # Characters that end a line, reverse the text, or are invisible or not encodable, by Unicode's properties.

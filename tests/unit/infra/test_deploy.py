@@ -94,7 +94,7 @@ def test_errors_of_the_gateway_have_the_shape_of_our_errors(kind: str) -> None:
     assert set(body["error"]) == {"type", "code"}
     assert body["requestId"] == "$context.requestId"
     assert answer["responseParameters"]["gatewayresponse.header.Access-Control-Allow-Origin"] == "'https://example.com'"
-    for name, value in responses.ALWAYS.items():
+    for name, value in responses.DEFAULT_HEADERS.items():
         assert answer["responseParameters"][f"gatewayresponse.header.{name}"] == f"'{value}'"
 
 

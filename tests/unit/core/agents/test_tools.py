@@ -56,7 +56,7 @@ def test_a_function_without_a_route_can_be_a_tool() -> None:
     assert answer == {"word": "echo of Ann: hello"}
     assert (execution.operation, execution.endpoint) == ("echo", "agent_operation")
     assert execution.error_type is None
-    assert [tool["name"] for tool in tools.listed(ANN)["tools"]] == ["echo"]
+    assert [tool["name"] for tool in tools.list_tools(ANN)["tools"]] == ["echo"]
 
 
 @pytest.mark.parametrize("wrong", [{}, None, {"word": 5}, {"word": "a", "more": 1}])
@@ -68,19 +68,19 @@ def test_an_answer_that_breaks_its_schema_is_a_defect(wrong: Any) -> None:
     execution = Execution("call_tool", "POST /agent/{tool}", "HTTP", 512)
     with pytest.raises(AnswerError, match="liar") as defect:
         tools.call("liar", {"word": "a"}, {"user": ANN, "execution": execution, "rate": {}})
-    answered = responses.of_failure(defect.value, execution, "r1")
+    answered = responses.to_error_response(defect.value, execution, "r1")
     assert answered.status_code == 500
     assert "liar" not in answered.body, "details of a defect are only in the log"
     assert (execution.error_type, execution.operation) == ("AnswerError", "liar")
 
 
-def test_a_tool_that_says_it_failed_counts_as_failed() -> None:
+def test_a_tool_that_returns_success_false_counts_as_failed() -> None:
     @publish
     def shrug(data: Any) -> Any:
         return {"success": False, "word": "no"}
 
     answer, execution = call("shrug", word="a")
-    assert responses.of(answer).body == '{"success":false,"word":"no"}'
+    assert responses.to_response(answer).body == '{"success":false,"word":"no"}'
     assert execution.error_type == "OperationFailure"
 
 
@@ -99,7 +99,7 @@ def test_a_tool_does_not_run_on_invalid_input_or_without_permission() -> None:
     shut_out = Caller(id="u1", email="", api_key_id="key_1", access_types=frozenset({APIAccessType.EXPORTS}))
     with pytest.raises(PermissionDeniedError, match="actions"):
         call("echo", shut_out, word="a")
-    assert tools.listed(shut_out) == {"tools": []}
+    assert tools.list_tools(shut_out) == {"tools": []}
     assert ran == []
 
 
@@ -120,7 +120,7 @@ def test_an_unknown_name_without_a_near_match_gets_no_suggestion() -> None:
 def test_an_invalid_tool_fails_on_import() -> None:
     with pytest.raises(TypeError, match="permission and access"):
         api_tool(description="a", output=WORD)(lambda data: data)
-    with pytest.raises(TypeError, match="says what it gives"):
+    with pytest.raises(TypeError, match="declares what it returns"):
         api_tool(description="a", permission=allowed, access=APIAccessType.ACTIONS)(lambda data: data)
 
     def echo(data: Any) -> Any:

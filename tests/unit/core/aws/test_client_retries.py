@@ -65,16 +65,16 @@ def ask() -> None:
 @pytest.mark.parametrize(("left", "calls"), [(20_000, 3), (11_000, 1), (0, 1), (None, 3)])
 def test_a_call_is_retried_only_while_the_run_has_time_left(broken: Broken, left: int | None, calls: int) -> None:
     with (
-        clients.within_run(None if left is None else Context(left)),
+        clients.run_deadline(None if left is None else Context(left)),
         pytest.raises(Exception, match=r"500|timeout") as error,
     ):
         ask()
     assert broken.calls == calls
-    assert clients.is_passing_fault(error.value)
+    assert clients.is_transient(error.value)
 
 
 def test_the_deadline_of_one_run_does_not_apply_to_the_next(broken: Broken) -> None:
-    with clients.within_run(Context(0)):
+    with clients.run_deadline(Context(0)):
         pass
     with pytest.raises(clients.ClientError):
         ask()

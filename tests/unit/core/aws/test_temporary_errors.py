@@ -16,16 +16,16 @@ def cancelled(*reasons: str) -> clients.ClientError:
 
 @pytest.mark.parametrize("reason", ["ThrottlingError", "ProvisionedThroughputExceeded", "TransactionConflict"])
 def test_a_throttled_or_conflicting_transaction_is_a_temporary_error(reason: str) -> None:
-    assert clients.is_passing_fault(cancelled("None", reason))
-    assert not alerts.is_unforeseen(cancelled("None", reason))
+    assert clients.is_transient(cancelled("None", reason))
+    assert not alerts.is_unexpected(cancelled("None", reason))
 
 
 @pytest.mark.parametrize("reason", ["ConditionalCheckFailed", "ValidationError", "ItemCollectionSizeLimitExceeded"])
 def test_a_transaction_with_a_failed_condition_is_no_temporary_error(reason: str) -> None:
-    assert not clients.is_passing_fault(cancelled("ThrottlingError", reason))
-    assert not clients.is_passing_fault(cancelled(reason))
+    assert not clients.is_transient(cancelled("ThrottlingError", reason))
+    assert not clients.is_transient(cancelled(reason))
 
 
 def test_a_write_that_conflicts_with_a_transaction_is_a_temporary_error() -> None:
     said = {"Error": {"Code": "TransactionConflictException"}, "ResponseMetadata": {"HTTPStatusCode": 400}}
-    assert clients.is_passing_fault(clients.ClientError(said, "UpdateItem"))
+    assert clients.is_transient(clients.ClientError(said, "UpdateItem"))

@@ -14,7 +14,7 @@ NOON = 1_780_315_200.0
 
 @given(now=MOMENTS, window=WINDOWS)
 def test_a_window_ends_within_its_length_at_a_full_unit_of_time(now: float, window: Window) -> None:
-    left = window.left(now)
+    left = window.seconds_left(now)
     assert 1 <= left <= window.seconds
     assert (int(now) + left) % window.seconds == 0
 
@@ -44,7 +44,7 @@ def test_headers_show_the_limit_that_is_nearest() -> None:
     def header_numbers(*counts: int, allowed: bool = True) -> tuple[int, int, int]:
         rules = [minute, hour, own]
         counted = {rule.counter(NOON): n for rule, n in zip(rules, counts, strict=True)}
-        found = limits.standing(rules, counted, allowed, NOON)
+        found = limits.status_after(rules, counted, allowed, NOON)
         return found.limit, found.remaining, found.reset
 
     assert header_numbers(1, 1, 1) == (4, 3, 60)
@@ -57,19 +57,19 @@ def test_headers_show_the_limit_that_is_nearest() -> None:
 
 
 def test_headers_are_the_three_of_the_draft_standard() -> None:
-    headers = limits.standing([Rule("user", Window.MINUTE, 10)], {"user@00": 3}, True, NOON + 15.5).headers()
+    headers = limits.status_after([Rule("user", Window.MINUTE, 10)], {"user@00": 3}, True, NOON + 15.5).headers()
     assert headers == {"RateLimit-Limit": "10", "RateLimit-Remaining": "7", "RateLimit-Reset": "45"}
 
 
 def test_a_missing_number_is_not_a_limit_of_zero() -> None:
-    assert limits.read(None) == limits.read({}) == {}
-    assert limits.read({"requestsPerHour": 5, "odd": 1}) == {"requestsPerHour": 5}
+    assert limits.read_limits(None) == limits.read_limits({}) == {}
+    assert limits.read_limits({"requestsPerHour": 5, "odd": 1}) == {"requestsPerHour": 5}
 
 
 @pytest.mark.parametrize("stored", [{"requestsPerMinute": "many"}, {"requestsPerMinute": None}])
 def test_an_unreadable_number_is_an_error_and_does_not_lift_the_limit(stored: dict[str, object]) -> None:
     with pytest.raises((ValueError, TypeError)):
-        limits.read(stored)
+        limits.read_limits(stored)
 
 
 def test_an_operation_cannot_have_a_limit_of_zero() -> None:

@@ -45,21 +45,21 @@ def test_every_part_of_a_message_is_signed() -> None:
 
 
 def test_the_subject_of_a_message_is_signed_too() -> None:
-    header = signatures.sign_about("secret", SENT, "act_1", BODY)
+    header = signatures.sign("secret", SENT, BODY, "act_1")
     digest = hmac.new(b"secret", b"1800000000.act_1." + BODY, hashlib.sha256).hexdigest()
     assert header == f"t=1800000000,v2={digest}"
-    assert signatures.verify_about("secret", header, "act_1", BODY, SENT + 300)
-    assert not signatures.verify_about("secret", header, "act_2", BODY, SENT)
-    assert not signatures.verify_about("another", header, "act_1", BODY, SENT)
-    assert not signatures.verify_about("secret", header, "act_1", BODY, SENT + 301)
+    assert signatures.verify("secret", header, BODY, SENT + 300, "act_1")
+    assert not signatures.verify("secret", header, BODY, SENT, "act_2")
+    assert not signatures.verify("another", header, BODY, SENT, "act_1")
+    assert not signatures.verify("secret", header, BODY, SENT + 301, "act_1")
 
 
 def test_a_signature_of_one_form_is_refused_as_the_other_form() -> None:
-    plain, about = signatures.sign("secret", SENT, BODY), signatures.sign_about("secret", SENT, "act_1", BODY)
+    plain, about = signatures.sign("secret", SENT, BODY), signatures.sign("secret", SENT, BODY, "act_1")
     assert not signatures.verify("secret", about, BODY, SENT)
-    assert not signatures.verify_about("secret", plain, "act_1", BODY, SENT)
+    assert not signatures.verify("secret", plain, BODY, SENT, "act_1")
     assert not signatures.verify("secret", about.replace("v2", "v1"), BODY, SENT)
-    assert not signatures.verify_about("secret", plain.replace("v1", "v2"), "act_1", BODY, SENT)
+    assert not signatures.verify("secret", plain.replace("v1", "v2"), BODY, SENT, "act_1")
 
 
 @pytest.mark.parametrize(

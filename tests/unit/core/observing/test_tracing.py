@@ -42,7 +42,7 @@ class _Aws(BaseHTTPRequestHandler):
         self.wfile.write(b"{}")
 
     def log_message(self, *args: Any) -> None:
-        """Nothing: the test's output is its own."""
+        """Keeps the test's output clean."""
 
 
 @pytest.fixture(scope="module")

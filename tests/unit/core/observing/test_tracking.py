@@ -16,11 +16,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib import images
 from chalicelib.core import clients
-from chalicelib.core.observing import tracking
+from chalicelib.core.observing import event_sources, tracking
 from chalicelib.core.observing.tracking import USAGE
-from chalicelib.images import executions
+from chalicelib.images import executions, states
 from chalicelib.images.models import Image, Status
 
 PAYLOADS = {path.stem: json.loads(path.read_text()) for path in (Path(__file__).parent / "payloads").glob("*.json")}
@@ -76,7 +75,7 @@ def test_the_event_source_is_found_in_the_payloads_that_aws_documents(name: str,
     ids=["a step's input", "a record that is no object"],
 )
 def test_the_event_source_is_found_in_the_payload(event: dict[str, Any], source: str) -> None:
-    assert tracking.event_source(event) == source
+    assert event_sources.event_source(event) == source
 
 
 def test_an_execution_is_started_with_input_that_names_its_source_and_account(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,11 +100,11 @@ def test_an_execution_is_started_with_input_that_names_its_source_and_account(mo
             "apiKeyId": "key_1",
         }
     )
-    monkeypatch.setattr(images, "claim", lambda *_: image)
+    monkeypatch.setattr(states, "claim", lambda *_: image)
     monkeypatch.setattr(clients, "client", lambda service: StepFunctions())
     monkeypatch.setenv("STEP_FUNCTIONS_ARN", "arn")
     executions.start_executions({"Records": [{"body": json.dumps({"userId": "u1", "imageId": "img_1"})}]})
-    assert tracking.event_source(sent[0]) == "Step Functions"
+    assert event_sources.event_source(sent[0]) == "Step Functions"
     assert (sent[0]["userId"], sent[0]["apiKeyId"]) == ("u1", "key_1"), "whose account, and which key's"
 
 
@@ -115,7 +114,7 @@ PLAIN = st.none() | st.booleans() | st.text()
 @given(st.recursive(PLAIN, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
 def test_any_payload_has_an_event_source(value: Any) -> None:
     for event in ({"Records": value}, {"Records": [value]}, {"Records": [{"eventSource": value}]}, {"source": value}):
-        assert tracking.event_source(event) in {*SOURCES.values(), "Step Functions"}
+        assert event_sources.event_source(event) in {*SOURCES.values(), "Step Functions"}
 
 
 def queue_event(*identities: str | None) -> dict[str, Any]:
@@ -143,7 +142,7 @@ def queue_event(*identities: str | None) -> dict[str, Any]:
     ],
 )
 def test_the_correlation_id_is_found_in_the_payload(event: dict[str, Any], identity: str | None) -> None:
-    assert tracking.correlation_of(event) == identity
+    assert event_sources.correlation_of(event) == identity
 
 
 # ------------------------------------------------------------------------------------ cost
@@ -174,7 +173,7 @@ def test_the_cost_of_a_run_is_exact(architecture: str, memory_mb: int, milliseco
 def test_a_usage_record_holds_all_figures_of_a_run(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
     before = datetime.now(UTC)
     with tracking.track("resize", "resize", "Step Functions") as execution:
-        execution.caller_is("u1", "key_1")
+        execution.set_caller("u1", "key_1")
         execution.started = 1000.0
         monkeypatch.setattr(tracking, "time", SimpleNamespace(perf_counter=lambda: 1000.25))
     (run,) = written
