@@ -16,11 +16,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib import images
 from chalicelib.core import clients
 from chalicelib.core.observing import tracking
 from chalicelib.core.observing.tracking import USAGE
-from chalicelib.images import executions
+from chalicelib.images import executions, states
 from chalicelib.images.models import Image, Status
 
 PAYLOADS = {path.stem: json.loads(path.read_text()) for path in (Path(__file__).parent / "payloads").glob("*.json")}
@@ -101,7 +100,7 @@ def test_an_execution_is_started_with_input_that_names_its_source_and_account(mo
             "apiKeyId": "key_1",
         }
     )
-    monkeypatch.setattr(images, "claim", lambda *_: image)
+    monkeypatch.setattr(states, "claim", lambda *_: image)
     monkeypatch.setattr(clients, "client", lambda service: StepFunctions())
     monkeypatch.setenv("STEP_FUNCTIONS_ARN", "arn")
     executions.start_executions({"Records": [{"body": json.dumps({"userId": "u1", "imageId": "img_1"})}]})
