@@ -54,7 +54,7 @@ def authenticate(token: str) -> Caller:
 
 
 @required_env_vars(
-    password_attempts.NEEDS,
+    password_attempts.guessing,
     {
         "COGNITO_CLIENT_ID": [CognitoOperation.INITIATE_AUTH, CognitoOperation.GET_TOKENS_FROM_REFRESH_TOKEN],
         "COGNITO_CLIENT_SECRET": [],
