@@ -10,7 +10,7 @@ from typing import Any
 
 from chalicelib.accounts import cognito, passwords, sessions
 from chalicelib.core import clients
-from chalicelib.core.aws.grants import CognitoOperation, DynamoDBOperation, required_env_vars
+from chalicelib.core.aws.grants import CognitoOperation, required_env_vars
 from chalicelib.core.errors import InvalidRequestError
 from chalicelib.core.http import password_attempts
 from chalicelib.core.http.password_attempts import AnonymousCaller
@@ -98,11 +98,11 @@ def _send_code(operation: str, email: str) -> None:
 
 @required_env_vars(
     password_attempts.password_attempt,
+    sessions.sign_out,
     {
         "COGNITO_CLIENT_ID": [CognitoOperation.CONFIRM_FORGOT_PASSWORD, CognitoOperation.INITIATE_AUTH],
         "COGNITO_CLIENT_SECRET": [],
-        "COGNITO_USER_POOL_ID": [CognitoOperation.ADMIN_GET_USER, CognitoOperation.ADMIN_USER_GLOBAL_SIGN_OUT],
-        "USERS_TABLE": [DynamoDBOperation.UPDATE_ITEM],
+        "COGNITO_USER_POOL_ID": [CognitoOperation.ADMIN_GET_USER],
     },
 )
 def reset_password(

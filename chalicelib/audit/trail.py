@@ -107,8 +107,8 @@ def _granted(payload: Mapping[str, Any]) -> dict[str, str]:
     if isinstance(kinds, list):
         granted["accessTypes"] = " ".join(sorted(kind for kind in kinds if _is_id(kind)))
     if isinstance(numbers, Mapping):
-        known = {name: number for name, number in numbers.items() if _is_id(name) and isinstance(number, int | float)}
-        granted["limits"] = " ".join(f"{name}={known[name]}" for name in sorted(known))
+        valid = {name: number for name, number in numbers.items() if _is_id(name) and isinstance(number, int | float)}
+        granted["limits"] = " ".join(f"{name}={valid[name]}" for name in sorted(valid))
     return granted
 
 

@@ -24,9 +24,9 @@ Key = dict[str, Any]
 
 
 @required_env_vars(
+    api_keys.erase_all,
     {
         "USERS_TABLE": [DynamoDBOperation.DELETE_ITEM],
-        "API_KEYS_TABLE": [DynamoDBOperation.QUERY_INDEX, DynamoDBOperation.GET_ITEM, DynamoDBOperation.DELETE_ITEM],
         "COGNITO_USER_POOL_ID": [CognitoOperation.ADMIN_DELETE_USER],
         "IMAGES_TABLE": [DynamoDBOperation.QUERY, DynamoDBOperation.PUT_ITEM],
         "ACTIONS_TABLE": [DynamoDBOperation.QUERY, DynamoDBOperation.DELETE_ITEM],
@@ -34,7 +34,7 @@ Key = dict[str, Any]
         "DAILY_TABLE": [DynamoDBOperation.QUERY, DynamoDBOperation.BATCH_WRITE_ITEM],
         "S3_INPUT_BUCKET": [S3Operation.LIST_OBJECT_VERSIONS, S3Operation.DELETE_OBJECTS],
         "S3_OUTPUT_BUCKET": [S3Operation.LIST_OBJECT_VERSIONS, S3Operation.DELETE_OBJECTS],
-    }
+    },
 )
 def erase(user: Caller, execution: Execution) -> dict[str, Any]:
     """Erases the account and its data. The user's row goes last, so that a cut-off erasure can be requested again.

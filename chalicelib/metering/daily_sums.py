@@ -23,11 +23,7 @@ _TRIES = 10
 FurtherWrites = Callable[[list[Entry]], list[dict[str, Any]]]
 
 
-def no_further_writes(entries: list[Entry]) -> list[dict[str, Any]]:
-    return []
-
-
-def add_once(entries: Iterable[Entry], also: FurtherWrites = no_further_writes) -> list[Entry]:
+def add_once(entries: Iterable[Entry], also: FurtherWrites = lambda entries: []) -> list[Entry]:
     """Adds the entries whose events were not added before, and returns those.
 
     Each transaction takes as many entries as fit, and the writes that `also` gives for them. `also` is called for each

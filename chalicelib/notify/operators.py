@@ -9,14 +9,6 @@ from chalicelib.core.aws.grants import SNSOperation, required_env_vars
 
 
 @required_env_vars({"OPERATORS_TOPIC_ARN": [SNSOperation.PUBLISH]})
-def notify_of_errors(event: Mapping[str, Any]) -> None:
-    """Publishes each message of the critical-errors queue."""
-    for message in event["Records"]:
-        error = json.loads(message["body"])
-        publish(f"{error['stage']}: {error['errorType']} in {error['operation']}", error)
-        log.info("OPERATORS_NOTIFIED", fingerprint=error["fingerprint"])
-
-
 def publish(subject: str, content: Mapping[str, Any]) -> None:
     clients.client("sns").publish(
         TopicArn=config.get("OPERATORS_TOPIC_ARN"),
@@ -24,3 +16,12 @@ def publish(subject: str, content: Mapping[str, Any]) -> None:
         Subject=subject[:100],
         Message=json.dumps(content, indent=2),
     )
+
+
+@required_env_vars(publish)
+def notify_of_errors(event: Mapping[str, Any]) -> None:
+    """Publishes each message of the critical-errors queue."""
+    for message in event["Records"]:
+        error = json.loads(message["body"])
+        publish(f"{error['stage']}: {error['errorType']} in {error['operation']}", error)
+        log.info("OPERATORS_NOTIFIED", fingerprint=error["fingerprint"])

@@ -15,7 +15,7 @@ from chalicelib.accounts.api_keys.models import (
     current_keys,
     read_anchor,
 )
-from chalicelib.accounts.api_keys.rotation import ChangedError
+from chalicelib.accounts.api_keys.rotation import ChangedError, rotate_key
 from chalicelib.core import ids, log
 from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
 from chalicelib.core.aws.tables import ConditionFailedError, transact
@@ -26,18 +26,8 @@ from chalicelib.core.http.operations import APIAccessType, Caller
 _TRIES = 10
 
 
-@required_env_vars(
-    {
-        "API_KEYS_TABLE": [
-            DynamoDBOperation.PUT_ITEM,
-            DynamoDBOperation.QUERY_INDEX,
-            # A request that is sent again replaces the secret that it created.
-            DynamoDBOperation.GET_ITEM,
-            DynamoDBOperation.UPDATE_ITEM,
-            DynamoDBOperation.DELETE_ITEM,
-        ]
-    }
-)
+# A request that is sent again rotates the key that it created.
+@required_env_vars(rotate_key, {"API_KEYS_TABLE": [DynamoDBOperation.PUT_ITEM, DynamoDBOperation.QUERY_INDEX]})
 def create_key(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     """Creates a key. Its secret is in this response alone.
 
@@ -98,6 +88,7 @@ def revoke_key(user: Caller, key_id: str) -> dict[str, Any]:
     return {"message": "The key is revoked."}
 
 
+@required_env_vars(revoke_key, {"API_KEYS_TABLE": [DynamoDBOperation.QUERY_INDEX]})
 def erase_all(user_id: str) -> None:
     """Revokes all keys of a user."""
     for key in current_keys(user_id):
