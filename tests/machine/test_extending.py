@@ -180,7 +180,8 @@ def test_there_is_a_recipe_for_each_thing_that_is_added_often() -> None:
 @pytest.mark.parametrize("title", RECIPES)
 def test_a_recipe_applies_by_itself(title: str) -> None:
     done = _git_apply(RECIPES[title].diff, ROOT, "--check")
-    assert done.returncode == 0, f"docs/extending.md: {title!r} no longer applies: {done.stderr}"
+    mend = "Use `git apply --reject`, correct the rest by hand, and put the output of `git diff -U1` there."
+    assert done.returncode == 0, f"docs/extending.md: {title!r} no longer applies: {done.stderr}{mend}"
 
 
 @pytest.mark.parametrize("title", RECIPES)
