@@ -32,7 +32,7 @@ check: $(VENV)/ready ## ruff and mypy on everything, cfn-lint on the template
 manifest: $(VENV)/ready ## one line for each trigger: who may call it, and what it may access
 	@$(BIN)/python -m infra manifest
 
-policies: $(VENV)/ready ## generate each function's IAM policy from its grants
+policies: $(VENV)/ready ## name new resources in .chalice/config.json; generate each function's IAM policy from its grants
 	@$(BIN)/python -m infra policies
 
 iam-report: $(VENV)/ready ## compare declared grants with those that the journey tests use

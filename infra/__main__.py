@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     down.add_argument("--with-data", action="store_true", help="remove resources with data too; cannot be undone")
     for each in (up, down):
         each.add_argument("--yes", action="store_true", help="do not ask")
-    commands.add_parser("policies", help="generate each function's IAM policy from its grants")
+    commands.add_parser("policies", help="name new resources in .chalice/config.json; generate each function's policy")
     report = commands.add_parser("iam-report", help="compare declared and used grants; exit code 1 if they differ")
     report.add_argument("log", type=Path, nargs="?", default=iam_report.LOG, help="default: the log of make run")
     admin = commands.add_parser("admin", help="administrators of a stage: grant, revoke, list; each change is audited")
@@ -111,6 +111,7 @@ def _configure(args: argparse.Namespace) -> int:
 
 
 def _write_policies() -> None:
+    stages.write(stages.updated(stages.read()))
     print(f"{policies.write(_grants(), stages.read())} files of {policies.FOLDER.name} changed")
 
 

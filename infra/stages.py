@@ -11,7 +11,7 @@ import botocore.session
 
 from infra import template
 from infra.function_grants import API
-from infra.settings import CONFIG
+from infra.settings import CONFIG, LOCAL_ENDPOINT, LOCAL_STAGE
 
 # The account number of a stage without an account. AWS never uses it.
 NO_ACCOUNT = "000000000000"
@@ -141,6 +141,17 @@ def configured(config: dict[str, Any], place: Place) -> dict[str, Any]:
         },
     }
     return {**config, "stages": {**config["stages"], place.stage: configured_stage}}
+
+
+def updated(config: dict[str, Any]) -> dict[str, Any]:
+    """The configuration with the names of new resources and the policy files of new functions in every stage."""
+    for stage in deployed_stages(config):
+        config = configured(config, Place.of(stage, config["stages"][stage]["environment_variables"]))
+    local = config["stages"][LOCAL_STAGE]
+    settings = local["environment_variables"]
+    place = Place.of(LOCAL_STAGE, settings)
+    settings = {**settings, **environment(place, f"{LOCAL_ENDPOINT}/{place.account}/")}
+    return {**config, "stages": {**config["stages"], LOCAL_STAGE: {**local, "environment_variables": settings}}}
 
 
 # The settings that deploy records, because AWS chooses their values.

@@ -375,6 +375,17 @@ def test_without_a_key_no_policy_mentions_one() -> None:
 # ---------------------------------------------------------------------- the stages
 
 
+def test_the_stages_name_every_resource_and_function() -> None:
+    assert stages.updated(CONFIG) == CONFIG, "run `make policies`"
+
+
+def test_a_new_function_gets_a_policy_in_every_deployed_stage() -> None:
+    config = stages.updated({**CONFIG, "lambda_functions": {**CONFIG["lambda_functions"], "brand_new": {}}})
+    for stage in STAGES:
+        function = config["stages"][stage]["lambda_functions"]["brand_new"]
+        assert function == {"iam_policy_file": f"policies/{stage}-brand_new.json"}
+
+
 def test_a_stage_that_moves_forgets_names_from_the_former_place() -> None:
     here = stages.place("prod", "eu-west-1", "111122223333")
     config = stages.configured(CONFIG, here)
