@@ -448,10 +448,10 @@ def get_all_usage(data: Payload) -> Answer:
 
 
 @app.route("/admin/syncs", methods=["GET"], cors=CORS)
-@required_env_vars(sync.list_page)
+@required_env_vars(sync.list_syncs)
 @validated(sync.LIST, permission=is_admin, access=APIAccessType.ADMIN, returns=sync.PAGE)
 def list_syncs(data: Payload) -> Answer:
-    return sync.list_page(data)
+    return sync.list_syncs(data)
 
 
 @app.route("/admin/audit", methods=["GET"], cors=CORS)

@@ -2,6 +2,7 @@
 
 from chalicelib.jobs.health.check import JOB, check
 from chalicelib.jobs.health.dependencies import TABLES
-from chalicelib.jobs.health.service import HEALTH, LIMIT, get_health
+from chalicelib.jobs.health.schemas import HEALTH
+from chalicelib.jobs.health.service import LIMIT, get_health
 
 __all__ = ["HEALTH", "JOB", "LIMIT", "TABLES", "check", "get_health"]

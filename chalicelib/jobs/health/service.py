@@ -9,21 +9,11 @@ from chalicelib.core import config, ids
 from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
 from chalicelib.core.errors import UnavailableError
 from chalicelib.core.http.limits import AnonymousLimit
-from chalicelib.core.schemas import TEXT, shape
 from chalicelib.jobs import leases
 from chalicelib.jobs.health.check import ROW
 from chalicelib.jobs.health.dependencies import State
 
 LIMIT = AnonymousLimit(per_source="HEALTH_PER_SOURCE_PER_MINUTE")
-HEALTH = shape(
-    {
-        "status": {"enum": ["ok", "degraded", "unknown"]},
-        "version": TEXT,
-        "stage": TEXT,
-        "checkedAt": {"type": ["string", "null"]},
-        "dependencies": {"type": "array", "items": shape({"name": TEXT, "status": TEXT})},
-    }
-)
 
 # Each container reads the table at most once in so many seconds, however many requests come.
 _KEPT_SECONDS = 10.0

@@ -1,6 +1,7 @@
-"""Scheduled syncs: customers of an external API, compared page by page with what is stored, and never twice at once."""
+"""Scheduled syncs: the customers of an external API are compared with what is stored, page by page."""
 
-from chalicelib.jobs.sync.models import LIST, PAGE, list_page
-from chalicelib.jobs.sync.service import BUSINESS_HOURS, NIGHTLY, SyncFailedError, sync
+from chalicelib.jobs.sync.run import BUSINESS_HOURS, NIGHTLY, SyncFailedError, sync
+from chalicelib.jobs.sync.schemas import LIST, PAGE
+from chalicelib.jobs.sync.service import list_syncs
 
-__all__ = ["BUSINESS_HOURS", "LIST", "NIGHTLY", "PAGE", "SyncFailedError", "list_page", "sync"]
+__all__ = ["BUSINESS_HOURS", "LIST", "NIGHTLY", "PAGE", "SyncFailedError", "list_syncs", "sync"]

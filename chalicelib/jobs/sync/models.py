@@ -13,10 +13,8 @@ from enum import StrEnum
 from typing import Annotated, Any, Self
 
 from chalicelib.core import ids
-from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
 from chalicelib.core.aws.records import SHOWN, UNSTORED, Record, Shown, Stored
 from chalicelib.core.aws.tables import Attr, ConditionFailedError, Table, writable
-from chalicelib.core.schemas import list_of, page_of
 from chalicelib.external import ExternalServiceError, ExternalServiceRefusedError, Reason
 from chalicelib.jobs.sync.bloom_filter import BloomFilter
 
@@ -236,23 +234,3 @@ def put_known_until(since: str) -> dict[str, Any]:
 
 def _put(item: Mapping[str, Any]) -> dict[str, Any]:
     return {"Put": {"TableName": SYNCS.name, "Item": writable(item)}}
-
-
-# -------------------------------------------------------------------------- reading
-
-DEFAULT_PAGE = 20
-LIST = list_of(100, status={"enum": [str(status) for status in Status]})
-PAGE = page_of(DailySync.schema())
-
-
-@required_env_vars({"SYNCS_TABLE": [DynamoDBOperation.QUERY]})
-def list_page(data: Mapping[str, Any]) -> dict[str, Any]:
-    """A page of the runs, newest first, filtered by `status` if given. Times are in milliseconds.
-
-    Raises:
-        InvalidRequestError: no cursor of ours.
-    """
-    keep = Attr("status").eq(data["status"]) if "status" in data else None
-    after = ids.start_of_page(data)
-    page = SYNCS.page(CUSTOMERS, limit=data.get("limit", DEFAULT_PAGE), after=after, keep=keep)
-    return page.response(DailySync.show_item)

@@ -77,7 +77,7 @@ def customer_ids(*numbers: int) -> set[str]:
 
 
 def run_history() -> list[Row]:
-    items: list[Row] = sync.list_page({"limit": 100})["items"]
+    items: list[Row] = sync.list_syncs({"limit": 100})["items"]
     # The machine's own schedule may run a sync too. It has no source.
     return [item for item in items if item["reason"] != "not configured: EXTERNAL_API_URL is empty"]
 
