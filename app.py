@@ -9,9 +9,9 @@ from chalice.app import Chalice, CORSConfig, LambdaFunctionEvent, Response
 from chalicelib import accounts, actions, audit, erasure, images, metering
 from chalicelib.accounts import api_keys, schemas
 from chalicelib.accounts.permissions import can_report, is_admin, public, signed_in
-from chalicelib.actions import custom, exporting, external, processing, reporting, worker
+from chalicelib.actions import custom, exporting, external_service, processing, reporting, worker
 from chalicelib.core import config, log
-from chalicelib.core.agents import mcp as protocol
+from chalicelib.core.agents import mcp as mcp_protocol
 from chalicelib.core.agents import tools
 from chalicelib.core.agents.tools import api_tool
 from chalicelib.core.aws.grants import (
@@ -28,8 +28,8 @@ from chalicelib.core.schemas import MESSAGE
 from chalicelib.external import fetch
 from chalicelib.imaging import ImageRejectedError
 from chalicelib.jobs import health, retention, runner, schedules, sync
-from chalicelib.jobs import monthly_report as reports
-from chalicelib.jobs import sweeper as sweeping
+from chalicelib.jobs.monthly_report import MONTHLY_REPORT
+from chalicelib.jobs.sweeper import SWEEPER
 from chalicelib.notify import operators, webhooks
 
 Event = Mapping[str, Any]
@@ -317,10 +317,10 @@ def get_action(user: Caller, data: Payload) -> Answer:
 
 
 @app.route("/actions/{actionId}/callback", methods=["POST"], cors=CORS)
-@required_env_vars(external.take_callback)
+@required_env_vars(external_service.take_callback)
 @validated(actions.CALLBACK, permission=public, limit=limits.ANONYMOUS, returns=MESSAGE)
 def take_callback(data: Payload, headers: Headers, body: bytes) -> Answer:
-    return external.take_callback(data, headers.get(signatures.HEADER.lower(), ""), body)
+    return external_service.take_callback(data, headers.get(signatures.HEADER.lower(), ""), body)
 
 
 # =============================================================================== keys
@@ -409,10 +409,10 @@ def call_tool(data: Payload, body: bytes, available: Payload) -> Answer:
     validate_body=False,
     permission=signed_in,
     access=ANY_ACCESS,
-    routes_to=lambda path, body: protocol.operation_of(body),
+    routes_to=lambda path, body: mcp_protocol.operation_of(body),
 )
 def mcp(headers: Headers, body: bytes, available: Payload) -> Response:
-    reply = protocol.reply(body, headers, available)
+    reply = mcp_protocol.reply(body, headers, available)
     return responses.json(reply.status, reply.body)
 
 
@@ -420,7 +420,7 @@ def mcp(headers: Headers, body: bytes, available: Payload) -> Response:
 @app.route("/mcp", methods=["GET", "DELETE"], cors=CORS)
 @validated(permission=public, limit=limits.ANONYMOUS, returns=MESSAGE)
 def refuse_mcp_stream() -> Answer:
-    raise protocol.StreamNotOfferedError
+    raise mcp_protocol.StreamNotOfferedError
 
 
 # ============================================================================== admin
@@ -557,10 +557,10 @@ def weekly_cleanup(event: Event, context: Any) -> Answer:
 
 
 @scheduled
-@required_env_vars(runner.run, reports.JOB.work)
+@required_env_vars(runner.run, MONTHLY_REPORT.work)
 @track_execution
 def monthly_report(event: Event, context: Any) -> Answer:
-    return runner.run(reports.JOB, event, context)
+    return runner.run(MONTHLY_REPORT, event, context)
 
 
 @scheduled
@@ -571,17 +571,17 @@ def quarterly_archive(event: Event, context: Any) -> Answer:
 
 
 @scheduled
-@required_env_vars(runner.run, health.JOB.work)
+@required_env_vars(runner.run, health.HEALTH_CHECK.work)
 @track_execution
 def health_check(event: Event, context: Any) -> Answer:
-    return runner.run(health.JOB, event, context)
+    return runner.run(health.HEALTH_CHECK, event, context)
 
 
 @scheduled
-@required_env_vars(runner.run, sweeping.JOB.work)
+@required_env_vars(runner.run, SWEEPER.work)
 @track_execution
 def sweeper(event: Event, context: Any) -> Answer:
-    return runner.run(sweeping.JOB, event, context)
+    return runner.run(SWEEPER, event, context)
 
 
 # ========================================================= streams, topics and alerts

@@ -9,8 +9,8 @@ JOBS = {
         sync.BUSINESS_HOURS,
         retention.CLEAN_UP,
         retention.ARCHIVE,
-        monthly_report.JOB,
-        health.JOB,
-        sweeper.JOB,
+        monthly_report.MONTHLY_REPORT,
+        health.HEALTH_CHECK,
+        sweeper.SWEEPER,
     )
 }

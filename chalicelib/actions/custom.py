@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.actions import external, schemas
+from chalicelib.actions import external_service, schemas
 from chalicelib.actions.kinds import ActionKind, ActionRequest
 from chalicelib.core import config
 from chalicelib.core.aws.grants import required_env_vars
@@ -21,7 +21,7 @@ def _prepare(user: Caller, data: Mapping[str, Any]) -> ActionRequest:
     """Raises InvalidRequestError for a type that the stage does not allow, or NoExternalServiceError."""
     if data["actionType"] not in config.words("CUSTOM_ACTION_TYPES"):
         raise InvalidRequestError(details=[{"field": "actionType", "message": "is not allowed here"}])
-    if not external.is_configured():
+    if not external_service.is_configured():
         raise NoExternalServiceError
     return ActionRequest(data["actionType"], data.get("metadata", {}), lambda: {"payload": data["payload"]})
 

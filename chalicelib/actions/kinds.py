@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.actions import estimates, external, lifecycle
+from chalicelib.actions import estimates, external_service, lifecycle
 from chalicelib.actions.models import Action, Status
 from chalicelib.core.aws.grants import Grants, merge
 from chalicelib.core.deadline import Deadline
@@ -56,7 +56,7 @@ class ActionKind:
     @property
     def grants(self) -> Grants:
         """The grants of an operation that submits such actions."""
-        by_service = merge(lifecycle.begin, external.hand_over, self.prepare)
+        by_service = merge(lifecycle.begin, external_service.hand_over, self.prepare)
         if self.run is None:
             return by_service
         return merge(by_service, lifecycle.enqueue, estimates.estimated_time, self.run, lifecycle.get, lifecycle.LINKS)

@@ -5,7 +5,7 @@ import operator
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.actions import estimates, external, lifecycle
+from chalicelib.actions import estimates, external_service, lifecycle
 from chalicelib.actions.kinds import ActionKind, OutOfTimeError
 from chalicelib.actions.lifecycle import ActionNotFoundError
 from chalicelib.actions.models import ACTIONS, Action, ActionType
@@ -32,8 +32,8 @@ def submit(kind: ActionKind, user: Caller, data: Mapping[str, Any]) -> dict[str,
     request = kind.prepare(user, data)
     action = lifecycle.begin(user, request.action_type, request.metadata)
     with lifecycle.fail_on_error(action):
-        if external.is_configured():
-            return kind.answer(external.hand_over(action, kind.service_path, request.payload()))
+        if external_service.is_configured():
+            return kind.answer(external_service.hand_over(action, kind.service_path, request.payload()))
         run = request.run or kind.run
         if run is not None and request.is_small():
             try:
@@ -48,7 +48,7 @@ def submit(kind: ActionKind, user: Caller, data: Mapping[str, Any]) -> dict[str,
 _ACCESS = {ActionType.GENERATE_REPORT: APIAccessType.REPORTS, ActionType.EXPORT_DATA: APIAccessType.EXPORTS}
 
 
-@required_env_vars(external.refresh, lifecycle.LINKS)
+@required_env_vars(external_service.refresh, lifecycle.LINKS)
 def show(user: Caller, action_id: str) -> dict[str, Any]:
     """The caller's own action as it is now, with links to its files.
 
@@ -59,7 +59,7 @@ def show(user: Caller, action_id: str) -> dict[str, Any]:
     access = next((access for of, access in _ACCESS.items() if of == action.action_type), APIAccessType.ACTIONS)
     if not _has_access(user, access):
         raise ActionNotFoundError
-    return {"action": external.refresh(action).shown()}
+    return {"action": external_service.refresh(action).shown()}
 
 
 def _has_access(user: Caller, access: APIAccessType) -> bool:

@@ -5,10 +5,11 @@ without gaps, and each has the hash of the one before: if an entry is changed, r
 and the head no longer fit.
 """
 
+from chalicelib.audit.chain import append_entries, chain_entries, hash_of
+from chalicelib.audit.inbox import operators_entry_write, write_entry
 from chalicelib.audit.models import HEAD, INBOX, SEQUENCE_DIGITS, TRAIL, ZERO_HASH, Head
 from chalicelib.audit.schemas import LIST, PAGE
 from chalicelib.audit.service import list_entries
-from chalicelib.audit.trail import append_entries, chain_entries, hash_of, operators_entry_write, write_entry
 
 __all__ = [
     "HEAD",

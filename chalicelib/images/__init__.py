@@ -1,6 +1,5 @@
 """Images: uploads, their states, the steps that make variants, and what their owners do with them."""
 
-from chalicelib.images.changes import count_changes
 from chalicelib.images.deletion import delete, erase_all, expire
 from chalicelib.images.executions import (
     announce_failure,
@@ -24,6 +23,7 @@ from chalicelib.images.service import (
 )
 from chalicelib.images.states import ImageBusyError, OriginalGoneError, action_time_update
 from chalicelib.images.steps import resize, validate, watermark
+from chalicelib.images.stream import count_changes
 from chalicelib.images.stuck import fail, mark_remade, oldest_since, retry, unfinished_since
 from chalicelib.images.uploads import REPLAY as UPLOAD_REPLAY
 from chalicelib.images.uploads import create_upload

@@ -45,7 +45,7 @@ def _skip(run: Run) -> dict[str, Any]:
     return {"status": "skipped", "message": "Another run is making the report."}
 
 
-JOB = Job("monthly_report", make_report, payload("report"), lease="monthly_report", skip=_skip)
+MONTHLY_REPORT = Job("monthly_report", make_report, payload("report"), lease="monthly_report", skip=_skip)
 
 
 def _month_of(day: date) -> Period:

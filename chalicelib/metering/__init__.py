@@ -1,8 +1,8 @@
 """Usage records summed by day: usage, cost and spending, for users, administrators and limits."""
 
-from chalicelib.metering.counting import count_records
 from chalicelib.metering.schemas import ALL_USAGE, GET, GET_ALL, SUMMARY
 from chalicelib.metering.service import get_all_usage, get_own_usage, mean_seconds, parse_period, summarize
+from chalicelib.metering.stream import count_records
 
 __all__ = [
     "ALL_USAGE",

@@ -10,9 +10,9 @@ from chalicelib.core.errors import InvalidRequestError
 from chalicelib.core.http import budgets
 from chalicelib.core.http.operations import Caller
 from chalicelib.metering import daily_sums
-from chalicelib.metering.counting import names_of_kind
 from chalicelib.metering.models import EVERY_USER, EVERYONE, OPERATION, Row
 from chalicelib.metering.schemas import SUMS
+from chalicelib.metering.stream import names_of_kind
 
 DEFAULT_DAYS = 30
 MAX_DAYS = 366

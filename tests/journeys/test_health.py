@@ -24,7 +24,7 @@ Notifications = Callable[[], list[dict[str, Any]]]
 
 
 def check(now: datetime | None = None) -> dict[str, Any]:
-    return runner.run(health.JOB, {}, now=now)
+    return runner.run(health.HEALTH_CHECK, {}, now=now)
 
 
 @pytest.fixture(autouse=True)

@@ -27,7 +27,7 @@ PHOTO = pictures.jpeg(320, 240)
 
 
 def sweep(options: dict[str, Any], now: datetime | None = None) -> dict[str, Any]:
-    return runner.run(sweeper.JOB, options, now=now)
+    return runner.run(sweeper.SWEEPER, options, now=now)
 
 
 @pytest.fixture(scope="module", autouse=True)

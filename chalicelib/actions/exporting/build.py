@@ -18,7 +18,7 @@ from chalicelib.core.deadline import Deadline
 from chalicelib.core.errors import AccountNotActiveError, NotFoundError, TooLargeError
 from chalicelib.core.http.operations import refusal_of
 from chalicelib.documents import Format, Report, Sink, Table, write_csv, write_json, write_pdf
-from chalicelib.notify import mail
+from chalicelib.notify import email
 
 _PROGRESS_EVERY = 2000
 
@@ -144,7 +144,7 @@ def _send_link(address: str, file: File) -> bool:
         "after that, the action in your account gives a new one.\n"
     )
     try:
-        mail.send(address, "Your data export is ready", text)
+        email.send(address, "Your data export is ready", text)
     except Exception as error:
         log.warning("EXPORT_NOT_MAILED", error)
         return False

@@ -6,7 +6,7 @@ from typing import Any
 
 from chalicelib import actions, images
 from chalicelib.accounts.permissions import can_export
-from chalicelib.actions import external
+from chalicelib.actions import external_service
 from chalicelib.actions.exporting import build, contents, schemas
 from chalicelib.actions.kinds import ActionKind, ActionRequest
 from chalicelib.actions.models import Action, ActionType, Status
@@ -15,7 +15,7 @@ from chalicelib.core.aws.grants import required_env_vars
 from chalicelib.core.errors import ConflictError, PermissionDeniedError
 from chalicelib.core.http.operations import Caller, refusal_of
 from chalicelib.external import services
-from chalicelib.notify import mail
+from chalicelib.notify import email
 
 # The API exports so many images, actions and sums by day while its caller waits: as PDF they take half a second.
 _SMALL_ROWS = 100
@@ -57,7 +57,7 @@ def _email_domains() -> set[str]:
 
 def _prepare(user: Caller, data: Mapping[str, Any]) -> ActionRequest:
     """Raises EmailNotOfferedError where `email` is given and neither the stage nor its external service can send it."""
-    if "email" in data and not external.is_configured() and not mail.is_configured():
+    if "email" in data and not external_service.is_configured() and not email.is_configured():
         raise EmailNotOfferedError
     # The address is stored with the action, as a later try needs it, and erased with it.
     metadata = {name: data[name] for name in ("dataTypes", "format", "email") if name in data}

@@ -1,8 +1,8 @@
 """The health of what Darkroom depends on: checked by schedule, stored, served, and reported to operators."""
 
-from chalicelib.jobs.health.check import JOB, check
+from chalicelib.jobs.health.check import HEALTH_CHECK, check
 from chalicelib.jobs.health.dependencies import TABLES
 from chalicelib.jobs.health.schemas import HEALTH
 from chalicelib.jobs.health.service import LIMIT, get_health
 
-__all__ = ["HEALTH", "JOB", "LIMIT", "TABLES", "check", "get_health"]
+__all__ = ["HEALTH", "HEALTH_CHECK", "LIMIT", "TABLES", "check", "get_health"]

@@ -91,4 +91,4 @@ def _unwell(result: Mapping[str, Any]) -> dict[str, str]:
     return {each["name"]: f"{each['status']}: {each['detail']}" for each in listed if each["status"] != State.OK}
 
 
-JOB = Job("health_check", check)
+HEALTH_CHECK = Job("health_check", check)

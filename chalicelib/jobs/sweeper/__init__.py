@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from chalicelib.actions import external
+from chalicelib.actions import external_service
 from chalicelib.core.aws.grants import (
     DynamoDBOperation,
     S3Operation,
@@ -15,13 +15,13 @@ from chalicelib.jobs.runner import Job, Run, payload
 from chalicelib.jobs.sweeper.orphans import sweep_files, sweep_images_without_files, sweep_results, sweep_uploads
 from chalicelib.jobs.sweeper.stuck import sweep_actions, sweep_images
 
-__all__ = ["JOB", "sweep"]
+__all__ = ["SWEEPER", "sweep"]
 
 _FILES = [S3Operation.LIST_OBJECT_VERSIONS, S3Operation.DELETE_OBJECTS]
 
 
 @required_env_vars(
-    external.refresh,
+    external_service.refresh,
     {
         "IMAGES_TABLE": [
             DynamoDBOperation.QUERY_INDEX,
@@ -56,4 +56,4 @@ def sweep(run: Run) -> dict[str, Any]:
     )
 
 
-JOB = Job("sweeper", sweep, payload("sweep"), lease="sweeper")
+SWEEPER = Job("sweeper", sweep, payload("sweep"), lease="sweeper")

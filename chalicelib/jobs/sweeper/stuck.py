@@ -1,7 +1,7 @@
 """Images and actions that are stuck: retried once where that can help, then failed with a reason."""
 
 from chalicelib import actions, images
-from chalicelib.actions import Action, external
+from chalicelib.actions import Action, external_service
 from chalicelib.core import clients, config
 from chalicelib.images import Image, Status
 from chalicelib.jobs.rounds import Round
@@ -83,7 +83,7 @@ def _sweep_external(a_round: Round, action: Action) -> None:
     pending: list[Action] = []
 
     def settle() -> bool:
-        now = external.refresh(action)
+        now = external_service.refresh(action)
         if now.status is actions.Status.PENDING:
             pending.append(now)
         return not pending

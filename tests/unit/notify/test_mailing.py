@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from chalicelib.core.http import json_schema
 from chalicelib.core.schemas import EMAIL, shape
-from chalicelib.notify import mail
-from chalicelib.notify.mail import AddressNotMailableError
+from chalicelib.notify import email
+from chalicelib.notify.email import AddressNotMailableError
 
 ADDRESSES = st.from_regex(str(EMAIL["pattern"]), fullmatch=True).filter(lambda address: len(address) <= 254)
 ONE = shape({"email": EMAIL})
@@ -28,7 +28,7 @@ def is_taken(address: str) -> bool:
     st.text(st.characters(exclude_categories=["Cs"]), max_size=3000),
 )
 def test_an_address_cannot_add_a_header_or_change_the_text(address: str, text: str) -> None:
-    data = mail.compose("darkroom@example.com", address, "Your export", text)
+    data = email.compose("darkroom@example.com", address, "Your export", text)
     message = message_from_bytes(data, policy=policy.default)
     assert message["To"] == address
     assert sorted(name.lower() for name in message.keys()) == [  # noqa: SIM118
@@ -61,7 +61,7 @@ def test_an_address_cannot_add_a_header_or_change_the_text(address: str, text: s
 )
 def test_an_address_that_cannot_be_mailed_is_refused_with_its_own_error(address: str) -> None:
     with pytest.raises(AddressNotMailableError):
-        mail.compose("darkroom@example.com", address, "Your export", "")
+        email.compose("darkroom@example.com", address, "Your export", "")
 
 
 @pytest.mark.parametrize(
