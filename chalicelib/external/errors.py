@@ -44,7 +44,7 @@ class ExternalServiceRefusedError(ExternalServiceError):
     """The service refused the request; it would refuse the same request again."""
 
     status, code, message = 502, "EXTERNAL_SERVICE_REFUSED", "The external service refused the request."
-    may_pass = False
+    is_transient = False
 
     def __init__(self, cause: str, reason: Reason = Reason.REJECTED) -> None:
         super().__init__(cause, reason)
