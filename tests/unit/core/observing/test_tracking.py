@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.core import clients
-from chalicelib.core.observing import event_sources, tracking
+from chalicelib.core.observing import event_sources, memory, tracking
 from chalicelib.core.observing.tracking import USAGE
 from chalicelib.images import executions, states
 from chalicelib.images.models import Image, Status
@@ -244,10 +244,10 @@ def _cannot_write(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _cannot_measure(monkeypatch: pytest.MonkeyPatch) -> None:
-    def memory() -> int:
+    def peak() -> int:
         raise OSError("no such number")
 
-    monkeypatch.setattr(tracking, "_memory_used_mb", memory)
+    monkeypatch.setattr(memory, "peak", peak)
 
 
 def _cannot_read_settings(monkeypatch: pytest.MonkeyPatch) -> None:
