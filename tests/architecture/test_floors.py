@@ -112,7 +112,7 @@ def test_only_config_reads_the_environment() -> None:
     assert readers == {"chalicelib/core/config.py"}
 
 
-def test_no_module_is_too_long() -> None:
-    # The manifest is one flat table that grows with the routes.
-    long = {str(p.relative_to(ROOT)): n for p in SOURCES[1:] if (n := len(p.read_text().splitlines())) > 400}
-    assert not long
+def test_no_module_has_more_than_300_lines() -> None:
+    # The manifest is one flat table, read by its section lines: it grows with the routes.
+    modules = [path for folder in ("chalicelib", "infra", "local") for path in (ROOT / folder).rglob("*.py")]
+    assert not {str(p.relative_to(ROOT)): n for p in modules if (n := len(p.read_text().splitlines())) > 300}

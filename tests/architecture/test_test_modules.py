@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 TESTS = Path(__file__).parents[1]
+ROOT = TESTS.parent
 
 
 def imports_of(path: Path) -> Iterator[str]:
@@ -24,3 +25,9 @@ def test_no_test_module_is_imported_by_another() -> None:
         if imported.startswith("tests.") and test_modules & set(imported.split("."))
     }
     assert not wrong
+
+
+def test_unit_tests_mirror_the_wings() -> None:
+    wings = {path.name for path in (ROOT / "chalicelib").iterdir() if path.is_dir()}
+    folders = {path.name for path in (TESTS / "unit").iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert folders - wings == {"bench", "infra"}
