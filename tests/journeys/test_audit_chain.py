@@ -282,7 +282,7 @@ def test_a_page_of_one_user_reads_a_bounded_number_of_entries_and_gives_a_cursor
     chain: pytest.MonkeyPatch, machine: Machine
 ) -> None:
     audit.append_entries(batch(entry(who="ann" if place % 7 == 0 else "bob") for place in range(30)))
-    chain.setattr(audit, "_READ_AT_ONCE", 4)
+    chain.setattr("chalicelib.audit.service._READ_AT_ONCE", 4)
     chain.setattr("chalicelib.audit.service._READS", 2)
     asked: dict[str, Any] = {"day": "2026-11-21", "userId": "ann", "limit": 3}
     first = audit.list_entries(asked)

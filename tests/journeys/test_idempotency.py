@@ -458,7 +458,7 @@ def test_threads_never_see_a_store_that_is_half_built(function: pytest.MonkeyPat
     ],
 )
 def test_operations_without_a_caller_or_a_response_schema_cannot_be_idempotent(wrong: dict[str, Any]) -> None:
-    with pytest.raises(TypeError, match="repeated"):
+    with pytest.raises(TypeError, match="idempotent"):
         validated(NO_PAYLOAD, idempotent=True, **wrong)
 
 

@@ -187,7 +187,7 @@ def test_an_action_deleted_while_its_service_is_asked_does_not_stop_the_others(
             actions.ACTIONS.delete(ann.id, gone)
         raise ExternalServiceError("the service is out")
 
-    function.setattr(services, "status_of", erased_meanwhile)
+    function.setattr(services, "fetch_status", erased_meanwhile)
     answer = sweep({}, later(hours=3.1))
     assert answer["status"] == "partial"
     assert {"what": "actionsFailed", "actionId": left, "userId": ann.id} in answer["findings"]
