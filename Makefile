@@ -21,7 +21,7 @@ test: $(VENV)/ready check ## lint, types and every test but the slow ones
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow" $(ARGS)
 
 test-all: $(VENV)/ready check ## the slow ones too
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --hypothesis-profile exploring $(ARGS)
 
 check: $(VENV)/ready ## ruff and mypy on everything, cfn-lint on the template
 	$(BIN)/ruff check .

@@ -22,7 +22,7 @@ from tests.proxy_event import proxy_event
 
 # Functions whose runs belong to the trace of their caller.
 _IN_CALLERS_TRACE = {"orchestrator", "validation", "resize", "watermark", "notifications", "action_worker"}
-# What the steps read and write in parallel threads (chalicelib/images/pipeline.py), except the original.
+# What the steps read and write in parallel threads (chalicelib/images/steps.py), except the original.
 _PARALLEL_CALLS = {
     "resize": frozenset({"s3:PutObject"}),
     "watermark": frozenset({"s3:GetObject", "s3:PutObject"}),

@@ -6,10 +6,18 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from infra import iam_report
 from local.machine import Machine
 from tests.waiting import wait_for
+
+# Property tests draw the same examples in every run of `make test`, so that its verdict is always the same. `make
+# test-all` explores, and prints how to replay what it found. A slow machine is no failure of a property.
+_NOT_TIMED: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("repeatable", derandomize=True, **_NOT_TIMED)
+settings.register_profile("exploring", print_blob=True, **_NOT_TIMED)
+settings.load_profile("repeatable")
 
 _LOGS = pytest.StashKey[Path]()
 _SIZES = pytest.StashKey[dict[Path, int]]()

@@ -17,7 +17,7 @@ from chalicelib.external import Reason
 
 # Not sent: the user, and the id that connects log lines.
 _INTERNAL = {"userId", "correlationId"}
-# The first one and Lambda's retries (infra/delivery.py).
+# The first one and Lambda's retries (infra/event_delivery.py).
 TRIES = 3
 # A notification waits an hour at most (the same place).
 _COUNTER_SECONDS = 2 * 3600

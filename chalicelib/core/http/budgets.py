@@ -4,7 +4,7 @@
   an ISO time ("2026-11-21T07", "2026-11-21", "2026-11"); whose is `user` or an API key's id.
 - Bytes of images, counted from the stream of the images' rows.
 
-Both are some five seconds behind (infra/delivery.py): what starts before that still passes.
+Both are some five seconds behind (infra/event_delivery.py): what starts before that still passes.
 """
 
 import math
