@@ -9,8 +9,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SOURCES = [ROOT / "app.py", *sorted((ROOT / "chalicelib").rglob("*.py"))]
 
-# From the bottom up. A module may import from its own wing and from those on lower floors; within core, from its own shelf
-# and from those before it.
+# From the bottom up. A module may import from its own wing and from those on lower floors; within core, from its own
+# shelf and from those before it.
 FLOORS = {
     "chalicelib.core.aws": 1,
     "chalicelib.core.observing": 2,
@@ -71,7 +71,8 @@ def test_imports_point_down_only(path: Path) -> None:
     for imported in imports_of(path):
         there = place_of(imported)
         if there is not None:
-            assert there == here or FLOORS[there] < FLOORS[here], f"{path} imports {imported}, which does not stand below it"
+            is_below = there == here or FLOORS[there] < FLOORS[here]
+            assert is_below, f"{path} imports {imported}, which does not stand below it"
 
 
 def test_modules_do_not_import_in_a_circle() -> None:
