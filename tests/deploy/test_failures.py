@@ -112,9 +112,9 @@ def test_credentials_of_another_account_are_refused(checkout: Checkout) -> None:
 
 
 def test_policies_that_differ_from_the_grants_in_the_code_are_refused(checkout: Checkout, aws: Aws) -> None:
-    change(checkout.folder / "app.py", "SQSOperation.DELETE_MESSAGE_BATCH", "SQSOperation.PURGE_QUEUE")
-    change(checkout.folder / "chalicelib" / "core" / "grants.py", "DELETE_MESSAGE_BATCH = ", "PURGE_QUEUE = ")
-    change(checkout.folder / "chalicelib" / "core" / "grants.py", '"DeleteMessageBatch"', '"PurgeQueue"')
+    change(checkout.folder / "chalicelib/images/executions.py", "DELETE_MESSAGE_BATCH", "PURGE_QUEUE")
+    change(checkout.folder / "chalicelib/core/aws/grants.py", "DELETE_MESSAGE_BATCH = ", "PURGE_QUEUE = ")
+    change(checkout.folder / "chalicelib/core/aws/grants.py", '"DeleteMessageBatch"', '"PurgeQueue"')
     message = refused(checkout.run(*DEPLOY))
     assert "prod-orchestrator.json" in message
     assert "make policies" in message
@@ -148,7 +148,7 @@ def test_invalid_options_are_refused(checkout: Checkout, option: str, why: str) 
 
 
 def test_code_that_cannot_be_imported_is_refused(checkout: Checkout) -> None:
-    change(checkout.folder / "app.py", "import functools", "import functools\nimport what_is_not_installed")
+    change(checkout.folder / "app.py", "from typing import Any", "from typing import Any\nimport what_is_not_installed")
     assert "what_is_not_installed" in refused(checkout.run(*DEPLOY))
 
 
