@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from moto.events.exceptions import ResourceNotFoundException
 from moto.events.models import events_backends
 
 from chalicelib.jobs.recurrence import ExpressionError, Recurrence, parse
@@ -40,8 +41,11 @@ class _Rule:
 
     @property
     def is_enabled(self) -> bool:
-        """Whether the rule is enabled in EventBridge."""
-        state: str = events_backends[ACCOUNT][REGION].describe_rule(self.name, None).state
+        """Whether the rule is enabled in EventBridge. A deleted rule is not: its events end, and no thread does."""
+        try:
+            state: str = events_backends[ACCOUNT][REGION].describe_rule(self.name, None).state
+        except ResourceNotFoundException:
+            return False
         return state == "ENABLED"
 
     def take_passed_times(self, now: datetime) -> Iterator[datetime]:

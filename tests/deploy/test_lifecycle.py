@@ -207,7 +207,6 @@ def test_destroy_keeps_only_resources_with_data(destroyed: Stage) -> None:
     assert not left.log_groups
 
 
-@pytest.mark.usefixtures("gone")
 def test_destroy_with_data_leaves_nothing(deployment: Deployment, empty: Stage) -> None:
     assert empty.snapshot.others == {}
     assert list(empty.snapshot.roles) == [ACCOUNTS_ROLE]

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from chalicelib.jobs.recurrence import parse
 from local.errors import MachineError
 from local.machine import Machine
-from local.scheduler import MAX_EVENTS_AT_ONCE
+from local.scheduler import MAX_EVENTS_AT_ONCE, _Rule
 from tests.conftest import Eventually
 from tests.machine.conftest import Tiny
 
@@ -157,3 +158,10 @@ def test_the_machine_does_not_start_with_an_expression_that_aws_would_refuse(tmp
         Machine(tmp_path, stage="odd", api=False, asynchronous={}, streams={}),
     ):
         pass
+
+
+def test_a_deleted_rule_is_not_enabled(tiny: Tiny) -> None:
+    """The scheduler goes on: an error here would end its thread."""
+    function: Any = None
+    rule = _Rule("a-deleted-rule", function, parse("rate(1 day)"), datetime(2026, 1, 1, tzinfo=UTC))
+    assert not rule.is_enabled
