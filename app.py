@@ -14,9 +14,7 @@ from chalicelib.core import config, log
 from chalicelib.core.agents import mcp as mcp_protocol
 from chalicelib.core.agents import tools
 from chalicelib.core.agents.tools import api_tool
-from chalicelib.core.aws.grants import (
-    required_env_vars,
-)
+from chalicelib.core.aws.grants import required_env_vars
 from chalicelib.core.http import idempotency, limits, responses, signatures
 from chalicelib.core.http.access import setup_validated, validated
 from chalicelib.core.http.operations import ANY_ACCESS, APIAccessType, Caller

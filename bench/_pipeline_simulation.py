@@ -168,7 +168,7 @@ class Simulation:
             self._backlog_since = None
 
     def _max_batches(self) -> int:
-        waited = self._now - (self._now if self._backlog_since is None else self._backlog_since)
+        waited = 0.0 if self._backlog_since is None else self._now - self._backlog_since
         return min(
             self._limits.max_orchestrators, _MAX_BATCHES, int(_FIRST_BATCHES + _MORE_BATCHES_PER_SECOND * waited)
         )

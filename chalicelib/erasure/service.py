@@ -10,7 +10,7 @@ from chalicelib import actions, images
 from chalicelib.accounts import api_keys, cognito
 from chalicelib.accounts.models import delete_user
 from chalicelib.core import clients, log
-from chalicelib.core.aws.grants import CognitoOperation, DynamoDBOperation, S3Operation, required_env_vars
+from chalicelib.core.aws.grants import CognitoOperation, DynamoDBOperation, required_env_vars
 from chalicelib.core.aws.tables import Table
 from chalicelib.core.http.operations import Caller
 from chalicelib.core.observing.tracking import SYSTEM_ACCOUNT, USAGE, Execution
@@ -25,15 +25,13 @@ Key = dict[str, Any]
 
 @required_env_vars(
     api_keys.erase_all,
+    images.erase_all,
+    actions.erase_all,
     {
         "USERS_TABLE": [DynamoDBOperation.DELETE_ITEM],
         "COGNITO_USER_POOL_ID": [CognitoOperation.ADMIN_DELETE_USER],
-        "IMAGES_TABLE": [DynamoDBOperation.QUERY, DynamoDBOperation.PUT_ITEM],
-        "ACTIONS_TABLE": [DynamoDBOperation.QUERY, DynamoDBOperation.DELETE_ITEM],
         "USAGE_METRICS_DYNAMO_TABLE": [DynamoDBOperation.QUERY, DynamoDBOperation.BATCH_WRITE_ITEM],
         "DAILY_TABLE": [DynamoDBOperation.QUERY, DynamoDBOperation.BATCH_WRITE_ITEM],
-        "S3_INPUT_BUCKET": [S3Operation.LIST_OBJECT_VERSIONS, S3Operation.DELETE_OBJECTS],
-        "S3_OUTPUT_BUCKET": [S3Operation.LIST_OBJECT_VERSIONS, S3Operation.DELETE_OBJECTS],
     },
 )
 def erase(user: Caller, execution: Execution) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from chalicelib.actions import reporting
 from chalicelib.actions.reporting import BuiltReport, Period, ReportKind, ReportRequest
 from chalicelib.core import config, ids
 from chalicelib.core.aws import objects
-from chalicelib.core.aws.grants import S3Operation, SNSOperation, required_env_vars
+from chalicelib.core.aws.grants import S3Operation, required_env_vars
 from chalicelib.jobs import leases
 from chalicelib.jobs.runner import Job, Run, payload
 from chalicelib.notify import operators
@@ -18,7 +18,8 @@ from chalicelib.notify import operators
     leases.is_done,
     leases.mark_done,
     reporting.build,
-    {"S3_OUTPUT_BUCKET": [S3Operation.PUT_OBJECT], "OPERATORS_TOPIC_ARN": [SNSOperation.PUBLISH]},
+    operators.publish,
+    {"S3_OUTPUT_BUCKET": [S3Operation.PUT_OBJECT]},
 )
 def make_report(run: Run) -> dict[str, Any]:
     """Makes the report on the last whole month, or on the month of `since`; in a dry run, its figures only.

@@ -21,7 +21,7 @@ from chalicelib.core.errors import (
     UnexpectedError,
     UnsupportedTypeError,
 )
-from chalicelib.core.http import responses as answers
+from chalicelib.core.http import responses
 from infra import stages
 from infra.deploy import rest_api
 from infra.deploy.change import Change
@@ -102,7 +102,7 @@ def gateway_response(kind: str, origin: str) -> dict[str, Any]:
     error = ERROR_RESPONSES[kind]()
     if kind in ("THROTTLED", "QUOTA_EXCEEDED"):
         error.retry_after = _THROTTLED_SECONDS
-    headers = {"Access-Control-Allow-Origin": origin, **answers.DEFAULT_HEADERS, **error.headers()}
+    headers = {"Access-Control-Allow-Origin": origin, **responses.DEFAULT_HEADERS, **error.headers()}
     if "Retry-After" in headers:
         headers["Access-Control-Expose-Headers"] = "Retry-After"
     arguments: dict[str, Any] = {
@@ -133,8 +133,8 @@ def _responses(api: _Api) -> Iterator[Change]:
 
 def _current_responses(api: _Api) -> list[dict[str, Any]]:
     # 500 is the maximum; there are about 24 kinds.
-    responses: list[dict[str, Any]] = api.gateway.get_gateway_responses(restApiId=api.id, limit=500)["items"]
-    return responses
+    current: list[dict[str, Any]] = api.gateway.get_gateway_responses(restApiId=api.id, limit=500)["items"]
+    return current
 
 
 def _contains(current: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:

@@ -5,7 +5,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
 from chalicelib.core import config, ids, log
-from chalicelib.core.aws.grants import DynamoDBOperation, SNSOperation, required_env_vars
+from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
 from chalicelib.jobs import leases
 from chalicelib.jobs.health import dependencies
 from chalicelib.jobs.health.dependencies import SECONDS, Dependency, Finding, State
@@ -20,7 +20,7 @@ _LONGEST_DETAIL = 500
 @required_env_vars(
     dependencies.list_dependencies,
     {"JOBS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM]},
-    {"OPERATORS_TOPIC_ARN": [SNSOperation.PUBLISH]},
+    operators.publish,
 )
 def check(run: Run) -> dict[str, Any]:
     """Checks everything and stores the result: `{status, checkedAt, since, dependencies: [{name, status, detail}]}`.
