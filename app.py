@@ -10,7 +10,7 @@ from chalicelib import accounts, actions, audit, erasure, images, metering
 from chalicelib.accounts import api_keys, schemas
 from chalicelib.accounts.permissions import can_report, is_admin, public, signed_in
 from chalicelib.actions import custom, exporting, external_service, processing, reporting, worker
-from chalicelib.core import config, log
+from chalicelib.core import log
 from chalicelib.core.agents import mcp as mcp_protocol
 from chalicelib.core.agents import tools
 from chalicelib.core.agents.tools import api_tool
@@ -23,6 +23,7 @@ from chalicelib.core.http.payload import parse_body
 from chalicelib.core.http.tokens import setup_tokens
 from chalicelib.core.observing.tracking import Account, Execution, track_execution
 from chalicelib.core.schemas import MESSAGE
+from chalicelib.core.settings import Settings, trigger_name
 from chalicelib.external import fetch
 from chalicelib.imaging import ImageRejectedError
 from chalicelib.jobs import health, retention, runner, schedules, sync
@@ -41,7 +42,7 @@ setup_validated(app, authenticate=accounts.authenticate, audit=audit.write_entry
 setup_tokens(fetch)
 
 CORS = CORSConfig(
-    allow_origin=config.cors_origin(),
+    allow_origin=Settings.CORS_ORIGIN.get(),
     allow_headers=[
         "Authorization",
         "Content-Type",
@@ -478,7 +479,7 @@ def owner(event: Event) -> Account:
 
 
 @app.on_s3_event(
-    bucket=config.trigger_name("S3_INPUT_BUCKET"), events=["s3:ObjectCreated:*"], prefix="uploads/", name="s3_event"
+    bucket=trigger_name(Settings.S3_INPUT_BUCKET), events=["s3:ObjectCreated:*"], prefix="uploads/", name="s3_event"
 )
 @required_env_vars(images.enqueue_uploads)
 @track_execution
@@ -490,7 +491,7 @@ def s3_event(event: Event, context: Any) -> None:
 s3_event.event_class = LambdaFunctionEvent
 
 
-@app.on_sqs_message(queue=config.trigger_name("SQS_QUEUE_URL"), batch_size=10, name="orchestrator")
+@app.on_sqs_message(queue=trigger_name(Settings.SQS_QUEUE_URL), batch_size=10, name="orchestrator")
 @required_env_vars(images.start_executions)
 @track_execution
 def orchestrator(event: Event, context: Any) -> None:
@@ -586,7 +587,7 @@ def sweeper(event: Event, context: Any) -> Answer:
 
 
 @app.on_dynamodb_record(
-    stream_arn=config.trigger_name("IMAGES_STREAM_ARN"),
+    stream_arn=trigger_name(Settings.IMAGES_STREAM_ARN),
     batch_size=25,
     starting_position="TRIM_HORIZON",
     name="image_changes",
@@ -598,7 +599,7 @@ def image_changes(event: Event, context: Any) -> None:
 
 
 @app.on_dynamodb_record(
-    stream_arn=config.trigger_name("USAGE_STREAM_ARN"),
+    stream_arn=trigger_name(Settings.USAGE_STREAM_ARN),
     batch_size=100,
     starting_position="TRIM_HORIZON",
     maximum_batching_window_in_seconds=1,
@@ -611,7 +612,7 @@ def usage_records(event: Event, context: Any) -> None:
 
 
 @app.on_dynamodb_record(
-    stream_arn=config.trigger_name("AUDIT_STREAM_ARN"),
+    stream_arn=trigger_name(Settings.AUDIT_STREAM_ARN),
     batch_size=40,
     starting_position="TRIM_HORIZON",
     maximum_batching_window_in_seconds=1,
@@ -623,21 +624,21 @@ def audit_entries(event: Event, context: Any) -> None:
     audit.append_entries(event)
 
 
-@app.on_sns_message(topic=config.trigger_name("SNS_TOPIC_ARN"), name="notifications")
+@app.on_sns_message(topic=trigger_name(Settings.SNS_TOPIC_ARN), name="notifications")
 @required_env_vars(webhooks.deliver)
 @track_execution(refusals=(webhooks.NotTakenError,))
 def notifications(event: Event, context: Any) -> None:
     webhooks.deliver(event)
 
 
-@app.on_sqs_message(queue=config.trigger_name("ACTIONS_QUEUE_URL"), batch_size=1, name="action_worker")
+@app.on_sqs_message(queue=trigger_name(Settings.ACTIONS_QUEUE_URL), batch_size=1, name="action_worker")
 @required_env_vars(worker.work)
 @track_execution(kind=worker.kind)
 def action_worker(event: Event, context: Any) -> None:
     worker.work(event, context)
 
 
-@app.on_sqs_message(queue=config.trigger_name("CRITICAL_ERRORS_SQS_QUEUE_NAME"), batch_size=10, name="critical_errors")
+@app.on_sqs_message(queue=trigger_name(Settings.CRITICAL_ERRORS_SQS_QUEUE_NAME), batch_size=10, name="critical_errors")
 @required_env_vars(operators.notify_of_errors)
 @track_execution
 def critical_errors(event: Event, context: Any) -> None:

@@ -9,11 +9,11 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from chalicelib.core import clients, config
+from chalicelib.core import clients
 from chalicelib.core.aws import grants
+from chalicelib.core.settings import Settings
 from infra import settings, triggers
 
-TABLE = "ENV_VARS_TRACKING_TABLE"
 KEY = ("service#variable", "function")
 # The limit of BatchWriteItem.
 _BATCH_SIZE = 25
@@ -30,17 +30,17 @@ def rows(app: Any) -> Iterator[Row]:
         for variable, operations in declared.items():
             services = sorted(f"{grants.SERVICES[type(each)]}:{each}" for each in operations)
             yield {
-                KEY[0]: f"{config.service()}#{variable}",
+                KEY[0]: f"{Settings.SERVICE_NAME.get()}#{variable}",
                 KEY[1]: name,
                 "variable": variable,
                 "operations": services,
-                "stage": config.stage(),
+                "stage": Settings.STAGE.get(),
             }
 
 
 def update_table(app: Any) -> tuple[int, int]:
     """Updates the table; returns the numbers of written and of removed rows."""
-    table = config.get(TABLE)
+    table = Settings.ENV_VARS_TRACKING_TABLE.get()
     declared = {_key(row): row for row in rows(app)}
     stored = {_key(row): row for row in _stored(table)}
     changed = [row for key, row in declared.items() if stored.get(key) != row]
@@ -74,7 +74,8 @@ def main() -> None:
     from app import app
 
     changed, removed = update_table(app)
-    print(f"{changed} rows written, {removed} removed; {len(list(rows(app)))} declarations in {config.get(TABLE)}")
+    table = Settings.ENV_VARS_TRACKING_TABLE.get()
+    print(f"{changed} rows written, {removed} removed; {len(list(rows(app)))} declarations in {table}")
 
 
 if __name__ == "__main__":

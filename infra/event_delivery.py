@@ -7,7 +7,7 @@ levels of retries: its rule retries the delivery to Lambda, and Lambda retries t
 
 from dataclasses import dataclass
 
-from chalicelib.jobs.schedules import SCHEDULES
+from chalicelib.core.schedules import SCHEDULES
 
 
 @dataclass(frozen=True)

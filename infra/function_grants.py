@@ -48,7 +48,7 @@ def _full_name(operation: grants.AwsOperation) -> str:
 def _variable(name: Any) -> str:
     variable: str | None = getattr(name, "variable", None)
     if variable is None:
-        raise TypeError(f"The trigger on {name!r} is not named by config.trigger_name, so its grant is unknown.")
+        raise TypeError(f"The trigger on {name!r} is not named by trigger_name, so its grant is unknown.")
     return variable
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from chalicelib.core import config as settings
+from chalicelib.core import settings
 from infra import event_delivery, key_statements, stages
 from infra.function_grants import FunctionGrants, lambda_name
 from infra.iam_actions import iam_actions
@@ -141,14 +141,14 @@ class StatementBuilder:
         return [*(f"{prefix}*" for prefix in prefixes if prefix in allowed), *([watermark] if watermark else [])]
 
     def _value(self, variable: str) -> str:
-        value = self._environment.get(variable, settings.DEFAULTS.get(variable))
+        value = self._environment.get(variable, settings.ALL[variable].default)
         if value is None:
             raise ValueError(f"{self._function} declares operations on {variable}, and that setting has no value.")
         return value
 
     def parameters(self, variables: Iterable[str]) -> Iterator[Statement]:
         """The settings that the environment does not contain, and Parameter Store may."""
-        service = self._environment.get("SERVICE_NAME", settings.DEFAULTS["SERVICE_NAME"])
+        service = self._environment.get("SERVICE_NAME", settings.Settings.SERVICE_NAME.default)
         path = f"arn:aws:ssm:{self._at}:parameter/darkroom/{self._place.stage}/{service}"
         if names := sorted(variables):
             yield _statement("Settings", {"ssm:GetParameters"}, [f"{path}/{name}" for name in names])

@@ -6,7 +6,7 @@ from typing import Any
 
 from chalicelib.core.aws import grants
 from chalicelib.core.http.operations import ANY_ACCESS, Operation
-from chalicelib.jobs.schedules import SCHEDULES
+from chalicelib.core.schedules import SCHEDULES
 
 Schemas = dict[str, dict[str, Any]]
 

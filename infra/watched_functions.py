@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from chalicelib.core.schedules import SCHEDULES
+from chalicelib.core.settings import Settings
 from chalicelib.jobs.recurrence import parse
-from chalicelib.jobs.schedules import SCHEDULES
 from infra import function_grants, triggers
 from infra.settings import settings_of_function
 
@@ -53,7 +54,7 @@ def functions(app: Any, config: Mapping[str, Any], stage: str) -> list[Function]
 
 def _gap(name: str, config: Mapping[str, Any], stage: str) -> int | None:
     settings = {**config["environment_variables"], **config["stages"][stage]["environment_variables"]}
-    if name not in SCHEDULES or name in settings.get("SCHEDULES_OFF", "").replace(" ", "").split(","):
+    if name not in SCHEDULES or name in Settings.SCHEDULES_OFF.parse(settings.get("SCHEDULES_OFF", "")):
         return None
     return longest_gap(SCHEDULES[name].by_stage.get(stage, SCHEDULES[name].expression))
 

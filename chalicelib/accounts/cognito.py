@@ -19,6 +19,7 @@ from chalicelib.core.errors import (
     TooManyRequestsError,
     UnavailableError,
 )
+from chalicelib.core.settings import Settings
 
 
 def client() -> Any:
@@ -26,12 +27,12 @@ def client() -> Any:
 
 
 def pool_id() -> str:
-    return config.get("COGNITO_USER_POOL_ID")
+    return Settings.COGNITO_USER_POOL_ID.get()
 
 
 def client_proof(username: str) -> dict[str, str]:
     """The arguments `ClientId` and `SecretHash` of a call about that user."""
-    return {"ClientId": config.get("COGNITO_CLIENT_ID"), "SecretHash": secret_hash(username)}
+    return {"ClientId": Settings.COGNITO_CLIENT_ID.get(), "SecretHash": secret_hash(username)}
 
 
 def secret_hash(username: str) -> str:
@@ -39,8 +40,8 @@ def secret_hash(username: str) -> str:
 
     Amazon Cognito, Developer Guide: "Computing secret hash values".
     """
-    text = username + config.get("COGNITO_CLIENT_ID")
-    secret = config.get("COGNITO_CLIENT_SECRET")
+    text = username + Settings.COGNITO_CLIENT_ID.get()
+    secret = Settings.COGNITO_CLIENT_SECRET.get()
     return base64.b64encode(hmac.digest(secret.encode(), text.encode(), "sha256")).decode()
 
 

@@ -14,10 +14,11 @@ from chalicelib.core.errors import NotFoundError
 from chalicelib.core.http import budgets, limits
 from chalicelib.core.http.callers import Spent
 from chalicelib.core.http.operations import Caller
+from chalicelib.core.settings import Settings
 
-USERS = Table("USERS_TABLE", "userId")
-BY_ROLE = Table("USERS_TABLE", "role", "userId", index="by-role")
-BY_EMAIL = Table("USERS_TABLE", "email", "userId", index="by-email")
+USERS = Table(Settings.USERS_TABLE, "userId")
+BY_ROLE = Table(Settings.USERS_TABLE, "role", "userId", index="by-role")
+BY_EMAIL = Table(Settings.USERS_TABLE, "email", "userId", index="by-email")
 
 # A run's start, and its dollars by payer: the user (`budgets.USER`), and the API key by its id.
 RunCost = tuple[str, Mapping[str, Decimal]]

@@ -8,13 +8,14 @@ from typing import Any
 
 from chalicelib.accounts import api_keys, cognito, passwords
 from chalicelib.accounts.models import User, ensure_user, find_user, refuse_tokens_before
-from chalicelib.core import config, ids
+from chalicelib.core import ids
 from chalicelib.core.aws.grants import CognitoOperation, DynamoDBOperation, required_env_vars
 from chalicelib.core.aws.tables import ConditionFailedError
 from chalicelib.core.errors import InvalidRequestError, NotAuthenticatedError, PermissionDeniedError
 from chalicelib.core.http import password_attempts, tokens
 from chalicelib.core.http.operations import Caller
 from chalicelib.core.http.password_attempts import AnonymousCaller
+from chalicelib.core.settings import Settings
 
 # Called with the user's id once an anonymous caller has proved who they are.
 OnIdentified = Callable[[str], None]
@@ -91,7 +92,7 @@ def _check_password(email: str, password: str, anonymous: AnonymousCaller) -> Ma
     """Cognito's response to the right password. Every attempt is made, and counted, here."""
     with password_attempts.password_attempt(email, anonymous), cognito.translating_errors():
         response: Mapping[str, Any] = cognito.client().initiate_auth(
-            ClientId=config.get("COGNITO_CLIENT_ID"),
+            ClientId=Settings.COGNITO_CLIENT_ID.get(),
             AuthFlow="USER_PASSWORD_AUTH",
             AuthParameters={"USERNAME": email, "PASSWORD": password, "SECRET_HASH": cognito.secret_hash(email)},
         )
@@ -117,7 +118,7 @@ def answer_challenge(challenge: str, session: str, answer: str, on_identified: O
         raise NotAuthenticatedError("The session is not valid.")
     with cognito.translating_errors():
         response = cognito.client().respond_to_auth_challenge(
-            ClientId=config.get("COGNITO_CLIENT_ID"),
+            ClientId=Settings.COGNITO_CLIENT_ID.get(),
             ChallengeName=challenge,
             Session=cognito_session,
             ChallengeResponses={
@@ -221,8 +222,8 @@ def _refreshed(refresh_token: str) -> Mapping[str, Any]:
         with cognito.translating_errors():
             response = cognito.client().get_tokens_from_refresh_token(
                 RefreshToken=refresh_token,
-                ClientId=config.get("COGNITO_CLIENT_ID"),
-                ClientSecret=config.get("COGNITO_CLIENT_SECRET"),
+                ClientId=Settings.COGNITO_CLIENT_ID.get(),
+                ClientSecret=Settings.COGNITO_CLIENT_SECRET.get(),
             )
     except NotAuthenticatedError as error:
         response = _refresh_by_former_client(refresh_token)
@@ -237,7 +238,7 @@ def _refresh_by_former_client(refresh_token: str) -> Mapping[str, Any] | None:
 
     None also if the stage has no such client, or an operator has deleted it.
     """
-    former = config.get("COGNITO_FORMER_CLIENT_ID")
+    former = Settings.COGNITO_FORMER_CLIENT_ID.get()
     if not former:
         return None
     with (

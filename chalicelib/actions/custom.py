@@ -5,10 +5,10 @@ from typing import Any
 
 from chalicelib.actions import external_service, schemas
 from chalicelib.actions.kinds import ActionKind, ActionRequest
-from chalicelib.core import config
 from chalicelib.core.aws.grants import required_env_vars
 from chalicelib.core.errors import InvalidRequestError, UnavailableError
 from chalicelib.core.http.operations import Caller
+from chalicelib.core.settings import Settings
 from chalicelib.external import services
 
 
@@ -19,7 +19,7 @@ class NoExternalServiceError(UnavailableError):
 @required_env_vars({"CUSTOM_ACTION_TYPES": []})
 def _prepare(user: Caller, data: Mapping[str, Any]) -> ActionRequest:
     """Raises InvalidRequestError for a type that the stage does not allow, or NoExternalServiceError."""
-    if data["actionType"] not in config.words("CUSTOM_ACTION_TYPES"):
+    if data["actionType"] not in Settings.CUSTOM_ACTION_TYPES.get():
         raise InvalidRequestError(details=[{"field": "actionType", "message": "is not allowed here"}])
     if not external_service.is_configured():
         raise NoExternalServiceError

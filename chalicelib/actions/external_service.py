@@ -8,13 +8,14 @@ from chalicelib.actions import lifecycle
 from chalicelib.actions.lifecycle import ActionFinishedError, ActionNotFoundError
 from chalicelib.actions.models import Action, Status
 from chalicelib.actions.schemas import EXTERNAL_ENDS, MAX_URL_CHARACTERS
-from chalicelib.core import config, log
+from chalicelib.core import log
 from chalicelib.core.aws import grants
 from chalicelib.core.aws.grants import required_env_vars
 from chalicelib.core.deadline import Deadline
 from chalicelib.core.errors import NotAuthenticatedError
 from chalicelib.core.http import signatures
 from chalicelib.core.http.payload import parse_body
+from chalicelib.core.settings import Settings
 from chalicelib.external import AddressNotAllowedError, ExternalServiceError, check_url, services
 
 # Short: a caller waits for the answer, and the service will call back anyway.
@@ -41,7 +42,7 @@ def hand_over(action: Action, path: str, payload: Mapping[str, Any]) -> Action:
 
 
 def _callback_url(action: Action) -> dict[str, str]:
-    base = config.get("API_BASE_URL")
+    base = Settings.API_BASE_URL.get()
     return {"callbackUrl": f"{base.rstrip('/')}/actions/{action.action_id}/callback"} if base else {}
 
 

@@ -6,11 +6,12 @@ from typing import Any
 
 from chalicelib.accounts.models import last_action_update
 from chalicelib.actions.models import ACTIONS, BY_ACTION, FINISHED, UNFINISHED, Action, File, Status, unfinished
-from chalicelib.core import clients, config, ids, log
+from chalicelib.core import clients, ids, log
 from chalicelib.core.aws.grants import DynamoDBOperation, S3Operation, SQSOperation, required_env_vars
 from chalicelib.core.aws.tables import Attr, ConditionFailedError, transact
 from chalicelib.core.errors import ConflictError, DarkroomError, NotFoundError, UnavailableError, UnexpectedError
 from chalicelib.core.http.operations import Caller
+from chalicelib.core.settings import Settings
 
 _LONGEST_REASON = 500
 _IS_PENDING = Attr("status").eq(str(Status.PENDING))
@@ -95,7 +96,7 @@ def enqueue(action: Action) -> None:
         "actionType": action.action_type,
         "correlationId": action.correlation_id,
     }
-    clients.client("sqs").send_message(QueueUrl=config.get("ACTIONS_QUEUE_URL"), MessageBody=ids.to_json(body))
+    clients.client("sqs").send_message(QueueUrl=Settings.ACTIONS_QUEUE_URL.get(), MessageBody=ids.to_json(body))
 
 
 @required_env_vars({"ACTIONS_TABLE": [DynamoDBOperation.UPDATE_ITEM]})

@@ -6,17 +6,17 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from chalicelib.core import config
 from chalicelib.core.aws import objects
 from chalicelib.core.aws.records import EXPORTED, LATER, REASON, SHOWN, Exported, Record, Stored, derived
 from chalicelib.core.aws.tables import Table
 from chalicelib.core.schemas import TEXT, page_of, shape
+from chalicelib.core.settings import Settings
 from chalicelib.external import ExternalServiceError
 
-ACTIONS = Table("ACTIONS_TABLE", "userId", "actionId")
-BY_ACTION = Table("ACTIONS_TABLE", "actionId", index="by-action")
+ACTIONS = Table(Settings.ACTIONS_TABLE, "userId", "actionId")
+BY_ACTION = Table(Settings.ACTIONS_TABLE, "actionId", index="by-action")
 # A sparse index: only PENDING actions, by the time when they became so.
-UNFINISHED = Table("ACTIONS_TABLE", "unfinished", "unfinishedSince", index="by-unfinished")
+UNFINISHED = Table(Settings.ACTIONS_TABLE, "unfinished", "unfinishedSince", index="by-unfinished")
 FINISHED = ("unfinished", "unfinishedSince")
 
 # What an action's `progress` counts.
@@ -54,7 +54,7 @@ class File(Record):
     @functools.cached_property
     @derived(TEXT)
     def url(self) -> str:
-        return objects.link(config.get("S3_OUTPUT_BUCKET"), self.key, self.name)
+        return objects.link(Settings.S3_OUTPUT_BUCKET.get(), self.key, self.name)
 
 
 _TEXT_OR_NONE = {"type": ["string", "null"]}

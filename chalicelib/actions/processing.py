@@ -8,12 +8,13 @@ from chalicelib import images, imaging
 from chalicelib.actions import lifecycle, schemas
 from chalicelib.actions.kinds import ActionKind, ActionRequest
 from chalicelib.actions.models import Action, ActionType, File, Status
-from chalicelib.core import config, ids
+from chalicelib.core import ids
 from chalicelib.core.aws import objects
 from chalicelib.core.aws.grants import DynamoDBOperation, S3Operation, required_env_vars
 from chalicelib.core.deadline import Deadline
 from chalicelib.core.errors import ConflictError, InvalidRequestError
 from chalicelib.core.http.operations import Caller
+from chalicelib.core.settings import Settings
 from chalicelib.external import services
 from chalicelib.images import Image
 from chalicelib.imaging import Fit, ImageRejectedError, Transform
@@ -45,7 +46,7 @@ def _prepare(user: Caller, data: Mapping[str, Any]) -> ActionRequest:
     metadata = {name: data[name] for name in ("fileId", "processingType", "options") if name in data}
 
     def payload() -> dict[str, Any]:
-        source = objects.link(config.get("S3_INPUT_BUCKET"), image.s3_key, version=image.object_version)
+        source = objects.link(Settings.S3_INPUT_BUCKET.get(), image.s3_key, version=image.object_version)
         return {**metadata, "sourceUrl": source}
 
     is_small, seconds = _size(image, data.get("options", {}))
@@ -124,7 +125,7 @@ def run(action: Action, deadline: Deadline) -> Action:
 def _run(action: Action, image: Image) -> Action:
     output = _process(action, image)
     key = f"processed/{image.user_id}/{image.image_id}-{action.action_id}.{output.extension}"
-    bucket = config.get("S3_OUTPUT_BUCKET")
+    bucket = Settings.S3_OUTPUT_BUCKET.get()
     version = objects.write(bucket, key, output.data, output.media_type)
     # A deletion first marks the row and then lists the files: it may have missed this file.
     if images.find(image.user_id, image.image_id) is None:

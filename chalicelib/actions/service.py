@@ -10,12 +10,13 @@ from chalicelib.actions.kinds import ActionKind, OutOfTimeError
 from chalicelib.actions.lifecycle import ActionNotFoundError
 from chalicelib.actions.models import ACTIONS, Action, ActionType
 from chalicelib.actions.schemas import ACTION_ID, DEFAULT_PAGE
-from chalicelib.core import config, ids, log
+from chalicelib.core import ids, log
 from chalicelib.core.aws import objects
 from chalicelib.core.aws.grants import DynamoDBOperation, S3Operation, required_env_vars
 from chalicelib.core.aws.tables import Attr
 from chalicelib.core.deadline import Deadline
 from chalicelib.core.http.operations import APIAccessType, Caller
+from chalicelib.core.settings import Settings
 
 # The API has 30 seconds in all, and after the deadline a run still writes its files.
 SECONDS_AT_ONCE = 8.0
@@ -103,4 +104,4 @@ def erase_all(user_id: str) -> None:
     for action in lifecycle.all_of(user_id):
         ACTIONS.delete(user_id, action.action_id)
     for prefix in ("reports", "exports"):
-        objects.delete_all(config.get("S3_OUTPUT_BUCKET"), f"{prefix}/{user_id}/")
+        objects.delete_all(Settings.S3_OUTPUT_BUCKET.get(), f"{prefix}/{user_id}/")

@@ -6,9 +6,10 @@ from typing import Annotated, Any, Self
 
 from chalicelib.core.aws.records import SHOWN, Record, Shown, Stored
 from chalicelib.core.aws.tables import Table
+from chalicelib.core.settings import Settings
 
-INBOX = Table("AUDIT_INBOX_TABLE", "id")
-TRAIL = Table("AUDIT_TABLE", "day", "sequence")
+INBOX = Table(Settings.AUDIT_INBOX_TABLE, "id")
+TRAIL = Table(Settings.AUDIT_TABLE, "day", "sequence")
 HEAD = TRAIL.key("head", "head")
 
 SEQUENCE_DIGITS = 16

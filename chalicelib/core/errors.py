@@ -118,31 +118,31 @@ class MissingConfigError(DarkroomError):
 
     code, message = "MISCONFIGURED", "The service is not set up completely; its operators have been told."
 
-    def __init__(self, missing: Mapping[str, str]) -> None:
-        """`missing`: variable → path in Parameter Store; both were looked at."""
+    def __init__(self, missing: Mapping[str, str], faults: Sequence[str] = ()) -> None:
+        """`missing`: variable → path in Parameter Store; both were looked at. `faults`: see InvalidSettingError."""
         super().__init__()
-        self.missing = dict(missing)
+        self.missing, self.faults = dict(missing), list(faults)
 
     def __str__(self) -> str:
         places = "; ".join(
             f"{name} (looked at the environment variable {name} and at the parameter {path})"
             for name, path in self.missing.items()
         )
-        return f"missing configuration: {places}"
+        return ". ".join([f"missing configuration: {places}", *self.faults])
 
 
 class InvalidSettingError(DarkroomError):
-    """A setting has a value that cannot be used. That is for operators: callers read no names."""
+    """Settings have values that cannot be used. That is for operators: callers read no names."""
 
     code, message = MissingConfigError.code, MissingConfigError.message
 
-    def __init__(self, name: str, value: str, rule: str) -> None:
-        """`rule`: what the value may be ("must be a whole number")."""
+    def __init__(self, faults: Sequence[str]) -> None:
+        """`faults`: for each setting what it must be ("QUALITY_SETTING must be 1 to 95, not 'abc'")."""
         super().__init__()
-        self.name, self.value, self.rule = name, value, rule
+        self.faults = list(faults)
 
     def __str__(self) -> str:
-        return f"{self.name} is {self.value!r}, and {self.rule}"
+        return ". ".join(self.faults)
 
 
 # What Chalice itself refuses, before any function of ours runs.

@@ -16,6 +16,8 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging.formatter import BasePowertoolsFormatter
 
 from chalicelib.core import config
+from chalicelib.core.errors import InvalidSettingError
+from chalicelib.core.settings import Settings
 
 REDACTED = "[redacted]"
 # A key that contains one of these words names a secret.
@@ -166,8 +168,8 @@ def line_fields(
         "level": level,
         "event": event,
         "metadata": redact(metadata),
-        "environment": config.stage(),
-        "functionName": config.function_name(),
+        "environment": Settings.STAGE.get(),
+        "functionName": function_name(),
         "requestId": request_id(),
         "correlationId": correlation or correlation_id(),
     }
@@ -190,7 +192,20 @@ class _LineFormatter(BasePowertoolsFormatter):
 
 @functools.cache
 def _logger() -> Logger:
-    return Logger(service=config.service(), level=config.log_level(), logger_formatter=_LineFormatter())
+    return Logger(service=Settings.SERVICE_NAME.get(), level=_level(), logger_formatter=_LineFormatter())
+
+
+def _level() -> str:
+    """The stage's level. An invalid one is reported, in the log too, by the check when a function starts."""
+    try:
+        return Settings.LOG_LEVEL.get()
+    except InvalidSettingError:
+        return "INFO"
+
+
+def function_name() -> str:
+    """The running function's name at AWS; the API under `chalice local` has none."""
+    return config.function_name() or f"{Settings.SERVICE_NAME.get()}-{Settings.STAGE.get()}"
 
 
 def redact(value: Any, key: str = "") -> Any:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from chalicelib.core import config
 from chalicelib.core.deadline import Deadline
+from chalicelib.core.settings import Settings
 from chalicelib.external.addresses import Resolver, parse_url, resolve, resolve_checked
 from chalicelib.external.errors import ExternalServiceError, Reason
 from chalicelib.external.messages import Request, Response
@@ -67,7 +68,7 @@ def request(
     first = parse_url(url)
     current = Request(method, first, body, {"User-Agent": f"Darkroom/{config.VERSION}", **(headers or {})})
     for _ in range(redirects + 1):
-        private_allowed = (trusted and current.target.origin == first.origin) or config.flag("ALLOW_PRIVATE_ADDRESSES")
+        private_allowed = (trusted and current.target.origin == first.origin) or Settings.ALLOW_PRIVATE_ADDRESSES.get()
         addresses = resolve_checked(current.target, private_allowed, resolver)
         response = exchange(current, addresses, Limits(current.target.host, deadline, max_bytes))
         location = response.redirect_location

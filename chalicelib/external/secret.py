@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from chalicelib.core import clients, config
+from chalicelib.core import clients
 from chalicelib.core.aws.grants import SecretsManagerOperation, required_env_vars
+from chalicelib.core.settings import Settings
 from chalicelib.external.addresses import check_url
 from chalicelib.external.errors import AddressNotAllowedError, ExternalServiceError, Reason
 
@@ -37,7 +38,7 @@ def read(*, refresh: bool = False) -> Secret | None:
         ExternalServiceError: MISCONFIGURED: it cannot be read, or is not
             `{"base_url": …, "api_key": …, "callback_secret"?: …}`.
     """
-    text = _store().read(config.get("EXTERNAL_SERVICES_SECRET"), refresh)
+    text = _store().read(Settings.EXTERNAL_SERVICES_SECRET.get(), refresh)
     return None if text is None else _parse(text)
 
 
@@ -50,7 +51,7 @@ def source_key(*, refresh: bool = False) -> str | None:
     Raises:
         ExternalServiceError: MISCONFIGURED.
     """
-    text = _store().read(config.get("EXTERNAL_SERVICES_SECRET"), refresh)
+    text = _store().read(Settings.EXTERNAL_SERVICES_SECRET.get(), refresh)
     fields = {} if text is None else _parse_object(text)
     key = fields.get("source_api_key", fields.get("api_key"))
     return None if key is None else _checked_key(key)

@@ -10,7 +10,7 @@ from chalicelib.images.executions import (
     take_upload,
 )
 from chalicelib.images.models import EXTENSIONS, IMAGES, Image, ImageNotFoundError, Status, Variant, find, get
-from chalicelib.images.originals import allowed_types, decoding_limits, original, too_large
+from chalicelib.images.originals import decoding_limits, original, too_large
 from chalicelib.images.schemas import CREATE, CREATED, DELETE, GET, GET_VARIANT, LIST, ONE, PAGE, REPROCESS
 from chalicelib.images.service import (
     REPROCESS_REPLAY,
@@ -50,7 +50,6 @@ __all__ = [
     "Variant",
     "VariantNotFoundError",
     "action_time_update",
-    "allowed_types",
     "announce_failure",
     "choose_variant",
     "count_changes",

@@ -3,10 +3,10 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from chalicelib.core import config
 from chalicelib.core.aws import objects
 from chalicelib.core.aws.grants import DynamoDBOperation, S3Operation, required_env_vars
 from chalicelib.core.aws.tables import Attr, ConditionFailedError
+from chalicelib.core.settings import Settings
 from chalicelib.images.models import IMAGES, Image, ImageNotFoundError, Status, Tombstone
 
 _TOMBSTONE_KEPT = timedelta(days=30)
@@ -74,5 +74,5 @@ def _put_tombstone(
 
 
 def _delete_files(user_id: str, upload_prefix: str, variant_prefix: str) -> None:
-    objects.delete_all(config.get("S3_INPUT_BUCKET"), f"uploads/{user_id}/{upload_prefix}")
-    objects.delete_all(config.get("S3_OUTPUT_BUCKET"), f"processed/{user_id}/{variant_prefix}")
+    objects.delete_all(Settings.S3_INPUT_BUCKET.get(), f"uploads/{user_id}/{upload_prefix}")
+    objects.delete_all(Settings.S3_OUTPUT_BUCKET.get(), f"processed/{user_id}/{variant_prefix}")

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote_plus
 
-from chalicelib.core import clients, config, ids, log
+from chalicelib.core import clients, ids, log
 from chalicelib.core.aws import objects
 from chalicelib.core.aws.grants import (
     DynamoDBOperation,
@@ -18,6 +18,7 @@ from chalicelib.core.aws.grants import (
     StepFunctionsOperation,
     required_env_vars,
 )
+from chalicelib.core.settings import Settings
 from chalicelib.images import states, stuck
 from chalicelib.images.models import Image
 from chalicelib.images.originals import too_large
@@ -40,14 +41,14 @@ def take_upload(key: str, size: int, version: str | None) -> bool:
     image = states.mark_uploaded(key, size, version)
     if image is not None:
         with log.correlated(image.correlation_id):
-            if size > config.integer("MAX_FILE_SIZE"):
+            if size > Settings.MAX_FILE_SIZE.get():
                 _refuse(image, str(too_large(size)))
             else:
                 _enqueue(image.message())
         return True
     log.info("UPLOAD_IGNORED", s3Key=key)
     if version is not None and states.is_unused(key, version):
-        objects.delete_versions(config.get("S3_INPUT_BUCKET"), [{"Key": key, "VersionId": version}])
+        objects.delete_versions(Settings.S3_INPUT_BUCKET.get(), [{"Key": key, "VersionId": version}])
     return False
 
 
@@ -63,7 +64,7 @@ def enqueue_uploads(event: Mapping[str, Any]) -> None:
 def _refuse(image: Image, reason: str) -> None:
     """Removes the file, then fails its image. In this order an event that is delivered again finishes both."""
     version = image.object_version or "null"
-    objects.delete_versions(config.get("S3_INPUT_BUCKET"), [{"Key": image.s3_key, "VersionId": version}])
+    objects.delete_versions(Settings.S3_INPUT_BUCKET.get(), [{"Key": image.s3_key, "VersionId": version}])
     failed = stuck.fail(image, reason, ids.now(), original_gone=True)
     if failed is not None:
         log.info("UPLOAD_REFUSED", imageId=image.image_id, userId=image.user_id, reason=reason)
@@ -94,7 +95,7 @@ def announce_failure(image: Image) -> None:
         "correlationId": image.correlation_id or log.correlation_id(),
     }
     clients.client("sns").publish(
-        TopicArn=config.get("SNS_TOPIC_ARN"),
+        TopicArn=Settings.SNS_TOPIC_ARN.get(),
         Message=json.dumps(message),
         MessageAttributes={"status": {"DataType": "String", "StringValue": str(image.status)}},
     )
@@ -102,7 +103,7 @@ def announce_failure(image: Image) -> None:
 
 def _enqueue(message: Mapping[str, Any]) -> None:
     body = json.dumps({**message, "correlationId": log.correlation_id()})
-    clients.client("sqs").send_message(QueueUrl=config.get("SQS_QUEUE_URL"), MessageBody=body)
+    clients.client("sqs").send_message(QueueUrl=Settings.SQS_QUEUE_URL.get(), MessageBody=body)
     log.info("IMAGE_ENQUEUED", imageId=message["imageId"], userId=message["userId"])
 
 
@@ -147,7 +148,7 @@ def _start(message: Mapping[str, Any]) -> None:
         "correlationId": log.correlation_id(),
     }
     clients.client("stepfunctions").start_execution(
-        stateMachineArn=config.get("STEP_FUNCTIONS_ARN"), name=image.execution, input=json.dumps(step)
+        stateMachineArn=Settings.STEP_FUNCTIONS_ARN.get(), name=image.execution, input=json.dumps(step)
     )
     log.info("EXECUTION_STARTED", imageId=image.image_id, execution=image.execution)
 
@@ -155,4 +156,4 @@ def _start(message: Mapping[str, Any]) -> None:
 def _delete_messages(records: Iterable[Mapping[str, Any]]) -> None:
     entries = [{"Id": str(i), "ReceiptHandle": each["receiptHandle"]} for i, each in enumerate(records)]
     if entries:
-        clients.client("sqs").delete_message_batch(QueueUrl=config.get("SQS_QUEUE_URL"), Entries=entries)
+        clients.client("sqs").delete_message_batch(QueueUrl=Settings.SQS_QUEUE_URL.get(), Entries=entries)

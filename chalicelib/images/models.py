@@ -5,16 +5,16 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Any
 
-from chalicelib.core import config
 from chalicelib.core.aws import objects
 from chalicelib.core.aws.records import EXPORTED, LATER, REASON, SHOWN, Exported, Record, Shown, derived
 from chalicelib.core.aws.tables import Table
 from chalicelib.core.errors import NotFoundError
 from chalicelib.core.schemas import TEXT
+from chalicelib.core.settings import Settings
 
-IMAGES = Table("IMAGES_TABLE", "userId", "imageId")
+IMAGES = Table(Settings.IMAGES_TABLE, "userId", "imageId")
 # A sparse index: only unfinished images, by status and the time when they got it.
-UNFINISHED = Table("IMAGES_TABLE", "unfinished", "unfinishedSince", index="by-unfinished")
+UNFINISHED = Table(Settings.IMAGES_TABLE, "unfinished", "unfinishedSince", index="by-unfinished")
 
 EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/gif": "gif", "image/webp": "webp"}
 
@@ -61,7 +61,7 @@ class Variant(Record):
     @derived(TEXT)
     def url(self) -> str:
         """A URL that lets anyone who has it read the file, as long as `objects.link` says."""
-        return objects.link(config.get("S3_OUTPUT_BUCKET"), self.s3_key)
+        return objects.link(Settings.S3_OUTPUT_BUCKET.get(), self.s3_key)
 
 
 @dataclass(frozen=True, kw_only=True)

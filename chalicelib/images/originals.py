@@ -3,8 +3,8 @@
 from chalicelib.core import config
 from chalicelib.core.aws import objects
 from chalicelib.core.aws.grants import S3Operation, required_env_vars
+from chalicelib.core.settings import Settings
 from chalicelib.imaging import ImageRejectedError, Limits
-from chalicelib.imaging.probe import normalize_media_type
 
 # The memory of a function that Python, boto3 and the bytes of an image need.
 _OWN_MEMORY_MB = 256
@@ -19,29 +19,24 @@ def original(s3_key: str, version: str | None) -> bytes:
     Raises:
         ImageRejectedError: it is larger than MAX_FILE_SIZE.
     """
-    largest = config.integer("MAX_FILE_SIZE")
+    largest = Settings.MAX_FILE_SIZE.get()
     try:
-        return objects.read(config.get("S3_INPUT_BUCKET"), s3_key, version=version, at_most=largest)
+        return objects.read(Settings.S3_INPUT_BUCKET.get(), s3_key, version=version, at_most=largest)
     except objects.ObjectTooLargeError as error:
         raise too_large(error.size) from None
 
 
 def too_large(size: int) -> ImageRejectedError:
     """The rejection of a file of `size` bytes, which are more than MAX_FILE_SIZE."""
-    largest = config.integer("MAX_FILE_SIZE")
+    largest = Settings.MAX_FILE_SIZE.get()
     return ImageRejectedError("too_large", f"The file has {size:,} bytes; at most {largest:,} are accepted.")
-
-
-def allowed_types() -> list[str]:
-    """The media types that this stage accepts, in their normal spelling."""
-    return [normalize_media_type(media_type) for media_type in config.words("ALLOWED_TYPES")]
 
 
 def decoding_limits() -> Limits:
     return Limits(
-        max_bytes=config.integer("MAX_FILE_SIZE"),
-        max_pixels=config.integer("MAX_PIXELS"),
-        allowed_types=frozenset(allowed_types()),
+        max_bytes=Settings.MAX_FILE_SIZE.get(),
+        max_pixels=Settings.MAX_PIXELS.get(),
+        allowed_types=frozenset(Settings.ALLOWED_TYPES.get()),
         # Lambda kills a function over its memory without a reason; its decoding child is stopped before that.
         memory_bytes=(config.function_memory_mb() - _OWN_MEMORY_MB) * 1024 * 1024,
     )

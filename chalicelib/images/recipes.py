@@ -1,13 +1,12 @@
 """What the stage makes of an image: sizes, formats, quality and watermark, read from its settings."""
 
 import functools
-import re
 
 from chalicelib import imaging
-from chalicelib.core import config, log
+from chalicelib.core import log
 from chalicelib.core.aws import objects
+from chalicelib.core.settings import Settings
 from chalicelib.imaging import Mark, Recipe, Size
-from chalicelib.imaging.values import POSITIONS
 
 # Small enough for the image's row, where it stands as a data URI.
 PLACEHOLDER = Size("placeholder", 24, 24)
@@ -15,46 +14,23 @@ PLACEHOLDER = Size("placeholder", 24, 24)
 
 def recipe(mark: Mark | None = None) -> Recipe:
     return Recipe(
-        sizes=(*parse_sizes(config.get("RESIZE_DIMENSIONS")), PLACEHOLDER),
-        formats=tuple(config.words("OUTPUT_FORMATS")),
-        quality=config.integer("QUALITY_SETTING"),
+        sizes=(*Settings.RESIZE_DIMENSIONS.get(), PLACEHOLDER),
+        formats=Settings.OUTPUT_FORMATS.get(),
+        quality=Settings.QUALITY_SETTING.get(),
         mark=mark,
     )
 
 
-_DEFAULT_NAMES = ("small", "medium", "large")
-_DIMENSIONS = re.compile(r"(?:(?P<name>[A-Za-z0-9_]{1,32})=)?(?P<width>\d{1,5})x(?P<height>\d{1,5})")
-
-
-def parse_sizes(setting: str) -> tuple[Size, ...]:
-    """Parses `small=800x600,…`; sizes without a name are small, medium and large, in that order.
-
-    Raises:
-        ValueError: the setting cannot be read.
-    """
-    parsed: list[Size] = []
-    for place, text in enumerate(part.strip() for part in setting.split(",")):
-        parts = _DIMENSIONS.fullmatch(text)
-        if parts is None or (parts["name"] is None and place >= len(_DEFAULT_NAMES)):
-            raise ValueError(f"RESIZE_DIMENSIONS: {text!r} is not name=WIDTHxHEIGHT")
-        parsed.append(Size(parts["name"] or _DEFAULT_NAMES[place], int(parts["width"]), int(parts["height"])))
-    return tuple(parsed)
-
-
 def watermark() -> Mark:
-    """The stage's watermark. Characters of its text that the font lacks are logged once.
-
-    Raises:
-        InvalidSettingError: a setting names an unknown font or position.
-    """
-    key = config.get("WATERMARK_IMAGE_KEY")
+    """The stage's watermark. Characters of its text that the font lacks are logged once."""
+    key = Settings.WATERMARK_IMAGE_KEY.get()
     mark = Mark(
-        text=config.get("WATERMARK_TEXT"),
-        font=config.choice("WATERMARK_FONT", imaging.FONTS),
-        color=config.get("WATERMARK_COLOR"),
-        position=config.choice("WATERMARK_POSITION", POSITIONS),
-        opacity=config.number("WATERMARK_OPACITY"),
-        image=objects.read(config.get("S3_OUTPUT_BUCKET"), key) if key else None,
+        text=Settings.WATERMARK_TEXT.get(),
+        font=Settings.WATERMARK_FONT.get(),
+        color=Settings.WATERMARK_COLOR.get(),
+        position=Settings.WATERMARK_POSITION.get(),
+        opacity=Settings.WATERMARK_OPACITY.get(),
+        image=objects.read(Settings.S3_OUTPUT_BUCKET.get(), key) if key else None,
     )
     _log_undrawable(mark)
     return mark

@@ -13,14 +13,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from chalicelib import external, imaging
-from chalicelib.core import clients, config, log
+from chalicelib.core import clients, log
 from chalicelib.core.aws import objects
 from chalicelib.core.aws.grants import Grants, S3Operation, required_env_vars
+from chalicelib.core.image_values import OUTPUTS
+from chalicelib.core.settings import Settings
 from chalicelib.images import recipes
 from chalicelib.images.models import Variant
 from chalicelib.images.originals import decoding_limits, original
 from chalicelib.imaging import ImageInfo, ImageRejectedError, Mark, Rendition
-from chalicelib.imaging.values import OUTPUTS
 
 Step = Mapping[str, Any]
 
@@ -54,7 +55,7 @@ def _metadata(info: ImageInfo) -> dict[str, Any]:
 
 def _scan(data: bytes) -> None:
     """Asks the stage's virus scanner, if it has one, before the file is decoded. If that fails, the step fails."""
-    url = config.get("SCAN_COMMAND_URL")
+    url = Settings.SCAN_COMMAND_URL.get()
     if not url:
         return
     answer = external.post(url, data, {"Content-Type": "application/octet-stream"}, trusted=True)
@@ -143,7 +144,7 @@ def _watermark_all(resized: Iterable[Mapping[str, Any]], mark: Mark) -> Iterator
 
 
 def _read_variant(key: str) -> bytes:
-    return objects.read(config.get("S3_OUTPUT_BUCKET"), key)
+    return objects.read(Settings.S3_OUTPUT_BUCKET.get(), key)
 
 
 def _watermarked(resized: Mapping[str, Any], data: bytes, mark: Mark) -> Rendition:
@@ -157,7 +158,7 @@ def _watermarked(resized: Mapping[str, Any], data: bytes, mark: Mark) -> Renditi
         width=int(width),
         height=int(height),
         watermarked=True,
-        data=imaging.mark(data, mark, config.integer("QUALITY_SETTING")),
+        data=imaging.mark(data, mark, Settings.QUALITY_SETTING.get()),
     )
 
 
@@ -172,14 +173,14 @@ def _store_all(step: Step, made: Iterable[Rendition]) -> list[_Stored]:
         return [each.result() for each in writing]
     except Exception:
         written = [each.result()[1] for each in writing if each.exception() is None]
-        objects.delete_after_failure(config.get("S3_OUTPUT_BUCKET"), written)
+        objects.delete_after_failure(Settings.S3_OUTPUT_BUCKET.get(), written)
         raise
 
 
 def _store(step: Step, made: Rendition) -> _Stored:
     suffix = "-watermarked" if made.watermarked else ""
     key = f"processed/{step['userId']}/{step['imageId']}-{made.name}{suffix}.{made.extension}"
-    written = objects.write(config.get("S3_OUTPUT_BUCKET"), key, made.data, made.media_type)
+    written = objects.write(Settings.S3_OUTPUT_BUCKET.get(), key, made.data, made.media_type)
     variant = Variant(
         size=made.name,
         dimensions=f"{made.width}x{made.height}",

@@ -3,16 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.core import clients, config, ids, log
-from chalicelib.core.aws import objects
+from chalicelib.core import clients, ids, log
 from chalicelib.core.aws.grants import DynamoDBOperation, S3Operation, required_env_vars
 from chalicelib.core.errors import ConflictError, InvalidRequestError, TooLargeError, UnsupportedTypeError
 from chalicelib.core.http import budgets
 from chalicelib.core.http.operations import Caller, Replay, only_fields
+from chalicelib.core.image_values import normalize_media_type
+from chalicelib.core.settings import Settings
 from chalicelib.images import states
 from chalicelib.images.models import EXTENSIONS, Image, Status, get
-from chalicelib.images.originals import allowed_types
-from chalicelib.imaging.probe import normalize_media_type
 
 
 class FileTooLargeError(TooLargeError):
@@ -93,7 +92,7 @@ def _announcement(image: Image, data: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "imageId": image.image_id,
         "fileKey": image.s3_key,
-        "expiresIn": objects.link_seconds(),
+        "expiresIn": Settings.LINK_EXPIRY_SECONDS.get(),
         "method": method,
         **request,
     }
@@ -106,10 +105,10 @@ def _check_single_use(data: Mapping[str, Any]) -> None:
 
 
 def _check_allowed(file_type: str, file_size: int | None) -> None:
-    allowed = [media_type for media_type in allowed_types() if media_type in EXTENSIONS]
+    allowed = [media_type for media_type in Settings.ALLOWED_TYPES.get() if media_type in EXTENSIONS]
     if file_type not in allowed:
         raise FileTypeNotAllowedError(f"The file must be one of: {', '.join(allowed)}.")
-    largest = config.integer("MAX_FILE_SIZE")
+    largest = Settings.MAX_FILE_SIZE.get()
     if file_size is not None and file_size > largest:
         raise FileTooLargeError(f"The file has {file_size} bytes; at most {largest} are accepted.")
 
@@ -117,7 +116,7 @@ def _check_allowed(file_type: str, file_size: int | None) -> None:
 def _presigned_put(image: Image, is_single_use: bool) -> dict[str, Any]:
     """S3 checks each header that is signed, so an announced size is signed too."""
     params: dict[str, Any] = {
-        "Bucket": config.get("S3_INPUT_BUCKET"),
+        "Bucket": Settings.S3_INPUT_BUCKET.get(),
         "Key": image.s3_key,
         "ContentType": image.file_type,
     }
@@ -127,18 +126,20 @@ def _presigned_put(image: Image, is_single_use: bool) -> dict[str, Any]:
         headers["Content-Length"] = str(image.file_size)
     if is_single_use:
         params["IfNoneMatch"] = headers["If-None-Match"] = "*"
-    url = clients.client("s3").generate_presigned_url("put_object", Params=params, ExpiresIn=objects.link_seconds())
+    url = clients.client("s3").generate_presigned_url(
+        "put_object", Params=params, ExpiresIn=Settings.LINK_EXPIRY_SECONDS.get()
+    )
     return {"uploadUrl": url, "headers": headers}
 
 
 def _presigned_post(image: Image) -> dict[str, Any]:
-    largest = config.integer("MAX_FILE_SIZE") if image.file_size is None else image.file_size
+    largest = Settings.MAX_FILE_SIZE.get() if image.file_size is None else image.file_size
     smallest = 1 if image.file_size is None else image.file_size
     form = clients.client("s3").generate_presigned_post(
-        Bucket=config.get("S3_INPUT_BUCKET"),
+        Bucket=Settings.S3_INPUT_BUCKET.get(),
         Key=image.s3_key,
         Fields={"Content-Type": image.file_type},
         Conditions=[{"Content-Type": image.file_type}, ["content-length-range", smallest, largest]],
-        ExpiresIn=objects.link_seconds(),
+        ExpiresIn=Settings.LINK_EXPIRY_SECONDS.get(),
     )
     return {"uploadUrl": form["url"], "fields": form["fields"]}

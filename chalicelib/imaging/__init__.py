@@ -4,13 +4,12 @@ Knows no AWS and no environment. Pillow is imported with the first picture, so t
 this package costs almost nothing.
 """
 
+from chalicelib.core.image_values import FONTS, MAX_QUALITY, Size
 from chalicelib.imaging.findings import Analysis
 from chalicelib.imaging.rejection import REASONS, ImageRejectedError, describe
 from chalicelib.imaging.values import (
     FITS,
-    FONTS,
     FORMATS,
-    MAX_QUALITY,
     MAX_SIDE,
     Fit,
     ImageInfo,
@@ -18,7 +17,6 @@ from chalicelib.imaging.values import (
     Mark,
     Recipe,
     Rendition,
-    Size,
     Transform,
     Transformed,
 )

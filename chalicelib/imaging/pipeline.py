@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from PIL import Image
 
+from chalicelib.core.image_values import OUTPUTS
 from chalicelib.imaging import plan, probe, watermark
 from chalicelib.imaging.child import run_in_child
 from chalicelib.imaging.color import drop_metadata, to_srgb, unify_mode
@@ -28,7 +29,7 @@ from chalicelib.imaging.orient import orient
 from chalicelib.imaging.probe.header import Dimensions
 from chalicelib.imaging.rejection import ImageRejectedError
 from chalicelib.imaging.shrink import can_shrink_again, shrink, shrink_to_thumbnail
-from chalicelib.imaging.values import OUTPUTS, ImageInfo, Limits, Mark, Recipe, Rendition, Transform, Transformed
+from chalicelib.imaging.values import ImageInfo, Limits, Mark, Recipe, Rendition, Transform, Transformed
 from chalicelib.imaging.watermark import mark
 from chalicelib.imaging.work import Step, Work, run
 

@@ -2,9 +2,10 @@
 
 import math
 
+from chalicelib.core.image_values import OUTPUTS, Size
 from chalicelib.imaging.probe.header import Dimensions, Header
 from chalicelib.imaging.rejection import ImageRejectedError
-from chalicelib.imaging.values import MAX_SIDE, OUTPUTS, Fit, Limits, Recipe, Rendition, Size, Transform
+from chalicelib.imaging.values import MAX_SIDE, Fit, Limits, Recipe, Rendition, Transform
 from chalicelib.imaging.work import UNCROPPED, Shares
 
 # Format of an original → format of the result where the options name none.

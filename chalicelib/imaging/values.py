@@ -2,26 +2,20 @@
 
 import hashlib
 import json
-import re
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
-MEDIA_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "GIF": "image/gif", "WEBP": "image/webp"}
-
-# Output format → (media type, file extension).
-OUTPUTS = {
-    "jpeg": ("image/jpeg", "jpg"),
-    "png": ("image/png", "png"),
-    "webp": ("image/webp", "webp"),
-    "avif": ("image/avif", "avif"),
-}
-
-# Names of fonts → the bundled file that draws them. Liberation Sans 2 has the outlines of Arimo, and both have the
-# widths of Arial (docs of Liberation Fonts). Other families look different, so they are not listed.
-_LIBERATION_SANS = "LiberationSans-Regular.ttf"
-FONTS = {"Arial": _LIBERATION_SANS, "Arimo": _LIBERATION_SANS, "Liberation Sans": _LIBERATION_SANS}
-
-POSITIONS = ("bottom-right", "bottom-left", "top-right", "top-left", "center")
+from chalicelib.core.image_values import (
+    FONTS,
+    MAX_PIXELS,
+    MAX_QUALITY,
+    MEDIA_TYPES,
+    MIN_QUALITY,
+    OUTPUTS,
+    POSITIONS,
+    Size,
+    parse_color,
+)
 
 MEBIBYTE = 1024 * 1024
 
@@ -33,8 +27,8 @@ class Limits:
     max_bytes: int = 10 * MEBIBYTE
     """Bytes of the file."""
 
-    max_pixels: int = 8192 * 6144
-    """Width times height of the canvas, and of the first frame. What "50 megapixel" cameras make."""
+    max_pixels: int = MAX_PIXELS
+    """Width times height of the canvas, and of the first frame."""
 
     allowed_types: frozenset[str] = frozenset(MEDIA_TYPES.values())
     """Media types, lower case."""
@@ -99,19 +93,6 @@ class ImageInfo:
 
 
 @dataclass(frozen=True)
-class Size:
-    """A named box, in pixels, into which a picture is shrunk."""
-
-    name: str
-    width: int
-    height: int
-
-    def __post_init__(self) -> None:
-        if self.width < 1 or self.height < 1:
-            raise ValueError(f"size {self.name!r} must be at least one pixel wide and high")
-
-
-@dataclass(frozen=True)
 class Mark:
     """A watermark: a line of text, or a picture instead of it."""
 
@@ -136,16 +117,12 @@ class Mark:
             raise ValueError(f"position must be one of {', '.join(POSITIONS)}")
         if not 0 <= self.opacity <= 1:
             raise ValueError("opacity must lie between 0 and 1")
-        if not re.fullmatch("#([0-9A-Fa-f]{3}){1,2}", self.color):
-            raise ValueError("color must be #RGB or #RRGGBB")
+        parse_color(self.color)
 
     @property
     def rgb(self) -> tuple[int, int, int]:
         """The color as three numbers from 0 to 255."""
-        digits = self.color.removeprefix("#")
-        if len(digits) == 3:
-            digits = "".join(digit * 2 for digit in digits)
-        return int(digits[0:2], 16), int(digits[2:4], 16), int(digits[4:6], 16)
+        return parse_color(self.color)
 
 
 @dataclass(frozen=True)
@@ -167,8 +144,8 @@ class Recipe:
             raise ValueError("a recipe needs formats, each named once")
         if unknown := set(self.formats) - OUTPUTS.keys():
             raise ValueError(f"unknown output formats: {', '.join(sorted(unknown))}")
-        if not 1 <= self.quality <= 95:
-            raise ValueError("quality must lie between 1 and 95")
+        if not MIN_QUALITY <= self.quality <= MAX_QUALITY:
+            raise ValueError(f"quality must lie between {MIN_QUALITY} and {MAX_QUALITY}")
 
     @property
     def fingerprint(self) -> str:
@@ -211,7 +188,6 @@ class Fit(StrEnum):
 MAX_SIDE = 8_000
 """The longest side that a caller may request, in pixels."""
 
-MAX_QUALITY = 95
 FORMATS = tuple(OUTPUTS)
 FITS = tuple(fit.value for fit in Fit)
 
@@ -240,8 +216,8 @@ class Transform:
             raise ValueError(f"fit must be one of {', '.join(FITS)}")
         if self.format is not None and self.format not in FORMATS:
             raise ValueError(f"format must be one of {', '.join(FORMATS)}")
-        if not 1 <= self.quality <= MAX_QUALITY:
-            raise ValueError(f"quality must lie between 1 and {MAX_QUALITY}")
+        if not MIN_QUALITY <= self.quality <= MAX_QUALITY:
+            raise ValueError(f"quality must lie between {MIN_QUALITY} and {MAX_QUALITY}")
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,14 @@ from typing import NamedTuple
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
 
+from chalicelib.core.image_values import FONTS
 from chalicelib.imaging import probe
 from chalicelib.imaging.color import drop_metadata, to_srgb, unify_mode
 from chalicelib.imaging.decode import decode, run_decoding
 from chalicelib.imaging.jpeg_end import check_end
 from chalicelib.imaging.orient import orient
 from chalicelib.imaging.rejection import ImageRejectedError
-from chalicelib.imaging.values import FONTS, Limits, Mark
+from chalicelib.imaging.values import Limits, Mark
 from chalicelib.imaging.work import Step, Work
 
 # For the picture of an image mark, which keeps its own size.

@@ -7,6 +7,7 @@ from typing import Any
 
 from chalicelib.core import ids, log
 from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
+from chalicelib.core.schedules import SCHEDULES
 from chalicelib.jobs import schedules
 from chalicelib.jobs.leases import JOBS
 from chalicelib.jobs.recurrence import parse
@@ -53,7 +54,7 @@ def list_overdue(now: datetime) -> list[Overdue]:
 
     A schedule that is new, changed or just switched on is watched from the first call that sees it.
     """
-    candidates = (_overdue(name, now) for name in schedules.SCHEDULES)
+    candidates = (_overdue(name, now) for name in SCHEDULES)
     return [each for each in candidates if each is not None]
 
 

@@ -15,8 +15,9 @@ from chalicelib.core import ids, log
 from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
 from chalicelib.core.aws.tables import Attr, ConditionFailedError, Table, transact
 from chalicelib.core.errors import ConflictError
+from chalicelib.core.settings import Settings
 
-JOBS = Table("JOBS_TABLE", "name")
+JOBS = Table(Settings.JOBS_TABLE, "name")
 
 _LEASE, _DONE = "lease#", "done#"
 

@@ -6,9 +6,10 @@ from typing import Any
 
 from chalicelib.actions import reporting
 from chalicelib.actions.reporting import BuiltReport, Period, ReportKind, ReportRequest
-from chalicelib.core import config, ids
+from chalicelib.core import ids
 from chalicelib.core.aws import objects
 from chalicelib.core.aws.grants import S3Operation, required_env_vars
+from chalicelib.core.settings import Settings
 from chalicelib.jobs import leases
 from chalicelib.jobs.runner import Job, Run, payload
 from chalicelib.notify import operators
@@ -68,7 +69,7 @@ def _write(path: str, request: ReportRequest, built: BuiltReport) -> list[str]:
     for name in request.formats:
         data, form = reporting.render(built, name)
         keys.append(f"{path}.{form.extension}")
-        objects.write(config.get("S3_OUTPUT_BUCKET"), keys[-1], data, form.media_type)
+        objects.write(Settings.S3_OUTPUT_BUCKET.get(), keys[-1], data, form.media_type)
     return keys
 
 
@@ -76,9 +77,9 @@ def _announce(period: Period, answer: Mapping[str, Any], keys: list[str]) -> Non
     done_key = f"report#{period.start:%Y-%m}"
     if leases.is_done(done_key):
         return
-    bucket = config.get("S3_OUTPUT_BUCKET")
+    bucket = Settings.S3_OUTPUT_BUCKET.get()
     operators.publish(
-        f"{config.stage()}: the report of {period.start:%Y-%m} is ready",
-        {**answer, "stage": config.stage(), "files": [f"s3://{bucket}/{key}" for key in keys]},
+        f"{Settings.STAGE.get()}: the report of {period.start:%Y-%m} is ready",
+        {**answer, "stage": Settings.STAGE.get(), "files": [f"s3://{bucket}/{key}" for key in keys]},
     )
     leases.mark_done(done_key)

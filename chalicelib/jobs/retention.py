@@ -13,10 +13,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
 from chalicelib import images
-from chalicelib.core import config, ids
+from chalicelib.core import ids
 from chalicelib.core.aws import objects
 from chalicelib.core.aws.grants import DynamoDBOperation, S3Operation, SNSOperation, SQSOperation, required_env_vars
 from chalicelib.core.aws.tables import Attr, ConditionFailedError, Item, transact
+from chalicelib.core.settings import Settings
 from chalicelib.images import Image, Status
 from chalicelib.jobs import rounds
 from chalicelib.jobs.rounds import Round
@@ -81,7 +82,7 @@ def archive(run: Run) -> dict[str, Any]:
     that is killed in between moves some records again: a record may stand in two files, never in none.
     A round (`rounds.go_through`); it counts `recordsArchived`, `bytesWritten`, `filesWritten`.
     """
-    if not config.get("ARCHIVE_BUCKET"):
+    if not Settings.ARCHIVE_BUCKET.get():
         return {"status": "skipped", "message": "There is no ARCHIVE_BUCKET: inactive records stay in the table."}
     return rounds.go_through(run, _archive_records)
 
@@ -99,7 +100,7 @@ def _batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
 
 
 def _expire_records(a_round: Round) -> None:
-    old = BY_LIFECYCLE.between(ACTIVE, a_round.since, a_round.before(days=config.integer("KEEP_RECORDS_DAYS")))
+    old = BY_LIFECYCLE.between(ACTIVE, a_round.since, a_round.before(days=Settings.KEEP_RECORDS_DAYS.get()))
     for batch in _batches(a_round.until_deadline(old), _AT_ONCE):
         a_round.count(
             "recordsExpired", a_round.change_all([functools.partial(_expire_record, a_round, entry) for entry in batch])
@@ -117,7 +118,7 @@ def _expire_record(a_round: Round, entry: Item) -> bool:
 
 
 def _archive_records(a_round: Round) -> None:
-    old = BY_LIFECYCLE.between(ARCHIVED, a_round.since, a_round.before(days=config.integer("KEEP_RECORDS_DAYS")))
+    old = BY_LIFECYCLE.between(ARCHIVED, a_round.since, a_round.before(days=Settings.KEEP_RECORDS_DAYS.get()))
     for batch in _batches(a_round.until_deadline(old), _FILE_RECORDS):
         if a_round.is_dry:
             a_round.count("recordsArchived", len(batch))
@@ -130,7 +131,7 @@ def _write_archive(a_round: Round, batch: list[Item]) -> None:
     """Writes a file of these records, and then deletes the records that it holds."""
     written: list[Item] = []
     with (
-        objects.open_writer(config.get("ARCHIVE_BUCKET"), _archive_key(a_round, batch[0]), "application/gzip") as out,
+        objects.open_writer(Settings.ARCHIVE_BUCKET.get(), _archive_key(a_round, batch[0]), "application/gzip") as out,
         # gzip needs no more of a file than `write`. Without a time in it, the same records make the same bytes.
         gzip.GzipFile(filename="", mode="wb", fileobj=cast(Any, out), mtime=0) as lines,
     ):
@@ -178,14 +179,14 @@ def _delete_unchanged(entry: Item) -> bool:
 
 def _expire_uploads(a_round: Round) -> None:
     """Ends uploads that never came, a day after their link expired; takes those whose S3 event was lost."""
-    last = a_round.before(days=1, seconds=objects.link_seconds())
+    last = a_round.before(days=1, seconds=Settings.LINK_EXPIRY_SECONDS.get())
     for image in a_round.until_deadline(images.unfinished_since(Status.PENDING, a_round.since, last)):
         _expire_upload(a_round, image)
 
 
 def _expire_upload(a_round: Round, image: Image) -> None:
     stored = next(
-        (each for each in objects.list_versions(config.get("S3_INPUT_BUCKET"), image.s3_key) if each.is_latest), None
+        (each for each in objects.list_versions(Settings.S3_INPUT_BUCKET.get(), image.s3_key) if each.is_latest), None
     )
     if stored is None:
         if a_round.change(lambda: images.expire(image)):

@@ -1,43 +1,16 @@
-"""The table of schedules: what runs by itself, and when in which stage."""
+"""When a scheduled function runs in this stage."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
-from chalicelib.core import config
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """When a function runs, in UTC, as an expression of EventBridge; a stage may have one of its own."""
-
-    expression: str
-    by_stage: Mapping[str, str] = field(default_factory=dict)
-
-
-_QUARTER_HOURLY = "rate(15 minutes)"
-
-SCHEDULES: Mapping[str, Schedule] = {
-    "nightly_sync": Schedule(
-        "cron(0 2 * * ? *)",
-        {"staging": "cron(0 0/6 * * ? *)", "dev": _QUARTER_HOURLY, "local": "rate(5 minutes)"},
-    ),
-    # The last one of a day is at 17:30.
-    "business_hours_sync": Schedule("cron(0/30 9-17 ? * MON-FRI *)"),
-    "weekly_cleanup": Schedule("cron(0 3 ? * SUN *)"),
-    "monthly_report": Schedule("cron(0 1 1 * ? *)"),
-    "quarterly_archive": Schedule("cron(0 2 1 JAN,APR,JUL,OCT ? *)"),
-    "health_check": Schedule(_QUARTER_HOURLY),
-    "sweeper": Schedule(_QUARTER_HOURLY),
-}
+from chalicelib.core.schedules import SCHEDULES
+from chalicelib.core.settings import Settings
 
 
 def expression(name: str) -> str | None:
     """When the function runs in this stage; None where the stage's SCHEDULES_OFF names it.
 
     Raises:
-        KeyError: no schedule is called so, or SCHEDULES_OFF names one that there is not.
+        KeyError: no schedule is called so.
+        InvalidSettingError: SCHEDULES_OFF names one that there is not.
     """
-    if unknown := config.schedules_off() - set(SCHEDULES):
-        raise KeyError(f"SCHEDULES_OFF names what is no schedule: {', '.join(sorted(unknown))}")
     schedule = SCHEDULES[name]
-    return None if name in config.schedules_off() else schedule.by_stage.get(config.stage(), schedule.expression)
+    is_off = name in Settings.SCHEDULES_OFF.get()
+    return None if is_off else schedule.by_stage.get(Settings.STAGE.get(), schedule.expression)

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from chalicelib.core.aws.tables import Table
+from chalicelib.core.settings import Settings
 
-DAILY = Table("DAILY_TABLE", "scope", "day#what")
+DAILY = Table(Settings.DAILY_TABLE, "scope", "day#what")
 EVERYONE = "all"
 EVERY_USER = "users"
 # The beginning of the `what` of an operation's sums.

@@ -3,8 +3,9 @@
 from email.message import EmailMessage
 from email.policy import SMTP
 
-from chalicelib.core import clients, config
+from chalicelib.core import clients
 from chalicelib.core.errors import InvalidRequestError
+from chalicelib.core.settings import Settings
 
 # No folding: it puts spaces into an address, and not every reader removes them. Lines may have 998 characters
 # (RFC 5322, 2.1.1), which is enough for any address.
@@ -18,7 +19,7 @@ class AddressNotMailableError(InvalidRequestError):
 
 def is_configured() -> bool:
     """Whether the stage has an address to send from: SENDER_EMAIL, which must be verified in SES."""
-    return bool(config.get("SENDER_EMAIL"))
+    return bool(Settings.SENDER_EMAIL.get())
 
 
 def send(address: str, subject: str, text: str) -> None:
@@ -28,7 +29,7 @@ def send(address: str, subject: str, text: str) -> None:
         AddressNotMailableError: no message can have this recipient.
         ClientError: SES refuses the message: the sender is not verified, or a limit of SES is reached.
     """
-    sender = config.get("SENDER_EMAIL")
+    sender = Settings.SENDER_EMAIL.get()
     raw = {"Data": compose(sender, address, subject, text)}
     clients.client("ses").send_raw_email(Source=sender, Destinations=[address], RawMessage=raw)
 

@@ -4,14 +4,15 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.core import clients, config, log
+from chalicelib.core import clients, log
 from chalicelib.core.aws.grants import SNSOperation, required_env_vars
+from chalicelib.core.settings import Settings
 
 
 @required_env_vars({"OPERATORS_TOPIC_ARN": [SNSOperation.PUBLISH]})
 def publish(subject: str, content: Mapping[str, Any]) -> None:
     clients.client("sns").publish(
-        TopicArn=config.get("OPERATORS_TOPIC_ARN"),
+        TopicArn=Settings.OPERATORS_TOPIC_ARN.get(),
         # Amazon SNS takes subjects of up to 100 characters.
         Subject=subject[:100],
         Message=json.dumps(content, indent=2),

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from chalicelib.core.settings import Settings
 from infra.deploy.target import Target
+from infra.function_grants import API
 
 
 def parameters_of(target: Target, template: Mapping[str, Any], former: str) -> list[dict[str, str]]:
@@ -12,9 +14,7 @@ def parameters_of(target: Target, template: Mapping[str, Any], former: str) -> l
     values = {
         "Stage": target.stage,
         "BucketSuffix": target.place.suffix,
-        "CorsOrigin": target.config["stages"][target.stage]["environment_variables"].get(
-            "CORS_ORIGIN", target.config["environment_variables"]["CORS_ORIGIN"]
-        ),
+        "CorsOrigin": target.settings(API).get(Settings.CORS_ORIGIN.name, Settings.CORS_ORIGIN.default),
         "LogRetentionDays": str(options.log_retention_days),
         "CustomerKey": _flag(options.customer_key),
         "FormerClient": former,

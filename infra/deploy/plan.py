@@ -39,7 +39,11 @@ def make_plan(target: Target, stack: Stack, resources: ChangeSet) -> Plan:
     differences = functions.differences(target)
     settings = [] if len(differences.new) == len(target.grants) else remaining_settings.changes(target)
     dollars = cost.monthly(target.options, target.config, target.stage)
-    remarks = [*account.remarks(target), *network.remarks(target, template.load())]
+    remarks = [
+        *account.remarks(target),
+        *network.remarks(target, template.load()),
+        *target.stage_settings().unknown(),
+    ]
     return Plan(
         target, stack.name, resources, differences, settings, _clients(target, stack.outputs()), dollars, remarks
     )
@@ -64,6 +68,9 @@ def lines(plan: Plan) -> Iterator[str]:
     yield from _functions(plan.functions)
     yield "Settings that Chalice does not make"
     yield from _settings(plan)
+    if skipped := list(plan.target.stage_settings().skipped()):
+        yield "Skipped, because the stage leaves a setting empty (docs/settings.md)"
+        yield from (f"  {each}" for each in skipped)
     yield from _price(plan)
     if plan.remarks:
         yield "Notes"

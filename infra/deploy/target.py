@@ -4,21 +4,19 @@ import functools
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import boto3
 from botocore.config import Config
 
-from chalicelib.core import config as settings
-from chalicelib.core.errors import InvalidSettingError
-from chalicelib.imaging.values import FONTS, POSITIONS
 from infra import function_grants, policies, stages
 from infra.deploy.errors import RefusedError
 from infra.function_grants import FunctionGrants
 from infra.options import Options, OptionsError
 from infra.settings import CONFIG, environment_of, settings_of_function
+from infra.settings_check import StageSettings, parameter_paths
 from infra.stages import Place
 
 # API Gateway allows some calls only once in five seconds (CreateDeployment), so calls are retried often.
@@ -27,7 +25,8 @@ _FEW_RETRIES = Config(retries={"mode": "standard", "total_max_attempts": 2})
 _LOCAL = "local"
 # The functions that the state machine can invoke by an alias (infra/resources.yaml, WarmResize).
 CAN_BE_PROVISIONED = ("resize",)
-_ALLOWED_VALUES: dict[str, Iterable[str]] = {"WATERMARK_FONT": FONTS, "WATERMARK_POSITION": POSITIONS}
+# SSM takes so many names at once (GetParameters).
+_MOST_PARAMETERS = 10
 
 
 @dataclass(frozen=True)
@@ -44,6 +43,8 @@ class Target:
     is_newly_placed: bool
     # The environment for Chalice's process: this process's at its start.
     environment: Mapping[str, str] = field(repr=False)
+    # What Parameter Store holds of the stage's settings, by name; no secrets.
+    stored: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def stage(self) -> str:
@@ -66,6 +67,10 @@ class Target:
     def settings(self, function: str) -> dict[str, str]:
         """The environment variables that a function should have."""
         return environment_of(self.config, self.stage, function)
+
+    def stage_settings(self) -> StageSettings:
+        """The settings of all functions."""
+        return StageSettings(self.config, self.stage, self.grants, self.stored)
 
     def is_traced(self, function: str) -> bool:
         """Whether X-Ray tracing should be on."""
@@ -103,9 +108,10 @@ def load(stage: str) -> Target:
     app = _application(config, place)
     grants = function_grants.grants_by_function(app)
     _check_concurrency(options, grants)
-    _check_settings(config, stage)
     config = stages.configured(config, place)
-    return Target(place, options, config, grants, app, is_newly_placed, environment)
+    stored = _stored_settings(config, place, grants)
+    _check_settings(StageSettings(config, stage, grants, stored))
+    return Target(place, options, config, grants, app, is_newly_placed, environment, stored)
 
 
 def locate(stage: str) -> tuple[Place, dict[str, Any], bool]:
@@ -199,15 +205,26 @@ def _check_concurrency(options: Options, grants: Mapping[str, FunctionGrants]) -
         )
 
 
-def _check_settings(config: dict[str, Any], stage: str) -> None:
-    """Checks settings with a fixed list of values. Values in Parameter Store are checked by the functions."""
-    environment = environment_of(config, stage, "watermark")
-    try:
-        for name, known in _ALLOWED_VALUES.items():
-            if name in environment:
-                settings.chosen(name, environment[name], known)
-    except InvalidSettingError as error:
-        raise RefusedError(f"{CONFIG}: {error}.") from None
+def _stored_settings(config: Mapping[str, Any], place: Place, grants: Mapping[str, FunctionGrants]) -> dict[str, str]:
+    """The settings of the stage in Parameter Store that are no secrets."""
+    names = parameter_paths(config, place.stage, grants)
+    paths = sorted(names)
+    stored = {}
+    for start in range(0, len(paths), _MOST_PARAMETERS):
+        some = paths[start : start + _MOST_PARAMETERS]
+        for each in client("ssm", place.region).get_parameters(Names=some)["Parameters"]:
+            # A SecureString comes encrypted.
+            if each["Type"] != "SecureString":
+                stored[names[each["Name"]]] = each["Value"]
+    return stored
+
+
+def _check_settings(settings: StageSettings) -> None:
+    if problems := settings.problems():
+        raise RefusedError(
+            f"{settings.stage} has settings that cannot be used. Correct them in {CONFIG} or in Parameter Store "
+            "(docs/settings.md says what each may be):\n" + "\n".join(f"  {each}" for each in problems)
+        )
 
 
 def check_drift(target: Target) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import parliament
 
-from chalicelib.core.config import DEFAULTS, STORED_ONLY
+from chalicelib.core.settings import Settings, Source
 from infra import function_grants, policies, stages, triggers
 from tests.architecture.at_rest import stored_data_is_encrypted
 from tests.architecture.rendering import Rendering
@@ -148,14 +148,14 @@ def wrong_passwords_are_counted(there: Rendering) -> None:
     settings = {**CONFIG["environment_variables"], **CONFIG["stages"][there.stage]["environment_variables"]}
     assert int(settings["AUTH_PER_ADDRESS_PER_MINUTE"]) <= 10
     assert int(settings["AUTH_PER_SOURCE_PER_MINUTE"]) <= 60
-    assert int(DEFAULTS["WRONG_PASSWORDS_PER_MINUTE"]) <= 5
-    assert int(DEFAULTS["WRONG_PASSWORDS_PER_DAY"]) <= 1000
+    assert int(Settings.WRONG_PASSWORDS_PER_MINUTE.default or 0) <= 5
+    assert int(Settings.WRONG_PASSWORDS_PER_DAY.default or 0) <= 1000
 
 
 def passwords_can_be_tried_only_through_the_api(there: Rendering) -> None:
     # A new stage has one client; an older stage keeps a second one for a while (docs/security.md).
     assert there.one("Cognito::UserPoolClient")["GenerateSecret"] is True
-    assert "COGNITO_CLIENT_SECRET" in STORED_ONLY
+    assert Settings.COGNITO_CLIENT_SECRET.source is Source.PARAMETER_STORE
     for each in (CONFIG, *CONFIG["stages"].values()):
         assert "COGNITO_CLIENT_SECRET" not in each["environment_variables"]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.jobs.schedules import SCHEDULES
+from chalicelib.core.schedules import SCHEDULES
 from infra import __main__ as command
 from infra import alarms, template, triggers, watched_functions
 from infra.settings import CONFIG

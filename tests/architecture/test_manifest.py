@@ -18,7 +18,7 @@ from chalicelib.core.aws import grants
 from chalicelib.core.http.access import validated
 from chalicelib.core.http.limits import ANONYMOUS, AnonymousLimit, Limit, Window
 from chalicelib.core.http.operations import APIAccessType, Operation
-from chalicelib.jobs import schedules
+from chalicelib.core.schedules import SCHEDULES
 from infra import event_delivery, pipeline_timeouts, settings, template
 from infra import triggers as reading
 from tests.scheduled_jobs import JOBS
@@ -151,7 +151,7 @@ def test_every_asynchronous_path_ends_in_a_dead_letter_queue() -> None:
 
 def test_every_schedule_is_a_function_with_both_kinds_of_retries() -> None:
     scheduled = {source.name for source in manifest.app.event_sources if isinstance(source, ScheduledEventConfig)}
-    assert scheduled == set(schedules.SCHEDULES) == set(event_delivery.RULES)
+    assert scheduled == set(SCHEDULES) == set(event_delivery.RULES)
     assert set(JOBS) == scheduled
     for name in scheduled:
         rule, function = event_delivery.RULES[name], event_delivery.ASYNC[name]

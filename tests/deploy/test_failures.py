@@ -101,7 +101,7 @@ def test_an_unknown_font_is_refused(checkout: Checkout) -> None:
         checkout.folder / ".chalice" / "config.json", '"SERVICE_NAME"', '"WATERMARK_FONT": "Papyrus",\n "SERVICE_NAME"'
     )
     message = refused(checkout.run(*DEPLOY))
-    assert "WATERMARK_FONT is 'Papyrus', and must be one of Arial, Arimo, Liberation Sans" in message
+    assert "WATERMARK_FONT must be one of Arial, Arimo, Liberation Sans, not 'Papyrus'" in message
 
 
 def test_credentials_of_another_account_are_refused(checkout: Checkout) -> None:

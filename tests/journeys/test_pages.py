@@ -6,9 +6,10 @@ import pytest
 
 from chalicelib.core import ids
 from chalicelib.core.aws.tables import Page, Table
+from chalicelib.core.settings import Settings
 from local.machine import Machine
 
-ACTIONS = Table("ACTIONS_TABLE", "userId", "actionId")
+ACTIONS = Table(Settings.ACTIONS_TABLE, "userId", "actionId")
 # Lambda answers with at most 6 MB; a page may have a third of that.
 LARGEST = 2_000_000
 

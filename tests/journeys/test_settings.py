@@ -8,6 +8,7 @@ import pytest
 from chalicelib import external
 from chalicelib.core import clients, config
 from chalicelib.core.errors import InvalidSettingError, MissingConfigError
+from chalicelib.core.settings import Settings
 from chalicelib.images import recipes, steps
 from chalicelib.imaging import ImageRejectedError
 from local.machine import Machine
@@ -22,17 +23,17 @@ def receiver() -> Iterator[Receiver]:
 
 
 def test_the_environment_takes_precedence_over_parameter_store(machine: Machine, function: pytest.MonkeyPatch) -> None:
-    assert config.get("COGNITO_USER_POOL_ID").startswith("us-east-1_"), "only Parameter Store holds it"
+    assert Settings.COGNITO_USER_POOL_ID.get().startswith("us-east-1_"), "only Parameter Store holds it"
     function.setenv("COGNITO_USER_POOL_ID", "from-the-environment")
-    assert config.get("COGNITO_USER_POOL_ID") == "from-the-environment"
+    assert Settings.COGNITO_USER_POOL_ID.get() == "from-the-environment"
 
 
 def test_an_encrypted_parameter_is_decrypted(machine: Machine, function: pytest.MonkeyPatch) -> None:
-    assert config.get("JWKS_URL").startswith(machine.aws_url)
+    assert Settings.JWKS_URL.get().startswith(machine.aws_url)
 
 
 def test_a_missing_setting_has_its_default_or_an_error_that_names_both_places(function: pytest.MonkeyPatch) -> None:
-    assert config.number("WATERMARK_OPACITY") == 0.5
+    assert Settings.WATERMARK_OPACITY.get() == 0.5
     function.delenv("USERS_TABLE")
     with pytest.raises(MissingConfigError) as missing:
         config.resolve(["IMAGES_TABLE", "USERS_TABLE", "NO_SUCH_SETTING"])
@@ -47,7 +48,7 @@ def test_missing_settings_are_read_together_and_only_once(function: pytest.Monke
     names = ["COGNITO_USER_POOL_ID", "COGNITO_CLIENT_ID", "JWKS_URL", "WATERMARK_COLOR", "IMAGES_TABLE"]
     first = config.resolve(names)
     assert config.resolve(names) == first
-    assert config.get("JWKS_URL") == first["JWKS_URL"]
+    assert Settings.JWKS_URL.get() == first["JWKS_URL"]
     assert len(asked) == 1
 
 

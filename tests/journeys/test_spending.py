@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from chalicelib.accounts.api_keys import MAX_KEYS
 from chalicelib.core import clients
 from chalicelib.core import ids as records
+from chalicelib.core.errors import InvalidSettingError
 from chalicelib.core.http import budgets
 from chalicelib.core.http.budgets import Period, SpendingLimitError
 from chalicelib.core.http.operations import Caller
@@ -139,8 +140,8 @@ def test_invalid_spending_limits_are_refused_when_they_are_set(admin: User, ann:
 
 @pytest.fixture
 def stage(function: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    for _, name in budgets.DOLLAR_LIMITS.values():
-        function.delenv(name, raising=False)
+    for _, setting in budgets.DOLLAR_LIMITS.values():
+        function.delenv(setting.name, raising=False)
     return function
 
 
@@ -163,9 +164,10 @@ def test_without_a_setting_the_default_spending_limit_applies(stage: pytest.Monk
     assert not passes(replace(ANN, spent=spent(0, 0, 100)))
 
 
-def test_a_setting_that_is_no_number_refuses_every_request(stage: pytest.MonkeyPatch) -> None:
+def test_a_setting_that_is_no_number_lets_no_request_pass(stage: pytest.MonkeyPatch) -> None:
     stage.setenv("DOLLARS_PER_DAY", "nan")
-    assert not passes(ANN)
+    with pytest.raises(InvalidSettingError, match="DOLLARS_PER_DAY must be a number of at least 0"):
+        passes(ANN)
 
 
 def test_a_users_own_limit_replaces_the_stages_whether_higher_or_lower(stage: pytest.MonkeyPatch) -> None:

@@ -13,9 +13,10 @@ from chalicelib.core.errors import NotFoundError
 from chalicelib.core.http import limits
 from chalicelib.core.http.operations import APIAccessType
 from chalicelib.core.schemas import TEXT
+from chalicelib.core.settings import Settings
 
-KEYS = Table("API_KEYS_TABLE", "keyHash")
-BY_USER = Table("API_KEYS_TABLE", "userId", "keyId", index="by-user")
+KEYS = Table(Settings.API_KEYS_TABLE, "keyHash")
+BY_USER = Table(Settings.API_KEYS_TABLE, "userId", "keyId", index="by-user")
 
 MAX_KEYS = 100
 

@@ -11,12 +11,13 @@ from chalicelib.actions import lifecycle
 from chalicelib.actions.exporting import contents, readable
 from chalicelib.actions.kinds import OutOfTimeError
 from chalicelib.actions.models import Action, File
-from chalicelib.core import config, ids, log
+from chalicelib.core import ids, log
 from chalicelib.core.aws import objects
 from chalicelib.core.aws.grants import DynamoDBOperation, S3Operation, SESOperation, required_env_vars
 from chalicelib.core.deadline import Deadline
 from chalicelib.core.errors import AccountNotActiveError, NotFoundError, TooLargeError
 from chalicelib.core.http.operations import refusal_of
+from chalicelib.core.settings import Settings
 from chalicelib.documents import Format, Report, Sink, Table, write_csv, write_json, write_pdf
 from chalicelib.notify import email
 
@@ -107,7 +108,7 @@ def _write_file(action: Action, progress: _Progress) -> File:
     tables = [progress.watch(table) for table in source.tables(_owner(action), data_types)]
     about = {"exportId": action.action_id, "createdAt": ids.now(), "dataTypes": list(data_types)}
     key = f"exports/{action.user_id}/{action.action_id}.{form.extension}"
-    with objects.open_writer(config.get("S3_OUTPUT_BUCKET"), key, form.media_type) as out:
+    with objects.open_writer(Settings.S3_OUTPUT_BUCKET.get(), key, form.media_type) as out:
         written = write(out, file_format, tables, about)
     lifecycle.save_progress(action, progress.records.total())
     return File(f"export-{action.action_id}.{written.extension}", written.extension, key, out.size)
@@ -136,7 +137,7 @@ def _owner(action: Action) -> User:
 
 def _send_link(address: str, file: File) -> bool:
     """Whether SES took the e-mail. The export is stored in any case, so an error here fails nothing."""
-    minutes = objects.link_seconds() // 60
+    minutes = Settings.LINK_EXPIRY_SECONDS.get() // 60
     text = (
         "The data export that was asked for in your Darkroom account is ready:\n\n"
         f"{file.url}\n\n"
@@ -156,4 +157,4 @@ def _discard_if_erased(action: Action, file: File) -> None:
     try:
         lifecycle.get(action.user_id, action.action_id)
     except lifecycle.ActionNotFoundError:
-        objects.delete_all(config.get("S3_OUTPUT_BUCKET"), file.key)
+        objects.delete_all(Settings.S3_OUTPUT_BUCKET.get(), file.key)

@@ -10,10 +10,10 @@ from chalicelib.actions import external_service
 from chalicelib.actions.exporting import build, contents, schemas
 from chalicelib.actions.kinds import ActionKind, ActionRequest
 from chalicelib.actions.models import Action, ActionType, Status
-from chalicelib.core import config
 from chalicelib.core.aws.grants import required_env_vars
 from chalicelib.core.errors import ConflictError, PermissionDeniedError
 from chalicelib.core.http.operations import Caller, refusal_of
+from chalicelib.core.settings import Settings
 from chalicelib.external import services
 from chalicelib.notify import email
 
@@ -52,7 +52,7 @@ def may_export(user: Caller, data: Mapping[str, Any]) -> bool:
 
 
 def _email_domains() -> set[str]:
-    return {domain.lower() for domain in config.words("EXPORT_EMAIL_DOMAINS")}
+    return {domain.lower() for domain in Settings.EXPORT_EMAIL_DOMAINS.get()}
 
 
 def _prepare(user: Caller, data: Mapping[str, Any]) -> ActionRequest:

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from chalicelib import images, imaging
-from chalicelib.core import clients, config, log
+from chalicelib.core import clients, log
 from chalicelib.core.aws import objects
+from chalicelib.core.settings import Settings
 from chalicelib.documents import Picture
 from chalicelib.images import Image, Variant
 from chalicelib.imaging import ImageRejectedError
@@ -53,7 +54,7 @@ def _smallest(variants: Iterable[Variant]) -> Variant | None:
 def _read(image: Image, variant: Variant) -> bytes | None:
     """None where the variant is gone, as its image was deleted meanwhile, or is larger than its row says."""
     try:
-        return objects.read(config.get("S3_OUTPUT_BUCKET"), variant.s3_key, at_most=_MAX_BYTES)
+        return objects.read(Settings.S3_OUTPUT_BUCKET.get(), variant.s3_key, at_most=_MAX_BYTES)
     except objects.ObjectTooLargeError as error:
         log.warning("THUMBNAIL_LEFT_OUT", error, imageId=image.image_id)
         return None

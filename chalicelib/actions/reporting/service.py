@@ -12,11 +12,12 @@ from chalicelib.actions.models import Action, ActionType, File, Status
 from chalicelib.actions.reporting import layout, schemas
 from chalicelib.actions.reporting.layout import BuiltReport
 from chalicelib.actions.reporting.models import ReportRequest
-from chalicelib.core import config, ids
+from chalicelib.core import ids
 from chalicelib.core.aws import objects
 from chalicelib.core.aws.grants import S3Operation, required_env_vars
 from chalicelib.core.deadline import Deadline
 from chalicelib.core.http.operations import Caller
+from chalicelib.core.settings import Settings
 from chalicelib.documents import Format
 from chalicelib.external import services
 
@@ -60,7 +61,7 @@ def run(action: Action, deadline: Deadline) -> Action:
             versions.append(version)
         return lifecycle.complete(action, files=files, result=built.key_figures)
     except BaseException:
-        objects.delete_after_failure(config.get("S3_OUTPUT_BUCKET"), versions)
+        objects.delete_after_failure(Settings.S3_OUTPUT_BUCKET.get(), versions)
         raise
 
 
@@ -68,7 +69,7 @@ def _write(action: Action, request: ReportRequest, name: str, built: BuiltReport
     """Stores the report in one format; gives the file and its version in S3."""
     data, form = render(built, name)
     key = f"reports/{action.user_id}/{action.action_id}.{form.extension}"
-    version = objects.write(config.get("S3_OUTPUT_BUCKET"), key, data, form.media_type)
+    version = objects.write(Settings.S3_OUTPUT_BUCKET.get(), key, data, form.media_type)
     period = request.period
     return File(f"{request.kind}-{period.start}-to-{period.end}.{form.extension}", name, key, len(data)), version
 

@@ -15,6 +15,7 @@ from chalicelib.core.errors import DarkroomError, InvalidRequestError, MethodNot
 from chalicelib.core.http import payload, responses
 from chalicelib.core.http.operations import Caller, Operation
 from chalicelib.core.http.payload import NotJsonError
+from chalicelib.core.settings import Settings
 
 HANDSHAKE_VERSIONS = ("2025-06-18", "2025-11-25")
 MODERN_VERSION = "2026-07-28"
@@ -114,7 +115,7 @@ def operation_of(body: bytes) -> Operation | None:
 
 def _check_origin(headers: Mapping[str, str]) -> None:
     """Refuses pages of origins that CORS does not allow either."""
-    origin, allowed = headers.get("origin"), config.cors_origin()
+    origin, allowed = headers.get("origin"), Settings.CORS_ORIGIN.get()
     if origin is not None and allowed not in ("*", origin):
         raise ProtocolError(INVALID_REQUEST, "This origin may not call.", status=403)
 

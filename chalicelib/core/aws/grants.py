@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from chalicelib.core.settings import ALL
+
 
 class AwsOperation(StrEnum):
     """An operation of an AWS service."""
@@ -142,13 +144,15 @@ def required_env_vars(*sources: Source) -> Callable[[Function], Function]:
     """Declares the variables that a function needs and, for each, the operations on the resource that it names.
 
     A setting that names no resource takes `[]`. A function as source means: everything that it declares. Nothing is
-    resolved here: `@validated` and `@track_execution` resolve all settings of `of(function)` before it runs.
+    resolved here: `@validated` and `@track_execution` find and check all settings of `of(function)` before it runs.
 
     Raises:
-        TypeError: an operation is not one of the enums above.
+        TypeError: a variable is no setting, or an operation is not one of the enums above.
     """
     grants = merge(*sources)
     for variable, operations in grants.items():
+        if variable not in ALL:
+            raise TypeError(f"{variable} is no setting of chalicelib/core/settings/model.py")
         for operation in operations:
             if not isinstance(operation, AwsOperation):
                 raise TypeError(f"{variable}: {operation!r} is not an operation of an AWS service")

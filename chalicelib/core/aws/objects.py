@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from chalicelib.core import clients, config, log
+from chalicelib.core import clients, log
+from chalicelib.core.settings import Settings
 
 _DELETION = "DeleteObjects"
 # S3 takes at most this many keys in one deletion.
@@ -16,8 +17,6 @@ _PART_BYTES = 8 * 1024 * 1024
 # Private: a shared cache must not keep a file longer than its owner does.
 _CACHE_CONTROL = "private, max-age=3600"
 # Anyone who has a link may use it, so an hour is the most, whatever is configured. AWS itself takes seven days, and a
-# link ends with the credentials that signed it: a function's last some hours.
-_LONGEST_LINK_SECONDS = 3600
 
 
 class ObjectTooLargeError(Exception):
@@ -119,17 +118,14 @@ def list_keys(bucket: str, prefix: str, after: str) -> Iterator[str]:
         yield from (each["Key"] for each in page.get("Contents", ()))
 
 
-def link_seconds() -> int:
-    """How long a presigned request is valid: LINK_EXPIRY_SECONDS, an hour at most."""
-    return min(config.integer("LINK_EXPIRY_SECONDS"), _LONGEST_LINK_SECONDS)
-
-
 def link(bucket: str, key: str, file_name: str | None = None, version: str | None = None) -> str:
-    """A URL with which anyone can read the file, or one version of it, for `link_seconds`; saved as `file_name`."""
+    """A URL with which anyone can read the file, or one version of it, until it expires; saved as `file_name`."""
     params = {"Bucket": bucket, "Key": key} | ({} if version is None else {"VersionId": version})
     if file_name is not None:
         params["ResponseContentDisposition"] = f'attachment; filename="{file_name}"'
-    url: str = clients.client("s3").generate_presigned_url("get_object", Params=params, ExpiresIn=link_seconds())
+    url: str = clients.client("s3").generate_presigned_url(
+        "get_object", Params=params, ExpiresIn=Settings.LINK_EXPIRY_SECONDS.get()
+    )
     return url
 
 

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.core import clients, config, ids
+from chalicelib.core import clients, ids
 from chalicelib.core.aws import expressions
 from chalicelib.core.aws.expressions import writable
 from chalicelib.core.aws.writes import ConditionFailedError, transact, write
 from chalicelib.core.clients import Attr, Key
+from chalicelib.core.settings import Setting
 
 __all__ = ["Attr", "ConditionFailedError", "Key", "Page", "Table", "transact", "writable"]
 
@@ -40,19 +41,19 @@ class Page:
 
 @dataclass(frozen=True)
 class Table:
-    """The table that the environment variable `variable` names; `partition` and `sort` are its key attributes.
+    """The table that `setting` names; `partition` and `sort` are its key attributes.
 
     With `index`, that index of the table: for reading only, with `page` and `between`, and a moment behind the table.
     """
 
-    variable: str
+    setting: Setting[str]
     partition: str
     sort: str | None = None
     index: str | None = None
 
     @property
     def name(self) -> str:
-        return config.get(self.variable)
+        return self.setting.get()
 
     def key(self, partition: str, sort: str | None = None) -> Item:
         return {self.partition: partition} | ({} if self.sort is None else {self.sort: sort})

@@ -14,10 +14,11 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any
 
-from chalicelib.core import config, ids
+from chalicelib.core import ids
 from chalicelib.core.aws.grants import required_env_vars
 from chalicelib.core.errors import ConflictError, TooManyRequestsError
 from chalicelib.core.http.callers import Caller
+from chalicelib.core.settings import Settings
 
 USER = "user"
 # A user has at most 100 keys but may replace them forever: the sums of the oldest keys go, to bound the row's size.
@@ -48,11 +49,11 @@ class Period(Enum):
 
 # What a user or an API key may hold under `limits`; the setting holds for users who have no number of their own.
 DOLLAR_LIMITS = {
-    "dollarsPerHour": (Period.HOUR, "DOLLARS_PER_HOUR"),
-    "dollarsPerDay": (Period.DAY, "DOLLARS_PER_DAY"),
-    "dollarsPerMonth": (Period.MONTH, "DOLLARS_PER_MONTH"),
+    "dollarsPerHour": (Period.HOUR, Settings.DOLLARS_PER_HOUR),
+    "dollarsPerDay": (Period.DAY, Settings.DOLLARS_PER_DAY),
+    "dollarsPerMonth": (Period.MONTH, Settings.DOLLARS_PER_MONTH),
 }
-STORAGE_LIMIT, _STORAGE_SETTING = "storedBytes", "STORED_BYTES_PER_USER"
+STORAGE_LIMIT = "storedBytes"
 
 
 class SpendingLimitError(TooManyRequestsError):
@@ -63,7 +64,7 @@ class StorageLimitError(ConflictError):
     code = "STORAGE_LIMIT_EXCEEDED"
 
 
-@required_env_vars({setting: [] for _, setting in DOLLAR_LIMITS.values()})
+@required_env_vars({setting.name: [] for _, setting in DOLLAR_LIMITS.values()})
 def check_spending(caller: Caller, rate: dict[str, str], now: datetime | None = None) -> None:
     """Raises SpendingLimitError when a limit is used up: the user's own (else the stage's), or the API key's.
 
@@ -85,7 +86,7 @@ def check_spending(caller: Caller, rate: dict[str, str], now: datetime | None = 
 
 def _dollar_limits(caller: Caller) -> list[tuple[Period, str, float]]:
     of_user = [
-        (period, USER, caller.limits[name] if name in caller.limits else config.number(setting))
+        (period, USER, caller.limits[name] if name in caller.limits else setting.get())
         for name, (period, setting) in DOLLAR_LIMITS.items()
     ]
     of_key = [
@@ -116,10 +117,12 @@ def add_spending(spent: Mapping[str, Mapping[str, Any]], timestamp: str, dollars
     return sums_by_window
 
 
-@required_env_vars({_STORAGE_SETTING: []})
+@required_env_vars({"STORED_BYTES_PER_USER": []})
 def storage_limit(user: Caller) -> int:
     """How many bytes of images the user may keep."""
-    return int(user.limits[STORAGE_LIMIT]) if STORAGE_LIMIT in user.limits else config.integer(_STORAGE_SETTING)
+    if STORAGE_LIMIT in user.limits:
+        return int(user.limits[STORAGE_LIMIT])
+    return Settings.STORED_BYTES_PER_USER.get()
 
 
 @required_env_vars(storage_limit)

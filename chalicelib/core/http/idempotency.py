@@ -9,9 +9,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from chalicelib.core import clients, config, ids, log
+from chalicelib.core import clients, ids, log
 from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
 from chalicelib.core.errors import ConflictError, InvalidRequestError, UnavailableError
+from chalicelib.core.settings import Settings
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
@@ -69,7 +70,7 @@ def run_once(
     guarded = idempotent_function(
         attempt.run,
         data_keyword_argument="request",
-        persistence_store=_store(config.get("IDEMPOTENCY_TABLE"), clients.client("dynamodb", plain=False)),
+        persistence_store=_store(Settings.IDEMPOTENCY_TABLE.get(), clients.client("dynamodb", plain=False)),
         key_prefix=_PREFIX,
         config=_rules(_Lifetime(context)),
     )

@@ -13,14 +13,14 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from chalicelib.core import config
 from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
 from chalicelib.core.aws.tables import Table
 from chalicelib.core.errors import TooManyRequestsError, UnavailableError
 from chalicelib.core.http import budgets
 from chalicelib.core.http.callers import Caller
+from chalicelib.core.settings import Setting, Settings
 
-COUNTERS = Table("LIMITS_TABLE", "key")
+COUNTERS = Table(Settings.LIMITS_TABLE, "key")
 
 HEADERS = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 
@@ -62,23 +62,23 @@ class AnonymousLimit:
     Limits with different `counted` use separate counters.
     """
 
-    per_source: str
-    per_address: str = ""
+    per_source: Setting[int]
+    per_address: Setting[int] | None = None
     field: str = ""
     account: Callable[[str], str] = str.lower
     counted: str = "address"
 
 
 # By source alone. Passwords are counted where they are tried (core/http/password_attempts.py).
-ANONYMOUS = AnonymousLimit("AUTH_PER_SOURCE_PER_MINUTE", "AUTH_PER_ADDRESS_PER_MINUTE")
+ANONYMOUS = AnonymousLimit(Settings.AUTH_PER_SOURCE_PER_MINUTE, Settings.AUTH_PER_ADDRESS_PER_MINUTE)
 # Sending an e-mail to an address, and trying a code that was sent there, have separate counters.
 EMAILS = replace(ANONYMOUS, field="email", counted="letters")
 CODES = replace(ANONYMOUS, field="email", counted="codes")
 
 # What a user or an API key may hold under `limits`; the setting holds for users who have no number of their own.
 _REQUEST_LIMITS = {
-    "requestsPerMinute": (Window.MINUTE, "REQUESTS_PER_MINUTE"),
-    "requestsPerHour": (Window.HOUR, "REQUESTS_PER_HOUR"),
+    "requestsPerMinute": (Window.MINUTE, Settings.REQUESTS_PER_MINUTE),
+    "requestsPerHour": (Window.HOUR, Settings.REQUESTS_PER_HOUR),
 }
 
 SCHEMA: dict[str, Any] = {
@@ -139,7 +139,7 @@ class LimitStatus:
 
 @required_env_vars(
     budgets.check_spending,
-    {"LIMITS_TABLE": [DynamoDBOperation.UPDATE_ITEM], **{setting: [] for _, setting in _REQUEST_LIMITS.values()}},
+    {"LIMITS_TABLE": [DynamoDBOperation.UPDATE_ITEM], **{setting.name: [] for _, setting in _REQUEST_LIMITS.values()}},
 )
 def count_caller(caller: Caller, operation: str, own: Limit | None = None, now: float | None = None) -> LimitStatus:
     """Counts a request against the user's limits (else the stage's), the API key's and the operation's own.
@@ -167,7 +167,7 @@ def count_key(caller: Caller, now: float | None = None) -> LimitStatus:
 
 def _caller_rules(subject: str, numbers: Mapping[str, float]) -> list[Rule]:
     return [
-        Rule(subject, window, int(numbers[name]) if name in numbers else config.integer(setting))
+        Rule(subject, window, int(numbers[name]) if name in numbers else setting.get())
         for name, (window, setting) in _REQUEST_LIMITS.items()
     ]
 
@@ -182,17 +182,21 @@ def _operation_rule(operation: str, own: Limit) -> Rule:
 
 
 @required_env_vars(
-    {"LIMITS_TABLE": [DynamoDBOperation.UPDATE_ITEM], ANONYMOUS.per_source: [], ANONYMOUS.per_address: []}
+    {
+        "LIMITS_TABLE": [DynamoDBOperation.UPDATE_ITEM],
+        "AUTH_PER_SOURCE_PER_MINUTE": [],
+        "AUTH_PER_ADDRESS_PER_MINUTE": [],
+    }
 )
 def count_source(source: str, limit: AnonymousLimit, now: float | None = None) -> LimitStatus:
     """Counts an anonymous request by the address it comes from. Raises as `count_caller` does."""
-    number = config.integer(limit.per_source)
+    number = limit.per_source.get()
     return count(f"source#{hash_name(network(source))}", [Rule("all", Window.MINUTE, number)], now)
 
 
 def count_address(address: str, limit: AnonymousLimit, now: float | None = None) -> LimitStatus:
     """Counts a request by the account that it names, registered or not. Raises as `count_caller` does."""
-    number = config.integer(limit.per_address)
+    number = (limit.per_address or limit.per_source).get()
     return count(f"{limit.counted}#{hash_name(limit.account(address))}", [Rule("all", Window.MINUTE, number)], now)
 
 

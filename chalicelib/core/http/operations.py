@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from chalicelib.core import clients, config, log
+from chalicelib.core import clients, log
 from chalicelib.core.errors import PermissionDeniedError, UnavailableError
 from chalicelib.core.http import json_schema
 from chalicelib.core.http.callers import APIAccessType, Caller
 from chalicelib.core.http.limits import AnonymousLimit, Limit
 from chalicelib.core.schemas import Schema
+from chalicelib.core.settings import Settings
 
 __all__ = ["ANY_ACCESS", "APIAccessType", "Access", "Caller", "Operation", "Permission", "Replay", "public"]
 
@@ -160,4 +161,4 @@ class Operation:
 
 def checks_responses() -> bool:
     """Whether every response is checked against its schema, as in tests; production does not need it."""
-    return config.flag("CHECK_ANSWERS")
+    return Settings.CHECK_ANSWERS.get()

@@ -8,13 +8,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from chalicelib.core import config, log
+from chalicelib.core import log
 from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
 from chalicelib.core.errors import NotAuthenticatedError
 from chalicelib.core.http import limits
 from chalicelib.core.http.limits import COUNTERS, LimitStatus
+from chalicelib.core.settings import Settings
 
-_PER_MINUTE, _PER_DAY = "WRONG_PASSWORDS_PER_MINUTE", "WRONG_PASSWORDS_PER_DAY"
 _DAY = 86_400
 # By the length of a window in seconds: how many times the minute's number is allowed. NIST SP 800-63B, section 5.2.2,
 # allows at most 100 wrong passwords in a row: with five a minute, a source has forty a day.
@@ -45,7 +45,13 @@ class _Counters:
         return LimitStatus(False, self.below[name], 0, self.left[name])
 
 
-@required_env_vars({"LIMITS_TABLE": [DynamoDBOperation.UPDATE_ITEM], _PER_MINUTE: [], _PER_DAY: []})
+@required_env_vars(
+    {
+        "LIMITS_TABLE": [DynamoDBOperation.UPDATE_ITEM],
+        "WRONG_PASSWORDS_PER_MINUTE": [],
+        "WRONG_PASSWORDS_PER_DAY": [],
+    }
+)
 @contextlib.contextmanager
 def password_attempt(address: str, anonymous: AnonymousCaller, now: float | None = None) -> Iterator[None]:
     """Surrounds one try of a password for that address, registered or not. `now`: epoch seconds.
@@ -74,7 +80,7 @@ def password_attempt(address: str, anonymous: AnonymousCaller, now: float | None
 
 def _counters(address: str, source: str, now: float) -> Iterator[_Counters]:
     day = int(now) // _DAY * _DAY
-    per_minute = config.integer(_PER_MINUTE)
+    per_minute = Settings.WRONG_PASSWORDS_PER_MINUTE.get()
     place = limits.hash_name(f"{address.lower()}\n{limits.network(source)}")
     names = {seconds: f"{seconds}@{int(now) % _DAY // seconds}" for seconds in _WINDOWS}
     yield _Counters(
@@ -83,7 +89,7 @@ def _counters(address: str, source: str, now: float) -> Iterator[_Counters]:
         {names[seconds]: seconds - int(now) % seconds for seconds in _WINDOWS},
     )
     key = f"guesses#{limits.hash_name(address.lower())}#{day}"
-    yield _Counters(key, {"all": config.integer(_PER_DAY)}, {"all": _DAY - int(now) % _DAY})
+    yield _Counters(key, {"all": Settings.WRONG_PASSWORDS_PER_DAY.get()}, {"all": _DAY - int(now) % _DAY})
 
 
 def _add(counters: _Counters, anonymous: AnonymousCaller, now: float) -> None:

@@ -5,10 +5,11 @@ from typing import Any
 
 from chalice.app import Response
 
-from chalicelib.core import clients, config, ids, log
+from chalicelib.core import clients, ids, log
 from chalicelib.core.errors import BY_STATUS, DarkroomError, UnavailableError, UnexpectedError
 from chalicelib.core.observing import alerts
 from chalicelib.core.observing.tracking import Execution
+from chalicelib.core.settings import Settings
 
 # A browser must not guess a response's type, nor use the API without TLS for a year. A response is for its caller
 # alone: one that may be cached says so itself.
@@ -79,7 +80,7 @@ def _in_our_form(event: Any, response: Response) -> Response:
         error = BY_STATUS.get(response.status_code, UnexpectedError)()
         request_id = str(getattr(getattr(event, "lambda_context", None), "aws_request_id", ""))
         shaped = _to_json(error, request_id)
-        cors = {"Access-Control-Allow-Origin": config.cors_origin()}
+        cors = {"Access-Control-Allow-Origin": Settings.CORS_ORIGIN.get()}
         shaped.headers.update({**cors, **response.headers})
         return shaped
     return response

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.core import config, log
 from chalicelib.core.errors import DarkroomError, NotAuthenticatedError, UnavailableError
 from chalicelib.core.http import payload
+from chalicelib.core.settings import Settings
 
 if TYPE_CHECKING:
     import jwt
@@ -78,7 +79,7 @@ def verify(token: str) -> Mapping[str, Any]:
         NotAuthenticatedError: the token is not valid.
         UnavailableError: its key is not known, and the pool's keys cannot be fetched now.
     """
-    key = _key_set(config.get("JWKS_URL"), _setup.fetch).find(_key_id(token))
+    key = _key_set(Settings.JWKS_URL.get(), _setup.fetch).find(_key_id(token))
     claims = _verified_claims(token, key, _issuer(), _client_ids())
     # The claims may come from the cache.
     if claims["exp"] <= time.time() - _CLOCK_SKEW_SECONDS:
@@ -150,11 +151,11 @@ def _is_for_us(claims: Mapping[str, Any], client_ids: frozenset[str]) -> bool:
 
 def _client_ids() -> frozenset[str]:
     """The user pool's client, and the stage's former one, whose tokens may still be valid."""
-    return frozenset({config.get("COGNITO_CLIENT_ID"), config.get("COGNITO_FORMER_CLIENT_ID")} - {""})
+    return frozenset({Settings.COGNITO_CLIENT_ID.get(), Settings.COGNITO_FORMER_CLIENT_ID.get()} - {""})
 
 
 def _issuer() -> str:
-    return f"https://cognito-idp.{config.region()}.amazonaws.com/{config.get('COGNITO_USER_POOL_ID')}"
+    return f"https://cognito-idp.{config.region()}.amazonaws.com/{Settings.COGNITO_USER_POOL_ID.get()}"
 
 
 # --------------------------------------------------------------------- the keys

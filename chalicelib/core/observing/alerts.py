@@ -5,9 +5,10 @@ import hashlib
 import traceback
 from typing import Any
 
-from chalicelib.core import clients, config, ids, log
+from chalicelib.core import clients, ids, log
 from chalicelib.core.aws.grants import SQSOperation, required_env_vars
 from chalicelib.core.errors import DarkroomError, InvalidSettingError, MissingConfigError, UnexpectedError
+from chalicelib.core.settings import Settings
 
 _FRAMES = 5
 
@@ -25,7 +26,7 @@ def report(error: BaseException, operation: str) -> None:
     try:
         alert = _alert(error, operation)
         clients.client("sqs").send_message(
-            QueueUrl=_queue_url(config.get("CRITICAL_ERRORS_SQS_QUEUE_NAME")),
+            QueueUrl=_queue_url(Settings.CRITICAL_ERRORS_SQS_QUEUE_NAME.get()),
             MessageBody=ids.to_json(alert),
             MessageGroupId=operation,
             MessageDeduplicationId=alert["fingerprint"],
@@ -41,8 +42,8 @@ def _alert(error: BaseException, operation: str) -> dict[str, Any]:
         "errorType": type(error).__name__,
         "message": log.redact(str(error)),
         "operation": operation,
-        "functionName": config.function_name(),
-        "stage": config.stage(),
+        "functionName": log.function_name(),
+        "stage": Settings.STAGE.get(),
         "correlationId": log.correlation_id(error),
         "timestamp": ids.now(),
         "trace": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],

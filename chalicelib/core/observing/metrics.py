@@ -14,7 +14,8 @@ from typing import Any
 
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
-from chalicelib.core import config, log
+from chalicelib.core import log
+from chalicelib.core.settings import Settings
 
 NAMESPACE = "ImageProcessing"
 COUNT, SECONDS, BYTES, DOLLARS = MetricUnit.Count, MetricUnit.Seconds, MetricUnit.Bytes, MetricUnit.NoUnit
@@ -36,7 +37,7 @@ def emit(
     `correlation` is by default that of the current work.
     """
     embedded = EphemeralMetrics(namespace=NAMESPACE)
-    for name, value in {"Stage": config.stage(), **dimensions}.items():
+    for name, value in {"Stage": Settings.STAGE.get(), **dimensions}.items():
         embedded.add_dimension(name, value)
     for name, (numbers, unit) in figures.items():
         for number in numbers if isinstance(numbers, Collection) else (numbers,):

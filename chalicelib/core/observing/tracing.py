@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from chalicelib.core import config, log
+from chalicelib.core.settings import Settings
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Tracer
@@ -45,4 +46,4 @@ def _tracer() -> "Tracer":
     from aws_lambda_powertools import Tracer
 
     # Other URLs may hold secrets: only calls to AWS are shown.
-    return Tracer(service=config.service(), patch_modules=["botocore"])
+    return Tracer(service=Settings.SERVICE_NAME.get(), patch_modules=["botocore"])

@@ -17,8 +17,9 @@ from chalicelib.core.aws.tables import Table
 from chalicelib.core.errors import DarkroomError
 from chalicelib.core.observing import alerts, memory, metrics, tracing
 from chalicelib.core.observing.event_sources import HTTP, correlation_of, event_source
+from chalicelib.core.settings import Settings, check
 
-USAGE = Table("USAGE_METRICS_DYNAMO_TABLE", "account", "timestamp")
+USAGE = Table(Settings.USAGE_METRICS_DYNAMO_TABLE, "account", "timestamp")
 SYSTEM_ACCOUNT = "system"
 # Chalice's name for the function that serves all routes.
 API = "api_handler"
@@ -106,7 +107,7 @@ class Execution:
 
         Memory used is the most that the function and its decoding child had at one moment of the run.
         """
-        expires = self.started_at + timedelta(days=config.integer("USAGE_KEEP_DAYS"))
+        expires = self.started_at + timedelta(days=Settings.USAGE_KEEP_DAYS.get())
         return {
             "account": self.account,
             # Two runs may start in the same millisecond.
@@ -189,15 +190,16 @@ _resolved: set[str] = set()
 
 
 def resolve_settings(operation: str, needed: grants.Grants) -> None:
-    """Resolves all settings that an operation declares, on its first run in a container, and logs how long that took.
+    """Finds and checks the settings that an operation declares, on its first run in a container; logs how long it took.
 
     Raises:
         MissingConfigError: one of them is set nowhere; the next run looks again.
+        InvalidSettingError: one of them has a value that cannot be used.
     """
     if operation in _resolved:
         return
     started = time.perf_counter()
-    config.resolve(needed)
+    check(needed)
     _resolved.add(operation)
     milliseconds = round((time.perf_counter() - started) * 1000, 3)
     log.info("SETTINGS_RESOLVED", operation=operation, variables=len(needed), durationMs=milliseconds)

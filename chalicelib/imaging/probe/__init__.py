@@ -7,22 +7,12 @@ limit that is exceeded, and raise only ImageRejectedError, whatever the bytes.
 import struct
 from dataclasses import replace
 
+from chalicelib.core.image_values import MEDIA_TYPES, normalize_media_type
 from chalicelib.imaging import profiles
 from chalicelib.imaging.probe import gif, jpeg, png, webp
 from chalicelib.imaging.probe.header import Budget, Header, truncated
 from chalicelib.imaging.rejection import ImageRejectedError
-from chalicelib.imaging.values import MEDIA_TYPES, ImageInfo, Limits
-
-_ALIASES = {
-    "image/jpg": "image/jpeg",
-    "image/pjpeg": "image/jpeg",
-    # A JPEG followed by more pictures, as stereo cameras and phones write.
-    "image/mpo": "image/jpeg",
-    "image/x-png": "image/png",
-    # An animated PNG.
-    "image/apng": "image/png",
-    "image/x-webp": "image/webp",
-}
+from chalicelib.imaging.values import ImageInfo, Limits
 
 # What clients and S3 send for an unknown type.
 _UNDECLARED = frozenset({"", "application/octet-stream", "binary/octet-stream"})
@@ -95,12 +85,6 @@ def media_type(data: bytes) -> str | None:
     if data[4:8] == b"ftyp":
         return _BOXED.get(data[8:12])
     return next((kind for start, kind in _OTHERS.items() if data.startswith(start)), None)
-
-
-def normalize_media_type(declared_type: str) -> str:
-    """A declared media type without parameters, in lower case, and with aliases replaced."""
-    plain = declared_type.partition(";")[0].strip().lower()
-    return _ALIASES.get(plain, plain)
 
 
 def _check_size(size: int, limits: Limits) -> None:

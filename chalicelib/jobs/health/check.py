@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
-from chalicelib.core import config, ids, log
+from chalicelib.core import ids, log
 from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
+from chalicelib.core.settings import Settings
 from chalicelib.jobs import leases
 from chalicelib.jobs.health import dependencies
 from chalicelib.jobs.health.dependencies import SECONDS, Dependency, Finding, State
@@ -81,8 +82,10 @@ def _store(findings: list[Finding], now: str) -> dict[str, Any]:
 def _tell(result: Mapping[str, Any], before: str) -> None:
     """Publishes first and writes that down after: a run that is killed in between tells again, never not at all."""
     unwell = _unwell(result)
-    record = {"status": result["status"], "before": before, "stage": config.stage(), "unwell": unwell}
-    operators.publish(f"{config.stage()}: Darkroom is {result['status']}", {**record, "checkedAt": result["checkedAt"]})
+    record = {"status": result["status"], "before": before, "stage": Settings.STAGE.get(), "unwell": unwell}
+    operators.publish(
+        f"{Settings.STAGE.get()}: Darkroom is {result['status']}", {**record, "checkedAt": result["checkedAt"]}
+    )
     leases.JOBS.update(ROW, change={"told": result["status"]})
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from chalicelib import actions, external, images
-from chalicelib.core import clients, config, ids
+from chalicelib.core import clients, ids
 from chalicelib.core.aws.grants import (
     CognitoOperation,
     DynamoDBOperation,
@@ -18,6 +18,7 @@ from chalicelib.core.aws.grants import (
 )
 from chalicelib.core.deadline import Deadline
 from chalicelib.core.observing import metrics
+from chalicelib.core.settings import Setting, Settings
 from chalicelib.images import Status
 from chalicelib.jobs import heartbeats
 
@@ -57,25 +58,25 @@ class Dependency:
 
 # By public name: the variable, and whether requests need the table.
 TABLES = {
-    "users-table": ("USERS_TABLE", True),
-    "images-table": ("IMAGES_TABLE", True),
-    "actions-table": ("ACTIONS_TABLE", True),
-    "keys-table": ("API_KEYS_TABLE", True),
-    "limits-table": ("LIMITS_TABLE", True),
-    "idempotency-table": ("IDEMPOTENCY_TABLE", True),
-    "usage-table": ("USAGE_METRICS_DYNAMO_TABLE", False),
-    "daily-table": ("DAILY_TABLE", False),
-    "syncs-table": ("SYNCS_TABLE", False),
-    "records-table": ("RECORDS_TABLE", False),
-    "audit-inbox-table": ("AUDIT_INBOX_TABLE", False),
-    "audit-table": ("AUDIT_TABLE", False),
+    "users-table": (Settings.USERS_TABLE, True),
+    "images-table": (Settings.IMAGES_TABLE, True),
+    "actions-table": (Settings.ACTIONS_TABLE, True),
+    "keys-table": (Settings.API_KEYS_TABLE, True),
+    "limits-table": (Settings.LIMITS_TABLE, True),
+    "idempotency-table": (Settings.IDEMPOTENCY_TABLE, True),
+    "usage-table": (Settings.USAGE_METRICS_DYNAMO_TABLE, False),
+    "daily-table": (Settings.DAILY_TABLE, False),
+    "syncs-table": (Settings.SYNCS_TABLE, False),
+    "records-table": (Settings.RECORDS_TABLE, False),
+    "audit-inbox-table": (Settings.AUDIT_INBOX_TABLE, False),
+    "audit-table": (Settings.AUDIT_TABLE, False),
 }
-BUCKETS = {"input-bucket": "S3_INPUT_BUCKET", "output-bucket": "S3_OUTPUT_BUCKET"}
+BUCKETS = {"input-bucket": Settings.S3_INPUT_BUCKET, "output-bucket": Settings.S3_OUTPUT_BUCKET}
 
 
 @required_env_vars(
-    {variable: [DynamoDBOperation.DESCRIBE_TABLE] for variable, _ in TABLES.values()},
-    {variable: [S3Operation.LIST_BUCKET] for variable in BUCKETS.values()},
+    {setting.name: [DynamoDBOperation.DESCRIBE_TABLE] for setting, _ in TABLES.values()},
+    {setting.name: [S3Operation.LIST_BUCKET] for setting in BUCKETS.values()},
     heartbeats.list_overdue,
     {
         "IMAGES_TABLE": [DynamoDBOperation.QUERY_INDEX],
@@ -92,10 +93,10 @@ BUCKETS = {"input-bucket": "S3_INPUT_BUCKET", "output-bucket": "S3_OUTPUT_BUCKET
 )
 def list_dependencies(now: datetime) -> Iterator[Dependency]:
     """All dependencies of this stage."""
-    for name, (variable, essential) in TABLES.items():
-        yield Dependency(name, functools.partial(_table, variable), essential)
-    for name, variable in BUCKETS.items():
-        yield Dependency(name, functools.partial(_bucket, variable), essential=True)
+    for name, (setting, essential) in TABLES.items():
+        yield Dependency(name, functools.partial(_table, setting), essential)
+    for name, setting in BUCKETS.items():
+        yield Dependency(name, functools.partial(_bucket, setting), essential=True)
     yield Dependency("uploads-queue", functools.partial(_uploads, now), essential=True)
     yield Dependency("actions-queue", functools.partial(_actions, now))
     yield Dependency("errors-queue", _errors)
@@ -103,26 +104,26 @@ def list_dependencies(now: datetime) -> Iterator[Dependency]:
     yield Dependency("user-pool", _user_pool, essential=True)
     yield Dependency("image-pipeline", _state_machine, essential=True)
     yield Dependency("schedules", functools.partial(_schedules, now))
-    if config.get("EXTERNAL_API_URL"):
+    if Settings.EXTERNAL_API_URL.get():
         yield Dependency("external-api", _external_api)
 
 
-def _table(variable: str) -> str:
-    table = clients.client("dynamodb").describe_table(TableName=config.get(variable))["Table"]
+def _table(setting: Setting[str]) -> str:
+    table = clients.client("dynamodb").describe_table(TableName=setting.get())["Table"]
     return "" if table["TableStatus"] in ("ACTIVE", "UPDATING") else f"is {table['TableStatus']}"
 
 
-def _bucket(variable: str) -> str:
-    clients.client("s3").list_objects_v2(Bucket=config.get(variable), MaxKeys=1)
+def _bucket(setting: Setting[str]) -> str:
+    clients.client("s3").list_objects_v2(Bucket=setting.get(), MaxKeys=1)
     return ""
 
 
 def _uploads(now: datetime) -> str:
-    return _backlog(config.get("SQS_QUEUE_URL"), images.oldest_since(Status.UPLOADED), now)
+    return _backlog(Settings.SQS_QUEUE_URL.get(), images.oldest_since(Status.UPLOADED), now)
 
 
 def _actions(now: datetime) -> str:
-    return _backlog(config.get("ACTIONS_QUEUE_URL"), actions.oldest_since(), now)
+    return _backlog(Settings.ACTIONS_QUEUE_URL.get(), actions.oldest_since(), now)
 
 
 def _backlog(queue_url: str, oldest: str | None, now: datetime) -> str:
@@ -135,13 +136,13 @@ def _backlog(queue_url: str, oldest: str | None, now: datetime) -> str:
 
 def _errors() -> str:
     # Operators must be reachable; how many errors wait for them does not matter here.
-    url = clients.client("sqs").get_queue_url(QueueName=config.get("CRITICAL_ERRORS_SQS_QUEUE_NAME"))["QueueUrl"]
+    url = clients.client("sqs").get_queue_url(QueueName=Settings.CRITICAL_ERRORS_SQS_QUEUE_NAME.get())["QueueUrl"]
     _messages(url)
     return ""
 
 
 def _dead_letters() -> str:
-    counts = {url.rsplit("/", 1)[-1]: _messages(url) for url in config.words("DEAD_LETTER_QUEUE_URLS")}
+    counts = {url.rsplit("/", 1)[-1]: _messages(url) for url in Settings.DEAD_LETTER_QUEUE_URLS.get()}
     return ", ".join(f"{name}: {number}" for name, number in counts.items() if number)
 
 
@@ -152,12 +153,12 @@ def _messages(queue_url: str) -> int:
 
 
 def _user_pool() -> str:
-    clients.client("cognito-idp").describe_user_pool(UserPoolId=config.get("COGNITO_USER_POOL_ID"))
+    clients.client("cognito-idp").describe_user_pool(UserPoolId=Settings.COGNITO_USER_POOL_ID.get())
     return ""
 
 
 def _state_machine() -> str:
-    arn = config.get("STEP_FUNCTIONS_ARN")
+    arn = Settings.STEP_FUNCTIONS_ARN.get()
     status = clients.client("stepfunctions").describe_state_machine(stateMachineArn=arn).get("status", "ACTIVE")
     return "" if status == "ACTIVE" else f"is {status}"
 
@@ -171,6 +172,6 @@ def _schedules(now: datetime) -> str:
 
 def _external_api() -> str:
     """Whether it answers at all; whether it accepts our key is the sync's business."""
-    url = config.get("EXTERNAL_API_URL")
+    url = Settings.EXTERNAL_API_URL.get()
     answer = external.request("GET", url, deadline=Deadline.within(_EXTERNAL_SECONDS), redirects=0, trusted=True)
     return f"answers {answer.status}" if answer.status >= 500 else ""

@@ -9,11 +9,12 @@ from chalicelib.core import config, ids
 from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
 from chalicelib.core.errors import UnavailableError
 from chalicelib.core.http.limits import AnonymousLimit
+from chalicelib.core.settings import Settings
 from chalicelib.jobs import leases
 from chalicelib.jobs.health.check import ROW
 from chalicelib.jobs.health.dependencies import State
 
-LIMIT = AnonymousLimit(per_source="HEALTH_PER_SOURCE_PER_MINUTE")
+LIMIT = AnonymousLimit(Settings.HEALTH_PER_SOURCE_PER_MINUTE)
 
 # Each container reads the table at most once in so many seconds, however many requests come.
 _KEPT_SECONDS = 10.0
@@ -26,7 +27,7 @@ class DownError(UnavailableError):
     code, message = "DOWN", "Darkroom is down; its operators have been told."
 
 
-@required_env_vars({"JOBS_TABLE": [DynamoDBOperation.GET_ITEM], LIMIT.per_source: []})
+@required_env_vars({"JOBS_TABLE": [DynamoDBOperation.GET_ITEM], LIMIT.per_source.name: []})
 def get_health(now: datetime | None = None) -> dict[str, Any]:
     """The result of the last check: `{status, version, stage, checkedAt, dependencies: [{name, status}]}`.
 
@@ -47,7 +48,7 @@ def get_health(now: datetime | None = None) -> dict[str, Any]:
     return {
         "status": status,
         "version": config.VERSION,
-        "stage": config.stage(),
+        "stage": Settings.STAGE.get(),
         "checkedAt": checked_at,
         "dependencies": listed,
     }

@@ -12,10 +12,11 @@ from typing import Any
 from chalicelib import images
 from chalicelib.accounts.models import find_user
 from chalicelib.actions import ACTIONS
-from chalicelib.core import config, ids
+from chalicelib.core import ids
 from chalicelib.core.aws import objects
 from chalicelib.core.aws.objects import ObjectVersion
 from chalicelib.core.aws.tables import Item, Table
+from chalicelib.core.settings import Settings
 from chalicelib.images import IMAGES, Image, Status
 from chalicelib.jobs.leases import JOBS
 from chalicelib.jobs.rounds import Round
@@ -111,7 +112,7 @@ def _discard(bucket: str, file: ObjectVersion) -> bool:
 
 def sweep_uploads(a_round: Round) -> None:
     """Takes uploads whose S3 event was lost; removes files that no image will use."""
-    bucket = config.get("S3_INPUT_BUCKET")
+    bucket = Settings.S3_INPUT_BUCKET.get()
 
     def handle(a_round: Round, files: list[ObjectVersion]) -> None:
         for file, user_id, row in _with_rows(IMAGES, _UPLOAD, files):
@@ -139,7 +140,7 @@ def _take(a_round: Round, file: ObjectVersion) -> None:
 
 def sweep_files(a_round: Round) -> None:
     """Removes variants whose image is deleted or never existed."""
-    bucket = config.get("S3_OUTPUT_BUCKET")
+    bucket = Settings.S3_OUTPUT_BUCKET.get()
 
     def handle(a_round: Round, files: list[ObjectVersion]) -> None:
         for file, _, row in _with_rows(IMAGES, _FILE, files):
@@ -151,7 +152,7 @@ def sweep_files(a_round: Round) -> None:
 
 def sweep_results(a_round: Round) -> None:
     """Removes files of reports and exports whose action does not exist."""
-    bucket = config.get("S3_OUTPUT_BUCKET")
+    bucket = Settings.S3_OUTPUT_BUCKET.get()
 
     def handle(a_round: Round, files: list[ObjectVersion]) -> None:
         for file, _, row in _with_rows(ACTIONS, _RESULT, files):
@@ -186,7 +187,7 @@ def _without_files(user_id: str, own: list[Image]) -> list[Image]:
     # In a key, "-" follows the image's id; it sorts behind the id itself and before ".".
     first, last = min(image.image_id for image in own), max(image.image_id for image in own)
     prefix = f"processed/{user_id}/"
-    listed = objects.list_keys(config.get("S3_OUTPUT_BUCKET"), prefix, after=f"{prefix}{first}")
+    listed = objects.list_keys(Settings.S3_OUTPUT_BUCKET.get(), prefix, after=f"{prefix}{first}")
     for key in listed:
         wanted.discard(key)
         if not wanted or key > f"{prefix}{last}.":

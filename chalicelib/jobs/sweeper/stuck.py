@@ -2,7 +2,8 @@
 
 from chalicelib import actions, images
 from chalicelib.actions import Action, external_service
-from chalicelib.core import clients, config
+from chalicelib.core import clients
+from chalicelib.core.settings import Settings
 from chalicelib.images import Image, Status
 from chalicelib.jobs.rounds import Round
 
@@ -62,7 +63,7 @@ def _may_be_queued(a_round: Round, image: Image) -> bool:
 
 def _messages_waiting() -> int:
     answer = clients.client("sqs").get_queue_attributes(
-        QueueUrl=config.get("SQS_QUEUE_URL"), AttributeNames=["ApproximateNumberOfMessages"]
+        QueueUrl=Settings.SQS_QUEUE_URL.get(), AttributeNames=["ApproximateNumberOfMessages"]
     )
     return int(answer["Attributes"]["ApproximateNumberOfMessages"])
 

@@ -11,16 +11,15 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.core import clients, config, log
+from chalicelib.core import clients, log
 from chalicelib.core.aws.tables import ConditionFailedError
 from chalicelib.core.deadline import Deadline
 from chalicelib.core.errors import UnavailableError
+from chalicelib.core.settings import Settings
 from chalicelib.jobs import leases
 from chalicelib.jobs.leases import Lease
 
 LANES = 4
-# A transaction takes 100 writes, and the lease is one of them.
-MAX_BATCH = 99
 _ATTEMPTS = 5
 _BASE_SECONDS = 0.2
 
@@ -101,8 +100,8 @@ class Lanes:
 @contextmanager
 def lanes(first: Lease, deadline: Deadline) -> Iterator[Lanes | None]:
     """The lanes of the run that has the lease `first` while the block runs, or None while another run has one."""
-    is_batched = config.flag("ENABLE_BATCH_PROCESSING")
-    size = max(1, min(MAX_BATCH, config.integer("BATCH_SIZE"))) if is_batched else 1
+    is_batched = Settings.ENABLE_BATCH_PROCESSING.get()
+    size = Settings.BATCH_SIZE.get() if is_batched else 1
     seconds = first.seconds_left
     with ExitStack() as stack:
         others = (leases.lease(f"{first.name}/{lane}", seconds) for lane in range(1, LANES if is_batched else 1))
@@ -113,4 +112,4 @@ def lanes(first: Lease, deadline: Deadline) -> Iterator[Lanes | None]:
                 yield None
                 return
             held.append(lease)
-        yield Lanes(tuple(held), size, config.integer("BATCH_PAUSE_MS"), deadline)
+        yield Lanes(tuple(held), size, Settings.BATCH_PAUSE_MS.get(), deadline)

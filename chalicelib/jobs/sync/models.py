@@ -15,10 +15,11 @@ from typing import Annotated, Any, Self
 from chalicelib.core import ids
 from chalicelib.core.aws.records import SHOWN, UNSTORED, Record, Shown, Stored
 from chalicelib.core.aws.tables import Attr, ConditionFailedError, Table, writable
+from chalicelib.core.settings import Settings
 from chalicelib.external import ExternalServiceError, ExternalServiceRefusedError, Reason
 from chalicelib.jobs.sync.bloom_filter import BloomFilter
 
-SYNCS = Table("SYNCS_TABLE", "source", "executedAt")
+SYNCS = Table(Settings.SYNCS_TABLE, "source", "executedAt")
 CUSTOMERS = "customers"
 _PROGRESS = "customers#progress"
 _MARK = "mark"

@@ -4,10 +4,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from chalicelib.core import clients, config, ids, log
+from chalicelib.core import clients, ids, log
 from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
 from chalicelib.core.errors import UnavailableError
 from chalicelib.core.observing import metrics
+from chalicelib.core.settings import Settings
 from chalicelib.external import ExternalServiceError, Reason, secret
 from chalicelib.jobs import leases
 from chalicelib.jobs.leases import Lease, LeaseLostError
@@ -118,7 +119,7 @@ def _busy(begun: DailySync) -> DailySync:
 
 
 def _run(begun: DailySync, tally: Tally, run: Run) -> DailySync:
-    url = config.get("EXTERNAL_API_URL")
+    url = Settings.EXTERNAL_API_URL.get()
     if not url:
         return replace(begun, status=Status.SKIPPED, reason="not configured: EXTERNAL_API_URL is empty")
     source = Source(url, run.deadline)

@@ -12,10 +12,11 @@ from typing import Any
 
 from chalicelib.core import ids
 from chalicelib.core.aws.tables import Table, writable
+from chalicelib.core.settings import Settings
 from chalicelib.jobs.sync.customer import Customer, Rejected
 
-RECORDS = Table("RECORDS_TABLE", "source", "recordId")
-BY_LIFECYCLE = Table("RECORDS_TABLE", "lifecycle", "since", index="by-lifecycle")
+RECORDS = Table(Settings.RECORDS_TABLE, "source", "recordId")
+BY_LIFECYCLE = Table(Settings.RECORDS_TABLE, "lifecycle", "since", index="by-lifecycle")
 
 CUSTOMERS = "customers"
 REJECTED = "customers#rejected"

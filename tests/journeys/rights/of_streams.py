@@ -7,13 +7,14 @@ from typing import Any
 
 from chalicelib.core import clients, ids
 from chalicelib.core.aws.tables import Table
+from chalicelib.core.settings import Settings
 from chalicelib.metering import daily_sums
 from chalicelib.notify import webhooks
 from tests.journeys.receiver import Receiver
 from tests.journeys.rights.journey import journey_of
 from tests.journeys.rights.world import INBOX, USERS, World, item
 
-TRAIL = Table("AUDIT_TABLE", "day", "sequence")
+TRAIL = Table(Settings.AUDIT_TABLE, "day", "sequence")
 
 
 def insert_event(row: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from chalicelib.actions import ACTIONS, Action
 from chalicelib.core import ids
 from chalicelib.core.aws.tables import Table
 from chalicelib.core.observing.tracking import SYSTEM_ACCOUNT, USAGE
+from chalicelib.core.settings import Settings
 from chalicelib.images import IMAGES, Image, Status
 from chalicelib.jobs import leases
 from local.accounts import ADMIN
@@ -246,16 +247,16 @@ class World:
         return [each["Key"] for each in listed.get("Uploads", ()) if each["Key"].startswith(prefix)]
 
 
-USERS = Table("USERS_TABLE", "userId")
-INBOX = Table("AUDIT_INBOX_TABLE", "id")
-RECORDS = Table("RECORDS_TABLE", "source", "recordId")
-SYNCS = Table("SYNCS_TABLE", "source", "executedAt")
+USERS = Table(Settings.USERS_TABLE, "userId")
+INBOX = Table(Settings.AUDIT_INBOX_TABLE, "id")
+RECORDS = Table(Settings.RECORDS_TABLE, "source", "recordId")
+SYNCS = Table(Settings.SYNCS_TABLE, "source", "executedAt")
 
 
 def item(table: Table, partition: str, sort: str | None = None) -> Item:
     """A row that must exist."""
     row = table.get(partition, sort)
-    assert row is not None, (table.variable, partition, sort)
+    assert row is not None, (table.setting, partition, sort)
     return row
 
 

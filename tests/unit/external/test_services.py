@@ -12,6 +12,7 @@ from moto import mock_aws
 
 from chalicelib.core import clients, config
 from chalicelib.core.deadline import Deadline
+from chalicelib.core.settings import Settings
 from chalicelib.external import ExternalServiceError, Reason, circuit_breaker, secret, services
 from local.fake_api import FakeApi
 from local.fake_api.faults import Fault
@@ -243,7 +244,7 @@ def test_no_secret_is_logged_or_shown(partner: FakeApi, monkeypatch: pytest.Monk
     written = io.StringIO()
     listener = logging.StreamHandler(written)
     listener.setFormatter(logging.Formatter("%(message)s %(metadata)s"))
-    logger = logging.getLogger(config.service())
+    logger = logging.getLogger(Settings.SERVICE_NAME.get())
     logger.addHandler(listener)
     try:
         services.call(UPLOAD, {"note": "of the user's"})

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from chalicelib.jobs import schedules
+from chalicelib.core.schedules import SCHEDULES
 from chalicelib.jobs.recurrence import Cron, ExpressionError, Rate, parse
 
 # A Saturday.
@@ -137,7 +137,7 @@ def test_an_expression_that_aws_refuses_is_refused(expression: str) -> None:
 
 
 def test_every_schedule_of_every_stage_fires_again() -> None:
-    for schedule in schedules.SCHEDULES.values():
+    for schedule in SCHEDULES.values():
         for expression in (schedule.expression, *schedule.by_stage.values()):
             assert parse(expression).next_after(START, START) is not None
 

@@ -10,14 +10,14 @@ from chalicelib.core.observing import tracking
 
 
 def test_grants_of_several_decorators_are_combined() -> None:
-    @required_env_vars({"TABLE": [DynamoDBOperation.GET_ITEM], "BUCKET": []})
-    @required_env_vars({"TABLE": [DynamoDBOperation.PUT_ITEM]})
+    @required_env_vars({"USERS_TABLE": [DynamoDBOperation.GET_ITEM], "S3_INPUT_BUCKET": []})
+    @required_env_vars({"USERS_TABLE": [DynamoDBOperation.PUT_ITEM]})
     @tracking.track_execution
     def handler(event: Any, context: Any) -> None: ...
 
     assert grants.of(handler) == {
-        "TABLE": {DynamoDBOperation.GET_ITEM, DynamoDBOperation.PUT_ITEM},
-        "BUCKET": frozenset(),
+        "USERS_TABLE": {DynamoDBOperation.GET_ITEM, DynamoDBOperation.PUT_ITEM},
+        "S3_INPUT_BUCKET": frozenset(),
         "USAGE_METRICS_DYNAMO_TABLE": {DynamoDBOperation.PUT_ITEM},
         "USAGE_KEEP_DAYS": frozenset(),
         "CRITICAL_ERRORS_SQS_QUEUE_NAME": {SQSOperation.GET_QUEUE_URL, SQSOperation.SEND_MESSAGE},
@@ -26,5 +26,7 @@ def test_grants_of_several_decorators_are_combined() -> None:
 
 def test_only_known_operations_can_be_declared() -> None:
     with pytest.raises(TypeError, match="GetObject"):
-        required_env_vars({"BUCKET": ["GetObject"]})  # type: ignore[list-item]
-    required_env_vars({"BUCKET": [S3Operation.GET_OBJECT]})
+        required_env_vars({"S3_INPUT_BUCKET": ["GetObject"]})  # type: ignore[list-item]
+    required_env_vars({"S3_INPUT_BUCKET": [S3Operation.GET_OBJECT]})
+    with pytest.raises(TypeError, match="S3_INPUT_BUCKT is no setting"):
+        required_env_vars({"S3_INPUT_BUCKT": [S3Operation.GET_OBJECT]})

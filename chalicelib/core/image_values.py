@@ -1,0 +1,96 @@
+"""What images may be: the names of formats, types, sizes, fonts and positions, and the ranges of numbers.
+
+Settings choose among them, and `imaging` makes them: so they are said below both. The standard library alone.
+"""
+
+import re
+from dataclasses import dataclass
+
+MEDIA_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "GIF": "image/gif", "WEBP": "image/webp"}
+"""Formats that are read → their media types."""
+
+OUTPUTS = {
+    "jpeg": ("image/jpeg", "jpg"),
+    "png": ("image/png", "png"),
+    "webp": ("image/webp", "webp"),
+    "avif": ("image/avif", "avif"),
+}
+"""Formats that are written → media type and file extension."""
+
+# Liberation Sans 2 has the outlines of Arimo, and both have the widths of Arial (docs of Liberation Fonts). Other
+# families look different, so they are not listed.
+_LIBERATION_SANS = "LiberationSans-Regular.ttf"
+FONTS = {"Arial": _LIBERATION_SANS, "Arimo": _LIBERATION_SANS, "Liberation Sans": _LIBERATION_SANS}
+"""Names of fonts → the bundled file that draws them."""
+
+POSITIONS = ("bottom-right", "bottom-left", "top-right", "top-left", "center")
+
+MIN_QUALITY, MAX_QUALITY = 1, 95
+
+MAX_PIXELS = 8192 * 6144
+"""Width times height: what "50 megapixel" cameras make."""
+
+_ALIASES = {
+    "image/jpg": "image/jpeg",
+    "image/pjpeg": "image/jpeg",
+    # A JPEG followed by more pictures, as stereo cameras and phones write.
+    "image/mpo": "image/jpeg",
+    "image/x-png": "image/png",
+    # An animated PNG.
+    "image/apng": "image/png",
+    "image/x-webp": "image/webp",
+}
+
+
+def normalize_media_type(declared_type: str) -> str:
+    """A declared media type without parameters, in lower case, and with aliases replaced."""
+    plain = declared_type.partition(";")[0].strip().lower()
+    return _ALIASES.get(plain, plain)
+
+
+@dataclass(frozen=True)
+class Size:
+    """A named box, in pixels, into which a picture is shrunk."""
+
+    name: str
+    width: int
+    height: int
+
+    def __post_init__(self) -> None:
+        if self.width < 1 or self.height < 1:
+            raise ValueError(f"size {self.name!r} must be at least one pixel wide and high")
+
+
+_DEFAULT_NAMES = ("small", "medium", "large")
+_DIMENSIONS = re.compile(r"(?:(?P<name>[A-Za-z0-9_]{1,32})=)?(?P<width>\d{1,5})x(?P<height>\d{1,5})")
+
+
+def parse_sizes(text: str) -> tuple[Size, ...]:
+    """Parses `small=800x600,…`; sizes without a name are small, medium and large, in that order.
+
+    Raises:
+        ValueError: the text cannot be read, or names a size twice.
+    """
+    parsed: list[Size] = []
+    for place, part in enumerate(each.strip() for each in text.split(",")):
+        parts = _DIMENSIONS.fullmatch(part)
+        if parts is None or (parts["name"] is None and place >= len(_DEFAULT_NAMES)):
+            raise ValueError(f"{part!r} is not name=WIDTHxHEIGHT")
+        parsed.append(Size(parts["name"] or _DEFAULT_NAMES[place], int(parts["width"]), int(parts["height"])))
+    if len({size.name for size in parsed}) < len(parsed):
+        raise ValueError("two sizes have the same name")
+    return tuple(parsed)
+
+
+def parse_color(text: str) -> tuple[int, int, int]:
+    """The red, green and blue of #RGB or #RRGGBB, each 0 to 255.
+
+    Raises:
+        ValueError: it is no such color.
+    """
+    if not re.fullmatch("#([0-9A-Fa-f]{3}){1,2}", text):
+        raise ValueError("color must be #RGB or #RRGGBB")
+    digits = text.removeprefix("#")
+    if len(digits) == 3:
+        digits = "".join(digit * 2 for digit in digits)
+    return int(digits[0:2], 16), int(digits[2:4], 16), int(digits[4:6], 16)

@@ -1,0 +1,184 @@
+"""The types of settings: what a text must be, in words, and the value that it stands for."""
+
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
+
+from chalicelib.core import image_values
+from chalicelib.core.image_values import Size
+
+T_co = TypeVar("T_co", covariant=True)
+T = TypeVar("T")
+
+
+class Kind(Protocol[T_co]):
+    """A type of settings. `rule` completes "must be …" ("1 to 95")."""
+
+    @property
+    def rule(self) -> str: ...
+
+    def parse(self, text: str) -> T_co:
+        """The value. Raises ValueError; its message completes "must be …"."""
+        ...
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text of at least one character."""
+
+    rule: str = "a text"
+
+    def parse(self, text: str) -> str:
+        if not text.strip():
+            raise ValueError(self.rule)
+        return text
+
+
+@dataclass(frozen=True)
+class Matching:
+    """A text of a certain form; blanks around it do not count."""
+
+    pattern: str
+    rule: str
+
+    def parse(self, text: str) -> str:
+        if not re.fullmatch(self.pattern, text.strip()):
+            raise ValueError(self.rule)
+        return text.strip()
+
+
+EMAIL = Matching(r"[^@\s<>,]+@[^@\s<>,]+\.[^@\s<>,]+", "an e-mail address like photos@example.com")
+DOMAIN = Matching(r"(?i)[a-z0-9-]+(\.[a-z0-9-]+)+", "a domain like example.com")
+ORIGIN = Matching(r"(?i)\*|https?://[^/\s?#@,]+", "* or an origin like https://photos.example.com")
+URL = Matching(r"(?i)https?://[^/\s]\S*", "an address that begins with http:// or https://")
+
+
+@dataclass(frozen=True)
+class Color:
+    """A color of CSS, kept as its text."""
+
+    rule: str = "a color, #RGB or #RRGGBB"
+
+    def parse(self, text: str) -> str:
+        try:
+            image_values.parse_color(text.strip())
+        except ValueError:
+            raise ValueError(self.rule) from None
+        return text.strip()
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A whole number."""
+
+    at_least: int
+    at_most: int | None = None
+
+    @property
+    def rule(self) -> str:
+        return _range("a whole number", f"{self.at_least:,}", None if self.at_most is None else f"{self.at_most:,}")
+
+    def parse(self, text: str) -> int:
+        number = _number(text, self.rule)
+        if not self.at_least <= number or (self.at_most is not None and number > self.at_most):
+            raise ValueError(self.rule)
+        try:
+            return int(text)
+        except ValueError:
+            raise ValueError("a whole number") from None
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number, with or without a fraction."""
+
+    at_least: float
+    at_most: float | None = None
+
+    @property
+    def rule(self) -> str:
+        return _range("a number", f"{self.at_least:g}", None if self.at_most is None else f"{self.at_most:g}")
+
+    def parse(self, text: str) -> float:
+        number = _number(text, self.rule)
+        # NaN is in no range.
+        if not self.at_least <= number or (self.at_most is not None and number > self.at_most):
+            raise ValueError(self.rule)
+        return number
+
+
+def _range(what: str, at_least: str, at_most: str | None) -> str:
+    return f"{what} of at least {at_least}" if at_most is None else f"{at_least} to {at_most}"
+
+
+def _number(text: str, rule: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(rule) from None
+
+
+@dataclass(frozen=True)
+class Flag:
+    """On or off. Nothing at all is off."""
+
+    rule: str = "true or false"
+
+    def parse(self, text: str) -> bool:
+        word = text.strip().lower()
+        if word not in {"true", "1", "yes", "on", "false", "0", "no", "off", ""}:
+            raise ValueError(self.rule)
+        return word in {"true", "1", "yes", "on"}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of some names, ignoring case and blanks around it. `spell` turns other spellings into the known ones."""
+
+    known: Collection[str]
+    spell: Callable[[str], str] = field(default=str.strip, repr=False)
+
+    @property
+    def rule(self) -> str:
+        return f"one of {', '.join(self.known)}"
+
+    def parse(self, text: str) -> str:
+        by_name = {each.casefold(): each for each in self.known}
+        try:
+            return by_name[self.spell(text).casefold()]
+        except KeyError:
+            raise ValueError(self.rule) from None
+
+
+@dataclass(frozen=True)
+class ListOf(Generic[T]):
+    """Values between commas; empty ones do not count, nor does a second one. At least one, or the setting is empty."""
+
+    each: Kind[T]
+
+    @property
+    def rule(self) -> str:
+        return f"a list with commas, each {self.each.rule}"
+
+    def parse(self, text: str) -> tuple[T, ...]:
+        parts = [part.strip() for part in text.split(",") if part.strip()]
+        if not parts:
+            raise ValueError(self.rule)
+        try:
+            return tuple(dict.fromkeys(self.each.parse(part) for part in parts))
+        except ValueError:
+            raise ValueError(self.rule) from None
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Named boxes in pixels."""
+
+    rule: str = "sizes like small=800x600,large=1920x1080, each with a name of its own"
+
+    def parse(self, text: str) -> tuple[Size, ...]:
+        try:
+            return image_values.parse_sizes(text)
+        except ValueError:
+            raise ValueError(self.rule) from None
