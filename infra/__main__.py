@@ -4,7 +4,18 @@ import argparse
 import sys
 from pathlib import Path
 
-from infra import administrators, audit, function_grants, iam_report, policies, settings, stages, template, triggers
+from infra import (
+    administrators,
+    audit,
+    function_grants,
+    iam_report,
+    policies,
+    settings,
+    settings_docs,
+    stages,
+    template,
+    triggers,
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -17,6 +28,9 @@ def main(arguments: list[str] | None = None) -> int:
         return _configure(args)
     elif args.command == "policies":
         _write_policies()
+        _write_documents()
+    elif args.command == "settings":
+        _write_documents()
     elif args.command == "iam-report":
         return iam_report.report(iam_report.granted(_grants(), stages.read()), args.log)
     elif args.command in ("deploy", "destroy"):
@@ -52,7 +66,8 @@ def _parser() -> argparse.ArgumentParser:
     down.add_argument("--with-data", action="store_true", help="remove resources with data too; cannot be undone")
     for each in (up, down):
         each.add_argument("--yes", action="store_true", help="do not ask")
-    commands.add_parser("policies", help="name new resources in .chalice/config.json; generate each function's policy")
+    commands.add_parser("policies", help="all that is generated: names of resources, each function's policy, documents")
+    commands.add_parser("settings", help="generate docs/settings.md and README's table from the settings")
     report = commands.add_parser("iam-report", help="compare declared and used grants; exit code 1 if they differ")
     report.add_argument("log", type=Path, nargs="?", default=iam_report.LOG, help="default: the log of make run")
     admin = commands.add_parser("admin", help="administrators of a stage: grant, revoke, list; each change is audited")
@@ -113,6 +128,10 @@ def _configure(args: argparse.Namespace) -> int:
 def _write_policies() -> None:
     stages.write(stages.updated(stages.read()))
     print(f"{policies.write(_grants(), stages.read())} files of {policies.FOLDER.name} changed")
+
+
+def _write_documents() -> None:
+    print(f"{settings_docs.write(_grants())} documents of settings changed")
 
 
 def _grants() -> dict[str, function_grants.FunctionGrants]:

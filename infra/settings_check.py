@@ -14,7 +14,7 @@ _OF_AWS = "AWS_"
 
 @dataclass(frozen=True)
 class StageSettings:
-    """`grants` are those of the functions; `stored` what Parameter Store holds for the stage, by setting, no secrets."""
+    """`grants` are those of the functions; `stored` are the stage's settings in Parameter Store, without secrets."""
 
     config: Mapping[str, Any]
     stage: str

@@ -16,6 +16,7 @@ from infra.settings import LOCAL_ENDPOINT, LOCAL_PORT, ROOT
 from local.accounts import ADMIN, PASSWORD, USER
 from local.errors import MachineError
 from local.machine import LOGS, Machine
+from local.shell_settings import settings_from_shell
 
 API_PORT = 8000
 
@@ -126,7 +127,17 @@ def _aws(options: argparse.Namespace) -> int:
 
 def _machine(options: argparse.Namespace, *, port: int = 0, api: bool = True) -> Machine:
     logs = None if options.verbose else LOGS
-    return Machine(port=port, aws_port=options.aws_port, api=api, fake_api=not options.no_partner, logs=logs)
+    settings = settings_from_shell(os.environ)
+    if settings:
+        print(f"Settings from the environment: {' '.join(f'{name}={value}' for name, value in settings.items())}")
+    return Machine(
+        port=port,
+        aws_port=options.aws_port,
+        api=api,
+        fake_api=not options.no_partner,
+        settings=settings,
+        logs=logs,
+    )
 
 
 def _write_bytecode() -> None:

@@ -1,7 +1,7 @@
 """The stage's settings from Chalice's configuration; the functions and triggers from the application's decorators."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +26,18 @@ DEFAULT_MEMORY = 128
 Description = dict[str, Any]
 
 
-def describe(project: Path, stage: str, endpoint: str) -> tuple[Description, Callable[[Chalice], list[Description]]]:
+def describe(
+    project: Path, stage: str, endpoint: str, settings: Mapping[str, str]
+) -> tuple[Description, Callable[[Chalice], list[Description]]]:
     """The stage's settings, and a function that describes the Lambda functions once the application is imported.
 
-    `endpoint` replaces the usual address of the embedded AWS in all settings.
+    `endpoint` replaces the usual address of the embedded AWS in all settings. `settings` replace the stage's.
     """
     config = CLIFactory(str(project), environ=os.environ).create_config_obj(stage)
 
     def environment(scope: Config) -> dict[str, str]:
         values = {name: value.replace(LOCAL_ENDPOINT, endpoint) for name, value in scope.environment_variables.items()}
-        return {**values, "AWS_ENDPOINT_URL": endpoint}
+        return {**values, **settings, "AWS_ENDPOINT_URL": endpoint}
 
     def function(name: str) -> Description:
         scope = config.scope(stage, name)

@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import itertools
 import mimetypes
+import os
 import secrets
 import sys
 import time
@@ -173,11 +174,17 @@ def _darkroom_url(options: argparse.Namespace, console: Console) -> Iterator[str
         yield options.url
         return
     # A running Darkroom needs no import of the embedded AWS here.
+    from local.errors import MachineError
     from local.machine import LOGS, Machine
+    from local.shell_settings import settings_from_shell
 
     console.print("Starting the embedded AWS and the API …")
     started = time.monotonic()
-    with Machine(logs=LOGS / "demo") as machine:
+    try:
+        settings = settings_from_shell(os.environ)
+    except MachineError as error:
+        raise DemoError(str(error)) from None
+    with Machine(settings=settings, logs=LOGS / "demo") as machine:
         console.print(f"Running at {machine.api_url} after {time.monotonic() - started:.1f} s.")
         yield machine.api_url
 

@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from infra.settings import ROOT
@@ -30,7 +30,7 @@ def plain_environment() -> dict[str, str]:
 class ForkClient:
     """Starts the fork server and talks to it."""
 
-    def __init__(self, project: Path, stage: str, endpoint: str) -> None:
+    def __init__(self, project: Path, stage: str, endpoint: str, settings: Mapping[str, str]) -> None:
         self._control, theirs = socket.socketpair()
         self._lock = threading.Lock()
         environment = plain_environment() | {"PYTHONPATH": str(ROOT)}
@@ -40,7 +40,8 @@ class ForkClient:
             command, pass_fds=[theirs.fileno()], env=environment, stdin=subprocess.DEVNULL, start_new_session=True
         )
         theirs.close()
-        frames.send(self._control, {"project": str(project), "stage": stage, "endpoint": endpoint})
+        start = {"project": str(project), "stage": stage, "endpoint": endpoint, "settings": dict(settings)}
+        frames.send(self._control, start)
 
     @property
     def pid(self) -> int:

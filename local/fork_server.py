@@ -58,7 +58,7 @@ def _serve(control: socket.socket) -> None:
 def _load(control: socket.socket, start: frames.Message) -> ModuleType:
     """Send the stage's settings at once; import the application, then send its functions, routes and grants."""
     project = Path(start["project"])
-    settings, describe_functions = describe(project, start["stage"], start["endpoint"])
+    settings, describe_functions = describe(project, start["stage"], start["endpoint"], start["settings"])
     frames.send(control, settings)
     os.environ.update(settings["environment"])
     _preload()

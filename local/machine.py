@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 from infra import event_delivery, iam_report, template
@@ -52,9 +52,10 @@ class Machine:
         rules: Mapping[str, RuleDelivery] = event_delivery.RULES,
         schedules: bool = True,
         batching_windows: bool = False,
+        settings: Mapping[str, str] = MappingProxyType({}),
         logs: Path | None = None,
     ) -> None:
-        """Port 0 is any free one. `resources` is the template.
+        """Port 0 is any free one. `resources` is the template. `settings` replace those of the stage.
 
         With `schedules` off, their rules are created disabled. With `batching_windows` streams wait for full batches
         as long as on AWS. Without `logs`, functions log to the terminal and used grants are not logged.
@@ -63,12 +64,11 @@ class Machine:
         self._stage_name = stage
         self._ports = (port, aws_port)
         self._with_api = api
-        self._with_accounts = accounts
-        self._with_fake_api = fake_api
+        self._with_accounts, self._with_fake_api = accounts, fake_api
         self._template = resources
         self._delivery = (asynchronous, streams, rules)
-        self._schedules = schedules
-        self._batching_windows = batching_windows
+        self._schedules, self._batching_windows = schedules, batching_windows
+        self._settings = settings
         self._cleanup = ExitStack()
         # Secrets by access key id. The stage's are added once its settings are known.
         self._secrets = {sigv4.STATE_MACHINES: sigv4.STATE_MACHINES}
@@ -104,7 +104,7 @@ class Machine:
         api_socket = self._listen(api_port, "the API") if self._with_api else None
         self.aws_url = f"http://{HOST}:{aws_socket.getsockname()[1]}"
         # It imports the application while moto is imported and resources are created here.
-        self._fork_server = ForkClient(self._project, self._stage_name, self.aws_url)
+        self._fork_server = ForkClient(self._project, self._stage_name, self.aws_url, self._settings)
         self._cleanup.callback(self._fork_server.stop)
         self._start_aws(aws_socket)
         self.environment = self._fork_server.receive_description()["environment"]

@@ -8,6 +8,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from chalicelib.core.settings import Settings
 from infra import pipeline_timeouts, template
 from infra.settings import timeouts
 from local.aws import ACCOUNT, REGION
@@ -17,10 +18,7 @@ from local.errors import MachineError
 from local.fake_api import FakeApi
 
 # Stored in Parameter Store like what is new in each run: so every run uses the whole chain of settings.
-STORED_SETTINGS = {
-    "WATERMARK_TEXT": "Processed by Image Platform",
-    "RESIZE_DIMENSIONS": "small=800x600,medium=1200x900,large=1920x1080",
-}
+STORED_SETTINGS = (Settings.WATERMARK_TEXT, Settings.RESIZE_DIMENSIONS)
 CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION")
 _CONFIG = Config(max_pool_connections=50, retries={"max_attempts": 0}, proxies={})
 # boto3's default for presigned links is the signature of 2006.
@@ -56,7 +54,9 @@ class Stage:
 
     def create_resources(self, source: Path) -> None:
         """Create the resources of the template in `source`, and store the settings that depend on them."""
-        parameters = {"Stage": self._name, "BucketSuffix": "machine"}
+        cors = Settings.CORS_ORIGIN
+        origin = self._environment.get(cors.name, cors.default or "")
+        parameters = {"Stage": self._name, "BucketSuffix": "machine", "CorsOrigin": origin}
         pseudo = {"AWS::Region": REGION, "AWS::AccountId": ACCOUNT, "AWS::Partition": "aws"}
         timed_template = pipeline_timeouts.with_timeouts(template.load(source), self._timeouts)
         self.resources = provision(timed_template, parameters, self.client, pseudo)
@@ -75,7 +75,7 @@ class Stage:
         self._put_setting("EXTERNAL_API_URL", "String", fake_api.url)
 
     def _store_settings(self) -> None:
-        settings = {name: ("String", value) for name, value in STORED_SETTINGS.items()}
+        settings = {each.name: ("String", each.default or "") for each in STORED_SETTINGS}
         if "UserPool" in self.resources:
             pool, client = self.resources["UserPool"].ref, self.resources["ApiClient"].ref
             described = self.client("cognito-idp").describe_user_pool_client(UserPoolId=pool, ClientId=client)

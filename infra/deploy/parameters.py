@@ -14,7 +14,7 @@ def parameters_of(target: Target, template: Mapping[str, Any], former: str) -> l
     values = {
         "Stage": target.stage,
         "BucketSuffix": target.place.suffix,
-        "CorsOrigin": target.settings(API).get(Settings.CORS_ORIGIN.name, Settings.CORS_ORIGIN.default),
+        "CorsOrigin": target.settings(API).get(Settings.CORS_ORIGIN.name, Settings.CORS_ORIGIN.default or ""),
         "LogRetentionDays": str(options.log_retention_days),
         "CustomerKey": _flag(options.customer_key),
         "FormerClient": former,

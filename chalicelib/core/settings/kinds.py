@@ -109,7 +109,7 @@ class Number:
 
 
 def _range(what: str, at_least: str, at_most: str | None) -> str:
-    return f"{what} of at least {at_least}" if at_most is None else f"{at_least} to {at_most}"
+    return f"{what}, {at_least} or more" if at_most is None else f"{at_least} to {at_most}"
 
 
 def _number(text: str, rule: str) -> float:

@@ -1,0 +1,32 @@
+"""The settings that the shell gives to the local machine, as in `OUTPUT_FORMATS=jpeg,webp make run`."""
+
+from collections.abc import Mapping
+
+from chalicelib.core.settings import ALL, Setting, Settings, Source, faults, nearest
+from infra.function_grants import API
+from infra.settings import CONFIG, LOCAL_STAGE, environment_of, with_stage
+from local.errors import MachineError
+
+
+def settings_from_shell(variables: Mapping[str, str]) -> dict[str, str]:
+    """Those of the variables that are settings a person may choose. No other variable reaches a function.
+
+    Raises:
+        MachineError: one of them, or a setting of the local stage in .chalice/config.json, cannot be used.
+    """
+    given = {name: variables[name] for name, each in ALL.items() if name in variables and _may_be_chosen(each)}
+    configured = environment_of(with_stage(LOCAL_STAGE), LOCAL_STAGE, API)
+    problems = list(faults({**configured, **given}))
+    problems += [
+        f"{name} in {CONFIG.name} is no setting: {similar} is"
+        for name in configured
+        if name not in ALL and (similar := nearest(name)) is not None
+    ]
+    if problems:
+        raise MachineError("\n".join(f"{each}." for each in problems))
+    return given
+
+
+def _may_be_chosen(setting: Setting[object]) -> bool:
+    """The machine makes the resources of its own stage, and keeps the secret of its user pool's client itself."""
+    return not setting.is_resource and setting is not Settings.STAGE and setting.source is not Source.PARAMETER_STORE
