@@ -23,6 +23,9 @@ class FunctionGrants(TypedDict):
     stream: str | None
 
 
+NO_GRANTS: FunctionGrants = {"operations": {}, "queue": None, "stream": None}
+
+
 def grants_by_function(app: Any) -> dict[str, FunctionGrants]:
     """The grants of each function, in the order of app.py."""
     sources = {source.name: source for source in app.event_sources}

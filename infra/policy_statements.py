@@ -141,7 +141,8 @@ class StatementBuilder:
         return [*(f"{prefix}*" for prefix in prefixes if prefix in allowed), *([watermark] if watermark else [])]
 
     def _value(self, variable: str) -> str:
-        value = self._environment.get(variable, settings.ALL[variable].default)
+        known = settings.ALL.get(variable)
+        value = self._environment.get(variable, None if known is None else known.default)
         if value is None:
             raise ValueError(f"{self._function} declares operations on {variable}, and that setting has no value.")
         return value

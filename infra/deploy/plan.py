@@ -11,6 +11,7 @@ from infra.deploy.functions import Differences
 from infra.deploy.progress import counted
 from infra.deploy.stack import ChangeSet, ResourceChange, Stack
 from infra.deploy.target import Target
+from infra.settings_check import StageSettings
 
 _SIGNS = {"Add": "+", "Modify": "~", "Remove": "-", "Import": "<"}
 _MAX_SETTINGS = 12
@@ -29,23 +30,32 @@ class Plan:
     clients: list[str]
     dollars: Mapping[str, float]
     remarks: list[str]
+    # What the stage does not do because it leaves a setting empty.
+    skipped: list[str]
 
     @property
     def is_first(self) -> bool:
         return not (self.functions.same or self.functions.changed)
 
 
-def make_plan(target: Target, stack: Stack, resources: ChangeSet) -> Plan:
+def make_plan(target: Target, settings: StageSettings, stack: Stack, resources: ChangeSet) -> Plan:
     differences = functions.differences(target)
-    settings = [] if len(differences.new) == len(target.grants) else remaining_settings.changes(target)
-    dollars = cost.monthly(target.options, target.config, target.stage)
+    changed = [] if len(differences.new) == len(target.grants) else remaining_settings.changes(target)
     remarks = [
         *account.remarks(target),
         *network.remarks(target, template.load()),
-        *target.stage_settings().unknown(),
+        *settings.unknown(),
     ]
     return Plan(
-        target, stack.name, resources, differences, settings, _clients(target, stack.outputs()), dollars, remarks
+        target=target,
+        stack=stack.name,
+        resources=resources,
+        functions=differences,
+        settings=changed,
+        clients=_clients(target, stack.outputs()),
+        dollars=cost.monthly(target.options, target.config, target.stage),
+        remarks=remarks,
+        skipped=list(settings.skipped()),
     )
 
 
@@ -68,9 +78,9 @@ def lines(plan: Plan) -> Iterator[str]:
     yield from _functions(plan.functions)
     yield "Settings that Chalice does not make"
     yield from _settings(plan)
-    if skipped := list(plan.target.stage_settings().skipped()):
+    if plan.skipped:
         yield "Skipped, because the stage leaves a setting empty (docs/settings.md)"
-        yield from (f"  {each}" for each in skipped)
+        yield from (f"  {each}" for each in plan.skipped)
     yield from _price(plan)
     if plan.remarks:
         yield "Notes"

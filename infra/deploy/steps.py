@@ -4,6 +4,7 @@ from infra.deploy import (
     account,
     chalice_command,
     chalice_state,
+    checked_settings,
     packages,
     plan,
     pool_clients,
@@ -29,7 +30,9 @@ def deploy(stage: str, *, yes: bool = False, dry_run: bool = False, reporter: Re
     """
     reporter = reporter or Reporter()
     with reporter.step("Checks") as step:
+        checked_settings.check_configured(stage)
         target = targets.load(stage)
+        settings = checked_settings.check_stored(target)
         targets.check_drift(target)
         account.check(target)
         stack = Stack(target)
@@ -43,7 +46,7 @@ def deploy(stage: str, *, yes: bool = False, dry_run: bool = False, reporter: Re
         resources = retained.planned(to_import) if to_import else stack.prepare()
         step.did = f"{counted(len(resources.changes), 'change')} of resources"
     try:
-        _show(plan.make_plan(target, stack, resources), reporter)
+        _show(plan.make_plan(target, settings, stack, resources), reporter)
         is_wanted = not dry_run and (yes or is_confirmed(f"Deploy {stage}? [y/N] ", ("y", "yes")))
     except BaseException:
         stack.discard(resources)

@@ -16,7 +16,6 @@ from infra.deploy.errors import RefusedError
 from infra.function_grants import FunctionGrants
 from infra.options import Options, OptionsError
 from infra.settings import CONFIG, environment_of, settings_of_function
-from infra.settings_check import StageSettings, parameter_paths
 from infra.stages import Place
 
 # API Gateway allows some calls only once in five seconds (CreateDeployment), so calls are retried often.
@@ -25,8 +24,6 @@ _FEW_RETRIES = Config(retries={"mode": "standard", "total_max_attempts": 2})
 _LOCAL = "local"
 # The functions that the state machine can invoke by an alias (infra/resources.yaml, WarmResize).
 CAN_BE_PROVISIONED = ("resize",)
-# SSM takes so many names at once (GetParameters).
-_MOST_PARAMETERS = 10
 
 
 @dataclass(frozen=True)
@@ -43,8 +40,6 @@ class Target:
     is_newly_placed: bool
     # The environment for Chalice's process: this process's at its start.
     environment: Mapping[str, str] = field(repr=False)
-    # What Parameter Store holds of the stage's settings, by name; no secrets.
-    stored: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def stage(self) -> str:
@@ -67,10 +62,6 @@ class Target:
     def settings(self, function: str) -> dict[str, str]:
         """The environment variables that a function should have."""
         return environment_of(self.config, self.stage, function)
-
-    def stage_settings(self) -> StageSettings:
-        """The settings of all functions."""
-        return StageSettings(self.config, self.stage, self.grants, self.stored)
 
     def is_traced(self, function: str) -> bool:
         """Whether X-Ray tracing should be on."""
@@ -109,9 +100,7 @@ def load(stage: str) -> Target:
     grants = function_grants.grants_by_function(app)
     _check_concurrency(options, grants)
     config = stages.configured(config, place)
-    stored = _stored_settings(config, place, grants)
-    _check_settings(StageSettings(config, stage, grants, stored))
-    return Target(place, options, config, grants, app, is_newly_placed, environment, stored)
+    return Target(place, options, config, grants, app, is_newly_placed, environment)
 
 
 def locate(stage: str) -> tuple[Place, dict[str, Any], bool]:
@@ -202,28 +191,6 @@ def _check_concurrency(options: Options, grants: Mapping[str, FunctionGrants]) -
         raise RefusedError(
             f"stages.toml sets provisioned_concurrency for {', '.join(unsupported)}. Only the functions that the state "
             f"machine invokes by an alias can have it: {', '.join(CAN_BE_PROVISIONED)}. Remove the others."
-        )
-
-
-def _stored_settings(config: Mapping[str, Any], place: Place, grants: Mapping[str, FunctionGrants]) -> dict[str, str]:
-    """The settings of the stage in Parameter Store that are no secrets."""
-    names = parameter_paths(config, place.stage, grants)
-    paths = sorted(names)
-    stored = {}
-    for start in range(0, len(paths), _MOST_PARAMETERS):
-        some = paths[start : start + _MOST_PARAMETERS]
-        for each in client("ssm", place.region).get_parameters(Names=some)["Parameters"]:
-            # A SecureString comes encrypted.
-            if each["Type"] != "SecureString":
-                stored[names[each["Name"]]] = each["Value"]
-    return stored
-
-
-def _check_settings(settings: StageSettings) -> None:
-    if problems := settings.problems():
-        raise RefusedError(
-            f"{settings.stage} has settings that cannot be used. Correct them in {CONFIG} or in Parameter Store "
-            "(docs/settings.md says what each may be):\n" + "\n".join(f"  {each}" for each in problems)
         )
 
 

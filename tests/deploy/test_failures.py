@@ -96,12 +96,31 @@ def test_invalid_json_in_the_settings_is_refused(checkout: Checkout) -> None:
     assert "config.json is not valid JSON" in refused(checkout.run(*DEPLOY))
 
 
-def test_an_unknown_font_is_refused(checkout: Checkout) -> None:
-    change(
-        checkout.folder / ".chalice" / "config.json", '"SERVICE_NAME"', '"WATERMARK_FONT": "Papyrus",\n "SERVICE_NAME"'
-    )
+def test_settings_that_cannot_be_used_are_refused_all_at_once(checkout: Checkout, aws: Aws) -> None:
+    wrong = {
+        "WATERMARK_FONT": "Papyrus",
+        "QUALTY_SETTING": "85",
+        "CORS_ORIGIN": "https://photos.example.com/",
+        "COGNITO_CLIENT_SECRET": "do-not-show",
+    }
+    path = checkout.folder / ".chalice" / "config.json"
+    config = json.loads(path.read_text())
+    config["stages"]["prod"]["environment_variables"].update(wrong)
+    path.write_text(json.dumps(config))
     message = refused(checkout.run(*DEPLOY))
     assert "WATERMARK_FONT must be one of Arial, Arimo, Liberation Sans, not 'Papyrus'" in message
+    assert "QUALTY_SETTING is no setting: QUALITY_SETTING is" in message
+    assert "CORS_ORIGIN must be * or an origin" in message
+    assert "COGNITO_CLIENT_SECRET is read from Parameter Store alone" in message
+    assert "do-not-show" not in message
+    assert is_empty(aws)
+
+
+def test_a_stored_setting_that_cannot_be_used_is_refused(checkout: Checkout, aws: Aws) -> None:
+    path = "/darkroom/prod/darkroom/QUALITY_SETTING"
+    aws.client("ssm").put_parameter(Name=path, Type="String", Value="abc")
+    message = refused(checkout.run(*DEPLOY))
+    assert "QUALITY_SETTING must be 1 to 95, not 'abc' (in Parameter Store)" in message
 
 
 def test_credentials_of_another_account_are_refused(checkout: Checkout) -> None:

@@ -67,7 +67,9 @@ def test_a_format_that_the_accept_header_refuses_is_not_linked(ann: User, image:
 def test_a_link_is_for_its_caller_only_and_lasts_at_most_an_hour(
     ann: User, image: str, function: pytest.MonkeyPatch
 ) -> None:
-    function.setenv("LINK_EXPIRY_SECONDS", "864000")
+    function.setenv("LINK_EXPIRY_SECONDS", "3601")
+    assert ask(ann, image)[0] == 500
+    function.setenv("LINK_EXPIRY_SECONDS", "3600")
     _, headers = ask(ann, image)
     assert parse_qs(urlsplit(headers["Location"]).query)["X-Amz-Expires"] == ["3600"]
     assert responses.DEFAULT_HEADERS.items() <= headers.items()

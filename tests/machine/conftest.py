@@ -74,6 +74,13 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tiny]:
     }
     logs = tmp_path_factory.mktemp("tiny-logs")
     with Machine(
-        APP, stage="tiny", asynchronous=asynchronous, streams=streams, rules=rules, schedules=False, logs=logs
+        APP,
+        stage="tiny",
+        asynchronous=asynchronous,
+        streams=streams,
+        rules=rules,
+        schedules=False,
+        settings={"OUTPUT_FORMATS": "webp", "GREETING": "good day"},
+        logs=logs,
     ) as machine:
         yield Tiny(machine)

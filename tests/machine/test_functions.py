@@ -55,7 +55,8 @@ def test_the_context_is_like_lambdas(tiny: Tiny) -> None:
 def test_a_function_has_its_own_environment(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     environment = tiny.invoke("obedient")[0]["environment"]
     assert environment["ONLY_HERE"] == "obedient"
-    assert environment["GREETING"] == "hello"
+    assert environment["GREETING"] == "good day", "a machine's own settings replace the stage's"
+    assert environment["OUTPUT_FORMATS"] == "webp"
     assert environment["AWS_LAMBDA_FUNCTION_NAME"] == "darkroom-tiny-obedient"
     assert environment["AWS_ENDPOINT_URL"] == tiny.machine.aws_url
     assert environment["SQS_QUEUE_URL"] == tiny.resource("UploadsQueue")

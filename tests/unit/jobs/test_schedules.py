@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.core.errors import InvalidRequestError
+from chalicelib.core.errors import InvalidRequestError, InvalidSettingError
 from chalicelib.jobs import runner, schedules
 from tests.scheduled_jobs import JOBS
 
@@ -52,7 +52,7 @@ def test_a_stage_can_switch_off_a_schedule(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_stage_cannot_switch_off_an_unknown_schedule(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCHEDULES_OFF", "nightly_synch")
-    with pytest.raises(KeyError, match="nightly_synch"):
+    with pytest.raises(InvalidSettingError, match=r"SCHEDULES_OFF must be .* not 'nightly_synch'"):
         schedules.expression("sweeper")
 
 
