@@ -128,8 +128,6 @@ def _aws(options: argparse.Namespace) -> int:
 def _machine(options: argparse.Namespace, *, port: int = 0, api: bool = True) -> Machine:
     logs = None if options.verbose else LOGS
     settings = settings_from_shell(os.environ)
-    if settings:
-        print(f"Settings from the environment: {' '.join(f'{name}={value}' for name, value in settings.items())}")
     return Machine(
         port=port,
         aws_port=options.aws_port,
@@ -152,6 +150,9 @@ def _print_addresses(machine: Machine) -> None:
     print(f"Accounts: {USER} and {ADMIN}, password {PASSWORD}")
     if machine.fake_api_url:
         print(f"Fake external API: {machine.fake_api_url}")
+    if machine.settings:
+        given = " ".join(f"{name}={value}" for name, value in machine.settings.items())
+        print(f"Settings from the environment: {given}")
 
 
 def _invoke(options: argparse.Namespace) -> int:

@@ -68,7 +68,7 @@ class Machine:
         self._template = resources
         self._delivery = (asynchronous, streams, rules)
         self._schedules, self._batching_windows = schedules, batching_windows
-        self._settings = settings
+        self.settings = settings
         self._cleanup = ExitStack()
         # Secrets by access key id. The stage's are added once its settings are known.
         self._secrets = {sigv4.STATE_MACHINES: sigv4.STATE_MACHINES}
@@ -104,7 +104,7 @@ class Machine:
         api_socket = self._listen(api_port, "the API") if self._with_api else None
         self.aws_url = f"http://{HOST}:{aws_socket.getsockname()[1]}"
         # It imports the application while moto is imported and resources are created here.
-        self._fork_server = ForkClient(self._project, self._stage_name, self.aws_url, self._settings)
+        self._fork_server = ForkClient(self._project, self._stage_name, self.aws_url, self.settings)
         self._cleanup.callback(self._fork_server.stop)
         self._start_aws(aws_socket)
         self.environment = self._fork_server.receive_description()["environment"]
