@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 import requests
 
+from local.demo import run_demo
 from local.machine import Machine
+from tests import pictures
 from tests.conftest import Eventually
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,10 +24,13 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="re
 
 
 @contextmanager
-def _running(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
-    """A running command, and the lines that it has printed when it is ready."""
+def _running(*arguments: str, **variables: str) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
+    """A running command with these variables, and the lines that it has printed when it is ready."""
     command = [sys.executable, "-m", "local", *arguments]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    environment = os.environ | variables
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     assert process.stdout is not None
     try:
         lines: list[str] = []
@@ -70,8 +75,15 @@ def _port(line: str) -> int:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_run_prints_its_addresses_and_stops_cleanly(eventually: Eventually, number: signal.Signals) -> None:
-    with _running("run", "--port", "0", "--aws-port", "0") as (process, lines):
+def test_run_prints_its_addresses_and_stops_cleanly(
+    eventually: Eventually, number: signal.Signals, tmp_path: Path
+) -> None:
+    settings = {
+        "OUTPUT_FORMATS": "webp",
+        "CORS_ORIGIN": "https://photos.example.com",
+        "USERS_TABLE": "of-another-stage",
+    }
+    with _running("run", "--port", "0", "--aws-port", "0", **settings) as (process, lines):
         assert re.fullmatch(r"Darkroom is ready: http://127\.0\.0\.1:\d+", lines[0])
         assert re.fullmatch(r"Embedded AWS: http://127\.0\.0\.1:\d+", lines[1])
         text = "\n".join(lines)
@@ -80,13 +92,33 @@ def test_run_prints_its_addresses_and_stops_cleanly(eventually: Eventually, numb
             assert word in text
         children = _descendants(process.pid)
         assert len(children) > 5
-        assert requests.get(f"{lines[0].split()[-1]}/health", timeout=30).json()["status"] == "ok"
+        health = requests.get(f"{lines[0].split()[-1]}/health", timeout=30)
+        assert health.json()["status"] == "ok"
+        # The settings of the shell hold for the API and for the functions; a resource's name is no choice.
+        assert "Settings from the environment: OUTPUT_FORMATS=webp CORS_ORIGIN=https://photos.example.com" in lines
+        assert health.headers["Access-Control-Allow-Origin"] == "https://photos.example.com"
+        (tmp_path / "sea.jpg").write_bytes(pictures.jpeg())
+        assert (
+            run_demo([str(tmp_path / "sea.jpg"), "--url", lines[0].split()[-1], "--output", str(tmp_path / "out")]) == 0
+        )
+        assert {each.suffix for each in (tmp_path / "out").iterdir()} == {".webp"}
         process.send_signal(number)
         _, errors = process.communicate(timeout=15)
         assert (process.returncode, errors) == (0, "")
         eventually(lambda: _all_ended(children))
         assert _is_free(_port(lines[0]))
         assert _is_free(_port(lines[1]))
+
+
+def test_a_setting_that_cannot_be_used_ends_run_at_once() -> None:
+    command = [sys.executable, "-m", "local", "run", "--port", "0", "--aws-port", "0"]
+    environment = os.environ | {"QUALITY_SETTING": "abc", "OUTPUT_FORMATS": "jpeg,tiff"}
+    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=15, check=False)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.splitlines() == [
+        "OUTPUT_FORMATS must be a list with commas, each one of jpeg, png, webp, avif, not 'jpeg,tiff'.",
+        "QUALITY_SETTING must be 1 to 95, not 'abc'.",
+    ]
 
 
 def test_a_killed_machine_leaves_no_process(eventually: Eventually) -> None:
