@@ -63,10 +63,6 @@ class Setting(Generic[T]):
     def __repr__(self) -> str:
         return f"<setting {self.name}>"
 
-    @property
-    def may_be_empty(self) -> bool:
-        return bool(self.empty or self.skipped)
-
     def get(self) -> T:
         """The value: from the environment, else from Parameter Store, else the default.
 
