@@ -1,6 +1,6 @@
 """How broad a test is: a few cases and examples in `make test`, all of them in `make test-all`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
@@ -15,8 +15,23 @@ def mostly_slow(cases: Iterable[Any], quick: int = 1) -> list[Any]:
 
     A case of several parameters is a tuple.
     """
-    listed = [each if isinstance(each, tuple) else (each,) for each in cases]
-    return [*listed[:quick], *(pytest.param(*each, marks=pytest.mark.slow) for each in listed[quick:])]
+    return [
+        pytest.param(*_parameters(case), marks=[pytest.mark.slow] if place >= quick else [])
+        for place, case in enumerate(cases)
+    ]
+
+
+def named(cases: Mapping[str, Any], *quick: str) -> list[Any]:
+    """The cases of a sweep by their names: those named here are in `make test`, the others only in `make test-all`."""
+    assert set(quick) <= set(cases), f"no cases: {set(quick) - set(cases)}"
+    return [
+        pytest.param(*_parameters(case), id=name, marks=[] if name in quick else [pytest.mark.slow])
+        for name, case in cases.items()
+    ]
+
+
+def _parameters(case: Any) -> tuple[Any, ...]:
+    return case if isinstance(case, tuple) else (case,)
 
 
 def examples(number: int) -> settings:

@@ -40,6 +40,7 @@ class User:
     password: str = PASSWORD
     tokens: dict[str, Any] = field(default_factory=dict)
     more_headers: dict[str, str] = field(default_factory=dict)
+    _id: str = ""
 
     @classmethod
     def new(cls, url: str, name: str | None = None) -> "User":
@@ -58,7 +59,9 @@ class User:
 
     @property
     def id(self) -> str:
-        return str(self.get("/auth/validate").json()["user"]["userId"])
+        # It never changes, and asking costs a request.
+        self._id = self._id or str(self.get("/auth/validate").json()["user"]["userId"])
+        return self._id
 
     @property
     def headers(self) -> dict[str, str]:
