@@ -111,10 +111,10 @@ def state(machine: Machine, users: list[User]) -> str:
 
 
 def handfuls(own: Collection[str]) -> Iterator[dict[str, Any]]:
-    """The unknown fields in groups of nine: an answer names at most ten faults, and one may be of an id."""
+    """The unknown fields in groups of seven: an answer names at most ten faults, some of fields that lack."""
     left = [(field, value) for field, value in FORBIDDEN.items() if field not in own]
-    for at in range(0, len(left), 9):
-        yield dict(left[at : at + 9])
+    for at in range(0, len(left), 7):
+        yield dict(left[at : at + 7])
 
 
 def assert_refused(answer: requests.Response, wrong: Collection[str]) -> None:
