@@ -13,6 +13,7 @@ from typing import Any
 from moto.awslambda.models import lambda_backends
 from moto.sqs.models import sqs_backends
 
+from local import background
 from local.aws import ACCOUNT, REGION
 from local.clock import Clock
 from local.functions import Function, Outcome
@@ -83,7 +84,7 @@ class AsyncInvocations:
                 if self._stopping:
                     return
                 event = heapq.heappop(self._waiting)
-            self._runs.submit(self._run, event)
+            background.submit(self._runs, self._run, event)
 
     def _is_due(self) -> bool:
         return bool(self._waiting) and self._waiting[0].due <= self._clock.now()

@@ -13,7 +13,7 @@ from infra import event_delivery, iam_report, template
 from infra.event_delivery import AsyncDelivery, RuleDelivery, StreamDelivery
 from infra.pipeline_policy import PIPELINE
 from infra.settings import ROOT, state_folder
-from local import iam_enforcement, sigv4
+from local import background, iam_enforcement, sigv4
 from local.accounts import make_accounts
 from local.api_process import ApiProcess
 from local.aws import HOST
@@ -75,9 +75,7 @@ class Machine:
         self.logs = logs
         self.grants_log: Path | None = None if logs is None else logs / iam_report.LOG.name
         self.clock: Clock = CLOCK
-        self.api_url = ""
-        self.aws_url = ""
-        self.fake_api_url = ""
+        self.api_url = self.aws_url = self.fake_api_url = ""
         self.environment: dict[str, str] = {}
         self.description: dict[str, Any] = {}
 
@@ -179,6 +177,7 @@ class Machine:
             self.logs.mkdir(parents=True, exist_ok=True)
             for log in [*self.logs.glob("*.log"), self.logs / iam_report.LOG.name]:
                 log.unlink(missing_ok=True)
+            self._cleanup.callback(background.check_logs, self.logs)
         self._host = FunctionHost(self._fork_server, self.description["functions"], self.logs)
         self._triggers = Triggers(
             self.client,

@@ -13,6 +13,7 @@ from moto.dynamodb.models import dynamodb_backends
 from moto.sqs.exceptions import QueueDoesNotExist, ReceiptHandleIsInvalid
 from moto.sqs.models import sqs_backends
 
+from local import background
 from local.async_invocations import dead_letter, send_to_queue
 from local.aws import ACCOUNT, REGION
 from local.clock import Clock
@@ -81,7 +82,7 @@ class QueuePoller:
             messages = self._receive()
             if self._stopping:
                 return
-            self._runs.submit(self._deliver, messages)
+            background.submit(self._runs, self._deliver, messages)
 
     def _receive(self) -> list[Any]:
         """Wait for messages and take a batch of them."""

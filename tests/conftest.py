@@ -10,14 +10,19 @@ from hypothesis import HealthCheck, settings
 
 from infra import iam_report
 from local.machine import Machine
+from local.patching import share_parsed_models
+from tests.breadth import FEW_EXAMPLES, MANY_EXAMPLES
 from tests.waiting import wait_for
 
 # Property tests draw the same examples in every run of `make test`, so that its verdict is always the same. `make
 # test-all` explores, and prints how to replay what it found. A slow machine is no failure of a property.
 _NOT_TIMED: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
-settings.register_profile("repeatable", derandomize=True, **_NOT_TIMED)
-settings.register_profile("exploring", print_blob=True, **_NOT_TIMED)
+settings.register_profile("repeatable", derandomize=True, max_examples=FEW_EXAMPLES, **_NOT_TIMED)
+settings.register_profile("exploring", print_blob=True, max_examples=MANY_EXAMPLES, **_NOT_TIMED)
 settings.load_profile("repeatable")
+
+# Parsing a service's model is most of what a new client costs.
+share_parsed_models()
 
 _LOGS = pytest.StashKey[Path]()
 _SIZES = pytest.StashKey[dict[Path, int]]()

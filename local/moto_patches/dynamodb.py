@@ -7,17 +7,18 @@ from collections.abc import Mapping
 from decimal import Context
 from typing import Any
 
-from local.moto_patches import dynamodb_conflicts, dynamodb_keys
+from local.moto_patches import dynamodb_conflicts, dynamodb_keys, dynamodb_speed
 from local.patching import patch
 
 
 def patch_dynamodb() -> None:
-    """Apply the patches of this module and of its two neighbours."""
+    """Apply the patches of this module and of its neighbours."""
     dynamodb_conflicts.refuse_conflicting_writes()
     dynamodb_keys.refuse_empty_keys()
     _run_one_request_at_a_time()
     _undo_only_written_items()
     _add_all_numbers()
+    dynamodb_speed.avoid_repeated_work()
 
 
 def _run_one_request_at_a_time() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from local import iam_enforcement
+from local import background, iam_enforcement
 from local.patching import patch
 from local.sigv4 import STATE_MACHINES
 
@@ -118,7 +118,7 @@ def _limit_parallel_executions() -> None:
                 execution()
             except Exception as error:
                 # Not a failed execution, which reports itself, but a failure of the interpreter.
-                print(f"The embedded Step Functions aborted an execution: {error!r}", file=sys.stderr)
+                background.report(error)
 
     for _ in range(EXECUTIONS_AT_ONCE):
         threading.Thread(target=run, name="state machine", daemon=True).start()

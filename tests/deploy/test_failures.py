@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.breadth import mostly_slow
 from tests.deploy.aws import ACCOUNT, Aws
 from tests.deploy.checkout import Checkout
 
@@ -63,7 +64,7 @@ def change(path: Path, before: str, after: str) -> None:
 # ---------------------------------------------------------------------------- refused
 
 
-@pytest.mark.parametrize(("stage", "why"), [("production", "is no stage"), ("local", "local machine")])
+@pytest.mark.parametrize(("stage", "why"), mostly_slow([("production", "is no stage"), ("local", "local machine")]))
 def test_an_unknown_stage_is_refused(checkout: Checkout, stage: str, why: str) -> None:
     message = refused(checkout.run("-m", "infra", "deploy", "--stage", stage))
     assert why in message
@@ -148,14 +149,16 @@ def test_functions_without_settings_are_refused(checkout: Checkout) -> None:
 
 @pytest.mark.parametrize(
     ("option", "why"),
-    [
-        ("provisioned_concurrency = { watermark = 2 }", "can have it: resize"),
-        ("reserved_concurrency = { resizer = 2 }", "app.py has no such function"),
-        ("log_retention_days = 31", "log_retention_days is one of"),
-        ("log_retention_days = = 30", "stages.toml is not valid TOML"),
-        ('vpc_id = "vpc-1"', "by both or by neither"),
-        ('subnet_ids = ["subnet-1"]', "by both or by neither"),
-    ],
+    mostly_slow(
+        [
+            ("provisioned_concurrency = { watermark = 2 }", "can have it: resize"),
+            ("reserved_concurrency = { resizer = 2 }", "app.py has no such function"),
+            ("log_retention_days = 31", "log_retention_days is one of"),
+            ("log_retention_days = = 30", "stages.toml is not valid TOML"),
+            ('vpc_id = "vpc-1"', "by both or by neither"),
+            ('subnet_ids = ["subnet-1"]', "by both or by neither"),
+        ]
+    ),
 )
 def test_invalid_options_are_refused(checkout: Checkout, option: str, why: str) -> None:
     options = checkout.folder / "infra" / "stages.toml"
@@ -171,6 +174,7 @@ def test_code_that_cannot_be_imported_is_refused(checkout: Checkout) -> None:
     assert "what_is_not_installed" in refused(checkout.run(*DEPLOY))
 
 
+@pytest.mark.slow
 def test_an_incomplete_layer_is_rebuilt_before_anything_is_deployed(checkout: Checkout, aws: Aws) -> None:
     (layer,) = (checkout.folder / ".chalice" / "deployments").glob("managed-layer-*.zip")
     with zipfile.ZipFile(layer, "w") as package:
@@ -182,6 +186,7 @@ def test_an_incomplete_layer_is_rebuilt_before_anything_is_deployed(checkout: Ch
     assert not layer.exists()
 
 
+@pytest.mark.slow
 def test_a_layer_without_a_service_that_functions_use_is_rebuilt(checkout: Checkout, aws: Aws) -> None:
     (layer,) = (checkout.folder / ".chalice" / "deployments").glob("managed-layer-*.zip")
     with zipfile.ZipFile(layer) as package:
@@ -195,6 +200,7 @@ def test_a_layer_without_a_service_that_functions_use_is_rebuilt(checkout: Check
     assert is_empty(aws)
 
 
+@pytest.mark.slow
 def test_a_taken_bucket_name_is_refused(checkout: Checkout, aws: Aws) -> None:
     aws.of_another_account("s3").create_bucket(Bucket=f"darkroom-prod-output-{ACCOUNT}")
     message = refused(checkout.run(*DEPLOY, "--yes"))
@@ -203,6 +209,7 @@ def test_a_taken_bucket_name_is_refused(checkout: Checkout, aws: Aws) -> None:
     assert is_empty(aws)
 
 
+@pytest.mark.slow
 def test_more_concurrency_than_the_account_has_is_refused(checkout: Checkout, aws: Aws) -> None:
     aws.set_account(concurrency=10)
     message = refused(checkout.run(*DEPLOY, "--dry-run"))
@@ -213,6 +220,7 @@ def test_more_concurrency_than_the_account_has_is_refused(checkout: Checkout, aw
     assert is_empty(aws)
 
 
+@pytest.mark.slow
 def test_a_too_large_environment_is_refused(checkout: Checkout, aws: Aws) -> None:
     config = checkout.config
     config["stages"]["prod"]["environment_variables"]["SERVICE_NAME"] = "x" * 2000
@@ -224,6 +232,7 @@ def test_a_too_large_environment_is_refused(checkout: Checkout, aws: Aws) -> Non
     assert is_empty(aws)
 
 
+@pytest.mark.slow
 def test_without_a_terminal_nothing_is_changed(checkout: Checkout, aws: Aws) -> None:
     before = checkout.config
     message = refused(checkout.run(*DEPLOY))

@@ -102,10 +102,12 @@ def put_a_function_that_the_code_has_no_more(deployment: Deployment) -> None:
 
 
 @pytest.fixture(scope="module")
-def destroyed(deployment: Deployment, reduced: Stage) -> Stage:
-    """Destroyed, as anybody would who does not say more."""
-    deployment.aws.client("events").remove_targets(Rule=FOREIGN_RULE, Ids=["1"])
-    deployment.aws.client("events").delete_rule(Name=FOREIGN_RULE)
+def destroyed(deployment: Deployment, changed: Stage) -> Stage:
+    """Destroyed, as anybody would who does not say more. With the slow tests, the stage was reduced before."""
+    events = deployment.aws.client("events")
+    for rule in events.list_rules(NamePrefix=FOREIGN_RULE)["Rules"]:
+        events.remove_targets(Rule=rule["Name"], Ids=["1"])
+        events.delete_rule(Name=rule["Name"])
     return command(deployment, "destroy")
 
 
@@ -169,6 +171,7 @@ def test_new_code_runs_and_the_data_is_still_there(deployment: Deployment) -> No
 # ------------------------------------------------------------------------------ fewer triggers
 
 
+@pytest.mark.slow
 def test_only_the_schedule_that_is_switched_off_stops(changed: Stage, reduced: Stage) -> None:
     before = without_settings(changed.snapshot)
     del before["rules"][f"{lambda_name(OFF)}-event"]
@@ -186,10 +189,12 @@ def without_settings(snapshot: Snapshot) -> dict[str, Any]:
     return plain
 
 
+@pytest.mark.slow
 def test_a_function_that_is_removed_from_the_code_is_removed_with_its_triggers(reduced: Stage) -> None:
     assert FORMER not in repr(reduced.snapshot)
 
 
+@pytest.mark.slow
 def test_a_foreign_rule_with_a_similar_name_stays(reduced: Stage) -> None:
     assert FOREIGN_RULE in reduced.snapshot.rules
 
@@ -207,6 +212,7 @@ def test_destroy_keeps_only_resources_with_data(destroyed: Stage) -> None:
     assert not left.log_groups
 
 
+@pytest.mark.slow
 def test_destroy_with_data_leaves_nothing(deployment: Deployment, empty: Stage) -> None:
     assert empty.snapshot.others == {}
     assert list(empty.snapshot.roles) == [ACCOUNTS_ROLE]

@@ -9,6 +9,7 @@ import pytest
 
 from local.machine import Machine
 from tests import pictures
+from tests.breadth import mostly_slow
 from tests.journeys.image_state import count_runs, image_item, output_keys, queue_depth, upload_event
 from tests.journeys.user import User
 from tests.waiting import wait_for
@@ -108,7 +109,7 @@ def test_the_steps_accept_events_with_the_required_fields_only(ann: User, machin
     assert {each["M"]["format"]["S"] for each in marked["record"]["variants"]["L"]} == {"jpeg"}
 
 
-@pytest.mark.parametrize("name", ["orchestrator", "validation", "resize", "watermark"])
+@pytest.mark.parametrize("name", mostly_slow(["resize", "orchestrator", "validation", "watermark"]))
 def test_images_are_completed_although_a_worker_is_killed(machine: Machine, name: str) -> None:
     user = User.new(machine.api_url)
     big = pictures.jpeg(4000, 3000)

@@ -154,8 +154,8 @@ def empty_archive(machine: Machine) -> None:
 
 @pytest.mark.usefixtures("empty_archive")
 def test_inactive_records_move_to_s3_as_json_lines(machine: Machine, function: pytest.MonkeyPatch) -> None:
-    function.setattr(retention, "_FILE_RECORDS", 200)
-    for place in range(450):
+    function.setattr(retention, "_FILE_RECORDS", 20)
+    for place in range(45):
         plant(f"c{place:04}", old(days=90))
     plant("active", old(days=1))
     clean_up({}, old(days=31))
@@ -163,14 +163,14 @@ def test_inactive_records_move_to_s3_as_json_lines(machine: Machine, function: p
     clean_up({}, old(days=29))
 
     dry = archive_quarter({"dryRun": True}, NOW)
-    assert dry["counts"] == {"recordsArchived": 450, "filesWritten": 3}
+    assert dry["counts"] == {"recordsArchived": 45, "filesWritten": 3}
     assert in_archive(machine) == []
     wet = archive_quarter({}, NOW)
     assert wet["counts"].pop("bytesWritten") > 0
     assert wet["counts"] == dry["counts"]
 
     lines = in_archive(machine)
-    assert sorted(line["recordId"] for line in lines) == [f"c{place:04}" for place in range(450)]
+    assert sorted(line["recordId"] for line in lines) == [f"c{place:04}" for place in range(45)]
     assert lines[0]["data"]["name"].startswith("Ünsal c0")
     assert lines[0]["archivedAt"] == ids.timestamp(old(days=31))
     assert lines[0]["isActive"] is False

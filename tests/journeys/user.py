@@ -1,7 +1,9 @@
 """A user of Darkroom who uses only its HTTP API."""
 
 import secrets
+import threading
 from dataclasses import dataclass, field
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
@@ -9,6 +11,24 @@ import requests
 from tests.waiting import wait_for
 
 PASSWORD = "Sunny-Day-2026!"
+
+
+class Connections(threading.local):
+    """One session a thread, for all users: a new connection for each request costs as much as the request."""
+
+    def __init__(self) -> None:
+        self._session: requests.Session | None = None
+
+    def session(self) -> requests.Session:
+        if self._session is None:
+            self._session = requests.Session()
+            # Neither proxies nor netrc of the environment, and no cookies from one user to the next.
+            self._session.trust_env = False
+            self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        return self._session
+
+
+connections = Connections()
 
 
 @dataclass
@@ -20,6 +40,7 @@ class User:
     password: str = PASSWORD
     tokens: dict[str, Any] = field(default_factory=dict)
     more_headers: dict[str, str] = field(default_factory=dict)
+    _id: str = ""
 
     @classmethod
     def new(cls, url: str, name: str | None = None) -> "User":
@@ -38,7 +59,9 @@ class User:
 
     @property
     def id(self) -> str:
-        return str(self.get("/auth/validate").json()["user"]["userId"])
+        # It never changes, and asking costs a request.
+        self._id = self._id or str(self.get("/auth/validate").json()["user"]["userId"])
+        return self._id
 
     @property
     def headers(self) -> dict[str, str]:
@@ -46,7 +69,8 @@ class User:
 
     def request(self, method: str, path: str, **options: Any) -> requests.Response:
         headers = {**self.headers, **self.more_headers, **options.pop("headers", {})}
-        return requests.request(method, self.url + path, headers=headers, timeout=30, allow_redirects=False, **options)
+        options |= {"headers": headers, "timeout": 30, "allow_redirects": False}
+        return connections.session().request(method, self.url + path, **options)
 
     def get(self, path: str, **query: Any) -> requests.Response:
         return self.request("GET", path, params=query)

@@ -12,7 +12,7 @@ from tests.journeys.rights.world import World
 GRANTED = iam_report.granted(function_grants.grants_by_function(manifest.app), stages.read())
 FAILED = "was refused it, and failed"
 # The rights of the other functions are checked only with the slow tests.
-QUICK = {"notifications", "validation"}
+QUICK = {"validation"}
 RIGHTS = [pytest.param(each, marks=[] if each.function in QUICK else [pytest.mark.slow]) for each in GRANTED]
 
 

@@ -13,7 +13,7 @@ from chalicelib.jobs.sync.sync_records import CUSTOMERS, RECORDS
 from local.fake_api import FakeApi
 
 PAGE = 20
-COUNT = 180
+COUNT = 60
 
 Row = dict[str, Any]
 

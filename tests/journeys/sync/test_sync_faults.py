@@ -58,12 +58,13 @@ BAD: list[tuple[Any, str]] = [
 def test_a_bad_record_is_stored_apart_with_the_reason(
     partner: FakeApi, clock: FakeClock, record: Any, reason: str
 ) -> None:
+    partner.customers.count = 5
     add_records(partner, record)
     assert run_nightly(clock)["status"] == "partial"
     run = last_run()
-    assert counts_of(run) == {"created": COUNT, "rejected": 1}
+    assert counts_of(run) == {"created": 5, "rejected": 1}
     assert reason in run["errors"][0]["reason"]
-    assert active_ids() == customer_ids(*range(COUNT))
+    assert active_ids() == customer_ids(*range(5))
     [kept] = stored_rows(REJECTED).values()
     assert reason in kept["rejection"]
     run_nightly(clock)
@@ -180,6 +181,7 @@ def test_a_source_that_answers_too_slowly_is_left_at_the_deadline(partner: FakeA
 
 
 def test_a_sync_that_failed_at_page_seven_continues_there(partner: FakeApi, clock: FakeClock) -> None:
+    partner.customers.count = 180
     run_nightly(clock)
     partner.customers.removed = {1, 170}
     partner.customers.altered = {3: {"name": "A"}, 175: {"name": "B"}}
@@ -188,16 +190,17 @@ def test_a_sync_that_failed_at_page_seven_continues_there(partner: FakeApi, cloc
     run = last_run()
     assert (run["recordCount"], run["cursor"]) == (119, "120.7")
     assert "(unreachable)" in run["reason"]
-    assert active_ids() == customer_ids(*range(COUNT)), "missing customers are known only at the end of the list"
+    assert active_ids() == customer_ids(*range(180)), "missing customers are known only at the end of the list"
     partner.clear_faults()
     partner.received.clear()
     assert run_nightly(clock)["status"] == "success"
     assert [query["cursor"] for query in queries_of(partner)] == ["120.7", "140.8", "160.9"]
     assert counts_of(last_run()) == {"updated": 1, "unchanged": 58, "archived": 2}
-    assert active_ids() == customer_ids(*range(COUNT)) - customer_ids(1, 170)
+    assert active_ids() == customer_ids(*range(180)) - customer_ids(1, 170)
 
 
 def test_a_run_cut_off_by_its_deadline_is_continued_by_the_next(partner: FakeApi, clock: FakeClock) -> None:
+    partner.customers.count = 100
     call_at_page(partner, 4, lambda: clock.sleep(1000))
     assert run_hourly(clock)["status"] == "partial"
     run = last_run()
@@ -209,19 +212,19 @@ def test_a_run_cut_off_by_its_deadline_is_continued_by_the_next(partner: FakeApi
     partner.received.clear()
     assert run_hourly(clock)["status"] == "success"
     assert queries_of(partner)[0]["cursor"] == run["cursor"]
-    assert active_ids() == customer_ids(*range(COUNT))
+    assert active_ids() == customer_ids(*range(100))
 
 
 def test_the_list_starts_again_if_the_source_forgot_the_cursor(partner: FakeApi, clock: FakeClock) -> None:
-    partner.customers.count = 300
-    partner.fail("/customers", Fault.DIE_AT_PAGE, times=None, page=15)
+    partner.customers.count = 100
+    partner.fail("/customers", Fault.DIE_AT_PAGE, times=None, page=5)
     run_nightly(clock)
     partner.clear_faults()
     partner.received.clear()
-    partner.customers.count = 260
+    partner.customers.count = 70
     assert run_nightly(clock)["status"] == "success"
-    assert [query.get("cursor") for query in queries_of(partner)][:3] == ["280.15", None, "20.2"]
-    assert counts_of(last_run()) == {"unchanged": 260, "archived": 20}
+    assert [query.get("cursor") for query in queries_of(partner)][:3] == ["80.5", None, "20.2"]
+    assert counts_of(last_run()) == {"unchanged": 70, "archived": 10}
 
 
 @pytest.mark.parametrize("following", ["0.1", "0.{}"])
@@ -264,10 +267,10 @@ def test_a_malformed_page_ends_the_run(partner: FakeApi, clock: FakeClock, junk:
 
 
 def test_an_oversized_record_loses_none_of_those_before_it(partner: FakeApi, clock: FakeClock) -> None:
-    partner.customers.altered[90] = {"note": "x" * 1_100_000}
+    partner.customers.altered[30] = {"note": "x" * 1_100_000}
     assert run_nightly(clock)["status"] == "partial"
     assert "(too_large)" in last_run()["reason"]
-    assert active_ids() == customer_ids(*range(90))
+    assert active_ids() == customer_ids(*range(30))
     # Only one run stops at the page with the oversized record.
     run_and_fail(clock)
     partner.customers.altered = {}

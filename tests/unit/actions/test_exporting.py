@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib.actions import worker
+from tests.breadth import mostly_slow
 
 ROOT = Path(__file__).parents[3]
 CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text())
@@ -35,7 +36,7 @@ def run(file_format: str, rows: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux holds a process to its address space")
-@pytest.mark.parametrize("file_format", ["json", "csv", pytest.param("pdf", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("file_format", mostly_slow(["json", "csv", "pdf"]))
 def test_the_memory_of_an_export_does_not_grow_with_the_records(file_format: str) -> None:
     finished = run(file_format, "read")
     assert finished.returncode == 0, finished.stderr

@@ -83,6 +83,7 @@ def test_only_the_most_expensive_users_are_listed() -> None:
     assert [each.user_id for each in found.most_expensive] == [f"u{place}" for place in range(49, 29, -1)]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a program's own peak")
 def test_a_report_on_a_million_rows_takes_the_memory_of_a_few_pages() -> None:
     active, peak = peak_of("counted")

@@ -14,7 +14,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib import external
@@ -23,6 +23,7 @@ from chalicelib.external import transport
 from chalicelib.external.errors import Reason
 from local.fake_api import FakeApi
 from local.fake_api.faults import Fault
+from tests.breadth import examples
 from tests.unit.external.scripted_server import Scripted, answer
 
 UPLOAD = "/file-processor/upload"
@@ -414,7 +415,7 @@ def test_an_incomplete_answer_is_refused(raw: bytes, reason: Reason) -> None:
         assert reason_of(server.url) is reason
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     st.binary(max_size=200), st.sampled_from([b"", b"HTTP/1.1 200 OK\r\n", CHUNKED, b"HTTP/1.1 302 Found\r\nLocation:"])
 )

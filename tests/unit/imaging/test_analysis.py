@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFilter
 
@@ -17,6 +17,7 @@ from chalicelib.imaging import REASONS, Analysis, ImageRejectedError, Limits, an
 from chalicelib.imaging.findings import Color
 from chalicelib.imaging.probe.exif import capture, orientation
 from tests import pictures
+from tests.breadth import examples
 from tests.unit.imaging.damaged_files import damaged, outcome
 
 CORNERS = {"#dc1e1e", "#1eb41e", "#1e1edc", "#e6dc1e"}
@@ -282,7 +283,7 @@ def test_broken_exif_gives_no_metadata(exif: bytes) -> None:
     assert orientation(exif) == 1
 
 
-@settings(max_examples=1000, deadline=None)
+@examples(1000)
 @given(st.sampled_from([b"II*\0\x08\0\0\0", b"MM\0*\0\0\0\x08", b"", b"Exif\0\0II*\0"]), st.binary(max_size=400))
 def test_texts_of_arbitrary_exif_are_short_and_printable(start: bytes, rest: bytes) -> None:
     found = capture(start + rest)
@@ -360,7 +361,7 @@ def test_a_hijacked_child_cannot_return_other_values(answer: bytes, monkeypatch:
     assert caught.value.reason == "corrupt"
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(damaged())
 def test_any_bytes_are_analyzed_or_rejected(data: bytes) -> None:
     found = outcome(lambda: analyze(data, ""))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.imaging import (
@@ -17,6 +17,7 @@ from chalicelib.imaging import (
 from chalicelib.imaging.probe import read_header
 from chalicelib.imaging.probe.header import Header
 from tests import pictures
+from tests.breadth import examples
 from tests.unit.imaging.damaged_files import damaged, outcome, samples
 
 RECIPE = Recipe((Size("box", 32, 32),))
@@ -29,26 +30,26 @@ def assert_probe_answers(data: bytes) -> None:
     assert isinstance(found, Header) or found in REASONS
 
 
-@settings(max_examples=1500, deadline=None)
+@examples(1500)
 @given(st.builds(bytes.__add__, st.sampled_from(STARTS), st.binary(max_size=300)))
 def test_headers_of_arbitrary_bytes(data: bytes) -> None:
     assert_probe_answers(data)
 
 
-@settings(max_examples=3000, deadline=None)
+@examples(3000)
 @given(damaged())
 def test_headers_of_damaged_pictures(data: bytes) -> None:
     assert_probe_answers(data)
 
 
-@settings(max_examples=250, deadline=None)
+@examples(250)
 @given(damaged(), st.sampled_from(["", "image/jpeg", "image/png"]))
 def test_check_of_damaged_pictures(data: bytes, declared: str) -> None:
     found = outcome(lambda: check(data, declared))
     assert isinstance(found, ImageInfo) or found in REASONS
 
 
-@settings(max_examples=250, deadline=None)
+@examples(250)
 @given(damaged())
 def test_render_of_damaged_pictures(data: bytes) -> None:
     found = outcome(lambda: render(data, RECIPE))

@@ -17,6 +17,7 @@ from chalicelib.core.observing import memory
 from chalicelib.imaging import ImageRejectedError, Limits, Recipe, Size, check, render
 from chalicelib.imaging.child import run_in_child
 from tests import pictures
+from tests.breadth import mostly_slow
 
 ONE = Recipe((Size("box", 160, 120),))
 MEBIBYTE = 1024 * 1024
@@ -71,7 +72,7 @@ def outcome_with_memory(data: bytes, side: int, memory: int) -> str:
     return done.stdout.decode().strip()
 
 
-@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "GIF"])
+@pytest.mark.parametrize("form", mostly_slow(["JPEG", "PNG", "WEBP", "GIF"]))
 def test_a_child_without_memory_is_a_resource_limit(form: str) -> None:
     data = pictures.encoded(pictures.photo(2400, 1800), form)
     assert outcome_with_memory(data, 2400, 0) == "resource_limit"

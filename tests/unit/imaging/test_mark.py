@@ -10,6 +10,7 @@ from PIL import Image, ImageChops
 
 from chalicelib.imaging import ImageRejectedError, Mark, Recipe, Size, mark, render, undrawable
 from tests import pictures
+from tests.breadth import mostly_slow
 
 TEXT = Mark("Processed by Image Platform")
 BOX = Size("box", 640, 480)
@@ -105,7 +106,7 @@ def test_marking_a_finished_file_gives_what_render_gives() -> None:
         assert difference(mark(clean, TEXT, QUALITY), marked).getextrema()[1] <= tolerance  # type: ignore[operator]
 
 
-@pytest.mark.parametrize("quality", [40, 85])
+@pytest.mark.parametrize("quality", mostly_slow([40, 85]))
 @pytest.mark.parametrize("form", ["jpeg", "webp", "avif"])
 def test_a_marked_file_has_about_as_many_bytes_as_render_gives_it(form: str, quality: int) -> None:
     clean, marked = (one.data for one in render(pictures.jpeg(), Recipe((BOX,), (form,), quality, TEXT)))
@@ -113,7 +114,7 @@ def test_a_marked_file_has_about_as_many_bytes_as_render_gives_it(form: str, qua
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="processors can be assigned on Linux only")
-@pytest.mark.parametrize("form", ["jpeg", "png", "webp", "avif"])
+@pytest.mark.parametrize("form", mostly_slow(["jpeg", "png", "webp", "avif"]))
 def test_the_bytes_do_not_depend_on_the_number_of_processors(form: str) -> None:
     box = Size("box", 1200, 900)
     clean = render(pictures.jpeg(1200, 900), Recipe((box,), (form,)))[0].data

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from chalicelib.imaging import Fit, Recipe, Size, Transform, analyze, render, transform
 from tests import pictures
+from tests.breadth import examples, mostly_slow
 from tests.similarity import scene, screenshot, ssim
 
 # Loss of SSIM against the plain way: full decode, LANCZOS, the same quality.
@@ -64,7 +66,7 @@ def losses(width: int, orientation: int, target: int) -> Iterator[float]:
         yield lost(one.data, whole, form)
 
 
-@settings(max_examples=8, deadline=None, derandomize=True)
+@examples(8)
 @given(st.sampled_from(SIDES), st.sampled_from(ORIENTATIONS), st.sampled_from(TARGETS))
 def test_a_jpeg_of_any_width_is_not_displaced(width: int, orientation: int, target: int) -> None:
     assert max(losses(width, orientation, target)) <= MAX_LOSS
@@ -88,14 +90,14 @@ INPUTS: dict[str, dict[str, Any]] = {
 # Ratios 1.3 to 8, among them the smallest at which blocks of two are averaged. Some sizes are made
 # from the original, some from another size.
 BOXES = tuple(Size(f"size{width}", width, width) for width in (760, 620, 413, 320, 250, 184, 128))
+ALL = itertools.product(INPUTS, ("png", "jpeg", "webp"))
 
 
-@pytest.mark.parametrize("picture", ["text", "photo"])
+@pytest.mark.parametrize("picture", mostly_slow(["text", "photo"]))
 @pytest.mark.parametrize(
     ("kind", "form"),
-    [("PNG", "png"), ("WEBP", "jpeg"), ("JPEG", "jpeg"), ("JPEG", "png"), ("progressive JPEG", "jpeg"),
-     *(pytest.param(kind, form, marks=pytest.mark.slow) for kind in INPUTS for form in ("png", "jpeg", "webp"))],
-)  # fmt: skip
+    mostly_slow(dict.fromkeys([("PNG", "png"), ("JPEG", "jpeg"), *ALL]), quick=2),
+)
 def test_every_size_is_as_good_as_one_made_from_the_original(picture: str, kind: str, form: str) -> None:
     image = screenshot(1024, 576) if picture == "text" else scene(1016, 1016)
     data = pictures.encoded(image, kind.split()[-1], **INPUTS[kind])

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
@@ -27,6 +27,7 @@ from chalicelib.imaging import (
 from chalicelib.imaging.plan import plan_transform
 from chalicelib.imaging.probe import read_header
 from tests import pictures
+from tests.breadth import examples, mostly_slow
 from tests.unit.imaging.damaged_files import damaged, outcome
 
 MEDIA_TYPES = {"jpeg": "image/jpeg", "png": "image/png", "webp": "image/webp", "avif": "image/avif"}
@@ -74,7 +75,7 @@ def refusal(data: bytes, options: Transform, limits: Limits = Limits(), declared
 # --- every kind ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", mostly_slow(FORMATS))
 @pytest.mark.parametrize("name", pictures.GOOD)
 def test_every_kind_of_picture_becomes_every_format_in_its_box(name: str, form: str) -> None:
     made = transform(pictures.GOOD[name](), "", Transform(30, 20, Fit.COVER, form))
@@ -147,12 +148,12 @@ def test_a_higher_quality_makes_more_bytes() -> None:
         (Transform(fit=Fit.FILL, format="png"), (640, 480)),
     ],
 )
-@pytest.mark.parametrize("make", [pictures.jpeg, pictures.png])
+@pytest.mark.parametrize("make", mostly_slow([pictures.jpeg, pictures.png]))
 def test_dimensions(make: Callable[[], bytes], options: Transform, expected: tuple[int, int]) -> None:
     assert only(make(), options).size == expected
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(sides, sides, st.one_of(st.none(), sides), st.one_of(st.none(), sides))
 @example(MAX_SIDE, 1, 1, MAX_SIDE)
 def test_contain_stays_inside_in_proportion(width: int, height: int, wide: int | None, high: int | None) -> None:
@@ -166,7 +167,7 @@ def test_contain_stays_inside_in_proportion(width: int, height: int, wide: int |
         assert abs(found[0] * height - found[1] * width) <= (width + height) / 2 + 1
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.integers(1, 300), st.integers(1, 300), st.integers(1, 300), st.integers(1, 300), st.sampled_from(Fit),
        st.sampled_from(["JPEG", "PNG"]))  # fmt: skip
 @example(300, 1, 1, 300, Fit.COVER, "PNG")
@@ -365,7 +366,7 @@ except ImageRejectedError as rejection:
 """
 
 
-@pytest.mark.parametrize(("form", "memory"), [("jpeg", 110), ("webp", 110), ("avif", 150)])
+@pytest.mark.parametrize(("form", "memory"), mostly_slow([("jpeg", 110), ("webp", 110), ("avif", 150)]))
 def test_an_encoder_without_memory_is_a_resource_limit(form: str, memory: int) -> None:
     # A PNG needs little more than the picture itself, which shows that there is enough for it.
     data = pictures.encoded(Image.new("RGB", (200, 200), "teal"), "PNG")
@@ -375,7 +376,7 @@ def test_an_encoder_without_memory_is_a_resource_limit(form: str, memory: int) -
         assert done.stdout.decode().strip() == expected
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(damaged(), st.sampled_from(Fit), st.sampled_from(FORMATS[:3]))
 def test_any_bytes_are_transformed_or_rejected(data: bytes, fit: Fit, form: str) -> None:
     found = outcome(lambda: transform(data, "", Transform(20, 30, fit, form)))
