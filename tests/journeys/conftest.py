@@ -43,7 +43,7 @@ def admin(machine: Machine) -> User:
 
 
 @pytest.fixture
-def partner(machine: Machine, function: pytest.MonkeyPatch) -> Iterator[FakeApi]:
+def fake_api(machine: Machine, function: pytest.MonkeyPatch) -> Iterator[FakeApi]:
     """An external service that this process, as the API's function, hands actions to."""
     with FakeApi() as started:
         # The tests send the callbacks themselves.
