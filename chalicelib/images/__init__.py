@@ -9,7 +9,17 @@ from chalicelib.images.executions import (
     start_executions,
     take_upload,
 )
-from chalicelib.images.models import EXTENSIONS, IMAGES, Image, ImageNotFoundError, Status, Variant, find, get
+from chalicelib.images.models import (
+    EXTENSIONS,
+    IMAGES,
+    Image,
+    ImageNotFoundError,
+    Status,
+    Variant,
+    find,
+    get,
+    output_link,
+)
 from chalicelib.images.originals import allowed_types, decoding_limits, original, too_large
 from chalicelib.images.schemas import CREATE, CREATED, DELETE, GET, GET_VARIANT, LIST, ONE, PAGE, REPROCESS
 from chalicelib.images.service import (
@@ -68,6 +78,7 @@ __all__ = [
     "mark_remade",
     "oldest_since",
     "original",
+    "output_link",
     "reprocess",
     "resize",
     "retry",

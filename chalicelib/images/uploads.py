@@ -32,12 +32,12 @@ class AlreadyUploadedError(ConflictError):
 
 @required_env_vars(
     budgets.check_storage,
+    objects.link_seconds,
     {
         "IMAGES_TABLE": [DynamoDBOperation.PUT_ITEM, DynamoDBOperation.GET_ITEM],
         "S3_INPUT_BUCKET": [S3Operation.PUT_OBJECT],
         "ALLOWED_TYPES": [],
         "MAX_FILE_SIZE": [],
-        "LINK_EXPIRY_SECONDS": [],
     },
 )
 def create_upload(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from chalice.app import ScheduledEventConfig
 
 import app as manifest
 from chalicelib.accounts.permissions import public, signed_in
+from chalicelib.core.agents import tools
 from chalicelib.core.aws import grants
 from chalicelib.core.http.access import validated
 from chalicelib.core.http.limits import ANONYMOUS, AnonymousLimit, Limit, Window
@@ -116,10 +117,14 @@ def test_every_trigger_declares_its_grants_and_its_usage_record(name: str) -> No
         assert grants.DynamoDBOperation.UPDATE_ITEM in declared["LIMITS_TABLE"], "callers are counted"
 
 
+def test_every_tool_is_a_route_so_the_apis_policy_holds_its_grants() -> None:
+    assert {tool.operation.name for tool in tools.published()} <= {view.operation.name for view in ROUTES.values()}
+
+
 @pytest.mark.parametrize("enum", grants.SERVICES, ids=lambda enum: enum.__name__)
 def test_every_declared_operation_exists_in_its_services_api(enum: type[grants.AwsOperation]) -> None:
     known = botocore.session.get_session().get_service_model(grants.SERVICES[enum]).operation_names
-    # These exist only as permissions: the calls are TransactWriteItems and GetObject with a version.
+    # These exist only as permissions: they stand for a transaction, a version and an index.
     assert {member.value for member in enum} - {"ConditionCheckItem", "GetObjectVersion", "QueryIndex"} <= set(known)
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from chalicelib.core import clients, config, log
+from chalicelib.core.aws.grants import required_env_vars
 
 _DELETION = "DeleteObjects"
 # S3 takes at most this many keys in one deletion.
@@ -119,11 +120,13 @@ def list_keys(bucket: str, prefix: str, after: str) -> Iterator[str]:
         yield from (each["Key"] for each in page.get("Contents", ()))
 
 
+@required_env_vars({"LINK_EXPIRY_SECONDS": []})
 def link_seconds() -> int:
     """How long a presigned request is valid: LINK_EXPIRY_SECONDS, an hour at most."""
     return min(config.integer("LINK_EXPIRY_SECONDS"), _LONGEST_LINK_SECONDS)
 
 
+@required_env_vars(link_seconds)
 def link(bucket: str, key: str, file_name: str | None = None, version: str | None = None) -> str:
     """A URL with which anyone can read the file, or one version of it, for `link_seconds`; saved as `file_name`."""
     params = {"Bucket": bucket, "Key": key} | ({} if version is None else {"VersionId": version})

@@ -227,6 +227,7 @@ def test_a_refusal_is_not_retried(status: int) -> None:
         keep(json.dumps({"base_url": server.url, "api_key": "key"}))
         fault = failure()
         assert (fault.reason, fault.status) == (Reason.REJECTED, 503 if status == 302 else 502)
+        assert fault.is_transient is (status == 302)
         assert len(server.asked) == 1
 
 
