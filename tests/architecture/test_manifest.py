@@ -20,20 +20,19 @@ from chalicelib.core.http.access import validated
 from chalicelib.core.http.limits import ANONYMOUS, AnonymousLimit, Limit, Window
 from chalicelib.core.http.operations import APIAccessType, Operation
 from chalicelib.jobs import schedules
-from infra import event_delivery, pipeline_timeouts, settings, template
-from infra import triggers as reading
+from infra import event_delivery, pipeline_timeouts, settings, template, triggers
 from tests.scheduled_jobs import JOBS
 
 ROOT = Path(__file__).parents[2]
 CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text())
 
-ROUTES: dict[str, Any] = {f"{method} {path}": view for method, path, view in reading.routes(manifest.app)}
+ROUTES: dict[str, Any] = {f"{method} {path}": view for method, path, view in triggers.routes(manifest.app)}
 HANDLERS: dict[str, Any] = manifest.app.handler_map
 # The queue of each function that a queue triggers.
 QUEUES = {"orchestrator": "UploadsQueue", "critical_errors": "CriticalErrorsQueue", "action_worker": "ActionsQueue"}
 # The state machine's functions.
 STEPS = ("validation", "resize", "watermark")
-FUNCTIONS: dict[str, Any] = {name: function for _, name, function in reading.functions(manifest.app)}
+FUNCTIONS: dict[str, Any] = {name: function for _, name, function in triggers.functions(manifest.app)}
 
 
 @pytest.mark.parametrize("route", ROUTES)
@@ -229,7 +228,7 @@ def test_timeouts_longer_than_an_execution_are_refused() -> None:
 
 
 def test_the_registry_holds_every_route_with_its_access_of_keys() -> None:
-    rules, permissions = reading.schemas(manifest.app), reading.permissions(manifest.app)
+    rules, permissions = triggers.schemas(manifest.app), triggers.permissions(manifest.app)
     assert rules["validators"]["/upload"]["create_upload"]["required"] == ["fileName", "fileType"]
     assert "/keys" not in rules["api_validators"]
     assert permissions["/auth/signin"] == {"sign_in": "public"}
@@ -240,7 +239,7 @@ def test_the_registry_holds_every_route_with_its_access_of_keys() -> None:
 
 
 def test_the_printed_list_of_triggers_has_one_line_for_each() -> None:
-    lines = list(reading.lines(manifest.app))
+    lines = list(triggers.lines(manifest.app))
     assert len(lines) == len(ROUTES) + len(FUNCTIONS)
     assert all("\n" not in line for line in lines)
     assert any("USERS_TABLE:GetItem" in line for line in lines if "GET    /images " in line)
