@@ -10,8 +10,6 @@ from chalicelib.jobs.runner import Job, Run, payload
 from chalicelib.jobs.sweeper.orphans import sweep_files, sweep_images_without_files, sweep_results, sweep_uploads
 from chalicelib.jobs.sweeper.stuck import sweep_actions, sweep_images
 
-__all__ = ["SWEEPER", "sweep"]
-
 
 @required_env_vars(
     images.take_upload,
