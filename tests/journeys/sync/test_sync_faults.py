@@ -112,13 +112,7 @@ OUT = "The external service is unavailable."
 FAULTS = {
     Fault.ERROR: "server_error",
     Fault.JUNK: "junk",
-    Fault.HUGE: "too_large",
-    Fault.CUT_OFF: "unreachable",
-    Fault.HANG_UP: "unreachable",
-    Fault.REDIRECT_LOOP: "too_many_redirects",
-    Fault.REDIRECT_INSIDE: "address_not_allowed",
     Fault.WRONG_KEY: "credentials_refused",
-    Fault.RATE_LIMITED: "rate_limited",
 }
 
 

@@ -64,19 +64,6 @@ def test_every_kind_of_picture_is_analyzed_in_full(name: str) -> None:
         assert sum(shares) == pytest.approx(1, abs=1e-3)
 
 
-@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
-def test_dimensions_are_upright(orientation: int) -> None:
-    found = analysis_json(pictures.oriented_jpeg(orientation))
-    assert (found["width"], found["height"], found["orientation"]) == (320, 200, orientation)
-
-
-def test_the_color_space_is_named() -> None:
-    assert analysis_json(pictures.laden_jpeg())["colorSpace"] == "AdobeRGB"
-    assert analysis_json(pictures.cmyk_jpeg())["colorSpace"] == "CMYK"
-    assert analysis_json(pictures.gray_jpeg())["colorSpace"] == "Gray"
-    assert analysis_json(pictures.png())["colorSpace"] == "sRGB"
-
-
 def test_transparency_is_read_from_the_pixels() -> None:
     image = Image.new("RGBA", (3000, 2000), (10, 20, 30, 255))
     assert not analysis_json(pictures.encoded(image, "PNG"))["hasTransparency"]
