@@ -28,13 +28,13 @@ from infra.function_grants import API
 _KEY_WINDOW_DAYS = 7
 
 
-def destroy(stage: str, *, yes: bool = False, with_data: bool = False, reporter: Reporter | None = None) -> None:
+def destroy(stage: str, *, yes: bool = False, with_data: bool = False) -> None:
     """Removes a stage. `with_data` removes resources with data too, which cannot be undone.
 
     Raises:
         DeployError: it failed. Running it again continues.
     """
-    reporter = reporter or Reporter()
+    reporter = Reporter()
     with reporter.step("Checks") as step:
         target = targets.load(stage)
         stack = Stack(target)

@@ -61,8 +61,6 @@ def fake_api(machine: Machine, function: pytest.MonkeyPatch) -> Iterator[FakeApi
     """An external service and a source with one record, called by this process as a function."""
     secrets = machine.client("secretsmanager")
     with FakeApi(customers=1) as started:
-        # The test sends the callback.
-        started.callback_delay = 600
         secrets.put_secret_value(SecretId=SECRET_ID, SecretString=started.secret)
         function.setenv("EXTERNAL_API_URL", started.url)
         function.setenv("CUSTOM_ACTION_TYPES", "SCAN")

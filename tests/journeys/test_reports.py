@@ -114,9 +114,9 @@ def file_of(action: dict[str, Any], form: str) -> bytes:
     return answer.content
 
 
-def report_content(user: User, kind: str, period: dict[str, str] = MARCH, **more: Any) -> dict[str, Any]:
+def report_content(user: User, kind: str, **more: Any) -> dict[str, Any]:
     """The content of that report's JSON file."""
-    report: dict[str, Any] = json.loads(file_of(ready(user, ask(user, kind, period, **more)), "json"))
+    report: dict[str, Any] = json.loads(file_of(ready(user, ask(user, kind, **more)), "json"))
     return report
 
 

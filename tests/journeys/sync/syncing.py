@@ -32,8 +32,8 @@ class FakeClock:
         self.slept.append(seconds)
         self.moment += seconds
 
-    def deadline(self, seconds: float = 270.0) -> Deadline:
-        return Deadline(self.moment + seconds, self, self.sleep)
+    def deadline(self) -> Deadline:
+        return Deadline(self.moment + 270.0, self, self.sleep)
 
 
 def empty_table(table: Any, sort_key: str) -> None:
@@ -54,10 +54,10 @@ def run_hourly(clock: FakeClock, **options: Any) -> dict[str, Any]:
     return body
 
 
-def run_and_fail(clock: FakeClock, seconds: float = 270.0) -> Row:
+def run_and_fail(clock: FakeClock) -> Row:
     """Runs a nightly sync that must fail; its sync record."""
     with pytest.raises(sync.SyncFailedError):
-        runner.run(sync.NIGHTLY, {}, deadline=clock.deadline(seconds))
+        runner.run(sync.NIGHTLY, {}, deadline=clock.deadline())
     run = last_run()
     assert run["status"] == "failed"
     return run

@@ -23,9 +23,9 @@ CORNERS = {"#dc1e1e", "#1eb41e", "#1e1edc", "#e6dc1e"}
 MAKE, MODEL, SOFTWARE, TAKEN_AT, TAKEN_OFFSET, LENS = 0x010F, 0x0110, 0x0131, 0x9003, 0x9011, 0xA434
 
 
-def analysis_json(data: bytes, declared: str = "") -> dict[str, Any]:
+def analysis_json(data: bytes) -> dict[str, Any]:
     """The analysis as a client gets it."""
-    answer: dict[str, Any] = json.loads(json.dumps(analyze(data, declared).to_dict(), allow_nan=False))
+    answer: dict[str, Any] = json.loads(json.dumps(analyze(data, "").to_dict(), allow_nan=False))
     return answer
 
 
