@@ -9,7 +9,6 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageMath
 
-Dimensions = tuple[int, int]
 
 _FONT = Path(__file__).parents[1] / "chalicelib" / "imaging" / "fonts" / "LiberationSans-Regular.ttf"
 
