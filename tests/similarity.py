@@ -9,7 +9,6 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageMath
 
-
 _FONT = Path(__file__).parents[1] / "chalicelib" / "imaging" / "fonts" / "LiberationSans-Regular.ttf"
 
 # Side of the windows that are compared, in pixels.
