@@ -107,8 +107,10 @@ class UnavailableError(DarkroomError):
     status, code, message = 503, "UNAVAILABLE", "Something we depend on is out; try again shortly."
     is_transient = True
 
-    def __init__(self, message: str | None = None, *, retry_after: int = 5) -> None:
-        super().__init__(message, retry_after=retry_after)
+    def __init__(
+        self, message: str | None = None, *, details: Sequence[Mapping[str, str]] = (), retry_after: int = 5
+    ) -> None:
+        super().__init__(message, details=details, retry_after=retry_after)
 
 
 class MissingConfigError(DarkroomError):
