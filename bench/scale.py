@@ -1,84 +1,68 @@
-"""A simulation of the pipeline under a burst: queue, concurrency, retries and time until all images are done.
+"""Prints the first limits of docs/scale.md: for each quota of AWS, the images a second at which it is reached.
 
-    python -m bench.scale [--images N] [--plot docs/scale.svg]
+    python -m bench.scale
 
-It uses the durations that `python -m bench.cost --write` measured (infra/load.json), the retries of
-infra/image_pipeline.asl.json and AWS's documented scaling. The seed is fixed, so the result is always the same.
+An image's usage is in infra/load.json and UNITS, both measured by `python -m bench.cost`. The quotas are AWS's defaults
+in us-east-1. Nothing here is measured on AWS itself.
 """
 
-import argparse
-import dataclasses
-import json
-import random
-from pathlib import Path
+import math
 
-from bench import _plot
-from bench._pipeline_simulation import STEPS, Limits, Outcome, Retry, Simulation
-from infra import cost, template
+from infra import cost
 
-BASE_RATE, BURST_AT, DURATION = 10.0, 30.0, 600.0
+# The functions that run for an image after its message was queued.
+STEPS = ("orchestrator", "validation", "resize", "watermark")
+# Write units an image by partition. In the whole table of daily sums: for images sent one by one. Of its partition
+# `all`: for images that share batches.
+UNITS = {"daily": 13.0, "usage of system": 3.0, "daily of all": 1.0}
+PARTITION_UNITS, NEW_TABLE_UNITS, TABLE_UNITS = 1_000, 4_000, 40_000
+CONCURRENCY = 1_000
+# A queue's trigger (AWS Lambda, "Configuring scaling behavior for SQS event source mappings").
+BATCH, FIRST_BATCHES, MORE_BATCHES_A_SECOND, MAX_BATCHES = 10, 5, 5, 1_000
 
 
 def main() -> None:
-    arguments = _arguments()
-    defaults = default_limits()
-    print(f"{BASE_RATE:g} images/s, and at once at {BURST_AT:g} s:\n")
-    print(
-        f"{'burst':>8}  {'limits':<48}{'queue':>8}{'oldest':>9}{'busy':>7}{'throttled':>11}{'FAILED':>8}{'drained':>9}"
-    )
-    for images in (1_000, arguments.images, 20_000, 50_000):
-        _show(images, "as shipped", simulate(images, defaults))
-    for name, changed in _changed_limits(defaults).items():
-        _show(20_000, name, simulate(20_000, changed))
-    if arguments.plot is not None:
-        arguments.plot.write_text(_plot.draw_plot(simulate(arguments.images, defaults), arguments.images))
-        print(f"\nWrote {arguments.plot}.")
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=5_000, help="images of the burst in the plot")
-    parser.add_argument("--plot", type=Path, help="where to write the plot, as SVG")
-    return parser.parse_known_args()[0]
-
-
-def default_limits() -> Limits:
-    """The shipped settings, in an account with Lambda's default concurrency."""
     load = cost.measured()
-    return Limits(
-        seconds={name: load["seconds"][name] for name in ("s3_event", "orchestrator", *STEPS)},
-        cold_seconds=load["cold_start_seconds"],
-        retry=_retry(),
-    )
-
-
-def _retry() -> Retry:
-    """The state machine's retries of a throttled function."""
-    machine = json.loads((template.SOURCE.parent / "image_pipeline.asl.json").read_text())
-    rules = machine["States"]["Resize"]["Retry"]
-    rule = next(each for each in rules if "Lambda.TooManyRequestsException" in each["ErrorEquals"])
-    return Retry(rule["IntervalSeconds"], rule["BackoffRate"], rule["MaxAttempts"], rule["MaxDelaySeconds"])
-
-
-def simulate(images: int, limits: Limits) -> Outcome:
-    return Simulation(limits, random.Random(2026)).run(BASE_RATE, DURATION, images, BURST_AT)
-
-
-def _changed_limits(defaults: Limits) -> dict[str, Limits]:
-    return {
-        "orchestrator at most 10 at once": dataclasses.replace(defaults, max_orchestrators=10),
-        "orchestrator at most 50 at once": dataclasses.replace(defaults, max_orchestrators=50),
-        "a new account's concurrency of 10": dataclasses.replace(defaults, concurrency=10),
-        "concurrency 3,000": dataclasses.replace(defaults, concurrency=3_000),
+    units, seconds = load["image"], load["seconds"]
+    limits = {
+        "writes of a new table of daily sums": NEW_TABLE_UNITS / UNITS["daily"],
+        "writes of one partition: usage of `system`": PARTITION_UNITS / UNITS["usage of system"],
+        "S3 writes in one prefix, of six objects": 3_500 / 6,
+        "dedupe keys of `system`: one item a second": _dedupe_limit(runs_an_image=3),
+        "concurrency, all functions together": CONCURRENCY / sum(seconds.values()),
+        "writes of one partition: daily sums of `all`": PARTITION_UNITS / UNITS["daily of all"],
+        "invocations, ten times the concurrency": 10 * CONCURRENCY / units["lambda.requests"],
+        "writes of the table of daily sums": TABLE_UNITS / UNITS["daily"],
+        "starts of EXPRESS executions": 6_000 / units["step_functions.express_requests"],
+        "requests to API Gateway": 10_000 / units["api_gateway.requests"],
+        "batches of the queue's trigger": MAX_BATCHES / seconds["orchestrator"],
+        "notifications": 30_000 / units["sns.publishes"],
     }
+    print(f"{'images/s':>8}  limit")
+    for name, images in sorted(limits.items(), key=lambda item: item[1]):
+        print(f"{images:>8,.0f}  {name}")
+    _show_ramp(seconds)
 
 
-def _show(images: int, name: str, outcome: Outcome) -> None:
-    drained = "never" if outcome.drained is None else f"{outcome.drained - BURST_AT:.0f} s"
-    print(
-        f"{images:>8,}  {name:<48}{max(outcome.queued):>8,}{max(outcome.oldest):>7.0f} s{max(outcome.busy):>7,}"
-        f"{outcome.throttled:>11,}{outcome.failed:>8,}{drained:>9}"
-    )
+def _dedupe_limit(runs_an_image: int) -> float:
+    """A batch of 100 runs adds 33 bytes a run to the item of their second, in a transaction, which counts twice.
+
+    n batches write 1 + 2 + … + n times that size: about n² of it, as a transaction counts twice.
+    """
+    kilobytes_a_batch = 100 * 33 / 1024
+    return math.sqrt(PARTITION_UNITS / kilobytes_a_batch) * 100 / runs_an_image
+
+
+def _show_ramp(seconds: dict[str, float]) -> None:
+    """How fast the trigger starts executions, and when the steps use the whole concurrency."""
+    rate = 1 / seconds["orchestrator"]
+    busy = rate * sum(seconds[name] for name in STEPS)
+    ramp = (CONCURRENCY / busy - FIRST_BATCHES) / MORE_BATCHES_A_SECOND
+    images = rate * (FIRST_BATCHES * ramp + MORE_BATCHES_A_SECOND * ramp**2 / 2)
+    print(f"\nan orchestrator: {rate:.1f} images/s; at most 30 of them: {30 * rate:.0f}")
+    print(f"the ramp uses {CONCURRENCY:,} containers after {ramp:.0f} s and {images:,.0f} images, if all are warm")
+    reserved = ", ".join(f"{name} {math.ceil(100 * seconds[name] * 1.5)}" for name in STEPS[1:])
+    print(f"to reserve for 100 images/s (seconds a run × 1.5): {reserved}")
 
 
 if __name__ == "__main__":

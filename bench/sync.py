@@ -66,14 +66,14 @@ def peak(count: int) -> float:
 @contextmanager
 def sync_environment(count: int) -> Iterator[dict[str, str]]:
     """Starts an empty embedded AWS and an API with `count` customers; yields the environment for a sync."""
-    with Machine(api=False, accounts=False) as machine, FakeApi(customers=count) as partner:
-        _show_progress(partner, count)
-        secret = json.dumps({"api_key": partner.api_key})
+    with Machine(api=False, accounts=False) as machine, FakeApi(customers=count) as fake_api:
+        _show_progress(fake_api, count)
+        secret = json.dumps({"api_key": fake_api.api_key})
         machine.client("secretsmanager").put_secret_value(SecretId=SECRET, SecretString=secret)
-        yield machine.environment | {"EXTERNAL_API_URL": partner.url}
+        yield machine.environment | {"EXTERNAL_API_URL": fake_api.url}
 
 
-def _show_progress(partner: FakeApi, count: int) -> None:
+def _show_progress(fake_api: FakeApi, count: int) -> None:
     """Shows a progress bar on a terminal."""
     if not sys.stderr.isatty():
         return
@@ -89,7 +89,7 @@ def _show_progress(partner: FakeApi, count: int) -> None:
             progress.stop()
         return page
 
-    partner.customers.edit_page = count_page
+    fake_api.customers.edit_page = count_page
 
 
 def show(count: int, name: str, cost: Cost) -> None:

@@ -18,21 +18,13 @@ _ACTIONS = {
     "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
     "lambda:Invoke": "lambda:InvokeFunction",
 }
-# IAM has no such action. It checks the actions of the writes in the transaction.
-_NO_ACTIONS = {"dynamodb:TransactWriteItems"}
 
 # SES checks a configuration set only if the sender's identity has a default one.
 ONE_OF = {"ses:SendRawEmail"}
 
 
 def iam_actions(operation: str) -> set[str]:
-    """The actions for an operation: `"s3:UploadPart"` needs `{"s3:PutObject"}`. Empty for unsigned operations.
-
-    Raises:
-        ValueError: IAM has no action for it, so other operations must be declared instead.
-    """
-    if operation in _NO_ACTIONS:
-        raise ValueError(f"IAM has no action {operation}: declare the writes that the transaction contains.")
+    """The actions for an operation: `"s3:UploadPart"` needs `{"s3:PutObject"}`. Empty for unsigned operations."""
     service, _, name = operation.partition(":")
     if name in _unsigned(service):
         return set()

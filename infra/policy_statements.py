@@ -26,8 +26,6 @@ _NETWORK_ACTIONS = {
 # The actions that are allowed on "*", because AWS supports no ARN for them.
 WITHOUT_ARN = {
     *_NETWORK_ACTIONS,
-    "cloudwatch:PutMetricData",
-    "cloudwatch:GetMetricData",
     "dynamodb:ListStreams",
     "xray:PutTelemetryRecords",
     "xray:PutTraceSegments",

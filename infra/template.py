@@ -41,22 +41,22 @@ def _intrinsic(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[st
 _Loader.add_multi_constructor("!", _intrinsic)
 
 
-def load(source: Path = SOURCE) -> Template:
+def load() -> Template:
     """The template with long-form intrinsics and without YAML aliases.
 
     In resources.yaml the DefinitionString of a state machine names a file. Here the file's content replaces the name.
     """
-    return copy.deepcopy(_read(source))
+    return copy.deepcopy(_read())
 
 
 # Cached: reading the YAML takes 0.1 s and more.
 @functools.cache
-def _read(source: Path) -> Template:
+def _read() -> Template:
     # The loader is a SafeLoader: it builds plain values only.
-    template: Template = yaml.load(source.read_text(), Loader=_Loader)  # noqa: S506
+    template: Template = yaml.load(SOURCE.read_text(), Loader=_Loader)  # noqa: S506
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::StepFunctions::StateMachine":
-            definition = json.loads((source.parent / resource["Properties"]["DefinitionString"]).read_text())
+            definition = json.loads((SOURCE.parent / resource["Properties"]["DefinitionString"]).read_text())
             resource["Properties"]["DefinitionString"] = json.dumps(definition)
     return template
 

@@ -102,7 +102,7 @@ def _port(text: str) -> int:
 
 def _add_aws_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--aws-port", type=_port, default=LOCAL_PORT, help="the embedded AWS's port; 0 for any free")
-    parser.add_argument("--no-partner", action="store_true", help="without the fake of the external API")
+    parser.add_argument("--no-fake-api", action="store_true", help="without the fake of the external API")
     parser.add_argument("--verbose", action="store_true", help=f"print the functions' logs instead of writing {LOGS}")
 
 
@@ -132,7 +132,7 @@ def _machine(options: argparse.Namespace, *, port: int = 0, api: bool = True) ->
         port=port,
         aws_port=options.aws_port,
         api=api,
-        fake_api=not options.no_partner,
+        fake_api=not options.no_fake_api,
         settings=settings,
         logs=logs,
     )

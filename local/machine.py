@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
-from infra import event_delivery, iam_report, template
+from infra import event_delivery, iam_report
 from infra.event_delivery import AsyncDelivery, RuleDelivery, StreamDelivery
 from infra.pipeline_policy import PIPELINE
 from infra.settings import ROOT, state_folder
@@ -46,7 +46,6 @@ class Machine:
         api: bool = True,
         accounts: bool = True,
         fake_api: bool = False,
-        resources: Path = template.SOURCE,
         asynchronous: Mapping[str, AsyncDelivery] = event_delivery.ASYNC,
         streams: Mapping[str, StreamDelivery] = event_delivery.STREAMS,
         rules: Mapping[str, RuleDelivery] = event_delivery.RULES,
@@ -55,7 +54,7 @@ class Machine:
         settings: Mapping[str, str] = MappingProxyType({}),
         logs: Path | None = None,
     ) -> None:
-        """Port 0 is any free one. `resources` is the template. `settings` replace those of the stage.
+        """Port 0 is any free one. `settings` replace those of the stage.
 
         With `schedules` off, their rules are created disabled. With `batching_windows` streams wait for full batches
         as long as on AWS. Without `logs`, functions log to the terminal and used grants are not logged.
@@ -65,7 +64,6 @@ class Machine:
         self._ports = (port, aws_port)
         self._with_api = api
         self._with_accounts, self._with_fake_api = accounts, fake_api
-        self._template = resources
         self._delivery = (asynchronous, streams, rules)
         self._schedules, self._batching_windows = schedules, batching_windows
         self.settings = settings
@@ -108,7 +106,7 @@ class Machine:
         self.environment = self._fork_server.receive_description()["environment"]
         self._stage = Stage(self._project, self._stage_name, self.environment, self.aws_url)
         self._secrets[self.environment["AWS_ACCESS_KEY_ID"]] = self.environment["AWS_SECRET_ACCESS_KEY"]
-        self._stage.create_resources(self._template)
+        self._stage.create_resources()
         if self._with_fake_api:
             fake_api = self._cleanup.enter_context(FakeApi())
             self.fake_api_url = fake_api.url

@@ -52,13 +52,13 @@ class Stage:
             self._clients[service] = self._session.client(service, endpoint_url=self._aws_url, config=config)
         return self._clients[service]
 
-    def create_resources(self, source: Path) -> None:
-        """Create the resources of the template in `source`, and store the settings that depend on them."""
+    def create_resources(self) -> None:
+        """Create the resources of the template, and store the settings that depend on them."""
         cors = Settings.CORS_ORIGIN
         origin = self._environment.get(cors.name, cors.default or "")
         parameters = {"Stage": self._name, "BucketSuffix": "machine", "CorsOrigin": origin}
         pseudo = {"AWS::Region": REGION, "AWS::AccountId": ACCOUNT, "AWS::Partition": "aws"}
-        timed_template = pipeline_timeouts.with_timeouts(template.load(source), self._timeouts)
+        timed_template = pipeline_timeouts.with_timeouts(template.load(), self._timeouts)
         self.resources = provision(timed_template, parameters, self.client, pseudo)
         self._store_settings()
         if sender := self._environment.get("SENDER_EMAIL"):

@@ -434,10 +434,10 @@ def many_pieces_png(pieces: int = 150_000) -> bytes:
     return data[:at] + _chunk(b"IDAT", b"") * pieces + data[at:]
 
 
-def text_bomb_png(size: int = 30_000_000) -> bytes:
-    """A sound PNG with a packed text that unpacks to `size` bytes."""
+def text_bomb_png() -> bytes:
+    """A sound PNG with a packed text that unpacks to 30 MB."""
     data = png()
-    text = b"Comment\0\0" + zlib.compress(b"A" * size, 9)
+    text = b"Comment\0\0" + zlib.compress(b"A" * 30_000_000, 9)
     return data[:33] + _chunk(b"zTXt", text) + data[33:]
 
 

@@ -9,8 +9,6 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageMath
 
-Dimensions = tuple[int, int]
-
 _FONT = Path(__file__).parents[1] / "chalicelib" / "imaging" / "fonts" / "LiberationSans-Regular.ttf"
 
 # Side of the windows that are compared, in pixels.
@@ -64,13 +62,13 @@ def _luma(image: Image.Image) -> Image.Image:
 
 
 @cache
-def scene(width: int, height: int, seed: int = 1) -> Image.Image:
+def scene(width: int, height: int) -> Image.Image:
     """As detailed as a sharp photograph: as much of it in each octave, and edges of every size.
 
     Both are what is found in photographs: Field 1987 for the first, the "dead leaves" of
     Lee et al. 2001 for the second. Not to be written to.
     """
-    chance = random.Random(seed)
+    chance = random.Random(1)
     image = _octaves(chance, width, height)
     slope = Image.linear_gradient("L").resize((width, height))
     bands = [Image.blend(image, ground, 0.3) for ground in (slope, slope.rotate(180), image)]

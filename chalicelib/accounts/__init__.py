@@ -10,22 +10,3 @@ from chalicelib.accounts.sessions import (
     sign_out,
     user_of_session,
 )
-
-__all__ = [
-    "answer_challenge",
-    "authenticate",
-    "change_profile",
-    "change_rights",
-    "describe_caller",
-    "forgot_password",
-    "get_profile",
-    "list_users",
-    "refresh_tokens",
-    "resend_code",
-    "reset_password",
-    "sign_in",
-    "sign_out",
-    "sign_up",
-    "user_of_session",
-    "verify_address",
-]

@@ -15,30 +15,3 @@ from chalicelib.actions.lifecycle import (
 from chalicelib.actions.models import ACTIONS, ONE, PAGE, Action, ActionType, File, Status
 from chalicelib.actions.schemas import CALLBACK, GET, LIST
 from chalicelib.actions.service import erase_all, list_page, show, submit
-
-__all__ = [
-    "ACTIONS",
-    "CALLBACK",
-    "GET",
-    "LIST",
-    "ONE",
-    "PAGE",
-    "Action",
-    "ActionFinishedError",
-    "ActionNotFoundError",
-    "ActionType",
-    "File",
-    "Status",
-    "all_of",
-    "begin",
-    "erase_all",
-    "fail",
-    "fail_on_error",
-    "get",
-    "list_page",
-    "oldest_since",
-    "pending_since",
-    "reopen",
-    "show",
-    "submit",
-]

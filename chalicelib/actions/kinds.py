@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from chalicelib import images
 from chalicelib.actions import estimates, external_service, lifecycle
 from chalicelib.actions.models import Action, Status
 from chalicelib.core.aws.grants import Grants, merge
@@ -59,7 +60,9 @@ class ActionKind:
         by_service = merge(lifecycle.begin, external_service.hand_over, self.prepare)
         if self.run is None:
             return by_service
-        return merge(by_service, lifecycle.enqueue, estimates.estimated_time, self.run, lifecycle.get, lifecycle.LINKS)
+        return merge(
+            by_service, lifecycle.enqueue, estimates.estimated_time, self.run, lifecycle.get, images.output_link
+        )
 
     def answer(self, action: Action, estimated_time: str | None = None) -> dict[str, Any]:
         """The answer to a request, with links to the action's files."""

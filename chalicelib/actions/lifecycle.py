@@ -7,7 +7,7 @@ from typing import Any
 from chalicelib.accounts.models import last_action_update
 from chalicelib.actions.models import ACTIONS, BY_ACTION, FINISHED, UNFINISHED, Action, File, Status, unfinished
 from chalicelib.core import clients, ids, log
-from chalicelib.core.aws.grants import DynamoDBOperation, S3Operation, SQSOperation, required_env_vars
+from chalicelib.core.aws.grants import DynamoDBOperation, SQSOperation, required_env_vars
 from chalicelib.core.aws.tables import Attr, ConditionFailedError, transact
 from chalicelib.core.errors import ConflictError, DarkroomError, NotFoundError, UnavailableError, UnexpectedError
 from chalicelib.core.http.operations import Caller
@@ -15,9 +15,6 @@ from chalicelib.core.settings import Settings
 
 _LONGEST_REASON = 500
 _IS_PENDING = Attr("status").eq(str(Status.PENDING))
-
-# What `Action.shown` needs: it signs links to the action's files.
-LINKS = {"S3_OUTPUT_BUCKET": [S3Operation.GET_OBJECT], "LINK_EXPIRY_SECONDS": []}
 
 
 class ActionFinishedError(ConflictError):

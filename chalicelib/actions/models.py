@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from chalicelib.core.aws import objects
+from chalicelib import images
 from chalicelib.core.aws.records import EXPORTED, LATER, REASON, SHOWN, Exported, Record, Stored, derived
 from chalicelib.core.aws.tables import Table
 from chalicelib.core.schemas import TEXT, page_of, shape
@@ -54,7 +54,7 @@ class File(Record):
     @functools.cached_property
     @derived(TEXT)
     def url(self) -> str:
-        return objects.link(Settings.S3_OUTPUT_BUCKET.get(), self.key, self.name)
+        return images.output_link(self.key, self.name)
 
 
 _TEXT_OR_NONE = {"type": ["string", "null"]}

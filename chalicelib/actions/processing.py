@@ -39,7 +39,7 @@ class ImageNotProcessableError(InvalidRequestError):
     code = "IMAGE_NOT_PROCESSABLE"
 
 
-@required_env_vars(_GET_IMAGE, {"S3_INPUT_BUCKET": [S3Operation.GET_OBJECT_VERSION], "LINK_EXPIRY_SECONDS": []})
+@required_env_vars(_GET_IMAGE, objects.link, {"S3_INPUT_BUCKET": [S3Operation.GET_OBJECT_VERSION]})
 def _prepare(user: Caller, data: Mapping[str, Any]) -> ActionRequest:
     """Raises ImageNotFoundError or ImageNotReadyError."""
     image = _ready_image(user.id, data["fileId"])

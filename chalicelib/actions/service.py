@@ -5,6 +5,7 @@ import operator
 from collections.abc import Mapping
 from typing import Any
 
+from chalicelib import images
 from chalicelib.actions import estimates, external_service, lifecycle
 from chalicelib.actions.kinds import ActionKind, OutOfTimeError
 from chalicelib.actions.lifecycle import ActionNotFoundError
@@ -49,7 +50,7 @@ def submit(kind: ActionKind, user: Caller, data: Mapping[str, Any]) -> dict[str,
 _ACCESS = {ActionType.GENERATE_REPORT: APIAccessType.REPORTS, ActionType.EXPORT_DATA: APIAccessType.EXPORTS}
 
 
-@required_env_vars(external_service.refresh, lifecycle.LINKS)
+@required_env_vars(external_service.refresh, images.output_link)
 def show(user: Caller, action_id: str) -> dict[str, Any]:
     """The caller's own action as it is now, with links to its files.
 
@@ -67,7 +68,7 @@ def _has_access(user: Caller, access: APIAccessType) -> bool:
     return user.api_key_id is None or user.carries(frozenset({access}))
 
 
-@required_env_vars({"ACTIONS_TABLE": [DynamoDBOperation.QUERY]}, lifecycle.LINKS)
+@required_env_vars({"ACTIONS_TABLE": [DynamoDBOperation.QUERY]}, images.output_link)
 def list_page(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     """A page of the caller's actions that their API key opens, newest first; `status` keeps only those with it."""
     filters = [Attr("status").eq(data["status"])] if "status" in data else []

@@ -10,20 +10,3 @@ from chalicelib.audit.inbox import operators_entry_write, write_entry
 from chalicelib.audit.models import HEAD, INBOX, SEQUENCE_DIGITS, TRAIL, ZERO_HASH, Head
 from chalicelib.audit.schemas import LIST, PAGE
 from chalicelib.audit.service import list_entries
-
-__all__ = [
-    "HEAD",
-    "INBOX",
-    "LIST",
-    "PAGE",
-    "SEQUENCE_DIGITS",
-    "TRAIL",
-    "ZERO_HASH",
-    "Head",
-    "append_entries",
-    "chain_entries",
-    "hash_of",
-    "list_entries",
-    "operators_entry_write",
-    "write_entry",
-]

@@ -1,5 +1,3 @@
 """The erasure of an account and of everything that it owns."""
 
 from chalicelib.erasure.service import erase
-
-__all__ = ["erase"]

@@ -12,19 +12,3 @@ from chalicelib.external.errors import (
 )
 from chalicelib.external.messages import Response
 from chalicelib.external.retries import call_with_retries
-
-__all__ = [
-    "CREDENTIALS_REFUSED",
-    "AddressNotAllowedError",
-    "ExternalServiceError",
-    "ExternalServiceRefusedError",
-    "Reason",
-    "Response",
-    "call_with_retries",
-    "check_url",
-    "error_for_status",
-    "fetch",
-    "host_of",
-    "post",
-    "request",
-]

@@ -3,7 +3,6 @@
 import functools
 import json
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,17 +62,16 @@ class _Store:
     Powertools is imported on first use: every function imports this module, and few read a secret.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self) -> None:
         from aws_lambda_powertools.utilities.parameters import SecretsProvider
 
         self._provider = SecretsProvider(boto3_client=clients.client("secretsmanager"))
-        self._clock = clock
         self._absent_until: dict[str, float] = {}
 
     def read(self, name: str, refresh: bool) -> str | None:
         from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 
-        if not refresh and self._clock() < self._absent_until.get(name, 0.0):
+        if not refresh and time.monotonic() < self._absent_until.get(name, 0.0):
             return None
         try:
             return str(self._provider.get(name, max_age=_CACHE_SECONDS, force_fetch=refresh))
@@ -81,7 +79,7 @@ class _Store:
             # Powertools keeps only the message; AWS's own error is its context.
             if error.__context__ is None or clients.error_code(error.__context__) != "ResourceNotFoundException":
                 raise _misconfigured("cannot be read") from error
-        self._absent_until[name] = self._clock() + _ABSENT_SECONDS
+        self._absent_until[name] = time.monotonic() + _ABSENT_SECONDS
         return None
 
 

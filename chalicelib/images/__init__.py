@@ -9,7 +9,17 @@ from chalicelib.images.executions import (
     start_executions,
     take_upload,
 )
-from chalicelib.images.models import EXTENSIONS, IMAGES, Image, ImageNotFoundError, Status, Variant, find, get
+from chalicelib.images.models import (
+    EXTENSIONS,
+    IMAGES,
+    Image,
+    ImageNotFoundError,
+    Status,
+    Variant,
+    find,
+    get,
+    output_link,
+)
 from chalicelib.images.originals import decoding_limits, original, too_large
 from chalicelib.images.schemas import CREATE, CREATED, DELETE, GET, GET_VARIANT, LIST, ONE, PAGE, REPROCESS
 from chalicelib.images.service import (
@@ -27,56 +37,3 @@ from chalicelib.images.stream import count_changes
 from chalicelib.images.stuck import fail, mark_remade, oldest_since, retry, unfinished_since
 from chalicelib.images.uploads import REPLAY as UPLOAD_REPLAY
 from chalicelib.images.uploads import create_upload
-
-__all__ = [
-    "CREATE",
-    "CREATED",
-    "DELETE",
-    "EXTENSIONS",
-    "GET",
-    "GET_VARIANT",
-    "IMAGES",
-    "LIST",
-    "ONE",
-    "PAGE",
-    "REPROCESS",
-    "REPROCESS_REPLAY",
-    "UPLOAD_REPLAY",
-    "Image",
-    "ImageBusyError",
-    "ImageNotFoundError",
-    "OriginalGoneError",
-    "Status",
-    "Variant",
-    "VariantNotFoundError",
-    "action_time_update",
-    "announce_failure",
-    "choose_variant",
-    "count_changes",
-    "create_upload",
-    "decoding_limits",
-    "delete",
-    "delete_image",
-    "enqueue_uploads",
-    "erase_all",
-    "expire",
-    "fail",
-    "find",
-    "get",
-    "list_images",
-    "mark_remade",
-    "oldest_since",
-    "original",
-    "reprocess",
-    "resize",
-    "retry",
-    "send_again",
-    "send_on",
-    "show_image",
-    "start_executions",
-    "take_upload",
-    "too_large",
-    "unfinished_since",
-    "validate",
-    "watermark",
-]

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 from chalicelib.core.aws import objects
+from chalicelib.core.aws.grants import S3Operation, required_env_vars
 from chalicelib.core.aws.records import EXPORTED, LATER, REASON, SHOWN, Exported, Record, Shown, derived
 from chalicelib.core.aws.tables import Table
 from chalicelib.core.errors import NotFoundError
@@ -41,6 +42,12 @@ def unfinished(status: Status, since: str) -> dict[str, str]:
 FINISHED = ("unfinished", "unfinishedSince")
 
 
+@required_env_vars(objects.link, {"S3_OUTPUT_BUCKET": [S3Operation.GET_OBJECT]})
+def output_link(key: str, file_name: str | None = None) -> str:
+    """`objects.link` to a file in the output bucket."""
+    return objects.link(Settings.S3_OUTPUT_BUCKET.get(), key, file_name)
+
+
 @dataclass(frozen=True)
 class Variant(Record):
     """One finished file: `size` names it, `dimensions` are its actual ones ("800x533"), `file_size` is in bytes."""
@@ -61,7 +68,7 @@ class Variant(Record):
     @derived(TEXT)
     def url(self) -> str:
         """A URL that lets anyone who has it read the file, as long as `objects.link` says."""
-        return objects.link(Settings.S3_OUTPUT_BUCKET.get(), self.s3_key)
+        return output_link(self.s3_key)
 
 
 @dataclass(frozen=True, kw_only=True)

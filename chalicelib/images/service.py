@@ -4,26 +4,24 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.core import ids
-from chalicelib.core.aws.grants import DynamoDBOperation, Grants, S3Operation, SQSOperation, required_env_vars
+from chalicelib.core.aws.grants import DynamoDBOperation, SQSOperation, required_env_vars
 from chalicelib.core.aws.tables import Attr
 from chalicelib.core.errors import NotFoundError
-from chalicelib.core.http import accept as media
+from chalicelib.core.http.accept import preferred
 from chalicelib.core.http.operations import Caller, Replay, only_fields
 from chalicelib.images import deletion, executions, states
-from chalicelib.images.models import IMAGES, Image, Status, Variant, get
+from chalicelib.images.models import IMAGES, Image, Status, Variant, get, output_link
 from chalicelib.images.schemas import IMAGE_ID
 from chalicelib.images.states import ImageBusyError, OriginalGoneError
 
 DEFAULT_PAGE = 20
-
-_LINKS: Grants = {"S3_OUTPUT_BUCKET": [S3Operation.GET_OBJECT], "LINK_EXPIRY_SECONDS": []}
 
 
 class VariantNotFoundError(NotFoundError):
     code, message = "VARIANT_NOT_FOUND", "This image has no such variant."
 
 
-@required_env_vars(_LINKS, {"IMAGES_TABLE": [DynamoDBOperation.QUERY]})
+@required_env_vars(output_link, {"IMAGES_TABLE": [DynamoDBOperation.QUERY]})
 def list_images(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     """A page of the user's images, newest first, of one `status` if given."""
     keep = Attr("status").eq(data["status"]) if "status" in data else Attr("status").ne(Status.DELETED)
@@ -32,7 +30,7 @@ def list_images(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     return page.response(Image.show_item)
 
 
-@required_env_vars(_LINKS, {"IMAGES_TABLE": [DynamoDBOperation.GET_ITEM]})
+@required_env_vars(output_link, {"IMAGES_TABLE": [DynamoDBOperation.GET_ITEM]})
 def show_image(user: Caller, image_id: str) -> dict[str, Any]:
     """The user's image, with links to its variants.
 
@@ -74,7 +72,7 @@ def reprocess(user: Caller, image_id: str) -> dict[str, Any]:
 REPROCESS_REPLAY = Replay(stores=only_fields(), rebuild=lambda user, data, _: show_image(user, data["imageId"]))
 
 
-@required_env_vars(_LINKS, {"IMAGES_TABLE": [DynamoDBOperation.GET_ITEM]})
+@required_env_vars(output_link, {"IMAGES_TABLE": [DynamoDBOperation.GET_ITEM]})
 def choose_variant(user: Caller, image_id: str, name: str, accept: str) -> Variant:
     """The variant of that name in the format that the `Accept` header prefers; without a preference the first.
 
@@ -85,4 +83,4 @@ def choose_variant(user: Caller, image_id: str, name: str, accept: str) -> Varia
     by_type = {f"image/{each.format}": each for each in get(user.id, image_id).variants if each.name == name}
     if not by_type:
         raise VariantNotFoundError
-    return by_type[media.preferred(accept, list(by_type))]
+    return by_type[preferred(accept, list(by_type))]

@@ -21,34 +21,6 @@ from chalicelib.imaging.values import (
     Transformed,
 )
 
-__all__ = [
-    "FITS",
-    "FONTS",
-    "FORMATS",
-    "MAX_QUALITY",
-    "MAX_SIDE",
-    "REASONS",
-    "Analysis",
-    "Fit",
-    "ImageInfo",
-    "ImageRejectedError",
-    "Limits",
-    "Mark",
-    "Recipe",
-    "Rendition",
-    "Size",
-    "Transform",
-    "Transformed",
-    "analyze",
-    "check",
-    "describe",
-    "mark",
-    "render",
-    "thumbnail",
-    "transform",
-    "undrawable",
-]
-
 _DEFAULT_LIMITS = Limits()
 
 

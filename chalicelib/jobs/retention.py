@@ -15,7 +15,7 @@ from typing import Any, cast
 from chalicelib import images
 from chalicelib.core import ids
 from chalicelib.core.aws import objects
-from chalicelib.core.aws.grants import DynamoDBOperation, S3Operation, SNSOperation, SQSOperation, required_env_vars
+from chalicelib.core.aws.grants import DynamoDBOperation, S3Operation, required_env_vars
 from chalicelib.core.aws.tables import Attr, ConditionFailedError, Item, transact
 from chalicelib.core.settings import Settings
 from chalicelib.images import Image, Status
@@ -35,18 +35,11 @@ _INDEX_ATTRIBUTES = frozenset({"lifecycle", "since"})
 
 
 @required_env_vars(
+    images.take_upload,
     {
         "RECORDS_TABLE": [DynamoDBOperation.QUERY_INDEX, DynamoDBOperation.UPDATE_ITEM],
-        "IMAGES_TABLE": [
-            DynamoDBOperation.QUERY_INDEX,
-            DynamoDBOperation.GET_ITEM,
-            DynamoDBOperation.PUT_ITEM,
-            DynamoDBOperation.UPDATE_ITEM,
-        ],
-        "S3_INPUT_BUCKET": [S3Operation.LIST_OBJECT_VERSIONS, S3Operation.DELETE_OBJECTS],
-        "SQS_QUEUE_URL": [SQSOperation.SEND_MESSAGE],
-        "SNS_TOPIC_ARN": [SNSOperation.PUBLISH],
-        "MAX_FILE_SIZE": [],
+        "IMAGES_TABLE": [DynamoDBOperation.QUERY_INDEX],
+        "S3_INPUT_BUCKET": [S3Operation.LIST_OBJECT_VERSIONS],
         "KEEP_RECORDS_DAYS": [],
         "LINK_EXPIRY_SECONDS": [],
     },

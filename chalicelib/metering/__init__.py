@@ -3,16 +3,3 @@
 from chalicelib.metering.schemas import ALL_USAGE, GET, GET_ALL, SUMMARY
 from chalicelib.metering.service import get_all_usage, get_own_usage, mean_seconds, parse_period, summarize
 from chalicelib.metering.stream import count_records
-
-__all__ = [
-    "ALL_USAGE",
-    "GET",
-    "GET_ALL",
-    "SUMMARY",
-    "count_records",
-    "get_all_usage",
-    "get_own_usage",
-    "mean_seconds",
-    "parse_period",
-    "summarize",
-]

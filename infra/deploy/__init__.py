@@ -8,5 +8,3 @@ names that AWS chose (stack_outputs) → Chalice's deploy (chalice_command) → 
 from infra.deploy.destroy import destroy
 from infra.deploy.errors import DeployError, errors_of_aws
 from infra.deploy.steps import deploy
-
-__all__ = ["DeployError", "deploy", "destroy", "errors_of_aws"]

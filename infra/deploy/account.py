@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 from infra import pipeline_timeouts, settings, stages, template
 from infra.deploy import functions
-from infra.deploy.errors import RefusedError, code_of
+from infra.deploy.errors import RefusedError, code_of, ignoring
 from infra.deploy.target import Target
 
 # Lambda keeps these executions for functions without a reservation ("Understanding Lambda function scaling"). With a
@@ -38,12 +38,9 @@ def _check_pipeline(target: Target) -> None:
         raise RefusedError(f"{error} Shorten them, and deploy again.") from None
     wanted = timed["Resources"][pipeline_timeouts.STATE_MACHINE]["Properties"]["StateMachineType"]
     arn = stages.arn_of(stages.resources()[pipeline_timeouts.STATE_MACHINE], target.place)
-    try:
+    current = wanted
+    with ignoring("StateMachineDoesNotExist"):
         current = target.client("stepfunctions").describe_state_machine(stateMachineArn=arn)["type"]
-    except ClientError as error:
-        if code_of(error) != "StateMachineDoesNotExist":
-            raise
-        return
     if current != wanted:
         raise RefusedError(
             f"With these timeouts the state machine of {target.stage} must be {wanted}, and it is {current}. AWS "

@@ -4,7 +4,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from infra.deploy.errors import DeployError, RefusedError, code_of
+from infra.deploy.errors import DeployError, RefusedError, code_of, ignoring
 from infra.deploy.target import Target
 
 
@@ -39,7 +39,7 @@ def remove_bucket(s3: Any, bucket: str) -> int:
         DeployError: an object cannot be deleted.
     """
     removed = 0
-    try:
+    with ignoring("NoSuchBucket"):
         for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
             versions = [
                 {"Key": each["Key"], "VersionId": each["VersionId"]}
@@ -51,7 +51,4 @@ def remove_bucket(s3: Any, bucket: str) -> int:
                     raise DeployError(f"{bucket} cannot be emptied: {refused[0]}. Fix that and run this again.")
                 removed += len(versions)
         s3.delete_bucket(Bucket=bucket)
-    except ClientError as error:
-        if code_of(error) != "NoSuchBucket":
-            raise
     return removed

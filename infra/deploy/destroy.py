@@ -3,8 +3,6 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from infra import policies, stages, template
 from infra.deploy import (
     chalice_command,
@@ -17,7 +15,7 @@ from infra.deploy import (
 )
 from infra.deploy import target as targets
 from infra.deploy.buckets import remove_bucket
-from infra.deploy.errors import RefusedError, code_of
+from infra.deploy.errors import RefusedError, ignoring
 from infra.deploy.progress import Reporter, Step, counted, is_confirmed
 from infra.deploy.stack import Stack
 from infra.deploy.target import CAN_BE_PROVISIONED, Target
@@ -28,13 +26,13 @@ from infra.function_grants import API
 _KEY_WINDOW_DAYS = 7
 
 
-def destroy(stage: str, *, yes: bool = False, with_data: bool = False, reporter: Reporter | None = None) -> None:
+def destroy(stage: str, *, yes: bool = False, with_data: bool = False) -> None:
     """Removes a stage. `with_data` removes resources with data too, which cannot be undone.
 
     Raises:
         DeployError: it failed. Running it again continues.
     """
-    reporter = reporter or Reporter()
+    reporter = Reporter()
     with reporter.step("Checks") as step:
         target = targets.load(stage)
         stack = Stack(target)
@@ -136,15 +134,12 @@ def _remove_data(target: Target, held: Mapping[str, Mapping[str, str]], step: St
 
 def _table(target: Target, name: str) -> None:
     dynamodb = target.client("dynamodb")
-    try:
+    with ignoring("ResourceNotFoundException"):
         if dynamodb.describe_table(TableName=name)["Table"].get("DeletionProtectionEnabled"):
             dynamodb.update_table(TableName=name, DeletionProtectionEnabled=False)
             dynamodb.get_waiter("table_exists").wait(TableName=name)
         dynamodb.delete_table(TableName=name)
         dynamodb.get_waiter("table_not_exists").wait(TableName=name)
-    except ClientError as error:
-        if code_of(error) != "ResourceNotFoundException":
-            raise
 
 
 def _bucket(target: Target, name: str) -> None:

@@ -49,6 +49,16 @@ def message_of(error: ClientError) -> str:
 
 
 @contextlib.contextmanager
+def ignoring(*codes: str) -> Iterator[None]:
+    """Ends the block at an error of a service with one of these codes: what it asks about does not exist."""
+    try:
+        yield
+    except ClientError as error:
+        if code_of(error) not in codes:
+            raise
+
+
+@contextlib.contextmanager
 def errors_of_aws() -> Iterator[None]:
     """Converts errors of AWS and of the connection.
 

@@ -9,10 +9,8 @@ import datetime
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from infra.deploy.change import Change
-from infra.deploy.errors import code_of
+from infra.deploy.errors import ignoring
 from infra.deploy.target import Target
 from infra.function_grants import API
 
@@ -43,15 +41,10 @@ def former_client_state(target: Target, outputs: Mapping[str, str]) -> str:
 def _describe(target: Target, outputs: Mapping[str, str], client: str | None) -> dict[str, Any] | None:
     if client is None or _POOL not in outputs:
         return None
-    try:
-        description: dict[str, Any] = target.client("cognito-idp").describe_user_pool_client(
-            UserPoolId=outputs[_POOL], ClientId=client
-        )["UserPoolClient"]
-    except ClientError as error:
-        if code_of(error) != "ResourceNotFoundException":
-            raise
-        return None
-    return description
+    with ignoring("ResourceNotFoundException"):
+        response = target.client("cognito-idp").describe_user_pool_client(UserPoolId=outputs[_POOL], ClientId=client)
+        return dict(response["UserPoolClient"])
+    return None
 
 
 def parameter_name(target: Target) -> str:
@@ -71,11 +64,10 @@ def secret_changes(target: Target, outputs: Mapping[str, str]) -> Iterator[Chang
 
 def _is_stored(target: Target, secret: str) -> bool:
     ssm, name = target.client("ssm"), parameter_name(target)
-    try:
+    parameter = None
+    with ignoring("ParameterNotFound"):
         parameter = ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]
-    except ClientError as error:
-        if code_of(error) != "ParameterNotFound":
-            raise
+    if parameter is None:
         return False
     filters = [{"Key": "Name", "Option": "Equals", "Values": [name]}]
     (described,) = ssm.describe_parameters(ParameterFilters=filters)["Parameters"]
@@ -104,8 +96,5 @@ def _put(target: Target, outputs: Mapping[str, str]) -> None:
 
 def remove(target: Target) -> None:
     """Removes the secret from Parameter Store. Its client is removed with the stack."""
-    try:
+    with ignoring("ParameterNotFound"):
         target.client("ssm").delete_parameter(Name=parameter_name(target))
-    except ClientError as error:
-        if code_of(error) != "ParameterNotFound":
-            raise

@@ -4,10 +4,8 @@ import functools
 from collections.abc import Iterator
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from infra.deploy.change import Change
-from infra.deploy.errors import code_of
+from infra.deploy.errors import ignoring
 from infra.deploy.target import CAN_BE_PROVISIONED, Target
 
 ALIAS = "live"
@@ -108,28 +106,20 @@ def _is_current(lambda_: Any, function: str, version: str) -> bool:
 
 def _alias_version(lambda_: Any, function: str) -> str | None:
     """The alias's version, or None without an alias."""
-    try:
+    with ignoring("ResourceNotFoundException"):
         return str(lambda_.get_alias(FunctionName=function, Name=ALIAS)["FunctionVersion"])
-    except ClientError as error:
-        if code_of(error) != "ResourceNotFoundException":
-            raise
-        return None
+    return None
 
 
 def _exists(lambda_: Any, function: str) -> bool:
-    try:
-        lambda_.get_function_configuration(FunctionName=function)
-    except lambda_.exceptions.ResourceNotFoundException:
-        return False
-    return True
+    with ignoring("ResourceNotFoundException"):
+        return bool(lambda_.get_function_configuration(FunctionName=function))
+    return False
 
 
 def _provisioned(lambda_: Any, function: str) -> int:
     """The current provisioned concurrency; 0 if it is missing or has failed."""
-    try:
+    with ignoring("ProvisionedConcurrencyConfigNotFoundException", "ResourceNotFoundException"):
         current = lambda_.get_provisioned_concurrency_config(FunctionName=function, Qualifier=ALIAS)
-    except ClientError as error:
-        if code_of(error) not in ("ProvisionedConcurrencyConfigNotFoundException", "ResourceNotFoundException"):
-            raise
-        return 0
-    return 0 if current.get("Status") == "FAILED" else int(current["RequestedProvisionedConcurrentExecutions"])
+        return 0 if current.get("Status") == "FAILED" else int(current["RequestedProvisionedConcurrentExecutions"])
+    return 0

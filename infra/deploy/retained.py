@@ -1,13 +1,12 @@
 """Resources with data that an earlier deploy of the stage left: found, and imported into the new stack."""
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from infra import stages, template
 from infra.deploy import buckets
-from infra.deploy.errors import code_of
+from infra.deploy.errors import ignoring
 from infra.deploy.stack import ChangeSet, ResourceChange, Stack
 from infra.deploy.target import Target
 
@@ -57,13 +56,10 @@ def _bucket(target: Target, resource: Mapping[str, Any]) -> dict[str, str] | Non
 
 def _table(target: Target, resource: Mapping[str, Any]) -> dict[str, str] | None:
     name = stages.name_of(resource, target.place)
-    try:
+    with ignoring("ResourceNotFoundException"):
         target.client("dynamodb").describe_table(TableName=name)
-    except ClientError as error:
-        if code_of(error) != "ResourceNotFoundException":
-            raise
-        return None
-    return {"TableName": name}
+        return {"TableName": name}
+    return None
 
 
 def _pool(target: Target, resource: Mapping[str, Any]) -> dict[str, str] | None:
@@ -77,29 +73,22 @@ def _pool(target: Target, resource: Mapping[str, Any]) -> dict[str, str] | None:
 
 def _secret(target: Target, resource: Mapping[str, Any]) -> dict[str, str] | None:
     name = resource["Properties"]["Name"]["Fn::Sub"].replace("${Stage}", target.stage)
-    try:
+    with ignoring("ResourceNotFoundException"):
         secret = target.client("secretsmanager").describe_secret(SecretId=name)
-    except ClientError as error:
-        if code_of(error) != "ResourceNotFoundException":
-            raise
-        return None
-    return None if "DeletedDate" in secret else {"Id": secret["ARN"]}
+        return None if "DeletedDate" in secret else {"Id": secret["ARN"]}
+    return None
 
 
 def _key(target: Target, resource: Mapping[str, Any]) -> dict[str, str] | None:
     """The key of a table's encryption. The key's alias was removed with the stack."""
     table = stages.name_of(stages.resources()[KEYS_TABLE], target.place)
-    try:
+    # A table without a key's ARN is encrypted with DynamoDB's own.
+    with contextlib.suppress(KeyError), ignoring("ResourceNotFoundException", "NotFoundException"):
         arn = target.client("dynamodb").describe_table(TableName=table)["Table"]["SSEDescription"]["KMSMasterKeyArn"]
         metadata = target.client("kms").describe_key(KeyId=arn)["KeyMetadata"]
-    except KeyError:
-        return None
-    except ClientError as error:
-        if code_of(error) not in ("ResourceNotFoundException", "NotFoundException"):
-            raise
-        return None
-    is_usable = metadata.get("KeyManager") == "CUSTOMER" and metadata["KeyState"] == "Enabled"
-    return {"KeyId": metadata["KeyId"]} if is_usable else None
+        is_usable = metadata.get("KeyManager") == "CUSTOMER" and metadata["KeyState"] == "Enabled"
+        return {"KeyId": metadata["KeyId"]} if is_usable else None
+    return None
 
 
 _IDENTIFIERS_BY_TYPE = {

@@ -22,13 +22,13 @@ from infra.deploy.stack import ChangeSet, Stack
 from infra.deploy.target import Target
 
 
-def deploy(stage: str, *, yes: bool = False, dry_run: bool = False, reporter: Reporter | None = None) -> None:
+def deploy(stage: str, *, yes: bool = False, dry_run: bool = False) -> None:
     """Deploys a stage. `yes` does not ask; `dry_run` shows the plan and changes nothing.
 
     Raises:
         DeployError: it failed. The message says what to do next.
     """
-    reporter = reporter or Reporter()
+    reporter = Reporter()
     with reporter.step("Checks") as step:
         checked_settings.check_configured(stage)
         target = targets.load(stage)

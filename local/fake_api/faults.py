@@ -8,7 +8,7 @@ from enum import StrEnum
 class Fault(StrEnum):
     """How the fake API misbehaves. The first four do the work and lose the response; the others do no work."""
 
-    SLOW = "slow"  # nothing is sent until `release`, or for `seconds`
+    SLOW = "slow"  # nothing is sent for `seconds`, or until the end
     TRICKLE = "trickle"  # a byte of the body every `seconds` (1)
     TRICKLE_HEAD = "trickle_head"  # the same from the status line on
     CUT_OFF = "cut_off"  # half of the body, then the connection is closed

@@ -22,32 +22,25 @@ class Server(ThreadingHTTPServer):
 
     daemon_threads = False
 
-    def __init__(self, service: Service, port: int) -> None:
+    def __init__(self, service: Service) -> None:
         self.service = service
         self._open: set[socket.socket] = set()
         self._closed = False
         self._lock = threading.Lock()
-        super().__init__(("127.0.0.1", port), Connection)
+        super().__init__(("127.0.0.1", 0), Connection)
 
     def get_request(self) -> tuple[socket.socket, Any]:
         connection, address = super().get_request()
-        self.add_connection(connection)
-        return connection, address
-
-    def shutdown_request(self, request: Any) -> None:
-        self.remove_connection(request)
-        super().shutdown_request(request)
-
-    def add_connection(self, connection: socket.socket) -> None:
         with self._lock:
             self._open.add(connection)
             if self._closed:
                 connection.shutdown(socket.SHUT_RDWR)
+        return connection, address
 
-    def remove_connection(self, connection: socket.socket | None) -> None:
+    def shutdown_request(self, request: Any) -> None:
         with self._lock:
-            if connection is not None:
-                self._open.discard(connection)
+            self._open.discard(request)
+        super().shutdown_request(request)
 
     def close_connections(self) -> None:
         """End every connection now and in future, so that no thread waits for the other side."""

@@ -1,17 +1,12 @@
-"""The fake API: takes work, reports its progress, sends callbacks, lists customers, and misbehaves on demand."""
+"""The fake API: takes work, reports its progress, lists customers, and misbehaves on demand."""
 
-import hashlib
-import hmac
-import http.client
 import json
 import secrets
 import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 from local.fake_api.customers import Customers, page_number
 from local.fake_api.faults import AFTER_WORK, Fault, FaultPlan, PlannedFault
@@ -20,11 +15,9 @@ from local.fake_api.messages import ReceivedRequest, RefusedError, Response, jso
 
 ENDPOINTS = ("/file-processor/upload", "/report-generator/create", "/data-exporter/queue", "/generic-processor")
 CUSTOMERS = "/customers"
-CONTROL = "/_faults"
 
 # One byte more than the platform reads of a response.
 HUGE = 1024 * 1024 + 1
-CALLBACK_SECONDS = 2.0
 
 
 @dataclass
@@ -43,30 +36,23 @@ class Work:
 class FakeApi:
     """An HTTP server on 127.0.0.1; a context manager. Tests read what it received and did.
 
-    `outcome` is the final status of work; with `done_at_once` the first response has it. `callback_delay` is in
-    seconds.
+    `outcome` is the final status of work; with `done_at_once` the first response has it. It sends no callbacks: tests
+    sign them with `callback_secret`.
     """
 
-    def __init__(
-        self, port: int = 0, *, api_key: str | None = None, callback_secret: str | None = None, customers: int = 250
-    ) -> None:
-        """`port` 0 is any free one; missing keys are generated."""
-        self.api_key = api_key or secrets.token_urlsafe(24)
-        self.callback_secret = callback_secret or secrets.token_urlsafe(24)
+    def __init__(self, *, customers: int = 250) -> None:
+        self.api_key = secrets.token_urlsafe(24)
+        self.callback_secret = secrets.token_urlsafe(24)
         self.customers = Customers(customers)
         self.outcome = "completed"
         self.done_at_once = False
-        self.callback_delay = 0.0
         self.received: list[ReceivedRequest] = []
         self.work: dict[str, Work] = {}
-        self.callbacks: list[tuple[str, int | None]] = []
         self._by_idempotency_key: dict[str, str] = {}
         self._plan = FaultPlan()
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
         self._closing = threading.Event()
-        self._releases = 0
-        self._callback_threads: list[threading.Thread] = []
-        self._server = Server(self, port)
+        self._server = Server(self)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._serving = threading.Thread(target=self._server.serve_forever, args=(0.02,), name="fake api")
 
@@ -82,15 +68,11 @@ class FakeApi:
     def close(self) -> None:
         """Stop at once, whatever is in progress; no thread is left."""
         self._closing.set()
-        with self._changed:
-            self._changed.notify_all()
         if self._serving.is_alive():
             self._server.shutdown()
             self._serving.join()
         self._server.close_connections()
         self._server.server_close()
-        for thread in self._callback_threads:
-            thread.join()
 
     @property
     def secret(self) -> str:
@@ -113,15 +95,8 @@ class FakeApi:
         self._plan.add(path, PlannedFault(fault, times, seconds, retry_after, page))
 
     def clear_faults(self) -> None:
-        """Forget every planned fault and release the requests that are held."""
+        """Forget every planned fault."""
         self._plan.clear()
-        self.release()
-
-    def release(self) -> None:
-        """Answer every request that a SLOW fault holds now."""
-        with self._changed:
-            self._releases += 1
-            self._changed.notify_all()
 
     def rotate_key(self) -> str:
         """Make a new key; the old one is refused from now on."""
@@ -132,9 +107,6 @@ class FakeApi:
 
     def serve(self, request: ReceivedRequest, connection: Connection) -> None:
         """Answer one request, or misbehave as planned."""
-        if request.path == CONTROL:
-            connection.send(_respond(self._control, request))
-            return
         self.received.append(request)
         planned = self._plan.take(request.path, page_number(request.query))
         if planned is None:
@@ -151,28 +123,9 @@ class FakeApi:
             connection.trickle(response, self._closing, pause, with_head=planned.fault is Fault.TRICKLE_HEAD)
             return
         if planned.fault is Fault.SLOW:
-            self._hold(planned.seconds)
+            self._closing.wait(planned.seconds)
         if not self._closing.is_set():
             connection.send(response, cut_off=planned.fault is Fault.CUT_OFF)
-
-    def _hold(self, seconds: float | None) -> None:
-        with self._changed:
-            releases = self._releases
-            self._changed.wait_for(lambda: self._releases != releases or self._closing.is_set(), seconds)
-
-    def _control(self, request: ReceivedRequest) -> Response:
-        """POST plans a fault with the arguments of `fail` (`{"fault": "rotate_key"}`: a new key); DELETE clears all."""
-        if request.method == "DELETE":
-            self.clear_faults()
-            return json_response(200, {})
-        try:
-            body = {"retry_after" if name == "retryAfter" else name: value for name, value in request.json().items()}
-            if body.get("fault") == "rotate_key":
-                return json_response(200, {"apiKey": self.rotate_key()})
-            self.fail(str(body.pop("path")), Fault(body.pop("fault")), **body)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise RefusedError(400, f"{type(error).__name__}: {error}") from None
-        return json_response(200, {})
 
     def _answer(self, request: ReceivedRequest) -> Response:
         if request.headers.get("Authorization") != f"Bearer {self.api_key}":
@@ -200,7 +153,7 @@ class FakeApi:
         if not isinstance(payload, dict):
             raise RefusedError(400, "not an object")
         key = request.headers.get("Idempotency-Key") or secrets.token_hex(8)
-        with self._changed:
+        with self._lock:
             known = self._by_idempotency_key.get(key)
             if known is not None:
                 return json_response(200, self.work[known].as_response())
@@ -208,50 +161,17 @@ class FakeApi:
             work = Work(f"work-{len(self.work) + 1:06d}", request.path, status, payload)
             self.work[work.id] = work
             self._by_idempotency_key[key] = work.id
-        response = json_response(202, work.as_response())
-        if payload.get("callbackUrl"):
-            thread = threading.Thread(target=self._call_back, args=(work, str(payload["callbackUrl"])), name="callback")
-            self._callback_threads.append(thread)
-            thread.start()
-        return response
+        return json_response(202, work.as_response())
 
     def _report_progress(self, endpoint: str, work_id: str) -> Response:
         """Each request moves the work one status on, so that tests see all of them without waiting."""
-        with self._changed:
+        with self._lock:
             work = self.work.get(work_id)
             if work is None or work.endpoint != endpoint:
                 raise RefusedError(404, "no such work")
             response = json_response(200, work.as_response())
             work.status = {"queued": "processing", "processing": self.outcome}.get(work.status, work.status)
         return response
-
-    # --------------------------------------------------------------- callbacks
-
-    def _call_back(self, work: Work, url: str) -> None:
-        if self._closing.wait(self.callback_delay):
-            return
-        work.status = self.outcome
-        body = json.dumps(work.as_response()).encode()
-        sent_at = int(time.time())
-        signed = f"{sent_at}.{work.payload.get('actionId')}.".encode() + body
-        digest = hmac.new(self.callback_secret.encode(), signed, hashlib.sha256).hexdigest()
-        headers = {"Content-Type": "application/json", "X-Darkroom-Signature": f"t={sent_at},v2={digest}"}
-        self.callbacks.append((work.id, self._post(url, body, headers)))
-
-    def _post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int | None:
-        """The status of the response; None if none came."""
-        parts = urlsplit(url)
-        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=CALLBACK_SECONDS)
-        try:
-            connection.connect()
-            self._server.add_connection(connection.sock)
-            connection.request("POST", parts.path or "/", body, dict(headers))
-            return connection.getresponse().status
-        except (OSError, http.client.HTTPException):
-            return None
-        finally:
-            self._server.remove_connection(connection.sock)
-            connection.close()
 
 
 def _respond(answer: Callable[[ReceivedRequest], Response], request: ReceivedRequest) -> Response:

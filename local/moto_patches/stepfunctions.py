@@ -129,7 +129,7 @@ def _parse_paths_once() -> None:
     # moto parses a path such as "$.userId" for every field of every task of every execution.
     from moto.stepfunctions.parser.asl.utils import json_path
 
-    patch(json_path, "parse", functools.lru_cache(maxsize=512)(json_path.parse))  # type: ignore[attr-defined]
+    patch(json_path, "parse", functools.lru_cache(maxsize=512)(json_path.parse))
 
 
 def _parse_definitions_once() -> None:

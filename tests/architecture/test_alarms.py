@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from chalicelib.core.schedules import SCHEDULES
-from infra import __main__ as command
-from infra import alarms, template, triggers, watched_functions
+from infra import __main__, alarms, template, triggers, watched_functions
 from infra.settings import CONFIG
 from infra.watched_functions import Function
 
@@ -232,12 +231,11 @@ def test_every_alarm_has_a_runbook_entry_and_every_entry_an_alarm(made: dict[str
     assert all(named)
     assert {found[1] for found in named if found} == set(entries())
     assert len(list(entries())) == len(set(entries()))
-    assert f"{len(made)} alarms cost ${len(made) / 10:.2f} a month" in re.sub(r"\s+", " ", RUNBOOK)
 
 
 def test_the_commands_in_the_runbook_exist() -> None:
     ours = set(re.findall(r"python -m infra ([a-z-]+)", RUNBOOK))
-    known = command._parser().format_help()
+    known = __main__._parser().format_help()
     assert ours
     assert all(re.search(rf"^    {name}\b", known, re.MULTILINE) for name in ours), ours
 

@@ -12,13 +12,13 @@ import app as manifest
 from chalicelib.core.agents import tools
 from chalicelib.core.http import json_schema
 from chalicelib.core.schemas import Schema
-from infra import triggers as reading
+from infra import triggers
 from tests.scheduled_jobs import JOBS
 
 
 def taken() -> Iterator[tuple[str, Schema]]:
     """Each input schema with its name: of routes, tools, and jobs that are invoked by hand."""
-    for method, path, view in reading.routes(manifest.app):
+    for method, path, view in triggers.routes(manifest.app):
         yield f"{method} {path}", view.operation.schema
         if view.operation.api_schema not in (None, view.operation.schema):
             yield f"{method} {path} with a key", view.operation.api_schema

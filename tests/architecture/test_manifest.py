@@ -14,25 +14,25 @@ from chalice.app import ScheduledEventConfig
 
 import app as manifest
 from chalicelib.accounts.permissions import public, signed_in
+from chalicelib.core.agents import tools
 from chalicelib.core.aws import grants
 from chalicelib.core.http.access import validated
 from chalicelib.core.http.limits import ANONYMOUS, AnonymousLimit, Limit, Window
 from chalicelib.core.http.operations import APIAccessType, Operation
 from chalicelib.core.schedules import SCHEDULES
-from infra import event_delivery, pipeline_timeouts, settings, template
-from infra import triggers as reading
+from infra import event_delivery, pipeline_timeouts, settings, template, triggers
 from tests.scheduled_jobs import JOBS
 
 ROOT = Path(__file__).parents[2]
 CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text())
 
-ROUTES: dict[str, Any] = {f"{method} {path}": view for method, path, view in reading.routes(manifest.app)}
+ROUTES: dict[str, Any] = {f"{method} {path}": view for method, path, view in triggers.routes(manifest.app)}
 HANDLERS: dict[str, Any] = manifest.app.handler_map
 # The queue of each function that a queue triggers.
 QUEUES = {"orchestrator": "UploadsQueue", "critical_errors": "CriticalErrorsQueue", "action_worker": "ActionsQueue"}
 # The state machine's functions.
 STEPS = ("validation", "resize", "watermark")
-FUNCTIONS: dict[str, Any] = {name: function for _, name, function in reading.functions(manifest.app)}
+FUNCTIONS: dict[str, Any] = {name: function for _, name, function in triggers.functions(manifest.app)}
 
 
 @pytest.mark.parametrize("route", ROUTES)
@@ -116,10 +116,14 @@ def test_every_trigger_declares_its_grants_and_its_usage_record(name: str) -> No
         assert grants.DynamoDBOperation.UPDATE_ITEM in declared["LIMITS_TABLE"], "callers are counted"
 
 
+def test_every_tool_is_a_route_so_the_apis_policy_holds_its_grants() -> None:
+    assert {tool.operation.name for tool in tools.published()} <= {view.operation.name for view in ROUTES.values()}
+
+
 @pytest.mark.parametrize("enum", grants.SERVICES, ids=lambda enum: enum.__name__)
 def test_every_declared_operation_exists_in_its_services_api(enum: type[grants.AwsOperation]) -> None:
     known = botocore.session.get_session().get_service_model(grants.SERVICES[enum]).operation_names
-    # These exist only as permissions: the calls are TransactWriteItems and GetObject with a version.
+    # These exist only as permissions: they stand for a transaction, a version and an index.
     assert {member.value for member in enum} - {"ConditionCheckItem", "GetObjectVersion", "QueryIndex"} <= set(known)
 
 
@@ -224,7 +228,7 @@ def test_timeouts_longer_than_an_execution_are_refused() -> None:
 
 
 def test_the_registry_holds_every_route_with_its_access_of_keys() -> None:
-    rules, permissions = reading.schemas(manifest.app), reading.permissions(manifest.app)
+    rules, permissions = triggers.schemas(manifest.app), triggers.permissions(manifest.app)
     assert rules["validators"]["/upload"]["create_upload"]["required"] == ["fileName", "fileType"]
     assert "/keys" not in rules["api_validators"]
     assert permissions["/auth/signin"] == {"sign_in": "public"}
@@ -235,7 +239,7 @@ def test_the_registry_holds_every_route_with_its_access_of_keys() -> None:
 
 
 def test_the_printed_list_of_triggers_has_one_line_for_each() -> None:
-    lines = list(reading.lines(manifest.app))
+    lines = list(triggers.lines(manifest.app))
     assert len(lines) == len(ROUTES) + len(FUNCTIONS)
     assert all("\n" not in line for line in lines)
     assert any("USERS_TABLE:GetItem" in line for line in lines if "GET    /images " in line)

@@ -261,8 +261,6 @@ def test_parameters_may_be_read_only_for_settings_that_the_environment_lacks() -
 def test_operations_on_an_unnamed_resource_are_an_error() -> None:
     with pytest.raises(ValueError, match="NOWHERE_TABLE"):
         made({"NOWHERE_TABLE": ["dynamodb:GetItem"]})
-    with pytest.raises(ValueError, match="writes that the transaction contains"):
-        made({"USERS_TABLE": ["dynamodb:TransactWriteItems"]})
 
 
 def test_a_private_network_adds_its_permissions() -> None:

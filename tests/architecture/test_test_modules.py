@@ -30,4 +30,4 @@ def test_no_test_module_is_imported_by_another() -> None:
 def test_unit_tests_mirror_the_wings() -> None:
     wings = {path.name for path in (ROOT / "chalicelib").iterdir() if path.is_dir()}
     folders = {path.name for path in (TESTS / "unit").iterdir() if path.is_dir() and path.name != "__pycache__"}
-    assert folders - wings == {"bench", "infra"}
+    assert folders - wings == {"infra"}

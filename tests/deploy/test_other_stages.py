@@ -191,7 +191,7 @@ def test_every_function_runs_when_its_trigger_fires(dev: Dev) -> None:
         # It looks for what the state machine gives it; whoever cannot be imported complains otherwise.
         assert errored
         assert answer["errorType"] == "KeyError", (name, answer)
-    # The sync jobs have no partner here, and the clean-up wants its settings: they run, and say so.
+    # The sync jobs have no external API here, and the clean-up wants its settings: they run, and say so.
     for name in ("weekly_cleanup", "monthly_report", "quarterly_archive", "health_check", "sweeper"):
         answer, errored = invoke(dev.aws, name, {})
         assert not errored, (name, answer)

@@ -43,11 +43,9 @@ def admin(machine: Machine) -> User:
 
 
 @pytest.fixture
-def partner(machine: Machine, function: pytest.MonkeyPatch) -> Iterator[FakeApi]:
+def fake_api(machine: Machine, function: pytest.MonkeyPatch) -> Iterator[FakeApi]:
     """An external service that this process, as the API's function, hands actions to."""
     with FakeApi() as started:
-        # The tests send the callbacks themselves.
-        started.callback_delay = 600
         secrets = machine.client("secretsmanager")
         secrets.put_secret_value(SecretId=SECRET_ID, SecretString=started.secret)
         function.setenv("CUSTOM_ACTION_TYPES", "TRANSLATE,SCAN")

@@ -18,12 +18,11 @@ class Delivery:
     def json(self) -> Any:
         return json.loads(self.body)
 
-    def signed_with(self, secret: str, about: str | None = None) -> bool:
-        """The check that the documentation asks of a receiver; `about` is the id of a callback's action."""
+    def signed_with(self, secret: str) -> bool:
+        """The check that the documentation asks of a receiver."""
         parts = dict(part.split("=", 1) for part in self.headers["X-Darkroom-Signature"].split(","))
-        signed = f"{parts['t']}." if about is None else f"{parts['t']}.{about}."
-        expected = hmac.new(secret.encode(), signed.encode() + self.body, hashlib.sha256).hexdigest()
-        return hmac.compare_digest(expected, parts["v1" if about is None else "v2"])
+        expected = hmac.new(secret.encode(), f"{parts['t']}.".encode() + self.body, hashlib.sha256).hexdigest()
+        return hmac.compare_digest(expected, parts["v1"])
 
 
 class Receiver:

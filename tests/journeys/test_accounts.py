@@ -10,7 +10,6 @@ import requests
 
 from local.machine import Machine
 from tests.journeys.user import PASSWORD, User
-from tests.pictures import jpeg
 from tests.waiting import wait_for
 
 
@@ -202,29 +201,6 @@ def test_a_profile_patch_with_any_other_field_is_refused(ann: User, body: dict[s
     assert answer.status_code == 400
     assert answer.json()["error"]["details"][0]["field"] == field
     assert ann.get("/auth/profile").json()["profile"] == before
-
-
-def test_erasing_an_account_removes_everything_it_owned(machine: Machine) -> None:
-    user = User.new(machine.api_url)
-    user_id, image_id = user.id, user.upload(jpeg(320, 240))
-    user.finished(image_id)
-    assert user.request("DELETE", "/auth/profile").status_code == 200
-
-    assert user.get("/auth/validate").status_code == 401
-    assert user.post("/auth/signin", email=user.email, password=PASSWORD).status_code == 401
-    s3 = machine.client("s3")
-    for bucket, prefix in (("S3_INPUT_BUCKET", "uploads"), ("S3_OUTPUT_BUCKET", "processed")):
-        left = s3.list_object_versions(Bucket=machine.environment[bucket], Prefix=f"{prefix}/{user_id}/")
-        assert not left.get("Versions")
-        assert not left.get("DeleteMarkers")
-    rows = machine.client("dynamodb").query(
-        TableName=machine.environment["IMAGES_TABLE"],
-        KeyConditionExpression="userId = :user",
-        ExpressionAttributeValues={":user": {"S": user_id}},
-    )["Items"]
-    assert all("fileName" not in row and row["status"]["S"] == "DELETED" for row in rows)
-    # The address is free again.
-    assert User(user.url, email=user.email).post("/auth/signup", email=user.email, password=PASSWORD).status_code == 200
 
 
 def test_an_account_erased_three_times_at_once_is_erased_without_errors(machine: Machine) -> None:

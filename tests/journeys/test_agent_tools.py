@@ -148,13 +148,6 @@ def test_an_anonymous_caller_gets_no_list_of_tools(machine: Machine) -> None:
     assert error_of(use(stranger, "no_such_tool"), 401)["code"] == "NOT_AUTHENTICATED"
 
 
-def test_another_users_image_looks_like_one_that_does_not_exist(ann: User, machine: Machine) -> None:
-    bob = User.new(machine.api_url)
-    image_id = ann.announce(b"")["imageId"]
-    for tool in ("get_image", "delete_image", "reprocess_image"):
-        assert error_of(use(bob, tool, imageId=image_id), 404)["code"] == "IMAGE_NOT_FOUND"
-
-
 def test_an_operations_limit_counts_its_route_and_its_tool_together(
     function: pytest.MonkeyPatch, machine: Machine
 ) -> None:

@@ -11,7 +11,7 @@ import app as manifest
 from chalicelib.core import log
 from chalicelib.core.aws import grants
 from chalicelib.core.aws.grants import DynamoDBOperation
-from infra import triggers as registry
+from infra import triggers
 from local.machine import Machine
 from tests.journeys.audit_trail import audit_entries, audit_entries_of
 from tests.journeys.gateway import call, calls_made
@@ -159,8 +159,8 @@ def test_an_entry_that_cannot_be_written_is_logged_and_does_not_fail_the_request
 
 
 def test_only_one_function_writes_the_trail_and_none_can_delete_from_it() -> None:
-    declared = {view.operation.name: grants.of(view) for _, _, view in registry.routes(manifest.app)}
-    declared |= {name: grants.of(function) for _, name, function in registry.functions(manifest.app)}
+    declared = {view.operation.name: grants.of(view) for _, _, view in triggers.routes(manifest.app)}
+    declared |= {name: grants.of(function) for _, name, function in triggers.functions(manifest.app)}
     touching = {name: needs["AUDIT_TABLE"] for name, needs in declared.items() if "AUDIT_TABLE" in needs}
     assert touching.pop("health_check") == {DynamoDBOperation.DESCRIBE_TABLE}
     assert set(touching) == {"list_audit", "audit_entries"}

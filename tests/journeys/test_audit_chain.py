@@ -16,8 +16,7 @@ from chalicelib import audit
 from chalicelib.core import clients
 from chalicelib.core.aws.tables import ConditionFailedError
 from chalicelib.core.observing.tracking import Execution
-from infra import audit as reading
-from infra.audit import Verification
+from infra.audit import Verification, verify
 from local.machine import Machine
 from tests import breadth
 from tests.journeys.audit_trail import all_items, audit_entries
@@ -258,7 +257,7 @@ def test_every_kind_of_tampering_is_found_and_named(
     tamper(machine)
     named = list(Verification(known).errors())
     assert any(found in each for each in named), named
-    assert reading.verify(known) == 1
+    assert verify(known) == 1
 
 
 def test_a_rebuilt_chain_differs_from_a_known_hash(chain: pytest.MonkeyPatch, machine: Machine) -> None:

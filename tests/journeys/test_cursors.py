@@ -4,14 +4,14 @@ import pytest
 
 import app as manifest
 from chalicelib.core import ids
-from infra import triggers as reading
+from infra import triggers
 from local.machine import Machine
 from tests.journeys.gateway import call
 from tests.journeys.user import User
 
 LISTS = [
     f"{method} {path}"
-    for method, path, view in reading.routes(manifest.app)
+    for method, path, view in triggers.routes(manifest.app)
     if "cursor" in view.operation.schema["properties"]
 ]
 # `GET /admin/usage` has pages only if it lists by user.

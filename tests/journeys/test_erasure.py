@@ -76,6 +76,7 @@ def test_erasing_an_account_removes_everything_that_an_export_shows(machine: Mac
     assert any(user_id in key for key in every_key(machine))
 
     assert user.request("DELETE", "/auth/profile").status_code == 200
+    assert user.get("/auth/validate").status_code == 401
     settled(machine)
     left = [
         (name, item)

@@ -12,7 +12,6 @@ from tests import breadth, pictures
 from tests.journeys.gateway import call, calls_made
 from tests.journeys.image_state import count_runs, download_picture, image_item, output_keys, queue_depth
 from tests.journeys.user import User
-from tests.waiting import wait_for
 
 NAMES = {f"{size}{mark}" for size in ("small", "medium", "large") for mark in ("", "-watermarked")}
 BOXES = {"small": (800, 600), "medium": (1200, 900), "large": (1920, 1080)}
@@ -171,40 +170,3 @@ def test_listing_a_rare_status_takes_few_queries(ann: User) -> None:
     assert made.count("Query") <= 5
     page = call("GET /images", user.headers, query={"status": "COMPLETED", "limit": "7"}).body
     assert [each["imageId"] for each in page["items"]] == [f"img_{number:026}" for number in range(59, 52, -1)]
-
-
-def test_the_daily_sums_count_each_change_once(machine: Machine) -> None:
-    user = User.new(machine.api_url)
-    data = pictures.jpeg(320, 240)
-    user.finished(user.upload(data))
-    user.finished(user.upload(b"no picture"))
-    expected = {
-        "images": 2,
-        "bytes": len(data) + 10,
-        "format:image/jpeg": 2,
-        "completed": 1,
-        "failed": 1,
-        "failed:not_an_image": 1,
-    }
-
-    def sums() -> dict[str, int]:
-        counted: dict[str, int] = user.get("/usage").json()["images"]
-        return counted
-
-    wait_for(lambda: sums() == expected, "the day's sums")
-    finished = image_item(machine, user, user.get("/images").json()["items"][0]["imageId"])
-    change = {
-        "eventID": "twice",
-        "eventSource": "aws:dynamodb",
-        "dynamodb": {
-            "OldImage": {"status": {"S": "PROCESSING"}},
-            "NewImage": {
-                "userId": {"S": user.id},
-                "status": {"S": "COMPLETED"},
-                "processedAt": finished["processedAt"],
-            },
-        },
-    }
-    for _ in range(3):
-        assert not machine.invoke("image_changes", {"Records": [change]})[1]
-    assert sums() == {**expected, "completed": 2}

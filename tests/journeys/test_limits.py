@@ -14,10 +14,9 @@ import requests
 
 import app as manifest
 from chalicelib.core import clients, ids
-from chalicelib.core.errors import UnavailableError
 from chalicelib.core.http import limits
 from chalicelib.core.http.budgets import Period
-from chalicelib.core.http.limits import ANONYMOUS, CODES, Limit, LimitStatus, Rule, Window
+from chalicelib.core.http.limits import ANONYMOUS, CODES, Limit, LimitStatus, Window
 from chalicelib.core.http.operations import Caller
 from local.machine import Machine
 from tests.journeys.ledger import runs, settled
@@ -63,14 +62,6 @@ def test_a_hundred_requests_at_once_pass_exactly_as_often_as_the_limit_allows(ca
     assert allowed(standings) == 20
     assert sorted(s.remaining for s in standings if s.allowed) == list(range(20)), "each got another number"
     assert {(s.limit, s.remaining, s.reset) for s in standings if not s.allowed} == {(20, 0, 60)}
-
-
-def test_one_request_is_counted_with_one_call(caller: Caller) -> None:
-    made: list[str] = []
-    limited = replace(caller, api_key_id="key_1", key_limits={"requestsPerMinute": 5, "requestsPerHour": 5})
-    clients.client("dynamodb").meta.events.register("before-call", lambda model, **_: made.append(model.name))
-    limits.count_caller(limited, "op", Limit(5, Window.HOUR), NOON)
-    assert made == ["UpdateItem"]
 
 
 def test_the_strictest_limit_applies_and_refused_requests_are_not_counted(caller: Caller) -> None:
@@ -126,16 +117,6 @@ def test_counters_expire(machine: Machine, caller: Caller) -> None:
         TableName=machine.environment["LIMITS_TABLE"], Key={"key": {"S": f"user#{caller.id}#{int(NOON)}"}}
     )["Item"]
     assert int(stored["ttl"]["N"]) == NOON + 7200
-
-
-@pytest.mark.parametrize("broken", ["AWS_ENDPOINT_URL", "LIMITS_TABLE"])
-def test_requests_are_refused_while_the_limiter_is_unavailable(function: pytest.MonkeyPatch, broken: str) -> None:
-    function.setenv(broken, {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "LIMITS_TABLE": "no-such-table"}[broken])
-    clients._clients.clear()
-    with pytest.raises(UnavailableError) as out:
-        limits.count("user#a", [Rule("user", Window.MINUTE, 5)], NOON)
-    assert out.value.status == 503
-    assert out.value.headers()["Retry-After"] == "5"
 
 
 def test_addresses_are_counted_in_any_case_and_stored_only_as_a_hash(
@@ -344,23 +325,6 @@ def test_addresses_tried_by_one_source_are_limited(function: pytest.MonkeyPatch)
     assert sign_in("203.0.113.1").status == 401
     assert call("POST", "/auth/refresh", source=source, refreshToken="junk").status == 429
     assert call("POST", "/auth/challenge", source=source, odd=1).status == 429, "before the body is read"
-
-
-def test_an_operations_own_limit_does_not_affect_other_operations(ann: User, function: pytest.MonkeyPatch) -> None:
-    clock = at(function, NOON)
-    view: Any = manifest.reprocess_image
-    own: Limit = view.operation.limit
-
-    def reprocess() -> Answer:
-        return call("POST", "/images/{imageId}/reprocess", ann.headers, imageId="img_none")
-
-    assert {reprocess().status for _ in range(own.number)} == {404}
-    answer = reprocess()
-    refused(*answer)
-    assert answer.headers["RateLimit-Limit"] == str(own.number)
-    assert call("GET", "/images", ann.headers).status == 200
-    clock.now += own.window.seconds
-    assert reprocess().status == 404
 
 
 def test_a_request_makes_one_call_for_its_limits_and_an_invalid_token_none(

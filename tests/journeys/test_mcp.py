@@ -16,8 +16,15 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CallToolResult, TextContent
 
 from chalicelib.accounts.permissions import signed_in
-from chalicelib.core.agents import mcp as protocol
 from chalicelib.core.agents import tools
+from chalicelib.core.agents.mcp import (
+    HEADER_MISMATCH,
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
+    PARSE_ERROR,
+    UNSUPPORTED_VERSION,
+)
 from chalicelib.core.http.operations import APIAccessType
 from local.machine import Machine
 from tests import pictures
@@ -141,7 +148,7 @@ def test_an_unknown_tool_is_a_protocol_error_that_suggests_the_nearest(robot: Us
         return refused.value
 
     error = talk(robot, mode, said)
-    assert error.code == protocol.INVALID_PARAMS
+    assert error.code == INVALID_PARAMS
     assert error.data is not None
     assert error.data["nearest"][0] == "get_image"
     assert "delete_image" not in error.data["nearest"], "tools that the key may not use are not suggested"
@@ -190,7 +197,7 @@ def test_each_version_of_the_protocol_sends_its_messages(ann: User, robot: User)
 
 
 def test_a_long_list_of_tools_comes_in_pages(robot: User, function: pytest.MonkeyPatch) -> None:
-    function.setattr(protocol, "TOOLS_A_PAGE", 2)
+    function.setattr("chalicelib.core.agents.mcp.TOOLS_A_PAGE", 2)
     names: list[str] = []
     pages, cursor = 0, None
     while pages == 0 or cursor:
@@ -240,19 +247,19 @@ def error_of(answer: requests.Response, status: int, code: int) -> dict[str, Any
 @pytest.mark.parametrize(
     ("message", "code"),
     [
-        (b"{", protocol.PARSE_ERROR),
-        (b"", protocol.PARSE_ERROR),
-        (b'{"jsonrpc": "2.0", "id": NaN, "method": "ping"}', protocol.PARSE_ERROR),
-        (b'"ping"', protocol.INVALID_REQUEST),
-        ([older("ping"), older("tools/list")], protocol.INVALID_REQUEST),
-        ([], protocol.INVALID_REQUEST),
-        ({"id": 1, "method": "ping"}, protocol.INVALID_REQUEST),
-        ({"jsonrpc": "1.0", "id": 1, "method": "ping"}, protocol.INVALID_REQUEST),
-        ({"jsonrpc": "2.0", "id": 1}, protocol.INVALID_REQUEST),
-        ({"jsonrpc": "2.0", "id": 1, "method": 5}, protocol.INVALID_REQUEST),
-        ({"jsonrpc": "2.0", "id": None, "method": "ping"}, protocol.INVALID_REQUEST),
-        ({"jsonrpc": "2.0", "id": True, "method": "ping"}, protocol.INVALID_REQUEST),
-        ({"jsonrpc": "2.0", "id": 1, "method": "ping", "params": [1]}, protocol.INVALID_REQUEST),
+        (b"{", PARSE_ERROR),
+        (b"", PARSE_ERROR),
+        (b'{"jsonrpc": "2.0", "id": NaN, "method": "ping"}', PARSE_ERROR),
+        (b'"ping"', INVALID_REQUEST),
+        ([older("ping"), older("tools/list")], INVALID_REQUEST),
+        ([], INVALID_REQUEST),
+        ({"id": 1, "method": "ping"}, INVALID_REQUEST),
+        ({"jsonrpc": "1.0", "id": 1, "method": "ping"}, INVALID_REQUEST),
+        ({"jsonrpc": "2.0", "id": 1}, INVALID_REQUEST),
+        ({"jsonrpc": "2.0", "id": 1, "method": 5}, INVALID_REQUEST),
+        ({"jsonrpc": "2.0", "id": None, "method": "ping"}, INVALID_REQUEST),
+        ({"jsonrpc": "2.0", "id": True, "method": "ping"}, INVALID_REQUEST),
+        ({"jsonrpc": "2.0", "id": 1, "method": "ping", "params": [1]}, INVALID_REQUEST),
     ],
 )
 def test_an_invalid_message_is_refused(robot: User, message: Any, code: int) -> None:
@@ -260,7 +267,7 @@ def test_an_invalid_message_is_refused(robot: User, message: Any, code: int) -> 
 
 
 def test_an_oversized_message_is_refused_with_413(robot: User) -> None:
-    error_of(post(robot, older("ping", padding="x" * 300_000)), 413, protocol.INVALID_REQUEST)
+    error_of(post(robot, older("ping", padding="x" * 300_000)), 413, INVALID_REQUEST)
 
 
 @pytest.mark.parametrize(
@@ -290,13 +297,11 @@ def test_the_handshake_picks_a_version_that_both_sides_support(robot: User, want
 
 def test_an_unsupported_version_is_refused_with_a_list_of_supported_ones(robot: User) -> None:
     spoken = ["2025-06-18", "2025-11-25", "2026-07-28"]
-    by_header = error_of(
-        post(robot, older("tools/list"), mcp_protocol_version="1999-01-01"), 400, protocol.UNSUPPORTED_VERSION
-    )
+    by_header = error_of(post(robot, older("tools/list"), mcp_protocol_version="1999-01-01"), 400, UNSUPPORTED_VERSION)
     assert by_header["error"]["data"] == {"supported": spoken, "requested": "1999-01-01"}
     meta = {f"{META}protocolVersion": "2030-01-01", f"{META}clientCapabilities": {}}
     by_body = post(robot, older("tools/list", _meta=meta), mcp_protocol_version="2030-01-01", mcp_method="tools/list")
-    assert error_of(by_body, 400, protocol.UNSUPPORTED_VERSION)["error"]["data"]["supported"] == spoken
+    assert error_of(by_body, 400, UNSUPPORTED_VERSION)["error"]["data"]["supported"] == spoken
 
 
 @pytest.mark.parametrize(
@@ -312,7 +317,7 @@ def test_an_unsupported_version_is_refused_with_a_list_of_supported_ones(robot: 
 )
 def test_headers_that_contradict_the_body_are_refused(robot: User, headers: dict[str, str]) -> None:
     answer = post(robot, modern("tools/call", name="list_images", arguments={}), **headers)
-    assert error_of(answer, 400, protocol.HEADER_MISMATCH)["id"] == 7
+    assert error_of(answer, 400, HEADER_MISMATCH)["id"] == 7
 
 
 def test_headers_that_match_the_body_are_accepted(robot: User) -> None:
@@ -324,15 +329,15 @@ def test_headers_that_match_the_body_are_accepted(robot: User) -> None:
 
 def test_the_newest_version_is_named_in_every_request(robot: User) -> None:
     answer = post(robot, older("tools/list"), mcp_protocol_version="2026-07-28", mcp_method="tools/list")
-    error_of(answer, 400, protocol.INVALID_PARAMS)
+    error_of(answer, 400, INVALID_PARAMS)
 
 
 def test_an_unknown_method_is_404_in_the_newest_version_and_200_in_older_ones(robot: User) -> None:
     headers = {"mcp_protocol_version": "2026-07-28", "mcp_method": "resources/list"}
-    error_of(post(robot, modern("resources/list"), **headers), 404, protocol.METHOD_NOT_FOUND)
-    error_of(post(robot, older("resources/list")), 200, protocol.METHOD_NOT_FOUND)
+    error_of(post(robot, modern("resources/list"), **headers), 404, METHOD_NOT_FOUND)
+    error_of(post(robot, older("resources/list")), 200, METHOD_NOT_FOUND)
     ping = {"mcp_protocol_version": "2026-07-28", "mcp_method": "ping"}
-    error_of(post(robot, modern("ping"), **ping), 404, protocol.METHOD_NOT_FOUND)
+    error_of(post(robot, modern("ping"), **ping), 404, METHOD_NOT_FOUND)
 
 
 @pytest.mark.parametrize(
@@ -340,7 +345,7 @@ def test_an_unknown_method_is_404_in_the_newest_version_and_200_in_older_ones(ro
     [{}, {"name": 5}, {"name": "list_images", "arguments": 0}, {"name": "list_images", "arguments": [1]}],
 )
 def test_a_tool_call_needs_a_name_and_an_object_of_arguments(robot: User, params: dict[str, Any]) -> None:
-    error_of(post(robot, older("tools/call", **params)), 200, protocol.INVALID_PARAMS)
+    error_of(post(robot, older("tools/call", **params)), 200, INVALID_PARAMS)
 
 
 def test_arguments_that_are_null_count_as_absent(robot: User) -> None:
@@ -348,12 +353,12 @@ def test_arguments_that_are_null_count_as_absent(robot: User) -> None:
         assert "result" in post(robot, {**message, "params": None}).json()
     called = post(robot, older("tools/call", name="list_images", arguments=None))
     assert called.json()["result"]["isError"] is False
-    error_of(post(robot, {**older("ping"), "params": 0}), 400, protocol.INVALID_REQUEST)
+    error_of(post(robot, {**older("ping"), "params": 0}), 400, INVALID_REQUEST)
 
 
 @pytest.mark.parametrize("cursor", ["", "%%", 5, {}])
 def test_an_invalid_cursor_is_refused(robot: User, cursor: Any) -> None:
-    error_of(post(robot, older("tools/list", cursor=cursor)), 200, protocol.INVALID_PARAMS)
+    error_of(post(robot, older("tools/list", cursor=cursor)), 200, INVALID_PARAMS)
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])

@@ -57,12 +57,10 @@ class Logs:
 
 
 @pytest.fixture
-def partner(machine: Machine, function: pytest.MonkeyPatch) -> Iterator[FakeApi]:
+def fake_api(machine: Machine, function: pytest.MonkeyPatch) -> Iterator[FakeApi]:
     """An external service and a source with one record, called by this process as a function."""
     secrets = machine.client("secretsmanager")
     with FakeApi(customers=1) as started:
-        # The test sends the callback.
-        started.callback_delay = 600
         secrets.put_secret_value(SecretId=SECRET_ID, SecretString=started.secret)
         function.setenv("EXTERNAL_API_URL", started.url)
         function.setenv("CUSTOM_ACTION_TYPES", "SCAN")
@@ -138,15 +136,15 @@ def test_a_queued_action_keeps_its_correlation_id_in_the_worker(machine: Machine
 
 
 def test_a_callback_has_the_correlation_id_of_its_action(
-    ann: User, partner: FakeApi, caplog: pytest.LogCaptureFixture
+    ann: User, fake_api: FakeApi, caplog: pytest.LogCaptureFixture
 ) -> None:
     asked = {"actionType": "SCAN", "payload": {}}
     begun = call("POST /actions/custom", {**ann.headers, CORRELATION: "scan-7"}, asked)
     assert begun.status == 200, begun
-    assert partner.received[-1].headers[CORRELATION] == "scan-7"
+    assert fake_api.received[-1].headers[CORRELATION] == "scan-7"
     work = {"id": "work-000001", "status": "completed"}
     action_id = begun.body["actionId"]
-    signature = signatures.sign(partner.callback_secret, int(time.time()), json.dumps(work).encode(), action_id)
+    signature = signatures.sign(fake_api.callback_secret, int(time.time()), json.dumps(work).encode(), action_id)
     ended = call("POST /actions/{actionId}/callback", {signatures.HEADER: signature}, work, actionId=action_id)
     assert ended.status == 200, ended
     (line,) = (record for record in caplog.records if record.getMessage() == "ACTION_ENDED")
@@ -233,7 +231,7 @@ def written_here(capsys: pytest.CaptureFixture[str]) -> dict[Series, list[float]
 
 @pytest.fixture
 def written(
-    machine: Machine, ann: User, partner: FakeApi, capsys: pytest.CaptureFixture[str]
+    machine: Machine, ann: User, fake_api: FakeApi, capsys: pytest.CaptureFixture[str]
 ) -> Callable[[], dict[Series, list[float]]]:
     """All metrics: of images that succeed and fail, a sync, a health check, and functions that fail."""
     logs = Logs(machine)

@@ -114,9 +114,9 @@ def file_of(action: dict[str, Any], form: str) -> bytes:
     return answer.content
 
 
-def report_content(user: User, kind: str, period: dict[str, str] = MARCH, **more: Any) -> dict[str, Any]:
+def report_content(user: User, kind: str, **more: Any) -> dict[str, Any]:
     """The content of that report's JSON file."""
-    report: dict[str, Any] = json.loads(file_of(ready(user, ask(user, kind, period, **more)), "json"))
+    report: dict[str, Any] = json.loads(file_of(ready(user, ask(user, kind, **more)), "json"))
     return report
 
 
@@ -382,14 +382,14 @@ def test_only_agents_of_administrators_find_the_report_tool(machine: Machine, ad
     assert "generate_report" not in tools(User.new(machine.api_url))
 
 
-def test_an_external_service_makes_the_report_if_the_stage_has_one(admin: User, partner: FakeApi) -> None:
+def test_an_external_service_makes_the_report_if_the_stage_has_one(admin: User, fake_api: FakeApi) -> None:
     asked = {"reportType": "usage", "dateRange": MARCH, "filters": {"userId": "ann"}}
     answer = call("POST /actions/report", admin.headers, asked)
     assert (answer.status, answer.body["status"], answer.body["downloadUrl"]) == (200, "PENDING", None)
-    taken = partner.received[-1]
+    taken = fake_api.received[-1]
     assert taken.path == "/report-generator/create"
     sent = taken.json()
     assert {name: sent[name] for name in asked} == asked
     assert (sent["actionId"], sent["formats"]) == (answer.body["reportId"], ["html"])
-    partner.done_at_once = True
+    fake_api.done_at_once = True
     assert call("POST /actions/report", admin.headers, asked).body["status"] == "COMPLETED"

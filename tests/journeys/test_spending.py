@@ -12,8 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.accounts.api_keys import MAX_KEYS
-from chalicelib.core import clients
-from chalicelib.core import ids as records
+from chalicelib.core import clients, ids
 from chalicelib.core.errors import InvalidSettingError
 from chalicelib.core.http import budgets
 from chalicelib.core.http.budgets import Period, SpendingLimitError
@@ -203,11 +202,11 @@ MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2104, 12, 31), timezones=s
 
 @given(now=MOMENTS, period=st.sampled_from(Period))
 def test_a_window_ends_exactly_when_the_refusal_says(now: datetime, period: Period) -> None:
-    window = period.window(records.timestamp(now))
+    window = period.window(ids.timestamp(now))
     end = now + timedelta(seconds=period.seconds_left(now))
-    assert period.window(records.timestamp(end)) > window
+    assert period.window(ids.timestamp(end)) > window
     last = end - timedelta(seconds=1, milliseconds=1)
-    assert last <= now or period.window(records.timestamp(last)) == window
+    assert last <= now or period.window(ids.timestamp(last)) == window
 
 
 @pytest.mark.parametrize(
@@ -232,9 +231,7 @@ def test_a_month_has_its_calendar_length(now: tuple[int, int, int], days: int) -
 def test_only_the_newest_window_of_each_length_is_stored(
     costs: list[tuple[datetime, int, str | None]],
 ) -> None:
-    paid_runs = [
-        (records.timestamp(moment.replace(tzinfo=UTC)), Decimal(n).scaleb(-12), key) for moment, n, key in costs
-    ]
+    paid_runs = [(ids.timestamp(moment.replace(tzinfo=UTC)), Decimal(n).scaleb(-12), key) for moment, n, key in costs]
     kept: dict[str, Any] = {}
     for moment, dollars, key in sorted(paid_runs, key=lambda each: each[0]):
         kept = budgets.add_spending(kept, moment, {whose: dollars for whose in ("user", key) if whose})
@@ -250,14 +247,14 @@ def test_only_the_newest_window_of_each_length_is_stored(
 
 
 def test_sums_of_former_keys_do_not_accumulate() -> None:
-    moment = records.timestamp(NOW)
-    ids = [f"key_{number:026d}" for number in range(1000)]
+    moment = ids.timestamp(NOW)
+    keys = [f"key_{number:026d}" for number in range(1000)]
     kept: dict[str, Any] = {}
-    for key_id in ids:
+    for key_id in keys:
         kept = budgets.add_spending(kept, moment, {"user": Decimal(1), key_id: Decimal(1)})
     for sums in kept.values():
-        assert sums["user"] == len(ids), "a user's own sum is never forgotten"
-        assert set(ids[-MAX_KEYS:]) < set(sums), "nor are the sums of a user's current keys"
+        assert sums["user"] == len(keys), "a user's own sum is never forgotten"
+        assert set(keys[-MAX_KEYS:]) < set(sums), "nor are the sums of a user's current keys"
         assert len(sums) < 3 * MAX_KEYS
 
 

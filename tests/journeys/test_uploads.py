@@ -67,16 +67,6 @@ def test_s3_refuses_an_upload_that_differs_from_what_was_signed(
     assert ann.image(answer["imageId"])["status"] == "PENDING"
 
 
-def test_a_presigned_request_works_only_for_its_key_and_method(ann: User) -> None:
-    answer = ann.announce(b"")
-    elsewhere = answer["uploadUrl"].replace(answer["imageId"], "img_another")
-    assert requests.put(elsewhere, data=b"x", headers=answer["headers"], timeout=30).status_code == 403
-    assert requests.get(answer["uploadUrl"], timeout=30).status_code == 403
-    assert requests.delete(answer["uploadUrl"], timeout=30).status_code == 403
-    unsigned = answer["uploadUrl"].partition("?")[0]
-    assert requests.put(unsigned, data=b"x", timeout=30).status_code == 403
-
-
 def test_a_form_upload_is_processed(ann: User) -> None:
     data = jpeg(320, 240)
     answer = ann.announce(data, method="POST")

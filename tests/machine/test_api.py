@@ -86,12 +86,6 @@ def test_a_request_for_another_host_is_refused(tiny: Tiny, host: bytes) -> None:
     assert b"MISDIRECTED_REQUEST" in received
 
 
-def test_a_preflight_is_answered(tiny: Tiny) -> None:
-    response = requests.options(f"{tiny.machine.api_url}/echo/x", headers={"Origin": "https://page.example"})
-    assert response.status_code == 200
-    assert response.headers["Access-Control-Allow-Origin"] == "*"
-
-
 def test_an_api_that_dies_is_started_again(tiny: Tiny, eventually: Eventually) -> None:
     fork_server, api, *_ = tiny.machine.processes()
     os.kill(api, signal.SIGKILL)

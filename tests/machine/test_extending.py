@@ -220,18 +220,5 @@ def test_the_table_is_in_the_policy_and_in_no_other_function(copy: Path) -> None
 
 @pytest.mark.slow
 def test_the_recipes_keep_the_rules_of_the_project(copy: Path) -> None:
-    _correct_the_number_of_alarms(copy)
     checks = "ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy app.py chalicelib"
     _run(f".venv/bin/{checks} && .venv/bin/python -m pytest tests/architecture -x", copy, _environment(copy))
-
-
-def _correct_the_number_of_alarms(folder: Path) -> None:
-    """In docs/operations.md, where it is written by hand."""
-    template = json.loads(_run(".venv/bin/python -m infra template --stage prod", folder, _environment(folder)))
-    number = sum(each["Type"] == "AWS::CloudWatch::Alarm" for each in template["Resources"].values())
-    document = folder / "docs" / "operations.md"
-    text, replaced = re.subn(
-        r"\d+ alarms cost \$[\d.]+", f"{number} alarms cost ${number / 10:.2f}", document.read_text()
-    )
-    assert replaced == 1
-    document.write_text(text)

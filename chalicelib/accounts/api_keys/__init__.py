@@ -7,27 +7,7 @@ of them in one transaction, and applies to the next request.
 
 from chalicelib.accounts.api_keys.authentication import authenticate
 from chalicelib.accounts.api_keys.models import MAX_KEYS, ApiKey, current_keys
-from chalicelib.accounts.api_keys.rotation import MAX_SECRETS, REPLAY, rotate_key
+from chalicelib.accounts.api_keys.rotation import REPLAY, rotate_key
 from chalicelib.accounts.api_keys.schemas import CREATE, ISSUED, ONE, PAGE, ROTATE
-from chalicelib.accounts.api_keys.secret import PREFIX
+from chalicelib.accounts.api_keys.secrets import PREFIX
 from chalicelib.accounts.api_keys.service import create_key, erase_all, list_keys, revoke_key
-
-__all__ = [
-    "CREATE",
-    "ISSUED",
-    "MAX_KEYS",
-    "MAX_SECRETS",
-    "ONE",
-    "PAGE",
-    "PREFIX",
-    "REPLAY",
-    "ROTATE",
-    "ApiKey",
-    "authenticate",
-    "create_key",
-    "current_keys",
-    "erase_all",
-    "list_keys",
-    "revoke_key",
-    "rotate_key",
-]

@@ -4,7 +4,7 @@ import hmac
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from chalicelib.accounts.api_keys import secret as secrets
+from chalicelib.accounts.api_keys import secrets
 from chalicelib.accounts.api_keys.models import KEYS, ApiKey
 from chalicelib.accounts.models import find_user
 from chalicelib.core import ids, log

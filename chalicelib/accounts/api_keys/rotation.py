@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from chalicelib.accounts.api_keys import secret as secrets
+from chalicelib.accounts.api_keys import secrets
 from chalicelib.accounts.api_keys.models import KEYS, Anchor, ApiKey, InGrace, read_anchor
 from chalicelib.core import ids, log
 from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from chalicelib.accounts.api_keys import secret as secrets
+from chalicelib.accounts.api_keys import secrets
 from chalicelib.accounts.api_keys.models import (
     KEYS,
     MAX_KEYS,

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from chalicelib import images
 from chalicelib.accounts.models import User, find_user
 from chalicelib.accounts.permissions import can_export
 from chalicelib.actions import lifecycle
@@ -40,13 +41,13 @@ class ExportTooLargeError(OutOfTimeError, TooLargeError):
     lifecycle.complete,
     lifecycle.get,
     lifecycle.all_of,
+    images.output_link,
     {
         "USERS_TABLE": [DynamoDBOperation.GET_ITEM],
         "API_KEYS_TABLE": [DynamoDBOperation.QUERY_INDEX],
         "DAILY_TABLE": [DynamoDBOperation.QUERY],
         "IMAGES_TABLE": [DynamoDBOperation.QUERY, DynamoDBOperation.GET_ITEM],
         "S3_OUTPUT_BUCKET": [
-            S3Operation.GET_OBJECT,
             S3Operation.CREATE_MULTIPART_UPLOAD,
             S3Operation.UPLOAD_PART,
             S3Operation.COMPLETE_MULTIPART_UPLOAD,
@@ -55,7 +56,6 @@ class ExportTooLargeError(OutOfTimeError, TooLargeError):
             S3Operation.DELETE_OBJECTS,
         ],
         "SENDER_EMAIL": [SESOperation.SEND_RAW_EMAIL],
-        "LINK_EXPIRY_SECONDS": [],
     },
 )
 def run(action: Action, deadline: Deadline) -> Action:

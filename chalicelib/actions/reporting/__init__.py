@@ -3,15 +3,3 @@
 from chalicelib.actions.reporting.layout import BuiltReport, build
 from chalicelib.actions.reporting.models import Period, ReportKind, ReportRequest, ReportTooLargeError
 from chalicelib.actions.reporting.service import KIND, render, run
-
-__all__ = [
-    "KIND",
-    "BuiltReport",
-    "Period",
-    "ReportKind",
-    "ReportRequest",
-    "ReportTooLargeError",
-    "build",
-    "render",
-    "run",
-]

@@ -12,9 +12,9 @@ from chalicelib.core.aws import grants
 from chalicelib.core.errors import NotFoundError, PermissionDeniedError
 from chalicelib.core.http import json_schema, limits
 from chalicelib.core.http.limits import Limit
-from chalicelib.core.http.operations import Access, Caller, Operation, Permission, public, to_access_types
+from chalicelib.core.http.operations import Caller, Operation, public
 from chalicelib.core.observing import tracking
-from chalicelib.core.schemas import NO_PAYLOAD, TEXT, Schema, shape
+from chalicelib.core.schemas import TEXT, shape
 
 _LONGEST_NAME = 100
 CALL = shape({"tool": {"type": "string", "minLength": 1, "maxLength": _LONGEST_NAME}})
@@ -93,41 +93,17 @@ def api_tool(
     description: str,
     tags: Iterable[str] = (),
     reads_only: bool = False,
-    parameters: Schema = NO_PAYLOAD,
-    output: Schema | None = None,
-    permission: Permission | None = None,
-    access: Access | None = None,
 ) -> Callable[[Function], Function]:
-    """Publishes a function to agents under its own name.
-
-    On an operation (`@validated`, with `returns=`) it uses the operation's schema, permission and access. A function
-    without a route declares `parameters`, `output`, `permission` and `access` here, and its grants with
-    `@required_env_vars`; it receives by name what operations do.
+    """Publishes a route's operation to agents, with the same name, schemas, permission, access and grants.
 
     Raises:
-        TypeError: it is public, does not declare what it returns, or its name is taken.
+        TypeError: it is no operation (`@validated`), is public, or does not declare what it returns (`returns=`).
     """
 
     def publish(function: Function) -> Function:
-        operation = getattr(function, "operation", None)
-        if operation is None:
-            if permission is None or access is None:
-                raise TypeError(f"{function.__name__}: a tool without a route names its permission and access")
-            operation = Operation(
-                function.__name__,
-                function,
-                parameters,
-                permission,
-                to_access_types(access),
-                parameters,
-                output,
-            )
-        if operation.permission is public or operation.returns is None:
-            raise TypeError(f"{operation.name}: a tool has a caller, and declares what it returns")
-        taken = _published.get(operation.name)
-        # An application that is imported again publishes the same function again.
-        if taken is not None and taken.function.__module__ != function.__module__:
-            raise TypeError(f"{operation.name}: there is such a tool")
+        operation: Operation | None = getattr(function, "operation", None)
+        if operation is None or operation.permission is public or operation.returns is None:
+            raise TypeError(f"{function.__name__}: a tool is an operation with a caller that declares what it returns")
         _published[operation.name] = Tool(function, operation, description, tuple(tags), reads_only)
         return function
 

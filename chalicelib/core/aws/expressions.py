@@ -1,10 +1,6 @@
-"""DynamoDB's own language: values in the types it takes, changes and conditions as expressions.
+"""DynamoDB's own language: values in the types it takes, changes and conditions as expressions."""
 
-Each function returns arguments of one write: its expressions, with their names and values. Attributes have placeholders
-(`#u0`) in them, since DynamoDB reserves hundreds of words.
-"""
-
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -32,89 +28,62 @@ def _writable(value: Any) -> Any:
     return value
 
 
-def update_expression(change: Mapping[str, Any], remove: Iterable[str], add: Mapping[str, int]) -> Arguments:
-    """Sets attributes (None removes one), removes some, and adds to numbers, which start at 0."""
-    new = writable(change)
+def write_arguments(
+    *,
+    change: Mapping[str, Any] | None = None,
+    remove: Iterable[str] = (),
+    add: Mapping[str, float] | None = None,
+    where: Mapping[str, Any] | None = None,
+    absent: Collection[str] = (),
+    below: Mapping[str, int] | None = None,
+) -> Arguments:
+    """The arguments of one write: its expressions, with their names and values.
+
+    The write sets the attributes of `change` (None removes one), removes those of `remove`, and adds to numbers, which
+    start at 0. Its condition: the item has the attributes of `where` (None: it does not have that one) and none of
+    `absent`, and each counter of `below` is lower than its number, or not there.
+    """
+    change, where, names, values = change or {}, where or {}, _Placeholders("#a"), _Placeholders(":a")
     removed = [*remove, *(name for name, value in change.items() if value is None)]
-    names = {f"#u{i}": name for i, name in enumerate([*new, *removed])}
-    values = {f":u{i}": value for i, value in enumerate(new.values())}
-    expression = "SET " + ", ".join(f"#u{i} = :u{i}" for i in range(len(new))) if new else ""
-    if removed:
-        expression += " REMOVE " + ", ".join(f"#u{i}" for i in range(len(new), len(names)))
-    if add:
-        names |= {f"#a{i}": name for i, name in enumerate(add)}
-        values |= {f":a{i}": value for i, value in enumerate(add.values())}
-        expression += " ADD " + ", ".join(f"#a{i} :a{i}" for i in range(len(add)))
-    arguments = {"UpdateExpression": expression.strip(), "ExpressionAttributeNames": names}
-    # DynamoDB takes no empty set of values.
-    return {**arguments, "ExpressionAttributeValues": values} if values else arguments
-
-
-def count_expression(below: Mapping[str, int], change: Mapping[str, Any]) -> Arguments:
-    """Adds one to each counter of `below` if none has reached its number; sets `change` with it."""
-    names = {f"#c{i}": name for i, name in enumerate(below)} | {f"#s{i}": name for i, name in enumerate(change)}
-    values = {f":c{i}": number for i, number in enumerate(below.values())}
-    values |= {f":s{i}": value for i, value in enumerate(writable(change).values())}
-    return {
-        "ConditionExpression": " AND ".join(
-            f"(attribute_not_exists(#c{i}) OR #c{i} < :c{i})" for i in range(len(below))
-        ),
-        "UpdateExpression": f"SET {', '.join(f'#s{i} = :s{i}' for i in range(len(change)))}"
-        f" ADD {', '.join(f'#c{i} :one' for i in range(len(below)))}",
-        "ExpressionAttributeNames": names,
-        "ExpressionAttributeValues": {**values, ":one": 1},
+    clauses = {
+        "SET": [f"{names.of(name)} = {values.new(value)}" for name, value in writable(change).items()],
+        "REMOVE": [names.of(name) for name in removed],
+        "ADD": [f"{names.of(name)} {values.new(_writable(by))}" for name, by in (add or {}).items()],
     }
-
-
-def absent_condition(key: str) -> Arguments:
-    """The condition that there is no item; `key` is its partition key."""
-    return {"ConditionExpression": "attribute_not_exists(#key)", "ExpressionAttributeNames": {"#key": key}}
-
-
-def equals_condition(where: Mapping[str, Any]) -> Arguments:
-    """The condition that the item has the attributes of `where`."""
-    return {
-        "ConditionExpression": " AND ".join(f"#{name} = :{name}" for name in where),
-        "ExpressionAttributeNames": {f"#{name}": name for name in where},
-        "ExpressionAttributeValues": {f":{name}": value for name, value in writable(where).items()},
-    }
-
-
-def conditional_update(change: Mapping[str, Any], where: Mapping[str, Any], remove: Iterable[str]) -> Arguments:
-    """Sets attributes of an item that has those of `where` (None: it does not have that one)."""
-    removed = list(remove)
-    values = {f":{name}": value for name, value in writable(change).items()}
-    values |= {f":was_{name}": value for name, value in writable(where).items()}
+    gone = [*absent, *(name for name, value in where.items() if value is None)]
     conditions = [
-        f"attribute_not_exists(#{name})" if value is None else f"#{name} = :was_{name}" for name, value in where.items()
+        *(f"attribute_not_exists({names.of(name)})" for name in gone),
+        *(f"{names.of(name)} = {values.new(value)}" for name, value in writable(where).items()),
+        *(
+            f"(attribute_not_exists({names.of(name)}) OR {names.of(name)} < {values.new(number)})"
+            for name, number in (below or {}).items()
+        ),
     ]
-    return {
-        "UpdateExpression": "SET "
-        + ", ".join(f"#{name} = :{name}" for name in change)
-        + (" REMOVE " + ", ".join(f"#{name}" for name in removed) if removed else ""),
+    arguments = {
+        "UpdateExpression": " ".join(f"{verb} {', '.join(parts)}" for verb, parts in clauses.items() if parts),
         "ConditionExpression": " AND ".join(conditions),
-        "ExpressionAttributeNames": {f"#{name}": name for name in (*change, *where, *removed)},
-        "ExpressionAttributeValues": values,
+        "ExpressionAttributeNames": names.meanings,
+        "ExpressionAttributeValues": values.meanings,
     }
+    # DynamoDB takes no empty ones.
+    return {name: value for name, value in arguments.items() if value}
 
 
-def add_expression(by: Mapping[str, float]) -> Arguments:
-    """Adds to numbers, which start at 0."""
-    return {
-        "UpdateExpression": "ADD " + ", ".join(f"#a{i} :a{i}" for i in range(len(by))),
-        "ExpressionAttributeNames": {f"#a{i}": name for i, name in enumerate(by)},
-        "ExpressionAttributeValues": {f":a{i}": _writable(value) for i, value in enumerate(by.values())},
-    }
+class _Placeholders:
+    """`#a0`, `#a1` …: attributes and values have placeholders, since DynamoDB reserves hundreds of words."""
 
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        self._placeholders: dict[str, str] = {}
+        self.meanings: dict[str, Any] = {}
 
-def dedupe_expression(dedupe_keys: Sequence[str], change: Mapping[str, Any]) -> Arguments:
-    """Gives an item these dedupe keys, none of which it may have yet, and sets `change` with them."""
-    names = {f"#m{i}": name for i, name in enumerate(dedupe_keys)} | {f"#s{i}": name for i, name in enumerate(change)}
-    values = {f":s{i}": value for i, value in enumerate(writable(change).values())}
-    set_ = [f"#m{i}=:mark" for i in range(len(dedupe_keys))] + [f"#s{i}=:s{i}" for i in range(len(change))]
-    return {
-        "UpdateExpression": "SET " + ",".join(set_),
-        "ConditionExpression": " AND ".join(f"attribute_not_exists(#m{i})" for i in range(len(dedupe_keys))),
-        "ExpressionAttributeNames": names,
-        "ExpressionAttributeValues": {**values, ":mark": True},
-    }
+    def of(self, name: str) -> str:
+        """The name's placeholder: the same wherever the name stands."""
+        if name not in self._placeholders:
+            self._placeholders[name] = self.new(name)
+        return self._placeholders[name]
+
+    def new(self, meaning: Any) -> str:
+        placeholder = f"{self._prefix}{len(self.meanings)}"
+        self.meanings[placeholder] = meaning
+        return placeholder

@@ -1,6 +1,7 @@
 """What a function may touch: declared on it, and read to generate its IAM policy and to check its settings.
 
-Each member's value is the operation's name in its service's API; a test holds them against botocore's models.
+Each member's value is the operation's name in its service's API; a test holds them against botocore's models. A
+transaction has no member: IAM checks the actions of its writes.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -26,7 +27,6 @@ class DynamoDBOperation(AwsOperation):
     SCAN = "Scan"
     BATCH_GET_ITEM = "BatchGetItem"
     BATCH_WRITE_ITEM = "BatchWriteItem"
-    TRANSACT_WRITE_ITEMS = "TransactWriteItems"
     # Not a call: IAM requires it for a transaction that checks an item without writing it.
     CONDITION_CHECK_ITEM = "ConditionCheckItem"
 
@@ -67,7 +67,6 @@ class SESOperation(AwsOperation):
 
 class StepFunctionsOperation(AwsOperation):
     START_EXECUTION = "StartExecution"
-    START_SYNC_EXECUTION = "StartSyncExecution"
     DESCRIBE_STATE_MACHINE = "DescribeStateMachine"
 
 
@@ -78,7 +77,6 @@ class SecretsManagerOperation(AwsOperation):
 
 class SSMOperation(AwsOperation):
     GET_PARAMETER = "GetParameter"
-    GET_PARAMETERS = "GetParameters"
     PUT_PARAMETER = "PutParameter"
     DELETE_PARAMETER = "DeleteParameter"
 
@@ -111,11 +109,6 @@ class BedrockOperation(AwsOperation):
     INVOKE_GUARDRAIL = "ApplyGuardrail"
 
 
-class CloudWatchOperation(AwsOperation):
-    PUT_METRIC_DATA = "PutMetricData"
-    GET_METRIC_DATA = "GetMetricData"
-
-
 # The service's name in boto3.
 SERVICES: dict[type[AwsOperation], str] = {
     DynamoDBOperation: "dynamodb",
@@ -129,7 +122,6 @@ SERVICES: dict[type[AwsOperation], str] = {
     LambdaOperation: "lambda",
     CognitoOperation: "cognito-idp",
     BedrockOperation: "bedrock-runtime",
-    CloudWatchOperation: "cloudwatch",
 }
 
 Grants = Mapping[str, Iterable[AwsOperation]]

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from chalicelib.core import clients, log
+from chalicelib.core.aws.grants import required_env_vars
 from chalicelib.core.settings import Settings
 
 _DELETION = "DeleteObjects"
@@ -118,6 +119,7 @@ def list_keys(bucket: str, prefix: str, after: str) -> Iterator[str]:
         yield from (each["Key"] for each in page.get("Contents", ()))
 
 
+@required_env_vars({"LINK_EXPIRY_SECONDS": []})
 def link(bucket: str, key: str, file_name: str | None = None, version: str | None = None) -> str:
     """A URL with which anyone can read the file, or one version of it, until it expires; saved as `file_name`."""
     params = {"Bucket": bucket, "Key": key} | ({} if version is None else {"VersionId": version})

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.core import clients, ids
-from chalicelib.core.aws import expressions
-from chalicelib.core.aws.expressions import writable
+from chalicelib.core.aws.expressions import writable, write_arguments
 from chalicelib.core.aws.writes import ConditionFailedError, transact, write
 from chalicelib.core.clients import Attr, Key
 from chalicelib.core.settings import Setting
 
-__all__ = ["Attr", "ConditionFailedError", "Key", "Page", "Table", "transact", "writable"]
+__all__ = ["Attr", "ConditionFailedError", "Key", "Page", "Table", "transact"]
 
 Item = dict[str, Any]
 
@@ -93,7 +92,7 @@ class Table:
             "update_item",
             when,
             Key=self.key(partition, sort),
-            **expressions.update_expression(change, remove, add or {}),
+            **write_arguments(change=change, remove=remove, add=add),
             ReturnValues="ALL_NEW",
         )
         item: Item = response["Attributes"]
@@ -108,7 +107,7 @@ class Table:
             response = self._write(
                 "update_item",
                 Key=self.key(partition),
-                **expressions.count_expression(below, change),
+                **write_arguments(change=change, add=dict.fromkeys(below, 1), below=below),
                 ReturnValues="UPDATED_NEW",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
@@ -119,16 +118,9 @@ class Table:
 
     def count_back(self, partition: str, names: Iterable[str]) -> None:
         """Takes one from each of these counters of an item, if the item still exists."""
-        counters = {f"#c{i}": name for i, name in enumerate(names)}
+        less = write_arguments(add=dict.fromkeys(names, -1))
         with contextlib.suppress(ConditionFailedError):
-            self._write(
-                "update_item",
-                Attr(self.partition).exists(),
-                Key=self.key(partition),
-                UpdateExpression=f"ADD {', '.join(f'{each} :less' for each in counters)}",
-                ExpressionAttributeNames=counters,
-                ExpressionAttributeValues={":less": -1},
-            )
+            self._write("update_item", Attr(self.partition).exists(), Key=self.key(partition), **less)
 
     def delete(self, partition: str, sort: str | None = None, *, when: Any = None) -> None:
         """Deletes the item. Raises ConditionFailedError unless `when` holds."""
@@ -230,32 +222,37 @@ class Table:
 
     def to_create(self, item: Mapping[str, Any]) -> Item:
         """Writes an item that must not exist yet."""
-        return self._describe("Put", {"Item": writable(item)}, expressions.absent_condition(self.partition))
+        return self._describe("Put", {"Item": writable(item)}, absent=[self.partition])
+
+    def to_put(self, item: Mapping[str, Any], *, where: Mapping[str, Any] | None = None) -> Item:
+        """Writes an item in place of the old one; with `where`, only if that has these attributes."""
+        return self._describe("Put", {"Item": writable(item)}, where=where)
 
     def to_update(
         self, key: Item, change: Mapping[str, Any], *, where: Mapping[str, Any], remove: Iterable[str] = ()
     ) -> Item:
         """Sets attributes of an item that has the attributes of `where` (None: it does not have that one)."""
-        return self._describe("Update", {"Key": key}, expressions.conditional_update(change, where, remove))
+        return self._describe("Update", {"Key": key}, change=change, where=where, remove=remove)
 
     def to_check(self, key: Item, *, where: Mapping[str, Any]) -> Item:
         """Writes nothing: the other writes depend on the item having the attributes of `where`."""
-        return self._describe("ConditionCheck", {"Key": key}, expressions.equals_condition(where))
+        return self._describe("ConditionCheck", {"Key": key}, where=where)
 
     def to_add(self, key: Item, by: Mapping[str, float]) -> Item:
         """Adds to numbers, which start at 0."""
-        return self._describe("Update", {"Key": key}, expressions.add_expression(by))
+        return self._describe("Update", {"Key": key}, add=by)
 
     def to_add_once(self, key: Item, dedupe_keys: Sequence[str], change: Mapping[str, Any]) -> Item:
         """Gives an item up to 100 dedupe keys, none of which it may have yet, and sets `change` with them."""
-        return self._describe("Update", {"Key": key}, expressions.dedupe_expression(dedupe_keys, change))
+        change = {**dict.fromkeys(dedupe_keys, True), **change}
+        return self._describe("Update", {"Key": key}, change=change, absent=dedupe_keys)
 
     def to_delete(self, key: Item, *, where: Mapping[str, Any] | None = None) -> Item:
         """Deletes an item; with `where`, only if it has these attributes."""
-        return self._describe("Delete", {"Key": key}, {} if where is None else expressions.equals_condition(where))
+        return self._describe("Delete", {"Key": key}, where=where)
 
-    def _describe(self, kind: str, what: Item, arguments: Item) -> Item:
-        return {kind: {"TableName": self.name, **what, **arguments}}
+    def _describe(self, kind: str, what: Item, **expressions: Any) -> Item:
+        return {kind: {"TableName": self.name, **what, **write_arguments(**expressions)}}
 
     def _write(self, operation: str, when: Any = None, **arguments: Any) -> Item:
         if when is not None:

@@ -157,12 +157,12 @@ def count_caller(caller: Caller, operation: str, own: Limit | None = None, now: 
     return count(f"user#{caller.id}", rules, now)
 
 
-def count_key(caller: Caller, now: float | None = None) -> LimitStatus:
+def count_key(caller: Caller) -> LimitStatus:
     """Counts a request that the caller's API key does not open: against that key alone, not against its owner.
 
     The key's own numbers hold, else the stage's for a user. Raises as `count_caller` does.
     """
-    return count(f"user#{caller.id}", _caller_rules(str(caller.api_key_id), caller.key_limits), now)
+    return count(f"user#{caller.id}", _caller_rules(str(caller.api_key_id), caller.key_limits))
 
 
 def _caller_rules(subject: str, numbers: Mapping[str, float]) -> list[Rule]:
@@ -172,9 +172,9 @@ def _caller_rules(subject: str, numbers: Mapping[str, float]) -> list[Rule]:
     ]
 
 
-def count_operation(caller: Caller, operation: str, own: Limit, now: float | None = None) -> LimitStatus:
+def count_operation(caller: Caller, operation: str, own: Limit) -> LimitStatus:
     """Counts a call against the operation's own limit alone. Raises as `count_caller` does."""
-    return count(f"user#{caller.id}", [_operation_rule(operation, own)], now)
+    return count(f"user#{caller.id}", [_operation_rule(operation, own)])
 
 
 def _operation_rule(operation: str, own: Limit) -> Rule:

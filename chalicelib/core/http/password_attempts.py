@@ -53,8 +53,8 @@ class _Counters:
     }
 )
 @contextlib.contextmanager
-def password_attempt(address: str, anonymous: AnonymousCaller, now: float | None = None) -> Iterator[None]:
-    """Surrounds one try of a password for that address, registered or not. `now`: epoch seconds.
+def password_attempt(address: str, anonymous: AnonymousCaller) -> Iterator[None]:
+    """Surrounds one try of a password for that address, registered or not.
 
     The attempt is counted first, so that parallel attempts cannot exceed the limit. It is taken back unless the
     password is wrong (NotAuthenticatedError).
@@ -63,7 +63,7 @@ def password_attempt(address: str, anonymous: AnonymousCaller, now: float | None
         TooManyRequestsError: too many wrong passwords; `retry_after` says when to try again.
         UnavailableError: the counters cannot be reached; no attempt passes uncounted.
     """
-    now = time.time() if now is None else now
+    now = time.time()
     counted: list[_Counters] = []
     try:
         for counters in _counters(address, anonymous.source, now):

@@ -4,5 +4,3 @@ from chalicelib.jobs.health.check import HEALTH_CHECK, check
 from chalicelib.jobs.health.dependencies import TABLES
 from chalicelib.jobs.health.schemas import HEALTH
 from chalicelib.jobs.health.service import LIMIT, get_health
-
-__all__ = ["HEALTH", "HEALTH_CHECK", "LIMIT", "TABLES", "check", "get_health"]

@@ -2,48 +2,27 @@
 
 from typing import Any
 
+from chalicelib import actions, images
 from chalicelib.actions import external_service
-from chalicelib.core.aws.grants import (
-    DynamoDBOperation,
-    S3Operation,
-    SNSOperation,
-    SQSOperation,
-    required_env_vars,
-)
+from chalicelib.core.aws.grants import DynamoDBOperation, S3Operation, SQSOperation, required_env_vars
 from chalicelib.jobs import rounds
 from chalicelib.jobs.runner import Job, Run, payload
 from chalicelib.jobs.sweeper.orphans import sweep_files, sweep_images_without_files, sweep_results, sweep_uploads
 from chalicelib.jobs.sweeper.stuck import sweep_actions, sweep_images
 
-__all__ = ["SWEEPER", "sweep"]
-
-_FILES = [S3Operation.LIST_OBJECT_VERSIONS, S3Operation.DELETE_OBJECTS]
-
 
 @required_env_vars(
+    images.take_upload,
+    actions.pending_since,
     external_service.refresh,
     {
-        "IMAGES_TABLE": [
-            DynamoDBOperation.QUERY_INDEX,
-            DynamoDBOperation.SCAN,
-            DynamoDBOperation.GET_ITEM,
-            DynamoDBOperation.BATCH_GET_ITEM,
-            DynamoDBOperation.PUT_ITEM,
-            DynamoDBOperation.UPDATE_ITEM,
-        ],
-        "ACTIONS_TABLE": [
-            DynamoDBOperation.QUERY_INDEX,
-            DynamoDBOperation.GET_ITEM,
-            DynamoDBOperation.BATCH_GET_ITEM,
-            DynamoDBOperation.UPDATE_ITEM,
-        ],
-        "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
+        "IMAGES_TABLE": [DynamoDBOperation.QUERY_INDEX, DynamoDBOperation.SCAN, DynamoDBOperation.BATCH_GET_ITEM],
+        "ACTIONS_TABLE": [DynamoDBOperation.BATCH_GET_ITEM],
+        "USERS_TABLE": [DynamoDBOperation.GET_ITEM],
         "JOBS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.PUT_ITEM],
-        "S3_INPUT_BUCKET": _FILES,
-        "S3_OUTPUT_BUCKET": [*_FILES, S3Operation.LIST_BUCKET],
-        "SQS_QUEUE_URL": [SQSOperation.SEND_MESSAGE, SQSOperation.GET_QUEUE_ATTRIBUTES],
-        "SNS_TOPIC_ARN": [SNSOperation.PUBLISH],
-        "MAX_FILE_SIZE": [],
+        "S3_INPUT_BUCKET": [S3Operation.LIST_OBJECT_VERSIONS],
+        "S3_OUTPUT_BUCKET": [S3Operation.LIST_OBJECT_VERSIONS, S3Operation.DELETE_OBJECTS, S3Operation.LIST_BUCKET],
+        "SQS_QUEUE_URL": [SQSOperation.GET_QUEUE_ATTRIBUTES],
     },
 )
 def sweep(run: Run) -> dict[str, Any]:

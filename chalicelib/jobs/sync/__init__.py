@@ -3,5 +3,3 @@
 from chalicelib.jobs.sync.run import BUSINESS_HOURS, NIGHTLY, SyncFailedError, sync
 from chalicelib.jobs.sync.schemas import LIST, PAGE
 from chalicelib.jobs.sync.service import list_syncs
-
-__all__ = ["BUSINESS_HOURS", "LIST", "NIGHTLY", "PAGE", "SyncFailedError", "list_syncs", "sync"]

@@ -11,9 +11,8 @@ from chalicelib.core import log
 from chalicelib.core.deadline import Deadline
 from chalicelib.core.ids import timestamp
 from chalicelib.external import ExternalServiceError, Reason
-from chalicelib.jobs.sync import customer as customers
 from chalicelib.jobs.sync import sync_records
-from chalicelib.jobs.sync.customer import Customer, Rejected
+from chalicelib.jobs.sync.customer import Customer, Rejected, parse_record, reject_duplicate
 from chalicelib.jobs.sync.lanes import OutOfTimeError
 from chalicelib.jobs.sync.models import Crawl, Kind, Tally
 from chalicelib.jobs.sync.source import CursorRefusedError, Page, Source
@@ -146,10 +145,10 @@ class Crawler:
         good: dict[str, Customer] = {}
         bad: dict[str, Rejected] = {}
         for raw in page.records:
-            read = customers.parse_record(raw, self.now)
+            read = parse_record(raw, self.now)
             if isinstance(read, Customer) and read.id in good:
                 older, newer = sorted((good[read.id], read), key=lambda each: each.updated_at)
-                good[read.id], read = newer, customers.reject_duplicate(older)
+                good[read.id], read = newer, reject_duplicate(older)
             if isinstance(read, Rejected):
                 bad[read.id] = read
                 self.tally.count("rejected")

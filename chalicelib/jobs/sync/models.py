@@ -14,7 +14,7 @@ from typing import Annotated, Any, Self
 
 from chalicelib.core import ids
 from chalicelib.core.aws.records import SHOWN, UNSTORED, Record, Shown, Stored
-from chalicelib.core.aws.tables import Attr, ConditionFailedError, Table, writable
+from chalicelib.core.aws.tables import Attr, ConditionFailedError, Table
 from chalicelib.core.settings import Settings
 from chalicelib.external import ExternalServiceError, ExternalServiceRefusedError, Reason
 from chalicelib.jobs.sync.bloom_filter import BloomFilter
@@ -220,7 +220,7 @@ def known_until() -> str | None:
 
 def put_crawl(crawl: Crawl) -> dict[str, Any]:
     """The write, for a transaction, that lets a later run continue the crawl."""
-    return _put(crawl.to_item())
+    return SYNCS.to_put(crawl.to_item())
 
 
 def delete_crawl(kind: Kind) -> dict[str, Any]:
@@ -230,8 +230,4 @@ def delete_crawl(kind: Kind) -> dict[str, Any]:
 
 def put_known_until(since: str) -> dict[str, Any]:
     """The write that says up to when changes are known."""
-    return _put({**SYNCS.key(_PROGRESS, _MARK), "since": since})
-
-
-def _put(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {"Put": {"TableName": SYNCS.name, "Item": writable(item)}}
+    return SYNCS.to_put({**SYNCS.key(_PROGRESS, _MARK), "since": since})

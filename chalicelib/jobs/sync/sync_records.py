@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.core import ids
-from chalicelib.core.aws.tables import Table, writable
+from chalicelib.core.aws.tables import Table
 from chalicelib.core.settings import Settings
 from chalicelib.jobs.sync.customer import Customer, Rejected
 
@@ -65,19 +65,10 @@ def write_of(customer: Customer, known: Item | None, now: datetime) -> Item:
         "lifecycle": ACTIVE,
         "since": at,
     }
-    return RECORDS.to_create(item) if known is None else _replacing(item, known)
-
-
-def _replacing(item: Mapping[str, Any], known: Mapping[str, Any]) -> Item:
+    if known is None:
+        return RECORDS.to_create(item)
     # A whole row, so that no attribute of an archived one is left.
-    return {
-        "Put": {
-            "TableName": RECORDS.name,
-            "Item": writable(item),
-            "ConditionExpression": "updatedAt = :updated AND isActive = :active",
-            "ExpressionAttributeValues": {":updated": known["updatedAt"], ":active": known["isActive"]},
-        }
-    }
+    return RECORDS.to_put(item, where={name: known[name] for name in ("updatedAt", "isActive")})
 
 
 def is_known_rejection(rejected: Rejected, known: Item | None) -> bool:
@@ -95,7 +86,7 @@ def rejection_write(rejected: Rejected, now: datetime) -> Item:
         "isActive": False,
         "ttl": int((now + _REJECTIONS_KEPT).timestamp()),
     }
-    return {"Put": {"TableName": RECORDS.name, "Item": writable(item)}}
+    return RECORDS.to_put(item)
 
 
 def read_active() -> Iterator[Item]:

@@ -23,19 +23,19 @@ class World:
     old: Checkout
     new: Checkout
     receiver: Receiver
-    partner: FakeApi
+    fake_api: FakeApi
 
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder: Path = tmp_path_factory.mktemp("upgrade")
     project = old_version.unpack(folder / "0.1.0")
-    with Aws(folder / "aws.log") as aws, Receiver() as receiver, FakeApi() as partner:
+    with Aws(folder / "aws.log") as aws, Receiver() as receiver, FakeApi() as fake_api:
         old, new = Checkout(folder / "old", aws, project), Checkout(folder / "new", aws)
         # Settings that people set by hand.
-        for name, value in {"ALLOW_PRIVATE_ADDRESSES": "true", "EXTERNAL_API_URL": partner.url}.items():
+        for name, value in {"ALLOW_PRIVATE_ADDRESSES": "true", "EXTERNAL_API_URL": fake_api.url}.items():
             aws.client("ssm").put_parameter(Name=f"/darkroom/dev/darkroom/{name}", Type="String", Value=value)
-        yield World(aws, old, new, receiver, partner)
+        yield World(aws, old, new, receiver, fake_api)
 
 
 def deploy(checkout: Checkout) -> None:
@@ -48,7 +48,7 @@ def filled(world: World) -> Filled:
     """Version 0.1.0 with data and work in progress."""
     deploy(world.old)
     filled = begin(Stage(world.aws))
-    fill(filled, world.receiver, world.partner)
+    fill(filled, world.receiver, world.fake_api)
     return filled
 
 
@@ -64,7 +64,7 @@ def upgraded(world: World, filled: Filled) -> Filled:
 def undone(world: World, upgraded: Filled) -> Filled:
     """The data of the current version, after the rollback to 0.1.0, which has finished the work in progress."""
     made = begin_again(upgraded)
-    fill(made, world.receiver, world.partner)
+    fill(made, world.receiver, world.fake_api)
     deploy(world.old)
     for person in (made.ann, made.root, made.zed):
         person.sign_in()

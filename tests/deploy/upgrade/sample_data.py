@@ -64,7 +64,7 @@ def begin_again(filled: Filled) -> Filled:
     return Filled(filled.stage, filled.triggers, eve, filled.root, max_)
 
 
-def fill(filled: Filled, receiver: Receiver, partner: FakeApi) -> None:
+def fill(filled: Filled, receiver: Receiver, fake_api: FakeApi) -> None:
     """Creates one of everything, and leaves some work in progress."""
     filled.root.ok("PATCH", f"/admin/users/{filled.ann.id}", {"canExportData": True})
     name_webhook(filled, receiver)
@@ -72,7 +72,7 @@ def fill(filled: Filled, receiver: Receiver, partner: FakeApi) -> None:
     make_actions(filled)
     make_keys(filled)
     make_accounts_end(filled)
-    sync(filled.stage, partner)
+    sync(filled.stage, fake_api)
     filled.triggers.run_dry()
     filled.told = told(filled)
     leave_in_flight(filled)
@@ -160,9 +160,9 @@ def make_accounts_end(filled: Filled) -> None:
     assert filled.triggers.deliver("actions") == 1
 
 
-def sync(stage: Stage, partner: FakeApi) -> None:
+def sync(stage: Stage, fake_api: FakeApi) -> None:
     """A run of the nightly sync; its result is in the list of syncs."""
-    secret = json.dumps({"source_api_key": partner.api_key})
+    secret = json.dumps({"source_api_key": fake_api.api_key})
     stage.aws.client("secretsmanager").put_secret_value(SecretId="darkroom/dev/external-services", SecretString=secret)
     answer, fault = stage.invoke("nightly_sync", {})
     assert fault is None, answer

@@ -25,7 +25,7 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def partner(machine: Machine, function: pytest.MonkeyPatch) -> Iterator[FakeApi]:
+def fake_api(machine: Machine, function: pytest.MonkeyPatch) -> Iterator[FakeApi]:
     """A source of 60 customers in pages of 20, read by this process as the scheduled function; empty tables."""
     empty_table(RECORDS, "recordId")
     empty_table(SYNCS, "executedAt")

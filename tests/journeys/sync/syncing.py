@@ -32,8 +32,8 @@ class FakeClock:
         self.slept.append(seconds)
         self.moment += seconds
 
-    def deadline(self, seconds: float = 270.0) -> Deadline:
-        return Deadline(self.moment + seconds, self, self.sleep)
+    def deadline(self) -> Deadline:
+        return Deadline(self.moment + 270.0, self, self.sleep)
 
 
 def empty_table(table: Any, sort_key: str) -> None:
@@ -54,10 +54,10 @@ def run_hourly(clock: FakeClock, **options: Any) -> dict[str, Any]:
     return body
 
 
-def run_and_fail(clock: FakeClock, seconds: float = 270.0) -> Row:
+def run_and_fail(clock: FakeClock) -> Row:
     """Runs a nightly sync that must fail; its sync record."""
     with pytest.raises(sync.SyncFailedError):
-        runner.run(sync.NIGHTLY, {}, deadline=clock.deadline(seconds))
+        runner.run(sync.NIGHTLY, {}, deadline=clock.deadline())
     run = last_run()
     assert run["status"] == "failed"
     return run
@@ -94,20 +94,20 @@ def changed_ids(run: Row) -> Any:
     return json.loads(run["data"])
 
 
-def queries_of(partner: FakeApi) -> list[dict[str, str]]:
-    return [each.query for each in partner.received]
+def queries_of(fake_api: FakeApi) -> list[dict[str, str]]:
+    return [each.query for each in fake_api.received]
 
 
-def add_records(partner: FakeApi, *records: Any) -> None:
+def add_records(fake_api: FakeApi, *records: Any) -> None:
     """Appends records to the first page of the source."""
 
     def edit_page(page: Row, number: int) -> Row:
         return page if number > 1 else {**page, "customers": [*page["customers"], *records]}
 
-    partner.customers.edit_page = edit_page
+    fake_api.customers.edit_page = edit_page
 
 
-def call_at_page(partner: FakeApi, page_number: int, do: Callable[[], None]) -> None:
+def call_at_page(fake_api: FakeApi, page_number: int, do: Callable[[], None]) -> None:
     """Calls `do` while the source answers with that page."""
 
     def edit_page(page: Row, number: int) -> Row:
@@ -115,4 +115,4 @@ def call_at_page(partner: FakeApi, page_number: int, do: Callable[[], None]) -> 
             do()
         return page
 
-    partner.customers.edit_page = edit_page
+    fake_api.customers.edit_page = edit_page

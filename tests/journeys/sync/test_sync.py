@@ -39,10 +39,10 @@ from tests.journeys.user import User
 # ------------------------------------------------------------------------- stored records
 
 
-def test_the_first_sync_stores_every_customer(partner: FakeApi, clock: FakeClock) -> None:
+def test_the_first_sync_stores_every_customer(fake_api: FakeApi, clock: FakeClock) -> None:
     body = run_nightly(clock)
     assert active_ids() == customer_ids(*range(COUNT))
-    assert json.loads(stored_rows()["customer-000003"]["data"]) == partner.customers.customer(3)
+    assert json.loads(stored_rows()["customer-000003"]["data"]) == fake_api.customers.customer(3)
     run = last_run()
     assert (run["status"], run["kind"], run["recordCount"], run["cursor"]) == ("success", "comprehensive", COUNT, None)
     assert counts_of(run) == {"created": COUNT}
@@ -54,10 +54,10 @@ def test_the_first_sync_stores_every_customer(partner: FakeApi, clock: FakeClock
     assert (body["recordsProcessed"], body["syncId"], body["status"]) == (COUNT, run["syncId"], "success")
     assert body["processingTimeMs"] == run["processingTime"]
     assert body["timestamp"].endswith("Z")
-    assert {each.headers["Authorization"] for each in partner.received} == {f"Bearer {partner.api_key}"}
+    assert {each.headers["Authorization"] for each in fake_api.received} == {f"Bearer {fake_api.api_key}"}
 
 
-def test_a_sync_without_changes_only_reads(partner: FakeApi, clock: FakeClock) -> None:
+def test_a_sync_without_changes_only_reads(fake_api: FakeApi, clock: FakeClock) -> None:
     run_nightly(clock)
     before = stored_rows()
     made = calls_made()
@@ -68,11 +68,11 @@ def test_a_sync_without_changes_only_reads(partner: FakeApi, clock: FakeClock) -
     assert (made.count("TransactWriteItems"), made.count("BatchWriteItem"), made.count("BatchGetItem")) == (1, 0, 3)
 
 
-def test_changed_customers_are_updated_and_older_versions_ignored(partner: FakeApi, clock: FakeClock) -> None:
+def test_changed_customers_are_updated_and_older_versions_ignored(fake_api: FakeApi, clock: FakeClock) -> None:
     run_nightly(clock)
-    partner.customers.altered[5] = {"name": "New Name", "updatedAt": "2026-10-01T12:00:00+02:00"}
-    partner.customers.altered[6] = {"name": "Old Name", "updatedAt": "2025-10-01T12:00:00Z"}
-    partner.customers.altered[7] = {"name": "In the same second"}
+    fake_api.customers.altered[5] = {"name": "New Name", "updatedAt": "2026-10-01T12:00:00+02:00"}
+    fake_api.customers.altered[6] = {"name": "Old Name", "updatedAt": "2025-10-01T12:00:00Z"}
+    fake_api.customers.altered[7] = {"name": "In the same second"}
     run_nightly(clock)
     assert counts_of(last_run()) == {"updated": 2, "unchanged": COUNT - 2}
     assert changed_ids(last_run()) == {"created": [], "updated": sorted(customer_ids(5, 7)), "archived": []}
@@ -84,10 +84,10 @@ def test_changed_customers_are_updated_and_older_versions_ignored(partner: FakeA
 
 
 def test_only_a_comprehensive_sync_archives_missing_customers_and_they_may_return(
-    partner: FakeApi, clock: FakeClock
+    fake_api: FakeApi, clock: FakeClock
 ) -> None:
     run_nightly(clock)
-    partner.customers.removed = {2, 30, 59}
+    fake_api.customers.removed = {2, 30, 59}
     run_hourly(clock)
     assert active_ids() == customer_ids(*range(COUNT))
     run_nightly(clock)
@@ -100,41 +100,41 @@ def test_only_a_comprehensive_sync_archives_missing_customers_and_they_may_retur
     assert {entry["recordId"] for entry in BY_LIFECYCLE.between(ARCHIVED, "0", "9")} == gone
     run_nightly(clock)
     assert counts_of(last_run()) == {"unchanged": COUNT - 3}, "they are archived once"
-    partner.customers.removed = {2}
+    fake_api.customers.removed = {2}
     run_nightly(clock)
     assert counts_of(last_run()) == {"unchanged": COUNT - 3, "updated": 2}
     assert "archivedAt" not in stored_rows()["customer-000030"]
 
 
-def test_nobody_is_archived_if_most_customers_are_missing(partner: FakeApi, clock: FakeClock) -> None:
+def test_nobody_is_archived_if_most_customers_are_missing(fake_api: FakeApi, clock: FakeClock) -> None:
     run_nightly(clock)
-    partner.customers.removed = set(range(10, COUNT))
+    fake_api.customers.removed = set(range(10, COUNT))
     assert run_nightly(clock)["status"] == "partial"
     assert "not believed" in last_run()["reason"]
     assert active_ids() == customer_ids(*range(COUNT))
 
 
-def test_an_incremental_sync_requests_changes_since_the_last_one(partner: FakeApi, clock: FakeClock) -> None:
+def test_an_incremental_sync_requests_changes_since_the_last_one(fake_api: FakeApi, clock: FakeClock) -> None:
     run_nightly(clock)
-    partner.received.clear()
-    partner.customers.altered[5] = {"name": "New Name", "updatedAt": "2026-10-01T10:00:00Z"}
+    fake_api.received.clear()
+    fake_api.customers.altered[5] = {"name": "New Name", "updatedAt": "2026-10-01T10:00:00Z"}
     run_hourly(clock)
-    assert [query["updatedSince"] for query in queries_of(partner)] == ["2026-01-01T00:54:00.000Z"]
+    assert [query["updatedSince"] for query in queries_of(fake_api)] == ["2026-01-01T00:54:00.000Z"]
     assert counts_of(last_run()) == {"updated": 1, "unchanged": 6}
     assert last_run()["kind"] == "incremental"
-    partner.received.clear()
+    fake_api.received.clear()
     run_hourly(clock)
-    assert [query["updatedSince"] for query in queries_of(partner)] == ["2026-10-01T09:55:00.000Z"]
+    assert [query["updatedSince"] for query in queries_of(fake_api)] == ["2026-10-01T09:55:00.000Z"]
 
 
-def test_a_sync_by_hand_takes_a_kind_and_a_start_time(partner: FakeApi, clock: FakeClock) -> None:
+def test_a_sync_by_hand_takes_a_kind_and_a_start_time(fake_api: FakeApi, clock: FakeClock) -> None:
     run_nightly(clock, since="2026-01-01T00:50:00.000Z")
     assert (last_run()["kind"], last_run()["recordCount"]) == ("incremental", 10)
     run_nightly(clock, syncType="incremental")
     assert last_run()["recordCount"] == COUNT, "changes before that time are not assumed to be known"
 
 
-def test_a_dry_run_counts_and_writes_nothing(partner: FakeApi, clock: FakeClock) -> None:
+def test_a_dry_run_counts_and_writes_nothing(fake_api: FakeApi, clock: FakeClock) -> None:
     run_nightly(clock, dryRun=True)
     assert counts_of(last_run()) == {"created": COUNT}
     assert last_run()["dryRun"] is True
@@ -152,7 +152,7 @@ def test_without_a_source_a_sync_is_skipped(function: pytest.MonkeyPatch, clock:
 
 @pytest.mark.parametrize(("batched", "size"), [("false", "10"), ("true", "1"), ("true", "99")])
 def test_batches_of_any_size_store_the_same(
-    partner: FakeApi, clock: FakeClock, function: pytest.MonkeyPatch, batched: str, size: str
+    fake_api: FakeApi, clock: FakeClock, function: pytest.MonkeyPatch, batched: str, size: str
 ) -> None:
     function.setenv("ENABLE_BATCH_PROCESSING", batched)
     function.setenv("BATCH_SIZE", size)
@@ -161,11 +161,11 @@ def test_batches_of_any_size_store_the_same(
 
 
 def test_batches_of_a_lane_can_be_spaced_out_in_time(
-    partner: FakeApi, clock: FakeClock, function: pytest.MonkeyPatch
+    fake_api: FakeApi, clock: FakeClock, function: pytest.MonkeyPatch
 ) -> None:
     function.setenv("BATCH_SIZE", "1")
     function.setenv("BATCH_PAUSE_MS", "250")
-    partner.customers.count = 20
+    fake_api.customers.count = 20
     run_nightly(clock)
     # Four lanes share a page of twenty.
     assert clock.slept == [0.25] * 16
@@ -174,15 +174,15 @@ def test_batches_of_a_lane_can_be_spaced_out_in_time(
 # ------------------------------------------------------------------------- overlaps
 
 
-def test_a_run_that_overlaps_another_is_skipped_without_requests(partner: FakeApi, clock: FakeClock) -> None:
+def test_a_run_that_overlaps_another_is_skipped_without_requests(fake_api: FakeApi, clock: FakeClock) -> None:
     during: list[Row] = []
 
     def another() -> None:
-        before = len(partner.received)
+        before = len(fake_api.received)
         during.append(run_hourly(FakeClock()))
-        assert len(partner.received) == before
+        assert len(fake_api.received) == before
 
-    call_at_page(partner, 3, another)
+    call_at_page(fake_api, 3, another)
     assert run_nightly(clock)["status"] == "success"
     [body] = during
     assert (body["status"], body["message"]) == ("skipped", "Daily sync skipped: another run is under way")
@@ -195,7 +195,7 @@ def expire() -> None:
         leases.JOBS.update(f"lease#sync{f'/{lane}' if lane else ''}", change={"expires": 1})
 
 
-def test_a_late_holder_cannot_write(partner: FakeApi, clock: FakeClock) -> None:
+def test_a_late_holder_cannot_write(fake_api: FakeApi, clock: FakeClock) -> None:
     taken_over: list[set[str]] = []
 
     def take_over() -> None:
@@ -206,8 +206,8 @@ def test_a_late_holder_cannot_write(partner: FakeApi, clock: FakeClock) -> None:
                 assert held is not None
             taken_over.append(active_ids())
 
-    partner.customers.count = 9 * PAGE
-    call_at_page(partner, 4, take_over)
+    fake_api.customers.count = 9 * PAGE
+    call_at_page(fake_api, 4, take_over)
     with pytest.raises(LeaseLostError):
         runner.run(sync.NIGHTLY, {}, deadline=clock.deadline())
     [before] = taken_over
@@ -217,16 +217,16 @@ def test_a_late_holder_cannot_write(partner: FakeApi, clock: FakeClock) -> None:
     assert models.find_unfinished(models.Kind.COMPREHENSIVE) is None, "not even its progress"
 
 
-def test_a_killed_run_is_marked_failed_by_the_next_run(partner: FakeApi, clock: FakeClock) -> None:
+def test_a_killed_run_is_marked_failed_by_the_next_run(fake_api: FakeApi, clock: FakeClock) -> None:
     killed = models.begin(models.Kind.INCREMENTAL, False, datetime.now(UTC))
     run_nightly(clock)
     [killed_run] = [run for run in run_history() if run["syncId"] == killed.sync_id]
     assert (killed_run["status"], killed_run["reason"]) == ("failed", "It was ended from outside before it was done.")
 
 
-def test_a_row_changed_by_others_meanwhile_is_left_to_the_next_run(partner: FakeApi, clock: FakeClock) -> None:
+def test_a_row_changed_by_others_meanwhile_is_left_to_the_next_run(fake_api: FakeApi, clock: FakeClock) -> None:
     run_nightly(clock)
-    partner.customers.altered = {number: {"name": "New"} for number in (21, 22, 23)}
+    fake_api.customers.altered = {number: {"name": "New"} for number in (21, 22, 23)}
 
     def between(model: Any, params: Row, **_: Any) -> None:
         if b"customer-000022" in params["body"] and not archived:
@@ -246,17 +246,17 @@ def test_a_row_changed_by_others_meanwhile_is_left_to_the_next_run(partner: Fake
 
 
 def test_runs_are_reported_as_log_events_and_metrics(
-    partner: FakeApi, clock: FakeClock, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+    fake_api: FakeApi, clock: FakeClock, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run_nightly(clock)
-    partner.fail("/customers", Fault.ERROR, times=None)
+    fake_api.fail("/customers", Fault.ERROR, times=None)
     run_and_fail(clock)
     events: dict[str, Any] = {record.message: vars(record).get("metadata") for record in caplog.records}
     assert {"SYNC_STARTED", "API_FAILURE", "SYNC_COMPLETED", "EXECUTION_COMPLETED", "EXECUTION_FAILED"} <= set(events)
     assert set(events["EXECUTION_COMPLETED"]) == {"durationMs", "recordsProcessed", "avgTimePerRecord"}
     assert events["EXECUTION_COMPLETED"]["recordsProcessed"] == COUNT
     assert events["EXECUTION_FAILED"]["failurePoint"] == "source"
-    assert partner.api_key not in str(events)
+    assert fake_api.api_key not in str(events)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
     figures = [line for line in lines if "_aws" in line]
     assert [(each["RecordsProcessed"], each["SyncsFailed"]) for each in figures] == [([COUNT], [0]), ([0], [1])]
@@ -266,11 +266,11 @@ def test_runs_are_reported_as_log_events_and_metrics(
 
 
 def test_administrators_read_the_history_in_pages(
-    machine: Machine, admin: User, partner: FakeApi, clock: FakeClock
+    machine: Machine, admin: User, fake_api: FakeApi, clock: FakeClock
 ) -> None:
-    add_records(partner, {"id": "bad"})
+    add_records(fake_api, {"id": "bad"})
     run_nightly(clock)
-    partner.fail("/customers", Fault.ERROR, times=None)
+    fake_api.fail("/customers", Fault.ERROR, times=None)
     run_and_fail(clock)
     page = call("GET /admin/syncs", admin.headers, query={"limit": "1", "status": "failed"})
     assert page.status == 200, page

@@ -40,7 +40,7 @@ def private_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def partner() -> Iterator[FakeApi]:
+def fake_api() -> Iterator[FakeApi]:
     with FakeApi() as started:
         yield started
 
@@ -338,13 +338,13 @@ def test_a_broken_header_puts_no_url_into_the_log(caplog: pytest.LogCaptureFixtu
 
 
 @pytest.mark.parametrize("fault", [Fault.SLOW, Fault.TRICKLE, Fault.TRICKLE_HEAD])
-def test_a_slow_answer_is_ended_by_the_deadline(partner: FakeApi, fault: Fault) -> None:
-    headers = {"Authorization": f"Bearer {partner.api_key}"}
+def test_a_slow_answer_is_ended_by_the_deadline(fake_api: FakeApi, fault: Fault) -> None:
+    headers = {"Authorization": f"Bearer {fake_api.api_key}"}
     # The whole answer would arrive after the deadline, while no single read would time out.
-    partner.fail("/customers", fault, seconds=3 if fault is Fault.SLOW else 0.1)
-    url = f"{partner.url}/customers?limit=1"
+    fake_api.fail("/customers", fault, seconds=3 if fault is Fault.SLOW else 0.1)
+    url = f"{fake_api.url}/customers?limit=1"
     assert reason_of(url, headers=headers, deadline=Deadline.within(0.5)) is Reason.TIMEOUT
-    partner.clear_faults()
+    fake_api.clear_faults()
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])

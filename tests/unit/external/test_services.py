@@ -48,7 +48,7 @@ def _forget() -> None:
 
 
 @pytest.fixture
-def partner() -> Iterator[FakeApi]:
+def fake_api() -> Iterator[FakeApi]:
     with FakeApi() as started:
         keep(started.secret)
         yield started
@@ -111,54 +111,54 @@ def test_an_invalid_secret_is_reported_without_its_content(text: str) -> None:
 @pytest.mark.parametrize(
     "path", [services.PROCESS_FILE, services.GENERATE_REPORT, services.EXPORT_DATA, services.CUSTOM]
 )
-def test_work_is_handed_over_and_its_state_is_read(partner: FakeApi, path: str) -> None:
+def test_work_is_handed_over_and_its_state_is_read(fake_api: FakeApi, path: str) -> None:
     taken = services.call(path, {"imageId": "one", "size": 10})
     assert taken == {"id": "work-000001", "status": "queued"}
     seen = [services.fetch_status(path, taken["id"])["status"] for _ in range(3)]
     assert seen == ["queued", "processing", "completed"]
-    first = partner.received[0]
+    first = fake_api.received[0]
     assert (first.method, first.path, first.json()) == ("POST", path, {"imageId": "one", "size": 10})
-    assert first.headers["Authorization"] == f"Bearer {partner.api_key}"
+    assert first.headers["Authorization"] == f"Bearer {fake_api.api_key}"
     assert first.headers["Content-Type"] == "application/json"
     assert first.headers["User-Agent"].startswith("Darkroom/")
 
 
-def test_the_secret_is_read_once_for_each_container(partner: FakeApi) -> None:
+def test_the_secret_is_read_once_for_each_container(fake_api: FakeApi) -> None:
     reads: list[Any] = []
     clients.client("secretsmanager").meta.events.register(
         "before-call.secrets-manager.GetSecretValue", lambda **x: reads.append(x)
     )
     for _ in range(3):
         services.call(UPLOAD, {})
-    assert services.callback_secret() == partner.callback_secret
+    assert services.callback_secret() == fake_api.callback_secret
     assert len(reads) == 1
 
 
-def test_a_rotated_key_is_read_again(partner: FakeApi) -> None:
+def test_a_rotated_key_is_read_again(fake_api: FakeApi) -> None:
     services.call(UPLOAD, {})
-    partner.rotate_key()
-    keep(partner.secret)
+    fake_api.rotate_key()
+    keep(fake_api.secret)
     assert services.call(UPLOAD, {})["status"] == "queued"
-    assert len(partner.received) == 3, "refused once"
+    assert len(fake_api.received) == 3, "refused once"
 
 
-def test_a_key_that_stays_refused_is_reported(partner: FakeApi) -> None:
-    partner.rotate_key()
+def test_a_key_that_stays_refused_is_reported(fake_api: FakeApi) -> None:
+    fake_api.rotate_key()
     assert failure().reason is Reason.CREDENTIALS_REFUSED
-    assert len(partner.received) == 2
+    assert len(fake_api.received) == 2
 
 
-def test_work_is_done_once_after_a_temporary_failure(partner: FakeApi) -> None:
-    partner.fail(UPLOAD, Fault.CUT_OFF)
+def test_work_is_done_once_after_a_temporary_failure(fake_api: FakeApi) -> None:
+    fake_api.fail(UPLOAD, Fault.CUT_OFF)
     assert services.call(UPLOAD, {}, idempotency_key="action-1")["id"] == "work-000001"
-    assert len(partner.work) == 1, "the work whose answer was lost is not done again"
-    assert [each.headers["Idempotency-Key"] for each in partner.received] == ["action-1", "action-1"]
+    assert len(fake_api.work) == 1, "the work whose answer was lost is not done again"
+    assert [each.headers["Idempotency-Key"] for each in fake_api.received] == ["action-1", "action-1"]
 
 
-def test_retry_after_beyond_the_deadline_ends_the_call_at_once(partner: FakeApi) -> None:
-    partner.fail(UPLOAD, Fault.RATE_LIMITED, times=None, retry_after="3600")
+def test_retry_after_beyond_the_deadline_ends_the_call_at_once(fake_api: FakeApi) -> None:
+    fake_api.fail(UPLOAD, Fault.RATE_LIMITED, times=None, retry_after="3600")
     assert failure().reason is Reason.RATE_LIMITED
-    assert len(partner.received) == 1
+    assert len(fake_api.received) == 1
 
 
 @pytest.mark.parametrize(
@@ -176,8 +176,8 @@ def test_retry_after_beyond_the_deadline_ends_the_call_at_once(partner: FakeApi)
         (Fault.REDIRECT_INSIDE, Reason.ADDRESS_NOT_ALLOWED),
     ],
 )
-def test_every_kind_of_failure_has_its_reason(partner: FakeApi, fault: Fault, reason: Reason) -> None:
-    partner.fail(UPLOAD, fault, times=None)
+def test_every_kind_of_failure_has_its_reason(fake_api: FakeApi, fault: Fault, reason: Reason) -> None:
+    fake_api.fail(UPLOAD, fault, times=None)
     assert failure(deadline=soon()).reason is reason
 
 
@@ -228,19 +228,20 @@ def test_a_refusal_is_not_retried(status: int) -> None:
         keep(json.dumps({"base_url": server.url, "api_key": "key"}))
         fault = failure()
         assert (fault.reason, fault.status) == (Reason.REJECTED, 503 if status == 302 else 502)
+        assert fault.is_transient is (status == 302)
         assert len(server.asked) == 1
 
 
-def test_a_failing_service_is_not_called_for_a_while(partner: FakeApi) -> None:
-    partner.fail(UPLOAD, Fault.ERROR, times=None)
+def test_a_failing_service_is_not_called_for_a_while(fake_api: FakeApi) -> None:
+    fake_api.fail(UPLOAD, Fault.ERROR, times=None)
     reasons = [failure(deadline=soon()).reason for _ in range(12)]
     assert reasons[-1] is Reason.CIRCUIT_OPEN
-    assert len(partner.received) == circuit_breaker.FAILURES
+    assert len(fake_api.received) == circuit_breaker.FAILURES
     # The whole service has one circuit.
     assert failure(services.EXPORT_DATA).reason is Reason.CIRCUIT_OPEN
 
 
-def test_no_secret_is_logged_or_shown(partner: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_secret_is_logged_or_shown(fake_api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
     written = io.StringIO()
     listener = logging.StreamHandler(written)
     listener.setFormatter(logging.Formatter("%(message)s %(metadata)s"))
@@ -249,15 +250,15 @@ def test_no_secret_is_logged_or_shown(partner: FakeApi, monkeypatch: pytest.Monk
     try:
         services.call(UPLOAD, {"note": "of the user's"})
         for fault in (Fault.ERROR, Fault.JUNK, Fault.WRONG_KEY, Fault.REDIRECT_INSIDE, Fault.SLOW):
-            partner.fail(UPLOAD, fault, times=None)
+            fake_api.fail(UPLOAD, fault, times=None)
             error = failure(deadline=soon())
             assert error.message in (
                 "The external service is unavailable.",
                 "The external service refused the request.",
             )
-            assert partner.api_key not in f"{error} {error.__cause__!r} {error.details}"
+            assert fake_api.api_key not in f"{error} {error.__cause__!r} {error.details}"
             assert "It works" not in str(error), "nor what was answered"
-            partner.clear_faults()
+            fake_api.clear_faults()
         with Scripted(answer(500)) as server:
             keep(json.dumps({"base_url": f"{server.url}/hidden-in-the-path", "api_key": "key"}))
             secret._store.cache_clear()
@@ -271,5 +272,5 @@ def test_no_secret_is_logged_or_shown(partner: FakeApi, monkeypatch: pytest.Monk
     assert "EXTERNAL_CALL_FAILED" in lines
     assert "127.0.0.1 answered 401" in lines
     assert "credentials_refused" in lines
-    for hidden in (partner.api_key, partner.callback_secret, "of the user's", "It works", "hidden-in", "/upload"):
+    for hidden in (fake_api.api_key, fake_api.callback_secret, "of the user's", "It works", "hidden-in", "/upload"):
         assert hidden not in lines

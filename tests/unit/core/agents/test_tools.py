@@ -9,7 +9,7 @@ from chalicelib.core.agents import tools
 from chalicelib.core.agents.tools import ToolNotFoundError, api_tool
 from chalicelib.core.errors import PermissionDeniedError
 from chalicelib.core.http import responses
-from chalicelib.core.http.operations import AnswerError, APIAccessType, Caller
+from chalicelib.core.http.operations import AnswerError, APIAccessType, Caller, Operation, public
 from chalicelib.core.observing.tracking import Execution
 from chalicelib.core.schemas import TEXT, shape
 
@@ -31,14 +31,17 @@ def allowed(user: Caller, data: Any) -> bool:
 
 
 def publish(function: Callable[..., Any]) -> Callable[..., Any]:
-    made: Callable[..., Any] = api_tool(
-        description="Says it back.",
-        parameters=WORD,
-        output=WORD,
-        permission=allowed,
-        access=APIAccessType.ACTIONS,
-    )(function)
-    return made
+    return api_tool(description="Says it back.")(operation(function))
+
+
+def operation(function: Callable[..., Any], **changed: Any) -> Callable[..., Any]:
+    """The function as `@validated` leaves it."""
+    declared = {"permission": allowed, "returns": WORD, **changed}
+    access = frozenset({APIAccessType.ACTIONS})
+    function.__dict__["operation"] = Operation(
+        function.__name__, function, schema=WORD, api_schema=WORD, access=access, **declared
+    )
+    return function
 
 
 def call(name: str, user: Caller = ANN, **data: Any) -> tuple[dict[str, Any], Execution]:
@@ -47,7 +50,7 @@ def call(name: str, user: Caller = ANN, **data: Any) -> tuple[dict[str, Any], Ex
     return tools.call(name, data, {"user": user, "execution": execution, "rate": {}}), execution
 
 
-def test_a_function_without_a_route_can_be_a_tool() -> None:
+def test_a_tool_gets_by_name_what_its_operation_asks_for() -> None:
     @publish
     def echo(data: Any, name: str, operation: str) -> Any:
         return {"word": f"{operation} of {name}: {data['word']}"}
@@ -118,20 +121,11 @@ def test_an_unknown_name_without_a_near_match_gets_no_suggestion() -> None:
 
 
 def test_an_invalid_tool_fails_on_import() -> None:
-    with pytest.raises(TypeError, match="permission and access"):
-        api_tool(description="a", output=WORD)(lambda data: data)
-    with pytest.raises(TypeError, match="declares what it returns"):
-        api_tool(description="a", permission=allowed, access=APIAccessType.ACTIONS)(lambda data: data)
-
-    def echo(data: Any) -> Any:
-        return data
-
-    publish(echo)
-    publish(echo)
-
-    def other(data: Any) -> Any:
-        return data
-
-    other.__name__, other.__module__ = "echo", "elsewhere"
-    with pytest.raises(TypeError, match="there is such a tool"):
-        publish(other)
+    tool = api_tool(description="a")
+    for wrong in (
+        lambda data: data,
+        operation(lambda data: data, permission=public),
+        operation(lambda data: data, returns=None),
+    ):
+        with pytest.raises(TypeError, match="an operation with a caller that declares what it returns"):
+            tool(wrong)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.core.errors import NotAcceptableError
-from chalicelib.core.http import accept as media
+from chalicelib.core.http.accept import preferred
 
 OFFERED = ["image/jpeg", "image/webp", "image/avif"]
 
@@ -45,18 +45,18 @@ OFFERED = ["image/jpeg", "image/webp", "image/avif"]
     ],
 )
 def test_the_preferred_media_type_is_chosen(accept: str, given_: str) -> None:
-    assert media.preferred(accept, OFFERED) == given_
+    assert preferred(accept, OFFERED) == given_
 
 
 @pytest.mark.parametrize("accept", ["*/*;q=0", "image/*;q=0.00", "image/jpeg;q=0,image/webp;q=0,image/avif;q=0"])
 def test_a_refused_media_type_is_not_chosen(accept: str) -> None:
     with pytest.raises(NotAcceptableError, match="image/jpeg, image/webp, image/avif"):
-        media.preferred(accept, OFFERED)
+        preferred(accept, OFFERED)
 
 
 @given(st.text() | st.text('image/webp*;q=0.1,"\\ '))
 def test_any_accept_header_is_read_without_an_error(accept: str) -> None:
     try:
-        assert media.preferred(accept, OFFERED) in OFFERED
+        assert preferred(accept, OFFERED) in OFFERED
     except NotAcceptableError:
         assert "q" in accept.lower()

@@ -10,11 +10,11 @@ import app as manifest
 from chalicelib.core.errors import InvalidRequestError
 from chalicelib.core.http import json_schema, payload
 from chalicelib.core.schemas import Schema, shape
-from infra import triggers as reading
+from infra import triggers
 
 SCHEMAS = {
     f"{method} {path}": view.operation.schema
-    for method, path, view in reading.routes(manifest.app)
+    for method, path, view in triggers.routes(manifest.app)
     if view.operation.validate_body
 }
 
