@@ -29,7 +29,7 @@ def main(argv: list[str]) -> int:
     """Install; the exit status."""
     folder, requirements = Path(argv[0]), Path(argv[1])
     started = time.monotonic()
-    print(f"Installing {_count(requirements)} packages of {requirements} into {folder} …", flush=True)
+    print(f"Installing what {requirements} lists into {folder} …", flush=True)
     try:
         unfinished = _make_environment(folder)
         _install(folder / "bin" / "python", requirements)
@@ -44,16 +44,12 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _count(requirements: Path) -> int:
-    return sum("==" in line for line in requirements.read_text().splitlines())
-
-
 def _make_environment(folder: Path) -> Path:
     """Make the virtual environment if it is missing; the file that marks it as unfinished.
 
     An environment with that mark may hold half a package: it is made anew, from the packages in uv's cache.
     """
-    if not all(importlib.util.find_spec(name) for name in ("venv", "ensurepip")):
+    if importlib.util.find_spec("ensurepip") is None:
         raise InstallError(_NO_VENV)
     mark = folder / "unfinished"
     was_stopped = mark.exists()
