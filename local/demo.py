@@ -30,7 +30,7 @@ _STATES = ["UPLOADING", "PENDING", "UPLOADED", "PROCESSING", "COMPLETED"]
 _TIMEOUT_SECONDS = 120
 _POLL_SECONDS = 0.05
 _PARALLEL_UPLOADS = 8
-_NEXT = f"""\
+_NEXT = f"""
 What next:
   make demo PHOTOS="a.jpg b.png"   sends photos of your own
   make run                         keeps Darkroom running, at {URL}, with two accounts:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.test_floors import imports_of
+from tests.architecture.imports import imports_of
 from tests.requirements import ROOT, packages, packages_by_module, pins
 
 SHIPPED, LOCAL, ALL = "requirements.txt", "requirements-local.txt", "requirements-dev.txt"
