@@ -67,7 +67,7 @@ def _make_environment(folder: Path) -> Path:
 def _install(python: Path, requirements: Path) -> None:
     uv = python.with_name("uv")
     if not uv.exists():
-        print("  fetching uv, the installer (20 MB)", flush=True)
+        print("  fetching uv, the installer (17 MB)", flush=True)
         pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         if subprocess.run([*pip, "--constraint", str(requirements), "uv"], check=False).returncode:
             raise InstallError(_NO_PACKAGES)
