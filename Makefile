@@ -1,7 +1,9 @@
-# Everything here needs Python 3.11 or newer and make; the rest is installed into .venv by the first target that wants it.
+# Everything here needs Python 3.11 or newer and make. The first target that needs packages installs them into .venv:
+# what requirements-local.txt lists for `demo` and `run`, what requirements-dev.txt adds for all others.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIN = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header $(ARGS)
 PHOTOS ?=
 ARGS ?=
 
@@ -11,10 +13,10 @@ ARGS ?=
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(VENV)/ready ## send a picture through the whole platform: make demo PHOTOS="a.jpg b.png"
+demo: $(VENV)/local ## send a picture through the whole platform: make demo PHOTOS="a.jpg b.png"
 	@$(BIN)/python -m local demo --start $(ARGS) $(PHOTOS)
 
-run: $(VENV)/ready ## the whole platform on this machine, until Ctrl-C: make run ARGS="--port 9000"
+run: $(VENV)/local ## the whole platform on this machine, until Ctrl-C: make run ARGS="--port 9000"
 	@exec $(BIN)/python -m local run $(ARGS)
 
 test: $(VENV)/ready check ## lint, types and every test but the slow ones
@@ -43,18 +45,20 @@ iam-report: $(VENV)/ready ## compare declared grants with those that the journey
 bench: $(VENV)/ready ## side-by-side benchmarks
 	$(BIN)/python -m bench $(ARGS)
 
-requirements: $(VENV)/ready ## pin anew what pyproject.toml asks for
-	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-header pyproject.toml -o requirements.txt
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-header --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+requirements: $(VENV)/local ## pin what pyproject.toml asks for; all anew: make requirements ARGS=--upgrade
+	$(PIN) pyproject.toml -o requirements.txt
+	$(PIN) --extra local -c requirements.txt pyproject.toml -o requirements-local.txt
+	$(PIN) --extra local --extra dev -c requirements-local.txt pyproject.toml -o requirements-dev.txt
 
-clean: ## remove what was made here
-	rm -rf $(VENV) demo-output .mypy_cache .ruff_cache .pytest_cache .hypothesis
+clean: ## remove what was made in this folder
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(VENV)/ready: requirements.txt requirements-dev.txt
+$(VENV)/local: requirements.txt requirements-local.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Darkroom needs Python 3.11 or newer; $(PYTHON) is older. Name another: make PYTHON=python3.12 …" >&2; exit 1; }
-	@echo "Installing into $(VENV) (once) …"
-	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-dev.txt
+	@$(PYTHON) local/install.py $(VENV) requirements-local.txt
+	@touch $@
+
+$(VENV)/ready: $(VENV)/local requirements-dev.txt
+	@$(PYTHON) local/install.py $(VENV) requirements-dev.txt
 	@touch $@

@@ -5,7 +5,6 @@ import contextlib
 import itertools
 import mimetypes
 import os
-import secrets
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -21,28 +20,24 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from infra.settings import state_folder
 from local import sample
+from local.accounts import ADMIN, PASSWORD, USER
+from local.demo_api import Api, DemoError, Photo
 
-OUTPUT = Path("demo-output")
+OUTPUT = state_folder() / "demo"
 URL = "http://127.0.0.1:8000"
 _STATES = ["UPLOADING", "PENDING", "UPLOADED", "PROCESSING", "COMPLETED"]
 _TIMEOUT_SECONDS = 120
 _POLL_SECONDS = 0.05
 _PARALLEL_UPLOADS = 8
-
-
-class DemoError(Exception):
-    """The message is a sentence for the user's terminal."""
-
-
-@dataclass(frozen=True)
-class Photo:
-    """A photo to upload. `title` is the beginning of its variants' file names."""
-
-    name: str
-    media_type: str
-    data: bytes
-    title: str
+_NEXT = f"""
+What next:
+  make demo PHOTOS="a.jpg b.png"   sends photos of your own
+  make run                         keeps Darkroom running, at {URL}, with two accounts:
+                                   {USER} and {ADMIN}, password {PASSWORD}
+  README.md, "A tour"              sends requests to it with curl, one after the other
+  make test                        installs the tools for checks and tests, and runs them"""
 
 
 @dataclass
@@ -67,62 +62,16 @@ class Upload:
         return f"{self.states[-1][1]:.2f} s" if self.states else ""
 
 
-class Api:
-    """The API of a running Darkroom, used over HTTP."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url.rstrip("/")
-        self._headers: dict[str, str] = {}
-
-    def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        """The JSON response of a route. Raises DemoError with the route's own message for a failure."""
-        try:
-            response = requests.request(method, self._url + path, json=body, headers=self._headers, timeout=30)
-            content: dict[str, Any] = response.json()
-        except (requests.RequestException, ValueError) as error:
-            message = f"{self._url} gave no answer to {method} {path}; is it running? (make run, or --start)"
-            raise DemoError(message) from error
-        if not content.get("success"):
-            raise DemoError(f"{method} {path} answered {response.status_code}: {content.get('message')}")
-        return content
-
-    def sign_in_as_new_user(self) -> str:
-        """Sign up a new user, verify and sign in; the user's e-mail address."""
-        email = f"demo-{secrets.token_hex(4)}@example.com"
-        password = f"Demo-{secrets.token_urlsafe(12)}-2026!"
-        self.call("POST", "/auth/signup", {"email": email, "password": password, "name": "Demo"})
-        self.call("POST", "/auth/verify", {"email": email, "code": "123456"})
-        tokens = self.call("POST", "/auth/signin", {"email": email, "password": password})
-        self._headers = {"Authorization": f"Bearer {tokens['accessToken']}"}
-        return email
-
-    def upload(self, photo: Photo) -> str:
-        """Upload a photo by a presigned request; the image's id."""
-        file = {"fileName": photo.name, "fileType": photo.media_type, "fileSize": len(photo.data)}
-        created = self.call("POST", "/upload", file)
-        try:
-            put = requests.put(created["uploadUrl"], data=photo.data, headers=created["headers"], timeout=60)
-        except requests.RequestException as error:
-            raise DemoError(f"{photo.name} could not be sent: {type(error).__name__}") from error
-        if put.status_code != 200:
-            raise DemoError(f"S3 refused {photo.name} with {put.status_code}")
-        return str(created["imageId"])
-
-    def image(self, image_id: str) -> dict[str, Any]:
-        image: dict[str, Any] = self.call("GET", f"/images/{image_id}")["image"]
-        return image
-
-
 def run_demo(argv: list[str]) -> int:
     """Run the demo; the exit status: 0 if every photo was processed, else 1 after printing what failed."""
     options = _parse_options(argv)
     console = Console(highlight=False)
+    folder = options.output.absolute()
     try:
-        photos = _read_photos(options.photos, console)
-        with _darkroom_url(options, console) as url:
-            uploads = _upload_all(Api(url), photos, console)
-            _download_variants(uploads, options.output)
-        _print_report(uploads, options.output, console)
+        with _photos(options.photos, console) as photos, _darkroom_url(options, console) as url:
+            uploads = _upload_all(Api(url), photos(), console)
+            _download_variants(uploads, folder)
+        _print_report(uploads, folder, console)
     except DemoError as error:
         print(f"The demo failed: {error}", file=sys.stderr)
         return 1
@@ -132,7 +81,10 @@ def run_demo(argv: list[str]) -> int:
     failed = [each for each in uploads if each.error]
     for each in failed:
         print(f"{each.photo.name}: {each.error}", file=sys.stderr)
-    return 1 if failed else 0
+    if failed:
+        return 1
+    console.print(_NEXT, soft_wrap=True)
+    return 0
 
 
 def _parse_options(argv: list[str]) -> argparse.Namespace:
@@ -142,14 +94,24 @@ def _parse_options(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("photos", nargs="*", type=Path, metavar="PHOTO", help="default: a sample that is drawn")
     parser.add_argument("--url", default=URL, help=f"a running Darkroom (default: {URL}, where make run starts it)")
     parser.add_argument("--start", action="store_true", help="start one for the demo instead, on free ports")
-    parser.add_argument("--output", type=Path, default=OUTPUT, help=f"the folder for the variants ({OUTPUT}/)")
+    parser.add_argument("--output", type=Path, default=OUTPUT, help=f"the folder for the variants ({OUTPUT})")
     return parser.parse_args(argv)
 
 
-def _read_photos(paths: list[Path], console: Console) -> list[Photo]:
-    if not paths:
-        console.print("Drawing a sample picture (12 megapixels) …")
-        return [Photo("dusk.jpg", "image/jpeg", sample.jpeg(), "dusk")]
+@contextlib.contextmanager
+def _photos(paths: list[Path], console: Console) -> Iterator[Callable[[], list[Photo]]]:
+    """A function that returns the photos. Without paths a sample is drawn while the block runs."""
+    if paths:
+        photos = _read_photos(paths)
+        yield lambda: photos
+        return
+    console.print("Drawing a sample picture (12 megapixels) …")
+    with ThreadPoolExecutor(1) as thread:
+        drawn = thread.submit(sample.jpeg)
+        yield lambda: [Photo("dusk.jpg", "image/jpeg", drawn.result(), "dusk")]
+
+
+def _read_photos(paths: list[Path]) -> list[Photo]:
     photos: list[Photo] = []
     for path in paths:
         media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
@@ -260,8 +222,7 @@ def _variant_path(upload: Upload, variant: dict[str, Any], folder: Path) -> Path
 
 
 def _print_report(uploads: list[Upload], folder: Path, console: Console) -> None:
-    title = f"Files in {folder}/"
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    table = Table(box=box.SIMPLE_HEAD)
     # A long file name continues on the next line.
     table.add_column("file", overflow="fold")
     for heading in ("dimensions", "bytes", "time"):
@@ -274,6 +235,8 @@ def _print_report(uploads: list[Upload], folder: Path, console: Console) -> None
         for variant in upload.variants:
             name = _variant_path(upload, variant, folder).name
             table.add_row(f"  {escape(name)}", variant["dimensions"], f"{variant['fileSize']:,}", "")
+    # A path is printed in one line, so that it can be copied.
+    console.print(f"Files in {escape(str(folder))}:", soft_wrap=True)
     console.print(table)
     for upload in (each for each in uploads if each.states):
         states = " → ".join(f"{state} {seconds:.2f} s" for state, seconds in upload.states)

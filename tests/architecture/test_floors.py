@@ -1,10 +1,11 @@
 """The drawing in ARCHITECTURE.md holds: imports point down only, and each library is imported in one place."""
 
 import ast
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.architecture.imports import imports_of
 
 ROOT = Path(__file__).parents[2]
 SOURCES = [ROOT / "app.py", *sorted((ROOT / "chalicelib").rglob("*.py"))]
@@ -43,15 +44,6 @@ DOORS = {
     "local": set(),
     "infra": set(),
 }
-
-
-def imports_of(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (name.name for name in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: imports are written in full"
-            yield from (f"{node.module}.{name.name}" for name in node.names)
 
 
 def module_of(path: Path) -> str:

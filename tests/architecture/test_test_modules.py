@@ -1,19 +1,11 @@
 """The layout of the tests: what several test modules share has a module of its own."""
 
-import ast
-from collections.abc import Iterator
 from pathlib import Path
+
+from tests.architecture.imports import imports_of
 
 TESTS = Path(__file__).parents[1]
 ROOT = TESTS.parent
-
-
-def imports_of(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (name.name for name in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            yield from (f"{node.module}.{name.name}" for name in node.names)
 
 
 def test_no_test_module_is_imported_by_another() -> None:

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from infra.settings import ROOT
 from local import sample
-from local.demo import run_demo
+from local.demo import OUTPUT, run_demo
 from local.machine import Machine
 from tests import pictures
 
@@ -38,6 +39,14 @@ def test_the_demo_turns_photos_into_files_and_a_table(
     picture = pictures.decoded((output / "sea side-small-watermarked.jpg").read_bytes())
     assert picture.size == (800, 600)
     assert "800x600" in printed
+    assert f"Files in {output}:\n" in printed
+    for step in ("make demo PHOTOS=", "make run", "make test"):
+        assert step in printed.partition("What next:")[2]
+
+
+def test_the_variants_lie_outside_of_the_checkout_which_reloaders_watch() -> None:
+    assert OUTPUT.is_absolute()
+    assert not OUTPUT.is_relative_to(ROOT)
 
 
 def test_the_table_fits_80_columns_without_cutting_names(
@@ -66,7 +75,9 @@ def test_a_failure_is_printed_and_the_exit_status_is_1(
     if content is not None:
         path.write_bytes(content)
     assert run_demo([str(path), "--url", machine.api_url, "--output", str(tmp_path / "out")]) == 1
-    assert said in capsys.readouterr().err
+    printed = capsys.readouterr()
+    assert said in printed.err
+    assert "What next" not in printed.out
 
 
 def test_one_bad_photo_does_not_stop_the_others(

@@ -19,7 +19,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = (ROOT / "docs" / "extending.md").read_text()
 # What may stand beside the tracked files.
-_LEFT_OUT = (".git", ".venv", "__pycache__", ".*_cache", ".hypothesis", "demo-output", "deployed", "deployments")
+_LEFT_OUT = (".git", ".venv", "__pycache__", ".*_cache", ".hypothesis", "deployed", "deployments")
 # Between the outputs of two recipes.
 _MARK = "--- next recipe ---"
 # An example response that has this value accepts any.

@@ -18,15 +18,24 @@ from local.demo import run_demo
 from local.machine import Machine
 from tests import pictures
 from tests.conftest import Eventually
+from tests.requirements import packages, packages_by_module
 
 ROOT = Path(__file__).resolve().parents[2]
+# `python -m local` as after `make demo`: the packages that are installed for tests alone cannot be imported.
+_LOCAL = packages("requirements-local.txt")
+_MISSING = {module for module, owners in packages_by_module().items() if not owners & _LOCAL}
+ONLY_LOCAL_PACKAGES = f"""
+import runpy, sys
+sys.modules.update(dict.fromkeys({_MISSING!r}))
+runpy.run_module("local", run_name="__main__", alter_sys=True)
+"""
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads the process table of Linux")
 
 
 @contextmanager
 def _running(*arguments: str, **variables: str) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
     """A running command with these variables, and the lines that it has printed when it is ready."""
-    command = [sys.executable, "-m", "local", *arguments]
+    command = [sys.executable, "-c", ONLY_LOCAL_PACKAGES, *arguments]
     environment = os.environ | variables
     process = subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
