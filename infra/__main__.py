@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from infra import administrators, audit, function_grants, iam_report, policies, settings, stages, template, triggers
+from infra.restore import arguments as restoring
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -19,8 +20,8 @@ def main(arguments: list[str] | None = None) -> int:
         _write_policies()
     elif args.command == "iam-report":
         return iam_report.report(iam_report.granted(_grants(), stages.read()), args.log)
-    elif args.command in ("deploy", "destroy"):
-        return _deploy(args)
+    elif args.command in ("deploy", "destroy", "restore"):
+        return _run_on_stage(args)
     elif args.command == "admin":
         return administrators.run(args)
     else:
@@ -77,16 +78,23 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NUMBER:HASH",
         help="an entry that must exist, from an earlier run or from a log line AUDIT_APPENDED",
     )
+    back = commands.add_parser(
+        "restore", help="bring rows and objects back that were lost; find what is left of erased"
+    )
+    restoring.add_arguments(back)
     return parser
 
 
-def _deploy(args: argparse.Namespace) -> int:
+def _run_on_stage(args: argparse.Namespace) -> int:
     # Imported here, because Chalice's deployer takes long to import.
     from infra import deploy
+    from infra.restore import command
 
     try:
         with deploy.errors_of_aws():
-            if args.command == "deploy":
+            if args.command == "restore":
+                command.run(args)
+            elif args.command == "deploy":
                 deploy.deploy(args.stage, yes=args.yes, dry_run=args.dry_run)
             else:
                 deploy.destroy(args.stage, yes=args.yes, with_data=args.with_data)

@@ -1,5 +1,5 @@
 """The erasure of an account and of everything that it owns."""
 
-from chalicelib.erasure.service import erase
+from chalicelib.erasure.service import erase, erase_data
 
-__all__ = ["erase"]
+__all__ = ["erase", "erase_data"]
