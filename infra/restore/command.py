@@ -67,7 +67,7 @@ def _restore_table(args: argparse.Namespace, reporter: Reporter) -> None:
         _note(f"restore_{args.restore}", {"table": args.name, "to": ids.timestamp(args.to)})
         with reporter.step("Copy") as step:
             copied, left = restore.copy()
-            step.did = f"{counted(copied, 'row')}; {left} left, because they were written meanwhile"
+            step.did = counted(copied, "row") + (f"; {left} were written meanwhile and stay" if left else "")
     elif number:
         reporter.print(f"Nothing was changed. {beside.name} stays for the next run.")
         return
