@@ -16,6 +16,7 @@ from infra import (
     template,
     triggers,
 )
+from infra.restore import arguments as restoring
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -33,8 +34,8 @@ def main(arguments: list[str] | None = None) -> int:
         _write_documents()
     elif args.command == "iam-report":
         return iam_report.report(iam_report.granted(_grants(), stages.read()), args.log)
-    elif args.command in ("deploy", "destroy"):
-        return _deploy(args)
+    elif args.command in ("deploy", "destroy", "restore"):
+        return _run_on_stage(args)
     elif args.command == "admin":
         return administrators.run(args)
     else:
@@ -92,16 +93,23 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NUMBER:HASH",
         help="an entry that must exist, from an earlier run or from a log line AUDIT_APPENDED",
     )
+    back = commands.add_parser(
+        "restore", help="bring rows and objects back that were lost; find what is left of erased"
+    )
+    restoring.add_arguments(back)
     return parser
 
 
-def _deploy(args: argparse.Namespace) -> int:
+def _run_on_stage(args: argparse.Namespace) -> int:
     # Imported here, because Chalice's deployer takes long to import.
     from infra import deploy
+    from infra.restore import command
 
     try:
         with deploy.errors_of_aws():
-            if args.command == "deploy":
+            if args.command == "restore":
+                command.run(args)
+            elif args.command == "deploy":
                 deploy.deploy(args.stage, yes=args.yes, dry_run=args.dry_run)
             else:
                 deploy.destroy(args.stage, yes=args.yes, with_data=args.with_data)

@@ -5,7 +5,7 @@ import contextlib
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from moto.awslambda.models import lambda_backends
@@ -265,12 +265,17 @@ def _stream_record(item: Any, arn: str) -> dict[str, Any]:
     details = dict(record["dynamodb"])
     created = details.get("ApproximateCreationDateTime")
     if isinstance(created, datetime):
-        details["ApproximateCreationDateTime"] = created.timestamp()
+        details["ApproximateCreationDateTime"] = _in_utc(created).timestamp()
     return record | {"dynamodb": details, "eventSourceARN": arn, "awsRegion": REGION}
 
 
 def _iso(created: Any) -> str:
-    return created.strftime("%Y-%m-%dT%H:%M:%S.000Z") if isinstance(created, datetime) else str(created)
+    return _in_utc(created).strftime("%Y-%m-%dT%H:%M:%S.000Z") if isinstance(created, datetime) else str(created)
+
+
+def _in_utc(created: datetime) -> datetime:
+    """moto's times have no zone, and are in UTC."""
+    return created.replace(tzinfo=UTC)
 
 
 Poller = QueuePoller | StreamPoller

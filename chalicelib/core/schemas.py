@@ -29,7 +29,7 @@ def list_of(most: int, **filters: Schema) -> dict[str, Any]:
 
 NO_PAYLOAD: Schema = shape({})
 TEXT: Schema = {"type": "string"}
-DATE: Schema = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\d$", "maxLength": 10}
+DATE: Schema = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\d$", "maxLength": 10, "description": "a day in UTC"}
 CURSOR: Schema = {"type": "string", "minLength": 1, "maxLength": 400}
 MESSAGE: Schema = shape({"message": TEXT})
 

@@ -1,3 +1,3 @@
 """The erasure of an account and of everything that it owns."""
 
-from chalicelib.erasure.service import erase
+from chalicelib.erasure.service import erase, erase_data

@@ -37,8 +37,7 @@ Key = dict[str, Any]
 def erase(user: Caller, execution: Execution) -> dict[str, Any]:
     """Erases the account and its data. The user's row goes last, so that a cut-off erasure can be requested again.
 
-    What stays for a while: tombstones of images (30 days), counters of requests (two hours), and responses to requests
-    with an Idempotency-Key (a day).
+    docs/privacy.md says what stays for a while, and why.
     """
     _erase_owned(user.id)
     api_keys.erase_all(user.id)
@@ -52,6 +51,13 @@ def erase(user: Caller, execution: Execution) -> dict[str, Any]:
     execution.account, execution.user = SYSTEM_ACCOUNT, None
     log.info("ACCOUNT_ERASED", userId=user.id)
     return {"message": "The account and all it owned are erased."}
+
+
+def erase_data(user_id: str) -> None:
+    """Erases the data of an account that the user pool no longer has, as after a restore from a backup."""
+    _erase_owned(user_id)
+    api_keys.erase_all(user_id)
+    delete_user(user_id)
 
 
 def _erase_owned(user_id: str) -> None:

@@ -51,6 +51,11 @@ class _Change:
         return max(0.0, (datetime.fromisoformat(ended) - datetime.fromisoformat(claimed)).total_seconds())
 
     @property
+    def is_restored(self) -> bool:
+        """Whether an operator copied the row back from a backup (infra/restore): it was counted before it was lost."""
+        return not self.old and "restored" in self.new
+
+    @property
     def bytes_more(self) -> int:
         """How many bytes more, or less, the image's files take than before."""
         return bytes_kept(self.new) - bytes_kept(self.old)
@@ -58,7 +63,7 @@ class _Change:
     def sums(self) -> Counter[str]:
         """What the change adds to the day, by name."""
         before, after = self.old.get("status"), self.new.get("status")
-        if before == after or "expired" in self.new:
+        if before == after or "expired" in self.new or self.is_restored:
             return Counter()
         if after == Status.UPLOADED:
             size = int(self.new.get("fileSize", 0))

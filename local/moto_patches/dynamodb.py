@@ -3,11 +3,10 @@
 import copy
 import threading
 import types
-from collections.abc import Mapping
 from decimal import Context
 from typing import Any
 
-from local.moto_patches import dynamodb_conflicts, dynamodb_keys, dynamodb_speed
+from local.moto_patches import dynamodb_conflicts, dynamodb_items, dynamodb_keys, dynamodb_recovery, dynamodb_speed
 from local.patching import patch
 
 
@@ -15,6 +14,7 @@ def patch_dynamodb() -> None:
     """Apply the patches of this module and of its neighbours."""
     dynamodb_conflicts.refuse_conflicting_writes()
     dynamodb_keys.refuse_empty_keys()
+    dynamodb_recovery.recover_points_in_time()
     _run_one_request_at_a_time()
     _undo_only_written_items()
     _add_all_numbers()
@@ -35,6 +35,7 @@ def _run_one_request_at_a_time() -> None:
             # The request is refused at once: it does not wait for the transaction.
             return original(self)
         with lock:
+            dynamodb_recovery.keep_what_is_replaced(self.dynamodb_backend, self._get_action(), body)
             return original(self)
 
     patch(DynamoHandler, "call_action", call_action)
@@ -56,12 +57,12 @@ def _undo_only_written_items() -> None:
     original = models.DynamoDBBackend.transact_write_items
 
     def transact_write_items(self: Any, transact_items: list[dict[str, Any]]) -> None:
-        before = [_read(self, operation) for entry in transact_items for operation in entry.values()]
+        before = [dynamodb_items.read(self, operation) for entry in transact_items for operation in entry.values()]
         try:
             original(self, transact_items)
         except Exception:
             for table, keys, item in before:
-                _restore(table, keys, item)
+                dynamodb_items.put_back(table, keys, item)
             raise
 
     patch(models.DynamoDBBackend, "transact_write_items", transact_write_items)
@@ -79,19 +80,3 @@ def _add_all_numbers() -> None:
         return DynamoType({"N": format(exact.add(self.cast_value, other.cast_value), "f")})
 
     patch(DynamoType, "__add__", add)
-
-
-def _read(backend: Any, operation: Mapping[str, Any]) -> tuple[Any, tuple[Any, Any], Any]:
-    """The table, the hash and range key, and a copy of the item of an operation (None: there is no item)."""
-    table = backend.get_table(operation["TableName"])
-    hash_key, range_key = backend.get_keys_value(table, operation.get("Item") or operation["Key"])
-    return table, (hash_key, range_key), copy.deepcopy(table.get_item(hash_key, range_key))
-
-
-def _restore(table: Any, keys: tuple[Any, Any], item: Any) -> None:
-    hash_key, range_key = keys
-    items, key = (table.items, hash_key) if table.range_key_attr is None else (table.items[hash_key], range_key)
-    if item is None:
-        items.pop(key, None)
-    else:
-        items[key] = item

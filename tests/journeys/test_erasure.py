@@ -38,6 +38,15 @@ def every_key(machine: Machine) -> Iterator[str]:
         yield from (each["Key"] for each in s3.list_multipart_uploads(Bucket=bucket["Name"]).get("Uploads", ()))
 
 
+def every_file(machine: Machine, user_id: str) -> Iterator[tuple[str, bytes]]:
+    """The key and the content of each file of a user, in every bucket."""
+    s3 = machine.client("s3")
+    for bucket in s3.list_buckets()["Buckets"]:
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket["Name"]):
+            keys = [each["Key"] for each in page.get("Contents", ()) if user_id in each["Key"]]
+            yield from ((key, s3.get_object(Bucket=bucket["Name"], Key=key)["Body"].read()) for key in keys)
+
+
 def is_excepted(machine: Machine, name: str, item: dict[str, Any]) -> bool:
     """Whether an item may remain after an erasure, as documented."""
     tables = {machine.environment[each]: each for each in ("IMAGES_TABLE", "LIMITS_TABLE", "DAILY_TABLE")}
@@ -55,10 +64,10 @@ def test_erasing_an_account_removes_everything_that_an_export_shows(machine: Mac
     user = exporter(machine, "Ann Unlike-Anybody")
     user_id = user.id
     user.more_headers[log.CORRELATION_HEADER] = CORRELATION_ID
-    image_id = user.upload(pictures.jpeg(320, 240), name="only-ann-has-this.jpg")
+    image_id = user.upload(pictures.laden_jpeg(), name="only-ann-has-this.jpg")
     deleted = user.upload(pictures.jpeg(320, 240), name="only-ann-has-this.jpg")
     assert user.request("DELETE", f"/images/{deleted}").status_code == 200
-    assert user.finished(image_id)["status"] == "COMPLETED"
+    assert user.finished(image_id)["status"] == "COMPLETED", user.image(image_id)["reason"]
     assert user.post("/keys", name="only-ann-has-this", accessTypes=["exports"]).status_code == 200
     assert user.post("/actions/process", fileId=image_id, processingType="analyze").status_code == 200
     settled(machine)
@@ -74,6 +83,10 @@ def test_erasing_an_account_removes_everything_that_an_export_shows(machine: Mac
     wanted = ("USERS", "IMAGES", "ACTIONS", "API_KEYS", "USAGE_METRICS_DYNAMO", "DAILY")
     assert {machine.environment[f"{each}_TABLE"] for each in wanted} <= kept
     assert any(user_id in key for key in every_key(machine))
+    # What a camera wrote into the file (EXIF, XMP, a comment) is in the original alone.
+    with_camera_data = {key.partition("/")[0] for key, data in every_file(machine, user_id) if b"SECRET" in data}
+    assert with_camera_data == {"uploads"}
+    assert not [name for name, item in every_item() if "SECRET" in json.dumps(item)]
 
     assert user.request("DELETE", "/auth/profile").status_code == 200
     assert user.get("/auth/validate").status_code == 401
