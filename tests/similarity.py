@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageMath
 
 Dimensions = tuple[int, int]
 
-_FONT = Path(__file__).parents[1] / "chalicelib" / "imaging" / "fonts" / "LiberationSans-Regular.ttf"
+_FONT = Path(__file__).parents[1] / "chalicelib" / "imaging" / "fonts" / "DarkroomSans-Regular.ttf"
 
 # Side of the windows that are compared, in pixels.
 _WINDOW = 8
