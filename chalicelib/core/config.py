@@ -31,6 +31,7 @@ DEFAULTS = {
     "WATERMARK_IMAGE_KEY": "",
     "SCAN_COMMAND_URL": "",
     "ALLOW_PRIVATE_ADDRESSES": "false",
+    "FONTS_PREFIX": "fonts/",
     "LINK_EXPIRY_SECONDS": "3600",
     "SENDER_EMAIL": "",
     "EXPORT_EMAIL_DOMAINS": "",

@@ -41,7 +41,9 @@ class PdfFile:
         self._out = out
         self._size = 0
         self._index = bytearray(struct.pack(">BBIH", _FREE, 0, 0, 0xFFFF))
-        self._packed: list[tuple[int, bytes]] = []
+        # Objects that wait for others to be compressed with, and the number of that stream.
+        self._packed: list[tuple[int, str]] = []
+        self._stream = 0
         self._write(_HEADER)
 
     @property
@@ -56,8 +58,11 @@ class PdfFile:
 
     def write_object(self, body: str, number: int = 0) -> int:
         """Writes an object soon; returns its number, which is a new one unless `number` is given."""
+        if not self._packed:
+            self._stream = self.reserve_number()
         number = number or self.reserve_number()
-        self._packed.append((number, body.encode("ascii")))
+        self._place(number, _IN_STREAM, self._stream, len(self._packed))
+        self._packed.append((number, body))
         if len(self._packed) == _OBJECTS_A_STREAM:
             self._write_packed()
         return number
@@ -91,16 +96,14 @@ class PdfFile:
     def _write_packed(self) -> None:
         if not self._packed:
             return
-        stream = self.reserve_number()
         head, offset = "", 0
-        for position, (number, body) in enumerate(self._packed):
-            self._place(number, _IN_STREAM, stream, position)
+        for number, body in self._packed:
             head += f"{number} {offset} "
             offset += len(body) + 1
         entries = f"/Type /ObjStm /N {len(self._packed)} /First {len(head)} "
-        data = head.encode("ascii") + b"\n".join(body for _, body in self._packed)
+        data = head + "\n".join(body for _, body in self._packed)
         self._packed = []
-        self.write_stream(data, entries, stream)
+        self.write_stream(data.encode("ascii"), entries, self._stream)
 
     def _write_stream(self, data: bytes, entries: str, number: int = 0) -> int:
         number = number or self.reserve_number()

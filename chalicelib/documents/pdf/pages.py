@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from chalicelib.documents import charts
 from chalicelib.documents.charts import Bar, Dot, Shape, Text, series_color
@@ -33,6 +34,16 @@ _FOOTER_HEIGHT = 24.0
 _CONTROL_DISTANCE = 0.5523
 
 
+class PlacedLine(NamedTuple):
+    """A line made by `text.wrap`; `y` is its baseline."""
+
+    x: float
+    y: float
+    line: Line
+    size: float
+    color: str = BLACK
+
+
 class Pages:
     """Draws on one page after the other. Positions are from the upper left corner of the page, in points.
 
@@ -49,8 +60,6 @@ class Pages:
         self._pages: list[int] = []
         self._page = 0
         self._content: list[str] = []
-        # Those of the current tag.
-        self._lines: list[Line] = []
         self._pictures: list[int] = []
         self.width, self.height = SHORT_SIDE, LONG_SIDE
 
@@ -79,25 +88,19 @@ class Pages:
         """Ends what `begin` began."""
         self._structure.end()
 
-    @contextmanager
-    def tag(self, kind: str, attributes: str = "") -> Iterator[None]:
-        """A tag around what is drawn in the block, on one page."""
-        self._lines = []
-        self._structure.begin(kind, attributes)
-        self._content.append(f"/{kind} << /MCID {self._structure.mark()} >> BDC")
-        yield
+    def draw_tagged(self, kind: str, texts: Iterable[PlacedLine], attributes: str = "") -> None:
+        """Draws lines on this page as one paragraph, heading or cell."""
+        self._content.append(f"/{kind}<</MCID {self._structure.next_mark}>>BDC")
+        reordered, read = False, []
+        for text in texts:
+            self.draw_text(*text)
+            reordered |= text.line.is_reordered
+            read.append(text.line.text)
         self._content.append("EMC")
-        self._structure.end(self._actual_text())
-
-    def _actual_text(self) -> str:
-        """The text of the current tag if its characters are not drawn in their order.
-
-        It is of the tag, and not of the drawn lines: with theirs, PDFium and Poppler would take it for the visual order
-        and reverse it once more when they copy text (seen with PDFium of 2026 and Poppler 22).
-        """
-        if not any(line.is_reordered for line in self._lines):
-            return ""
-        return f" /ActualText {text_string(separate(' '.join(line.text for line in self._lines)))}"
+        # Of the tag and not of each drawn line: there PDFium and Poppler take it for the visual order, and reverse it
+        # once more when they copy text.
+        actual = f"/ActualText {text_string(separate(' '.join(read)))}" if reordered else ""
+        self._structure.add(kind, attributes + actual)
 
     @contextmanager
     def repeated(self) -> Iterator[None]:
@@ -111,16 +114,15 @@ class Pages:
         """A tag around a drawing in this box; screen readers read its description."""
         box = f"{left:.2f} {self.height - top - height:.2f} {left + width:.2f} {self.height - top:.2f}"
         alternative = text_string(escape_invisible(description))
-        layout = f"<< /O /Layout /Placement /Block /BBox [{box}] >>"
-        with self.tag("Figure", f" /Alt {alternative} /A {layout}"):
-            yield
-            self._lines = []
+        self._content.append(f"/Figure<</MCID {self._structure.next_mark}>>BDC")
+        yield
+        self._content.append("EMC")
+        self._structure.add("Figure", f"/Alt {alternative}/A<</O/Layout/Placement/Block/BBox[{box}]>>")
 
     def draw_text(self, x: float, y: float, line: Line, size: float, color: str = BLACK) -> None:
-        """Draws a line made by `text.wrap`; `y` is its baseline."""
+        """Draws a line where nothing is tagged, or in a tag that has begun."""
         if not line.drawn:
             return
-        self._lines.append(line)
         shown = self._embedded.encode(line.drawn, size)
         self._content.append(f"BT {color} rg {x:.2f} {self.height - y:.2f} Td {shown} ET")
 

@@ -16,23 +16,22 @@ _MANY = frozenset(("TR", "TH", "TD"))
 
 
 @dataclass(eq=False, slots=True)
-class _Element:
+class _Group:
     kind: str
     number: int
     parent: int
-    attributes: str
-    page: int
     parts: list[str] = field(default_factory=list)
 
 
 class Structure:
-    """`begin_page` before content is marked; elements end in the reverse order of their beginning."""
+    """`begin_page` before content is tagged; groups end in the reverse order of their beginning."""
 
     def __init__(self, file: PdfFile) -> None:
         self._file = file
         self._root = file.reserve_number()
-        self._open: list[_Element] = [_Element("Document", file.reserve_number(), self._root, "", 0)]
+        self._open = [_Group("Document", file.reserve_number(), self._root)]
         self._page = 0
+        # The element of each piece of tagged content on the page, in their order.
         self._owners: list[str] = []
         self._pages: list[int] = []
 
@@ -41,33 +40,41 @@ class Structure:
         self._page, self._owners = page, []
 
     def end_page(self) -> int:
-        """Returns the page's key in the table of all marked content."""
+        """Returns the page's key in the table of all tagged content."""
         self._pages.append(self._file.write_object(f"[{' '.join(self._owners)}]"))
         return len(self._pages) - 1
 
-    def begin(self, kind: str, attributes: str = "") -> None:
-        """Begins an element inside of the current one."""
+    def begin(self, kind: str) -> None:
+        """Begins an element that has other elements, which may be on several pages."""
         parent = self._open[-1]
-        if kind in _MANY and self._file.count > _MAX_OBJECTS:
+        if kind in _MANY and self._is_full:
             self._open.append(parent)
             return
-        element = _Element(kind, self._file.reserve_number(), parent.number, attributes, self._page)
-        parent.parts.append(f"{element.number} 0 R")
-        self._open.append(element)
+        group = _Group(kind, self._file.reserve_number(), parent.number)
+        parent.parts.append(f"{group.number} 0 R")
+        self._open.append(group)
 
-    def mark(self) -> int:
-        """The identifier of a piece of content on the page, which becomes a part of the current element."""
-        element = self._open[-1]
-        element.parts.append(str(len(self._owners)))
-        self._owners.append(f"{element.number} 0 R")
-        return len(self._owners) - 1
+    def end(self) -> None:
+        group = self._open.pop()
+        if group not in self._open[-1:]:
+            parts = f"[{' '.join(group.parts)}]"
+            self._file.write_object(f"<</S/{group.kind}/P {group.parent} 0 R/K{parts}>>", group.number)
 
-    def end(self, attributes: str = "") -> None:
-        """`attributes` that became known after the beginning are added."""
-        element = self._open.pop()
-        element.attributes += attributes
-        if element not in self._open[-1:]:
-            self._write(element)
+    @property
+    def next_mark(self) -> int:
+        """The identifier of the next piece of tagged content on the page."""
+        return len(self._owners)
+
+    def add(self, kind: str, attributes: str = "") -> None:
+        """Adds an element of the current one; its content is the piece with the identifier `next_mark`."""
+        group, mark = self._open[-1], len(self._owners)
+        if kind in _MANY and self._is_full:
+            group.parts.append(f"<</Type/MCR/Pg {self._page} 0 R/MCID {mark}>>")
+            self._owners.append(f"{group.number} 0 R")
+            return
+        number = self._file.write_object(f"<</S/{kind}/P {group.number} 0 R/Pg {self._page} 0 R/K {mark}{attributes}>>")
+        group.parts.append(f"{number} 0 R")
+        self._owners.append(f"{number} 0 R")
 
     def close(self) -> int:
         """Ends the document; returns the number of the tree's root."""
@@ -81,10 +88,6 @@ class Structure:
             self._root,
         )
 
-    def _write(self, element: _Element) -> None:
-        page = f" /Pg {element.page} 0 R" if element.page else ""
-        parts = element.parts[0] if len(element.parts) == 1 else f"[{' '.join(element.parts)}]"
-        self._file.write_object(
-            f"<< /Type /StructElem /S /{element.kind} /P {element.parent} 0 R{page} /K {parts}{element.attributes} >>",
-            element.number,
-        )
+    @property
+    def _is_full(self) -> bool:
+        return self._file.count > _MAX_OBJECTS

@@ -10,7 +10,17 @@ from typing import Any, NamedTuple
 from chalicelib.documents.fonts import Fonts
 from chalicelib.documents.formatting import format_value
 from chalicelib.documents.models import Column, Kind, Picture, Table
-from chalicelib.documents.pdf.pages import BACKGROUND, BLACK, GRAY, LIGHT_GRAY, LONG_SIDE, MARGIN, SHORT_SIDE, Pages
+from chalicelib.documents.pdf.pages import (
+    BACKGROUND,
+    BLACK,
+    GRAY,
+    LIGHT_GRAY,
+    LONG_SIDE,
+    MARGIN,
+    SHORT_SIDE,
+    Pages,
+    PlacedLine,
+)
 from chalicelib.documents.pdf.text import Line, to_line, wrap
 
 _FONT_SIZE = 8.0
@@ -32,7 +42,7 @@ _SAMPLE_ROWS = 100
 _MAX_COLUMN_WIDTH = 240.0
 
 _LEFT_ALIGNED: frozenset[Kind] = frozenset(("text", "time"))
-_COLUMN_HEADER = " /A << /O /Table /Scope /Column >>"
+_COLUMN_HEADER = "/A<</O/Table/Scope/Column>>"
 
 Row = Mapping[str, Any]
 Cell = list[Line]
@@ -92,16 +102,14 @@ def _fields(table: Table) -> Iterator[Row]:
 
 
 def _begin_table(pages: Pages, y: float, table: Table, places: Sequence[_Place]) -> float:
-    with pages.tag("H2"):
-        _draw_title(pages, y, table)
+    pages.draw_tagged("H2", [_title(pages, y, table)])
     y += _HEADING_HEIGHT
     pages.draw_decoration(MARGIN, y, pages.right - MARGIN, _HEADER_HEIGHT, BACKGROUND)
     pages.begin("Table")
     pages.begin("THead")
     pages.begin("TR")
     for place in places:
-        with pages.tag("TH", _COLUMN_HEADER):
-            _draw_column_title(pages, y, place)
+        pages.draw_tagged("TH", _column_title(pages, y, place), _COLUMN_HEADER)
     pages.end()
     pages.end()
     pages.begin("TBody")
@@ -115,27 +123,29 @@ def _continue_on_new_page(pages: Pages, table: Table, places: Sequence[_Place]) 
     y = MARGIN + _HEADING_HEIGHT
     pages.draw_decoration(MARGIN, y, pages.right - MARGIN, _HEADER_HEIGHT, BACKGROUND)
     with pages.repeated():
-        _draw_title(pages, MARGIN, table)
+        pages.draw_text(*_title(pages, MARGIN, table))
         for place in places:
-            _draw_column_title(pages, y, place)
+            for text in _column_title(pages, y, place):
+                pages.draw_text(*text)
     pages.begin("TBody")
     return y + _HEADER_HEIGHT
 
 
-def _draw_title(pages: Pages, y: float, table: Table) -> None:
+def _title(pages: Pages, y: float, table: Table) -> PlacedLine:
     (title,) = wrap(table.title, pages.fonts, _HEADING_SIZE, pages.right - MARGIN)
-    pages.draw_text(MARGIN, y + _HEADING_SIZE * 1.2, title, _HEADING_SIZE)
+    return PlacedLine(MARGIN, y + _HEADING_SIZE * 1.2, title, _HEADING_SIZE)
 
 
-def _draw_column_title(pages: Pages, y: float, place: _Place) -> None:
-    _draw_cell(pages, y + _PADDING / 2, place, wrap(place.column.title, pages.fonts, _FONT_SIZE, place.width), GRAY)
+def _column_title(pages: Pages, y: float, place: _Place) -> list[PlacedLine]:
+    title = wrap(place.column.title, pages.fonts, _FONT_SIZE, place.width)
+    return _placed(pages.fonts, y + _PADDING / 2, place, title, GRAY)
 
 
 def _draw_no_rows(pages: Pages, y: float, columns: int) -> float:
     (line,) = wrap("Nothing to list.", pages.fonts, _FONT_SIZE, pages.width)
     pages.begin("TR")
-    with pages.tag("TD", f" /A << /O /Table /ColSpan {columns} >>"):
-        pages.draw_text(MARGIN + _PADDING, y + _LINE_HEIGHT, line, _FONT_SIZE, GRAY)
+    text = PlacedLine(MARGIN + _PADDING, y + _LINE_HEIGHT, line, _FONT_SIZE, GRAY)
+    pages.draw_tagged("TD", [text], f"/A<</O/Table/ColSpan {columns}>>")
     pages.end()
     return y + _LINE_HEIGHT
 
@@ -154,16 +164,24 @@ def _draw_row(pages: Pages, y: float, places: Sequence[_Place], cells: Sequence[
             _draw_picture(pages, y, place, picture, _name(places, row))
             pages.end()
         else:
-            with pages.tag("TD"):
-                _draw_cell(pages, y, place, cell)
+            pages.draw_tagged("TD", _placed(pages.fonts, y, place, cell))
     pages.end()
 
 
-def _draw_cell(pages: Pages, y: float, place: _Place, cell: Cell, color: str = BLACK) -> None:
+def _placed(fonts: Fonts, y: float, place: _Place, cell: Cell, color: str = BLACK) -> list[PlacedLine]:
+    """The lines of a cell, at the left or right edge of its column."""
     column, x, width = place
-    for number, line in enumerate(cell, 1):
-        indent = 0.0 if column.kind in _LEFT_ALIGNED else width - pages.fonts.width(line.drawn, _FONT_SIZE)
-        pages.draw_text(x + indent, y + number * _LINE_HEIGHT, line, _FONT_SIZE, color)
+    is_left = column.kind in _LEFT_ALIGNED
+    return [
+        PlacedLine(
+            x if is_left else x + width - fonts.width(line.text, _FONT_SIZE),
+            y + number * _LINE_HEIGHT,
+            line,
+            _FONT_SIZE,
+            color,
+        )
+        for number, line in enumerate(cell, 1)
+    ]
 
 
 def _draw_picture(pages: Pages, y: float, place: _Place, picture: Picture, name: str) -> None:

@@ -38,6 +38,8 @@ def wrap(text: str, fonts: Fonts, size: float, width: float, max_lines: int = 1)
     Lines are broken in logical order, and each is then put into visual order, in the direction of the whole text.
     """
     text = to_line(text, fonts)
+    if text.isascii() and fonts.width(text, size) <= width:
+        return [Line(text, text)]
     base = base_direction(text)
     lines: list[str] = []
     while len(lines) < max_lines - 1 and fonts.width(text, size) > width:

@@ -8,7 +8,7 @@ from chalicelib.documents.charts import describe_chart, layout_chart
 from chalicelib.documents.fonts import Fonts
 from chalicelib.documents.formatting import format_quantity, format_value
 from chalicelib.documents.models import Chart, Figure, Format, Report, Sink
-from chalicelib.documents.pdf.pages import BACKGROUND, BLACK, GRAY, LONG_SIDE, MARGIN, SHORT_SIDE, Pages
+from chalicelib.documents.pdf.pages import BACKGROUND, BLACK, GRAY, LONG_SIDE, MARGIN, SHORT_SIDE, Pages, PlacedLine
 from chalicelib.documents.pdf.tables import draw_table, page_size
 from chalicelib.documents.pdf.text import wrap
 
@@ -43,16 +43,17 @@ def write(out: Sink, report: Report, fonts: Fonts) -> Format:
 
 def _draw_title(pages: Pages, report: Report) -> float:
     y, width = MARGIN, pages.right - MARGIN
-    with pages.tag("H1"):
-        for line in wrap(report.title, pages.fonts, _TITLE_SIZE, width, 3):
-            y += _TITLE_SIZE * 1.15
-            pages.draw_text(MARGIN, y, line, _TITLE_SIZE)
+    lines = wrap(report.title, pages.fonts, _TITLE_SIZE, width, 3)
+    step = _TITLE_SIZE * 1.15
+    pages.draw_tagged(
+        "H1", [PlacedLine(MARGIN, y + step * number, line, _TITLE_SIZE) for number, line in enumerate(lines, 1)]
+    )
+    y += step * len(lines)
     created = f"Created {format_value(report.created_at, 'time')}"
     for text in filter(None, (report.period, created)):
         y += _TEXT_SIZE * 1.6
         (line,) = wrap(text, pages.fonts, _TEXT_SIZE, width)
-        with pages.tag("P"):
-            pages.draw_text(MARGIN, y, line, _TEXT_SIZE, GRAY)
+        pages.draw_tagged("P", [PlacedLine(MARGIN, y, line, _TEXT_SIZE, GRAY)])
     return y + _GAP
 
 
@@ -64,10 +65,11 @@ def _draw_figures(pages: Pages, y: float, figures: Sequence[Figure]) -> float:
             y = _ensure_room(pages, y, _FIGURE_HEIGHT)
         left, text_width = MARGIN + column * (width + _GAP), width - 2 * _GAP
         pages.draw_decoration(left, y, width, _FIGURE_HEIGHT, BACKGROUND)
-        with pages.tag("P"):
-            for text, size, baseline, color in ((label, 8, 17, GRAY), (format_quantity(value, unit), 15, 36, BLACK)):
-                (line,) = wrap(text, pages.fonts, size, text_width)
-                pages.draw_text(left + _GAP, y + baseline, line, size, color)
+        texts = []
+        for text, size, baseline, color in ((label, 8, 17, GRAY), (format_quantity(value, unit), 15, 36, BLACK)):
+            (line,) = wrap(text, pages.fonts, size, text_width)
+            texts.append(PlacedLine(left + _GAP, y + baseline, line, size, color))
+        pages.draw_tagged("P", texts)
         if column == _FIGURES_PER_ROW - 1 or index == len(figures) - 1:
             y += _FIGURE_HEIGHT + _GAP
     return y
@@ -78,8 +80,7 @@ def _draw_chart(pages: Pages, y: float, chart: Chart) -> float:
     y = _ensure_room(pages, y, heading + _CHART_HEIGHT)
     width = pages.right - MARGIN
     (title,) = wrap(chart.title, pages.fonts, _HEADING_SIZE, width)
-    with pages.tag("H2"):
-        pages.draw_text(MARGIN, y + _HEADING_SIZE * 1.2, title, _HEADING_SIZE)
+    pages.draw_tagged("H2", [PlacedLine(MARGIN, y + _HEADING_SIZE * 1.2, title, _HEADING_SIZE)])
     with pages.figure(MARGIN, y + heading, width, _CHART_HEIGHT, describe_chart(chart)):
         pages.draw_shapes(MARGIN, y + heading, layout_chart(chart, width, _CHART_HEIGHT))
     return y + heading + _CHART_HEIGHT + _GAP
