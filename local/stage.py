@@ -22,7 +22,7 @@ STORED_SETTINGS = {
     "RESIZE_DIMENSIONS": "small=800x600,medium=1200x900,large=1920x1080",
 }
 # What the local machine adds to the bundled font.
-_FONTS = Path(__file__).parent / "fonts"
+FONTS = Path(__file__).parent / "fonts"
 CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION")
 _CONFIG = Config(max_pool_connections=50, retries={"max_attempts": 0}, proxies={})
 # boto3's default for presigned links is the signature of 2006.
@@ -94,7 +94,7 @@ class Stage:
         """Put fonts where exports look for them."""
         bucket, prefix = self._environment.get("S3_OUTPUT_BUCKET"), self._environment.get("FONTS_PREFIX")
         if bucket and prefix:
-            for font in sorted(_FONTS.glob("*.ttf")):
+            for font in sorted(FONTS.glob("*.ttf")):
                 self.client("s3").put_object(Bucket=bucket, Key=prefix + font.name, Body=font.read_bytes())
 
     def _put_setting(self, name: str, kind: str, value: str) -> None:
