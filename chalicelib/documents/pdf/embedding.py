@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import groupby
 
-from chalicelib.documents.fonts import Fonts
+from chalicelib.documents.fonts import REPLACEMENT, Fonts
 from chalicelib.documents.pdf.arabic import separate
 from chalicelib.documents.pdf.file import PdfFile
 from chalicelib.documents.truetype import Font, bundled_font
@@ -45,6 +45,8 @@ class EmbeddedFonts:
         """The operators that draw a line of drawable characters, after one another where it needs several fonts."""
         if text.isascii() or self._fonts.are_bundled(text):
             return self._show(bundled_font(), text, size)
+        # The other bracket of a pair may be missing.
+        text = "".join(character if self._fonts.find(character) else REPLACEMENT for character in text)
         runs = groupby(text, lambda character: self._fonts.find(character) or bundled_font())
         return " ".join(self._show(font, "".join(characters), size) for font, characters in runs)
 
