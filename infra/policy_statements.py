@@ -52,6 +52,9 @@ _PREFIXES_OF_ACTION = {
 _WATERMARK = "WATERMARK_IMAGE_KEY"
 _READS_WATERMARK = ("watermark", "S3_OUTPUT_BUCKET", "s3:GetObject")
 
+# Settings that name objects by the beginning of their keys, and the setting that names their bucket.
+_PREFIX_SETTINGS = {"FONTS_PREFIX": "S3_OUTPUT_BUCKET"}
+
 # The names of the statements that Lambda itself needs, not the function's code.
 OF_LAMBDA = {
     "Logs",
@@ -87,9 +90,18 @@ class StatementBuilder:
         if not value:
             return
         sid = "".join(part.capitalize() for part in variable.split("_"))
+        if variable in _PREFIX_SETTINGS:
+            yield from self._under_prefix(sid, self._value(_PREFIX_SETTINGS[variable]), value, actions)
+            return
         for suffix, some, resources in self._split(variable, value, actions):
             if some and resources:
                 yield _statement(sid + suffix, some, resources) | _condition(some, value)
+
+    def _under_prefix(self, sid: str, bucket: str, prefix: str, actions: set[str]) -> Iterator[Statement]:
+        """Objects whose keys begin with the prefix: list them and no others, and read them."""
+        on_bucket, arn = actions & _BUCKET_ACTIONS, f"arn:aws:s3:::{bucket}"
+        yield _statement(sid, on_bucket, [arn]) | {"Condition": {"StringEquals": {"s3:prefix": prefix}}}
+        yield _statement(f"{sid}Objects", actions - on_bucket, [f"{arn}/{prefix}*"])
 
     def _split(self, variable: str, value: str, actions: set[str]) -> list[tuple[str, set[str], list[str]]]:
         """For each statement: the suffix of its name, its actions and its ARNs."""

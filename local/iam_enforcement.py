@@ -138,6 +138,8 @@ def needs(operation: str, params: Mapping[str, Any], place: str) -> Iterable[Nee
 
 def _context(service: str, params: Mapping[str, Any]) -> dict[str, str]:
     """The values of the IAM condition keys that our policies use."""
+    if service == "s3" and "Prefix" in params:
+        return {"s3:prefix": params["Prefix"]}
     return {"ses:FromAddress": params["Source"]} if service == "ses" else {}
 
 

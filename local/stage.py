@@ -19,6 +19,8 @@ from local.fake_api import FakeApi
 
 # Stored in Parameter Store like what is new in each run: so every run uses the whole chain of settings.
 STORED_SETTINGS = (Settings.WATERMARK_TEXT, Settings.RESIZE_DIMENSIONS)
+# What the local machine adds to the bundled font.
+FONTS = Path(__file__).parent / "fonts"
 CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION")
 _CONFIG = Config(max_pool_connections=50, retries={"max_attempts": 0}, proxies={})
 # boto3's default for presigned links is the signature of 2006.
@@ -61,6 +63,7 @@ class Stage:
         timed_template = pipeline_timeouts.with_timeouts(template.load(), self._timeouts)
         self.resources = provision(timed_template, parameters, self.client, pseudo)
         self._store_settings()
+        self._store_fonts()
         if sender := self._environment.get("SENDER_EMAIL"):
             self.client("ses").verify_email_identity(EmailAddress=sender)
 
@@ -86,6 +89,13 @@ class Stage:
         for name, (kind, value) in settings.items():
             if name not in self._environment:
                 self._put_setting(name, kind, value)
+
+    def _store_fonts(self) -> None:
+        """Put fonts where exports look for them."""
+        bucket, prefix = self._environment.get("S3_OUTPUT_BUCKET"), self._environment.get("FONTS_PREFIX")
+        if bucket and prefix:
+            for font in sorted(FONTS.glob("*.ttf")):
+                self.client("s3").put_object(Bucket=bucket, Key=prefix + font.name, Body=font.read_bytes())
 
     def _put_setting(self, name: str, kind: str, value: str) -> None:
         service = self._environment.get("SERVICE_NAME", "darkroom")

@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageMath
 
-_FONT = Path(__file__).parents[1] / "chalicelib" / "imaging" / "fonts" / "LiberationSans-Regular.ttf"
+_FONT = Path(__file__).parents[1] / "chalicelib" / "imaging" / "fonts" / "DarkroomSans-Regular.ttf"
 
 # Side of the windows that are compared, in pixels.
 _WINDOW = 8

@@ -17,10 +17,10 @@ OUTPUTS = {
 }
 """Formats that are written → media type and file extension."""
 
-# Liberation Sans 2 has the outlines of Arimo, and both have the widths of Arial (docs of Liberation Fonts). Other
-# families look different, so they are not listed.
-_LIBERATION_SANS = "LiberationSans-Regular.ttf"
-FONTS = {"Arial": _LIBERATION_SANS, "Arimo": _LIBERATION_SANS, "Liberation Sans": _LIBERATION_SANS}
+# The bundled file is a subset of Liberation Sans 2. That has the outlines of Arimo, and both have the widths of Arial
+# (docs of Liberation Fonts). Other families look different, so they are not listed.
+_SANS = "DarkroomSans-Regular.ttf"
+FONTS = {"Arial": _SANS, "Arimo": _SANS, "Liberation Sans": _SANS}
 """Names of fonts → the bundled file that draws them."""
 
 POSITIONS = ("bottom-right", "bottom-left", "top-right", "top-left", "center")

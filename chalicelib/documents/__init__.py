@@ -7,9 +7,12 @@ in memory. A writer is imported on its first use, so that importing this package
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.documents.models import Chart, Column, Figure, Format, Kind, Picture, Report, Sink, Table, Unit
+
+if TYPE_CHECKING:
+    from chalicelib.documents.fonts import Fonts
 
 __all__ = [
     "Chart",
@@ -56,16 +59,19 @@ def write_csv(out: Sink, tables: Iterable[Table]) -> Format:
     return csv_writer.write(out, tables)
 
 
-def write_pdf(out: Sink, report: Report) -> Format:
+def write_pdf(out: Sink, report: Report, fonts: Fonts | None = None) -> Format:
     """A4 pages: figures, charts, then tables with their header on each page.
 
     A table with more than 5 columns is in landscape; with more than 12, each row becomes a list of
     its fields. A cell has at most three lines; an ellipsis marks what is cut off. A character that
-    the font lacks is drawn as □, a control character as `[U+0007]`. The same report gives the same bytes.
+    no font of `fonts` has is drawn as □ and added to `fonts.missing`, a control character is drawn as
+    `[U+0007]`. Text runs in the direction of its script. Headings, tables and figures are tagged for
+    screen readers (PDF/UA-1). The same report and fonts give the same bytes.
     """
+    from chalicelib.documents.fonts import Fonts
     from chalicelib.documents.pdf import writer
 
-    return writer.write(out, report)
+    return writer.write(out, report, fonts or Fonts())
 
 
 def write_html(out: Sink, report: Report) -> Format:

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from chalicelib.documents.fonts import bundled_fonts
 from chalicelib.documents.formatting import MISSING, Tick, axis_ticks, finite_float, format_quantity
 from chalicelib.documents.invisible_characters import escape_invisible
 from chalicelib.documents.models import Chart
-from chalicelib.documents.truetype import bundled_font
 
 NO_DATA = "No data in this period"
 
@@ -144,7 +144,7 @@ def _legend(chart: Chart, width: float) -> tuple[list[Shape], float]:
     shapes: list[Shape] = []
     x, y = 0.0, 0.0
     for series, name in enumerate(chart.series):
-        name = bundled_font().truncate(_one_line(name), _FONT_SIZE, width / 3)
+        name = bundled_fonts().truncate(_one_line(name), _FONT_SIZE, width / 3)
         entry_width = _FONT_SIZE + 4 + _width(name) + 2 * _GAP
         if x and x + entry_width > width:
             x, y = 0.0, y + 1.5 * _FONT_SIZE
@@ -196,7 +196,7 @@ def _runs(values: Sequence[float | None]) -> list[list[tuple[int, float]]]:
 def _labels(area: _PlotArea, labels: Sequence[str], height: float) -> Iterator[Shape]:
     """As many labels as fit, in even steps from the first."""
     max_width = min(_MAX_LABEL_WIDTH, area.right - area.left)
-    texts = [bundled_font().truncate(_one_line(label), _FONT_SIZE, max_width) for label in labels]
+    texts = [bundled_fonts().truncate(_one_line(label), _FONT_SIZE, max_width) for label in labels]
     widths = [_width(text) for text in texts]
     step = max(1, math.ceil((max(widths) + _GAP) / area.slot_width))
     free_from = 0.0
@@ -215,7 +215,7 @@ def _hint(chart: Chart, name: str, index: int) -> str:
 
 def _width(text: str) -> float:
     # An HTML page may be shown in a wider font.
-    return 1.15 * bundled_font().width(text, _FONT_SIZE)
+    return 1.15 * bundled_fonts().width(text, _FONT_SIZE)
 
 
 def _one_line(text: str) -> str:

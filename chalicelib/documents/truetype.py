@@ -1,22 +1,24 @@
-"""The bundled font: the widths of its characters, and a subset of it to embed in a PDF."""
+"""TrueType fonts: their characters, the widths of their glyphs, and subsets of them to embed in a PDF.
+
+The tables are described in the OpenType specification, "Font tables".
+"""
 
 from __future__ import annotations
 
-import re
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
-from chalicelib.documents.invisible_characters import code_point
+from chalicelib.documents import cmap
 
-_FILE = Path(__file__).parents[1] / "imaging" / "fonts" / "LiberationSans-Regular.ttf"
+_FILE = Path(__file__).parents[1] / "imaging" / "fonts" / "DarkroomSans-Regular.ttf"
 
-# Drawn for a character that the font lacks.
-REPLACEMENT = "□"
-
-# The tables that a font in a PDF needs. The others map characters to glyphs, which the PDF does itself.
-_PDF_TABLES = (b"cvt ", b"fpgm", b"glyf", b"head", b"hhea", b"hmtx", b"loca", b"maxp", b"prep")
+# Copied as they are. The tables of glyphs and widths are made anew; the others are not needed in a PDF.
+_COPIED_TABLES = (b"cvt ", b"fpgm", b"prep")
+# The first bytes of a file with TrueType outlines; "OTTO" has outlines of another kind, "ttcf" is a collection.
+_SIGNATURES = (b"\x00\x01\x00\x00", b"true")
 
 # Flags of the parts of a composite glyph.
 _ARGUMENTS_ARE_WORDS = 0x0001
@@ -26,101 +28,109 @@ _HAS_TWO_SCALES = 0x0040
 _HAS_MATRIX = 0x0080
 
 
-class _Widths(dict[str, float]):
-    """By character, in thousandths of the font size. A missing character has the width of its replacement."""
-
-    def __missing__(self, character: str) -> float:
-        return self[REPLACEMENT]
+class InvalidFontError(ValueError):
+    """The file is no TrueType font, or a broken one."""
 
 
 class Font:
-    """A TrueType font. Immutable once read."""
+    """A TrueType font. Immutable once read; a font that was read can be embedded.
+
+    `glyphs` has the glyph number of each character; `box`, `ascent`, `descent` and widths are in thousandths of the
+    font size.
+
+    Raises:
+        InvalidFontError
+    """
 
     def __init__(self, data: bytes) -> None:
+        if data[:4] not in _SIGNATURES:
+            raise InvalidFontError("it has no TrueType outlines")
+        try:
+            self._read(data)
+        except (struct.error, LookupError, ZeroDivisionError) as error:
+            raise InvalidFontError(f"it is broken: {error!r}") from None
+
+    def _read(self, data: bytes) -> None:
         self._tables = _read_tables(data)
         head, hhea = self._tables[b"head"], self._tables[b"hhea"]
         per_em = struct.unpack_from(">H", head, 18)[0]
-        self._long_offsets = struct.unpack_from(">h", head, 50)[0] == 1
         self._offsets = self._read_offsets()
-        self.scale = 1000 / per_em
-        self.box = [round(edge * self.scale) for edge in struct.unpack_from(">4h", head, 36)]
-        self.ascent, self.descent = (round(edge * self.scale) for edge in struct.unpack_from(">2h", hhea, 4))
-        self.glyphs = _read_glyphs(self._tables[b"cmap"])
-        self.widths = _Widths({character: self._glyph_width(glyph) for character, glyph in self.glyphs.items()})
-        missing = f"[^{''.join(map(re.escape, sorted(self.glyphs)))}]"
-        # An emoji of several characters, with joiners and skin tone, becomes one replacement.
-        self._missing = re.compile(f"{missing}(?:[\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]|\u200d{missing})*")
+        self._metrics = self._read_metrics()
+        self._scale = 1000 / per_em
+        self.box = [round(edge * self._scale) for edge in struct.unpack_from(">4h", head, 36)]
+        self.ascent, self.descent = (round(edge * self._scale) for edge in struct.unpack_from(">2h", hhea, 4))
+        count = len(self._metrics)
+        self.glyphs = {
+            character: glyph
+            for character, glyph in cmap.read(self._tables[b"cmap"])
+            if 0 < glyph < count and character.isprintable()
+        }
+        if max((part for glyph in range(count) for _, part in _parts(self._outline(glyph))), default=0) >= count:
+            raise InvalidFontError("a glyph has a part that does not exist")
 
-    def width(self, text: str, size: float) -> float:
-        """The width of a line of text, in the unit of `size`."""
-        return sum(map(self.widths.__getitem__, text)) * size / 1000
+    def width(self, character: str) -> float:
+        """The width of a character that the font has."""
+        return float(self._metrics[self.glyphs[character]][0] * self._scale)
 
-    def has_all(self, text: str) -> bool:
-        """Whether the font has every character of `text`."""
-        return self.glyphs.keys() >= set(text)
-
-    def replace_missing(self, text: str) -> str:
-        """`text` with `REPLACEMENT` for each character that the font lacks."""
-        return text if text.isascii() else self._missing.sub(_replace, text)
-
-    def truncate(self, text: str, size: float, width: float) -> str:
-        """`text` if it fits into `width`; else as much as fits, and an ellipsis."""
-        if len(text) <= width and self.width(text, size) <= width:
-            return text
-        # A character is wider than one unit, so text beyond `width` characters is not measured.
-        low, high = 0, min(len(text), int(width))
-        while low < high:
-            middle = (low + high + 1) // 2
-            low, high = (middle, high) if self.width(text[:middle] + "…", size) <= width else (low, middle - 1)
-        return text[:low].rstrip() + "…"
-
-    def subset(self, characters: Iterable[str]) -> bytes:
-        """A font file in which all other glyphs are empty. Glyph numbers stay the same."""
-        used = self._with_parts({0, *(self.glyphs[character] for character in characters)})
-        outlines, offsets = bytearray(), [0]
-        for glyph in range(len(self._offsets) - 1):
-            if glyph in used:
-                outlines += self._outline(glyph)
-                outlines += bytes(-len(outlines) % 4)
+    def subset(self, glyphs: Sequence[int]) -> bytes:
+        """A font file with an empty glyph 0, then these glyphs in their order, then the parts that they are made of."""
+        order, numbers = self._with_parts(glyphs)
+        outlines, offsets = bytearray(), [0, 0]
+        for glyph in order:
+            outlines += _renumbered(self._outline(glyph), numbers)
+            outlines += bytes(-len(outlines) % 4)
             offsets.append(len(outlines))
-        head = bytearray(self._tables[b"head"])
+        head, hhea, maxp = (bytearray(self._tables[tag]) for tag in (b"head", b"hhea", b"maxp"))
         struct.pack_into(">h", head, 50, 1)
-        loca = struct.pack(f">{len(offsets)}I", *offsets)
-        changed = {b"glyf": bytes(outlines), b"loca": loca, b"head": bytes(head)}
-        return _font_file({tag: changed.get(tag) or self._tables[tag] for tag in _PDF_TABLES if tag in self._tables})
+        struct.pack_into(">H", hhea, 34, len(order) + 1)
+        struct.pack_into(">H", maxp, 4, len(order) + 1)
+        metrics = b"".join(struct.pack(">Hh", *self._metrics[glyph]) for glyph in (0, *order))
+        made = {
+            b"glyf": bytes(outlines),
+            b"head": bytes(head),
+            b"hhea": bytes(hhea),
+            b"hmtx": metrics,
+            b"loca": struct.pack(f">{len(offsets)}I", *offsets),
+            b"maxp": bytes(maxp),
+        }
+        copied = {tag: self._tables[tag] for tag in _COPIED_TABLES if tag in self._tables}
+        return _font_file(dict(sorted((made | copied).items())))
 
-    def _read_offsets(self) -> tuple[int, ...]:
-        loca = self._tables[b"loca"]
-        if self._long_offsets:
-            return struct.unpack(f">{len(loca) // 4}I", loca)
-        return tuple(2 * offset for offset in struct.unpack(f">{len(loca) // 2}H", loca))
+    def _read_offsets(self) -> Sequence[int]:
+        loca, count = self._tables[b"loca"], struct.unpack_from(">H", self._tables[b"maxp"], 4)[0] + 1
+        is_long = struct.unpack_from(">h", self._tables[b"head"], 50)[0] == 1
+        offsets: Sequence[int] = struct.unpack_from(f">{count}{'I' if is_long else 'H'}", loca)
+        offsets = offsets if is_long else [2 * offset for offset in offsets]
+        if offsets[-1] > len(self._tables[b"glyf"]) or any(end < start for start, end in pairwise(offsets)):
+            raise InvalidFontError("its glyphs lie outside of the file")
+        return offsets
 
-    def _glyph_width(self, glyph: int) -> float:
-        (count,) = struct.unpack_from(">H", self._tables[b"hhea"], 34)
-        (width,) = struct.unpack_from(">H", self._tables[b"hmtx"], 4 * min(glyph, count - 1))
-        return float(width * self.scale)
+    def _read_metrics(self) -> list[tuple[int, int]]:
+        """The width of each glyph and the left edge of its outline, in the font's own unit."""
+        hmtx, count = self._tables[b"hmtx"], len(self._offsets) - 1
+        full = min(struct.unpack_from(">H", self._tables[b"hhea"], 34)[0], count)
+        metrics: list[tuple[int, int]] = list(struct.iter_unpack(">Hh", hmtx[: 4 * full]))
+        edges = struct.unpack_from(f">{count - full}h", hmtx, 4 * full)
+        return metrics + [(metrics[-1][0], edge) for edge in edges]
 
     def _outline(self, glyph: int) -> bytes:
         return self._tables[b"glyf"][self._offsets[glyph] : self._offsets[glyph + 1]]
 
-    def _with_parts(self, glyphs: set[int]) -> set[int]:
-        """`glyphs` and all glyphs that they are made of."""
-        result, pending = set(glyphs), list(glyphs)
-        while pending:
-            new = set(_parts(self._outline(pending.pop()))) - result
-            result |= new
-            pending += new
-        return result
+    def _with_parts(self, glyphs: Sequence[int]) -> tuple[list[int], dict[int, int]]:
+        """`glyphs` and then all glyphs that they are made of; the new number of each part."""
+        order, numbers = list(glyphs), {}
+        for glyph in order:  # grows meanwhile
+            for _, part in _parts(self._outline(glyph)):
+                if part not in numbers:
+                    order.append(part)
+                    numbers[part] = len(order)
+        return order, numbers
 
 
 @cache
 def bundled_font() -> Font:
-    """Liberation Sans: Latin, Greek, Cyrillic and Hebrew, with the widths of Arial."""
+    """Darkroom Sans: Latin, Greek, Cyrillic and Hebrew, with the widths of Arial."""
     return Font(_FILE.read_bytes())
-
-
-def _replace(match: re.Match[str]) -> str:
-    return REPLACEMENT if match[0][0].isprintable() else "".join(map(code_point, match[0]))
 
 
 def _read_tables(data: bytes) -> dict[bytes, bytes]:
@@ -129,41 +139,23 @@ def _read_tables(data: bytes) -> dict[bytes, bytes]:
     return {tag: data[offset : offset + length] for tag, _, offset, length in records}
 
 
-def _read_glyphs(cmap: bytes) -> dict[str, int]:
-    """The glyph number of each character, from the cmap table of format 4 (Unicode's first 65,536 characters)."""
-    count = struct.unpack_from(">H", cmap, 2)[0]
-    records = (struct.unpack_from(">HHI", cmap, 4 + 8 * index) for index in range(count))
-    offset = next(offset for platform, encoding, offset in records if (platform, encoding) == (3, 1))
-    segments = struct.unpack_from(">H", cmap, offset + 6)[0] // 2
-    ends, starts, deltas, ranges = (
-        struct.unpack_from(f">{segments}H", cmap, offset + 14 + 2 * segments * column + (2 if column else 0))
-        for column in range(4)
-    )
-    ranges_at = offset + 16 + 6 * segments
-    glyphs: dict[str, int] = {}
-    for segment in range(segments):
-        for code in range(starts[segment], min(ends[segment], 0xFFFE) + 1):
-            glyph = code
-            if ranges[segment]:
-                at = ranges_at + 2 * segment + ranges[segment] + 2 * (code - starts[segment])
-                glyph = struct.unpack_from(">H", cmap, at)[0]
-            if glyph:
-                glyphs[chr(code)] = (glyph + deltas[segment]) & 0xFFFF
-    return {character: glyph for character, glyph in glyphs.items() if glyph and character.isprintable()}
-
-
-def _parts(outline: bytes) -> list[int]:
-    """The glyphs that a composite glyph is made of; empty for a simple one."""
-    parts: list[int] = []
+def _parts(outline: bytes) -> Iterator[tuple[int, int]]:
+    """The glyphs that a composite glyph is made of, each with the position of its number; none for a simple one."""
     if not outline or struct.unpack_from(">h", outline)[0] >= 0:
-        return parts
+        return
     at, flags = 10, _MORE_PARTS
     while flags & _MORE_PARTS:
         flags, glyph = struct.unpack_from(">HH", outline, at)
-        parts.append(glyph)
+        yield at + 2, glyph
         at += 8 if flags & _ARGUMENTS_ARE_WORDS else 6
         at += 2 if flags & _HAS_SCALE else 4 if flags & _HAS_TWO_SCALES else 8 if flags & _HAS_MATRIX else 0
-    return parts
+
+
+def _renumbered(outline: bytes, numbers: dict[int, int]) -> bytes:
+    changed = bytearray(outline)
+    for at, part in _parts(outline):
+        struct.pack_into(">H", changed, at, numbers[part])
+    return bytes(changed)
 
 
 def _font_file(tables: dict[bytes, bytes]) -> bytes:

@@ -21,7 +21,7 @@ class TableBeside(Table):
 
     @classmethod
     def of(cls, source: Table, to: datetime) -> Self:
-        return cls(source.variable, source.partition, source.sort, own_name=f"{source.name}-{to:%Y%m%d-%H%M%S}")
+        return cls(source.setting, source.partition, source.sort, own_name=f"{source.name}-{to:%Y%m%d-%H%M%S}")
 
     @property
     def name(self) -> str:

@@ -8,14 +8,14 @@ from chalicelib import erasure
 from chalicelib.accounts.api_keys import current_keys
 from chalicelib.accounts.models import user_exists
 from chalicelib.actions import ACTIONS
-from chalicelib.core import config
 from chalicelib.core.aws import objects
 from chalicelib.core.observing.tracking import USAGE
+from chalicelib.core.settings import Settings
 from chalicelib.images import IMAGES, Status
 from chalicelib.metering.models import DAILY
 from infra.restore.gone import Gone, is_in_pool
 
-_PREFIXES = {"S3_INPUT_BUCKET": ("uploads",), "S3_OUTPUT_BUCKET": ("processed", "reports", "exports")}
+_PREFIXES = {Settings.S3_INPUT_BUCKET: ("uploads",), Settings.S3_OUTPUT_BUCKET: ("processed", "reports", "exports")}
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def _places_with(user_id: str) -> Iterator[str]:
             yield name
     if DAILY.any_of(user_id) is not None:
         yield "daily"
-    for variable, prefixes in _PREFIXES.items():
+    for bucket, prefixes in _PREFIXES.items():
         for prefix in prefixes:
-            if any(objects.list_versions(config.get(variable), f"{prefix}/{user_id}/")):
+            if any(objects.list_versions(bucket.get(), f"{prefix}/{user_id}/")):
                 yield f"{prefix}/"

@@ -15,13 +15,14 @@ from operator import itemgetter
 from typing import Any
 
 from chalicelib.actions import ACTIONS
-from chalicelib.core import clients, config
+from chalicelib.core import clients
 from chalicelib.core.aws import objects
+from chalicelib.core.settings import Settings
 from chalicelib.images import IMAGES, Status
 from infra.restore.gone import Gone
 
 INPUT = "input"
-BUCKETS = {INPUT: "S3_INPUT_BUCKET", "output": "S3_OUTPUT_BUCKET", "archive": "ARCHIVE_BUCKET"}
+BUCKETS = {INPUT: Settings.S3_INPUT_BUCKET, "output": Settings.S3_OUTPUT_BUCKET, "archive": Settings.ARCHIVE_BUCKET}
 
 _OF_IMAGES = re.compile(r"(?:uploads|processed)/(?P<user_id>[^/]+)/(?P<id>\w+)[.-]", re.ASCII)
 _OF_ACTIONS = re.compile(r"(?:reports|exports)/(?P<user_id>[^/]+)/(?P<id>act_\w+)\.", re.ASCII)
@@ -74,7 +75,7 @@ class ObjectsRestore:
     @property
     def name(self) -> str:
         """The bucket's name in AWS."""
-        return config.get(BUCKETS[self.bucket])
+        return BUCKETS[self.bucket].get()
 
     def days_kept(self) -> int:
         """For how many days the bucket keeps a version after it was replaced or deleted."""

@@ -82,7 +82,11 @@ def test_wildcards_are_used_only_where_aws_has_no_exact_name(function: str) -> N
             assert action in policy_statements.WITHOUT_ARN
         elif "*" in resource:
             # Files under a prefix, indexes and streams of one table, streams of one log group.
-            assert resource.endswith(("/index/*", "/stream/*")) or sid == "Logs" or "BucketObjects" in sid
+            assert (
+                resource.endswith(("/index/*", "/stream/*"))
+                or sid in ("Logs", "FontsPrefixObjects")
+                or "BucketObjects" in sid
+            )
             assert resource.count("*") == 1
             assert resource.endswith(":*" if sid == "Logs" else "/*")
 
@@ -200,6 +204,22 @@ def test_a_custom_watermark_may_be_read_and_nothing_else() -> None:
         ("s3:GetObject", "processed/*"),
         ("s3:GetObject", "marks/ours.png"),
     ]
+
+
+def test_further_fonts_may_be_listed_and_read_and_nothing_else() -> None:
+    declared: FunctionGrants = {
+        "operations": {"FONTS_PREFIX": ["s3:ListObjectsV2", "s3:GetObject"]},
+        "queue": None,
+        "stream": None,
+    }
+    settings = CONFIG["stages"]["prod"]["environment_variables"]
+    document = policies.document("action_worker", declared, {**settings, "FONTS_PREFIX": "type/"}, {})
+    listing, reading = (each for each in document["Statement"] if each["Sid"] != "Logs")
+    bucket = "arn:aws:s3:::darkroom-prod-output-000000000000"
+    assert (listing["Action"], listing["Resource"]) == (["s3:ListBucket"], [bucket])
+    assert listing["Condition"] == {"StringEquals": {"s3:prefix": "type/"}}
+    assert (reading["Action"], reading["Resource"]) == (["s3:GetObject"], [f"{bucket}/type/*"])
+    assert made({"FONTS_PREFIX": ["s3:GetObject"]}, FONTS_PREFIX="") == set(), "none are looked for"
 
 
 def test_a_query_is_allowed_on_the_table_and_its_indexes() -> None:

@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from chalicelib.core import config
-from chalicelib.core.aws import objects
 from chalicelib.core.http import idempotency, limits, password_attempts
+from chalicelib.core.settings import Settings
+from chalicelib.core.settings.kinds import Whole
 from chalicelib.images import deletion
 from chalicelib.jobs.sync import models, sync_records
 from chalicelib.metering import daily_sums
@@ -35,6 +35,13 @@ def of_rules(part: str, name: str) -> Any:
     return the_only([rule[part][name] for rule in rules if part in rule])
 
 
+def longest_link() -> int:
+    """The most seconds that the setting takes."""
+    kind = Settings.LINK_EXPIRY_SECONDS.kind
+    assert isinstance(kind, Whole)
+    return kind.at_most or 0
+
+
 def figures() -> dict[str, float]:
     """The figures in seconds, by the words of the document."""
     recovery = [each["PointInTimeRecoverySpecification"] for each in of_type("DynamoDB::Table").values()]
@@ -50,8 +57,8 @@ def figures() -> dict[str, float]:
         "messages in queues": the_only([each["MessageRetentionPeriod"] for each in of_type("SQS::Queue").values()]),
         "logs": Options.of("dev").log_retention_days * DAY,
         "logs in `prod`": Options.of("prod").log_retention_days * DAY,
-        "usage records": int(config.DEFAULTS["USAGE_KEEP_DAYS"]) * DAY,
-        "customers without": int(config.DEFAULTS["KEEP_RECORDS_DAYS"]) * DAY,
+        "usage records": int(Settings.USAGE_KEEP_DAYS.default or 0) * DAY,
+        "customers without": int(Settings.KEEP_RECORDS_DAYS.default or 0) * DAY,
         "rejected customers": sync_records._REJECTIONS_KEPT.total_seconds(),
         "skipped syncs": models._SKIPPED_KEPT.total_seconds(),
         "tombstones": deletion._TOMBSTONE_KEPT.total_seconds(),
@@ -59,7 +66,7 @@ def figures() -> dict[str, float]:
         "responses to": idempotency.KEPT_SECONDS,
         "counters of requests": limits._KEPT_SECONDS,
         "counters of wrong": password_attempts._KEPT_SECONDS,
-        "links to files": objects._LONGEST_LINK_SECONDS,
+        "links to files": longest_link(),
         "access tokens": client["AccessTokenValidity"] * 60,
         "refresh tokens": client["RefreshTokenValidity"] * DAY,
     }

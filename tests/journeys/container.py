@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from chalicelib import external
+from chalicelib.actions.exporting import fonts
 from chalicelib.core import clients, config
 from chalicelib.core.http import tokens
 from chalicelib.core.observing import tracking
@@ -27,3 +28,4 @@ def forget() -> None:
     tracking._resolved.clear()
     secret._store.cache_clear()
     circuit_breaker._breakers.clear()
+    fonts._loaded.clear()

@@ -9,7 +9,7 @@ from chalicelib import images
 from chalicelib.accounts.models import User, find_user
 from chalicelib.accounts.permissions import can_export
 from chalicelib.actions import lifecycle
-from chalicelib.actions.exporting import contents, readable
+from chalicelib.actions.exporting import contents, fonts, readable
 from chalicelib.actions.kinds import OutOfTimeError
 from chalicelib.actions.models import Action, File
 from chalicelib.core import ids, log
@@ -23,6 +23,7 @@ from chalicelib.documents import Format, Report, Sink, Table, write_csv, write_j
 from chalicelib.notify import email
 
 _PROGRESS_EVERY = 2000
+_MAX_CHARACTERS_LOGGED = 50
 
 # The file's extension and media type. JSON beyond 1,000 records is JSON lines; the name of the download says so.
 FORMATS = {
@@ -42,6 +43,7 @@ class ExportTooLargeError(OutOfTimeError, TooLargeError):
     lifecycle.get,
     lifecycle.all_of,
     images.output_link,
+    fonts.load,
     {
         "USERS_TABLE": [DynamoDBOperation.GET_ITEM],
         "API_KEYS_TABLE": [DynamoDBOperation.QUERY_INDEX],
@@ -120,7 +122,20 @@ def write(out: Sink, file_format: str, tables: Sequence[Table], about: Mapping[s
         return write_json(out, tables, about)
     if file_format == "csv":
         return write_csv(out, tables)
-    return write_pdf(out, Report("Data export", about["createdAt"], tables=tables))
+    return _write_pdf(out, Report("Data export", about["createdAt"], tables=tables))
+
+
+def _write_pdf(out: Sink, report: Report) -> Format:
+    """Names the characters that no font has in the log, without the text around them."""
+    # Imported late, as the writers are.
+    from chalicelib.documents.fonts import Fonts
+
+    used = Fonts(fonts.load)
+    form = write_pdf(out, report, used)
+    if used.missing:
+        characters = [f"U+{ord(each):04X}" for each in sorted(used.missing)[:_MAX_CHARACTERS_LOGGED]]
+        log.warning("CHARACTERS_NOT_DRAWN", setting="FONTS_PREFIX", count=len(used.missing), characters=characters)
+    return form
 
 
 def _owner(action: Action) -> User:

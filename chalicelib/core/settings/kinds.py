@@ -51,6 +51,7 @@ class Matching:
 EMAIL = Matching(r"[^@\s<>,]+@[^@\s<>,]+\.[^@\s<>,]+", "an e-mail address like photos@example.com")
 DOMAIN = Matching(r"(?i)[a-z0-9-]+(\.[a-z0-9-]+)+", "a domain like example.com")
 ORIGIN = Matching(r"(?i)\*|https?://[^/\s?#@,]+", "* or an origin like https://photos.example.com")
+PREFIX = Matching(r"([\w.-]+/)+", "the beginning of keys, like fonts/")
 URL = Matching(r"(?i)https?://[^/\s]\S*", "an address that begins with http:// or https://")
 
 

@@ -13,6 +13,7 @@ from chalicelib.core.schedules import SCHEDULES
 from chalicelib.core.settings.kinds import (
     DOMAIN,
     EMAIL,
+    PREFIX,
     URL,
     Choice,
     Color,
@@ -162,6 +163,13 @@ class Actions:
         default="",
         nothing=(),
         empty="exports are sent to the account's own address alone",
+    )
+    FONTS_PREFIX = Setting(
+        PREFIX,
+        "Where the output bucket holds further fonts (`.ttf`) for exports as PDF; after a change run `make policies`.",
+        default="fonts/",
+        nothing="",
+        empty="the bundled font is the only one",
     )
     CUSTOM_ACTION_TYPES = Setting(
         _NAMES,

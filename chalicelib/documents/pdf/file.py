@@ -1,7 +1,7 @@
-"""The structure of a PDF file, written front to back: numbered objects, the embedded font, the index at the end.
+"""The structure of a PDF file, written front to back: numbered objects, and their index at the end.
 
-Text is written only as hexadecimal digits, and only the objects below can be written. So no text can add a
-script, a link, a form or an attached file.
+Text is written only as hexadecimal digits or as numeric references of XML, and only the objects that this package makes
+can be written. So no text can add a script, a link, a form or an attached file.
 """
 
 from __future__ import annotations
@@ -12,134 +12,123 @@ from datetime import UTC, datetime
 
 from chalicelib.documents.invisible_characters import escape_invisible
 from chalicelib.documents.models import Sink
-from chalicelib.documents.truetype import Font
 
 # The second line holds bytes above 127, so that programs treat the file as binary.
-_HEADER = b"%PDF-1.5\n%\xe2\xe3\xcf\xd3\n"
+_HEADER = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"
 
-# A character code is the character's Unicode number, so that text can be copied from a page.
-_TO_UNICODE = """/CIDInit /ProcSet findresource begin
-12 dict begin
-begincmap
-/CIDSystemInfo << /Registry (Adobe) /Ordering (UCS) /Supplement 0 >> def
-/CMapName /Adobe-Identity-UCS def
-/CMapType 2 def
-1 begincodespacerange
-<0000> <FFFF>
-endcodespacerange
-{characters}
-endcmap
-CMapName currentdict /CMap defineresource pop
-end
-end"""
+# Small objects are written so many at a time, compressed together.
+_OBJECTS_A_STREAM = 200
 
-# The format's limit of entries in a block of that table.
-_MAX_BLOCK = 100
+# An entry of the index (ISO 32000-1, 7.5.8.3): a kind, then 5 and 2 bytes. Of an object by itself its offset in the
+# file; of one in a stream the number of the stream and the position there. The first entry is of no object.
+_ENTRY_BYTES = 8
+_FREE, _ALONE, _IN_STREAM = range(3)
 
-# The font descriptor's flag for a font with its own numbering of characters.
-_SYMBOLIC = 4
+# The title, and what the file claims to be: PDF/UA-1, universal accessibility (ISO 14289-1).
+_METADATA = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
+<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/"
+ xmlns:pdfuaid="http://www.aiim.org/pdfua/ns/id/"><pdfuaid:part>1</pdfuaid:part>
+<dc:title><rdf:Alt><rdf:li xml:lang="x-default">{title}</rdf:li></rdf:Alt></dc:title>
+</rdf:Description></rdf:RDF></x:xmpmeta>
+<?xpacket end="r"?>"""
 
 
 class PdfFile:
-    """Writes objects at once and keeps only their offsets."""
+    """Writes objects at once, or small ones some at a time, and keeps only where they are: 8 bytes for each."""
 
     def __init__(self, out: Sink) -> None:
         self._out = out
         self._size = 0
-        self._offsets: list[int] = []
+        self._index = bytearray(struct.pack(">BBIH", _FREE, 0, 0, 0xFFFF))
+        # Objects that wait for others to be compressed with, and the number of that stream.
+        self._packed: list[tuple[int, str]] = []
+        self._stream = 0
         self._write(_HEADER)
+
+    @property
+    def count(self) -> int:
+        """The number of objects so far."""
+        return len(self._index) // _ENTRY_BYTES - 1
 
     def reserve_number(self) -> int:
         """A number for an object that is written later."""
-        self._offsets.append(0)
-        return len(self._offsets)
+        self._index += bytes(_ENTRY_BYTES)
+        return self.count
 
     def write_object(self, body: str, number: int = 0) -> int:
-        """Writes an object; returns its number, which is a new one unless `number` is given."""
-        return self._write_object(body.encode("ascii"), number)
+        """Writes an object soon; returns its number, which is a new one unless `number` is given."""
+        if not self._packed:
+            self._stream = self.reserve_number()
+        number = number or self.reserve_number()
+        self._place(number, _IN_STREAM, self._stream, len(self._packed))
+        self._packed.append((number, body))
+        if len(self._packed) == _OBJECTS_A_STREAM:
+            self._write_packed()
+        return number
 
     def write_stream(self, data: bytes, entries: str = "", number: int = 0) -> int:
         """Writes compressed data with `entries` in its dictionary; returns its number."""
-        packed = zlib.compress(data)
-        head = f"<< /Length {len(packed)} /Filter /FlateDecode {entries}>>\nstream\n"
-        return self._write_object(head.encode("ascii") + packed + b"\nendstream", number)
+        return self._write_stream(zlib.compress(data), f"/Filter /FlateDecode {entries}", number)
 
     def write_jpeg(self, data: bytes, width: int, height: int) -> int:
         """Writes an RGB JPEG that pages may show; returns its number."""
-        head = (
-            f"<< /Type /XObject /Subtype /Image /Width {width} /Height {height} /ColorSpace /DeviceRGB"
-            f" /BitsPerComponent 8 /Filter /DCTDecode /Length {len(data)} >>\nstream\n"
+        entries = (
+            f"/Type /XObject /Subtype /Image /Width {width} /Height {height} /ColorSpace /DeviceRGB"
+            " /BitsPerComponent 8 /Filter /DCTDecode "
         )
-        return self._write_object(head.encode("ascii") + data + b"\nendstream", 0)
+        return self._write_stream(data, entries)
+
+    def write_metadata(self, title: str) -> int:
+        """Writes the title for programs that catalogue files; readable without knowledge of PDF."""
+        references = "".join(f"&#{ord(character)};" for character in escape_invisible(title))
+        return self._write_stream(_METADATA.format(title=references).encode(), "/Type /Metadata /Subtype /XML ")
 
     def close(self, root: int, info: int) -> None:
         """Writes the index of all objects at the end of the file."""
-        start = self._size
-        entries = "".join(f"{offset:010} 00000 n \n" for offset in self._offsets)
-        count = len(self._offsets) + 1
-        trailer = f"trailer\n<< /Size {count} /Root {root} 0 R /Info {info} 0 R >>\nstartxref\n{start}\n%%EOF\n"
-        self._write(f"xref\n0 {count}\n0000000000 65535 f \n{entries}{trailer}".encode("ascii"))
+        self._write_packed()
+        start, number = self._size, self.reserve_number()
+        self._place(number, _ALONE, start, 0)
+        entries = f"/Type /XRef /Size {number + 1} /W [1 5 2] /Root {root} 0 R /Info {info} 0 R "
+        self.write_stream(bytes(self._index), entries, number)
+        self._write(f"startxref\n{start}\n%%EOF\n".encode("ascii"))
 
-    def _write_object(self, body: bytes, number: int) -> int:
+    def _write_packed(self) -> None:
+        if not self._packed:
+            return
+        head, offset = "", 0
+        for number, body in self._packed:
+            head += f"{number} {offset} "
+            offset += len(body) + 1
+        entries = f"/Type /ObjStm /N {len(self._packed)} /First {len(head)} "
+        data = head + "\n".join(body for _, body in self._packed)
+        self._packed = []
+        self.write_stream(data.encode("ascii"), entries, self._stream)
+
+    def _write_stream(self, data: bytes, entries: str, number: int = 0) -> int:
         number = number or self.reserve_number()
-        self._offsets[number - 1] = self._size
-        self._write(b"%d 0 obj\n%b\nendobj\n" % (number, body))
+        self._place(number, _ALONE, self._size, 0)
+        head = f"{number} 0 obj\n<< /Length {len(data)} {entries}>>\nstream\n"
+        self._write(head.encode("ascii") + data + b"\nendstream\nendobj\n")
         return number
+
+    def _place(self, number: int, kind: int, first: int, second: int) -> None:
+        struct.pack_into(">BBIH", self._index, number * _ENTRY_BYTES, kind, first >> 32, first & 0xFFFFFFFF, second)
 
     def _write(self, data: bytes) -> None:
         self._out.write(data)
         self._size += len(data)
 
 
-def write_font(file: PdfFile, font: Font, used: set[str], number: int) -> None:
-    """Embeds a subset of `font` with the characters `used`, as the object `number`."""
-    name = "/AAAAAA+LiberationSans"
-    characters = sorted(used)
-    data = font.subset(characters)
-    program = file.write_stream(data, f"/Length1 {len(data)} ")
-    box = " ".join(map(str, font.box))
-    descriptor = file.write_object(
-        f"<< /Type /FontDescriptor /FontName {name} /Flags {_SYMBOLIC} /FontBBox [{box}] /ItalicAngle 0"
-        f" /Ascent {font.ascent} /Descent {font.descent} /CapHeight {font.ascent} /StemV 80 /FontFile2 {program} 0 R >>"
-    )
-    glyphs = file.write_stream(_glyph_numbers(font, characters))
-    widths = " ".join(f"{ord(character)} [{font.widths[character]:.0f}]" for character in characters)
-    descendant = file.write_object(
-        f"<< /Type /Font /Subtype /CIDFontType2 /BaseFont {name} /FontDescriptor {descriptor} 0 R /W [{widths}]"
-        f" /CIDSystemInfo << /Registry (Adobe) /Ordering (Identity) /Supplement 0 >> /CIDToGIDMap {glyphs} 0 R >>"
-    )
-    unicode = file.write_stream(_TO_UNICODE.format(characters=_unicode_map(characters)).encode("ascii"))
-    file.write_object(
-        f"<< /Type /Font /Subtype /Type0 /BaseFont {name} /Encoding /Identity-H"
-        f" /DescendantFonts [{descendant} 0 R] /ToUnicode {unicode} 0 R >>",
-        number,
-    )
-
-
 def write_info(file: PdfFile, title: str, created_at: str) -> int:
     """Writes the document's properties, without the name of a person or a machine; returns their number."""
     created = f" /CreationDate (D:{_pdf_time(created_at)})" if _pdf_time(created_at) else ""
-    # Hexadecimal UTF-16: no character of the title can end the string.
-    title_digits = ("\ufeff" + escape_invisible(title)).encode("utf-16-be").hex()
-    return file.write_object(f"<< /Title <{title_digits}>{created} /Producer (Darkroom) >>")
+    return file.write_object(f"<< /Title {text_string(escape_invisible(title))}{created} /Producer (Darkroom) >>")
 
 
-def to_hex(text: str) -> str:
-    """Text in the encoding of the embedded font: four hexadecimal digits for each character."""
-    return text.encode("utf-16-be").hex()
-
-
-def _glyph_numbers(font: Font, characters: list[str]) -> bytes:
-    numbers = bytearray(2 * (ord(characters[-1]) + 1))
-    for character in characters:
-        struct.pack_into(">H", numbers, 2 * ord(character), font.glyphs[character])
-    return bytes(numbers)
-
-
-def _unicode_map(characters: list[str]) -> str:
-    lines = [f"<{to_hex(character)}> <{to_hex(character)}>" for character in characters]
-    blocks = (lines[start : start + _MAX_BLOCK] for start in range(0, len(lines), _MAX_BLOCK))
-    return "\n".join(f"{len(block)} beginbfchar\n" + "\n".join(block) + "\nendbfchar" for block in blocks)
+def text_string(text: str) -> str:
+    """Text for people, in hexadecimal UTF-16: no character of it can end the string."""
+    return f"<feff{text.encode('utf-16-be').hex()}>"
 
 
 def _pdf_time(iso_time: str) -> str:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from chalicelib.documents.charts import layout_chart
+from chalicelib.documents.charts import describe_chart, layout_chart
+from chalicelib.documents.fonts import Fonts
 from chalicelib.documents.formatting import format_quantity, format_value
 from chalicelib.documents.models import Chart, Figure, Format, Report, Sink
-from chalicelib.documents.pdf.pages import BACKGROUND, BLACK, GRAY, LONG_SIDE, MARGIN, SHORT_SIDE, Pages
+from chalicelib.documents.pdf.pages import BACKGROUND, BLACK, GRAY, LONG_SIDE, MARGIN, SHORT_SIDE, Pages, PlacedLine
 from chalicelib.documents.pdf.tables import draw_table, page_size
-from chalicelib.documents.pdf.text import to_line, wrap
-from chalicelib.documents.truetype import bundled_font
+from chalicelib.documents.pdf.text import wrap
 
 PDF = Format("pdf", "application/pdf")
 
-_FOOTER = "Times are in UTC. □ stands for a character that this font lacks; JSON and CSV hold it."
+_FOOTER = "Times are in UTC. □ stands for a character that no font here has; JSON and CSV hold it."
 
 _TITLE_SIZE = 20.0
 _HEADING_SIZE = 12.0
@@ -26,9 +26,9 @@ _CHART_HEIGHT = 150.0
 _GAP = 12.0
 
 
-def write(out: Sink, report: Report) -> Format:
+def write(out: Sink, report: Report, fonts: Fonts) -> Format:
     """See `chalicelib.documents.write_pdf`."""
-    pages = Pages(out, report.title, _FOOTER)
+    pages = Pages(out, report.title, _FOOTER, fonts)
     begins_with_table = report.tables and not (report.figures or report.charts)
     pages.start_page(*(page_size(report.tables[0]) if begins_with_table else (SHORT_SIDE, LONG_SIDE)))
     y = _draw_title(pages, report)
@@ -43,14 +43,17 @@ def write(out: Sink, report: Report) -> Format:
 
 def _draw_title(pages: Pages, report: Report) -> float:
     y, width = MARGIN, pages.right - MARGIN
-    for line in wrap(to_line(report.title), _TITLE_SIZE, width, 3):
-        y += _TITLE_SIZE * 1.15
-        pages.draw_text(MARGIN, y, line, _TITLE_SIZE)
+    lines = wrap(report.title, pages.fonts, _TITLE_SIZE, width, 3)
+    step = _TITLE_SIZE * 1.15
+    pages.draw_tagged(
+        "H1", [PlacedLine(MARGIN, y + step * number, line, _TITLE_SIZE) for number, line in enumerate(lines, 1)]
+    )
+    y += step * len(lines)
     created = f"Created {format_value(report.created_at, 'time')}"
-    for line in filter(None, (report.period, created)):
+    for text in filter(None, (report.period, created)):
         y += _TEXT_SIZE * 1.6
-        line = bundled_font().truncate(to_line(line), _TEXT_SIZE, width)
-        pages.draw_text(MARGIN, y, line, _TEXT_SIZE, GRAY)
+        (line,) = wrap(text, pages.fonts, _TEXT_SIZE, width)
+        pages.draw_tagged("P", [PlacedLine(MARGIN, y, line, _TEXT_SIZE, GRAY)])
     return y + _GAP
 
 
@@ -61,10 +64,12 @@ def _draw_figures(pages: Pages, y: float, figures: Sequence[Figure]) -> float:
         if column == 0:
             y = _ensure_room(pages, y, _FIGURE_HEIGHT)
         left, text_width = MARGIN + column * (width + _GAP), width - 2 * _GAP
-        pages.draw_box(left, y, width, _FIGURE_HEIGHT, BACKGROUND)
+        pages.draw_decoration(left, y, width, _FIGURE_HEIGHT, BACKGROUND)
+        texts = []
         for text, size, baseline, color in ((label, 8, 17, GRAY), (format_quantity(value, unit), 15, 36, BLACK)):
-            line = bundled_font().truncate(to_line(text), size, text_width)
-            pages.draw_text(left + _GAP, y + baseline, line, size, color)
+            (line,) = wrap(text, pages.fonts, size, text_width)
+            texts.append(PlacedLine(left + _GAP, y + baseline, line, size, color))
+        pages.draw_tagged("P", texts)
         if column == _FIGURES_PER_ROW - 1 or index == len(figures) - 1:
             y += _FIGURE_HEIGHT + _GAP
     return y
@@ -74,9 +79,10 @@ def _draw_chart(pages: Pages, y: float, chart: Chart) -> float:
     heading = _HEADING_SIZE * 2
     y = _ensure_room(pages, y, heading + _CHART_HEIGHT)
     width = pages.right - MARGIN
-    title = bundled_font().truncate(to_line(chart.title), _HEADING_SIZE, width)
-    pages.draw_text(MARGIN, y + _HEADING_SIZE * 1.2, title, _HEADING_SIZE)
-    pages.draw_shapes(MARGIN, y + heading, layout_chart(chart, width, _CHART_HEIGHT))
+    (title,) = wrap(chart.title, pages.fonts, _HEADING_SIZE, width)
+    pages.draw_tagged("H2", [PlacedLine(MARGIN, y + _HEADING_SIZE * 1.2, title, _HEADING_SIZE)])
+    with pages.figure(MARGIN, y + heading, width, _CHART_HEIGHT, describe_chart(chart)):
+        pages.draw_shapes(MARGIN, y + heading, layout_chart(chart, width, _CHART_HEIGHT))
     return y + heading + _CHART_HEIGHT + _GAP
 
 

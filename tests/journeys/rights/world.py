@@ -1,5 +1,6 @@
 """The local machine for small journeys: triggers are off; methods create and read rows, files and messages."""
 
+import io
 import json
 import secrets
 from collections.abc import Callable, Iterator, Mapping
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pypdf
 from moto.s3.models import S3Backend, s3_backends
 from moto.sqs.models import sqs_backends
 
@@ -23,6 +25,7 @@ from local.accounts import PASSWORD as LOCAL_PASSWORD
 from local.aws import ACCOUNT, REGION
 from local.machine import Machine
 from local.patching import patch
+from local.stage import FONTS
 from tests import pictures
 from tests.journeys.user import User
 
@@ -235,6 +238,20 @@ class World:
             stored = s3_backends[ACCOUNT]["aws"].buckets[name].keys[key]
             stored.last_modified = datetime.now(UTC).replace(tzinfo=None) - age
         return version
+
+    def put_fonts(self) -> None:
+        """Put the local machine's fonts where exports look for them."""
+        for font in FONTS.glob("*.ttf"):
+            self.machine.client("s3").put_object(
+                Bucket=self.setting("S3_OUTPUT_BUCKET"),
+                Key=self.setting("FONTS_PREFIX") + font.name,
+                Body=font.read_bytes(),
+            )
+
+    def pdf_text(self, key: str) -> str:
+        """The text of a PDF in the output bucket."""
+        stored = self.machine.client("s3").get_object(Bucket=self.setting("S3_OUTPUT_BUCKET"), Key=key)
+        return "\n".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(stored["Body"].read())).pages)
 
     def file_keys(self, bucket: str, prefix: str) -> list[str]:
         """The keys of all versions of the files with this prefix."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from chalicelib.documents import Chart
 from chalicelib.documents.charts import NO_DATA, Bar, Dot, Line, Shape, Text, describe_chart, layout_chart
-from chalicelib.documents.truetype import bundled_font
+from chalicelib.documents.fonts import bundled_fonts
 from tests.unit.documents.samples import TEXTS, days
 
 WIDTH, HEIGHT = 500.0, 150.0
@@ -39,7 +39,7 @@ def edges(shape: Shape) -> list[tuple[float, float]]:
         case Line(points):
             return list(points)
         case Text(x, y, text, anchor, size):
-            width = bundled_font().width(text, size)
+            width = bundled_fonts().width(text, size)
             left = x - {"start": 0.0, "middle": 0.5, "end": 1.0}[anchor] * width
             return [(left, y), (left + width, y)]
 

@@ -14,13 +14,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.documents import Column, Picture, Report, Table, write_pdf
-from chalicelib.documents.pdf.text import to_line, visual_order, wrap
+from chalicelib.documents.fonts import Fonts, bundled_fonts
+from chalicelib.documents.pdf.text import to_line, wrap
 from chalicelib.documents.truetype import bundled_font
 from tests.pictures import jpeg
 from tests.unit.documents.samples import CREATED, TEXTS, Sink, report, table
 
 # The object types that pages of text, lines and pictures need.
-TYPES = {"/Catalog", "/Pages", "/Page", "/Font", "/FontDescriptor", "/XObject", None}
+TYPES = {
+    *("/Catalog", "/Pages", "/Page", "/Font", "/FontDescriptor", "/XObject", "/StructTreeRoot", "/Metadata"),
+    *("/ObjStm", "/XRef", None),
+}
 # The characters of the font, except marks and right-to-left letters, which pypdf reorders.
 COPYABLE = [
     c
@@ -28,7 +32,7 @@ COPYABLE = [
     if not (0x300 <= ord(c) < 0x370 or 0x590 <= ord(c) < 0x700 or ord(c) > 0xFB00)
 ]
 
-ACTIVE = re.compile(rb"/(?:JS|JavaScript|Launch|URI|OpenAction|AA|EmbeddedFiles?|AcroForm|Annots?|GoToR|SubmitForm)\b")
+ACTIVE = re.compile("/(?:JS|JavaScript|Launch|URI|OpenAction|AA|EmbeddedFiles?|AcroForm|Annots?|GoToR|SubmitForm)'")
 
 
 def bytes_of(document: Report) -> bytes:
@@ -65,8 +69,9 @@ def assert_harmless(data: bytes) -> None:
     reader = pypdf.PdfReader(io.BytesIO(data), strict=True)
     for number in range(1, reader.trailer["/Size"]):
         found = reader.get_object(number)
-        assert found.get("/Type") in TYPES
-    assert not ACTIVE.search(re.sub(rb"stream\n.*?endstream", b"", data, flags=re.DOTALL))
+        assert found is None or isinstance(found, list) or found.get("/Type") in TYPES
+        # Names of keys and values; texts are in quotes of their own.
+        assert not ACTIVE.search(repr(found))
     assert set(reader.metadata or {}) <= {"/Title", "/CreationDate", "/Producer"}
 
 
@@ -74,7 +79,7 @@ def assert_harmless(data: bytes) -> None:
 @given(st.text(st.sampled_from(COPYABLE), min_size=1, max_size=20))
 def test_text_can_be_copied(text: str) -> None:
     (page,) = pages_of(export(table(text)))
-    assert "".join(to_line(text).split()) in "".join(text_of(page).split())
+    assert "".join(to_line(text, Fonts()).split()) in "".join(text_of(page).split())
 
 
 @pytest.mark.parametrize(
@@ -93,31 +98,15 @@ def test_text_can_be_copied(text: str) -> None:
     ],
 )
 def test_text_is_drawable_or_visibly_replaced(text: str, line: str) -> None:
-    assert to_line(text) == line
-
-
-@pytest.mark.parametrize(
-    ("text", "drawn"),
-    [
-        ("abc", "abc"),
-        ("שלום", "םולש"),
-        ("a שלום עולם b", "a םלוע םולש b"),
-        ("שלום 123 עולם", "םלוע 123 םולש"),
-        ("שלום (טוב) x", "(בוט) םולש x"),
-        ("(שלום)", "(םולש)"),
-        ("קובץ.jpg", "ץבוק.jpg"),
-    ],
-)
-def test_hebrew_is_drawn_from_right_to_left(text: str, drawn: str) -> None:
-    assert visual_order(text) == drawn
+    assert to_line(text, Fonts()) == line
 
 
 @settings(deadline=None)
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=126)), st.floats(10, 300))
 def test_lines_fit_and_text_is_lost_only_after_an_ellipsis(text: str, room: float) -> None:
-    lines = wrap(text, 8, room, 3)
+    lines = [line.text for line in wrap(text, bundled_fonts(), 8, room, 3)]
     assert 1 <= len(lines) <= 3
-    assert all(bundled_font().width(line, 8) <= room for line in lines)
+    assert all(bundled_fonts().width(line, 8) <= room for line in lines)
     kept = "".join("".join(lines).removesuffix("…").split())
     assert "".join(text.split()).startswith(kept)
     assert lines[-1].endswith("…") or kept == "".join(text.split())
