@@ -9,6 +9,7 @@ for all. The contenders take turns. Shown is the best CPU time of a request, and
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
@@ -17,6 +18,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated, Any
 
@@ -105,10 +107,13 @@ def main() -> None:
         "  Powertools resolver, JSON Schema, PyJWT": _powertools(key, event),
         "  Powertools resolver, pydantic, PyJWT": _powertools_pydantic(key, event),
     }
-    for name, contender in contenders.items():
-        answer = contender()
-        assert answer["statusCode"] == 200, (name, answer)
-    best = best_of(integer_arguments([15])[0], {name: partial(_cpu_seconds, run) for name, run in contenders.items()})
+    # Hides the log.
+    with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
+        for name, contender in contenders.items():
+            answer = contender()
+            assert answer["statusCode"] == 200, (name, answer)
+        rounds = integer_arguments([15])[0]
+        best = best_of(rounds, {name: partial(_cpu_seconds, run) for name, run in contenders.items()})
     ours_seconds = best["@validated"]
     for name, seconds in best.items():
         print(f"{name:<44}{seconds * 1e6:7.0f} µs   {seconds / ours_seconds:5.2f}")
