@@ -106,6 +106,15 @@ def test_a_grant_for_files_is_limited_to_a_prefix_and_may_be_for_versions(client
     assert_refused(s3.delete_objects, Bucket=target, Delete={"Objects": [{"Key": "processed/a.jpg"}]})
 
 
+def test_a_bucket_is_listed_only_under_the_prefix_of_the_grant(client: Callable[..., Any]) -> None:
+    s3 = client("s3", FONTS_PREFIX=["s3:ListObjectsV2", "s3:GetObject"])
+    bucket = ENVIRONMENT["S3_OUTPUT_BUCKET"]
+    assert_allowed(s3.list_objects_v2, Bucket=bucket, Prefix="fonts/")
+    for other in ({"Prefix": "exports/"}, {"Prefix": "fonts/a"}, {"Prefix": ""}, {}):
+        assert_refused(s3.list_objects_v2, Bucket=bucket, **other)
+    assert_refused(s3.get_object, Bucket=bucket, Key="exports/a.pdf")
+
+
 def test_a_link_is_not_signed_for_a_call_that_the_signer_may_not_make(client: Callable[..., Any]) -> None:
     s3 = client("s3", S3_INPUT_BUCKET=["s3:GetObject"])
     params = {"Bucket": ENVIRONMENT["S3_INPUT_BUCKET"], "Key": "uploads/a.jpg"}
