@@ -15,6 +15,7 @@ import pytest
 import requests
 
 from local.machine import Machine
+from tests.breadth import mostly_slow
 from tests.conftest import Eventually
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,7 +70,7 @@ def _port(line: str) -> int:
     return int(line.rpartition(":")[2])
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", mostly_slow([signal.SIGTERM, signal.SIGINT]))
 def test_run_prints_its_addresses_and_stops_cleanly(eventually: Eventually, number: signal.Signals) -> None:
     with _running("run", "--port", "0", "--aws-port", "0") as (process, lines):
         assert re.fullmatch(r"Darkroom is ready: http://127\.0\.0\.1:\d+", lines[0])
