@@ -184,6 +184,7 @@ def test_a_recipe_applies_by_itself(title: str) -> None:
     assert done.returncode == 0, f"docs/extending.md: {title!r} no longer applies: {done.stderr}{mend}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("title", RECIPES)
 def test_a_recipe_responds_as_the_document_shows(extended: Extended, title: str) -> None:
     actual = _all_json(extended.outputs[title])
@@ -192,18 +193,21 @@ def test_a_recipe_responds_as_the_document_shows(extended: Extended, title: str)
         assert _is_shown(shown, response), f"The document shows {shown}, the response is {response}"
 
 
+@pytest.mark.slow
 def test_the_action_has_the_digest_of_the_file(extended: Extended) -> None:
     (response,) = _all_json(extended.outputs["An action kind"])
     expected = hashlib.sha256((extended.folder / "photo.jpg").read_bytes()).hexdigest()
     assert response["action"]["result"] == {"sha256": expected}
 
 
+@pytest.mark.slow
 def test_the_job_leaves_a_heartbeat(extended: Extended) -> None:
     key = {"name": {"S": "beat#action_backlog"}}
     row = extended.client("dynamodb").get_item(TableName="darkroom-local-jobs", Key=key, ConsistentRead=True)["Item"]
     assert row["outcome"] == {"S": "success"}
 
 
+@pytest.mark.slow
 def test_the_table_is_in_the_policy_and_in_no_other_function(copy: Path) -> None:
     policies = {
         path.stem: json.loads(path.read_text()) for path in (copy / ".chalice" / "policies").glob("prod-*.json")

@@ -17,6 +17,7 @@ import requests
 from local.demo import run_demo
 from local.machine import Machine
 from tests import pictures
+from tests.breadth import mostly_slow
 from tests.conftest import Eventually
 from tests.requirements import packages, packages_by_module
 
@@ -83,7 +84,7 @@ def _port(line: str) -> int:
     return int(line.rpartition(":")[2])
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", mostly_slow([signal.SIGTERM, signal.SIGINT]))
 def test_run_prints_its_addresses_and_stops_cleanly(
     eventually: Eventually, number: signal.Signals, tmp_path: Path
 ) -> None:

@@ -1,4 +1,4 @@
-"""The world of small journeys, for one module of tests at a time."""
+"""The world of small journeys."""
 
 from collections.abc import Iterator
 

@@ -1,19 +1,38 @@
-"""Every declared right is needed: without it a call of a journey is refused, and the journey fails because of that."""
+"""Declared rights are those that a function needs: its small journeys use each of them and no other, and fail without.
+
+Without a right, a call of a journey is refused, and the journey fails because of that.
+"""
 
 import pytest
 
 import app as manifest
 from infra import function_grants, iam_evaluation, iam_report, stages
 from infra.iam_report import Grant
+from tests import breadth
 from tests.journeys.rights.every import JOURNEYS
 from tests.journeys.rights.journey import Journey, UsedRights
 from tests.journeys.rights.world import World
 
+# One worker makes one world for all of them.
+pytestmark = pytest.mark.xdist_group("rights")
 GRANTED = iam_report.granted(function_grants.grants_by_function(manifest.app), stages.read())
+
+# The API and one function of each kind of trigger; the others only with the slow tests.
+_QUICK = ("api_handler", "s3_event", "orchestrator", "monthly_report", "audit_entries", "resize", "image_pipeline")
+_FUNCTIONS = {right.function: right.function for right in GRANTED}
+# All but these lose a right only with the slow tests.
+_QUICK_WITHOUT = {"validation"}
+RIGHTS = [pytest.param(each, marks=[] if each.function in _QUICK_WITHOUT else [pytest.mark.slow]) for each in GRANTED]
 FAILED = "was refused it, and failed"
-# The rights of the other functions are checked only with the slow tests.
-QUICK = {"validation"}
-RIGHTS = [pytest.param(each, marks=[] if each.function in QUICK else [pytest.mark.slow]) for each in GRANTED]
+
+
+@pytest.mark.parametrize("function", breadth.named(_FUNCTIONS, *_QUICK))
+def test_a_function_uses_all_declared_rights_and_no_others(used_rights: UsedRights, function: str) -> None:
+    journeys = [each for each in JOURNEYS if each.function == function]
+    used = {each for journey in journeys for each in used_rights.with_resources(journey)}
+    granted = {right: resources for right, resources in GRANTED.items() if right.function == function}
+    assert iam_report.unused(granted, used) == {}
+    assert used <= {(right, each) for right, resources in granted.items() for each in resources}
 
 
 @pytest.mark.parametrize("right", RIGHTS, ids="-".join)
