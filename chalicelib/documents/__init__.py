@@ -66,7 +66,7 @@ def write_pdf(out: Sink, report: Report, fonts: Fonts | None = None) -> Format:
     its fields. A cell has at most three lines; an ellipsis marks what is cut off. A character that
     no font of `fonts` has is drawn as □ and added to `fonts.missing`, a control character is drawn as
     `[U+0007]`. Text runs in the direction of its script. Headings, tables and figures are tagged for
-    screen readers (PDF/UA-1). The same report and fonts give the same bytes.
+    screen readers. The same report and fonts give the same bytes.
     """
     from chalicelib.documents.fonts import Fonts
     from chalicelib.documents.pdf import writer
