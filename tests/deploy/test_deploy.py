@@ -302,5 +302,6 @@ def test_the_output_names_the_result_and_no_secret(deployment: Deployment) -> No
     assert f"https://{deployment.api}.execute-api.us-east-1.amazonaws.com/prod" in output
     assert f"account {ACCOUNT}" in output
     assert "Price:" in output
+    assert "SCAN_COMMAND_URL: files are not scanned for viruses" in output, "what an empty setting skips"
     assert "Smoke test" in output
     assert "darkroom-deploy" not in output + deployment.run.stderr

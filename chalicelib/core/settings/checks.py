@@ -1,6 +1,5 @@
 """Whether settings can be used: those of a function when it starts, those of a stage before it is made."""
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping
 
 from chalicelib.core.errors import InvalidSettingError, MissingConfigError
@@ -46,4 +45,7 @@ def faults(environment: Mapping[str, str]) -> Iterator[str]:
 
 def nearest(name: str) -> str | None:
     """The setting that was probably meant by a name that is none."""
+    # Imported late: no function needs it.
+    import difflib
+
     return next(iter(difflib.get_close_matches(name, ALL, n=1, cutoff=_SIMILAR)), None)
