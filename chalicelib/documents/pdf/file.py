@@ -67,7 +67,7 @@ class PdfFile:
             self._write_packed()
         return number
 
-    def write_stream(self, data: bytes, entries: str = "", number: int = 0) -> int:
+    def write_stream(self, data: bytes | bytearray, entries: str = "", number: int = 0) -> int:
         """Writes compressed data with `entries` in its dictionary; returns its number."""
         return self._write_stream(zlib.compress(data), f"/Filter /FlateDecode {entries}", number)
 
@@ -90,7 +90,7 @@ class PdfFile:
         start, number = self._size, self.reserve_number()
         self._place(number, _ALONE, start, 0)
         entries = f"/Type /XRef /Size {number + 1} /W [1 5 2] /Root {root} 0 R /Info {info} 0 R "
-        self.write_stream(bytes(self._index), entries, number)
+        self.write_stream(self._index, entries, number)
         self._write(f"startxref\n{start}\n%%EOF\n".encode("ascii"))
 
     def _write_packed(self) -> None:
