@@ -40,6 +40,7 @@ policies: $(VENV)/ready ## name new resources in .chalice/config.json; generate 
 iam-report: $(VENV)/ready ## compare declared grants with those that the journey tests use
 	@rm -f $(VENV)/rights.jsonl
 	RIGHTS_COLLECTED=$(VENV)/rights.jsonl $(BIN)/python -m pytest tests/journeys -n 2 --dist loadgroup -m "not slow" $(ARGS)
+	RIGHTS_COLLECTED=$(VENV)/rights.jsonl $(BIN)/python -m pytest tests/journeys/rights -k uses_all -m slow $(ARGS)
 	@$(BIN)/python -m infra iam-report $(VENV)/rights.jsonl
 
 bench: $(VENV)/ready ## side-by-side benchmarks

@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from chalicelib.core import ids
-from chalicelib.jobs import health, leases, runner
+from chalicelib.jobs import health, leases, runner, schedules
 from chalicelib.jobs.health import service
 from chalicelib.jobs.health.check import ask, overall
 from chalicelib.jobs.health.dependencies import Dependency, Finding, State
@@ -29,7 +29,13 @@ def check(now: datetime | None = None) -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def dead_letters(machine: Machine, function: pytest.MonkeyPatch) -> Iterator[str]:
-    """The URL of an empty dead-letter queue, before any check: other tests leave messages in other queues."""
+    """The URL of an empty dead-letter queue, before any check: other tests leave messages in other queues.
+
+    The machine's schedules are off. Without their heartbeats they are watched from now on, so that none is overdue,
+    however long the machine has been running.
+    """
+    for name in schedules.SCHEDULES:
+        leases.JOBS.delete(f"beat#{name}")
     leases.JOBS.delete("health")
     service._cached.clear()
     url = machine.client("sqs").create_queue(QueueName=f"dead-{secrets.token_hex(4)}")["QueueUrl"]

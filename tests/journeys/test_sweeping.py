@@ -32,7 +32,7 @@ def sweep(options: dict[str, Any], now: datetime | None = None) -> dict[str, Any
 
 @pytest.fixture(scope="module", autouse=True)
 def emptied(machine: Machine) -> None:
-    """Removes the files of other journeys: the sweeper crawls all files, and they leave thousands."""
+    """Removes the files, images and actions of other journeys: the sweeper looks at all of them."""
     s3, dynamodb = machine.client("s3"), machine.client("dynamodb")
     for bucket in ("S3_INPUT_BUCKET", "S3_OUTPUT_BUCKET"):
         name = machine.environment[bucket]
@@ -41,10 +41,17 @@ def emptied(machine: Machine) -> None:
             kept = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found]
             if kept:
                 s3.delete_objects(Bucket=name, Delete={"Objects": kept, "Quiet": True})
-    table = machine.environment["IMAGES_TABLE"]
-    for page in dynamodb.get_paginator("scan").paginate(TableName=table, ProjectionExpression="userId, imageId"):
-        for key in page["Items"]:
-            dynamodb.delete_item(TableName=table, Key=key)
+    for variable, attribute in (("IMAGES_TABLE", "imageId"), ("ACTIONS_TABLE", "actionId")):
+        table = machine.environment[variable]
+        scan = {
+            "TableName": table,
+            "ProjectionExpression": f"userId, {attribute}",
+            "PaginationConfig": {"PageSize": 25},
+        }
+        for page in dynamodb.get_paginator("scan").paginate(**scan):
+            if page["Items"]:
+                deletions = [{"DeleteRequest": {"Key": key}} for key in page["Items"]]
+                dynamodb.batch_write_item(RequestItems={table: deletions})
 
 
 @pytest.fixture

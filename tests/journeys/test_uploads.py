@@ -7,6 +7,7 @@ import pytest
 import requests
 
 from local.machine import Machine
+from tests.breadth import mostly_slow
 from tests.journeys.user import User
 from tests.pictures import jpeg
 from tests.waiting import wait_for
@@ -37,7 +38,7 @@ def test_the_answer_holds_the_complete_upload_request(ann: User) -> None:
     assert ann.image(answer["imageId"])["status"] == "PENDING"
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", mostly_slow(NAMES, quick=3))
 def test_a_file_name_is_never_part_of_an_object_key(ann: User, name: str) -> None:
     data = jpeg(320, 240)
     answer = ann.announce(data, name=name)

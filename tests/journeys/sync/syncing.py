@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.core import clients
 from chalicelib.core.deadline import Deadline
 from chalicelib.jobs import runner, sync
 from chalicelib.jobs.sync.sync_records import CUSTOMERS, RECORDS
@@ -37,9 +38,10 @@ class FakeClock:
 
 
 def empty_table(table: Any, sort_key: str) -> None:
-    for items, _ in table.scan(500):
-        for item in items:
-            table.delete(item["source"], item[sort_key])
+    for items, _ in table.scan(25):
+        deletions = [{"DeleteRequest": {"Key": table.key(item["source"], item[sort_key])}} for item in items]
+        if deletions:
+            clients.client("dynamodb").batch_write_item(RequestItems={table.name: deletions})
 
 
 def run_nightly(clock: FakeClock, **options: Any) -> dict[str, Any]:
