@@ -12,6 +12,7 @@ from chalicelib.accounts.models import USERS
 from chalicelib.accounts.models import User as Row
 from chalicelib.actions import ActionType
 from chalicelib.core import ids
+from chalicelib.core.settings import Settings
 from chalicelib.external import ExternalServiceError, services
 from chalicelib.images import IMAGES, Status, states
 from chalicelib.jobs import leases, runner, sweeper
@@ -32,15 +33,17 @@ def sweep(options: dict[str, Any], now: datetime | None = None) -> dict[str, Any
 
 @pytest.fixture(scope="module", autouse=True)
 def emptied(machine: Machine) -> None:
-    """Removes the files, images and actions of other journeys: the sweeper looks at all of them."""
+    """Removes the files, images and actions of other journeys: the sweeper looks at all of them. The fonts stay."""
+    fonts = Settings.FONTS_PREFIX.default or ""
     s3, dynamodb = machine.client("s3"), machine.client("dynamodb")
     for bucket in ("S3_INPUT_BUCKET", "S3_OUTPUT_BUCKET"):
         name = machine.environment[bucket]
         for page in s3.get_paginator("list_object_versions").paginate(Bucket=name):
             found = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
-            kept = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found]
-            if kept:
-                s3.delete_objects(Bucket=name, Delete={"Objects": kept, "Quiet": True})
+            of_journeys = [each for each in found if not each["Key"].startswith(fonts)]
+            if of_journeys:
+                objects = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in of_journeys]
+                s3.delete_objects(Bucket=name, Delete={"Objects": objects, "Quiet": True})
     for variable, attribute in (("IMAGES_TABLE", "imageId"), ("ACTIONS_TABLE", "actionId")):
         table = machine.environment[variable]
         scan = {
