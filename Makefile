@@ -20,10 +20,10 @@ run: $(VENV)/local ## the whole platform on this machine, until Ctrl-C: make run
 	@exec $(BIN)/python -m local run $(ARGS)
 
 test: $(VENV)/ready check ## lint, types and every test but the slow ones
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest -n 2 -m "not slow" $(ARGS)
 
 test-all: $(VENV)/ready check ## the slow ones too
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --hypothesis-profile exploring $(ARGS)
+	$(BIN)/python -m pytest -n 2 --hypothesis-profile exploring $(ARGS)
 
 check: $(VENV)/ready ## ruff and mypy on everything, cfn-lint on the template
 	$(BIN)/ruff check .
@@ -39,7 +39,7 @@ policies: $(VENV)/ready ## name new resources in .chalice/config.json; generate 
 
 iam-report: $(VENV)/ready ## compare declared grants with those that the journey tests use
 	@rm -f $(VENV)/rights.jsonl
-	RIGHTS_COLLECTED=$(VENV)/rights.jsonl $(BIN)/python -m pytest tests/journeys -n 2 --dist loadgroup -m "not slow" $(ARGS)
+	RIGHTS_COLLECTED=$(VENV)/rights.jsonl $(BIN)/python -m pytest tests/journeys -n 2 -m "not slow" $(ARGS)
 	RIGHTS_COLLECTED=$(VENV)/rights.jsonl $(BIN)/python -m pytest tests/journeys/rights -k uses_all -m slow $(ARGS)
 	@$(BIN)/python -m infra iam-report $(VENV)/rights.jsonl
 

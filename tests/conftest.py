@@ -24,6 +24,15 @@ settings.load_profile("repeatable")
 # Parsing a service's model is most of what a new client costs.
 share_parsed_models()
 
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Gives the workers their tests by `tests/scheduling.py`."""
+    from tests.scheduling import GroupScheduling
+
+    return GroupScheduling(config, log)
+
+
 _LOGS = pytest.StashKey[Path]()
 _SIZES = pytest.StashKey[dict[Path, int]]()
 

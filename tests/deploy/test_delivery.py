@@ -5,14 +5,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import pytest
-
 from infra import iam_evaluation
 from tests.deploy.conftest import Deployment
 from tests.deploy.expected import ACCOUNT, API, AT, QUEUES, SCHEDULES, SIZES, lambda_arn, lambda_name
 from tests.waiting import wait_for
-
-pytestmark = pytest.mark.xdist_group("deployment")
 
 _POLLS = {
     "sqs": ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"),

@@ -31,7 +31,6 @@ from tests.deploy.expected import (
 from tests.deploy.moto_patches import LARGEST_ENVIRONMENT
 
 # One deployment for all of them, on one worker.
-pytestmark = pytest.mark.xdist_group("deployment")
 
 FUNCTIONS = list(SIZES)
 

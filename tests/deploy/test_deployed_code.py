@@ -21,7 +21,6 @@ from tests.deploy.runtime_api import RuntimeApi
 from tests.proxy_event import proxy_event
 
 pytestmark = [
-    pytest.mark.xdist_group("deployment"),
     pytest.mark.skipif(sys.platform != "linux", reason="namespaces of mounts are Linux's"),
 ]
 

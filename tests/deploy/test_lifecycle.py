@@ -15,8 +15,6 @@ from tests.deploy.conftest import Deployment
 from tests.deploy.expected import ACCOUNT, ACCOUNTS_ROLE, AT, KEPT, lambda_arn, lambda_name, queue_arn
 from tests.deploy.snapshot import Snapshot
 
-pytestmark = pytest.mark.xdist_group("deployment")
-
 USERS = "darkroom-prod-users"
 OUTPUT = f"darkroom-prod-output-{ACCOUNT}"
 

@@ -16,7 +16,6 @@ from tests.deploy.snapshot import Snapshot
 pytestmark = pytest.mark.slow
 
 # The chain of this module's tests is one stage's life, on one worker.
-_GROUP = pytest.mark.xdist_group("dev")
 
 CHALICE = "import sys; from chalice.cli import main; sys.exit(main())"
 
@@ -130,7 +129,6 @@ def test_a_stage_in_its_own_network(aws: Aws, checkout: Checkout) -> None:
     ]
 
 
-@_GROUP
 def test_timeouts_that_need_another_type_of_state_machine_are_refused(dev: Dev) -> None:
     file = dev.checkout.folder / ".chalice" / "config.json"
     before = file.read_text()
@@ -144,7 +142,6 @@ def test_timeouts_that_need_another_type_of_state_machine_are_refused(dev: Dev) 
     assert "must be STANDARD, and it is EXPRESS" in run.stderr
 
 
-@_GROUP
 def test_tracing_can_be_switched_off(dev: Dev) -> None:
     file = dev.checkout.folder / ".chalice" / "config.json"
     before = file.read_text()
@@ -160,7 +157,6 @@ def test_tracing_can_be_switched_off(dev: Dev) -> None:
     deploy(dev.checkout)
 
 
-@_GROUP
 def test_a_stage_without_the_options_of_prod(dev: Dev) -> None:
     found = dev.snapshot
     assert "key" not in found.others
@@ -178,7 +174,6 @@ def test_a_stage_without_the_options_of_prod(dev: Dev) -> None:
     assert ":live" not in definition
 
 
-@_GROUP
 def test_every_function_runs_when_its_trigger_fires(dev: Dev) -> None:
     told = json.dumps({"userId": "nobody", "imageId": "none"})
     empty: dict[str, Any] = {"Records": []}
@@ -212,7 +207,6 @@ def invoke(aws: Aws, function: str, event: dict[str, Any]) -> tuple[Any, bool]:
     return json.loads(answer["Payload"].read()), "FunctionError" in answer
 
 
-@_GROUP
 def test_chalices_own_command_works_and_the_next_deploy_restores_its_resets(dev: Dev) -> None:
     before = dev.snapshot
     mine = {"AWS_DEFAULT_REGION": "us-east-1", "PYTHONDONTWRITEBYTECODE": "1"}
@@ -239,7 +233,6 @@ def settings_of(snapshot: Snapshot) -> dict[str, tuple[Any, ...]]:
     return {name: tuple(each[key] for key in names) for name, each in snapshot.functions.items()}
 
 
-@_GROUP
 def test_a_stage_that_is_deployed_again_has_its_data(dev: Dev, tmp_path: Path) -> None:
     item = {"userId": {"S": "somebody"}}
     dev.aws.client("dynamodb").put_item(TableName="darkroom-dev-users", Item=item)

@@ -54,21 +54,18 @@ def layer(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("layer")
 def test_the_layer_contains_all_pinned_packages(layer: Path) -> None:
     # Lambda's machine has glibc 2.26 up to Python 3.11; the wheels of Pillow 13 want 2.27.
     assert packages.missing(layer) == (set() if sys.version_info >= (3, 12) else {"pillow"})
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("layer")
 def test_the_layer_is_within_lambdas_limits(layer: Path) -> None:
     with zipfile.ZipFile(layer) as package:
         assert sum(each.file_size for each in package.infolist()) <= LARGEST_LAYER
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("layer")
 def test_the_layer_has_exactly_the_services_that_functions_use(layer: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(layer) as package:
         package.extractall(tmp_path)
@@ -89,7 +86,6 @@ assert set(session.get_available_services()) == {set(packages.SERVICES)!r}
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("layer")
 def test_the_layer_has_lambdas_platform_and_paths(layer: Path) -> None:
     with zipfile.ZipFile(layer) as package:
         names = package.namelist()

@@ -10,8 +10,6 @@ import requests
 from tests.conftest import Eventually
 from tests.machine.conftest import Tiny
 
-pytestmark = pytest.mark.xdist_group("tiny")
-
 
 def _send_raw(tiny: Tiny, *requests_on_one_connection: bytes) -> bytes:
     """All that the server sends until it closes the connection."""

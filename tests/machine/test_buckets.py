@@ -16,8 +16,6 @@ from infra import template
 from tests.conftest import Eventually
 from tests.machine.conftest import BUCKET, Tiny
 
-pytestmark = pytest.mark.xdist_group("tiny")
-
 PICTURE = b"0123456789"
 SCOPE = "DAY/us-east-1/s3/aws4_request, SignedHeaders=host;x-amz-date, Signature=" + 64 * "0"
 Sign = Callable[..., str]

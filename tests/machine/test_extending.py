@@ -26,7 +26,6 @@ _MARK = "--- next recipe ---"
 _ANY = "…"
 
 pytestmark = [
-    pytest.mark.xdist_group("extending"),
     pytest.mark.skipif(shutil.which("git") is None, reason="applies diffs by git"),
 ]
 

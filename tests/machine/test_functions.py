@@ -15,8 +15,6 @@ import pytest
 from tests.conftest import Eventually
 from tests.machine.conftest import Tiny
 
-pytestmark = pytest.mark.xdist_group("tiny")
-
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -13,8 +13,6 @@ from botocore.exceptions import ClientError
 from tests.conftest import Eventually
 from tests.machine.conftest import Tiny
 
-pytestmark = pytest.mark.xdist_group("tiny")
-
 IMAGES = "darkroom-tiny-images"
 
 

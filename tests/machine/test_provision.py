@@ -9,8 +9,6 @@ from local.cloudformation.provision import provision
 from local.errors import ProvisionError
 from tests.machine.conftest import BUCKET, Tiny
 
-pytestmark = pytest.mark.xdist_group("tiny")
-
 PSEUDO = {"AWS::Region": "us-east-1", "AWS::AccountId": "123456789012", "AWS::Partition": "aws"}
 
 

@@ -16,8 +16,6 @@ from local.scheduler import MAX_EVENTS_AT_ONCE, _Rule
 from tests.conftest import Eventually
 from tests.machine.conftest import Tiny
 
-pytestmark = pytest.mark.xdist_group("tiny")
-
 PERIOD = timedelta(minutes=10)
 
 

@@ -14,8 +14,6 @@ from moto.dynamodb.models import DynamoDBBackend
 from local.moto_patches.dynamodb_conflicts import CONFLICTS
 from tests.machine.conftest import DAILY, Tiny
 
-pytestmark = pytest.mark.xdist_group("tiny")
-
 CONFLICT = "TransactionConflictException"
 
 

@@ -5,12 +5,8 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
 from tests.conftest import Eventually
 from tests.machine.conftest import BUCKET, Tiny
-
-pytestmark = pytest.mark.xdist_group("tiny")
 
 IMAGES = "darkroom-tiny-images"
 

@@ -24,7 +24,7 @@ from tests.deploy.upgrade.stage import fetched, send
 from tests.journeys.receiver import Delivery
 from tests.waiting import wait_for
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("upgrade")]
+pytestmark = [pytest.mark.slow]
 
 
 def test_a_shallow_clone_shows_how_to_fetch_the_old_version(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from tests.deploy.upgrade.sample_data import Filled, finish, told
 from tests.deploy.upgrade.stage import fetched, send
 from tests.waiting import wait_for
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("upgrade")]
+pytestmark = [pytest.mark.slow]
 
 
 def test_work_in_progress_is_finished_after_the_rollback(undone: Filled) -> None:

@@ -78,7 +78,6 @@ def an_export_is_made_and_its_link_is_sent_by_email(world: World, name: str) -> 
 
 @journey_of("action_worker")
 def an_export_uses_further_fonts(world: World, name: str) -> None:
-    world.put_fonts()
     world.create_image(fileName="写真.jpg")
     action = work(world, name, export(world, format="pdf"))
     assert "写真.jpg" in world.pdf_text(action["files"][0]["fileKey"])

@@ -198,7 +198,6 @@ def an_export_is_made_and_its_link_is_sent_by_email(world: World, name: str) -> 
 
 @journey_of(API)
 def an_export_uses_further_fonts(world: World, name: str) -> None:
-    world.put_fonts()
     world.create_image(fileName="写真.jpg")
     result = succeeded(world.ann.post("/actions/export", dataTypes=["files"], format="pdf"))
     assert "写真.jpg" in world.pdf_text(f"exports/{world.user_id}/{result['exportId']}.pdf")

@@ -13,8 +13,6 @@ from tests.journeys.rights.every import JOURNEYS
 from tests.journeys.rights.journey import Journey, UsedRights
 from tests.journeys.rights.world import World
 
-# One worker makes one world for all of them.
-pytestmark = pytest.mark.xdist_group("rights")
 GRANTED = iam_report.granted(function_grants.grants_by_function(manifest.app), stages.read())
 
 # The API and one function of each kind of trigger; the others only with the slow tests.

@@ -25,7 +25,6 @@ from local.accounts import PASSWORD as LOCAL_PASSWORD
 from local.aws import ACCOUNT, REGION
 from local.machine import Machine
 from local.patching import patch
-from local.stage import FONTS
 from tests import pictures
 from tests.journeys.user import User
 
@@ -225,8 +224,11 @@ class World:
         for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
             versions = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
             objects = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in versions]
-            if leftovers := [each for each in objects if self.photo not in each["Key"]]:
+            if leftovers := [each for each in objects if not self._is_kept(each["Key"])]:
                 s3.delete_objects(Bucket=bucket, Delete={"Objects": leftovers, "Quiet": True})
+
+    def _is_kept(self, key: str) -> bool:
+        return self.photo in key or key.startswith(self.setting("FONTS_PREFIX"))
 
     # ------------------------------------------------------------------------ files
 
@@ -238,15 +240,6 @@ class World:
             stored = s3_backends[ACCOUNT]["aws"].buckets[name].keys[key]
             stored.last_modified = datetime.now(UTC).replace(tzinfo=None) - age
         return version
-
-    def put_fonts(self) -> None:
-        """Put the local machine's fonts where exports look for them."""
-        for font in FONTS.glob("*.ttf"):
-            self.machine.client("s3").put_object(
-                Bucket=self.setting("S3_OUTPUT_BUCKET"),
-                Key=self.setting("FONTS_PREFIX") + font.name,
-                Body=font.read_bytes(),
-            )
 
     def pdf_text(self, key: str) -> str:
         """The text of a PDF in the output bucket."""

@@ -1,0 +1,34 @@
+"""Which tests one worker runs one after the other: those that share what takes long to make.
+
+The groups of pytest-xdist itself (`--dist loadgroup`) have no effect with pytest 9.2, which keeps the ids that
+they change.
+"""
+
+from xdist.scheduler import LoadScopeScheduling
+
+# Files that share a deployed stage, a machine or a package, by the start of their paths. The longest start counts.
+# Tests elsewhere are given out one by one, after all groups: they fill the gaps at the end.
+_TOGETHER = {
+    "tests/deploy/test_delivery.py": "deployment",
+    "tests/deploy/test_deploy.py": "deployment",
+    "tests/deploy/test_deployed_code.py": "deployment",
+    "tests/deploy/test_lifecycle.py": "deployment",
+    "tests/deploy/test_other_stages.py": "dev",
+    "tests/deploy/test_package.py": "layer",
+    "tests/deploy/upgrade/": "upgrade",
+    "tests/machine/": "tiny",
+    "tests/machine/test_extending.py": "extending",
+    "tests/machine/test_process.py": "",
+    "tests/machine/test_chalice_local.py": "",
+}
+
+
+class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]
+    """Gives each group to one worker, those with most tests first. Journeys of one file share their users."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        starts = [start for start in _TOGETHER if path.startswith(start)]
+        if starts:
+            return _TOGETHER[max(starts, key=len)] or nodeid
+        return path if path.startswith("tests/journeys/") else nodeid
