@@ -1,7 +1,6 @@
 """Which tests one worker runs one after the other: those that share what takes long to make.
 
-The groups of pytest-xdist itself (`--dist loadgroup`) have no effect with pytest 9.2, which keeps the ids that
-they change.
+The groups of pytest-xdist (`--dist loadgroup`) have no effect with pytest 9.2: they change ids, and it keeps them.
 """
 
 from xdist.scheduler import LoadScopeScheduling
