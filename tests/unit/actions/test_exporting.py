@@ -46,7 +46,8 @@ def test_the_memory_of_an_export_does_not_grow_with_the_records(file_format: str
 def test_the_memory_limit_detects_records_that_are_kept() -> None:
     finished = run("json", "kept")
     assert finished.returncode != 0
-    assert "MemoryError" in finished.stderr
+    # Python without memory for an exception of its own raises SystemError.
+    assert "MemoryError" in finished.stderr or "SystemError" in finished.stderr
 
 
 def test_an_export_that_takes_too_long_fails_before_its_worker_is_killed() -> None:
