@@ -47,7 +47,8 @@ def exchange(request: Request, addresses: Sequence[Address], limits: "Limits") -
     try:
         prepared = requests.Request(request.method, request.target.url, headers, data=request.body).prepare()
         # Without a Session there are no cookies, .netrc, proxies, redirects or settings from the environment.
-        with _PinnedAdapter(request.target, addresses, limits).send(prepared, stream=True) as response:
+        adapter = _PinnedAdapter(request.target, addresses, limits)
+        with contextlib.closing(adapter), adapter.send(prepared, stream=True) as response:
             names = {name.lower(): value for name, value in response.headers.items()}
             return Response(response.status_code, _read(response, limits), names)
     except ValueError:
@@ -190,19 +191,27 @@ class _TlsPool(HTTPSConnectionPool):
     ConnectionCls = _PinnedTlsConnection
 
 
+def _pool(target: Target, **options: Any) -> HTTPConnectionPool:
+    if target.scheme == "http":
+        return _PlainPool(target.host, target.port, **options)
+    return _TlsPool(target.host, target.port, ssl_context=_tls_context(), **options)
+
+
 class _PinnedAdapter(HTTPAdapter):
     """Sends to checked addresses of one target. Every exchange has a new connection."""
 
     def __init__(self, target: Target, addresses: Sequence[Address], limits: Limits) -> None:
         super().__init__()
         self._target = target
-        self._options: dict[str, Any] = {"addresses": addresses, "limits": limits}
+        self._pool = _pool(target, addresses=addresses, limits=limits)
 
     def get_connection_with_tls_context(self, *_: Any, **__: Any) -> HTTPConnectionPool:
-        target = self._target
-        if target.scheme == "http":
-            return _PlainPool(target.host, target.port, **self._options)
-        return _TlsPool(target.host, target.port, ssl_context=_tls_context(), **self._options)
+        return self._pool
+
+    def close(self) -> None:
+        """Closes the connection too, which urllib3 keeps if the server did not close it."""
+        super().close()
+        self._pool.close()
 
     def cert_verify(self, *_: Any) -> None:
         """Nothing: _tls_context() verifies certificates; the base class would load the CA file for every call."""

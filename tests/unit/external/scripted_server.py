@@ -54,9 +54,12 @@ class Scripted:
             self.asked.append(_request(connection))
             connection.sendall(self.answers.pop(0) if len(self.answers) > 1 else self.answers[0])
             connection.shutdown(socket.SHUT_WR)
-            # Closing with unread bytes would reset the connection and lose the answer.
-            while connection.recv(65_536):
-                pass
+            try:
+                # Closing with unread bytes would reset the connection and lose the answer.
+                while connection.recv(65_536):
+                    pass
+            except TimeoutError:
+                raise AssertionError("the client left its connection open") from None
 
 
 def _request(connection: socket.socket) -> bytes:
