@@ -6,9 +6,11 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from botocore.session import Session
 from chalice.config import Config
 from chalice.deploy.packager import DependencyBuilder, LayerDeploymentPackager
 from chalice.utils import UI, OSUtils
@@ -41,9 +43,10 @@ class Checkout:
         self.folder = folder
         self._aws = aws
         copy_project(folder, project)
-        self._put_layer()
+        # Another version may use other services.
+        self._put_layer(packages.SERVICES if project == ROOT else Session().get_available_services())
 
-    def _put_layer(self) -> None:
+    def _put_layer(self, services: Iterable[str]) -> None:
         """Writes a small layer to the place of Chalice's built layers.
 
         Building the real one takes minutes and pip's index. Here the functions find the installed dependencies.
@@ -61,7 +64,7 @@ class Checkout:
             layer.writestr(mark, "# The functions of these tests find the installed dependencies instead.\n")
             for package in sorted(packages.pinned()):
                 layer.writestr(f"{place}/{package.replace('-', '_')}-0.dist-info/METADATA", "")
-            for service in sorted(packages.SERVICES):
+            for service in sorted(services):
                 layer.writestr(f"{place}/botocore/data/{service}/1/service-2.json.gz", "")
 
     def run(self, *arguments: str, stage_environment: dict[str, str] | None = None) -> Run:

@@ -138,11 +138,12 @@ def test_further_fonts_are_loaded_only_for_a_character_that_the_bundled_one_lack
         "Tiếng Việt Đường Phở İstanbul ığdır Ə Latviešu ķēniņš Lietuvių šūvis",
         "Ξεσκεπάζω την ψυχοφθόρα βδελυγμία ΐΰ",
         "Съешь ещё этих мягких Ґедзь їжак ўсё Ђорђе љубав њива џеп Қазақ тілі Өңір Монгол үсэг",
+        "Ọlọ́ṣun ẹ̀ṣin Ɓala ɗan ƙasa Ŋdzɔ ɖevi ƒe Hawaiʻi Кырҙа ҫәскә Ҷавоҳир ӯ",
         "שָׁלוֹם עֲלֵיכֶם",
         "€ £ ¥ ₪ ₴ № ™ ← ↑ → ↓ □ ■ ● ½ ± × ÷ ≈ ≠ ≤ ≥ ∞ √ … – — „“‘’ « » • ¶ ſ",
     ],
 )
-def test_the_bundled_font_has_the_letters_of_europe_and_hebrew(language: str) -> None:
+def test_the_bundled_font_has_the_letters_of_latin_greek_cyrillic_and_hebrew_alphabets(language: str) -> None:
     letters = set(unicodedata.normalize("NFC", language)) - {" "}
     assert letters - bundled_font().glyphs.keys() == set()
 
