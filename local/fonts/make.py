@@ -16,7 +16,7 @@ from fontTools.ttLib import TTFont
 _HERE = Path(__file__).parent
 _BUNDLED = _HERE.parents[1] / "chalicelib" / "imaging" / "fonts" / "DarkroomSans-Regular.ttf"
 
-# Latin with its extensions for the alphabets in use, Greek, Cyrillic, Hebrew, the marks that combine with them, and signs.
+# The alphabets in use of Latin, Greek, Cyrillic and Hebrew, the marks that combine with their letters, and signs.
 _BUNDLED_RANGES = (
     "20-7E A0-24F 253-254 256-257 259 25B 260 263 268-269 272 275 283 289 28B 292 294 2B9-2BF 2C6-2C7 2C9 2D8-2DD "
     "300-36F 37E 384-38A 38C 38E-3A1 3A3-3CE 400-52F 591-5F4 1E00-1EFF 200C-200F 2010-2027 2030 2032-2033 2039-203A "
