@@ -16,7 +16,7 @@ from infra.settings import LOCAL_ENDPOINT, LOCAL_PORT, ROOT
 from local.accounts import ADMIN, PASSWORD, USER
 from local.errors import MachineError
 from local.machine import LOGS, Machine
-from local.shell_settings import settings_from_shell
+from local.shell_settings import not_taken, settings_from_shell
 
 API_PORT = 8000
 
@@ -153,6 +153,8 @@ def _print_addresses(machine: Machine) -> None:
     if machine.settings:
         given = " ".join(f"{name}={value}" for name, value in machine.settings.items())
         print(f"Settings from the environment: {given}")
+    for sentence in not_taken(os.environ):
+        print(sentence)
 
 
 def _invoke(options: argparse.Namespace) -> int:

@@ -27,6 +27,17 @@ def settings_from_shell(variables: Mapping[str, str]) -> dict[str, str]:
     return given
 
 
+def not_taken(variables: Mapping[str, str]) -> list[str]:
+    """What the shell sets and the machine leaves out, although it looks like a setting; a sentence for each."""
+    names = [name for name in variables if name.isupper() and not name.startswith("AWS_")]
+    own = [name for name in names if name in ALL and not _may_be_chosen(ALL[name])]
+    slips = {name: nearest(name) for name in names if name not in ALL}
+    return [
+        *(f"Not used: {name} is that of the machine's own stage." for name in own),
+        *(f"Not used: {name} is no setting: {meant} is." for name, meant in slips.items() if meant),
+    ]
+
+
 def _may_be_chosen(setting: Setting[object]) -> bool:
     """The machine makes the resources of its own stage, and keeps the secret of its user pool's client itself."""
     return not setting.is_resource and setting is not Settings.STAGE and setting.source is not Source.PARAMETER_STORE

@@ -72,7 +72,8 @@ def _restore_table(args: argparse.Namespace, reporter: Reporter) -> None:
         reporter.print(f"Nothing was changed. {beside.name} stays for the next run.")
         return
     beside.drop()
-    reporter.print(f"{beside.name} is deleted. {what.then if number else ''}".rstrip())
+    done = what.then if number else "Nothing was to be changed."
+    reporter.print(f"{done} The table beside, {beside.name}, is deleted.".lstrip())
 
 
 def _restore_objects(args: argparse.Namespace, reporter: Reporter) -> None:

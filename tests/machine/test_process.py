@@ -92,6 +92,7 @@ def test_run_prints_its_addresses_and_stops_cleanly(
         "OUTPUT_FORMATS": "webp",
         "CORS_ORIGIN": "https://photos.example.com",
         "USERS_TABLE": "of-another-stage",
+        "QUALITY_SETING": "60",
     }
     with _running("run", "--port", "0", "--aws-port", "0", **settings) as (process, lines):
         assert re.fullmatch(r"Darkroom is ready: http://127\.0\.0\.1:\d+", lines[0])
@@ -106,6 +107,8 @@ def test_run_prints_its_addresses_and_stops_cleanly(
         assert health.json()["status"] == "ok"
         # The settings of the shell hold for the API and for the functions; a resource's name is no choice.
         assert "Settings from the environment: OUTPUT_FORMATS=webp CORS_ORIGIN=https://photos.example.com" in lines
+        assert "Not used: USERS_TABLE is that of the machine's own stage." in lines
+        assert "Not used: QUALITY_SETING is no setting: QUALITY_SETTING is." in lines
         assert health.headers["Access-Control-Allow-Origin"] == "https://photos.example.com"
         (tmp_path / "sea.jpg").write_bytes(pictures.jpeg())
         assert (

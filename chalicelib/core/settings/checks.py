@@ -48,4 +48,4 @@ def nearest(name: str) -> str | None:
     # Imported late: no function needs it.
     import difflib
 
-    return next(iter(difflib.get_close_matches(name, ALL, n=1, cutoff=_SIMILAR)), None)
+    return next(iter(difflib.get_close_matches(name.upper(), ALL, n=1, cutoff=_SIMILAR)), None)
