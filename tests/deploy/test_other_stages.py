@@ -195,6 +195,7 @@ def test_every_function_runs_when_its_trigger_fires(dev: Dev) -> None:
 def topics_event(message: str) -> dict[str, Any]:
     notification: dict[str, Any] = {
         "Type": "Notification",
+        "MessageId": "95df01b4-ee98-5cb9-9903-4c221d41eb5e",
         "Message": message,
         "Subject": None,
         "MessageAttributes": {},
