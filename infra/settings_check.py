@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.core.settings import ALL, Settings, Source, faults, nearest
+from chalicelib.core.settings import ALL, Settings, Source, faults, misspelt, similar_setting
 from infra.function_grants import FunctionGrants
 from infra.settings import environment_of
 
@@ -25,11 +25,7 @@ class StageSettings:
         """What must be corrected before the stage is deployed; all of it, in sentences without a full stop."""
         found = [fault for each in self.grants for fault in faults(self._environment(each))]
         found += [f"{fault} (in Parameter Store)" for fault in faults(self._read_from_store())]
-        found += [
-            f"{name} is no setting: {similar} is"
-            for name in self._names_in_config()
-            if name not in ALL and (similar := nearest(name)) is not None
-        ]
+        found += misspelt(self._names_in_config())
         found += [
             f"{name} is read from Parameter Store alone: remove it from .chalice/config.json"
             for name in self._names_in_config()
@@ -40,7 +36,7 @@ class StageSettings:
     def unknown(self) -> Iterator[str]:
         """Variables of the stage that are neither settings nor similar to one: perhaps a library reads them."""
         for name in self._names_in_config():
-            if name not in ALL and not name.startswith(_OF_AWS) and nearest(name) is None:
+            if name not in ALL and not name.startswith(_OF_AWS) and similar_setting(name) is None:
                 yield f"{name} is no setting of Darkroom; the functions get it as it is."
 
     def skipped(self) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from chalicelib.core.settings import ALL, Setting, Settings, Source, faults, nearest
+from chalicelib.core.settings import ALL, Setting, Settings, Source, faults, misspelt
 from infra.function_grants import API
 from infra.settings import CONFIG, LOCAL_STAGE, environment_of, with_stage
 from local.errors import MachineError
@@ -16,12 +16,7 @@ def settings_from_shell(variables: Mapping[str, str]) -> dict[str, str]:
     """
     given = {name: variables[name] for name, each in ALL.items() if name in variables and _may_be_chosen(each)}
     configured = environment_of(with_stage(LOCAL_STAGE), LOCAL_STAGE, API)
-    problems = list(faults({**configured, **given}))
-    problems += [
-        f"{name} in {CONFIG.name} is no setting: {similar} is"
-        for name in configured
-        if name not in ALL and (similar := nearest(name)) is not None
-    ]
+    problems = [*faults({**configured, **given}), *(f"{each} (in {CONFIG.name})" for each in misspelt(configured))]
     if problems:
         raise MachineError("\n".join(f"{each}." for each in problems))
     return given
@@ -29,13 +24,9 @@ def settings_from_shell(variables: Mapping[str, str]) -> dict[str, str]:
 
 def not_taken(variables: Mapping[str, str]) -> list[str]:
     """What the shell sets and the machine leaves out, although it looks like a setting; a sentence for each."""
-    names = [name for name in variables if name.isupper() and not name.startswith("AWS_")]
-    own = [name for name in names if name in ALL and not _may_be_chosen(ALL[name])]
-    slips = {name: nearest(name) for name in names if name not in ALL}
-    return [
-        *(f"Not used: {name} is that of the machine's own stage." for name in own),
-        *(f"Not used: {name} is no setting: {meant} is." for name, meant in slips.items() if meant),
-    ]
+    own = [name for name in variables if name in ALL and not _may_be_chosen(ALL[name])]
+    reasons = [*(f"{name} is that of the machine's own stage" for name in own), *misspelt(variables)]
+    return [f"Not used: {each}." for each in reasons]
 
 
 def _may_be_chosen(setting: Setting[object]) -> bool:

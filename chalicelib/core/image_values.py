@@ -74,9 +74,11 @@ def parse_sizes(text: str) -> tuple[Size, ...]:
     parsed: list[Size] = []
     for place, part in enumerate(each.strip() for each in text.split(",")):
         parts = _DIMENSIONS.fullmatch(part)
-        if parts is None or (parts["name"] is None and place >= len(_DEFAULT_NAMES)):
+        default_name = _DEFAULT_NAMES[place] if place < len(_DEFAULT_NAMES) else None
+        name = parts and (parts["name"] or default_name)
+        if not parts or not name:
             raise ValueError(f"{part!r} is not name=WIDTHxHEIGHT")
-        parsed.append(Size(parts["name"] or _DEFAULT_NAMES[place], int(parts["width"]), int(parts["height"])))
+        parsed.append(Size(name, int(parts["width"]), int(parts["height"])))
     if len({size.name for size in parsed}) < len(parsed):
         raise ValueError("two sizes have the same name")
     return tuple(parsed)

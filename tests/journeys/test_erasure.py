@@ -84,11 +84,10 @@ def test_erasing_an_account_removes_everything_that_an_export_shows(machine: Mac
     assert {machine.environment[f"{each}_TABLE"] for each in wanted} <= kept
     assert any(user_id in key for key in every_key(machine))
     # What a camera wrote into the file (EXIF, XMP, a comment) is in the original alone.
-    with_camera_data = {
-        key.partition("/")[0] for key, data in every_file(machine, user_id) if b"SECRET comment" in data
-    }
-    assert with_camera_data == {"uploads"}
-    assert not [name for name, item in every_item() if "SECRET comment" in json.dumps(item)]
+    for mark in ("SECRET description", "SECRET comment", ">SECRET<"):
+        holding = {key for key, data in every_file(machine, user_id) if mark.encode() in data}
+        assert {key.partition("/")[0] for key in holding} == {"uploads"}, mark
+        assert not [name for name, item in every_item() if mark in json.dumps(item, default=repr)], mark
 
     assert user.request("DELETE", "/auth/profile").status_code == 200
     assert user.get("/auth/validate").status_code == 401

@@ -50,9 +50,9 @@ def write_arguments(
         "REMOVE": [names.of(name) for name in removed],
         "ADD": [f"{names.of(name)} {values.new(_writable(by))}" for name, by in (add or {}).items()],
     }
-    gone = [*absent, *(name for name, value in where.items() if value is None)]
+    not_there = [*absent, *(name for name, value in where.items() if value is None)]
     conditions = [
-        *(f"attribute_not_exists({names.of(name)})" for name in gone),
+        *(f"attribute_not_exists({names.of(name)})" for name in not_there),
         *(f"{names.of(name)} = {values.new(value)}" for name, value in writable(where).items()),
         *(
             f"(attribute_not_exists({names.of(name)}) OR {names.of(name)} < {values.new(number)})"

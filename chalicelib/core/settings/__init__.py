@@ -4,7 +4,7 @@
 values can be used.
 """
 
-from chalicelib.core.settings.checks import check, faults, nearest
+from chalicelib.core.settings.checks import check, faults, misspelt, similar_setting
 from chalicelib.core.settings.model import ALL, GROUPS, Settings
 from chalicelib.core.settings.setting import Setting, Source, parameter_path
 from chalicelib.core.settings.trigger_names import TriggerName, trigger_name
@@ -18,7 +18,8 @@ __all__ = [
     "TriggerName",
     "check",
     "faults",
-    "nearest",
+    "misspelt",
     "parameter_path",
+    "similar_setting",
     "trigger_name",
 ]

@@ -8,6 +8,8 @@ from chalicelib.core.settings.setting import Source, texts
 
 # How similar a name must be to be taken for a slip of the hand, from 0 to 1.
 _SIMILAR = 0.85
+# Variables of AWS's own, for its SDK and its runtimes.
+_OF_AWS = "AWS_"
 _BY_EVERY_FUNCTION = frozenset(name for name, each in ALL.items() if each.source is Source.ENVIRONMENT)
 
 
@@ -43,8 +45,17 @@ def faults(environment: Mapping[str, str]) -> Iterator[str]:
                 yield from error.faults
 
 
-def nearest(name: str) -> str | None:
-    """The setting that was probably meant by a name that is none."""
+def misspelt(names: Iterable[str]) -> Iterator[str]:
+    """A sentence, without its full stop, for each name that is no setting and is similar to one."""
+    for name in names:
+        if (meant := similar_setting(name)) is not None:
+            yield f"{name} is no setting: {meant} is"
+
+
+def similar_setting(name: str) -> str | None:
+    """The setting whose name is most like `name`; None if `name` is a setting itself, or like none."""
+    if name in ALL or name.startswith(_OF_AWS):
+        return None
     # Imported late: no function needs it.
     import difflib
 

@@ -3,6 +3,7 @@
 Plain classes: every cold start makes them, and a dataclass takes a millisecond to make.
 """
 
+import math
 import re
 from collections.abc import Callable, Collection
 from typing import Generic, Protocol, TypeVar
@@ -74,12 +75,10 @@ class Whole:
 
     def __init__(self, at_least: int, at_most: int | None = None) -> None:
         self.at_least, self.at_most = at_least, at_most
-        self.rule = _range("a whole number", f"{at_least:,}", None if at_most is None else f"{at_most:,}")
+        self.rule = _range("a whole number", at_least, at_most, ",")
 
     def parse(self, text: str) -> int:
-        number = _number(text, self.rule)
-        if not self.at_least <= number or (self.at_most is not None and number > self.at_most):
-            raise ValueError(self.rule)
+        _parse_in_range(text, self)
         try:
             return int(text)
         except ValueError:
@@ -91,25 +90,29 @@ class Number:
 
     def __init__(self, at_least: float, at_most: float | None = None) -> None:
         self.at_least, self.at_most = at_least, at_most
-        self.rule = _range("a number", f"{at_least:g}", None if at_most is None else f"{at_most:g}")
+        self.rule = _range("a number", at_least, at_most, "g")
 
     def parse(self, text: str) -> float:
-        number = _number(text, self.rule)
-        # NaN is in no range.
-        if not self.at_least <= number or (self.at_most is not None and number > self.at_most):
-            raise ValueError(self.rule)
-        return number
+        return _parse_in_range(text, self)
 
 
-def _range(what: str, at_least: str, at_most: str | None) -> str:
-    return f"{what}, {at_least} or more" if at_most is None else f"{at_least} to {at_most}"
+def _range(what: str, at_least: float, at_most: float | None, form: str) -> str:
+    """The rule in words. `form` is the format of its numbers."""
+    if at_most is None:
+        return f"{what}, {at_least:{form}} or more"
+    return f"{at_least:{form}} to {at_most:{form}}"
 
 
-def _number(text: str, rule: str) -> float:
+def _parse_in_range(text: str, kind: Whole | Number) -> float:
+    """Raises ValueError: it is no number, not a finite one, or out of the range."""
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
-        raise ValueError(rule) from None
+        raise ValueError(kind.rule) from None
+    is_in_range = number >= kind.at_least and (kind.at_most is None or number <= kind.at_most)
+    if not (math.isfinite(number) and is_in_range):
+        raise ValueError(kind.rule)
+    return number
 
 
 class Flag:

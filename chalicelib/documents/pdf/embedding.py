@@ -52,15 +52,15 @@ class EmbeddedFonts:
 
     def write(self) -> None:
         """Writes the used characters of each font."""
-        names = " ".join(f"/F{number} {_write_font(self._file, *used)} 0 R" for number, used in self._numbered())
+        written = {codes.number: _write_font(self._file, font, codes) for font, codes in self._codes.items()}
+        names = " ".join(f"/F{number} {written_font} 0 R" for number, written_font in written.items())
         self._file.write_object(f"<< {names} >>", self.resources)
 
     def _show(self, font: Font, text: str, size: float) -> str:
-        codes = self._codes.get(font) or self._codes.setdefault(font, _Codes(len(self._codes)))
+        if font not in self._codes:
+            self._codes[font] = _Codes(len(self._codes))
+        codes = self._codes[font]
         return f"/F{codes.number} {size:g} Tf <{''.join(map(codes.__getitem__, text))}> Tj"
-
-    def _numbered(self) -> list[tuple[int, tuple[Font, _Codes]]]:
-        return [(codes.number, (font, codes)) for font, codes in self._codes.items()]
 
 
 class _Codes(dict[str, str]):
@@ -69,9 +69,6 @@ class _Codes(dict[str, str]):
     def __init__(self, number: int) -> None:
         super().__init__()
         self.number = number
-
-    def __bool__(self) -> bool:
-        return True
 
     def __missing__(self, character: str) -> str:
         code = self[character] = f"{len(self) + 1:04x}"

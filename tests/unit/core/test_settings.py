@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.core.errors import InvalidSettingError, MissingConfigError
 from chalicelib.core.image_values import Size
-from chalicelib.core.settings import ALL, Setting, Settings, check, faults, nearest
+from chalicelib.core.settings import ALL, Setting, Settings, check, faults, similar_setting
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -93,6 +93,6 @@ def test_missing_and_invalid_settings_are_told_together(monkeypatch: pytest.Monk
 
 
 def test_a_misspelt_name_leads_to_the_setting_that_was_meant() -> None:
-    assert nearest("QUALTY_SETTING") == "QUALITY_SETTING"
-    assert nearest("OUTPUT_FORMAT") == "OUTPUT_FORMATS"
-    assert nearest("NUMBER_OF_MOONS") is None
+    assert similar_setting("QUALTY_SETTING") == "QUALITY_SETTING"
+    assert similar_setting("OUTPUT_FORMAT") == "OUTPUT_FORMATS"
+    assert similar_setting("NUMBER_OF_MOONS") is None
