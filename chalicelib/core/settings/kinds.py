@@ -3,7 +3,6 @@
 Plain classes: every cold start makes them, and a dataclass takes a millisecond to make.
 """
 
-import math
 import re
 from collections.abc import Callable, Collection
 from typing import Generic, Protocol, TypeVar
@@ -104,13 +103,13 @@ def _range(what: str, at_least: float, at_most: float | None, form: str) -> str:
 
 
 def _parse_in_range(text: str, kind: Whole | Number) -> float:
-    """Raises ValueError: it is no number, not a finite one, or out of the range."""
+    """Raises ValueError: it is no number, or out of the range, as NaN always is. `inf` is a number: no limit."""
     try:
         number = float(text)
     except ValueError:
         raise ValueError(kind.rule) from None
     is_in_range = number >= kind.at_least and (kind.at_most is None or number <= kind.at_most)
-    if not (math.isfinite(number) and is_in_range):
+    if not is_in_range:
         raise ValueError(kind.rule)
     return number
 
