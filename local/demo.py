@@ -27,7 +27,7 @@ from local.demo_api import Api, DemoError, Photo
 
 OUTPUT = state_folder() / "demo"
 URL = "http://127.0.0.1:8000"
-_STATES = ["UPLOADING", "PENDING", "UPLOADED", "PROCESSING", "COMPLETED"]
+STATES = ["UPLOADING", "PENDING", "UPLOADED", "PROCESSING", "COMPLETED"]
 _TIMEOUT_SECONDS = 120
 _POLL_SECONDS = 0.05
 _PARALLEL_UPLOADS = 8
@@ -166,14 +166,14 @@ def _upload_all(api: Api, photos: list[Photo], console: Console) -> list[Upload]
             seen: set[str] = set()
 
             def show(state: str) -> None:
-                progress.update(task, completed=_STATES.index(state) if state in _STATES else 4, state=state)
+                progress.update(task, completed=STATES.index(state) if state in STATES else 4, state=state)
                 if not console.is_terminal and state not in seen:
                     console.print(f"  {escape(photo.name)}: {state}")
                 seen.add(state)
 
             return _upload(api, photo, show)
 
-        tasks = [progress.add_task(escape(photo.name[:40]), total=4, state=_STATES[0]) for photo in photos]
+        tasks = [progress.add_task(escape(photo.name[:40]), total=4, state=STATES[0]) for photo in photos]
         return list(pool.map(upload, photos, tasks))
 
 
