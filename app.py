@@ -66,6 +66,7 @@ CHALLENGES = replace(limits.CODES, field="session", account=accounts.user_of_ses
 @required_env_vars(accounts.sign_up)
 @validated(schemas.SIGN_UP, permission=public, limit=limits.EMAILS, returns=schemas.SIGNED_UP)
 def sign_up(data: Payload) -> Answer:
+    """Begin an account with an e-mail address and a password. A code goes to the address; `verify` takes it."""
     return accounts.sign_up(data["email"], data["password"], data.get("name"))
 
 
@@ -73,6 +74,7 @@ def sign_up(data: Payload) -> Answer:
 @required_env_vars(accounts.verify_address)
 @validated(schemas.VERIFY, permission=public, limit=limits.CODES, returns=MESSAGE)
 def verify(data: Payload) -> Answer:
+    """Confirm the address of a new account with the code that was sent to it."""
     return accounts.verify_address(data["email"], data["code"])
 
 
@@ -80,6 +82,7 @@ def verify(data: Payload) -> Answer:
 @required_env_vars(accounts.resend_code)
 @validated(schemas.EMAIL_ONLY, permission=public, limit=limits.EMAILS, returns=MESSAGE)
 def resend(data: Payload) -> Answer:
+    """Send the code of a new account again. The answer is the same whether or not there is such an account."""
     return accounts.resend_code(data["email"])
 
 
@@ -89,6 +92,7 @@ def resend(data: Payload) -> Answer:
     schemas.SIGN_IN, permission=public, limit=limits.ANONYMOUS, returns=schemas.TOKENS_OR_CHALLENGE, audited=True
 )
 def sign_in(data: Payload, anonymous: AnonymousCaller, execution: Execution) -> Answer:
+    """Sign in with e-mail address and password. The answer holds tokens, or a challenge to answer first."""
     return accounts.sign_in(data["email"], data["password"], anonymous, execution.set_caller)
 
 
@@ -96,6 +100,7 @@ def sign_in(data: Payload, anonymous: AnonymousCaller, execution: Execution) -> 
 @required_env_vars(accounts.answer_challenge)
 @validated(schemas.CHALLENGE, permission=public, limit=CHALLENGES, returns=schemas.TOKENS_OR_CHALLENGE, audited=True)
 def answer_challenge(data: Payload, execution: Execution) -> Answer:
+    """Answer a challenge of signing in: a new password, or an authenticator's code."""
     return accounts.answer_challenge(data["challenge"], data["session"], data["answer"], execution.set_caller)
 
 
@@ -103,6 +108,7 @@ def answer_challenge(data: Payload, execution: Execution) -> Answer:
 @required_env_vars(accounts.refresh_tokens)
 @validated(schemas.REFRESH, permission=public, limit=limits.ANONYMOUS, returns=schemas.ISSUED)
 def refresh(data: Payload) -> Answer:
+    """Get new tokens for a refresh token."""
     return accounts.refresh_tokens(data["refreshToken"])
 
 
@@ -110,6 +116,7 @@ def refresh(data: Payload) -> Answer:
 @required_env_vars(accounts.forgot_password)
 @validated(schemas.EMAIL_ONLY, permission=public, limit=limits.EMAILS, returns=MESSAGE)
 def forgot_password(data: Payload) -> Answer:
+    """Send a code for setting a new password. The answer is the same whether or not there is such an account."""
     return accounts.forgot_password(data["email"])
 
 
@@ -117,6 +124,7 @@ def forgot_password(data: Payload) -> Answer:
 @required_env_vars(accounts.reset_password)
 @validated(schemas.RESET_PASSWORD, permission=public, limit=limits.CODES, returns=MESSAGE, audited=True)
 def reset_password(data: Payload, anonymous: AnonymousCaller, execution: Execution) -> Answer:
+    """Set a new password with the code that was sent. Every session of the account ends."""
     return accounts.reset_password(data["email"], data["code"], data["password"], anonymous, execution.set_caller)
 
 
@@ -124,12 +132,14 @@ def reset_password(data: Payload, anonymous: AnonymousCaller, execution: Executi
 @required_env_vars(accounts.sign_out)
 @validated(permission=signed_in, api_schema=None, returns=MESSAGE, audited=True, allow_over_budget=True)
 def sign_out(user: Caller) -> Answer:
+    """End all sessions of your account."""
     return accounts.sign_out(user)
 
 
 @app.route("/auth/validate", methods=["GET"], cors=CORS)
 @validated(permission=signed_in, access=APIAccessType.FULL_ACCESS, returns=schemas.CALLER)
 def validate_token(user: Caller) -> Answer:
+    """What your token or API key says about you."""
     return accounts.describe_caller(user)
 
 
@@ -137,6 +147,7 @@ def validate_token(user: Caller) -> Answer:
 @required_env_vars(accounts.get_profile)
 @validated(permission=signed_in, api_schema=None, returns=schemas.PROFILE)
 def get_profile(user: Caller) -> Answer:
+    """Your profile: name, preferences and rights."""
     return accounts.get_profile(user)
 
 
@@ -144,6 +155,7 @@ def get_profile(user: Caller) -> Answer:
 @required_env_vars(accounts.change_profile)
 @validated(schemas.CHANGE_PROFILE, permission=signed_in, api_schema=None, returns=schemas.PROFILE, audited=True)
 def change_profile(user: Caller, data: Payload) -> Answer:
+    """Change your name or your preferences. A field that is left out stays as it is."""
     return accounts.change_profile(user, data)
 
 
@@ -151,6 +163,7 @@ def change_profile(user: Caller, data: Payload) -> Answer:
 @required_env_vars(erasure.erase)
 @validated(permission=signed_in, api_schema=None, returns=MESSAGE, audited=True, allow_over_budget=True)
 def erase_account(user: Caller, execution: Execution) -> Answer:
+    """Erase your account with all that it owns. This cannot be undone."""
     return erasure.erase(user, execution)
 
 
@@ -159,7 +172,7 @@ def erase_account(user: Caller, execution: Execution) -> Answer:
 
 @app.route("/upload", methods=["POST"], cors=CORS)
 @required_env_vars(images.create_upload)
-@api_tool(description="Announce a photo; the answer holds the presigned request to send it by.", tags=["images"])
+@api_tool(tags=["images"])
 @validated(
     images.CREATE,
     permission=signed_in,
@@ -168,6 +181,7 @@ def erase_account(user: Caller, execution: Execution) -> Answer:
     idempotent=images.UPLOAD_REPLAY,
 )
 def create_upload(user: Caller, data: Payload) -> Answer:
+    """Announce a photo; the answer holds the presigned request to send it by."""
     return images.create_upload(user, data)
 
 
@@ -176,31 +190,34 @@ def create_upload(user: Caller, data: Payload) -> Answer:
 
 @app.route("/images", methods=["GET"], cors=CORS)
 @required_env_vars(images.list_images)
-@api_tool(description="Your images, newest first, in pages.", tags=["images"], reads_only=True)
+@api_tool(tags=["images"], reads_only=True)
 @validated(images.LIST, permission=signed_in, access=APIAccessType.FILE_UPLOAD, returns=images.PAGE)
 def list_images(user: Caller, data: Payload) -> Answer:
+    """Your images, newest first, in pages."""
     return images.list_images(user, data)
 
 
 @app.route("/images/{imageId}", methods=["GET"], cors=CORS)
 @required_env_vars(images.show_image)
-@api_tool(description="One image: its status, metadata, and variants with links.", tags=["images"], reads_only=True)
+@api_tool(tags=["images"], reads_only=True)
 @validated(images.GET, permission=signed_in, access=APIAccessType.FILE_UPLOAD, returns=images.ONE)
 def get_image(user: Caller, data: Payload) -> Answer:
+    """One image: its status, metadata, and variants with links."""
     return images.show_image(user, data["imageId"])
 
 
 @app.route("/images/{imageId}", methods=["DELETE"], cors=CORS)
 @required_env_vars(images.delete_image)
-@api_tool(description="Remove an image with every version of every file.", tags=["images"])
+@api_tool(tags=["images"])
 @validated(images.DELETE, permission=signed_in, access=APIAccessType.FULL_ACCESS, returns=MESSAGE, audited=True)
 def delete_image(user: Caller, data: Payload) -> Answer:
+    """Remove an image with every version of every file."""
     return images.delete_image(user, data["imageId"])
 
 
 @app.route("/images/{imageId}/reprocess", methods=["POST"], cors=CORS)
 @required_env_vars(images.reprocess)
-@api_tool(description="Make a finished image's variants again.", tags=["images"])
+@api_tool(tags=["images"])
 @validated(
     images.REPROCESS,
     permission=signed_in,
@@ -210,6 +227,7 @@ def delete_image(user: Caller, data: Payload) -> Answer:
     idempotent=images.REPROCESS_REPLAY,
 )
 def reprocess_image(user: Caller, data: Payload) -> Answer:
+    """Make a finished image's variants again."""
     return images.reprocess(user, data["imageId"])
 
 
@@ -217,6 +235,7 @@ def reprocess_image(user: Caller, data: Payload) -> Answer:
 @required_env_vars(images.choose_variant)
 @validated(images.GET_VARIANT, permission=signed_in, access=APIAccessType.FILE_UPLOAD)
 def get_variant(user: Caller, data: Payload, headers: Headers) -> Response:
+    """A redirect to a variant's file, in the format that `Accept` prefers."""
     variant = images.choose_variant(user, data["imageId"], data["name"], headers.get("accept", ""))
     return Response(status_code=302, body="", headers={"Location": variant.url, "Vary": "Accept"})
 
@@ -229,7 +248,7 @@ ANY_ACTION = frozenset({APIAccessType.ACTIONS, APIAccessType.REPORTS, APIAccessT
 
 @app.route("/actions/process", methods=["POST"], cors=CORS)
 @required_env_vars(processing.KIND.grants)
-@api_tool(description="Resize, convert or analyze one of your COMPLETED images.", tags=["actions"])
+@api_tool(tags=["actions"])
 @validated(
     processing.KIND.schema,
     permission=signed_in,
@@ -240,15 +259,13 @@ ANY_ACTION = frozenset({APIAccessType.ACTIONS, APIAccessType.REPORTS, APIAccessT
     audited=True,
 )
 def process_file(user: Caller, data: Payload) -> Answer:
+    """Resize, convert or analyze one of your COMPLETED images."""
     return actions.submit(processing.KIND, user, data)
 
 
 @app.route("/actions/report", methods=["POST"], cors=CORS)
 @required_env_vars(reporting.KIND.grants)
-@api_tool(
-    description="Make a report on usage and cost, on images and users, or a summary of both, over up to 366 days.",
-    tags=["actions", "reports"],
-)
+@api_tool(tags=["actions", "reports"])
 @validated(
     reporting.KIND.schema,
     permission=can_report,
@@ -259,15 +276,13 @@ def process_file(user: Caller, data: Payload) -> Answer:
     audited=True,
 )
 def generate_report(user: Caller, data: Payload) -> Answer:
+    """Make a report on usage and cost, on images and users, or a summary of both, over up to 366 days."""
     return actions.submit(reporting.KIND, user, data)
 
 
 @app.route("/actions/export", methods=["POST"], cors=CORS)
 @required_env_vars(exporting.may_export, exporting.KIND.grants)
-@api_tool(
-    description="Export your profile, activities and files as JSON, CSV or PDF, to download or as a link by e-mail.",
-    tags=["actions"],
-)
+@api_tool(tags=["actions"])
 @validated(
     exporting.KIND.schema,
     permission=exporting.may_export,
@@ -278,6 +293,7 @@ def generate_report(user: Caller, data: Payload) -> Answer:
     audited=True,
 )
 def export_data(user: Caller, data: Payload) -> Answer:
+    """Export your profile, activities and files as JSON, CSV or PDF, to download or as a link by e-mail."""
     return actions.submit(exporting.KIND, user, data)
 
 
@@ -293,6 +309,7 @@ def export_data(user: Caller, data: Payload) -> Answer:
     audited=True,
 )
 def run_custom_action(user: Caller, data: Payload) -> Answer:
+    """Have the stage's external service do one of its own actions."""
     return actions.submit(custom.KIND, user, data)
 
 
@@ -300,18 +317,16 @@ def run_custom_action(user: Caller, data: Payload) -> Answer:
 @required_env_vars(actions.list_page)
 @validated(actions.LIST, permission=signed_in, access=ANY_ACTION, returns=actions.PAGE)
 def list_actions(user: Caller, data: Payload) -> Answer:
+    """Your actions, newest first, in pages."""
     return actions.list_page(user, data)
 
 
 @app.route("/actions/{actionId}", methods=["GET"], cors=CORS)
 @required_env_vars(actions.show)
-@api_tool(
-    description="How one of your actions stands, with links to the files that it made.",
-    tags=["actions"],
-    reads_only=True,
-)
+@api_tool(tags=["actions"], reads_only=True)
 @validated(actions.GET, permission=signed_in, access=ANY_ACTION, returns=actions.ONE)
 def get_action(user: Caller, data: Payload) -> Answer:
+    """How one of your actions stands, with links to the files that it made."""
     return actions.show(user, data["actionId"])
 
 
@@ -319,6 +334,7 @@ def get_action(user: Caller, data: Payload) -> Answer:
 @required_env_vars(external_service.take_callback)
 @validated(actions.CALLBACK, permission=public, limit=limits.ANONYMOUS, returns=MESSAGE)
 def take_callback(data: Payload, headers: Headers, body: bytes) -> Answer:
+    """The external service reports how an action goes on or ended. The request is signed with the shared secret."""
     return external_service.take_callback(data, headers.get(signatures.HEADER.lower(), ""), body)
 
 
@@ -336,6 +352,7 @@ def take_callback(data: Payload, headers: Headers, body: bytes) -> Answer:
     audited=True,
 )
 def create_key(user: Caller, data: Payload) -> Answer:
+    """Create an API key. Its secret is shown in this answer alone."""
     return api_keys.create_key(user, data)
 
 
@@ -343,6 +360,7 @@ def create_key(user: Caller, data: Payload) -> Answer:
 @required_env_vars(api_keys.list_keys)
 @validated(permission=signed_in, api_schema=None, returns=api_keys.PAGE, allow_over_budget=True)
 def list_keys(user: Caller) -> Answer:
+    """Your API keys, without their secrets."""
     return api_keys.list_keys(user)
 
 
@@ -357,6 +375,7 @@ def list_keys(user: Caller) -> Answer:
     audited=True,
 )
 def rotate_key(user: Caller, data: Payload) -> Answer:
+    """Give an API key a new secret. The old one is valid until the grace period ends."""
     return api_keys.rotate_key(user, data)
 
 
@@ -364,6 +383,7 @@ def rotate_key(user: Caller, data: Payload) -> Answer:
 @required_env_vars(api_keys.revoke_key)
 @validated(api_keys.ONE, permission=signed_in, api_schema=None, returns=MESSAGE, audited=True, allow_over_budget=True)
 def revoke_key(user: Caller, data: Payload) -> Answer:
+    """Revoke an API key at once."""
     return api_keys.revoke_key(user, data["keyId"])
 
 
@@ -372,13 +392,10 @@ def revoke_key(user: Caller, data: Payload) -> Answer:
 
 @app.route("/usage", methods=["GET"], cors=CORS)
 @required_env_vars(metering.get_own_usage)
-@api_tool(
-    description="Your requests, their cost in dollars, and what became of your images, by day.",
-    tags=["usage"],
-    reads_only=True,
-)
+@api_tool(tags=["usage"], reads_only=True)
 @validated(metering.GET, permission=signed_in, access=ANY_ACCESS, returns=metering.SUMMARY, allow_over_budget=True)
 def get_usage(user: Caller, data: Payload) -> Answer:
+    """Your requests, their cost in dollars, and what became of your images, by day."""
     return metering.get_own_usage(user, data)
 
 
@@ -388,6 +405,7 @@ def get_usage(user: Caller, data: Payload) -> Answer:
 @app.route("/agent/tools", methods=["GET"], cors=CORS)
 @validated(permission=signed_in, access=ANY_ACCESS, returns=tools.LIST)
 def list_tools(user: Caller) -> Answer:
+    """The tools that you may call, with JSON Schemas of what each takes and answers."""
     return tools.list_tools(user)
 
 
@@ -400,6 +418,7 @@ def list_tools(user: Caller) -> Answer:
     routes_to=lambda path, body: tools.operation_of(path["tool"]),
 )
 def call_tool(data: Payload, body: bytes, available: Payload) -> Answer:
+    """Call a tool. It runs through the same steps as a request to the operation's own route."""
     return tools.call(data["tool"], parse_body(body), available)
 
 
@@ -411,6 +430,7 @@ def call_tool(data: Payload, body: bytes, available: Payload) -> Answer:
     routes_to=lambda path, body: mcp_protocol.operation_of(body),
 )
 def mcp(headers: Headers, body: bytes, available: Payload) -> Response:
+    """One message of the Model Context Protocol, answered in JSON."""
     reply = mcp_protocol.reply(body, headers, available)
     return responses.json(reply.status, reply.body)
 
@@ -419,6 +439,7 @@ def mcp(headers: Headers, body: bytes, available: Payload) -> Response:
 @app.route("/mcp", methods=["GET", "DELETE"], cors=CORS)
 @validated(permission=public, limit=limits.ANONYMOUS, returns=MESSAGE)
 def refuse_mcp_stream() -> Answer:
+    """There is no stream to open and no session to end: the answer is always 405."""
     raise mcp_protocol.StreamNotOfferedError
 
 
@@ -429,6 +450,7 @@ def refuse_mcp_stream() -> Answer:
 @required_env_vars(accounts.list_users)
 @validated(schemas.LIST_USERS, permission=is_admin, access=APIAccessType.ADMIN, returns=schemas.USERS_PAGE)
 def list_users(data: Payload) -> Answer:
+    """Find users by role or e-mail address, in pages."""
     return accounts.list_users(data)
 
 
@@ -436,6 +458,7 @@ def list_users(data: Payload) -> Answer:
 @required_env_vars(accounts.change_rights)
 @validated(schemas.CHANGE_RIGHTS, permission=is_admin, access=APIAccessType.ADMIN, returns=schemas.USER, audited=True)
 def change_rights(user: Caller, data: Payload) -> Answer:
+    """Change a user's role, activity, permission to export, or limits."""
     return accounts.change_rights(user, data)
 
 
@@ -443,6 +466,7 @@ def change_rights(user: Caller, data: Payload) -> Answer:
 @required_env_vars(metering.get_all_usage)
 @validated(metering.GET_ALL, permission=is_admin, access=APIAccessType.ADMIN, returns=metering.ALL_USAGE)
 def get_all_usage(data: Payload) -> Answer:
+    """Everyone's usage by day, one user's, or users' days."""
     return metering.get_all_usage(data)
 
 
@@ -450,6 +474,7 @@ def get_all_usage(data: Payload) -> Answer:
 @required_env_vars(sync.list_syncs)
 @validated(sync.LIST, permission=is_admin, access=APIAccessType.ADMIN, returns=sync.PAGE)
 def list_syncs(data: Payload) -> Answer:
+    """The scheduled syncs, newest first, in pages."""
     return sync.list_syncs(data)
 
 
@@ -457,6 +482,7 @@ def list_syncs(data: Payload) -> Answer:
 @required_env_vars(audit.list_entries)
 @validated(audit.LIST, permission=is_admin, access=APIAccessType.ADMIN, returns=audit.PAGE)
 def list_audit(data: Payload) -> Answer:
+    """The audit trail of a day, newest first, in pages."""
     return audit.list_entries(data)
 
 
@@ -467,6 +493,7 @@ def list_audit(data: Payload) -> Answer:
 @required_env_vars(health.get_health)
 @validated(permission=public, limit=health.LIMIT, returns=health.HEALTH)
 def get_health() -> Answer:
+    """The last health check: `ok`, `degraded`, or `unknown`. 503 when Darkroom is down."""
     return health.get_health()
 
 

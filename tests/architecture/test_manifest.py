@@ -51,6 +51,14 @@ def test_every_route_is_validated_with_a_schema_and_a_permission(route: str) -> 
 
 
 @pytest.mark.parametrize("route", ROUTES)
+def test_every_route_says_in_its_docstring_what_it_does(route: str) -> None:
+    operation = ROUTES[route].operation
+    assert operation.description.endswith(".")
+    assert 0 < len(operation.summary) <= 100
+    assert not operation.summary.endswith(".")
+
+
+@pytest.mark.parametrize("route", ROUTES)
 def test_every_route_names_the_access_of_api_keys_or_refuses_them(route: str) -> None:
     operation = ROUTES[route].operation
     assert operation.permission is public or operation.api_schema is None or operation.access <= set(APIAccessType)

@@ -58,7 +58,6 @@ class Tool:
 
     function: Callable[..., Any]
     operation: Operation
-    description: str
     tags: tuple[str, ...]
     reads_only: bool
 
@@ -70,7 +69,7 @@ class Tool:
         """
         return {
             "name": self.operation.name,
-            "description": self.description,
+            "description": self.operation.description,
             "inputSchema": self.operation.schema_for(user),
             "outputSchema": self.operation.returns,
             "tags": list(self.tags),
@@ -90,21 +89,25 @@ _published: dict[str, Tool] = {}
 
 def api_tool(
     *,
-    description: str,
     tags: Iterable[str] = (),
     reads_only: bool = False,
 ) -> Callable[[Function], Function]:
     """Publishes a route's operation to agents, with the same name, schemas, permission, access and grants.
 
+    The function's docstring tells an agent what it does.
+
     Raises:
-        TypeError: it is no operation (`@validated`), is public, or does not declare what it returns (`returns=`).
+        TypeError: it is no operation (`@validated`), is public, has no docstring, or does not declare what it returns
+            (`returns=`).
     """
 
     def publish(function: Function) -> Function:
         operation: Operation | None = getattr(function, "operation", None)
         if operation is None or operation.permission is public or operation.returns is None:
             raise TypeError(f"{function.__name__}: a tool is an operation with a caller that declares what it returns")
-        _published[operation.name] = Tool(function, operation, description, tuple(tags), reads_only)
+        if not operation.description:
+            raise TypeError(f"{function.__name__}: its docstring tells agents what it does")
+        _published[operation.name] = Tool(function, operation, tuple(tags), reads_only)
         return function
 
     return publish

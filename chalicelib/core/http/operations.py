@@ -1,6 +1,7 @@
 """What is declared of an operation, and the steps that every call of one takes: over its route or as a tool."""
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -101,6 +102,21 @@ class Operation:
     @property
     def opens_to_keys(self) -> bool:
         return self.permission is not public and self.api_schema is not None
+
+    @property
+    def title(self) -> str:
+        """The name in words: "Create upload"."""
+        return self.name.replace("_", " ").capitalize()
+
+    @cached_property
+    def description(self) -> str:
+        """What it does, in sentences: the function's docstring, for the contract and for agents alike."""
+        return inspect.getdoc(self.view) or ""
+
+    @property
+    def summary(self) -> str:
+        """The first sentence of the description, without its end."""
+        return re.split(r"(?<=[.:;])\s", self.description, maxsplit=1)[0].rstrip(".:;")
 
     @cached_property
     def parameters(self) -> frozenset[str]:

@@ -31,7 +31,8 @@ def allowed(user: Caller, data: Any) -> bool:
 
 
 def publish(function: Callable[..., Any]) -> Callable[..., Any]:
-    return api_tool(description="Says it back.")(operation(function))
+    function.__doc__ = "Says it back."
+    return api_tool()(operation(function))
 
 
 def operation(function: Callable[..., Any], **changed: Any) -> Callable[..., Any]:
@@ -121,7 +122,7 @@ def test_an_unknown_name_without_a_near_match_gets_no_suggestion() -> None:
 
 
 def test_an_invalid_tool_fails_on_import() -> None:
-    tool = api_tool(description="a")
+    tool = api_tool()
     for wrong in (
         lambda data: data,
         operation(lambda data: data, permission=public),
@@ -129,3 +130,5 @@ def test_an_invalid_tool_fails_on_import() -> None:
     ):
         with pytest.raises(TypeError, match="an operation with a caller that declares what it returns"):
             tool(wrong)
+    with pytest.raises(TypeError, match="its docstring tells agents what it does"):
+        tool(operation(lambda data: data))
