@@ -7,11 +7,10 @@ from typing import Any
 from chalice.app import Chalice
 
 from chalicelib.core import config
-from chalicelib.core.errors import raised_by
 from chalicelib.core.http.limits import Limit
 from chalicelib.core.http.openapi import answers, inputs
 from chalicelib.core.http.openapi.components import Components, Part
-from chalicelib.core.http.operations import ANY_ACCESS, Operation, public
+from chalicelib.core.http.operations import ANY_ACCESS, Operation, errors_of, public
 
 OPENAPI = "3.1.1"
 
@@ -83,7 +82,7 @@ def _paths(app: Chalice, about: About, components: Components) -> dict[str, Part
         }
         if body is not None:
             written["requestBody"] = body
-        written["responses"] = answers.responses(operation, raised_by(view), body is not None, components)
+        written["responses"] = answers.responses(operation, errors_of(view), body is not None, components)
         paths.setdefault(path, {})[method.lower()] = written
     return paths
 
