@@ -339,7 +339,7 @@ def get_action(user: Caller, data: Payload) -> Answer:
     permission=public,
     limit=limits.ANONYMOUS,
     returns=MESSAGE,
-    headers={signatures.HEADER: signatures.SCHEMA},
+    headers={signatures.HEADER: signatures.CALLBACK},
 )
 def take_callback(data: Payload, headers: Headers, body: bytes) -> Answer:
     """The external service reports how an action goes on or ended. The request is signed with the shared secret."""

@@ -14,7 +14,7 @@ from chalicelib.core.http import json_schema, limits
 from chalicelib.core.http.limits import Limit
 from chalicelib.core.http.operations import Caller, Operation, public
 from chalicelib.core.observing import tracking
-from chalicelib.core.schemas import TEXT, shape
+from chalicelib.core.schemas import TEXT, says, shape, text
 
 _LONGEST_NAME = 100
 CALL = shape({"tool": {"type": "string", "minLength": 1, "maxLength": _LONGEST_NAME}})
@@ -24,12 +24,12 @@ LIST = shape(
             "type": "array",
             "items": shape(
                 {
-                    "name": TEXT,
-                    "description": TEXT,
-                    "inputSchema": {"type": "object"},
-                    "outputSchema": {"type": "object"},
-                    "tags": {"type": "array", "items": TEXT},
-                    "readsOnly": {"type": "boolean"},
+                    "name": text("What it is called by.", "get_image"),
+                    "description": text("What it does.", "One image: its status, metadata, and variants with links."),
+                    "inputSchema": {"type": "object", **says("The JSON Schema of what it takes.")},
+                    "outputSchema": {"type": "object", **says("The JSON Schema of what it answers.")},
+                    "tags": {"type": "array", "items": TEXT, **says("What it is about.", ["images"])},
+                    "readsOnly": {"type": "boolean", **says("Whether it changes nothing.", True)},
                 }
             ),
         }

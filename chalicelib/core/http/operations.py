@@ -87,6 +87,11 @@ class Answer:
     headers: Mapping[str, Schema] = field(default_factory=dict)
 
 
+def to_summary(description: str) -> str:
+    """The first sentence, without its end."""
+    return re.split(r"(?<=[.:;])\s", description, maxsplit=1)[0].rstrip(".:;")
+
+
 class AnswerError(Exception):
     """A response does not fit the operation's own schema: a defect of ours."""
 
@@ -130,7 +135,7 @@ class Operation:
     @property
     def summary(self) -> str:
         """The first sentence of the description, without its end."""
-        return re.split(r"(?<=[.:;])\s", self.description, maxsplit=1)[0].rstrip(".:;")
+        return to_summary(self.description)
 
     @cached_property
     def parameters(self) -> frozenset[str]:

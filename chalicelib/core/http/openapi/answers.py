@@ -13,6 +13,7 @@ from chalicelib.core.errors import (
 )
 from chalicelib.core.http import idempotency, limits
 from chalicelib.core.http.openapi.components import Components, Part
+from chalicelib.core.http.openapi.examples import example
 from chalicelib.core.http.operations import ANY_ACCESS, Answer, Operation, public, refusal_of
 from chalicelib.core.schemas import Schema
 
@@ -115,7 +116,8 @@ def _success(operation: Operation, answer: Answer, components: Components) -> Pa
     response: Part = {"description": answer.description, "headers": _headers(names, components, answer.headers)}
     if answer.schema is not None:
         schema = answer.schema if answer in operation.answers else with_success(answer.schema)
-        response["content"] = {"application/json": {"schema": components.answer_schema(schema)}}
+        written = components.answer_schema(schema)
+        response["content"] = {"application/json": {"schema": written, "example": example(schema)}}
     return response
 
 
