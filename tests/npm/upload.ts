@@ -34,6 +34,10 @@ async function finished(imageId: string) {
   throw new Error("not finished after 30 s");
 }
 
-const token = await tokenOf(email, password);
-client.setConfig({ auth: () => token });
-console.log(JSON.stringify(await finished(await upload(photo))));
+async function main(): Promise<void> {
+  const token = await tokenOf(email, password);
+  client.setConfig({ auth: () => token });
+  console.log(JSON.stringify(await finished(await upload(photo))));
+}
+
+void main();
