@@ -44,6 +44,11 @@ A platform for images and user actions: a photo goes in, and its variants come o
 **Bodies** are JSON objects. `{"data": {…}}` alone is taken as the object inside.
 
 **Times** are ISO 8601 in UTC.
+
+**Before an operation runs**, the gateway answers in the same shape: 404 `NOT_FOUND` for a path or method that does not
+exist (403 `INVALID_REQUEST` with a token), 413 `TOO_LARGE` for a request over 10 MB, 429 `TOO_MANY_REQUESTS` when all
+callers together are too fast, 503 `UNAVAILABLE` when an answer takes longer than 29 seconds. A caller should expect any
+further `error.code`.
 """,
     license={"name": "MIT", "identifier": "MIT"},
     tags={

@@ -9,6 +9,7 @@ from chalicelib.core.errors import (
     DarkroomError,
     PermissionDeniedError,
     TooLargeError,
+    TooManyRequestsError,
     UnsupportedTypeError,
 )
 from chalicelib.core.http import idempotency, limits
@@ -41,7 +42,8 @@ _HEADERS: dict[str, Part] = {
     },
 }
 _MOST_IN_A_NAME = 2
-_WAIT = frozenset({429, 503})
+# API Gateway renames this header ("Amazon API Gateway important notes").
+_OF_GATEWAY = {"WWW-Authenticate": "x-amzn-Remapped-WWW-Authenticate"}
 _TITLES = {
     400: "The request is not valid.",
     401: "There is no valid token.",
@@ -159,12 +161,14 @@ def _failure(
 ) -> Part:
     sentences = {code: _sentences(operation, group) for code, group in errors.items()}
     lines = [f"- `{code}`: {' '.join(each)}" for code, each in sentences.items()]
-    names = [log.CORRELATION_HEADER, *(limits.HEADERS if status == 429 else ())]
-    if status in _WAIT:
+    classes = [error for group in errors.values() for error in group]
+    names = [log.CORRELATION_HEADER, *(limits.HEADERS if status == TooManyRequestsError.status else ())]
+    if any(error.retry_after is not None for error in classes):
         names.append("Retry-After")
+    fixed = {_OF_GATEWAY.get(name, name): value for error in classes for name, value in error.fixed_headers.items()}
     response: Part = {
         "description": "\n".join([_TITLES[status], "", *lines]),
-        "headers": _headers(names, components),
+        "headers": _headers(names, components) | {name: _fixed(value) for name, value in fixed.items()},
         "content": {
             "application/json": {
                 "schema": _with_codes(list(errors), components),
@@ -172,11 +176,15 @@ def _failure(
             }
         },
     }
-    classes = [error.__name__.removesuffix("Error") for group in errors.values() for error in group]
     # The sentences of a 403 are the operation's own; and long lists are no names.
     if status == PermissionDeniedError.status or len(classes) > _MOST_IN_A_NAME:
         return response
-    return components.share("responses", "Or".join(classes), response)
+    name = "Or".join(error.__name__.removesuffix("Error") for error in classes)
+    return components.share("responses", name, response)
+
+
+def _fixed(value: str) -> Part:
+    return {"schema": {"type": "string", "const": value}, "example": value}
 
 
 def _with_codes(codes: list[str], components: Components) -> Part:
