@@ -35,6 +35,7 @@ A platform for images and user actions: a photo goes in, and its variants come o
 
 **Answers** are JSON objects with `success`. A failure has a `message` for people, an `error.code` for programs, and a
 `requestId` that finds it in the log. Answers may get further fields at any time: ignore those that you do not know.
+They are for their caller alone (`Cache-Control: no-store`), except where an operation says otherwise.
 
 **Who calls** is said by `Authorization: Bearer`, with an access token or with an API key.
 

@@ -37,7 +37,7 @@ _HEADERS: dict[str, Part] = {
     "Retry-After": {"description": "In how many seconds to ask again.", "schema": _WHOLE, "example": 5},
     idempotency.REPLAYED: {
         "description": "`true`: this is the answer to an earlier request with the same Idempotency-Key.",
-        "schema": {"const": "true"},
+        "schema": {"type": "string", "const": "true"},
         "example": "true",
     },
 }
@@ -45,19 +45,19 @@ _MOST_IN_A_NAME = 2
 # API Gateway renames this header ("Amazon API Gateway important notes").
 _OF_GATEWAY = {"WWW-Authenticate": "x-amzn-Remapped-WWW-Authenticate"}
 _TITLES = {
-    400: "The request is not valid.",
-    401: "There is no valid token.",
+    400: "Something that was sent is wrong.",
+    401: "The caller is not known.",
     403: "The caller may not do this.",
-    404: "There is no such thing.",
+    404: "What is named does not exist.",
     405: "The route does not take that method.",
     406: "There is no form that the caller accepts.",
     409: "The present state does not allow this.",
-    413: "Something is too large.",
-    415: "The type is not accepted.",
-    429: "There were too many requests.",
+    413: "Too much was sent.",
+    415: "It was sent as something else than what is taken.",
+    429: "A limit is used up.",
     500: "Something went wrong on our side.",
     502: "The external service refused.",
-    503: "Something that is needed is unavailable.",
+    503: "The same request may succeed later.",
 }
 
 _ERROR: Part = {
