@@ -180,9 +180,13 @@ def erase_account(user: Caller, execution: Execution) -> Answer:
     returns=images.CREATED,
     idempotent=images.UPLOAD_REPLAY,
 )
-def create_upload(user: Caller, data: Payload) -> Answer:
-    """Announce a photo; the answer holds the presigned request to send it by."""
-    return images.create_upload(user, data)
+def create_upload(user: Caller, data: Payload, rate: dict[str, str]) -> Answer:
+    """Announce a photo, or have one fetched from a URL.
+
+    The answer to an announcement holds the presigned request to send the photo by. With `sourceUrl` Darkroom fetches
+    the photo itself, and the answer holds the image's id and status.
+    """
+    return images.create_upload(user, data, rate)
 
 
 # ============================================================================= images
@@ -663,6 +667,13 @@ def notifications(event: Event, context: Any) -> None:
 @track_execution(kind=worker.kind)
 def action_worker(event: Event, context: Any) -> None:
     worker.work(event, context)
+
+
+@app.on_sqs_message(queue=trigger_name(Settings.IMPORTS_QUEUE_URL), batch_size=1, name="import_worker")
+@required_env_vars(images.fetch_queued)
+@track_execution(account=images.import_account)
+def import_worker(event: Event, context: Any) -> None:
+    images.fetch_queued(event, context)
 
 
 @app.on_sqs_message(queue=trigger_name(Settings.CRITICAL_ERRORS_SQS_QUEUE_NAME), batch_size=10, name="critical_errors")
