@@ -36,7 +36,7 @@ LIMIT = limits.Limit(60, limits.Window.MINUTE)
 _COUNTED_AS = "import_image"
 
 # How long a caller waits, and the largest file that the API holds in memory for one; the rest is the queue's.
-SECONDS_AT_ONCE = 4.0
+SECONDS_AT_ONCE = 3.0
 BYTES_AT_ONCE = 16 * 1024 * 1024
 # The worker has 90 seconds (.chalice/config.json); the rest is for writing the file, or the image's end.
 WORKER_SECONDS, _RESERVED_SECONDS = 60.0, 20.0
