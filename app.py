@@ -423,7 +423,7 @@ def list_tools(user: Caller) -> Answer:
 )
 def call_tool(data: Payload, body: bytes, available: Payload) -> Answer:
     """Call a tool. It runs through the same steps as a request to the operation's own route."""
-    return tools.call(data["tool"], parse_body(body), available)
+    return tools.call(data["tool"], parse_body(body, tools.body_limit(data["tool"])), available)
 
 
 @app.route("/mcp", methods=["POST"], cors=CORS)

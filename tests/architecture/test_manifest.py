@@ -20,7 +20,7 @@ from chalicelib.core.http.access import validated
 from chalicelib.core.http.limits import ANONYMOUS, AnonymousLimit, Limit, Window
 from chalicelib.core.http.operations import APIAccessType, Operation
 from chalicelib.core.schedules import SCHEDULES
-from infra import event_delivery, pipeline_timeouts, settings, template, triggers
+from infra import event_delivery, function_grants, pipeline_timeouts, settings, template, triggers
 from tests.scheduled_jobs import JOBS
 
 ROOT = Path(__file__).parents[2]
@@ -124,8 +124,13 @@ def test_every_trigger_declares_its_grants_and_its_usage_record(name: str) -> No
         assert grants.DynamoDBOperation.UPDATE_ITEM in declared["LIMITS_TABLE"], "callers are counted"
 
 
-def test_every_tool_is_a_route_so_the_apis_policy_holds_its_grants() -> None:
-    assert {tool.operation.name for tool in tools.published()} <= {view.operation.name for view in ROUTES.values()}
+def test_the_apis_policy_holds_the_grants_of_every_tool_with_or_without_a_route() -> None:
+    granted = function_grants.grants_by_function(manifest.app)[function_grants.API]["operations"]
+    listed = {view for _, _, view in triggers.routes_and_tools(manifest.app)}
+    for tool in tools.published():
+        assert tool.function in listed
+        for variable, operations in grants.of(tool.function).items():
+            assert {f"{grants.SERVICES[type(each)]}:{each}" for each in operations} <= set(granted[variable])
 
 
 @pytest.mark.parametrize("enum", grants.SERVICES, ids=lambda enum: enum.__name__)
