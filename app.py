@@ -19,7 +19,7 @@ from chalicelib.core.http import idempotency, limits, responses, signatures
 from chalicelib.core.http.access import setup_validated, validated
 from chalicelib.core.http.operations import ANY_ACCESS, APIAccessType, Caller
 from chalicelib.core.http.password_attempts import AnonymousCaller
-from chalicelib.core.http.payload import parse_body
+from chalicelib.core.http.payload import MOST_BODY_BYTES, parse_body
 from chalicelib.core.http.tokens import setup_tokens
 from chalicelib.core.observing.tracking import Account, Execution, track_execution
 from chalicelib.core.schemas import MESSAGE
@@ -187,6 +187,23 @@ def create_upload(user: Caller, data: Payload, rate: dict[str, str]) -> Answer:
     the photo itself, and the answer holds the image's id and status.
     """
     return images.create_upload(user, data, rate)
+
+
+@required_env_vars(images.import_image)
+@api_tool(tags=["images"], largest_body=MOST_BODY_BYTES)
+@validated(
+    images.IMPORT,
+    permission=signed_in,
+    access=APIAccessType.FILE_UPLOAD,
+    returns=images.IMPORTED,
+    idempotent=images.IMPORT_REPLAY,
+)
+def import_image(user: Caller, data: Payload, rate: dict[str, str]) -> Answer:
+    """Bring in a picture, from an https URL or in base64.
+
+    The answer holds the image's id. The image is finished some seconds later, and get_image shows its variants.
+    """
+    return images.import_image(user, data, rate)
 
 
 # ============================================================================= images

@@ -34,6 +34,7 @@ from chalicelib.images.schemas import (
     IMPORT,
     IMPORTED,
     LIST,
+    MAX_CONTENT_BYTES,
     ONE,
     PAGE,
     REPROCESS,

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import requests
 
 from chalicelib import images
 from chalicelib.accounts.models import find_user
@@ -18,7 +19,6 @@ from chalicelib.core import ids
 from chalicelib.core.aws import objects
 from chalicelib.core.clients import ClientError
 from chalicelib.core.errors import DarkroomError, InvalidRequestError
-from chalicelib.core.http import json_schema
 from chalicelib.core.http.limits import Limit, Window
 from chalicelib.core.http.operations import Caller
 from chalicelib.images import Image, imports, sources, states
@@ -492,18 +492,27 @@ def events_of_s3_lost(machine: Machine) -> Iterator[None]:
 # -------------------------------------------------------------------- as agents call it
 
 
-def call(user: User, **data: Any) -> dict[str, Any]:
-    """The operation behind the agents' tool."""
-    json_schema.check(images.IMPORT, data)
-    answer = images.import_image(caller(user), data, {})
-    assert json_schema.faults(images.IMPORTED, answer) == []
-    return answer
+def use(user: User, **data: Any) -> requests.Response:
+    """A call of the tool."""
+    return user.post("/agent/import_image", data=data)
 
 
-def test_a_picture_may_be_sent_in_bytes(worker: pytest.MonkeyPatch, bob: User) -> None:
-    image_id = call(bob, content=base64.b64encode(PHOTO).decode(), fileName="sent.jpg")["imageId"]
-    image = bob.finished(image_id)
+def in_base64(picture: bytes) -> str:
+    return base64.b64encode(picture).decode()
+
+
+LONGEST_CONTENT = images.IMPORT["properties"]["content"]["maxLength"]
+# The most that an agent may send. What follows the end of a JPEG does not count.
+LARGEST_CONTENT = PHOTO + bytes(images.MAX_CONTENT_BYTES - len(PHOTO))
+
+
+@pytest.mark.parametrize("picture", [PHOTO, LARGEST_CONTENT], ids=["small", "largest"])
+def test_an_agent_may_send_a_picture_in_bytes(robot: User, picture: bytes) -> None:
+    answer = use(robot, content=in_base64(picture), fileName="sent.jpg")
+    assert answer.status_code == 200, answer.text
+    image = robot.finished(answer.json()["imageId"])
     assert (image["status"], image["fileName"], image["fileType"]) == ("COMPLETED", "sent.jpg", "image/jpeg")
+    assert image["fileSize"] == len(picture)
 
 
 @pytest.mark.parametrize(
@@ -513,23 +522,20 @@ def test_a_picture_may_be_sent_in_bytes(worker: pytest.MonkeyPatch, bob: User) -
         ({"content": "AAAA", "sourceUrl": "https://example.com/"}, "INVALID_REQUEST", "sourceUrl"),
         ({"sourceUrl": "http://example.com/"}, "INVALID_REQUEST", "sourceUrl"),
         ({"content": ""}, "INVALID_REQUEST", "content"),
-        ({"content": "A" * (images.IMPORT["properties"]["content"]["maxLength"] + 4)}, "INVALID_REQUEST", "content"),
-        ({"content": "A" * images.IMPORT["properties"]["content"]["maxLength"]}, "INVALID_REQUEST", "content"),
+        ({"content": "A" * (LONGEST_CONTENT + 4)}, "INVALID_REQUEST", "content"),
+        ({"content": "A" * LONGEST_CONTENT}, "INVALID_REQUEST", "content"),
         ({"content": "AAA"}, "INVALID_REQUEST", "content"),
         ({"content": "AA\nAA"}, "INVALID_REQUEST", "content"),
         ({"content": "AA-_"}, "INVALID_REQUEST", "content"),
         ({"content": "data:image/jpeg;base64,AAAA"}, "INVALID_REQUEST", "content"),
-        ({"content": base64.b64encode(b"hello").decode()}, "NOT_AN_IMAGE", "content"),
-        ({"content": base64.b64encode(PHOTO).decode(), "fileType": "image/png"}, "FILE_TYPE_MISMATCH", "fileType"),
+        ({"content": in_base64(b"hello")}, "NOT_AN_IMAGE", "content"),
+        ({"content": in_base64(PHOTO), "fileType": "image/png"}, "FILE_TYPE_MISMATCH", "fileType"),
     ],
 )
-def test_what_is_no_picture_in_bytes_is_refused(
-    worker: pytest.MonkeyPatch, bob: User, data: dict[str, Any], code: str, field: str
-) -> None:
-    with pytest.raises(DarkroomError) as refusal:
-        call(bob, **data)
-    assert refusal.value.code == code
-    assert [each["field"] for each in refusal.value.details] == [field]
+def test_what_is_no_picture_in_bytes_is_refused(bob: User, data: dict[str, Any], code: str, field: str) -> None:
+    response = use(bob, **data)
+    error = response.json()["error"]
+    assert (error["code"], [each["field"] for each in error["details"]]) == (code, [field])
 
 
 @pytest.mark.parametrize("url", ["https://127.0.0.1/", "https://localhost:1/", "https://10.0.0.1/", "https://[::1]/"])
@@ -538,7 +544,7 @@ def test_addresses_inside_are_refused_where_the_stage_is_not_local(
 ) -> None:
     worker.setenv("ALLOW_PRIVATE_ADDRESSES", "false")
     with pytest.raises(SourceAddressError) as refusal:
-        call(bob, sourceUrl=url)
+        images.import_image(caller(bob), {"sourceUrl": url}, {})
     assert refusal.value.message == "The picture could not be fetched: its URL does not lead to a public address."
 
 
