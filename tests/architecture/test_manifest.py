@@ -29,7 +29,12 @@ CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text())
 ROUTES: dict[str, Any] = {f"{method} {path}": view for method, path, view in triggers.routes(manifest.app)}
 HANDLERS: dict[str, Any] = manifest.app.handler_map
 # The queue of each function that a queue triggers.
-QUEUES = {"orchestrator": "UploadsQueue", "critical_errors": "CriticalErrorsQueue", "action_worker": "ActionsQueue"}
+QUEUES = {
+    "orchestrator": "UploadsQueue",
+    "critical_errors": "CriticalErrorsQueue",
+    "action_worker": "ActionsQueue",
+    "import_worker": "ImportsQueue",
+}
 # The state machine's functions.
 STEPS = ("validation", "resize", "watermark")
 FUNCTIONS: dict[str, Any] = {name: function for _, name, function in triggers.functions(manifest.app)}
