@@ -21,7 +21,7 @@ from chalicelib.core.http import idempotency, limits, responses, signatures
 from chalicelib.core.http.access import setup_validated, validated
 from chalicelib.core.http.operations import ANY_ACCESS, APIAccessType, Caller
 from chalicelib.core.http.password_attempts import AnonymousCaller
-from chalicelib.core.http.payload import parse_body
+from chalicelib.core.http.payload import MOST_BODY_BYTES, parse_body
 from chalicelib.core.http.tokens import setup_tokens
 from chalicelib.core.observing.tracking import Account, Execution, track_execution
 from chalicelib.core.schemas import MESSAGE
@@ -182,9 +182,30 @@ def erase_account(user: Caller, execution: Execution) -> Answer:
     returns=images.CREATED,
     idempotent=images.UPLOAD_REPLAY,
 )
-def create_upload(user: Caller, data: Payload) -> Answer:
-    """Announce a photo; the answer holds the presigned request to send it by."""
-    return images.create_upload(user, data)
+def create_upload(user: Caller, data: Payload, rate: dict[str, str]) -> Answer:
+    """Announce a photo, or have one fetched from a URL.
+
+    The answer to an announcement holds the presigned request to send the photo by. With `sourceUrl` Darkroom fetches
+    the photo itself, and the answer holds the image's id and status.
+    """
+    return images.create_upload(user, data, rate)
+
+
+@required_env_vars(images.import_image)
+@api_tool(tags=["images"], largest_body=MOST_BODY_BYTES)
+@validated(
+    images.IMPORT,
+    permission=signed_in,
+    access=APIAccessType.FILE_UPLOAD,
+    returns=images.IMPORTED,
+    idempotent=images.IMPORT_REPLAY,
+)
+def import_image(user: Caller, data: Payload, rate: dict[str, str]) -> Answer:
+    """Bring in a picture, from an https URL or in base64.
+
+    The answer holds the image's id. The image is finished some seconds later, and get_image shows its variants.
+    """
+    return images.import_image(user, data, rate)
 
 
 # ============================================================================= images
@@ -431,7 +452,7 @@ def list_tools(user: Caller) -> Answer:
 )
 def call_tool(data: Payload, body: bytes, available: Payload) -> Answer:
     """Call a tool. It runs through the same steps as a request to the operation's own route."""
-    return tools.call(data["tool"], parse_body(body), available)
+    return tools.call(data["tool"], parse_body(body, tools.body_limit(data["tool"])), available)
 
 
 @app.route("/mcp", methods=["POST"], cors=CORS)
@@ -685,6 +706,13 @@ def notifications(event: Event, context: Any) -> None:
 @track_execution(kind=worker.kind)
 def action_worker(event: Event, context: Any) -> None:
     worker.work(event, context)
+
+
+@app.on_sqs_message(queue=trigger_name(Settings.IMPORTS_QUEUE_URL), batch_size=1, name="import_worker")
+@required_env_vars(images.fetch_queued)
+@track_execution(account=images.import_account)
+def import_worker(event: Event, context: Any) -> None:
+    images.fetch_queued(event, context)
 
 
 @app.on_sqs_message(queue=trigger_name(Settings.CRITICAL_ERRORS_SQS_QUEUE_NAME), batch_size=10, name="critical_errors")

@@ -12,7 +12,7 @@ from chalicelib.core import ids
 from chalicelib.core.aws import objects
 from chalicelib.core.aws.grants import DynamoDBOperation, S3Operation, required_env_vars
 from chalicelib.core.deadline import Deadline
-from chalicelib.core.errors import ConflictError, InvalidRequestError, raises
+from chalicelib.core.errors import ConflictError, raises
 from chalicelib.core.http.operations import Caller
 from chalicelib.core.settings import Settings
 from chalicelib.external import services
@@ -33,12 +33,6 @@ _GET_IMAGE = {"IMAGES_TABLE": [DynamoDBOperation.GET_ITEM]}
 
 class ImageNotReadyError(ConflictError):
     code, message = "IMAGE_NOT_READY", "Only an image that is COMPLETED can be processed."
-
-
-class ImageNotProcessableError(InvalidRequestError):
-    """The image cannot be decoded, or not be made into what was asked for; the message says why."""
-
-    code = "IMAGE_NOT_PROCESSABLE"
 
 
 @required_env_vars(_GET_IMAGE, objects.link, {"S3_INPUT_BUCKET": [S3Operation.GET_OBJECT_VERSION]})
@@ -114,7 +108,7 @@ class _Output:
         "ALLOWED_TYPES": [],
     },
 )
-@raises(images.ImageNotFoundError, ImageNotReadyError, ImageNotProcessableError)
+@raises(images.ImageNotFoundError, ImageNotReadyError, images.ImageNotProcessableError)
 def run(action: Action, deadline: Deadline) -> Action:
     """Processes the image as the action's metadata says, and ends the action. The work is bounded without `deadline`.
 
@@ -149,7 +143,7 @@ def _process(action: Action, image: Image) -> _Output:
             return _Output(ids.to_json(result).encode(), "application/json", "json", result)
         made = imaging.transform(data, image.file_type, _transform(action.metadata.get("options", {})), limits)
     except ImageRejectedError as error:
-        raise ImageNotProcessableError(error.message) from error
+        raise images.ImageNotProcessableError(error.message) from error
     result = {"format": made.format, "width": made.width, "height": made.height, "fileSize": len(made.data)}
     if made.is_first_frame:
         result["note"] = "The original is animated; this is its first frame."

@@ -1,7 +1,7 @@
 """JSON Schemas of the routes of uploads and images."""
 
 from chalicelib.core.http.operations import Answer
-from chalicelib.core.schemas import TEXT, TIME, described, list_of, page_of, says, shape, text
+from chalicelib.core.schemas import TEXT, TIME, Schema, described, list_of, page_of, says, shape, text
 from chalicelib.images.models import STATUS, Image, Variant
 
 MAX_PAGE = 100
@@ -62,29 +62,81 @@ LIST = list_of(MAX_PAGE, status={**STATUS, **says("Only images with this status.
 ONE = shape({"image": _IMAGE})
 PAGE = page_of(_IMAGE)
 
-CREATE = shape(
+_FILE_NAME = text("What the file is called.", "holiday.jpg", minLength=1, maxLength=1024)
+_FILE_TYPE = text("Its media type.", "image/jpeg", minLength=1, maxLength=100)
+_LONGEST_URL = 2048
+_NAME_AND_TYPE = {"fileName": _FILE_NAME, "fileType": _FILE_TYPE}
+# What goes with none of the other fields that decide.
+_NEVER: Schema = {"not": {}}
+_SOURCE_URL = "https://pictures.example.com/holiday.jpg"
+
+# With `if` and not `oneOf`: clients of language models refuse tools whose schema has that at its top.
+CREATE = {
+    **shape(
+        {},
+        {
+            **_NAME_AND_TYPE,
+            "sourceUrl": text(
+                "Darkroom fetches the picture from this https URL; then no other field is needed.",
+                pattern="^https?://.",
+                maxLength=_LONGEST_URL,
+            ),
+            "fileSize": {
+                "type": "integer",
+                "minimum": 0,
+                **says("Its bytes: S3 then takes a file of this size alone.", 1_843_200),
+            },
+            "method": {
+                "enum": ["PUT", "POST"],
+                **says("How you will send it: by PUT (the default), or as a form by POST.", "PUT"),
+            },
+            "singleUse": {
+                "type": "boolean",
+                **says("Of a PUT: S3 takes the file once. A 412 after an attempt of your own means that it arrived."),
+            },
+        },
+    ),
+    "if": {"required": ["sourceUrl"]},
+    "then": {"properties": dict.fromkeys(("fileSize", "method", "singleUse"), _NEVER)},
+    "else": {"required": ["fileName", "fileType"]},
+}
+
+MAX_CONTENT_BYTES = 4 * 1024 * 1024
+# Base64 has four characters for three bytes, and is filled up.
+_MAX_CONTENT = -(-MAX_CONTENT_BYTES // 3) * 4
+IMPORT = {
+    **shape(
+        {},
+        {
+            **_NAME_AND_TYPE,
+            "sourceUrl": text(
+                "The https URL of the picture, which Darkroom fetches; or give `content`.",
+                _SOURCE_URL,
+                pattern="^https://.",
+                maxLength=_LONGEST_URL,
+            ),
+            "content": text(
+                "The bytes of the picture in base64, at most 4 MiB decoded.",
+                contentEncoding="base64",
+                minLength=1,
+                maxLength=_MAX_CONTENT,
+            ),
+        },
+    ),
+    "if": {"required": ["content"]},
+    "then": {"properties": {"sourceUrl": _NEVER}},
+    "else": {"required": ["sourceUrl"]},
+}
+
+IMPORTED = shape(
     {
-        "fileName": text("What the file is called.", "holiday.jpg", minLength=1, maxLength=1024),
-        "fileType": text("Its media type.", "image/jpeg", minLength=1, maxLength=100),
-    },
-    {
-        "fileSize": {
-            "type": "integer",
-            "minimum": 0,
-            **says("Its bytes: S3 then takes a file of this size alone.", 1_843_200),
-        },
-        "method": {
-            "enum": ["PUT", "POST"],
-            **says("How you will send it: by PUT (the default), or as a form by POST.", "PUT"),
-        },
-        "singleUse": {
-            "type": "boolean",
-            **says("Of a PUT: S3 takes the file once. A 412 after an attempt of your own means that it arrived."),
-        },
-    },
+        "imageId": IMAGE_ID,
+        "status": {**STATUS, **says("How the image stands.", "PENDING")},
+        "message": text("How it goes on, in a sentence.", "The picture is stored."),
+    }
 )
 _FIELDS = {"type": "object", "additionalProperties": TEXT}
-CREATED = shape(
+_ANNOUNCED = shape(
     {
         "imageId": IMAGE_ID,
         "fileKey": text("Where the original will be stored.", "uploads/4f1c/img_01kb4z7q0m8w2r5t6v9x3c1d4e.jpg"),
@@ -97,3 +149,5 @@ CREATED = shape(
         "fields": {**_FIELDS, **says("Of a POST: the fields of the form, before the file.")},
     },
 )
+# The presigned request; of a `sourceUrl`, how the import stands.
+CREATED = {"type": "object", "anyOf": [_ANNOUNCED, IMPORTED]}

@@ -7,6 +7,7 @@ import socket
 import pytest
 import requests
 
+from chalicelib.core.http import payload
 from tests.conftest import Eventually
 from tests.machine.conftest import Tiny
 
@@ -77,6 +78,16 @@ def test_a_request_that_cannot_be_read_is_refused(tiny: Tiny, head: bytes, statu
     received = _send_raw(tiny, request)
     assert received.startswith(b"HTTP/1.1 " + status)
     assert b'"success": false' in received
+
+
+def test_a_request_whose_event_would_be_too_large_for_lambda_is_refused(tiny: Tiny) -> None:
+    def status(body: bytes) -> int:
+        headers = {"Content-Type": "application/json"}
+        return requests.post(f"{tiny.machine.api_url}/echo/x", data=body, headers=headers, timeout=30).status_code
+
+    assert status(b'"' + b"a" * (payload.MOST_BODY_BYTES - 2) + b'"') == 200
+    assert status(b'"' + b"a" * payload.MAX_EVENT_BYTES + b'"') == 413
+    assert status(b"[" + b'"",' * 1_600_000 + b"0]") == 413, "each quote is escaped in the event"
 
 
 @pytest.mark.parametrize("host", [b"Host: rebound.example\r\n", b"Host: localhost.example\r\n", b""])

@@ -105,9 +105,16 @@ def reply(body: bytes, headers: Mapping[str, str], available: Mapping[str, Any])
 def operation_of(body: bytes) -> Operation | None:
     """The operation that a message calls as a tool, or None."""
     try:
-        message = payload.parse(body)
-        return tools.operation_of(message["params"]["name"]) if message["method"] == "tools/call" else None
-    except (DarkroomError, LookupError, TypeError):
+        return tools.operation_of(_called_tool(payload.parse(body, tools.body_limit_of_any(body))))
+    except DarkroomError:
+        return None
+
+
+def _called_tool(message: Any) -> Any:
+    """What a message names as the tool that it calls; None if it calls none."""
+    try:
+        return message["params"]["name"] if message["method"] == "tools/call" else None
+    except (LookupError, TypeError):
         return None
 
 
@@ -120,7 +127,8 @@ def _check_origin(headers: Mapping[str, str]) -> None:
 
 def _parse(body: bytes) -> Mapping[str, Any]:
     try:
-        message = payload.parse(body)
+        message = payload.parse(body, tools.body_limit_of_any(body))
+        payload.check_size(body, tools.body_limit(_called_tool(message)))
     except NotJsonError:
         raise ProtocolError(PARSE_ERROR, "The body is not valid JSON.") from None
     except DarkroomError as error:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from chalicelib.core.aws import grants
 from chalicelib.core.errors import NotFoundError, PermissionDeniedError, raises
-from chalicelib.core.http import json_schema, limits
+from chalicelib.core.http import json_schema, limits, payload
 from chalicelib.core.http.limits import Limit
 from chalicelib.core.http.operations import Caller, Operation, public
 from chalicelib.core.observing import tracking
@@ -56,12 +56,16 @@ class ToolNotFoundError(NotFoundError):
 
 @dataclass(frozen=True)
 class Tool:
-    """An operation as agents see it. With `reads_only` it changes nothing."""
+    """An operation as agents see it. With `reads_only` it changes nothing.
+
+    `largest_body` is how many bytes a request that calls it may have.
+    """
 
     function: Callable[..., Any]
     operation: Operation
     tags: tuple[str, ...]
     reads_only: bool
+    largest_body: int
 
     def describe(self, user: Caller) -> dict[str, Any]:
         """What the caller needs to use it; the schemas are JSON Schema, draft 2020-12.
@@ -93,15 +97,24 @@ def api_tool(
     *,
     tags: Iterable[str] = (),
     reads_only: bool = False,
+    largest_body: int = payload.MAX_BODY_BYTES,
 ) -> Callable[[Function], Function]:
-    """Publishes a route's operation to agents, with the same name, schemas, permission, access and grants.
+    """Publishes an operation to agents, with the same name, schemas, permission, access and grants.
 
-    The function's docstring tells an agent what it does.
+    The function's docstring tells an agent what it does. Without a route of its own, it runs in the same function as
+    the routes, behind `POST /agent/{tool}` and `POST /mcp` alone.
+
+    Args:
+        tags: words to find it by.
+        reads_only: it changes nothing.
+        largest_body: how many bytes a request that calls it may have, if it takes a file in its data.
 
     Raises:
-        TypeError: it is no operation (`@validated`), is public, has no docstring, or does not declare what it returns
-            (`returns=`).
+        TypeError: it is no operation (`@validated`), is public, has no docstring, does not declare what it returns
+            (`returns=`), or takes more than Lambda can pass on.
     """
+    if largest_body > payload.MOST_BODY_BYTES:
+        raise TypeError(f"a request has at most {payload.MOST_BODY_BYTES} bytes")
 
     def publish(function: Function) -> Function:
         operation: Operation | None = getattr(function, "operation", None)
@@ -109,7 +122,7 @@ def api_tool(
             raise TypeError(f"{function.__name__}: a tool is an operation with a caller that declares what it returns")
         if not operation.description:
             raise TypeError(f"{function.__name__}: its docstring tells agents what it does")
-        _published[operation.name] = Tool(function, operation, tuple(tags), reads_only)
+        _published[operation.name] = Tool(function, operation, tuple(tags), reads_only, largest_body)
         return function
 
     return publish
@@ -164,6 +177,22 @@ def call(name: str, data: Mapping[str, Any], available: Mapping[str, Any]) -> di
     if response.get("success") is False:
         execution.fail(FAILED)
     return response
+
+
+def body_limit(name: Any) -> int:
+    """How many bytes a request that calls the tool of that name may have."""
+    tool = _published.get(name) if isinstance(name, str) else None
+    return payload.MAX_BODY_BYTES if tool is None else tool.largest_body
+
+
+def body_limit_of_any(raw: bytes) -> int:
+    """How many bytes an unread request may have: the most that any tool takes whose quoted name is somewhere in it.
+
+    So a large request is not parsed unless it can be a call of such a tool.
+    """
+    large = [tool for tool in published() if tool.largest_body > payload.MAX_BODY_BYTES]
+    named = [tool.largest_body for tool in large if f'"{tool.operation.name}"'.encode() in raw]
+    return max(named, default=payload.MAX_BODY_BYTES)
 
 
 def operation_of(name: Any) -> Operation | None:
