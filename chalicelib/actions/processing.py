@@ -33,10 +33,12 @@ _GET_IMAGE = {"IMAGES_TABLE": [DynamoDBOperation.GET_ITEM]}
 
 class ImageNotReadyError(ConflictError):
     code, message = "IMAGE_NOT_READY", "Only an image that is COMPLETED can be processed."
+    next_step = "Call wait_for_image with the fileId as imageId, then call again."
 
 
 class ImageNotProcessableError(InvalidRequestError):
     code = "IMAGE_NOT_PROCESSABLE"
+    next_step = "Use another image: this one fails each time."
 
 
 @required_env_vars(_GET_IMAGE, objects.link, {"S3_INPUT_BUCKET": [S3Operation.GET_OBJECT_VERSION]})

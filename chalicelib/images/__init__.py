@@ -21,7 +21,21 @@ from chalicelib.images.models import (
     output_link,
 )
 from chalicelib.images.originals import decoding_limits, original, too_large
-from chalicelib.images.schemas import CREATE, CREATED, DELETE, GET, GET_VARIANT, LIST, ONE, PAGE, REPROCESS
+from chalicelib.images.schemas import (
+    CREATE,
+    CREATED,
+    DELETE,
+    GET,
+    GET_VARIANT,
+    LIST,
+    ONE,
+    PAGE,
+    REPROCESS,
+    VIEW,
+    VIEWED,
+    WAIT,
+    WAITED,
+)
 from chalicelib.images.service import (
     REPROCESS_REPLAY,
     VariantNotFoundError,
@@ -37,3 +51,5 @@ from chalicelib.images.stream import count_changes
 from chalicelib.images.stuck import fail, mark_remade, oldest_since, retry, unfinished_since
 from chalicelib.images.uploads import REPLAY as UPLOAD_REPLAY
 from chalicelib.images.uploads import create_upload
+from chalicelib.images.viewing import show_links, show_picture, view_image
+from chalicelib.images.waiting import wait_for_image

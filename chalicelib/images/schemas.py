@@ -4,6 +4,9 @@ from chalicelib.core.schemas import TEXT, list_of, page_of, shape
 from chalicelib.images.models import STATUS, Image
 
 MAX_PAGE = 100
+DEFAULT_WAIT_SECONDS = 20
+# API Gateway gives up after 29 seconds, and the API's function ends after 28 (.chalice/config.json).
+MOST_WAIT_SECONDS = 24
 
 # Without a hyphen: in the key of a variant a hyphen ends the id, so no image's keys begin with another's.
 IMAGE_ID = {"type": "string", "pattern": r"^[A-Za-z0-9_]{1,64}$", "maxLength": 64}
@@ -13,6 +16,17 @@ GET_VARIANT = shape({"imageId": IMAGE_ID, "name": _VARIANT_NAME})
 LIST = list_of(MAX_PAGE, status=STATUS)
 ONE = shape({"image": Image.schema()})
 PAGE = page_of(Image.schema())
+
+VIEW = shape({"imageId": IMAGE_ID}, {"variant": {**_VARIANT_NAME, "description": "by default the smallest"}})
+VIEWED = shape(
+    {"imageId": TEXT, "variant": TEXT, "dimensions": TEXT, "fileSize": {"type": "integer"}, "mimeType": TEXT},
+    {"data": {"type": "string", "description": "base64; over MCP it is the picture beside this"}},
+)
+_SECONDS = {"type": "integer", "minimum": 0, "maximum": MOST_WAIT_SECONDS}
+WAIT = shape(
+    {"imageId": IMAGE_ID}, {"seconds": {**_SECONDS, "description": f"by default {DEFAULT_WAIT_SECONDS}; 0 only looks"}}
+)
+WAITED = shape({"image": Image.schema(), "isFinished": {"type": "boolean"}, "nextStep": TEXT})
 
 CREATE = shape(
     {

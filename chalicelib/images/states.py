@@ -25,10 +25,12 @@ _OTHER_EXTENSIONS = {**dict.fromkeys(("jpeg", "jpe", "jfif", "mpo"), "image/jpeg
 
 class OriginalGoneError(ConflictError):
     code, message = "ORIGINAL_GONE", "The file of this image was refused and is gone: announce a new upload."
+    next_step = "Send another picture with create_upload."
 
 
 class ImageBusyError(ConflictError):
     code, message = "IMAGE_NOT_FINISHED", "Only an image that is COMPLETED or FAILED can be processed again."
+    next_step = "Call wait_for_image with its imageId, then call again."
 
 
 def create(image: Image) -> None:

@@ -16,14 +16,17 @@ from chalicelib.images.models import EXTENSIONS, Image, Status, get
 
 class FileTooLargeError(TooLargeError):
     code = "FILE_TOO_LARGE"
+    next_step = "Send a smaller file: fewer pixels, or a stronger compression."
 
 
 class FileTypeNotAllowedError(UnsupportedTypeError):
     code = "FILE_TYPE_NOT_ALLOWED"
+    next_step = "Convert the picture to a type that is allowed, and name that type."
 
 
 class AlreadyUploadedError(ConflictError):
     code = "ALREADY_UPLOADED"
+    next_step = "Call wait_for_image with the imageId."
 
     def __init__(self, image_id: str) -> None:
         super().__init__(f"The file of this upload has arrived: see GET /images/{image_id}.")

@@ -17,7 +17,7 @@ from mcp.types import CallToolResult, TextContent
 
 from chalicelib.accounts.permissions import signed_in
 from chalicelib.core.agents import tools
-from chalicelib.core.agents.mcp import (
+from chalicelib.core.agents.messages import (
     HEADER_MISMATCH,
     INVALID_PARAMS,
     INVALID_REQUEST,
@@ -133,11 +133,19 @@ def test_a_refusal_by_a_tool_is_a_result_that_the_model_can_read(robot: User, mo
 
     unknown, bad, shut, good = talk(robot, mode, said)
     assert [result.is_error for result in (unknown, bad, shut, good)] == [True, True, True, False]
-    assert text_of(unknown) == "IMAGE_NOT_FOUND: There is no such image."
-    code, *reasons = text_of(bad).splitlines()
+    assert text_of(unknown).splitlines() == [
+        "IMAGE_NOT_FOUND: There is no such image.",
+        "Call list_images for the ids of your images.",
+    ]
+    code, *reasons, next_step = text_of(bad).splitlines()
     assert code.startswith("INVALID_REQUEST: ")
-    assert {reason.partition(":")[0] for reason in reasons} == {"fileName", "fileType", "odd"}
-    assert text_of(shut) == "PERMISSION_DENIED: This API key does not carry full_access."
+    fields = [reason.partition(":")[0] for reason in reasons]
+    assert set(fields) == {"fileName", "fileType", "odd"}
+    assert next_step == f"Correct {', '.join(fields)} and call create_upload again."
+    assert text_of(shut).splitlines() == [
+        "PERMISSION_DENIED: This API key does not carry full_access.",
+        "Ask the user for an API key with this access, or for this right.",
+    ]
     assert good.structured_content["nextCursor"] is None
 
 
@@ -210,8 +218,8 @@ def test_a_long_list_of_tools_comes_in_pages(robot: User, function: pytest.Monke
 
 
 def text_of(result: CallToolResult) -> str:
-    """The single text in a tool's answer."""
-    (content,) = result.content
+    """The text at the beginning of a tool's answer."""
+    content = result.content[0]
     assert isinstance(content, TextContent)
     return content.text
 
