@@ -19,7 +19,7 @@ from chalicelib.core.http import idempotency, limits, responses, signatures
 from chalicelib.core.http.access import setup_validated, validated
 from chalicelib.core.http.operations import ANY_ACCESS, APIAccessType, Caller
 from chalicelib.core.http.password_attempts import AnonymousCaller
-from chalicelib.core.http.payload import parse_body
+from chalicelib.core.http.payload import MOST_BODY_BYTES, parse_body
 from chalicelib.core.http.tokens import setup_tokens
 from chalicelib.core.observing.tracking import Account, Execution, track_execution
 from chalicelib.core.schemas import MESSAGE
@@ -172,7 +172,7 @@ def erase_account(user: Caller, execution: Execution) -> Answer:
 
 @app.route("/upload", methods=["POST"], cors=CORS)
 @required_env_vars(images.create_upload)
-@api_tool(tags=["images"])
+@api_tool(tags=["images"], open_world=True)
 @validated(
     images.CREATE,
     permission=signed_in,
@@ -180,9 +180,31 @@ def erase_account(user: Caller, execution: Execution) -> Answer:
     returns=images.CREATED,
     idempotent=images.UPLOAD_REPLAY,
 )
-def create_upload(user: Caller, data: Payload) -> Answer:
-    """Announce a photo; the answer holds the presigned request to send it by."""
-    return images.create_upload(user, data)
+def create_upload(user: Caller, data: Payload, rate: dict[str, str]) -> Answer:
+    """Announce a photo, or have one fetched from a URL.
+
+    The answer to an announcement holds the presigned request to send the photo by. With `sourceUrl` Darkroom fetches
+    the photo itself, and the answer holds the image's id and status.
+    """
+    return images.create_upload(user, data, rate)
+
+
+@required_env_vars(images.import_image)
+@api_tool(tags=["images"], open_world=True, largest_body=MOST_BODY_BYTES)
+@validated(
+    images.IMPORT,
+    permission=signed_in,
+    access=APIAccessType.FILE_UPLOAD,
+    returns=images.IMPORTED,
+    idempotent=images.IMPORT_REPLAY,
+)
+def import_image(user: Caller, data: Payload, rate: dict[str, str]) -> Answer:
+    """Bring in a picture, from an https URL or in base64.
+
+    The answer holds the image's id. The image is finished some seconds later: wait_for_image waits until it is, and
+    view_image shows it.
+    """
+    return images.import_image(user, data, rate)
 
 
 # ============================================================================= images
@@ -691,6 +713,13 @@ def notifications(event: Event, context: Any) -> None:
 @track_execution(kind=worker.kind)
 def action_worker(event: Event, context: Any) -> None:
     worker.work(event, context)
+
+
+@app.on_sqs_message(queue=trigger_name(Settings.IMPORTS_QUEUE_URL), batch_size=1, name="import_worker")
+@required_env_vars(images.fetch_queued)
+@track_execution(account=images.import_account)
+def import_worker(event: Event, context: Any) -> None:
+    images.fetch_queued(event, context)
 
 
 @app.on_sqs_message(queue=trigger_name(Settings.CRITICAL_ERRORS_SQS_QUEUE_NAME), batch_size=10, name="critical_errors")

@@ -38,6 +38,9 @@ def unfinished(status: Status, since: str) -> dict[str, str]:
     return {"unfinished": str(status), "unfinishedSince": since}
 
 
+# In place of the status, in that index: a PENDING image whose file is not announced, since Darkroom itself brings it.
+IMPORTING = "IMPORTING"
+
 # The attributes to remove when an image is finished. The state machine (infra/image_pipeline.asl.json) does the same.
 FINISHED = ("unfinished", "unfinishedSince")
 

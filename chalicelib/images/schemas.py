@@ -1,6 +1,6 @@
 """JSON Schemas of the routes of uploads and images."""
 
-from chalicelib.core.schemas import TEXT, list_of, page_of, shape
+from chalicelib.core.schemas import TEXT, Schema, list_of, page_of, shape
 from chalicelib.images.models import STATUS, Image
 
 MAX_PAGE = 100
@@ -28,22 +28,71 @@ WAIT = shape(
 )
 WAITED = shape({"image": Image.schema(), "isFinished": {"type": "boolean"}, "nextStep": TEXT})
 
-CREATE = shape(
-    {
-        "fileName": {"type": "string", "minLength": 1, "maxLength": 1024},
-        "fileType": {"type": "string", "minLength": 1, "maxLength": 100},
-    },
-    {
-        "fileSize": {"type": "integer", "minimum": 0},
-        "method": {"enum": ["PUT", "POST"]},
-        "singleUse": {
-            "type": "boolean",
-            "description": "of a PUT: S3 takes the file once; a 412 after an attempt of one's own means 'sent'",
+_FILE_NAME = {"type": "string", "minLength": 1, "maxLength": 1024}
+_FILE_TYPE = {"type": "string", "minLength": 1, "maxLength": 100}
+_LONGEST_URL = 2048
+_NAME_AND_TYPE = {"fileName": _FILE_NAME, "fileType": _FILE_TYPE}
+# What goes with none of the other fields that decide.
+_NEVER: Schema = {"not": {}}
+
+# With `if` and not `oneOf`: clients of language models refuse tools whose schema has that at its top.
+CREATE = {
+    **shape(
+        {},
+        {
+            **_NAME_AND_TYPE,
+            "sourceUrl": {
+                "type": "string",
+                "pattern": "^https?://.",
+                "maxLength": _LONGEST_URL,
+                "description": "Darkroom fetches the picture from this https URL; then it needs no other field",
+            },
+            "fileSize": {"type": "integer", "minimum": 0},
+            "method": {"enum": ["PUT", "POST"]},
+            "singleUse": {
+                "type": "boolean",
+                "description": "of a PUT: S3 takes the file once; a 412 after an attempt of one's own means 'sent'",
+            },
         },
-    },
-)
+    ),
+    "if": {"required": ["sourceUrl"]},
+    "then": {"properties": dict.fromkeys(("fileSize", "method", "singleUse"), _NEVER)},
+    "else": {"required": ["fileName", "fileType"]},
+}
+
+MAX_CONTENT_BYTES = 4 * 1024 * 1024
+# Base64 has four characters for three bytes, and is filled up.
+_MAX_CONTENT = -(-MAX_CONTENT_BYTES // 3) * 4
+IMPORT = {
+    **shape(
+        {},
+        {
+            **_NAME_AND_TYPE,
+            "sourceUrl": {
+                "type": "string",
+                "pattern": "^https://.",
+                "maxLength": _LONGEST_URL,
+                "description": "the https URL of the picture, which Darkroom fetches; or give `content`",
+            },
+            "content": {
+                "type": "string",
+                "contentEncoding": "base64",
+                "minLength": 1,
+                "maxLength": _MAX_CONTENT,
+                "description": "the bytes of the picture in base64, at most 4 MiB decoded",
+            },
+        },
+    ),
+    "if": {"required": ["content"]},
+    "then": {"properties": {"sourceUrl": _NEVER}},
+    "else": {"required": ["sourceUrl"]},
+}
+
+IMPORTED = shape({"imageId": TEXT, "status": STATUS, "message": TEXT})
 _FIELDS = {"type": "object", "additionalProperties": TEXT}
-CREATED = shape(
+_ANNOUNCED = shape(
     {"imageId": TEXT, "fileKey": TEXT, "expiresIn": {"type": "integer"}, "method": TEXT, "uploadUrl": TEXT},
     {"headers": _FIELDS, "fields": _FIELDS},
 )
+# The presigned request; of a `sourceUrl`, how the import stands.
+CREATED = {"type": "object", "anyOf": [_ANNOUNCED, IMPORTED]}

@@ -49,5 +49,5 @@ def _next_step(image: Image) -> str:
     if image.status is Status.FAILED:
         return "Send another picture: this one cannot be used, for the reason in the image."
     if image.status is Status.PENDING:
-        return "Its file has not arrived: send it to the uploadUrl of create_upload, then call wait_for_image again."
+        return "Its file has not arrived. Send it, if create_upload gave an uploadUrl; then call wait_for_image again."
     return "It is not finished yet: call wait_for_image again with the same imageId."
