@@ -11,9 +11,9 @@ from chalicelib.accounts import api_keys, schemas
 from chalicelib.accounts.permissions import can_report, is_admin, public, signed_in
 from chalicelib.actions import custom, exporting, external_service, processing, reporting, worker
 from chalicelib.core import log
+from chalicelib.core.agents import explaining, tools
 from chalicelib.core.agents import mcp as mcp_protocol
 from chalicelib.core.agents import schemas as agent_schemas
-from chalicelib.core.agents import tools
 from chalicelib.core.agents.tools import api_tool
 from chalicelib.core.aws.grants import required_env_vars
 from chalicelib.core.errors import raises
@@ -174,7 +174,7 @@ def erase_account(user: Caller, execution: Execution) -> Answer:
 
 @app.route("/upload", methods=["POST"], cors=CORS)
 @required_env_vars(images.create_upload)
-@api_tool(tags=["images"])
+@api_tool(tags=["images"], open_world=True)
 @validated(
     images.CREATE,
     permission=signed_in,
@@ -192,7 +192,7 @@ def create_upload(user: Caller, data: Payload, rate: dict[str, str]) -> Answer:
 
 
 @required_env_vars(images.import_image)
-@api_tool(tags=["images"], largest_body=MOST_BODY_BYTES)
+@api_tool(tags=["images"], open_world=True, largest_body=MOST_BODY_BYTES)
 @validated(
     images.IMPORT,
     permission=signed_in,
@@ -203,7 +203,8 @@ def create_upload(user: Caller, data: Payload, rate: dict[str, str]) -> Answer:
 def import_image(user: Caller, data: Payload, rate: dict[str, str]) -> Answer:
     """Bring in a picture, from an https URL or in base64.
 
-    The answer holds the image's id. The image is finished some seconds later, and get_image shows its variants.
+    The answer holds the image's id. The image is finished some seconds later: wait_for_image waits until it is, and
+    view_image shows it.
     """
     return images.import_image(user, data, rate)
 
@@ -222,7 +223,7 @@ def list_images(user: Caller, data: Payload) -> Answer:
 
 @app.route("/images/{imageId}", methods=["GET"], cors=CORS)
 @required_env_vars(images.show_image)
-@api_tool(tags=["images"], reads_only=True)
+@api_tool(tags=["images"], reads_only=True, present=images.show_links)
 @validated(images.GET, permission=signed_in, access=APIAccessType.FILE_UPLOAD, returns=images.ONE)
 def get_image(user: Caller, data: Payload) -> Answer:
     """One image: its status, metadata, and variants with links."""
@@ -231,7 +232,7 @@ def get_image(user: Caller, data: Payload) -> Answer:
 
 @app.route("/images/{imageId}", methods=["DELETE"], cors=CORS)
 @required_env_vars(images.delete_image)
-@api_tool(tags=["images"])
+@api_tool(tags=["images"], destructive=True, idempotent=True)
 @validated(images.DELETE, permission=signed_in, access=APIAccessType.FULL_ACCESS, returns=MESSAGE, audited=True)
 def delete_image(user: Caller, data: Payload) -> Answer:
     """Remove an image with every version of every file."""
@@ -261,6 +262,31 @@ def get_variant(user: Caller, data: Payload, headers: Headers) -> Response:
     """A redirect to a variant's file, in the format that `Accept` prefers."""
     variant = images.choose_variant(user, data["imageId"], data["name"], headers.get("accept", ""))
     return Response(status_code=302, body="", headers={"Location": variant.url, "Vary": "Accept"})
+
+
+# Without a route: a browser polls `GET /images/{imageId}` and follows links.
+
+
+@required_env_vars(images.wait_for_image)
+@api_tool(tags=["images"], reads_only=True, present=images.show_links)
+@validated(
+    images.WAIT,
+    permission=signed_in,
+    access=APIAccessType.FILE_UPLOAD,
+    limit=limits.Limit(30, limits.Window.MINUTE),
+    returns=images.WAITED,
+)
+def wait_for_image(user: Caller, data: Payload, context: Any) -> Answer:
+    """Wait until an image is COMPLETED or FAILED. If it is not finished in time, call this again."""
+    return images.wait_for_image(user, data, context)
+
+
+@required_env_vars(images.view_image)
+@api_tool(tags=["images"], reads_only=True, present=images.show_picture)
+@validated(images.VIEW, permission=signed_in, access=APIAccessType.FILE_UPLOAD, returns=images.VIEWED)
+def view_image(user: Caller, data: Payload) -> Answer:
+    """See a finished image: one of its variants, as a picture. By default it is the smallest."""
+    return images.view_image(user, data)
 
 
 # ============================================================================ actions
@@ -305,7 +331,7 @@ def generate_report(user: Caller, data: Payload) -> Answer:
 
 @app.route("/actions/export", methods=["POST"], cors=CORS)
 @required_env_vars(exporting.may_export, *exporting.KIND.steps)
-@api_tool(tags=["actions"])
+@api_tool(tags=["actions"], open_world=True)
 @validated(
     exporting.KIND.schema,
     permission=exporting.may_export,
@@ -449,10 +475,12 @@ def list_tools(user: Caller) -> Answer:
     returns=agent_schemas.TOOL_ANSWER,
     routes_to=lambda path, body: tools.operation_of(path["tool"]),
     targets=tools.functions,
+    explain=explaining.next_step,
 )
-def call_tool(data: Payload, body: bytes, available: Payload) -> Answer:
+def call_tool(data: Payload, headers: Headers, body: bytes, available: Payload) -> Answer:
     """Call a tool. It runs through the same steps as a request to the operation's own route."""
-    return tools.call(data["tool"], parse_body(body, tools.body_limit(data["tool"])), available)
+    payload = parse_body(body, tools.body_limit(data["tool"]))
+    return tools.call(data["tool"], payload, available, headers.get(idempotency.HEADER))
 
 
 @app.route("/mcp", methods=["POST"], cors=CORS)
@@ -463,6 +491,7 @@ def call_tool(data: Payload, body: bytes, available: Payload) -> Answer:
     body=agent_schemas.MCP_MESSAGE,
     answers=agent_schemas.MCP_ANSWERS,
     routes_to=lambda path, body: mcp_protocol.operation_of(body),
+    explain=explaining.next_step,
 )
 def mcp(headers: Headers, body: bytes, available: Payload) -> Response:
     """One message of the Model Context Protocol, answered in JSON."""

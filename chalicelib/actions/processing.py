@@ -33,6 +33,7 @@ _GET_IMAGE = {"IMAGES_TABLE": [DynamoDBOperation.GET_ITEM]}
 
 class ImageNotReadyError(ConflictError):
     code, message = "IMAGE_NOT_READY", "Only an image that is COMPLETED can be processed."
+    next_step = "Call wait_for_image with the fileId as imageId, then call again."
 
 
 @required_env_vars(_GET_IMAGE, objects.link, {"S3_INPUT_BUCKET": [S3Operation.GET_OBJECT_VERSION]})

@@ -17,6 +17,8 @@ class DarkroomError(Exception):
     # Headers that each response of the class has, and in how many seconds to ask again where the error does not know.
     fixed_headers: Mapping[str, str] = {}
     retry_after: int | None = None
+    # What to do next, where the class knows it, in a sentence. It names operations, as agents call them.
+    next_step = ""
 
     def __init__(
         self,
@@ -31,13 +33,17 @@ class DarkroomError(Exception):
         self.retry_after = type(self).retry_after if retry_after is None else retry_after
         # Set when this failure ends an action.
         self.action_id: str | None = None
+        # What to do next, for a caller who is told.
+        self.explained = ""
         super().__init__(self.message)
 
     def body(self, request_id: str) -> dict[str, Any]:
-        """The response's body: `{success: false, message, error: {type, code, details?}, requestId}`."""
+        """The response's body: `{success: false, message, error: {type, code, details?, nextStep?}, requestId}`."""
         error: dict[str, Any] = {"type": type(self).__name__, "code": self.code}
         if self.details:
             error["details"] = self.details
+        if self.explained:
+            error["nextStep"] = self.explained
         action = {} if self.action_id is None else {"actionId": self.action_id}
         return {"success": False, "message": self.message, **action, "error": error, "requestId": request_id}
 
@@ -90,6 +96,7 @@ class ConflictError(DarkroomError):
 
 class TooLargeError(DarkroomError):
     status, code, message = 413, "TOO_LARGE", "That is too large."
+    next_step = "Send less in one request; create_upload takes large files."
 
 
 class UnsupportedTypeError(DarkroomError):

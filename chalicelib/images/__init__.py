@@ -39,6 +39,10 @@ from chalicelib.images.schemas import (
     PAGE,
     REDIRECT,
     REPROCESS,
+    VIEW,
+    VIEWED,
+    WAIT,
+    WAITED,
 )
 from chalicelib.images.service import (
     REPROCESS_REPLAY,
@@ -63,3 +67,5 @@ from chalicelib.images.stuck import (
 )
 from chalicelib.images.uploads import REPLAY as UPLOAD_REPLAY
 from chalicelib.images.uploads import create_upload
+from chalicelib.images.viewing import show_links, show_picture, view_image
+from chalicelib.images.waiting import wait_for_image

@@ -13,12 +13,14 @@ class FileTooLargeError(TooLargeError):
     """The file is larger than this stage accepts."""
 
     code = "FILE_TOO_LARGE"
+    next_step = "Send a smaller file: fewer pixels, or a stronger compression."
 
 
 class FileTypeNotAllowedError(UnsupportedTypeError):
     """This stage does not take files of that type; the message names those that it takes."""
 
     code = "FILE_TYPE_NOT_ALLOWED"
+    next_step = "Convert the picture to a type that is allowed."
 
 
 class FileTypeMismatchError(UnsupportedTypeError):
@@ -31,12 +33,14 @@ class NotAnImageError(UnsupportedTypeError):
     """The file is no picture."""
 
     code = "NOT_AN_IMAGE"
+    next_step = "Send the picture itself: a file in one of the allowed types, and no page that shows it."
 
 
 class ImageNotProcessableError(InvalidRequestError):
     """The image cannot be decoded, or not be made into what was asked for; the message says why."""
 
     code = "IMAGE_NOT_PROCESSABLE"
+    next_step = "Use another picture: this one fails each time."
 
 
 # What `identify` refuses a picture for.

@@ -182,7 +182,7 @@ def _withdrawn_on_error(image: Image) -> Iterator[None]:
 
 
 def _answer(image: Image, how: str) -> dict[str, Any]:
-    message = f"{how}: GET /images/{image.image_id} shows how it goes on."
+    message = f"{how}: wait_for_image, or GET /images/{image.image_id}, shows how it goes on."
     return {"imageId": image.image_id, "status": str(image.status), "message": message}
 
 

@@ -147,6 +147,7 @@ class Tombstone(Record):
 
 class ImageNotFoundError(NotFoundError):
     code, message = "IMAGE_NOT_FOUND", "There is no such image."
+    next_step = "Call list_images for the ids of your images."
 
 
 def find(user_id: str, image_id: str) -> Image | None:

@@ -6,6 +6,9 @@ from chalicelib.images.models import STATUS, Image, Variant
 
 MAX_PAGE = 100
 _LINK = "https://darkroom-example.s3.amazonaws.com/img_01kb4z7q0m8w2r5t6v9x3c1d4e?X-Amz-Signature=5f2b"
+DEFAULT_WAIT_SECONDS = 20
+# API Gateway gives up after 29 seconds, and the API's function ends after 28 (.chalice/config.json).
+MOST_WAIT_SECONDS = 24
 
 # Without a hyphen: in the key of a variant a hyphen ends the id, so no image's keys begin with another's.
 IMAGE_ID = text("The image's id.", "img_01kb4z7q0m8w2r5t6v9x3c1d4e", pattern="^[A-Za-z0-9_]{1,64}$", maxLength=64)
@@ -61,6 +64,33 @@ REDIRECT = Answer(
 LIST = list_of(MAX_PAGE, status={**STATUS, **says("Only images with this status.", "COMPLETED")})
 ONE = shape({"image": _IMAGE})
 PAGE = page_of(_IMAGE)
+
+_VARIANT_SHOWN = {**_VARIANT_NAME, **says("Which variant; the smallest, if it is left out.", "small")}
+VIEW = shape({"imageId": IMAGE_ID}, {"variant": _VARIANT_SHOWN})
+VIEWED = shape(
+    {
+        "imageId": IMAGE_ID,
+        "variant": text("The variant's name.", "small"),
+        "dimensions": text("Width and height in pixels.", "800x533"),
+        "fileSize": {"type": "integer", **says("Bytes.", 84_213)},
+        "mimeType": text("The file's media type.", "image/jpeg"),
+    },
+    {"data": text("The file in base64; over MCP it is the picture beside this.")},
+)
+_SECONDS = {
+    "type": "integer",
+    "minimum": 0,
+    "maximum": MOST_WAIT_SECONDS,
+    **says(f"How long to wait at the most; {DEFAULT_WAIT_SECONDS} if it is left out. 0 only looks."),
+}
+WAIT = shape({"imageId": IMAGE_ID}, {"seconds": _SECONDS})
+WAITED = shape(
+    {
+        "image": _IMAGE,
+        "isFinished": {"type": "boolean", **says("Whether it is COMPLETED or FAILED.", True)},
+        "nextStep": text("What to do next, in a sentence."),
+    }
+)
 
 _FILE_NAME = text("What the file is called.", "holiday.jpg", minLength=1, maxLength=1024)
 _FILE_TYPE = text("Its media type.", "image/jpeg", minLength=1, maxLength=100)

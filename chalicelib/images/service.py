@@ -19,6 +19,7 @@ DEFAULT_PAGE = 20
 
 class VariantNotFoundError(NotFoundError):
     code, message = "VARIANT_NOT_FOUND", "This image has no such variant."
+    next_step = "Call get_image for the names of its variants."
 
 
 @required_env_vars(output_link, {"IMAGES_TABLE": [DynamoDBOperation.QUERY]})

@@ -22,6 +22,7 @@ class SourceError(DarkroomError):
 
     status = 400
     fault = ""
+    next_step = "Give another https URL, of the picture itself, or send its bytes as content."
 
     def __init__(self, fault: str | None = None) -> None:
         fault = fault or self.fault

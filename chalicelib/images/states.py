@@ -32,10 +32,12 @@ IMPORT_FAILED = "IMPORT_FAILED: The picture was not fetched because of a fault o
 
 class OriginalGoneError(ConflictError):
     code, message = "ORIGINAL_GONE", "The file of this image was refused and is not stored: upload it anew."
+    next_step = "Send another picture with import_image or create_upload."
 
 
 class ImageBusyError(ConflictError):
     code, message = "IMAGE_NOT_FINISHED", "Only an image that is COMPLETED or FAILED can be processed again."
+    next_step = "Call wait_for_image with its imageId, then call again."
 
 
 def announce(

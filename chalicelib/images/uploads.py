@@ -18,6 +18,7 @@ class AlreadyUploadedError(ConflictError):
     """The file of this upload has arrived."""
 
     code = "ALREADY_UPLOADED"
+    next_step = "Call wait_for_image with the imageId."
 
     def __init__(self, image_id: str) -> None:
         super().__init__(f"The file of this upload has arrived: see GET /images/{image_id}.")

@@ -17,7 +17,16 @@ from chalicelib.core.aws import grants
 from chalicelib.core.http import budgets, call, idempotency, json_schema, limits, payload, responses
 from chalicelib.core.http.call import Audit, Authenticate
 from chalicelib.core.http.limits import AnonymousLimit, Limit
-from chalicelib.core.http.operations import Access, Answer, Operation, Permission, Replay, public, to_access_types
+from chalicelib.core.http.operations import (
+    Access,
+    Answer,
+    Explain,
+    Operation,
+    Permission,
+    Replay,
+    public,
+    to_access_types,
+)
 from chalicelib.core.observing import alerts, tracking
 from chalicelib.core.schemas import NO_PAYLOAD, Schema
 
@@ -55,13 +64,15 @@ def validated(
     answers: Iterable[Answer] = (),
     body: Schema | None = None,
     headers: Mapping[str, Schema] | None = None,
+    explain: Explain | None = None,
 ) -> Callable[[View], View]:
     """Puts a function behind authentication, schema and permission, and turns its failures into clear responses.
 
     The function receives what its parameters name: `user` (Caller), `name` (the user's display name, or ""),
     `operation` (the operation's name), `data` (the checked payload), `headers` (case-insensitive), `body` (bytes),
     `event` and `context` (as API Gateway sent them), `execution` (the run, as tracking will record it), `rate` (the
-    response's RateLimit headers), `anonymous` (AnonymousCaller), and `available` (all of these, for a router).
+    response's RateLimit headers), `replayed` (its header Idempotency-Replayed), `anonymous` (AnonymousCaller), and
+    `available` (all of these, for a router).
     It returns a dict, which becomes `{"success": true, …}`, or a Chalice Response.
 
     Args:
@@ -83,6 +94,7 @@ def validated(
         answers: what it answers as a Response that it makes itself.
         body: of a router's body, which its targets check.
         headers: of the headers that the function reads.
+        explain: says after a failure what the caller should do next; the response has it as `error.nextStep`.
 
     Raises:
         TypeError: `access`, `limit` or `idempotent` does not fit the rest of the declaration.
@@ -113,6 +125,7 @@ def validated(
             answers=tuple(answers),
             body=body,
             headers=headers or {},
+            explain=explain,
         )
 
         @functools.wraps(view)

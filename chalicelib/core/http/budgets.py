@@ -64,6 +64,7 @@ class StorageLimitError(ConflictError):
     """The stored images take as much as they may, or would with this one: delete some of them first."""
 
     code = "STORAGE_LIMIT_EXCEEDED"
+    next_step = "Call delete_image for images that are no longer needed, or ask your administrator for more."
 
 
 @required_env_vars({setting.name: [] for _, setting in DOLLAR_LIMITS.values()})

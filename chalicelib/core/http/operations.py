@@ -22,6 +22,8 @@ Access = APIAccessType | frozenset[APIAccessType]
 ANY_ACCESS = frozenset(APIAccessType)
 
 Permission = Callable[[Caller, Mapping[str, Any]], bool]
+# From the error that a caller reads, and the name of the operation that failed, to what to do next; "" if unknown.
+Explain = Callable[[DarkroomError, str], str]
 Response = Mapping[str, Any]
 
 
@@ -117,6 +119,7 @@ class Operation:
     answers: tuple[Answer, ...] = ()
     body: Schema | None = None
     headers: Mapping[str, Schema] = field(default_factory=dict)
+    explain: Explain | None = None
 
     @property
     def opens_to_keys(self) -> bool:

@@ -75,6 +75,7 @@ _ERROR: Part = {
                 "required": ["field", "message"],
             },
         },
+        "nextStep": {"type": "string", "description": "To agents: what to do next, in a sentence."},
     },
     "required": ["type", "code"],
 }
