@@ -1,6 +1,7 @@
 """Images: uploads, their states, the steps that make variants, and what their owners do with them."""
 
 from chalicelib.images.deletion import delete, erase_all, expire
+from chalicelib.images.descriptions import change_image
 from chalicelib.images.executions import (
     announce_failure,
     enqueue_uploads,
@@ -9,6 +10,7 @@ from chalicelib.images.executions import (
     start_executions,
     take_upload,
 )
+from chalicelib.images.listing import list_images
 from chalicelib.images.models import (
     EXTENSIONS,
     IMAGES,
@@ -21,13 +23,12 @@ from chalicelib.images.models import (
     output_link,
 )
 from chalicelib.images.originals import decoding_limits, original, too_large
-from chalicelib.images.schemas import CREATE, CREATED, DELETE, GET, GET_VARIANT, LIST, ONE, PAGE, REPROCESS
+from chalicelib.images.schemas import CHANGE, CREATE, CREATED, DELETE, GET, GET_VARIANT, LIST, ONE, PAGE, REPROCESS
 from chalicelib.images.service import (
     REPROCESS_REPLAY,
     VariantNotFoundError,
     choose_variant,
     delete_image,
-    list_images,
     reprocess,
     show_image,
 )
