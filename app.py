@@ -217,7 +217,10 @@ def import_image(user: Caller, data: Payload, rate: dict[str, str]) -> Answer:
 @api_tool(tags=["images"], reads_only=True)
 @validated(images.LIST, permission=signed_in, access=APIAccessType.FILE_UPLOAD, returns=images.PAGE)
 def list_images(user: Caller, data: Payload) -> Answer:
-    """Your images, newest first, in pages."""
+    """Your images, newest first, in pages.
+
+    All filters must hold. A page with filters may be short, or empty, and still have a cursor: go on with it.
+    """
     return images.list_images(user, data)
 
 
@@ -228,6 +231,15 @@ def list_images(user: Caller, data: Payload) -> Answer:
 def get_image(user: Caller, data: Payload) -> Answer:
     """One image: its status, metadata, and variants with links."""
     return images.show_image(user, data["imageId"])
+
+
+@app.route("/images/{imageId}", methods=["PATCH"], cors=CORS)
+@required_env_vars(images.change_image)
+@api_tool(tags=["images"], idempotent=True, present=images.show_links)
+@validated(images.CHANGE, permission=signed_in, access=APIAccessType.FILE_UPLOAD, returns=images.ONE, audited=True)
+def change_image(user: Caller, data: Payload) -> Answer:
+    """Set the title, the tags or the focal point of an image. Null removes one; what is not named stays as it is."""
+    return images.change_image(user, data)
 
 
 @app.route("/images/{imageId}", methods=["DELETE"], cors=CORS)

@@ -1,7 +1,7 @@
 """Processing a user's own image: it is resized, converted or analyzed, by the API or by the queue's worker."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from chalicelib import images, imaging
@@ -142,7 +142,7 @@ def _process(action: Action, image: Image) -> _Output:
         if action.metadata["processingType"] == "analyze":
             result = imaging.analyze(data, image.file_type, limits).to_dict()
             return _Output(ids.to_json(result).encode(), "application/json", "json", result)
-        made = imaging.transform(data, image.file_type, _transform(action.metadata.get("options", {})), limits)
+        made = imaging.transform(data, image.file_type, _transform(image, action.metadata.get("options", {})), limits)
     except ImageRejectedError as error:
         raise images.ImageNotProcessableError(error.message) from error
     result = {"format": made.format, "width": made.width, "height": made.height, "fileSize": len(made.data)}
@@ -151,10 +151,11 @@ def _process(action: Action, image: Image) -> _Output:
     return _Output(made.data, made.media_type, made.extension, result)
 
 
-def _transform(options: Mapping[str, Any]) -> Transform:
+def _transform(image: Image, options: Mapping[str, Any]) -> Transform:
     # Numbers in an action's metadata are Decimal.
-    numbers = {name: int(options[name]) for name in ("width", "height", "quality") if name in options}
-    return Transform(fit=Fit(options.get("fit", Fit.CONTAIN)), format=options.get("format"), **numbers)
+    numbers: dict[str, Any] = {name: int(options[name]) for name in ("width", "height", "quality") if name in options}
+    transform = Transform(fit=Fit(options.get("fit", Fit.CONTAIN)), format=options.get("format"), **numbers)
+    return transform if image.focal_point is None else replace(transform, focus=image.focal_point.place)
 
 
 _MESSAGES = {

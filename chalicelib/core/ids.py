@@ -26,6 +26,12 @@ def new_id(prefix: str) -> str:
     return f"{prefix}_{_base32(milliseconds, _TIME_DIGITS)}{_base32(secrets.randbits(80), _RANDOM_DIGITS)}"
 
 
+def first_id(prefix: str, moment: datetime | None) -> str:
+    """The lowest id that `new_id` can make from that moment on; without one, the lowest of all."""
+    milliseconds = 0 if moment is None else max(0, int(moment.timestamp() * 1000))
+    return f"{prefix}_{_base32(milliseconds, _TIME_DIGITS)}{_base32(0, _RANDOM_DIGITS)}"
+
+
 def _base32(number: int, digits: int) -> str:
     return "".join(_ALPHABET[(number >> 5 * place) & 31] for place in reversed(range(digits)))
 

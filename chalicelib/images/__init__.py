@@ -2,6 +2,7 @@
 
 from chalicelib.images.acceptance import ImageNotProcessableError
 from chalicelib.images.deletion import delete, erase_all, expire
+from chalicelib.images.descriptions import change_image
 from chalicelib.images.executions import (
     announce_failure,
     enqueue_uploads,
@@ -13,6 +14,7 @@ from chalicelib.images.executions import (
 from chalicelib.images.imports import REPLAY as IMPORT_REPLAY
 from chalicelib.images.imports import account as import_account
 from chalicelib.images.imports import fetch_queued, import_image
+from chalicelib.images.listing import list_images
 from chalicelib.images.models import (
     EXTENSIONS,
     IMAGES,
@@ -26,6 +28,7 @@ from chalicelib.images.models import (
 )
 from chalicelib.images.originals import decoding_limits, find_stored, original, too_large
 from chalicelib.images.schemas import (
+    CHANGE,
     CREATE,
     CREATED,
     DELETE,
@@ -49,7 +52,6 @@ from chalicelib.images.service import (
     VariantNotFoundError,
     choose_variant,
     delete_image,
-    list_images,
     reprocess,
     show_image,
 )

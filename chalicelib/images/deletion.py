@@ -8,7 +8,7 @@ from chalicelib.core.aws.grants import DynamoDBOperation, S3Operation, required_
 from chalicelib.core.aws.tables import Attr, ConditionFailedError
 from chalicelib.core.errors import raises
 from chalicelib.core.settings import Settings
-from chalicelib.images.models import IMAGES, Image, ImageNotFoundError, Status, Tombstone
+from chalicelib.images.models import IMAGES, IS_THERE, Image, ImageNotFoundError, Status, Tombstone
 
 _TOMBSTONE_KEPT = timedelta(days=30)
 
@@ -59,11 +59,8 @@ def expire(image: Image) -> bool:
     return _put_tombstone(image.user_id, image.image_id, when=is_pending, expired=True)
 
 
-_IS_THERE = Attr("status").exists() & Attr("status").ne(Status.DELETED)
-
-
 def _put_tombstone(
-    user_id: str, image_id: str, when: Any = _IS_THERE, *, erased: bool = False, expired: bool = False
+    user_id: str, image_id: str, when: Any = IS_THERE, *, erased: bool = False, expired: bool = False
 ) -> bool:
     """Replaces the whole row by a tombstone. False: `when` did not hold."""
     ttl = int((datetime.now(UTC) + _TOMBSTONE_KEPT).timestamp())

@@ -8,10 +8,11 @@ from typing import Annotated, Any
 from chalicelib.core.aws import objects
 from chalicelib.core.aws.grants import S3Operation, required_env_vars
 from chalicelib.core.aws.records import EXPORTED, LATER, REASON, SHOWN, Exported, Record, Shown, derived
-from chalicelib.core.aws.tables import Table
+from chalicelib.core.aws.tables import Attr, Table
 from chalicelib.core.errors import NotFoundError
 from chalicelib.core.schemas import TEXT
 from chalicelib.core.settings import Settings
+from chalicelib.images.texts import to_caseless
 
 IMAGES = Table(Settings.IMAGES_TABLE, "userId", "imageId")
 # A sparse index: only unfinished images, by status and the time when they got it.
@@ -45,6 +46,15 @@ IMPORTING = "IMPORTING"
 FINISHED = ("unfinished", "unfinishedSince")
 
 
+# What `GET /images` compares with its `name`, since DynamoDB compares case.
+CASELESS_NAME, CASELESS_TITLE = "caselessName", "caselessTitle"
+
+
+def title_in_lists(title: str | None) -> dict[str, str | None]:
+    """The attribute by which a list finds the title."""
+    return {CASELESS_TITLE: None if title is None else to_caseless(title)}
+
+
 @required_env_vars(objects.link, {"S3_OUTPUT_BUCKET": [S3Operation.GET_OBJECT]})
 def output_link(key: str, file_name: str | None = None) -> str:
     """`objects.link` to a file in the output bucket."""
@@ -74,9 +84,26 @@ class Variant(Record):
         return output_link(self.s3_key)
 
 
+@dataclass(frozen=True)
+class FocalPoint(Record):
+    """What matters most in a picture: shares of its width and height, from the top left corner of the upright picture.
+
+    A crop keeps it as near to its middle as the picture allows.
+    """
+
+    x: Annotated[float, SHOWN, EXPORTED]
+    y: Annotated[float, SHOWN, EXPORTED]
+
+    @property
+    def place(self) -> tuple[float, float]:
+        return self.x, self.y
+
+
 @dataclass(frozen=True, kw_only=True)
 class Image(Record):
     """One picture of one user. `reason` is "code: sentence" where the image failed; times are ISO 8601 UTC.
+
+    `title`, `tags` and `focal_point` are its owner's words about it (images/descriptions.py).
 
     `processed_at` is when its variants were finished, `last_action_at` when an action of its owner last used it.
 
@@ -87,6 +114,9 @@ class Image(Record):
     user_id: str
     image_id: Annotated[str, SHOWN, Exported("Image")]
     file_name: Annotated[str, SHOWN, Exported("File name")]
+    title: Annotated[str | None, SHOWN, Exported("Title")] = None
+    tags: Annotated[tuple[str, ...], SHOWN, Exported("Tags"), LATER] = ()
+    focal_point: Annotated[FocalPoint | None, SHOWN, Exported("Focal point")] = None
     file_type: Annotated[str, SHOWN, Exported("Type")]
     file_size: Annotated[int | None, SHOWN, Exported("Size", "bytes")] = None
     s3_key: Annotated[str, Exported("File key", name="fileKey")]
@@ -115,7 +145,8 @@ class Image(Record):
 
     def to_item(self) -> dict[str, Any]:
         """The row of a new image."""
-        return {**super().to_item(), **unfinished(self.status, self.uploaded_at or self.created_at)}
+        in_lists = {CASELESS_NAME: to_caseless(self.file_name)}
+        return {**super().to_item(), **in_lists, **unfinished(self.status, self.uploaded_at or self.created_at)}
 
     def message(self) -> dict[str, Any]:
         """The image as the upload queue's message, and as the input of the pipeline's steps."""
@@ -143,6 +174,10 @@ class Tombstone(Record):
     ttl: int
     erased: Annotated[bool, LATER] = False
     expired: Annotated[bool, LATER] = False
+
+
+# A condition on a row.
+IS_THERE = Attr("status").exists() & Attr("status").ne(Status.DELETED)
 
 
 class ImageNotFoundError(NotFoundError):

@@ -1,10 +1,11 @@
 """JSON Schemas of the routes of uploads and images."""
 
 from chalicelib.core.http.operations import Answer
-from chalicelib.core.schemas import TEXT, TIME, Schema, described, list_of, page_of, says, shape, text
+from chalicelib.core.schemas import DATE, TEXT, TIME, Schema, described, list_of, page_of, says, shape, text
 from chalicelib.images.models import STATUS, Image, Variant
 
 MAX_PAGE = 100
+MAX_TITLE, MAX_TAG, MAX_TAGS = 200, 50, 20
 _LINK = "https://darkroom-example.s3.amazonaws.com/img_01kb4z7q0m8w2r5t6v9x3c1d4e?X-Amz-Signature=5f2b"
 DEFAULT_WAIT_SECONDS = 20
 # API Gateway gives up after 29 seconds, and the API's function ends after 28 (.chalice/config.json).
@@ -48,6 +49,9 @@ _IMAGE = described(
         "uploadedAt": says("When its file arrived.", "2026-11-28T09:30:04.120Z"),
         "processedAt": says("When its variants were finished.", "2026-11-28T09:30:07.480Z"),
         "lastActionAt": says("When an action of yours last used it."),
+        "title": says("What you call it; null if you have not said.", "Evening at the lake"),
+        "tags": says("Your tags.", ["lake", "2026"]),
+        "focalPoint": says("What a crop keeps, as shares of width and height.", {"x": 0.5, "y": 0.33}),
         "variants": {"items": _VARIANT, **says("The finished files; none before it is COMPLETED.")},
     },
 )
@@ -61,7 +65,47 @@ REDIRECT = Answer(
         "Vary": {"const": "Accept", "description": "Another `Accept` may lead to another format."},
     },
 )
-LIST = list_of(MAX_PAGE, status={**STATUS, **says("Only images with this status.", "COMPLETED")})
+# One line with something to read in it: no control characters, and not of spaces alone.
+_CONTROLS = r"\x00-\x1f\x7f-\x9f"
+_LINE = {"pattern": rf"^[^{_CONTROLS}]*[^\s{_CONTROLS}][^{_CONTROLS}]*$"}
+_TAG = {"type": "string", "maxLength": MAX_TAG, **_LINE}
+_SHARE = {"type": "number", "minimum": 0, "maximum": 1}
+CHANGE = {
+    **shape(
+        {"imageId": IMAGE_ID},
+        {
+            "title": {
+                "type": ["string", "null"],
+                "maxLength": MAX_TITLE,
+                **_LINE,
+                **says("What its owner calls it.", "Evening at the lake"),
+            },
+            "tags": {
+                "type": ["array", "null"],
+                "items": _TAG,
+                "maxItems": MAX_TAGS,
+                **says("Stored in lower case, each once.", ["lake", "2026"]),
+            },
+            "focalPoint": {
+                **shape({"x": _SHARE, "y": _SHARE}),
+                "type": ["object", "null"],
+                **says(
+                    "What a crop keeps: shares of the upright picture's width and height, from the top left.",
+                    {"x": 0.5, "y": 0.33},
+                ),
+            },
+        },
+    ),
+    "minProperties": 2,
+}
+_FILTERS: dict[str, Schema] = {
+    "status": {**STATUS, **says("Only images with this status.", "COMPLETED")},
+    "tag": {**_TAG, **says("Only images with this tag, in any case.", "lake")},
+    "name": text("How the title or the file name begins, in any case.", "holiday", minLength=1, maxLength=MAX_TITLE),
+    "from": {**DATE, **says("Created on this day (UTC) or later.", "2026-11-01")},
+    "to": {**DATE, **says("Created on this day (UTC) or before.", "2026-11-28")},
+}
+LIST = list_of(MAX_PAGE, **_FILTERS)
 ONE = shape({"image": _IMAGE})
 PAGE = page_of(_IMAGE)
 

@@ -1,34 +1,19 @@
-"""What the routes of images do: list, show, delete, reprocess, choose a variant. Users reach only their own images."""
+"""What the routes of images do: show, delete, reprocess, choose a variant. Users reach only their own images."""
 
-from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.core import ids
 from chalicelib.core.aws.grants import DynamoDBOperation, SQSOperation, required_env_vars
-from chalicelib.core.aws.tables import Attr
 from chalicelib.core.errors import NotAcceptableError, NotFoundError, raises
 from chalicelib.core.http.accept import preferred
 from chalicelib.core.http.operations import Caller, Replay, only_fields
 from chalicelib.images import deletion, executions, states
-from chalicelib.images.models import IMAGES, Image, ImageNotFoundError, Status, Variant, get, output_link
-from chalicelib.images.schemas import IMAGE_ID
+from chalicelib.images.models import ImageNotFoundError, Variant, get, output_link
 from chalicelib.images.states import ImageBusyError, OriginalGoneError
-
-DEFAULT_PAGE = 20
 
 
 class VariantNotFoundError(NotFoundError):
     code, message = "VARIANT_NOT_FOUND", "This image has no such variant."
     next_step = "Call get_image for the names of its variants."
-
-
-@required_env_vars(output_link, {"IMAGES_TABLE": [DynamoDBOperation.QUERY]})
-def list_images(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
-    """A page of the user's images, newest first, of one `status` if given."""
-    keep = Attr("status").eq(data["status"]) if "status" in data else Attr("status").ne(Status.DELETED)
-    after = ids.start_of_page(data, str(IMAGE_ID["pattern"]))
-    page = IMAGES.page(user.id, limit=data.get("limit", DEFAULT_PAGE), after=after, keep=keep)
-    return page.response(Image.show_item)
 
 
 @required_env_vars(output_link, {"IMAGES_TABLE": [DynamoDBOperation.GET_ITEM]})

@@ -21,7 +21,9 @@ class AlreadyUploadedError(ConflictError):
     next_step = "Call wait_for_image with the imageId."
 
     def __init__(self, image_id: str) -> None:
-        super().__init__(f"The file of this upload has arrived: see GET /images/{image_id}.")
+        message = f"The file of this upload has arrived: see GET /images/{image_id}."
+        # Whoever goes on after a break may have lost the answer that named it.
+        super().__init__(message, details=[{"field": "imageId", "message": image_id}])
 
 
 @required_env_vars(
@@ -96,7 +98,10 @@ def _check_single_use(data: Mapping[str, Any]) -> None:
 
 
 def _presigned_put(image: Image, is_single_use: bool) -> dict[str, Any]:
-    """S3 checks each header that is signed, so an announced size is signed too."""
+    """S3 checks each header that is signed, so an announced size is signed too.
+
+    It is not in `headers`: every HTTP client sends it, and in browsers a script must not set it.
+    """
     params: dict[str, Any] = {
         "Bucket": Settings.S3_INPUT_BUCKET.get(),
         "Key": image.s3_key,
@@ -105,7 +110,6 @@ def _presigned_put(image: Image, is_single_use: bool) -> dict[str, Any]:
     headers = {"Content-Type": image.file_type}
     if image.file_size is not None:
         params["ContentLength"] = image.file_size
-        headers["Content-Length"] = str(image.file_size)
     if is_single_use:
         params["IfNoneMatch"] = headers["If-None-Match"] = "*"
     url = clients.client("s3").generate_presigned_url(

@@ -1,14 +1,21 @@
 """The step that crops: it narrows what `shrink` resizes, and copies no pixel."""
 
-from chalicelib.imaging.work import Plane, Work
+from chalicelib.imaging.work import Plane, Point, Shares, Work
 
 
 def crop(work: Work) -> None:
-    """Leaves the part about the center that `work.crop` names."""
-    work.planes = tuple(_crop(plane, *work.crop) for plane in work.planes)
+    """Leaves the part that `work.crop` names, with `work.focus` as near to its middle as the picture allows."""
+    work.planes = tuple(_crop(plane, work.crop, work.focus) for plane in work.planes)
 
 
-def _crop(plane: Plane, across: float, down: float) -> Plane:
+def _crop(plane: Plane, shares: Shares, focus: Point) -> Plane:
     _, _, width, height = plane.box
-    left, top = width * (1 - across) / 2, height * (1 - down) / 2
-    return plane._replace(box=(left, top, width - left, height - top))
+    left, right = (width * edge for edge in _edges(shares[0], focus[0]))
+    top, bottom = (height * edge for edge in _edges(shares[1], focus[1]))
+    return plane._replace(box=(left, top, right, bottom))
+
+
+def _edges(share: float, focus: float) -> tuple[float, float]:
+    """Where the part of a side begins and ends."""
+    start = min(max(0.0, focus - share / 2), 1 - share)
+    return start, start + share

@@ -132,7 +132,8 @@ def transform(data: bytes, declared_type: str, options: Transform, limits: Limit
     size, share, format_ = plan.plan_transform(header, options, limits)
     load_codec(format_)
     work = Work(
-        header.strip(data), header, header.turn(size), limits, header.turn(share), (format_,), options.quality
+        header.strip(data), header, header.turn(size), limits, header.turn(share), header.turn_point(options.focus),
+        (format_,), options.quality,
     )  # fmt: skip
     [file] = run_in_child(lambda output: write_transformed(work.to(output)), limits)
     media_type, extension = OUTPUTS[format_]

@@ -179,7 +179,7 @@ class Fit(StrEnum):
     """All of it, in its proportions, inside the box; never enlarged, and no bars are added."""
 
     COVER = "cover"
-    """In its proportions, covers the box; what overhangs is cut off on both sides alike."""
+    """In its proportions, covers the box; what overhangs is cut off, farthest from the focus first."""
 
     FILL = "fill"
     """All of it, stretched to the box; distorted where the proportions differ."""
@@ -209,6 +209,9 @@ class Transform:
     quality: int = 85
     """1 to MAX_QUALITY, on the format's own scale; PNG is lossless."""
 
+    focus: tuple[float, float] = (0.5, 0.5)
+    """What COVER keeps: shares of the width and height of the upright picture, from the top left corner."""
+
     def __post_init__(self) -> None:
         if not all(1 <= side <= MAX_SIDE for side in (self.width, self.height) if side is not None):
             raise ValueError(f"a side must lie between 1 and {MAX_SIDE} pixels")
@@ -218,6 +221,8 @@ class Transform:
             raise ValueError(f"format must be one of {', '.join(FORMATS)}")
         if not MIN_QUALITY <= self.quality <= MAX_QUALITY:
             raise ValueError(f"quality must lie between {MIN_QUALITY} and {MAX_QUALITY}")
+        if not all(0 <= share <= 1 for share in self.focus):
+            raise ValueError("the focus must lie between 0 and 1")
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,14 @@ from chalicelib.imaging.probe.header import Dimensions, Header
 from chalicelib.imaging.values import Limits, Mark
 
 Shares = tuple[float, float]
-"""The share of the width, and of the height, that a crop about the center leaves; up to 1."""
+"""The share of the width, and of the height, that a crop leaves; up to 1."""
 
 UNCROPPED: Shares = (1.0, 1.0)
+
+Point = tuple[float, float]
+"""A place in a picture: shares of its width and height, from the top left corner."""
+
+CENTER: Point = (0.5, 0.5)
 
 
 class Plane(NamedTuple):
@@ -41,6 +46,9 @@ class Work:
     limits: Limits = field(repr=False)
     crop: Shares = UNCROPPED
     """In the same orientation as `size`."""
+
+    focus: Point = CENTER
+    """What a crop keeps, in the same orientation."""
 
     formats: tuple[str, ...] = ()
     quality: int = 0

@@ -6,7 +6,14 @@ import types
 from decimal import Context
 from typing import Any
 
-from local.moto_patches import dynamodb_conflicts, dynamodb_items, dynamodb_keys, dynamodb_recovery, dynamodb_speed
+from local.moto_patches import (
+    dynamodb_conflicts,
+    dynamodb_items,
+    dynamodb_keys,
+    dynamodb_recovery,
+    dynamodb_speed,
+    dynamodb_start_keys,
+)
 from local.patching import patch
 
 
@@ -14,6 +21,7 @@ def patch_dynamodb() -> None:
     """Apply the patches of this module and of its neighbours."""
     dynamodb_conflicts.refuse_conflicting_writes()
     dynamodb_keys.refuse_empty_keys()
+    dynamodb_start_keys.refuse_foreign_start_keys()
     dynamodb_recovery.recover_points_in_time()
     _run_one_request_at_a_time()
     _undo_only_written_items()

@@ -263,6 +263,7 @@ def test_a_repeated_upload_request_gets_a_working_link(machine: Machine, ann: Us
     arrived = ann.request("POST", "/upload", json=body, headers=headers)
     assert code_of(arrived) == (409, "ALREADY_UPLOADED")
     assert put["imageId"] in arrived.json()["message"]
+    assert arrived.json()["error"]["details"] == [{"field": "imageId", "message": put["imageId"]}]
     assert ann.request("DELETE", f"/images/{put['imageId']}").status_code == 200
     assert code_of(ann.request("POST", "/upload", json=body, headers=headers)) == (404, "IMAGE_NOT_FOUND")
 

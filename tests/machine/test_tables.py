@@ -1,5 +1,6 @@
 """Tables refuse what DynamoDB refuses: empty keys, and writes to items of a running transaction."""
 
+import functools
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -153,3 +154,26 @@ def test_an_empty_string_in_an_index_key_is_refused(tiny: Tiny) -> None:
         error = refusal(write)["Error"]
         assert error["Code"] in ("ValidationException", "TransactionCanceledException")
         assert "IndexKey: email" in error["Message"]
+
+
+def test_a_query_begins_inside_of_its_own_keys(tiny: Tiny) -> None:
+    scope = uuid.uuid4().hex
+    for name in "abcd":
+        tiny.client("dynamodb").put_item(TableName=DAILY, Item={"scope": {"S": scope}, "day#what": {"S": name}})
+
+    def names(start: str, of: str = scope) -> list[str]:
+        found = tiny.client("dynamodb").query(
+            TableName=DAILY,
+            KeyConditionExpression="#scope = :scope AND #what BETWEEN :first AND :last",
+            ExpressionAttributeNames={"#scope": "scope", "#what": "day#what"},
+            ExpressionAttributeValues={":scope": {"S": scope}, ":first": {"S": "b"}, ":last": {"S": "c"}},
+            ExclusiveStartKey={"scope": {"S": of}, "day#what": {"S": start}},
+        )
+        return [item["day#what"]["S"] for item in found["Items"]]
+
+    assert (names("b"), names("bb"), names("c")) == (["c"], ["c"], [])
+    for start in ("a", "d"):
+        error = refusal(functools.partial(names, start))["Error"]
+        assert (error["Code"], "range key predicate" in error["Message"]) == ("ValidationException", True)
+    error = refusal(lambda: names("b", "another"))["Error"]
+    assert (error["Code"], "outside query boundaries" in error["Message"]) == ("ValidationException", True)

@@ -217,6 +217,7 @@ def _camel_case(name: str) -> str:
 _FORMS = {
     str: _Form(TEXT),
     int: _Form({"type": "integer"}, int),
+    float: _Form({"type": "number"}, float),
     bool: _Form({"type": "boolean"}, lambda value: value is True),
 }
 

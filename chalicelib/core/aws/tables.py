@@ -19,8 +19,8 @@ Item = dict[str, Any]
 
 # batch_get_item is tried again after a pause of at most so long.
 _LONGEST_PAUSE_SECONDS = 0.4
-# Items that one query of a filtered page reads at the most: about 1 MB of ours, the size of a query's response.
-_MOST_READ = 1000
+# Items that a page with a filter reads at the most: DynamoDB reads, and bills, those that the filter drops too.
+MOST_READ = 1000
 # A Lambda response has 6 MB at the most, and a list adds links and the like to its items.
 _LARGEST_PAGE_BYTES = 2_000_000
 
@@ -155,29 +155,38 @@ class Table:
         between: tuple[str, str] | None = None,
         newest_first: bool = True,
     ) -> Page:
-        """Up to `limit` items of one partition that satisfy the filter `keep`, in the order of their sort key.
+        """Up to `limit` items of one partition, in the order of their sort key.
 
-        `between` bounds the sort key, both ends included. The page ends early at _LARGEST_PAGE_BYTES.
+        `between` bounds the sort key, both ends included. `keep` is a filter: what it drops is read all the same. The
+        page is full unless it is the last one, or `most_read` items were read for it, or it has _LARGEST_PAGE_BYTES.
         """
         query = self._query(partition, between)
-        # One more than the limit tells whether there is a next page.
-        query |= {"ScanIndexForward": not newest_first, "Limit": limit + 1}
-        if keep is not None:
-            query["FilterExpression"] = keep
+        if after is not None and between is not None and not between[0] <= after <= between[1]:
+            # DynamoDB refuses such a start. All of the range comes after it, or nothing.
+            if (after < between[0]) is newest_first:
+                return Page([], None)
+            after = None
         if after is not None:
             query["ExclusiveStartKey"] = self.key(partition, after)
+        if keep is not None:
+            query["FilterExpression"] = keep
+        # One more than the limit tells whether there is a next page.
+        unread = max(MOST_READ, limit + 1)
+        query |= {"ScanIndexForward": not newest_first, "Limit": limit + 1}
         items: list[Item] = []
         while True:
             response = clients.client("dynamodb").query(**query)
             items += response["Items"]
+            unread -= response["ScannedCount"]
             fitting = ids.count_fitting(items[:limit], _LARGEST_PAGE_BYTES)
             if len(items) > fitting:
                 return Page(items[:fitting], str(items[fitting - 1][str(self.sort)]))
-            if "LastEvaluatedKey" not in response:
-                return Page(items, None)
-            query["ExclusiveStartKey"] = response["LastEvaluatedKey"]
+            last = response.get("LastEvaluatedKey")
+            if last is None or unread <= 0:
+                return Page(items, None if last is None else str(last[str(self.sort)]))
+            query["ExclusiveStartKey"] = last
             # DynamoDB's limit counts the items before the filter: if it keeps few, each query reads more.
-            query["Limit"] = min(4 * query["Limit"], _MOST_READ)
+            query["Limit"] = min(4 * query["Limit"], unread)
 
     def between(self, partition: str, first: str, last: str) -> Iterator[Item]:
         """Every item of one partition with a sort key between these two, both included; oldest first."""

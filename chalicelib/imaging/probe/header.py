@@ -70,6 +70,12 @@ class Header:
         """Upright width and height as they are stored, and the reverse: orientations 5 to 8 lie on their side."""
         return (pair[1], pair[0]) if self.orientation >= 5 else pair
 
+    def turn_point(self, point: tuple[float, float]) -> tuple[float, float]:
+        """A place in the upright picture, in shares of its sides, as it is in the stored one."""
+        x, y = point
+        mirrored = 1 - x if self.orientation in (2, 3, 6, 7) else x, 1 - y if self.orientation in (3, 4, 7, 8) else y
+        return self.turn(mirrored)
+
     def strip(self, data: bytes) -> bytes:
         """The file with only what draws the first frame.
 

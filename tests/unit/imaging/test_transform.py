@@ -204,6 +204,17 @@ def test_cover_only_cuts_the_overhang(orientation: int) -> None:
         assert is_near(pixel(image, across, 0.9), pictures.YELLOW)
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_cover_keeps_the_focus(orientation: int) -> None:
+    # 320 x 200 in quarters, of which a box of half the sides fits around each focus.
+    data = pictures.oriented_jpeg(orientation)
+    for color, focus in zip(pictures.CORNERS, [(0.2, 0), (1, 0.1), (0, 0.9), (0.75, 1)], strict=True):
+        across, down = (only(data, Transform(*box, Fit.COVER, "png", focus=focus)) for box in ((160, 200), (320, 100)))
+        row, column = (0.1 if focus[1] < 0.5 else 0.9), (0.1 if focus[0] < 0.5 else 0.9)
+        assert all(is_near(pixel(across, place, row), color) for place in (0.1, 0.7))
+        assert all(is_near(pixel(down, column, place), color) for place in (0.1, 0.9))
+
+
 @pytest.mark.parametrize("orientation", [1, 6])
 def test_cover_does_not_distort_and_fill_does(orientation: int) -> None:
     size = (240, 100)
