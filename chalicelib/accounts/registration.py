@@ -12,8 +12,8 @@ from chalicelib.accounts import cognito, passwords, sessions
 from chalicelib.core import clients
 from chalicelib.core.aws.grants import CognitoOperation, required_env_vars
 from chalicelib.core.errors import InvalidRequestError
-from chalicelib.core.http import password_attempts
-from chalicelib.core.http.password_attempts import AnonymousCaller
+from chalicelib.core.http import attempts
+from chalicelib.core.http.attempts import AnonymousCaller
 
 # The form of user ids since about 2023, as observed (AWS does not document it): UUID version 7 without a variant; of
 # the first eight digits, every second one is the same for a region.
@@ -97,7 +97,7 @@ def _send_code(operation: str, email: str) -> None:
 
 
 @required_env_vars(
-    password_attempts.password_attempt,
+    attempts.password_attempt,
     sessions.sign_out,
     {
         "COGNITO_CLIENT_ID": [CognitoOperation.CONFIRM_FORGOT_PASSWORD, CognitoOperation.INITIATE_AUTH],

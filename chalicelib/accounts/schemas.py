@@ -30,6 +30,10 @@ CHALLENGE = shape(
         "answer": _PASSWORD,
     }
 )
+_AUTHENTICATOR_CODE = {"type": "string", "pattern": "^[0-9]{6}$"}
+CONFIRM_MFA = shape({"code": _AUTHENTICATOR_CODE})
+TURN_OFF_MFA = shape({"password": _PASSWORD, "code": _AUTHENTICATOR_CODE})
+ONE_USER = shape({"userId": _USER_ID})
 REFRESH = shape({"refreshToken": _TOKEN})
 RESET_PASSWORD = shape({"email": EMAIL, "code": _CODE, "password": _PASSWORD})
 _PREFERENCES = shape({}, {"webhook": _WEBHOOK})
@@ -38,6 +42,8 @@ LIST_USERS = list_of(MAX_PAGE, role=_ROLE, email=EMAIL)
 _RIGHTS = {"role": _ROLE, "isActive": _FLAG, "canExportData": _FLAG, "limits": limits.USER_SCHEMA}
 CHANGE_RIGHTS = {**shape({"userId": _USER_ID}, _RIGHTS), "minProperties": 2}
 
+# What an authenticator app takes: the secret in base32, and an address that holds it with the account's name.
+ENROLLED = shape({"secret": TEXT, "otpauthUri": TEXT})
 SIGNED_UP = shape({"message": TEXT, "userSub": TEXT})
 ISSUED = shape({"accessToken": TEXT, "idToken": TEXT, "expiresIn": {"type": "integer"}, "tokenType": TEXT})
 # The tokens, or the challenge to answer first.
@@ -52,6 +58,7 @@ CALLER = shape(
     {"user": shape({"userId": TEXT, "email": TEXT, "name": TEXT, "role": TEXT}), "claims": {"type": "object"}}
 )
 _WEBHOOK_RESULT = shape({"lastError": {"anyOf": [{"type": "null"}, WebhookError.schema()]}})
-PROFILE = shape({"profile": shape(User.schema()["properties"], {"webhookSecret": TEXT, "webhook": _WEBHOOK_RESULT})})
+_OWN = {**User.schema()["properties"], "mfaEnabled": _FLAG}
+PROFILE = shape({"profile": shape(_OWN, {"webhookSecret": TEXT, "webhook": _WEBHOOK_RESULT})})
 USER = shape({"user": User.schema("admin")})
 USERS_PAGE = page_of(User.schema("admin"))

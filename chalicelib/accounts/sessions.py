@@ -12,15 +12,16 @@ from chalicelib.core import ids
 from chalicelib.core.aws.grants import CognitoOperation, DynamoDBOperation, required_env_vars
 from chalicelib.core.aws.tables import ConditionFailedError
 from chalicelib.core.errors import InvalidRequestError, NotAuthenticatedError, PermissionDeniedError
-from chalicelib.core.http import password_attempts, tokens
+from chalicelib.core.http import attempts, tokens
+from chalicelib.core.http.attempts import AnonymousCaller
 from chalicelib.core.http.operations import Caller
-from chalicelib.core.http.password_attempts import AnonymousCaller
 from chalicelib.core.settings import Settings
 
 # Called with the user's id once an anonymous caller has proved who they are.
 OnIdentified = Callable[[str], None]
 
-_CHALLENGE_ANSWERS = {"NEW_PASSWORD_REQUIRED": "NEW_PASSWORD", "SOFTWARE_TOKEN_MFA": "SOFTWARE_TOKEN_MFA_CODE"}
+_AUTHENTICATOR = "SOFTWARE_TOKEN_MFA"
+_CHALLENGE_ANSWERS = {"NEW_PASSWORD_REQUIRED": "NEW_PASSWORD", _AUTHENTICATOR: "SOFTWARE_TOKEN_MFA_CODE"}
 # Amazon Cognito, API reference, RespondToAuthChallenge.
 _SHORTEST_SESSION = 20
 _NOT_REFRESHED = "The refresh token is not valid."
@@ -55,7 +56,7 @@ def authenticate(token: str) -> Caller:
 
 
 @required_env_vars(
-    password_attempts.password_attempt,
+    attempts.password_attempt,
     {
         "COGNITO_CLIENT_ID": [CognitoOperation.INITIATE_AUTH, CognitoOperation.GET_TOKENS_FROM_REFRESH_TOKEN],
         "COGNITO_CLIENT_SECRET": [],
@@ -72,7 +73,7 @@ def sign_in(email: str, password: str, anonymous: AnonymousCaller, on_identified
     """
     email = email.lower()
     with cognito.translating_errors():
-        return _tokens_or_challenge(_check_password(email, password, anonymous), email, on_identified)
+        return _tokens_or_challenge(check_password(email, password, anonymous), email, on_identified)
 
 
 def is_password(email: str, password: str, anonymous: AnonymousCaller) -> bool:
@@ -82,15 +83,25 @@ def is_password(email: str, password: str, anonymous: AnonymousCaller) -> bool:
         TooManyRequestsError: too many wrong passwords.
     """
     try:
-        _check_password(email, password, anonymous)
+        check_password(email, password, anonymous)
     except (NotAuthenticatedError, PermissionDeniedError):
         return False
     return True
 
 
-def _check_password(email: str, password: str, anonymous: AnonymousCaller) -> Mapping[str, Any]:
-    """Cognito's response to the right password. Every attempt is made, and counted, here."""
-    with password_attempts.password_attempt(email, anonymous), cognito.translating_errors():
+@required_env_vars(
+    attempts.password_attempt,
+    {"COGNITO_CLIENT_ID": [CognitoOperation.INITIATE_AUTH], "COGNITO_CLIENT_SECRET": []},
+)
+def check_password(email: str, password: str, anonymous: AnonymousCaller) -> Mapping[str, Any]:
+    """Cognito's response to the right password: tokens, or a challenge. Every attempt is made, and counted, here.
+
+    Raises:
+        NotAuthenticatedError: the address or the password is wrong.
+        PermissionDeniedError: the address is not verified, or the password must be reset.
+        TooManyRequestsError: too many wrong passwords.
+    """
+    with attempts.password_attempt(email, anonymous), cognito.translating_errors():
         response: Mapping[str, Any] = cognito.client().initiate_auth(
             ClientId=Settings.COGNITO_CLIENT_ID.get(),
             AuthFlow="USER_PASSWORD_AUTH",
@@ -100,6 +111,7 @@ def _check_password(email: str, password: str, anonymous: AnonymousCaller) -> Ma
 
 
 @required_env_vars(
+    attempts.code_attempt,
     {
         "COGNITO_CLIENT_ID": [
             CognitoOperation.RESPOND_TO_AUTH_CHALLENGE,
@@ -107,17 +119,50 @@ def _check_password(email: str, password: str, anonymous: AnonymousCaller) -> Ma
         ],
         "COGNITO_CLIENT_SECRET": [],
         "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.PUT_ITEM],
-    }
+    },
 )
-def answer_challenge(challenge: str, session: str, answer: str, on_identified: OnIdentified) -> dict[str, Any]:
-    """Tokens, or the next challenge. `session` is the one that came with the challenge."""
+def answer_challenge(
+    challenge: str, session: str, answer: str, anonymous: AnonymousCaller, on_identified: OnIdentified
+) -> dict[str, Any]:
+    """Tokens, or the next challenge. `session` is the one that came with the challenge.
+
+    Raises:
+        NotAuthenticatedError: the session is not valid any more, or is not for that challenge.
+        WrongCodeError: the authenticator's code is wrong; the session takes another one.
+        TooManyRequestsError: too many wrong codes.
+    """
     if challenge == "NEW_PASSWORD_REQUIRED":
         passwords.check(answer)
     username, cognito_session = _unpack_session(session)
     if not username:
         raise NotAuthenticatedError("The session is not valid.")
     with cognito.translating_errors():
-        response = cognito.client().respond_to_auth_challenge(
+        response = _respond(challenge, username, cognito_session, answer, anonymous)
+        return _tokens_or_challenge(response, username, on_identified)
+
+
+@required_env_vars(
+    attempts.code_attempt,
+    {"COGNITO_CLIENT_ID": [CognitoOperation.RESPOND_TO_AUTH_CHALLENGE], "COGNITO_CLIENT_SECRET": []},
+)
+def check_code(response: Mapping[str, Any], code: str, anonymous: AnonymousCaller) -> None:
+    """Checks a code against the challenge in Cognito's response to a password. The tokens that follow are dropped.
+
+    Raises:
+        WrongCodeError: the code is wrong.
+        TooManyRequestsError: too many wrong codes.
+    """
+    username = str(response["ChallengeParameters"]["USER_ID_FOR_SRP"])
+    _respond(_AUTHENTICATOR, username, response["Session"], code, anonymous)
+
+
+def _respond(
+    challenge: str, username: str, cognito_session: str, answer: str, anonymous: AnonymousCaller
+) -> Mapping[str, Any]:
+    """Cognito's response to the answer. Every try of an authenticator's code is made, and counted, here."""
+    counted = attempts.code_attempt(username, anonymous) if challenge == _AUTHENTICATOR else contextlib.nullcontext()
+    with counted, cognito.translating_errors():
+        response: Mapping[str, Any] = cognito.client().respond_to_auth_challenge(
             ClientId=Settings.COGNITO_CLIENT_ID.get(),
             ChallengeName=challenge,
             Session=cognito_session,
@@ -127,7 +172,7 @@ def answer_challenge(challenge: str, session: str, answer: str, on_identified: O
                 _CHALLENGE_ANSWERS[challenge]: answer,
             },
         )
-        return _tokens_or_challenge(response, username, on_identified)
+    return response
 
 
 def user_of_session(session: str) -> str:
