@@ -30,7 +30,7 @@ CHALLENGE = shape(
         "answer": _PASSWORD,
     }
 )
-_AUTHENTICATOR_CODE = {"type": "string", "pattern": "^[0-9]{6}$"}
+_AUTHENTICATOR_CODE = {"type": "string", "pattern": "^[0-9]{6}$", "maxLength": 6}
 CONFIRM_MFA = shape({"code": _AUTHENTICATOR_CODE})
 TURN_OFF_MFA = shape({"password": _PASSWORD, "code": _AUTHENTICATOR_CODE})
 ONE_USER = shape({"userId": _USER_ID})

@@ -7,17 +7,15 @@ administrator's.
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from chalicelib.accounts import cognito, sessions
+from chalicelib.accounts import cognito, proofs
 from chalicelib.accounts.models import UserNotFoundError, user_exists
 from chalicelib.core import clients
 from chalicelib.core.aws.grants import CognitoOperation, DynamoDBOperation, required_env_vars
 from chalicelib.core.errors import ConflictError, InvalidRequestError, NotAuthenticatedError
-from chalicelib.core.http import attempts
 from chalicelib.core.http.attempts import AnonymousCaller
 from chalicelib.core.http.operations import Caller
 from chalicelib.core.settings import Settings
 
-_KIND = "SOFTWARE_TOKEN_MFA"
 # How authenticators make Cognito's codes (Amazon Cognito, Developer Guide: "TOTP software token MFA").
 _CODES = {"algorithm": "SHA1", "digits": "6", "period": "30"}
 
@@ -45,7 +43,7 @@ def is_enabled(token: str) -> bool:
         NotAuthenticatedError: Cognito does not accept the token.
     """
     with cognito.translating_errors():
-        return _KIND in cognito.client().get_user(AccessToken=token).get("UserMFASettingList", ())
+        return proofs.AUTHENTICATOR in cognito.client().get_user(AccessToken=token).get("UserMFASettingList", ())
 
 
 @required_env_vars({"SERVICE_NAME": [], "STAGE": []})
@@ -88,7 +86,7 @@ def confirm(token: str, code: str) -> dict[str, Any]:
     return {"message": "The second factor is on. Signing in asks for a code of your authenticator."}
 
 
-@required_env_vars(attempts.code_attempt, sessions.check_password, sessions.check_code)
+@required_env_vars(proofs.check_password, proofs.check_code)
 def turn_off(user: Caller, token: str, password: str, code: str, anonymous: AnonymousCaller) -> dict[str, Any]:
     """Signing in asks for no code any more. It takes both factors, so that a stolen token is not enough.
 
@@ -97,13 +95,13 @@ def turn_off(user: Caller, token: str, password: str, code: str, anonymous: Anon
         WrongPasswordError, WrongCodeError: one of the two is wrong.
         TooManyRequestsError: too many wrong passwords or codes.
     """
-    if not is_enabled(token):
-        raise MfaNotEnabledError
     try:
-        challenge = sessions.check_password(user.email, password, anonymous)
+        response = proofs.check_password(user.email, password, anonymous)
     except NotAuthenticatedError as error:
         raise WrongPasswordError from error
-    sessions.check_code(challenge, code, anonymous)
+    if response.get("ChallengeName") != proofs.AUTHENTICATOR:
+        raise MfaNotEnabledError
+    proofs.check_code(response, code, anonymous)
     _set(token, on=False)
     return {"message": "The second factor is off."}
 
@@ -139,6 +137,16 @@ def reset(admin: Caller, user_id: str) -> dict[str, Any]:
         raise ConflictError("You cannot reset your own second factor; another administrator can.")
     if not user_exists(user_id):
         raise UserNotFoundError
+    turn_off_without_proof(user_id)
+    return {"message": "The user's second factor is off."}
+
+
+def turn_off_without_proof(user_id: str) -> None:
+    """For operators: signing in asks that user for no code any more. Nothing changes if it asked for none.
+
+    Raises:
+        UserNotFoundError: Cognito has no such user.
+    """
     with cognito.translating_errors():
         try:
             cognito.client().admin_set_user_mfa_preference(
@@ -148,4 +156,3 @@ def reset(admin: Caller, user_id: str) -> dict[str, Any]:
             if clients.error_code(error) != "UserNotFoundException":
                 raise
             raise UserNotFoundError from error
-    return {"message": "The user's second factor is off."}

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from chalicelib.accounts import api_keys, cognito, passwords
+from chalicelib.accounts import api_keys, cognito, passwords, proofs
 from chalicelib.accounts.models import User, ensure_user, find_user, refuse_tokens_before
 from chalicelib.core import ids
 from chalicelib.core.aws.grants import CognitoOperation, DynamoDBOperation, required_env_vars
 from chalicelib.core.aws.tables import ConditionFailedError
 from chalicelib.core.errors import InvalidRequestError, NotAuthenticatedError, PermissionDeniedError
-from chalicelib.core.http import attempts, tokens
+from chalicelib.core.http import tokens
 from chalicelib.core.http.attempts import AnonymousCaller
 from chalicelib.core.http.operations import Caller
 from chalicelib.core.settings import Settings
@@ -20,8 +20,6 @@ from chalicelib.core.settings import Settings
 # Called with the user's id once an anonymous caller has proved who they are.
 OnIdentified = Callable[[str], None]
 
-_AUTHENTICATOR = "SOFTWARE_TOKEN_MFA"
-_CHALLENGE_ANSWERS = {"NEW_PASSWORD_REQUIRED": "NEW_PASSWORD", _AUTHENTICATOR: "SOFTWARE_TOKEN_MFA_CODE"}
 # Amazon Cognito, API reference, RespondToAuthChallenge.
 _SHORTEST_SESSION = 20
 _NOT_REFRESHED = "The refresh token is not valid."
@@ -56,9 +54,9 @@ def authenticate(token: str) -> Caller:
 
 
 @required_env_vars(
-    attempts.password_attempt,
+    proofs.check_password,
     {
-        "COGNITO_CLIENT_ID": [CognitoOperation.INITIATE_AUTH, CognitoOperation.GET_TOKENS_FROM_REFRESH_TOKEN],
+        "COGNITO_CLIENT_ID": [CognitoOperation.GET_TOKENS_FROM_REFRESH_TOKEN],
         "COGNITO_CLIENT_SECRET": [],
         "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.PUT_ITEM],
     },
@@ -73,50 +71,13 @@ def sign_in(email: str, password: str, anonymous: AnonymousCaller, on_identified
     """
     email = email.lower()
     with cognito.translating_errors():
-        return _tokens_or_challenge(check_password(email, password, anonymous), email, on_identified)
-
-
-def is_password(email: str, password: str, anonymous: AnonymousCaller) -> bool:
-    """Whether it is the user's password, even if a challenge follows.
-
-    Raises:
-        TooManyRequestsError: too many wrong passwords.
-    """
-    try:
-        check_password(email, password, anonymous)
-    except (NotAuthenticatedError, PermissionDeniedError):
-        return False
-    return True
+        return _tokens_or_challenge(proofs.check_password(email, password, anonymous), email, on_identified)
 
 
 @required_env_vars(
-    attempts.password_attempt,
-    {"COGNITO_CLIENT_ID": [CognitoOperation.INITIATE_AUTH], "COGNITO_CLIENT_SECRET": []},
-)
-def check_password(email: str, password: str, anonymous: AnonymousCaller) -> Mapping[str, Any]:
-    """Cognito's response to the right password: tokens, or a challenge. Every attempt is made, and counted, here.
-
-    Raises:
-        NotAuthenticatedError: the address or the password is wrong.
-        PermissionDeniedError: the address is not verified, or the password must be reset.
-        TooManyRequestsError: too many wrong passwords.
-    """
-    with attempts.password_attempt(email, anonymous), cognito.translating_errors():
-        response: Mapping[str, Any] = cognito.client().initiate_auth(
-            ClientId=Settings.COGNITO_CLIENT_ID.get(),
-            AuthFlow="USER_PASSWORD_AUTH",
-            AuthParameters={"USERNAME": email, "PASSWORD": password, "SECRET_HASH": cognito.secret_hash(email)},
-        )
-    return response
-
-
-@required_env_vars(
-    attempts.code_attempt,
+    proofs.answer,
     {
-        "COGNITO_CLIENT_ID": [
-            CognitoOperation.RESPOND_TO_AUTH_CHALLENGE,
-            CognitoOperation.GET_TOKENS_FROM_REFRESH_TOKEN,
-        ],
+        "COGNITO_CLIENT_ID": [CognitoOperation.GET_TOKENS_FROM_REFRESH_TOKEN],
         "COGNITO_CLIENT_SECRET": [],
         "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.PUT_ITEM],
     },
@@ -137,42 +98,8 @@ def answer_challenge(
     if not username:
         raise NotAuthenticatedError("The session is not valid.")
     with cognito.translating_errors():
-        response = _respond(challenge, username, cognito_session, answer, anonymous)
+        response = proofs.answer(challenge, username, cognito_session, answer, anonymous)
         return _tokens_or_challenge(response, username, on_identified)
-
-
-@required_env_vars(
-    attempts.code_attempt,
-    {"COGNITO_CLIENT_ID": [CognitoOperation.RESPOND_TO_AUTH_CHALLENGE], "COGNITO_CLIENT_SECRET": []},
-)
-def check_code(response: Mapping[str, Any], code: str, anonymous: AnonymousCaller) -> None:
-    """Checks a code against the challenge in Cognito's response to a password. The tokens that follow are dropped.
-
-    Raises:
-        WrongCodeError: the code is wrong.
-        TooManyRequestsError: too many wrong codes.
-    """
-    username = str(response["ChallengeParameters"]["USER_ID_FOR_SRP"])
-    _respond(_AUTHENTICATOR, username, response["Session"], code, anonymous)
-
-
-def _respond(
-    challenge: str, username: str, cognito_session: str, answer: str, anonymous: AnonymousCaller
-) -> Mapping[str, Any]:
-    """Cognito's response to the answer. Every try of an authenticator's code is made, and counted, here."""
-    counted = attempts.code_attempt(username, anonymous) if challenge == _AUTHENTICATOR else contextlib.nullcontext()
-    with counted, cognito.translating_errors():
-        response: Mapping[str, Any] = cognito.client().respond_to_auth_challenge(
-            ClientId=Settings.COGNITO_CLIENT_ID.get(),
-            ChallengeName=challenge,
-            Session=cognito_session,
-            ChallengeResponses={
-                "USERNAME": username,
-                "SECRET_HASH": cognito.secret_hash(username),
-                _CHALLENGE_ANSWERS[challenge]: answer,
-            },
-        )
-    return response
 
 
 def user_of_session(session: str) -> str:
