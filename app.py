@@ -6,15 +6,17 @@ from typing import Any
 
 from chalice.app import Chalice, CORSConfig, LambdaFunctionEvent, Response
 
-from chalicelib import accounts, actions, audit, erasure, images, metering
+from chalicelib import accounts, actions, audit, erasure, images, metering, web
 from chalicelib.accounts import api_keys, schemas
 from chalicelib.accounts.permissions import can_report, is_admin, public, signed_in
 from chalicelib.actions import custom, exporting, external_service, processing, reporting, worker
 from chalicelib.core import log
 from chalicelib.core.agents import mcp as mcp_protocol
+from chalicelib.core.agents import schemas as agent_schemas
 from chalicelib.core.agents import tools
 from chalicelib.core.agents.tools import api_tool
 from chalicelib.core.aws.grants import required_env_vars
+from chalicelib.core.errors import raises
 from chalicelib.core.http import idempotency, limits, responses, signatures
 from chalicelib.core.http.access import setup_validated, validated
 from chalicelib.core.http.attempts import AnonymousCaller
@@ -262,7 +264,7 @@ def reprocess_image(user: Caller, data: Payload) -> Answer:
 
 @app.route("/images/{imageId}/variants/{name}", methods=["GET"], cors=CORS)
 @required_env_vars(images.choose_variant)
-@validated(images.GET_VARIANT, permission=signed_in, access=APIAccessType.FILE_UPLOAD)
+@validated(images.GET_VARIANT, permission=signed_in, access=APIAccessType.FILE_UPLOAD, answers=[images.REDIRECT])
 def get_variant(user: Caller, data: Payload, headers: Headers) -> Response:
     """A redirect to a variant's file, in the format that `Accept` prefers."""
     variant = images.choose_variant(user, data["imageId"], data["name"], headers.get("accept", ""))
@@ -276,7 +278,7 @@ ANY_ACTION = frozenset({APIAccessType.ACTIONS, APIAccessType.REPORTS, APIAccessT
 
 
 @app.route("/actions/process", methods=["POST"], cors=CORS)
-@required_env_vars(processing.KIND.grants)
+@required_env_vars(*processing.KIND.steps)
 @api_tool(tags=["actions"])
 @validated(
     processing.KIND.schema,
@@ -293,7 +295,7 @@ def process_file(user: Caller, data: Payload) -> Answer:
 
 
 @app.route("/actions/report", methods=["POST"], cors=CORS)
-@required_env_vars(reporting.KIND.grants)
+@required_env_vars(*reporting.KIND.steps)
 @api_tool(tags=["actions", "reports"])
 @validated(
     reporting.KIND.schema,
@@ -310,7 +312,7 @@ def generate_report(user: Caller, data: Payload) -> Answer:
 
 
 @app.route("/actions/export", methods=["POST"], cors=CORS)
-@required_env_vars(exporting.may_export, exporting.KIND.grants)
+@required_env_vars(exporting.may_export, *exporting.KIND.steps)
 @api_tool(tags=["actions"])
 @validated(
     exporting.KIND.schema,
@@ -327,7 +329,7 @@ def export_data(user: Caller, data: Payload) -> Answer:
 
 
 @app.route("/actions/custom", methods=["POST"], cors=CORS)
-@required_env_vars(custom.KIND.grants)
+@required_env_vars(*custom.KIND.steps)
 @validated(
     custom.KIND.schema,
     permission=signed_in,
@@ -361,7 +363,13 @@ def get_action(user: Caller, data: Payload) -> Answer:
 
 @app.route("/actions/{actionId}/callback", methods=["POST"], cors=CORS)
 @required_env_vars(external_service.take_callback)
-@validated(actions.CALLBACK, permission=public, limit=limits.ANONYMOUS, returns=MESSAGE)
+@validated(
+    actions.CALLBACK,
+    permission=public,
+    limit=limits.ANONYMOUS,
+    returns=MESSAGE,
+    headers={signatures.HEADER: signatures.CALLBACK},
+)
 def take_callback(data: Payload, headers: Headers, body: bytes) -> Answer:
     """The external service reports how an action goes on or ended. The request is signed with the shared secret."""
     return external_service.take_callback(data, headers.get(signatures.HEADER.lower(), ""), body)
@@ -439,12 +447,16 @@ def list_tools(user: Caller) -> Answer:
 
 
 @app.route("/agent/{tool}", methods=["POST"], cors=CORS)
+@required_env_vars(tools.call)
 @validated(
     tools.CALL,
     validate_body=False,
     permission=signed_in,
     access=ANY_ACCESS,
+    body=agent_schemas.TOOL_INPUT,
+    returns=agent_schemas.TOOL_ANSWER,
     routes_to=lambda path, body: tools.operation_of(path["tool"]),
+    targets=tools.functions,
 )
 def call_tool(data: Payload, body: bytes, available: Payload) -> Answer:
     """Call a tool. It runs through the same steps as a request to the operation's own route."""
@@ -456,6 +468,8 @@ def call_tool(data: Payload, body: bytes, available: Payload) -> Answer:
     validate_body=False,
     permission=signed_in,
     access=ANY_ACCESS,
+    body=agent_schemas.MCP_MESSAGE,
+    answers=agent_schemas.MCP_ANSWERS,
     routes_to=lambda path, body: mcp_protocol.operation_of(body),
 )
 def mcp(headers: Headers, body: bytes, available: Payload) -> Response:
@@ -466,7 +480,8 @@ def mcp(headers: Headers, body: bytes, available: Payload) -> Response:
 
 # A route of its own: API Gateway answers a method that it does not know with 403, and clients of MCP expect 405.
 @app.route("/mcp", methods=["GET", "DELETE"], cors=CORS)
-@validated(permission=public, limit=limits.ANONYMOUS, returns=MESSAGE)
+@validated(permission=public, limit=limits.ANONYMOUS)
+@raises(mcp_protocol.StreamNotOfferedError)
 def refuse_mcp_stream() -> Answer:
     """There is no stream to open and no session to end: the answer is always 405."""
     raise mcp_protocol.StreamNotOfferedError
@@ -532,6 +547,13 @@ def list_audit(data: Payload) -> Answer:
 def get_health() -> Answer:
     """The last health check: `ok`, `degraded`, or `unknown`. 503 when Darkroom is down."""
     return health.get_health()
+
+
+@app.route("/openapi.json", methods=["GET"], cors=CORS)
+@validated(permission=public, limit=limits.ANONYMOUS, answers=web.CONTRACT)
+def get_contract(event: Event, headers: Headers) -> Response:
+    """This contract, in OpenAPI 3.1."""
+    return web.get_contract(app, event, headers)
 
 
 # =========================================================================== pipeline

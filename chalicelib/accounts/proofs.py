@@ -5,8 +5,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.accounts import cognito
+from chalicelib.accounts.cognito import AddressNotVerifiedError, PasswordResetRequiredError
 from chalicelib.core.aws.grants import CognitoOperation, required_env_vars
-from chalicelib.core.errors import NotAuthenticatedError, PermissionDeniedError
+from chalicelib.core.errors import (
+    InvalidRequestError,
+    NotAuthenticatedError,
+    PermissionDeniedError,
+    TooManyRequestsError,
+    WrongCodeError,
+    raises,
+)
 from chalicelib.core.http import attempts
 from chalicelib.core.http.attempts import AnonymousCaller
 from chalicelib.core.settings import Settings
@@ -19,6 +27,7 @@ _ANSWERS = {"NEW_PASSWORD_REQUIRED": "NEW_PASSWORD", AUTHENTICATOR: "SOFTWARE_TO
     attempts.password_attempt,
     {"COGNITO_CLIENT_ID": [CognitoOperation.INITIATE_AUTH], "COGNITO_CLIENT_SECRET": []},
 )
+@raises(NotAuthenticatedError, AddressNotVerifiedError, PasswordResetRequiredError, TooManyRequestsError)
 def check_password(email: str, password: str, anonymous: AnonymousCaller) -> Mapping[str, Any]:
     """Cognito's response to the right password: tokens, or a challenge.
 
@@ -53,6 +62,7 @@ def is_password(email: str, password: str, anonymous: AnonymousCaller) -> bool:
     attempts.code_attempt,
     {"COGNITO_CLIENT_ID": [CognitoOperation.RESPOND_TO_AUTH_CHALLENGE], "COGNITO_CLIENT_SECRET": []},
 )
+@raises(InvalidRequestError, NotAuthenticatedError, PasswordResetRequiredError, TooManyRequestsError, WrongCodeError)
 def answer(
     challenge: str, username: str, cognito_session: str, proof: str, anonymous: AnonymousCaller
 ) -> Mapping[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 from chalicelib.accounts import cognito, passwords, proofs, sessions
 from chalicelib.core import clients
 from chalicelib.core.aws.grants import CognitoOperation, required_env_vars
-from chalicelib.core.errors import InvalidRequestError
+from chalicelib.core.errors import InvalidRequestError, raises
 from chalicelib.core.http.attempts import AnonymousCaller
 
 # The form of user ids since about 2023, as observed (AWS does not document it): UUID version 7 without a variant; of
@@ -29,6 +29,7 @@ _EXAMPLE_ID = "04080408-0001-7000-0000-000000000000"
         "COGNITO_USER_POOL_ID": [CognitoOperation.ADMIN_GET_USER],
     }
 )
+@raises(InvalidRequestError)
 def sign_up(email: str, password: str, name: str | None) -> dict[str, Any]:
     """Registers an address and has Cognito send a code to it.
 
@@ -69,6 +70,7 @@ def _fake_user_id(like: str) -> str:
 
 
 @required_env_vars({"COGNITO_CLIENT_ID": [CognitoOperation.CONFIRM_SIGN_UP], "COGNITO_CLIENT_SECRET": []})
+@raises(InvalidRequestError)
 def verify_address(email: str, code: str) -> dict[str, Any]:
     email = email.lower()
     with cognito.translating_errors():
@@ -104,6 +106,7 @@ def _send_code(operation: str, email: str) -> None:
         "COGNITO_USER_POOL_ID": [CognitoOperation.ADMIN_GET_USER],
     },
 )
+@raises(InvalidRequestError)
 def reset_password(
     email: str, code: str, password: str, anonymous: AnonymousCaller, on_identified: sessions.OnIdentified
 ) -> dict[str, Any]:

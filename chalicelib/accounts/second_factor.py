@@ -11,7 +11,14 @@ from chalicelib.accounts import cognito, proofs
 from chalicelib.accounts.models import UserNotFoundError, user_exists
 from chalicelib.core import clients
 from chalicelib.core.aws.grants import CognitoOperation, DynamoDBOperation, required_env_vars
-from chalicelib.core.errors import ConflictError, InvalidRequestError, NotAuthenticatedError
+from chalicelib.core.errors import (
+    ConflictError,
+    InvalidRequestError,
+    NotAuthenticatedError,
+    UnavailableError,
+    WrongCodeError,
+    raises,
+)
 from chalicelib.core.http.attempts import AnonymousCaller
 from chalicelib.core.http.operations import Caller
 from chalicelib.core.settings import Settings
@@ -32,6 +39,10 @@ class MfaNotEnrolledError(ConflictError):
     code, message = "MFA_NOT_ENROLLED", "There is no authenticator to confirm; enrol one first."
 
 
+class OwnSecondFactorError(ConflictError):
+    message = "You cannot reset your own second factor; another administrator can."
+
+
 class WrongPasswordError(InvalidRequestError):
     code, message = "WRONG_PASSWORD", "The password is wrong."
 
@@ -47,6 +58,7 @@ def is_enabled(token: str) -> bool:
 
 
 @required_env_vars({"SERVICE_NAME": [], "STAGE": []})
+@raises(MfaEnabledError, UnavailableError)
 def enrol(user: Caller, token: str) -> dict[str, Any]:
     """A new secret for an authenticator, which has no effect until `confirm`. Nothing else ever shows it.
 
@@ -66,6 +78,7 @@ def _otpauth_uri(issuer: str, account: str, secret: str) -> str:
     return f"otpauth://totp/{label}?{urlencode({'secret': secret, 'issuer': issuer, **_CODES}, quote_via=quote)}"
 
 
+@raises(MfaEnabledError, MfaNotEnrolledError, WrongCodeError)
 def confirm(token: str, code: str) -> dict[str, Any]:
     """From now on signing in asks for a code of the enrolled authenticator; sessions and refresh tokens stay valid.
 
@@ -87,6 +100,7 @@ def confirm(token: str, code: str) -> dict[str, Any]:
 
 
 @required_env_vars(proofs.check_password, proofs.check_code)
+@raises(MfaNotEnabledError, WrongPasswordError)
 def turn_off(user: Caller, token: str, password: str, code: str, anonymous: AnonymousCaller) -> dict[str, Any]:
     """Signing in asks for no code any more. It takes both factors, so that a stolen token is not enough.
 
@@ -126,15 +140,16 @@ def _preference(*, on: bool) -> dict[str, bool]:
         "USERS_TABLE": [DynamoDBOperation.GET_ITEM],
     }
 )
+@raises(OwnSecondFactorError, UserNotFoundError)
 def reset(admin: Caller, user_id: str) -> dict[str, Any]:
     """Turns off the second factor of a user who has lost the authenticator. It may be off already.
 
     Raises:
-        ConflictError: administrators would turn off their own without a code.
+        OwnSecondFactorError: administrators would turn off their own without a code.
         UserNotFoundError: no user has that id.
     """
     if user_id == admin.id:
-        raise ConflictError("You cannot reset your own second factor; another administrator can.")
+        raise OwnSecondFactorError
     if not user_exists(user_id):
         raise UserNotFoundError
     turn_off_without_proof(user_id)

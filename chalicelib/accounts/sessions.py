@@ -11,7 +11,13 @@ from chalicelib.accounts.models import User, ensure_user, find_user, refuse_toke
 from chalicelib.core import ids
 from chalicelib.core.aws.grants import CognitoOperation, DynamoDBOperation, required_env_vars
 from chalicelib.core.aws.tables import ConditionFailedError
-from chalicelib.core.errors import InvalidRequestError, NotAuthenticatedError, PermissionDeniedError
+from chalicelib.core.errors import (
+    AccountNotActiveError,
+    InvalidRequestError,
+    NotAuthenticatedError,
+    UnavailableError,
+    raises,
+)
 from chalicelib.core.http import tokens
 from chalicelib.core.http.attempts import AnonymousCaller
 from chalicelib.core.http.operations import Caller
@@ -35,6 +41,7 @@ _NOT_REFRESHED = "The refresh token is not valid."
         "USERS_TABLE": [DynamoDBOperation.GET_ITEM],
     },
 )
+@raises(NotAuthenticatedError, UnavailableError)
 def authenticate(token: str) -> Caller:
     """The caller behind a bearer token: a user's access token, or an API key.
 
@@ -61,6 +68,7 @@ def authenticate(token: str) -> Caller:
         "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.PUT_ITEM],
     },
 )
+@raises(AccountNotActiveError)
 def sign_in(email: str, password: str, anonymous: AnonymousCaller, on_identified: OnIdentified) -> dict[str, Any]:
     """Tokens, or the challenge to answer first.
 
@@ -82,6 +90,7 @@ def sign_in(email: str, password: str, anonymous: AnonymousCaller, on_identified
         "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.PUT_ITEM],
     },
 )
+@raises(InvalidRequestError, AccountNotActiveError)
 def answer_challenge(
     challenge: str, session: str, answer: str, anonymous: AnonymousCaller, on_identified: OnIdentified
 ) -> dict[str, Any]:
@@ -159,7 +168,7 @@ def _issued(result: Mapping[str, Any]) -> dict[str, Any]:
 
 def _refuse_inactive(user: User) -> None:
     if not user.is_active:
-        raise PermissionDeniedError("User account is not active")
+        raise AccountNotActiveError
 
 
 # ------------------------------------------------------------------------------------ refresh
@@ -173,6 +182,7 @@ def _refuse_inactive(user: User) -> None:
         "USERS_TABLE": [DynamoDBOperation.GET_ITEM],
     }
 )
+@raises(NotAuthenticatedError, AccountNotActiveError)
 def refresh_tokens(refresh_token: str) -> dict[str, Any]:
     """New tokens for a refresh token, which is valid for 30 days.
 

@@ -15,9 +15,10 @@ from typing import Any
 
 from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
 from chalicelib.core.aws.tables import Table
-from chalicelib.core.errors import TooManyRequestsError, UnavailableError
+from chalicelib.core.errors import TooManyRequestsError, UnavailableError, raises
 from chalicelib.core.http import budgets
 from chalicelib.core.http.callers import Caller
+from chalicelib.core.schemas import says
 from chalicelib.core.settings import Setting, Settings
 
 COUNTERS = Table(Settings.LIMITS_TABLE, "key")
@@ -84,15 +85,29 @@ _REQUEST_LIMITS = {
 SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
-        **{name: {"type": "integer", "minimum": 1, "maximum": 1_000_000_000} for name in _REQUEST_LIMITS},
-        **{name: {"type": "number", "minimum": 0, "maximum": 1_000_000_000} for name in budgets.DOLLAR_LIMITS},
+        **{
+            name: {"type": "integer", "minimum": 1, "maximum": 1_000_000_000, **says(f"Requests a {window}.", 600)}
+            for name, (window, _) in _REQUEST_LIMITS.items()
+        },
+        **{
+            name: {
+                "type": "number",
+                "minimum": 0,
+                "maximum": 1_000_000_000,
+                **says(f"Dollars a {period.name.lower()}, in UTC.", 5),
+            }
+            for name, (period, _) in budgets.DOLLAR_LIMITS.items()
+        },
     },
     "additionalProperties": False,
 }
 # An API key has no files of its own.
 USER_SCHEMA: dict[str, Any] = {
     **SCHEMA,
-    "properties": {**SCHEMA["properties"], budgets.STORAGE_LIMIT: {"type": "integer", "minimum": 0, "maximum": 10**15}},
+    "properties": {
+        **SCHEMA["properties"],
+        budgets.STORAGE_LIMIT: {"type": "integer", "minimum": 0, "maximum": 10**15, **says("Bytes of images.", 10**10)},
+    },
 }
 
 
@@ -138,9 +153,9 @@ class LimitStatus:
 
 
 @required_env_vars(
-    budgets.check_spending,
-    {"LIMITS_TABLE": [DynamoDBOperation.UPDATE_ITEM], **{setting.name: [] for _, setting in _REQUEST_LIMITS.values()}},
+    {"LIMITS_TABLE": [DynamoDBOperation.UPDATE_ITEM], **{setting.name: [] for _, setting in _REQUEST_LIMITS.values()}}
 )
+@raises(TooManyRequestsError, UnavailableError)
 def count_caller(caller: Caller, operation: str, own: Limit | None = None, now: float | None = None) -> LimitStatus:
     """Counts a request against the user's limits (else the stage's), the API key's and the operation's own.
 
@@ -188,6 +203,7 @@ def _operation_rule(operation: str, own: Limit) -> Rule:
         "AUTH_PER_ADDRESS_PER_MINUTE": [],
     }
 )
+@raises(TooManyRequestsError, UnavailableError)
 def count_source(source: str, limit: AnonymousLimit, now: float | None = None) -> LimitStatus:
     """Counts an anonymous request by the address it comes from. Raises as `count_caller` does."""
     number = limit.per_source.get()

@@ -2,20 +2,20 @@
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from chalicelib.core import clients, log
-from chalicelib.core.errors import PermissionDeniedError, UnavailableError
+from chalicelib.core.errors import DarkroomError, PermissionDeniedError, UnavailableError, raised_by, raises
 from chalicelib.core.http import json_schema
 from chalicelib.core.http.callers import APIAccessType, Caller
 from chalicelib.core.http.limits import AnonymousLimit, Limit
 from chalicelib.core.schemas import Schema
 from chalicelib.core.settings import Settings
 
-__all__ = ["ANY_ACCESS", "APIAccessType", "Access", "Caller", "Operation", "Permission", "Replay", "public"]
+__all__ = ["ANY_ACCESS", "APIAccessType", "Access", "Answer", "Caller", "Operation", "Permission", "Replay", "public"]
 
 Access = APIAccessType | frozenset[APIAccessType]
 # For operations that every API key opens; the operations behind them check the key again.
@@ -77,6 +77,21 @@ def only_fields(*names: str) -> Callable[[Response], Response]:
     return lambda response: {name: response[name] for name in names if name in response}
 
 
+@dataclass(frozen=True)
+class Answer:
+    """A response that a function makes itself: `headers` and `schema` are of what it holds, `None` of an empty one."""
+
+    status: int
+    description: str
+    schema: Schema | None = None
+    headers: Mapping[str, Schema] = field(default_factory=dict)
+
+
+def to_summary(description: str) -> str:
+    """The first sentence, without its end."""
+    return re.split(r"(?<=[.:;])\s", description, maxsplit=1)[0].rstrip(".:;")
+
+
 class AnswerError(Exception):
     """A response does not fit the operation's own schema: a defect of ours."""
 
@@ -98,6 +113,10 @@ class Operation:
     audited: bool = False
     allow_over_budget: bool = False
     routes_to: Callable[[Mapping[str, str], bytes], "Operation | None"] | None = None
+    targets: Callable[[], Iterable[Callable[..., Any]]] | None = None
+    answers: tuple[Answer, ...] = ()
+    body: Schema | None = None
+    headers: Mapping[str, Schema] = field(default_factory=dict)
 
     @property
     def opens_to_keys(self) -> bool:
@@ -116,12 +135,19 @@ class Operation:
     @property
     def summary(self) -> str:
         """The first sentence of the description, without its end."""
-        return re.split(r"(?<=[.:;])\s", self.description, maxsplit=1)[0].rstrip(".:;")
+        return to_summary(self.description)
 
     @cached_property
     def parameters(self) -> frozenset[str]:
         """The names of the function's parameters."""
         return frozenset(inspect.signature(self.view).parameters)
+
+    @property
+    def key_refusal(self) -> str:
+        """The sentence for a caller whose API key does not open this operation."""
+        if self.api_schema is None:
+            return "This cannot be done with an API key."
+        return f"This API key does not carry {' or '.join(sorted(self.access))}."
 
     def schema_for(self, user: Caller | None) -> Schema:
         """The schema of the payload for that kind of caller.
@@ -131,10 +157,8 @@ class Operation:
         """
         if user is None or user.api_key_id is None:
             return self.schema
-        if self.api_schema is None:
-            raise PermissionDeniedError("This cannot be done with an API key.")
-        if not user.carries(self.access):
-            raise PermissionDeniedError(f"This API key does not carry {' or '.join(sorted(self.access))}.")
+        if self.api_schema is None or not user.carries(self.access):
+            raise PermissionDeniedError(self.key_refusal)
         return self.api_schema
 
     def opens_to(self, user: Caller) -> bool:
@@ -145,6 +169,7 @@ class Operation:
             return False
         return True
 
+    @raises(PermissionDeniedError)
     def check_permission(self, user: Caller, data: Mapping[str, Any]) -> None:
         """Raises PermissionDeniedError unless the permission returns True.
 
@@ -173,6 +198,12 @@ class Operation:
         faults = json_schema.faults(self.returns, plain)
         if faults:
             raise AnswerError(f"{self.name} answered what its schema does not allow: {faults}")
+
+
+def errors_of(view: Callable[..., Any]) -> frozenset[type[DarkroomError]]:
+    """All errors that callers may get from a route: its own, and of a router those of its targets."""
+    targets = view.__dict__["operation"].targets
+    return raised_by(view).union(*map(raised_by, () if targets is None else targets()))
 
 
 def checks_responses() -> bool:
