@@ -74,8 +74,8 @@ A platform for images and user actions: a photo goes in, and its variants come o
             name="image_finished",
             tag="Images",
             description="An image of yours is COMPLETED or FAILED. Darkroom sends this to the "
-            "`preferences.webhook.url` of your profile. If it is not answered with 2xx within ten seconds, it is sent up "
-            "to three times within a few minutes, and `webhook.lastError` of your profile says why it failed.",
+            "`preferences.webhook.url` of your profile. If it is not answered with 2xx within ten seconds, it is sent "
+            "up to three times within a few minutes, and `webhook.lastError` of your profile says why it failed.",
             payload=NOTIFICATION,
             headers={signatures.HEADER: signatures.WEBHOOK},
             answers=(
