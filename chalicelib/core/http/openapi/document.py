@@ -135,8 +135,16 @@ def _security(operation: Operation) -> list[Part]:
     """Who may call: nobody needs to be known; a user's token; or also an API key with one of these access types."""
     if operation.permission is public:
         return []
-    keys = [{_KEY: [str(each)]} for each in sorted(operation.access)] if operation.opens_to_keys else []
+    keys = [{_KEY: [str(each)]} for each in sorted(operation.opening)] if operation.opens_to_keys else []
     return [{_TOKEN: []}, *([{_KEY: []}] if operation.access == ANY_ACCESS else keys)]
+
+
+def _fields_of_keys(operation: Operation) -> str:
+    """What callers with an API key may send, if that differs."""
+    if operation.api_schema is None or operation.api_schema == operation.schema:
+        return ""
+    fields = ", ".join(f"`{name}`" for name in operation.api_schema["properties"])
+    return f" With one, a request has these fields alone: {fields}."
 
 
 def _description(operation: Operation) -> str:
@@ -145,8 +153,8 @@ def _description(operation: Operation) -> str:
         if not operation.opens_to_keys:
             parts.append("API keys are refused: this takes a user's own token.")
         elif operation.access != ANY_ACCESS:
-            access = " or ".join(f"`{each}`" for each in sorted(operation.access))
-            parts.append(f"An API key needs {access}.")
+            access = " or ".join(f"`{each}`" for each in sorted(operation.opening))
+            parts.append(f"An API key needs {access}.{_fields_of_keys(operation)}")
     if isinstance(operation.limit, Limit):
         parts.append(f"At most {operation.limit.number} a {operation.limit.window} for each caller.")
     return "\n\n".join(parts)
