@@ -19,8 +19,8 @@ from chalicelib.core.aws.grants import required_env_vars
 from chalicelib.core.errors import raises
 from chalicelib.core.http import idempotency, limits, responses, signatures
 from chalicelib.core.http.access import setup_validated, validated
+from chalicelib.core.http.attempts import AnonymousCaller
 from chalicelib.core.http.operations import ANY_ACCESS, APIAccessType, Caller
-from chalicelib.core.http.password_attempts import AnonymousCaller
 from chalicelib.core.http.payload import MOST_BODY_BYTES, parse_body
 from chalicelib.core.http.tokens import setup_tokens
 from chalicelib.core.observing.tracking import Account, Execution, track_execution
@@ -101,9 +101,10 @@ def sign_in(data: Payload, anonymous: AnonymousCaller, execution: Execution) -> 
 @app.route("/auth/challenge", methods=["POST"], cors=CORS)
 @required_env_vars(accounts.answer_challenge)
 @validated(schemas.CHALLENGE, permission=public, limit=CHALLENGES, returns=schemas.TOKENS_OR_CHALLENGE, audited=True)
-def answer_challenge(data: Payload, execution: Execution) -> Answer:
+def answer_challenge(data: Payload, anonymous: AnonymousCaller, execution: Execution) -> Answer:
     """Answer a challenge of signing in: a new password, or an authenticator's code."""
-    return accounts.answer_challenge(data["challenge"], data["session"], data["answer"], execution.set_caller)
+    challenge, session, answer = data["challenge"], data["session"], data["answer"]
+    return accounts.answer_challenge(challenge, session, answer, anonymous, execution.set_caller)
 
 
 @app.route("/auth/refresh", methods=["POST"], cors=CORS)
@@ -145,20 +146,48 @@ def validate_token(user: Caller) -> Answer:
     return accounts.describe_caller(user)
 
 
+# Each of them may try a code, or change what a code is checked against.
+MFA_LIMIT = limits.Limit(10, limits.Window.MINUTE)
+
+
+@app.route("/auth/mfa/enrol", methods=["POST"], cors=CORS)
+@required_env_vars(accounts.enrol_mfa)
+@validated(permission=signed_in, api_schema=None, limit=MFA_LIMIT, returns=schemas.ENROLLED, audited=True)
+def enrol_mfa(user: Caller, token: str) -> Answer:
+    """Get a secret for an authenticator app. It takes effect when `confirm_mfa` gets the app's first code."""
+    return accounts.enrol_mfa(user, token)
+
+
+@app.route("/auth/mfa/confirm", methods=["POST"], cors=CORS)
+@required_env_vars(accounts.confirm_mfa)
+@validated(schemas.CONFIRM_MFA, permission=signed_in, api_schema=None, limit=MFA_LIMIT, returns=MESSAGE, audited=True)
+def confirm_mfa(token: str, data: Payload) -> Answer:
+    """Turn the second factor on with the authenticator's first code. From then on signing in asks for a code."""
+    return accounts.confirm_mfa(token, data["code"])
+
+
+@app.route("/auth/mfa", methods=["DELETE"], cors=CORS)
+@required_env_vars(accounts.turn_off_mfa)
+@validated(schemas.TURN_OFF_MFA, permission=signed_in, api_schema=None, limit=MFA_LIMIT, returns=MESSAGE, audited=True)
+def turn_off_mfa(user: Caller, token: str, data: Payload, anonymous: AnonymousCaller) -> Answer:
+    """Turn the second factor off. It takes the password and a code, so that a stolen token is not enough."""
+    return accounts.turn_off_mfa(user, token, data["password"], data["code"], anonymous)
+
+
 @app.route("/auth/profile", methods=["GET"], cors=CORS)
 @required_env_vars(accounts.get_profile)
 @validated(permission=signed_in, api_schema=None, returns=schemas.PROFILE)
-def get_profile(user: Caller) -> Answer:
+def get_profile(user: Caller, token: str) -> Answer:
     """Your profile: name, preferences and rights."""
-    return accounts.get_profile(user)
+    return accounts.get_profile(user, token)
 
 
 @app.route("/auth/profile", methods=["PATCH"], cors=CORS)
 @required_env_vars(accounts.change_profile)
 @validated(schemas.CHANGE_PROFILE, permission=signed_in, api_schema=None, returns=schemas.PROFILE, audited=True)
-def change_profile(user: Caller, data: Payload) -> Answer:
+def change_profile(user: Caller, data: Payload, token: str) -> Answer:
     """Change your name or your preferences. A field that is left out stays as it is."""
-    return accounts.change_profile(user, data)
+    return accounts.change_profile(user, data, token)
 
 
 @app.route("/auth/profile", methods=["DELETE"], cors=CORS)
@@ -537,6 +566,14 @@ def list_users(data: Payload) -> Answer:
 def change_rights(user: Caller, data: Payload) -> Answer:
     """Change a user's role, activity, permission to export, or limits."""
     return accounts.change_rights(user, data)
+
+
+@app.route("/admin/users/{userId}/mfa", methods=["DELETE"], cors=CORS)
+@required_env_vars(accounts.reset_mfa)
+@validated(schemas.ONE_USER, permission=is_admin, api_schema=None, returns=MESSAGE, audited=True)
+def reset_mfa(user: Caller, data: Payload) -> Answer:
+    """Turn off the second factor of a user who has lost the authenticator."""
+    return accounts.reset_mfa(user, data["userId"])
 
 
 @app.route("/admin/usage", methods=["GET"], cors=CORS)

@@ -79,11 +79,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     report = commands.add_parser("iam-report", help="compare declared and used grants; exit code 1 if they differ")
     report.add_argument("log", type=Path, nargs="?", default=iam_report.LOG, help="default: the log of make run")
-    admin = commands.add_parser("admin", help="administrators of a stage: grant, revoke, list; each change is audited")
+    admin = commands.add_parser("admin", help="administrators of a stage, lost authenticators; each change is audited")
     actions = admin.add_subparsers(dest="admin", required=True)
     for action, meaning in (
         ("grant", "make an account an administrator, by its e-mail address"),
         ("revoke", "make an administrator an ordinary user again"),
+        ("reset-mfa", "turn off the second factor of an account whose authenticator is lost"),
         ("list", "list all administrators"),
     ):
         each = actions.add_parser(action, help=meaning)

@@ -1,6 +1,7 @@
 """Grants, revokes and lists the administrators of a stage, with AWS credentials that may write its tables.
 
-Administrators can grant the role through the API. The first one of a stage gets it here.
+Administrators can grant the role through the API, and reset the second factor of others. The first one of a stage gets
+the role here, and the only one who has lost an authenticator is helped here.
 """
 
 import argparse
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 import boto3
 
 from chalicelib import audit
+from chalicelib.accounts import second_factor
 from chalicelib.accounts.models import BY_EMAIL, BY_ROLE, USERS, Role, User, find_user
 from chalicelib.core import ids
 from chalicelib.core.aws.tables import ConditionFailedError, transact
@@ -28,6 +30,8 @@ def run(args: argparse.Namespace) -> int:
         settings.apply(args.stage)
         if args.admin == "list":
             return _list(args.stage)
+        if args.admin == "reset-mfa":
+            return _reset_mfa(args.email, args.stage)
         _change(args.email, Role.ADMIN if args.admin == "grant" else Role.USER, args.admin)
     except (ValueError, UnknownAddressError) as error:
         print(error, file=sys.stderr)
@@ -35,6 +39,20 @@ def run(args: argparse.Namespace) -> int:
     status = "is an administrator" if args.admin == "grant" else "is no longer an administrator"
     print(f"{args.email} {status} of {args.stage}, from the next request on.")
     return 0
+
+
+def _reset_mfa(email: str, stage: str) -> int:
+    user = _find_user(email)
+    # Repeated after a failure, it does the same again, and the trail has an entry of each success.
+    second_factor.turn_off_without_proof(user.id)
+    transact(audit.operators_entry_write("admin_reset_mfa", {"userId": user.id}, _operator(), ids.now()))
+    print(f"Signing in to {stage} asks {email} for no code any more.")
+    return 0
+
+
+def _operator() -> str:
+    """The ARN of the identity that the AWS credentials belong to."""
+    return str(boto3.client("sts").get_caller_identity()["Arn"])
 
 
 def _list(stage: str) -> int:
@@ -59,11 +77,10 @@ def _administrators() -> Iterator[User]:
 def _change(email: str, role: Role, verb: str) -> None:
     user = _find_user(email)
     entry = {"userId": user.id, "role": str(role)}
-    who = boto3.client("sts").get_caller_identity()["Arn"]
     try:
         transact(
             USERS.to_update(USERS.key(user.id), {"role": str(role)}, where={"userId": user.id}),
-            audit.operators_entry_write(f"admin_{verb}", entry, who, ids.now()),
+            audit.operators_entry_write(f"admin_{verb}", entry, _operator(), ids.now()),
         )
     except ConditionFailedError:
         raise UnknownAddressError(f"The account of {email} was erased just now.") from None

@@ -18,6 +18,7 @@ from chalicelib.core.errors import (
     PermissionDeniedError,
     TooManyRequestsError,
     UnavailableError,
+    WrongCodeError,
 )
 from chalicelib.core.settings import Settings
 
@@ -64,6 +65,8 @@ _Error = tuple[type[DarkroomError], str]
 _WRONG_CODE: _Error = InvalidRequestError, "The code is wrong or has expired."
 _WRONG_SIGN_IN: _Error = NotAuthenticatedError, "The address or the password is wrong."
 _WRONG_ANSWER: _Error = NotAuthenticatedError, "The session or the answer is not valid."
+_WRONG_AUTHENTICATOR_CODE: _Error = WrongCodeError, WrongCodeError.message
+_WRONG_TOKEN: _Error = NotAuthenticatedError, NotAuthenticatedError.message
 _ERRORS: dict[str, _Error] = {
     "CodeMismatchException": _WRONG_CODE,
     "RefreshTokenReuseException": _WRONG_SIGN_IN,
@@ -72,6 +75,8 @@ _ERRORS: dict[str, _Error] = {
     "PasswordResetRequiredException": (PasswordResetRequiredError, PasswordResetRequiredError.message),
     "InvalidPasswordException": (InvalidRequestError, "The password does not follow the rules."),
     "InvalidParameterException": (InvalidRequestError, "The request is not valid."),
+    "EnableSoftwareTokenMFAException": _WRONG_AUTHENTICATOR_CODE,
+    "ConcurrentModificationException": (UnavailableError, UnavailableError.message),
     "TooManyRequestsException": (TooManyRequestsError, "Too many requests; try again later."),
     "TooManyFailedAttemptsException": (TooManyRequestsError, "Too many attempts; try again later."),
     "LimitExceededException": (TooManyRequestsError, "Too many attempts; try again later."),
@@ -80,6 +85,9 @@ _ERRORS: dict[str, _Error] = {
 _UNKNOWN_USER = frozenset({"UserNotFoundException", "NotAuthorizedException", "AliasExistsException"})
 _WITH_CODE = frozenset({"ConfirmSignUp", "ConfirmForgotPassword"})
 _CHALLENGE_ERRORS = frozenset({"NotAuthorizedException", "ResourceNotFoundException"})
+_WITH_AUTHENTICATOR_CODE = frozenset({"RespondToAuthChallenge", "VerifySoftwareToken"})
+_AUTHENTICATOR_CODE_ERRORS = frozenset({"CodeMismatchException", "ExpiredCodeException"})
+_WITH_TOKEN = frozenset({"GetUser", "AssociateSoftwareToken", "VerifySoftwareToken", "SetUserMFAPreference"})
 
 
 @contextlib.contextmanager
@@ -104,6 +112,10 @@ def translating_errors() -> Iterator[None]:
 def _translate(operation: str, code: str) -> _Error | None:
     if operation == "RespondToAuthChallenge" and code in _CHALLENGE_ERRORS:
         return _WRONG_ANSWER
+    if operation in _WITH_AUTHENTICATOR_CODE and code in _AUTHENTICATOR_CODE_ERRORS:
+        return _WRONG_AUTHENTICATOR_CODE
+    if operation in _WITH_TOKEN and code in _UNKNOWN_USER:
+        return _WRONG_TOKEN
     if code in _UNKNOWN_USER:
         return _WRONG_CODE if operation in _WITH_CODE else _WRONG_SIGN_IN
     return _ERRORS.get(code)

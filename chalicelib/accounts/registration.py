@@ -8,18 +8,11 @@ import re
 import secrets
 from typing import Any
 
-from chalicelib.accounts import cognito, passwords, sessions
-from chalicelib.accounts.cognito import AddressNotVerifiedError
+from chalicelib.accounts import cognito, passwords, proofs, sessions
 from chalicelib.core import clients
 from chalicelib.core.aws.grants import CognitoOperation, required_env_vars
-from chalicelib.core.errors import (
-    InvalidRequestError,
-    NotAuthenticatedError,
-    TooManyRequestsError,
-    raises,
-)
-from chalicelib.core.http import password_attempts
-from chalicelib.core.http.password_attempts import AnonymousCaller
+from chalicelib.core.errors import InvalidRequestError, raises
+from chalicelib.core.http.attempts import AnonymousCaller
 
 # The form of user ids since about 2023, as observed (AWS does not document it): UUID version 7 without a variant; of
 # the first eight digits, every second one is the same for a region.
@@ -105,15 +98,15 @@ def _send_code(operation: str, email: str) -> None:
 
 
 @required_env_vars(
-    password_attempts.password_attempt,
+    proofs.check_password,
     sessions.sign_out,
     {
-        "COGNITO_CLIENT_ID": [CognitoOperation.CONFIRM_FORGOT_PASSWORD, CognitoOperation.INITIATE_AUTH],
+        "COGNITO_CLIENT_ID": [CognitoOperation.CONFIRM_FORGOT_PASSWORD],
         "COGNITO_CLIENT_SECRET": [],
         "COGNITO_USER_POOL_ID": [CognitoOperation.ADMIN_GET_USER],
     },
 )
-@raises(InvalidRequestError, NotAuthenticatedError, AddressNotVerifiedError, TooManyRequestsError)
+@raises(InvalidRequestError)
 def reset_password(
     email: str, code: str, password: str, anonymous: AnonymousCaller, on_identified: sessions.OnIdentified
 ) -> dict[str, Any]:
@@ -140,5 +133,5 @@ def _change_password(email: str, code: str, password: str, anonymous: AnonymousC
     except InvalidRequestError:
         # A code works once. A caller who sends the new password again may end the sessions that the first request
         # left. The password proves as much as the code, and a wrong one counts as a wrong attempt.
-        if not sessions.is_password(email, password, anonymous):
+        if not proofs.is_password(email, password, anonymous):
             raise

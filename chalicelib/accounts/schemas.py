@@ -50,6 +50,10 @@ CHALLENGE = shape(
         "answer": {**_PASSWORD, **says("The new password, or the authenticator's code.", "301846")},
     }
 )
+_AUTHENTICATOR_CODE = text("The authenticator's code.", "301846", pattern="^[0-9]{6}$", maxLength=6)
+CONFIRM_MFA = shape({"code": _AUTHENTICATOR_CODE})
+TURN_OFF_MFA = shape({"password": _PASSWORD, "code": _AUTHENTICATOR_CODE})
+ONE_USER = shape({"userId": _USER_ID})
 _REFRESH = says("What gets new tokens, for 30 days.", "eyJjdHkiOiJKV1QiLCJlbmMiOiJBMjU2R0NNIn0")
 REFRESH = shape({"refreshToken": {**_TOKEN, **_REFRESH}})
 RESET_PASSWORD = shape({"email": EMAIL, "code": _CODE, "password": _PASSWORD})
@@ -68,6 +72,17 @@ _RIGHTS = {
 }
 CHANGE_RIGHTS = {**shape({"userId": _USER_ID}, _RIGHTS), "minProperties": 2}
 
+_BASE32 = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXPJBSW"
+ENROLLED = shape(
+    {
+        "secret": text("What the authenticator makes its codes with, in base32.", _BASE32),
+        "otpauthUri": text(
+            "The same for authenticators to read, mostly as a QR code.",
+            f"otpauth://totp/darkroom-prod:ann%40example.com?secret={_BASE32}&issuer=darkroom-prod"
+            "&algorithm=SHA1&digits=6&period=30",
+        ),
+    }
+)
 SIGNED_UP = shape(
     {
         "message": text("What to do next.", "A verification code is on its way to that address."),
@@ -129,12 +144,19 @@ _USER_WORDS = {
     "lastActionAt": says("When an action of the user last ended."),
 }
 _OWN = described(User.schema(), "Profile", {**_USER_WORDS, "preferences": says("As `PATCH` sets them.", {})})
+_MFA_ENABLED = {**_FLAG, **says("Whether signing in asks for an authenticator's code.", True)}
 _SECRET = text("What your webhook's signatures are made with.", "q1ZJ3x0mR5vUe8yL2sKd7wTn")
 PROFILE = shape(
     {
         "profile": {
             **_OWN,
-            "properties": {**_OWN["properties"], "webhookSecret": _SECRET, "webhook": _WEBHOOK_RESULT},
+            "properties": {
+                **_OWN["properties"],
+                "mfaEnabled": _MFA_ENABLED,
+                "webhookSecret": _SECRET,
+                "webhook": _WEBHOOK_RESULT,
+            },
+            "required": [*_OWN["required"], "mfaEnabled"],
         }
     }
 )

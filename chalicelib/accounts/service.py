@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib import external
+from chalicelib.accounts import second_factor
 from chalicelib.accounts.models import (
     BY_EMAIL,
     BY_ROLE,
@@ -40,13 +41,17 @@ def describe_caller(user: Caller) -> dict[str, Any]:
 
 @required_env_vars({"USERS_TABLE": [DynamoDBOperation.GET_ITEM]})
 @raises(AccountGoneError)
-def get_profile(user: Caller) -> dict[str, Any]:
-    return {"profile": _own_row(user).as_profile()}
+def get_profile(user: Caller, token: str) -> dict[str, Any]:
+    return _profile(_own_row(user), second_factor.is_enabled(token))
+
+
+def _profile(user: User, mfa_enabled: bool) -> dict[str, Any]:
+    return {"profile": {**user.as_profile(), "mfaEnabled": mfa_enabled}}
 
 
 @required_env_vars({"USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM]})
 @raises(AccountGoneError, InvalidRequestError)
-def change_profile(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
+def change_profile(user: Caller, data: Mapping[str, Any], token: str) -> dict[str, Any]:
     preferences = data.get("preferences")
     webhook = (preferences or {}).get("webhook")
     if webhook is not None:
@@ -55,11 +60,12 @@ def change_profile(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
         except external.AddressNotAllowedError as error:
             field = {"field": "preferences.webhook.url", "message": str(error)}
             raise InvalidRequestError(details=[field]) from error
+    mfa_enabled = second_factor.is_enabled(token)
     try:
         changed = change_user(_own_row(user), name=data.get("name"), preferences=preferences)
     except ConditionFailedError:
         raise AccountGoneError from None
-    return {"profile": changed.as_profile()}
+    return _profile(changed, mfa_enabled)
 
 
 def _own_row(user: Caller) -> User:

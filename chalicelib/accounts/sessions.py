@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from chalicelib.accounts import api_keys, cognito, passwords
-from chalicelib.accounts.cognito import AddressNotVerifiedError, PasswordResetRequiredError
+from chalicelib.accounts import api_keys, cognito, passwords, proofs
 from chalicelib.accounts.models import User, ensure_user, find_user, refuse_tokens_before
 from chalicelib.core import ids
 from chalicelib.core.aws.grants import CognitoOperation, DynamoDBOperation, required_env_vars
@@ -16,19 +15,17 @@ from chalicelib.core.errors import (
     AccountNotActiveError,
     InvalidRequestError,
     NotAuthenticatedError,
-    PermissionDeniedError,
     UnavailableError,
     raises,
 )
-from chalicelib.core.http import password_attempts, tokens
+from chalicelib.core.http import tokens
+from chalicelib.core.http.attempts import AnonymousCaller
 from chalicelib.core.http.operations import Caller
-from chalicelib.core.http.password_attempts import AnonymousCaller
 from chalicelib.core.settings import Settings
 
 # Called with the user's id once an anonymous caller has proved who they are.
 OnIdentified = Callable[[str], None]
 
-_CHALLENGE_ANSWERS = {"NEW_PASSWORD_REQUIRED": "NEW_PASSWORD", "SOFTWARE_TOKEN_MFA": "SOFTWARE_TOKEN_MFA_CODE"}
 # Amazon Cognito, API reference, RespondToAuthChallenge.
 _SHORTEST_SESSION = 20
 _NOT_REFRESHED = "The refresh token is not valid."
@@ -64,14 +61,14 @@ def authenticate(token: str) -> Caller:
 
 
 @required_env_vars(
-    password_attempts.password_attempt,
+    proofs.check_password,
     {
-        "COGNITO_CLIENT_ID": [CognitoOperation.INITIATE_AUTH, CognitoOperation.GET_TOKENS_FROM_REFRESH_TOKEN],
+        "COGNITO_CLIENT_ID": [CognitoOperation.GET_TOKENS_FROM_REFRESH_TOKEN],
         "COGNITO_CLIENT_SECRET": [],
         "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.PUT_ITEM],
     },
 )
-@raises(NotAuthenticatedError, AddressNotVerifiedError, PasswordResetRequiredError, AccountNotActiveError)
+@raises(AccountNotActiveError)
 def sign_in(email: str, password: str, anonymous: AnonymousCaller, on_identified: OnIdentified) -> dict[str, Any]:
     """Tokens, or the challenge to answer first.
 
@@ -82,62 +79,35 @@ def sign_in(email: str, password: str, anonymous: AnonymousCaller, on_identified
     """
     email = email.lower()
     with cognito.translating_errors():
-        return _tokens_or_challenge(_check_password(email, password, anonymous), email, on_identified)
-
-
-def is_password(email: str, password: str, anonymous: AnonymousCaller) -> bool:
-    """Whether it is the user's password, even if a challenge follows.
-
-    Raises:
-        TooManyRequestsError: too many wrong passwords.
-    """
-    try:
-        _check_password(email, password, anonymous)
-    except (NotAuthenticatedError, PermissionDeniedError):
-        return False
-    return True
-
-
-def _check_password(email: str, password: str, anonymous: AnonymousCaller) -> Mapping[str, Any]:
-    """Cognito's response to the right password. Every attempt is made, and counted, here."""
-    with password_attempts.password_attempt(email, anonymous), cognito.translating_errors():
-        response: Mapping[str, Any] = cognito.client().initiate_auth(
-            ClientId=Settings.COGNITO_CLIENT_ID.get(),
-            AuthFlow="USER_PASSWORD_AUTH",
-            AuthParameters={"USERNAME": email, "PASSWORD": password, "SECRET_HASH": cognito.secret_hash(email)},
-        )
-    return response
+        return _tokens_or_challenge(proofs.check_password(email, password, anonymous), email, on_identified)
 
 
 @required_env_vars(
+    proofs.answer,
     {
-        "COGNITO_CLIENT_ID": [
-            CognitoOperation.RESPOND_TO_AUTH_CHALLENGE,
-            CognitoOperation.GET_TOKENS_FROM_REFRESH_TOKEN,
-        ],
+        "COGNITO_CLIENT_ID": [CognitoOperation.GET_TOKENS_FROM_REFRESH_TOKEN],
         "COGNITO_CLIENT_SECRET": [],
         "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.PUT_ITEM],
-    }
+    },
 )
-@raises(InvalidRequestError, NotAuthenticatedError, PasswordResetRequiredError, AccountNotActiveError)
-def answer_challenge(challenge: str, session: str, answer: str, on_identified: OnIdentified) -> dict[str, Any]:
-    """Tokens, or the next challenge. `session` is the one that came with the challenge."""
+@raises(InvalidRequestError, AccountNotActiveError)
+def answer_challenge(
+    challenge: str, session: str, answer: str, anonymous: AnonymousCaller, on_identified: OnIdentified
+) -> dict[str, Any]:
+    """Tokens, or the next challenge. `session` is the one that came with the challenge.
+
+    Raises:
+        NotAuthenticatedError: the session is not valid any more, or is not for that challenge.
+        WrongCodeError: the authenticator's code is wrong; the session takes another one.
+        TooManyRequestsError: too many wrong codes.
+    """
     if challenge == "NEW_PASSWORD_REQUIRED":
         passwords.check(answer)
     username, cognito_session = _unpack_session(session)
     if not username:
         raise NotAuthenticatedError("The session is not valid.")
     with cognito.translating_errors():
-        response = cognito.client().respond_to_auth_challenge(
-            ClientId=Settings.COGNITO_CLIENT_ID.get(),
-            ChallengeName=challenge,
-            Session=cognito_session,
-            ChallengeResponses={
-                "USERNAME": username,
-                "SECRET_HASH": cognito.secret_hash(username),
-                _CHALLENGE_ANSWERS[challenge]: answer,
-            },
-        )
+        response = proofs.answer(challenge, username, cognito_session, answer, anonymous)
         return _tokens_or_challenge(response, username, on_identified)
 
 

@@ -60,6 +60,10 @@ class InvalidRequestError(DarkroomError):
     status, code, message = 400, "INVALID_REQUEST", "The request is not valid."
 
 
+class WrongCodeError(InvalidRequestError):
+    code, message = "WRONG_CODE", "The code is wrong, has expired, or was used before."
+
+
 class NotAuthenticatedError(DarkroomError):
     status, code, message = 401, "NOT_AUTHENTICATED", "A valid access token is needed."
     fixed_headers: Mapping[str, str] = {"WWW-Authenticate": "Bearer"}

@@ -33,9 +33,11 @@ _SECRET_WORDS = (
     "uploadurl",
 )
 _SECRET_KEYS = frozenset({"code", "session", "answer", "key", "signature", "policy"})
-# Secrets that are recognized by their form, as in an exception's message: our API keys, JSON Web Tokens, and what
-# follows an authentication scheme.
-_SECRET_FORMS = re.compile(r"drk_[\w-]{16,}|eyJ[\w-]{8,}(?:\.[\w-]*){1,4}|\b(?i:bearer|basic)\s+[\w.~+/=-]{12,}")
+# Secrets that are recognized by their form, as in an exception's message: our API keys, JSON Web Tokens, what follows
+# an authentication scheme, and the address of an authenticator's secret.
+_SECRET_FORMS = re.compile(
+    r"drk_[\w-]{16,}|eyJ[\w-]{8,}(?:\.[\w-]*){1,4}|\b(?i:bearer|basic)\s+[\w.~+/=-]{12,}|otpauth://[^\s\"]+"
+)
 _SIGNED_URL_MARKS = ("X-Amz-Signature=", "X-Amz-Credential=", "Signature=")
 # Characters that JSON does not escape and that make a line unreadable: controls, line and paragraph separators, text
 # direction (Unicode, "Bidi_Control"), the byte order mark, and half a surrogate pair, which has no UTF-8.

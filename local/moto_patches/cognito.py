@@ -4,14 +4,15 @@ import functools
 import secrets
 from typing import Any
 
-from local.moto_patches import cognito_clients
+from local.moto_patches import cognito_clients, cognito_mfa
 from local.patching import patch
 
 
 def patch_cognito() -> None:
-    """Apply the patches of this module and of cognito_clients."""
+    """Apply the patches of this module, of cognito_mfa and of cognito_clients."""
     _accept_email_addresses_as_cognito()
     _add_and_correct_calls()
+    cognito_mfa.check_authenticators()
     _name_the_user_in_challenges()
     _make_subs_of_current_pools()
     _hide_user_existence()

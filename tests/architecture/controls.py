@@ -150,6 +150,8 @@ def wrong_passwords_are_counted(there: Rendering) -> None:
     assert int(settings["AUTH_PER_SOURCE_PER_MINUTE"]) <= 60
     assert int(Settings.WRONG_PASSWORDS_PER_MINUTE.default or 0) <= 5
     assert int(Settings.WRONG_PASSWORDS_PER_DAY.default or 0) <= 1000
+    assert int(Settings.WRONG_CODES_PER_MINUTE.default or 0) <= 5
+    assert int(Settings.WRONG_CODES_PER_DAY.default or 0) <= 100
 
 
 def passwords_can_be_tried_only_through_the_api(there: Rendering) -> None:

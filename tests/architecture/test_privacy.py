@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from chalicelib.core.http import idempotency, limits, password_attempts
+from chalicelib.core.http import attempts, idempotency, limits
 from chalicelib.core.settings import Settings
 from chalicelib.core.settings.kinds import Whole
 from chalicelib.images import deletion
@@ -67,7 +67,7 @@ def figures() -> dict[str, float]:
         "ids of counted": daily_sums._DEDUPE_SECONDS,
         "responses to": idempotency.KEPT_SECONDS,
         "counters of requests": limits._KEPT_SECONDS,
-        "counters of wrong": password_attempts._KEPT_SECONDS,
+        "counters of wrong": attempts._KEPT_SECONDS,
         "links to files": longest_link(),
         "access tokens": client["AccessTokenValidity"] * 60,
         "refresh tokens": client["RefreshTokenValidity"] * DAY,

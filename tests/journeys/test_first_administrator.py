@@ -1,4 +1,4 @@
-"""The first administrator of a stage is made on the command line and recorded in the audit trail."""
+"""The first administrator of a stage is made, and a lost authenticator reset, on the command line; both are audited."""
 
 import os
 import subprocess
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from local.machine import Machine
 from tests.journeys.audit_trail import audit_entries
+from tests.journeys.authenticator import challenge, enrol
 from tests.journeys.user import User
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,6 +42,17 @@ def test_an_account_becomes_an_administrator_and_an_ordinary_user_again(machine:
         if entry.get("target", {}).get("userId") == ann.id and entry["operation"].startswith("admin_")
     ]
     assert sorted(noted) == [("admin_grant", "ADMIN", "ok"), ("admin_revoke", "USER", "ok")]
+
+
+def test_the_second_factor_of_an_account_is_reset(machine: Machine) -> None:
+    ann = User.new(machine.api_url)
+    enrol(machine, ann)
+    challenge(ann)
+    code, said = admin(machine, "reset-mfa", ann.email)
+    assert (code, said) == (0, f"Signing in to local asks {ann.email} for no code any more.\n")
+    ann.sign_in()
+    noted = [entry["target"] for entry in audit_entries(machine) if entry["operation"] == "admin_reset_mfa"]
+    assert {"userId": ann.id} in noted
 
 
 def test_an_address_without_an_account_is_refused(machine: Machine) -> None:

@@ -13,6 +13,7 @@ import requests
 
 from local.machine import Machine
 from tests import pictures
+from tests.journeys.authenticator import Authenticator, challenge
 from tests.journeys.ledger import damaged
 from tests.journeys.receiver import Receiver
 from tests.journeys.user import User
@@ -74,6 +75,7 @@ def aviary(machine: Machine, hook: Receiver) -> Aviary:
         ask_wrongly(holder, birds)
     give_wrong_passwords(user, birds)
     be_challenged(machine, birds)
+    enrol_an_authenticator(machine, birds)
     break_on_our_side(machine, birds, user, robot)
     return birds
 
@@ -187,6 +189,22 @@ def be_challenged(machine: Machine, birds: Aviary) -> None:
     answer: dict[str, Any] = {"challenge": asked["challenge"], "session": birds.plant("session", asked["session"])}
     birds.refused(user.post("/auth/challenge", **answer, answer=birds.plant("weak answer", secrets.token_hex(12))), 400)
     assert user.post("/auth/challenge", **answer, answer=birds.plant("new password", canary())).status_code == 200
+
+
+def enrol_an_authenticator(machine: Machine, birds: Aviary) -> None:
+    user = User.new(machine.api_url)
+    enrolled = user.post("/auth/mfa/enrol").json()
+    birds.plant("authenticator's secret", enrolled["secret"])
+    birds.plant("authenticator's address", enrolled["otpauthUri"])
+    app = Authenticator(machine, enrolled["secret"])
+    birds.refused(user.post("/auth/mfa/confirm", code=app.wrong_code()), 400)
+    birds.refused(user.post("/auth/mfa/confirm", code=enrolled["secret"]), 400)
+    birds.refused(user.post("/auth/mfa/confirm", **{enrolled["otpauthUri"]: enrolled["secret"]}), 400)
+    assert user.post("/auth/mfa/confirm", code=app.code()).status_code == 200
+    session = birds.plant("session of a code", challenge(user)["session"].partition(".")[2])
+    wrong = {"password": birds.plant("wrong password to turn it off", canary()), "code": app.wrong_code()}
+    birds.refused(user.request("DELETE", "/auth/mfa", json=wrong), 400)
+    birds.refused(user.request("DELETE", "/auth/mfa", params={"password": session}), 400)
 
 
 def break_on_our_side(machine: Machine, birds: Aviary, *holders: User) -> None:

@@ -101,6 +101,7 @@ class CognitoOperation(AwsOperation):
     ADMIN_UPDATE_USER = "AdminUpdateUserAttributes"
     ADMIN_DELETE_USER = "AdminDeleteUser"
     ADMIN_USER_GLOBAL_SIGN_OUT = "AdminUserGlobalSignOut"
+    ADMIN_SET_USER_MFA_PREFERENCE = "AdminSetUserMFAPreference"
     DESCRIBE_USER_POOL = "DescribeUserPool"
 
 

@@ -69,10 +69,10 @@ def validated(
     """Puts a function behind authentication, schema and permission, and turns its failures into clear responses.
 
     The function receives what its parameters name: `user` (Caller), `name` (the user's display name, or ""),
-    `operation` (the operation's name), `data` (the checked payload), `headers` (case-insensitive), `body` (bytes),
-    `event` and `context` (as API Gateway sent them), `execution` (the run, as tracking will record it), `rate` (the
-    response's RateLimit headers), `replayed` (its header Idempotency-Replayed), `anonymous` (AnonymousCaller), and
-    `available` (all of these, for a router).
+    `operation` (the operation's name), `data` (the checked payload), `headers` (case-insensitive), `token`
+    (the bearer token), `body` (bytes), `event` and `context` (as API Gateway sent them), `execution` (the run, as
+    tracking will record it), `rate` (the response's RateLimit headers), `replayed` (its header Idempotency-Replayed),
+    `anonymous` (AnonymousCaller), and `available` (all of these, for a router).
     It returns a dict, which becomes `{"success": true, …}`, or a Chalice Response.
 
     Args:

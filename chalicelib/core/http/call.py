@@ -17,9 +17,9 @@ from chalicelib.core.errors import (
     TooManyRequestsError,
 )
 from chalicelib.core.http import budgets, idempotency, json_schema, limits, payload, responses
+from chalicelib.core.http.attempts import AnonymousCaller
 from chalicelib.core.http.limits import AnonymousLimit, Limit
 from chalicelib.core.http.operations import AnswerError, Caller, Operation, checks_responses, errors_of, public
-from chalicelib.core.http.password_attempts import AnonymousCaller
 from chalicelib.core.observing import tracking
 from chalicelib.core.observing.tracking import Execution
 from chalicelib.core.schemas import Schema
@@ -115,6 +115,12 @@ class Call:
         body = self.request.raw_body
         return body if isinstance(body, bytes) else body.encode()
 
+    @property
+    def token(self) -> str:
+        """The bearer token of the request; "" without one."""
+        scheme, _, token = self.request.headers.get("authorization", "").partition(" ")
+        return token.strip() if scheme.lower() == "bearer" else ""
+
     def run(self) -> Any:
         operation = self.operation
         user = None if operation.permission is public else self._authenticate()
@@ -137,10 +143,9 @@ class Call:
         return response
 
     def _authenticate(self) -> Caller:
-        scheme, _, token = self.request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token.strip() or setup.authenticate is None:
+        if not self.token or setup.authenticate is None:
             raise NotAuthenticatedError
-        user = setup.authenticate(token.strip())
+        user = setup.authenticate(self.token)
         self.execution.set_caller(user.id, user.api_key_id)
         return user
 
@@ -214,6 +219,7 @@ class Call:
             "name": "" if user is None else user.name,
             "operation": self.operation.name,
             "headers": self.request.headers,
+            "token": self.token,
             "body": self.body,
             # Only on demand: it copies the whole request.
             "event": self.request.to_original_event() if {"event", "available"} & self.operation.parameters else None,

@@ -70,7 +70,7 @@ class AnonymousLimit:
     counted: str = "address"
 
 
-# By source alone. Passwords are counted where they are tried (core/http/password_attempts.py).
+# By source alone. Passwords are counted where they are tried (core/http/attempts.py).
 ANONYMOUS = AnonymousLimit(Settings.AUTH_PER_SOURCE_PER_MINUTE, Settings.AUTH_PER_ADDRESS_PER_MINUTE)
 # Sending an e-mail to an address, and trying a code that was sent there, have separate counters.
 EMAILS = replace(ANONYMOUS, field="email", counted="letters")

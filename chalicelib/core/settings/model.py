@@ -142,6 +142,15 @@ class Limits:
     WRONG_PASSWORDS_PER_DAY = Setting(
         Whole(0), "Wrong passwords for one account from all source addresses together.", default="1000", unit="a day"
     )
+    WRONG_CODES_PER_MINUTE = Setting(
+        Whole(0), "Wrong authenticator codes for one account from one source address.", default="5", unit="a minute"
+    )
+    WRONG_CODES_PER_DAY = Setting(
+        Whole(0),
+        "Wrong authenticator codes for one account from all source addresses together.",
+        default="100",
+        unit="a day",
+    )
     HEALTH_PER_SOURCE_PER_MINUTE = Setting(
         Whole(0), "Requests of `GET /health` from one source address.", default="60", unit="a minute"
     )

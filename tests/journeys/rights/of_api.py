@@ -15,6 +15,7 @@ from chalicelib.images import Status
 from chalicelib.metering.models import DAILY
 from infra.function_grants import API
 from local.fake_api import FakeApi
+from tests.journeys.authenticator import answer, challenge, enrol
 from tests.journeys.picture_server import PictureServer, gives
 from tests.journeys.rights.journey import journey_of
 from tests.journeys.rights.world import INBOX, PHOTO, USERS, World, item
@@ -77,6 +78,24 @@ def an_account_is_erased_with_all_its_data(world: World, name: str) -> None:
     left = [*USAGE.between(user_id, "0", "~"), *DAILY.between(user_id, "0", "~"), *ACTIONS.between(user_id, "0", "~")]
     assert left == []
     assert user.post("/auth/signin", email=user.email, password=user.password).status_code == 401
+
+
+@journey_of(API)
+def a_second_factor_is_asked_for_until_it_is_turned_off(world: World, name: str) -> None:
+    user = User.new(world.machine.api_url)
+    app = enrol(world.machine, user)
+    assert "accessToken" in succeeded(answer(user, challenge(user), app.code()))
+    succeeded(user.request("DELETE", "/auth/mfa", json={"password": user.password, "code": app.code()}))
+    user.sign_in()
+
+
+@journey_of(API)
+def a_lost_authenticator_is_reset(world: World, name: str) -> None:
+    user = User.new(world.machine.api_url)
+    enrol(world.machine, user)
+    challenge(user)
+    succeeded(world.admin.request("DELETE", f"/admin/users/{user.id}/mfa"))
+    user.sign_in()
 
 
 # -------------------------------------------------------------------------------- images

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from chalicelib.core.errors import NotAuthenticatedError, TooManyRequestsError
-from chalicelib.core.http import password_attempts
+from chalicelib.core.http import attempts
 from local.machine import Machine
 from tests.journeys.gateway import Answer, call, calls_made
 from tests.journeys.user import User
@@ -22,7 +22,7 @@ def clock(function: pytest.MonkeyPatch) -> SimpleNamespace:
     """The clock that counts attempts; it starts at noon."""
     made = SimpleNamespace(now=NOON)
     made.time = lambda: made.now
-    function.setattr(password_attempts, "time", made)
+    function.setattr(attempts, "time", made)
     function.setenv("WRONG_PASSWORDS_PER_MINUTE", "5")
     function.setenv("WRONG_PASSWORDS_PER_DAY", "1000")
     return made
@@ -76,7 +76,7 @@ def test_of_a_hundred_attempts_at_once_five_are_tried(clock: SimpleNamespace) ->
 
     def guess(_: int) -> bool:
         try:
-            with password_attempts.password_attempt(email, password_attempts.AnonymousCaller(THEIRS, {})):
+            with attempts.password_attempt(email, attempts.AnonymousCaller(THEIRS, {})):
                 raise NotAuthenticatedError
         except TooManyRequestsError:
             return False

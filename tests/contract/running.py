@@ -1,0 +1,42 @@
+"""Darkroom as `make run` starts it, in a process of its own, with limits that no test reaches."""
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from chalicelib.core.settings import ALL
+
+ROOT = Path(__file__).resolve().parents[2]
+# Every setting that limits requests, attempts or dollars.
+_LIMITS = [name for name in ALL if re.search("_PER_(MINUTE|HOUR|DAY|MONTH)$", name)]
+
+
+@contextlib.contextmanager
+def running(state: Path) -> Iterator[str]:
+    """The address of the API, until the block ends. Logs go below the folder `state`."""
+    more = {**dict.fromkeys(_LIMITS, str(10**9)), "XDG_STATE_HOME": str(state), "SCHEDULES_OFF": _all_schedules()}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "local", "run", "--port", "0", "--aws-port", "0"],
+        cwd=ROOT,
+        env={**os.environ, **more},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        found = re.fullmatch(r"Darkroom is ready: (\S+)\n", process.stdout.readline())
+        assert found is not None, "it says why on stderr"
+        yield found[1]
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
+
+
+def _all_schedules() -> str:
+    from chalicelib.core.schedules import SCHEDULES
+
+    return ",".join(SCHEDULES)
