@@ -1,0 +1,190 @@
+/** What the content shows: the first page, one operation, all errors, or everything at once. */
+
+import { API } from "./contract.js";
+import { codeBlock, h, jsonCode, prose, tabs } from "./elements.js";
+import { facts, schemaTree, typeOf } from "./schema.js";
+import { requestPanel } from "./try_it.js";
+
+/** @typedef {import("./contract.js").Contract} Contract */
+/** @typedef {import("./contract.js").Operation} Operation */
+/** @typedef {import("./contract.js").Media} Media */
+/** @typedef {import("./session.js").Session} Session */
+
+/** @param {Contract} contract */
+const linkTo = (contract) => (/** @type {string} */ code) => {
+  const operation = contract.find(code);
+  return operation && `#${operation.id}`;
+};
+
+/** The name of a method in its color. @param {string} method */
+export function methodBadge(method) {
+  return h("span", { class: `method ${method.toLowerCase()}` }, method);
+}
+
+/** What is at an address on this page. @param {Contract} contract @param {Session} session @param {string} address */
+export function pageAt(contract, session, address) {
+  const operation = contract.byId.get(address);
+  if (operation) return operationPage(operation, session);
+  const webhook = contract.webhooks.find(({ id }) => `webhook-${id}` === address);
+  if (webhook) return messagePage(webhook);
+  if (address === "errors") return errorsPage(contract);
+  if (address === "everything") return everythingPage(contract, session);
+  return overviewPage(contract);
+}
+
+/** @param {Contract} contract */
+function overviewPage(contract) {
+  const { info, components } = contract.document;
+  return h("article", { class: "overview" },
+    h("h1", null, info.title, " ", h("small", null, info.version)),
+    info.summary && h("p", { class: "lead" }, info.summary),
+    prose(info.description, linkTo(contract)),
+    h("p", null, "Address: ", h("code", null, API.href), " · ", h("a", { href: "openapi.json" }, "openapi.json"), " · ", h("a", { href: "#errors" }, "all errors"), " · ", h("a", { href: "#everything" }, "everything on one page")),
+    contract.tags.map(({ name, description, operations }) =>
+      h("section", null, h("h2", null, name), prose(description, linkTo(contract)), operationList(operations, "")),
+    ),
+    contract.webhooks.length > 0 && h("section", null, h("h2", null, "Webhooks"), h("p", null, "Requests that are sent to you."), operationList(contract.webhooks, "webhook-")),
+    components?.securitySchemes && h("section", null, h("h2", null, "Authentication"), Object.entries(components.securitySchemes).map(([name, reference]) =>
+      h("section", null, h("h3", null, name), prose(contract.resolve(reference).description, linkTo(contract))),
+    )),
+  );
+}
+
+/** @param {Operation[]} operations @param {string} prefix */
+function operationList(operations, prefix) {
+  return h("ul", { class: "operations" }, operations.map(({ id, method, path, summary }) =>
+    h("li", null, h("a", { href: `#${prefix}${id}` }, methodBadge(method), h("code", null, path), h("span", null, summary))),
+  ));
+}
+
+/** @param {Operation} operation @param {Session} session */
+function operationPage(operation, session) {
+  return h("article", { class: "operation" },
+    h("div", { class: "words" }, heading(operation), securityOf(operation), inputOf(operation), answersOf(operation), failuresOf(operation), callbacksOf(operation)),
+    h("aside", { "aria-label": "Request and answer" }, requestPanel(operation, session), exampleAnswers(operation)),
+  );
+}
+
+/** A webhook or a callback. @param {Operation} operation */
+function messagePage(operation) {
+  const { body, contract } = operation;
+  return h("article", { class: "operation" },
+    h("div", { class: "words" }, heading(operation), inputOf(operation), answersOf(operation)),
+    h("aside", { "aria-label": "Example" }, body && exampleBlocks("body", contract.examples(body))),
+  );
+}
+
+/** @param {Operation} operation */
+function heading({ contract, id, summary, description, method, path, raw }) {
+  return [
+    h("h1", null, summary),
+    h("p", { class: "address" }, methodBadge(method), h("code", null, path), h("code", { class: "id", title: "The operation's name" }, id)),
+    raw.deprecated && h("p", { class: "problem" }, "This operation is deprecated."),
+    prose(withoutSummary(description, summary), linkTo(contract)),
+  ];
+}
+
+/** A description often begins with its summary, which is the heading already. @param {string} description @param {string} summary */
+function withoutSummary(description, summary) {
+  return description.startsWith(summary) ? description.slice(summary.length).replace(/^[.\s]+/, "") : description;
+}
+
+/** @param {Operation} operation */
+function securityOf({ contract, security }) {
+  if (!security.length) return h("p", { class: "security" }, "Open to everyone: no token is needed.");
+  const ways = security.map((/** @type {[string, string[]]} */ [name, scopes]) => {
+    const { description = "" } = contract.resolve(contract.document.components?.securitySchemes?.[name]);
+    return h("li", null, h("strong", null, name), scopes.length > 0 && [" that carries ", scopes.flatMap((scope, place) => [place ? " or " : "", h("code", null, scope)])].flat(), h("span", { class: "note" }, prose(description.split("\n")[0], linkTo(contract))));
+  });
+  return h("section", { class: "security" }, h("h2", null, "Who may call it"), h("ul", null, ways));
+}
+
+/** @param {Operation} operation */
+function inputOf({ contract, parameters, body, bodyIsRequired }) {
+  const places = ["path", "query", "header"].map((where) => ({ where, fields: parameters.filter((each) => each.in === where) }));
+  return [
+    places.filter(({ fields }) => fields.length).map(({ where, fields }) =>
+      h("section", null, h("h2", null, { path: "Path", query: "Query", header: "Headers" }[where]), h("ul", { class: "fields" }, fields.map((each) => parameterRow(contract, each)))),
+    ),
+    body && h("section", null, h("h2", null, "Body ", h("small", null, body.type, bodyIsRequired ? ", required" : "")), schemaTree(contract, body.schema)),
+  ].flat();
+}
+
+/** @param {Contract} contract @param {import("./contract.js").Parameter} parameter */
+function parameterRow(contract, { name, required, description, schema }) {
+  const resolved = contract.resolve(schema);
+  return h("li", { "data-field": name },
+    h("div", { class: "field" }, h("code", { class: "name" }, name), h("span", { class: "type" }, typeOf(contract, resolved)), required && h("span", { class: "required" }, "required")),
+    facts(resolved),
+    prose(description ?? resolved.description, linkTo(contract)),
+  );
+}
+
+/** @param {Operation} operation */
+function answersOf({ contract, answers }) {
+  const successes = answers.filter(({ status }) => /^[123]/.test(status));
+  return successes.map(({ status, description, headers, media }) =>
+    h("section", null,
+      h("h2", null, "Answer ", h("small", null, [status, media[0]?.type].filter(Boolean).join(", "))),
+      prose(description, linkTo(contract)),
+      media[0] && schemaTree(contract, media[0].schema),
+      headers.length > 0 && h("details", { class: "headers" }, h("summary", null, `Headers (${headers.length})`), h("ul", { class: "fields" }, headers.map(([name, header]) => parameterRow(contract, { ...header, name })))),
+    ),
+  );
+}
+
+/** @param {Operation} operation */
+function failuresOf({ contract, failures }) {
+  if (!failures.length) return null;
+  const rows = failures.map(({ status, code, message, advice }) =>
+    h("tr", null, h("td", null, status), h("td", null, h("code", null, code)), h("td", null, message, advice && h("span", { class: "advice" }, prose(advice, linkTo(contract))))),
+  );
+  return h("section", null, h("h2", null, "Errors"), h("div", { class: "scroll" }, h("table", null, h("thead", null, h("tr", null, ["Status", "Code", "What it says"].map((text) => h("th", { scope: "col" }, text)))), h("tbody", null, rows))));
+}
+
+/** @param {Operation} operation */
+function callbacksOf({ callbacks }) {
+  return callbacks.map(({ name, operation }) =>
+    h("section", { class: "callback" }, h("h2", null, "Callback: ", name), h("p", { class: "address" }, methodBadge(operation.method), h("code", null, operation.path)), prose(operation.description || operation.summary), inputOf(operation)),
+  );
+}
+
+/** @param {Operation} operation */
+function exampleAnswers({ contract, answers }) {
+  const [first] = answers.find(({ status, media }) => /^2/.test(status) && media.some(({ type }) => type.includes("json")))?.media ?? [];
+  return first && exampleBlocks("answer", contract.examples(first));
+}
+
+/** @param {string} what @param {import("./contract.js").Example[]} examples */
+function exampleBlocks(what, examples) {
+  const blocks = examples.map(({ title, value }) => /** @type {[string, HTMLElement]} */ ([title, codeBlock(`example ${what}: ${title}`, jsonCode(JSON.stringify(value, null, 2)))]));
+  return h("section", { class: "example" }, h("h2", null, `Example ${what}`), blocks.length > 1 ? tabs(`Example ${what}`, blocks) : blocks[0][1]);
+}
+
+/** @param {Contract} contract */
+function errorsPage(contract) {
+  /** @type {Map<string, {failure: import("./contract.js").Failure, operations: Operation[]}>} */
+  const byCode = new Map();
+  for (const operation of contract.operations) {
+    for (const failure of operation.failures) {
+      const key = `${failure.status} ${failure.code}`;
+      const known = byCode.get(key) ?? { failure, operations: [] };
+      byCode.set(key, { ...known, operations: [...known.operations, operation] });
+    }
+  }
+  const rows = [...byCode].sort(([a], [b]) => a.localeCompare(b)).map(([, { failure, operations }]) =>
+    h("tr", null, h("td", null, failure.status), h("td", null, h("code", null, failure.code)), h("td", null, failure.message, failure.advice && h("span", { class: "advice" }, prose(failure.advice, linkTo(contract))), namesOf(contract, operations))),
+  );
+  return h("article", null, h("h1", null, "Errors"), h("div", { class: "scroll" }, h("table", null, h("thead", null, h("tr", null, ["Status", "Code", "What it says, and which operations answer it"].map((text) => h("th", { scope: "col" }, text)))), h("tbody", null, rows))));
+}
+
+/** @param {Contract} contract @param {Operation[]} operations */
+function namesOf(contract, operations) {
+  if (operations.length > contract.operations.length / 2) return h("p", { class: "note" }, `${operations.length} operations`);
+  return h("p", { class: "note" }, operations.flatMap(({ id }, place) => [place ? ", " : "", h("a", { href: `#${id}` }, id)]));
+}
+
+/** @param {Contract} contract @param {Session} session */
+function everythingPage(contract, session) {
+  return h("div", { class: "everything" }, overviewPage(contract), contract.operations.map((operation) => operationPage(operation, session)), contract.webhooks.map(messagePage), errorsPage(contract));
+}
