@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+NPM := tests/npm/node_modules/.package-lock.json
 PIN = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header $(ARGS)
 PHOTOS ?=
 ARGS ?=
@@ -19,10 +20,10 @@ demo: $(VENV)/local ## send a picture through the whole platform: make demo PHOT
 run: $(VENV)/local ## the whole platform on this machine, until Ctrl-C: make run ARGS="--port 9000"
 	@exec $(BIN)/python -m local run $(ARGS)
 
-test: $(VENV)/ready check ## lint, types and every test but the slow ones
+test: $(VENV)/ready $(NPM) check ## lint, types and every test but the slow ones
 	$(BIN)/python -m pytest -n 2 -m "not slow" $(ARGS)
 
-test-all: $(VENV)/ready check ## the slow ones too
+test-all: $(VENV)/ready $(NPM) check ## the slow ones too
 	$(BIN)/python -m pytest -n 2 --hypothesis-profile exploring $(ARGS)
 
 check: $(VENV)/ready ## ruff and mypy on everything, cfn-lint on the template
@@ -52,7 +53,7 @@ requirements: $(VENV)/local ## pin what pyproject.toml asks for; all anew: make 
 	$(PIN) --extra local --extra dev -c requirements-local.txt pyproject.toml -o requirements-dev.txt
 
 clean: ## remove what was made in this folder
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) tests/npm/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/local: requirements.txt requirements-local.txt
@@ -62,4 +63,9 @@ $(VENV)/local: requirements.txt requirements-local.txt
 
 $(VENV)/ready: $(VENV)/local requirements-dev.txt
 	@$(PYTHON) local/install.py $(VENV) requirements-dev.txt
+	@touch $@
+
+$(NPM): $(VENV)/ready tests/npm/package-lock.json
+	@echo "Installing the npm packages of the tests …"
+	@$(BIN)/python -m tests.node
 	@touch $@

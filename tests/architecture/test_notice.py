@@ -6,12 +6,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 NOTICE = (ROOT / "NOTICE").read_text()
-# What we write ourselves. A file of any other kind (a font, a profile, a script for browsers) is named in NOTICE.
-OURS = {".py", ".json", ".md", ".txt", ".toml", ".yaml", ""}
+# What we write ourselves. A file of any other kind (a font, a profile) is named in NOTICE.
+OURS = {".py", ".json", ".md", ".txt", ".toml", ".yaml", ".js", ".ts", ".css", ".html", ""}
 
 
 # Folders that Git ignores, or that are Git's own.
-MADE_HERE = re.compile(r"\.git|\.venv|\..+_cache|\.hypothesis|__pycache__|demo-output|deployed|deployments")
+MADE_HERE = re.compile(r"\.git|\.venv|\..+_cache|\.hypothesis|__pycache__|node_modules|demo-output|deployed|deployments")
 
 
 def files() -> list[str]:

@@ -1,0 +1,12 @@
+// A headless browser: on Linux the Chromium that an npm package carries, elsewhere the Chrome that is installed.
+import chromium from "@sparticuz/chromium";
+import puppeteer from "puppeteer-core";
+
+export async function launch() {
+  if (process.platform !== "linux") return puppeteer.launch({ channel: "chrome" });
+  return puppeteer.launch({
+    args: chromium.args,
+    executablePath: await chromium.executablePath(),
+    headless: "shell",
+  });
+}
