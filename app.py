@@ -6,7 +6,7 @@ from typing import Any
 
 from chalice.app import Chalice, CORSConfig, LambdaFunctionEvent, Response
 
-from chalicelib import accounts, actions, audit, erasure, images, metering
+from chalicelib import accounts, actions, audit, erasure, images, metering, web
 from chalicelib.accounts import api_keys, schemas
 from chalicelib.accounts.permissions import can_report, is_admin, public, signed_in
 from chalicelib.actions import custom, exporting, external_service, processing, reporting, worker
@@ -495,6 +495,21 @@ def list_audit(data: Payload) -> Answer:
 def get_health() -> Answer:
     """The last health check: `ok`, `degraded`, or `unknown`. 503 when Darkroom is down."""
     return health.get_health()
+
+
+# Static files call no service of AWS: to count a request would cost more than to answer it.
+@app.route("/docs", methods=["GET"])
+@validated(permission=public)
+def show_docs(event: Event, headers: Headers) -> Response:
+    """These pages: each operation with its fields, errors, code to copy, and a form to try it."""
+    return web.send_docs(event["requestContext"]["path"], headers)
+
+
+@app.route("/assets/{name}", methods=["GET"])
+@validated(web.ASSET, permission=public)
+def get_asset(data: Payload, headers: Headers) -> Response:
+    """A script, style or picture of the pages."""
+    return web.send_asset(data["name"], headers)
 
 
 # =========================================================================== pipeline

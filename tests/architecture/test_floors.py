@@ -29,6 +29,7 @@ FLOORS = {
     "chalicelib.actions": 31,
     "chalicelib.jobs": 40,
     "chalicelib.erasure": 40,
+    "chalicelib.web": 40,
     "app": 50,
 }
 

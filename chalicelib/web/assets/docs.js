@@ -20,7 +20,7 @@ async function load() {
 /** @param {Contract} contract */
 function start(contract) {
   const index = buildIndex(contract);
-  const session = new Session(contract, () => {});
+  const session = new Session(contract);
   const show = () => showPage(contract, session);
   const list = () => listEntries(contract, index, search.value);
   addEventListener("hashchange", show);

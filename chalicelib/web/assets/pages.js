@@ -106,7 +106,7 @@ function inputOf({ contract, parameters, body, bodyIsRequired }) {
     places.filter(({ fields }) => fields.length).map(({ where, fields }) =>
       h("section", null, h("h2", null, { path: "Path", query: "Query", header: "Headers" }[where]), h("ul", { class: "fields" }, fields.map((each) => parameterRow(contract, each)))),
     ),
-    body && h("section", null, h("h2", null, "Body ", h("small", null, body.type, bodyIsRequired ? ", required" : "")), schemaTree(contract, body.schema)),
+    body && h("section", null, h("h2", null, "Body ", h("small", null, body.type, bodyIsRequired ? ", required" : "")), schemaTree(contract, body.schema, false)),
   ].flat();
 }
 
@@ -127,7 +127,7 @@ function answersOf({ contract, answers }) {
     h("section", null,
       h("h2", null, "Answer ", h("small", null, [status, media[0]?.type].filter(Boolean).join(", "))),
       prose(description, linkTo(contract)),
-      media[0] && schemaTree(contract, media[0].schema),
+      media[0] && schemaTree(contract, media[0].schema, true),
       headers.length > 0 && h("details", { class: "headers" }, h("summary", null, `Headers (${headers.length})`), h("ul", { class: "fields" }, headers.map(([name, header]) => parameterRow(contract, { ...header, name })))),
     ),
   );

@@ -5,65 +5,76 @@ import { h, prose } from "./elements.js";
 
 /** @typedef {import("./contract.js").Contract} Contract */
 /** @typedef {import("./contract.js").Schema} Schema */
+/**
+ * Where in a tree: `answered` is of an answer, `path` holds the properties of the objects above.
+ * @typedef {{contract: Contract, answered: boolean, path: Schema[]}} Place
+ */
 
 const FORMATS = { "date-time": "a time", date: "a day", email: "an e-mail address", uri: "a URL" };
 // Deeper fields wait until they are opened.
 const OPEN_DEPTH = 2;
 
-/** The fields of a schema, or its type where it has none. @param {Contract} contract @param {Schema} schema */
-export function schemaTree(contract, schema) {
-  const fields = inner(contract, schema, []);
+/**
+ * The fields of a schema, or its type where it has none. Of what is sent the required fields are marked, of what is
+ * answered the optional ones.
+ * @param {Contract} contract
+ * @param {Schema} schema
+ * @param {boolean} answered
+ */
+export function schemaTree(contract, schema, answered) {
+  const fields = inner(schema, { contract, answered, path: [] });
   return h("div", { class: "schema" }, fields ?? h("p", null, typeOf(contract, schema)));
 }
 
-/** One row: a name, what it holds, and the fields in it. @param {Contract} contract @param {string} name @param {Schema} reference @param {{required?: boolean, path?: Schema[]}} [options] */
-export function field(contract, name, reference, { required = false, path = [] } = {}) {
-  const schema = merged(contract, reference);
-  const nested = path.includes(schema.properties) ? null : inner(contract, schema, path);
-  return h(
-    "li",
-    { "data-field": name },
+/** One row: a name, what it holds, and the fields in it. @param {string} name @param {Schema} reference @param {boolean} required @param {Place} place */
+function field(name, reference, required, place) {
+  const schema = merged(place.contract, reference);
+  const nested = inner(schema, place);
+  return h("li", { "data-field": name },
     h("div", { class: "field" },
       h("code", { class: "name" }, name),
-      h("span", { class: "type" }, typeOf(contract, schema)),
-      required && h("span", { class: "required" }, "required"),
+      h("span", { class: "type" }, typeOf(place.contract, schema)),
+      required && !place.answered && h("span", { class: "required" }, "required"),
+      !required && place.answered && h("span", { class: "type" }, "optional"),
       schema.deprecated && h("span", { class: "required" }, "deprecated"),
-      schema.readOnly && h("span", { class: "type" }, "read-only"),
     ),
-    facts(schema),
     prose(schema.description),
-    nested && h("details", { open: path.length < OPEN_DEPTH }, h("summary", null, "Fields"), nested),
+    facts(schema),
+    nested && h("details", { open: place.path.length < OPEN_DEPTH }, h("summary", null, "Fields"), nested),
   );
 }
 
-/** The fields in a schema, in those of its items, or in each of its alternatives. @param {Contract} contract @param {Schema} reference @param {Schema[]} path @returns {HTMLElement | null} */
-function inner(contract, reference, path) {
-  const schema = merged(contract, reference);
-  if (schema.items) return inner(contract, schema.items, path);
-  const lists = [ownFields(contract, schema, path), alternatives(contract, schema, path)].filter((list) => list !== null);
+/** The fields in a schema, in those of its items, or in each of its alternatives. @param {Schema} reference @param {Place} place @returns {HTMLElement | null} */
+function inner(reference, place) {
+  const schema = merged(place.contract, reference);
+  if (schema.items) return inner(schema.items, place);
+  const lists = [ownFields(schema, place), alternatives(schema, place)].filter((list) => list !== null);
   return lists.length ? h("div", null, lists) : null;
 }
 
-/** @param {Contract} contract @param {Schema} schema @param {Schema[]} path */
-function ownFields(contract, { properties = {}, required = [], additionalProperties, propertyNames }, path) {
-  const deeper = [...path, properties];
-  const rows = Object.entries(properties).map(([name, each]) =>
-    field(contract, name, each, { required: required.includes(name), path: deeper }),
-  );
+/** @param {Schema} schema @param {Place} place */
+function ownFields({ properties = {}, required = [], additionalProperties, propertyNames }, place) {
+  if (place.path.includes(properties)) return h("p", { class: "note" }, "The same fields again.");
+  const deeper = { ...place, path: [...place.path, properties] };
+  const rows = Object.entries(properties).map(([name, each]) => field(name, each, required.includes(name), deeper));
   if (additionalProperties && typeof additionalProperties === "object") {
     const description = propertyNames?.pattern ? `A name that matches \`${propertyNames.pattern}\`.` : undefined;
-    rows.push(field(contract, "any name", { description, ...additionalProperties }, { path: deeper }));
+    rows.push(field("any name", { description, ...additionalProperties }, place.answered, deeper));
   }
   return rows.length ? h("ul", { class: "fields" }, rows) : null;
 }
 
-/** @param {Contract} contract @param {Schema} schema @param {Schema[]} path */
-function alternatives(contract, { oneOf, anyOf }, path) {
-  const options = (oneOf ?? anyOf ?? []).map((/** @type {Schema} */ each) => ({ each, fields: inner(contract, each, path) }));
-  if (!options.some((/** @type {any} */ { fields }) => fields)) return null;
-  if (options.filter((/** @type {any} */ { fields }) => fields).length === 1) return options.find((/** @type {any} */ { fields }) => fields).fields;
-  return h("div", { class: "alternatives" }, options.map((/** @type {any} */ { each, fields }, /** @type {number} */ place) =>
-    h("section", null, h("h4", null, place ? "or " : "Either ", contract.resolve(each).title ?? typeOf(contract, each)), fields),
+/** @param {Schema} schema @param {Place} place @returns {HTMLElement | null} */
+function alternatives({ oneOf, anyOf }, place) {
+  /** @type {Schema[]} */
+  const options = oneOf ?? anyOf ?? [];
+  const shown = options.flatMap((option) => {
+    const fields = inner(option, place);
+    return fields ? [{ option, fields }] : [];
+  });
+  if (shown.length < 2) return shown[0]?.fields ?? null;
+  return h("div", { class: "alternatives" }, shown.map(({ option, fields }, at) =>
+    h("section", null, h("h4", null, at ? "or " : "Either ", merged(place.contract, option).title ?? "these fields"), fields),
   ));
 }
 
@@ -71,15 +82,14 @@ function alternatives(contract, { oneOf, anyOf }, path) {
 export function typeOf(contract, reference) {
   const schema = merged(contract, reference);
   if (schema.const !== undefined) return JSON.stringify(schema.const);
+  /** @type {Schema[] | undefined} */
   const options = schema.oneOf ?? schema.anyOf;
-  if (options && !schema.type) return [...new Set(options.map((/** @type {Schema} */ each) => typeOf(contract, each)))].join(" or ");
-  const types = [schema.type ?? (schema.enum ? [...new Set(schema.enum.map((/** @type {any} */ value) => typeof value))] : "any value")].flat();
-  return types.map((type) => (type === "array" ? `list of ${typeOf(contract, schema.items ?? {})}` : (formatOf(type, schema) ?? type))).join(" or ");
-}
-
-/** @param {string} type @param {Schema} schema */
-function formatOf(type, { format }) {
-  return type === "string" && format ? `string, ${FORMATS[/** @type {"date"} */ (format)] ?? format}` : undefined;
+  if (options && !schema.type) return [...new Set(options.map((each) => typeOf(contract, each)))].join(" or ");
+  const inferred = schema.enum ? [...new Set(schema.enum.map((/** @type {any} */ value) => (value === null ? "null" : typeof value)))] : "any value";
+  return [schema.type ?? inferred].flat().map((type) => {
+    if (type === "array") return `list of ${typeOf(contract, schema.items ?? {})}`;
+    return type === "string" && schema.format ? `string, ${FORMATS[/** @type {"date"} */ (schema.format)] ?? schema.format}` : type;
+  }).join(" or ");
 }
 
 /** What else a value must be. @param {Schema} schema */
@@ -96,10 +106,11 @@ export function facts(schema) {
     schema.default !== undefined && ["default ", h("code", null, JSON.stringify(schema.default))],
     schema.pattern && ["matches ", h("code", null, schema.pattern)],
   ].filter(Boolean);
+  /** @type {any[] | undefined} */
   const values = schema.enum ?? items.enum;
   return [
-    bounds.length > 0 && h("p", { class: "facts" }, bounds.map((bound, place) => [place ? " · " : "", bound].flat()).flat()),
-    values && h("p", { class: "facts" }, "One of ", values.map((/** @type {any} */ value) => [h("code", null, value === null ? "null" : value), " "]).flat()),
+    bounds.length > 0 && h("p", { class: "facts" }, bounds.flatMap((bound, at) => [at ? " · " : "", bound].flat())),
+    values && h("p", { class: "facts" }, "One of ", values.flatMap((value) => [h("code", null, String(value)), " "])),
   ];
 }
 

@@ -13,10 +13,9 @@ const CHALLENGES = {
 };
 
 export class Session {
-  /** @param {Contract} contract @param {() => void} changed is called after each change */
-  constructor(contract, changed) {
+  /** @param {Contract} contract */
+  constructor(contract) {
     this.contract = contract;
-    this.changed = changed;
     this.dialog = /** @type {HTMLDialogElement} */ (byId("sign-in"));
     this.challenge = { challenge: "", session: "" };
     this.email = "";
@@ -49,14 +48,12 @@ export class Session {
     sessionStorage.setItem(NAME, name);
     this.dialog.close();
     this.show();
-    this.changed();
   }
 
   forget() {
     sessionStorage.removeItem(TOKEN);
     sessionStorage.removeItem(NAME);
     this.show();
-    this.changed();
   }
 
   /** @param {string} email @param {string} password */
@@ -130,7 +127,7 @@ export class Session {
   show() {
     const button = byId("account");
     button.textContent = this.token ? `Forget ${sessionStorage.getItem(NAME)}` : "Sign in";
-    button.classList.toggle("signed-in", Boolean(this.token));
+    document.body.classList.toggle("signed-in", Boolean(this.token));
   }
 }
 

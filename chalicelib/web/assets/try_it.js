@@ -67,8 +67,10 @@ class Panel {
     const choice = this.examples.length > 1 && h("label", null, h("span", null, "Example"),
       h("select", { oninput: (/** @type {any} */ event) => this.useExample(event.target.selectedIndex) }, this.examples.map(({ title }) => h("option", null, title))),
     );
-    const hint = this.needsToken && h("p", { class: "hint" }, "Sent with your token. ",
-      h("button", { type: "button", class: "plain", onclick: () => this.session.open() }, "Sign in or paste one"));
+    const hint = this.needsToken && h("p", { class: "hint" },
+      h("span", { class: "if-signed-in" }, "It is sent with your token."),
+      h("span", { class: "if-signed-out" }, "It needs a token: ", h("button", { type: "button", class: "plain", onclick: () => this.session.open() }, "sign in or paste one"), "."),
+    );
     return h("form", { novalidate: true, onsubmit: (/** @type {Event} */ event) => { event.preventDefault(); void this.submit(); } },
       hint, fields, choice, this.body && h("label", null, h("span", null, "Body"), this.body), this.problem, this.send, this.response);
   }
@@ -103,8 +105,7 @@ class Panel {
   /** Shows the request as code. */
   show() {
     const request = this.request();
-    const body = compact(request.body);
-    this.curl.replaceChildren(curl({ ...request, body }));
+    this.curl.replaceChildren(curl(request));
     this.python.replaceChildren(python(request));
   }
 
@@ -180,15 +181,6 @@ class Panel {
 /** Headers that a description may name, and that are not a reader's to set. @param {Parameter} parameter */
 function isEntered({ name, in: where }) {
   return where !== "cookie" && !(where === "header" && /^(authorization|content-type|accept)$/i.test(name));
-}
-
-/** @param {string | undefined} body */
-function compact(body) {
-  try {
-    return body && JSON.stringify(JSON.parse(body));
-  } catch {
-    return body;
-  }
 }
 
 /** @param {string} text */
