@@ -12,9 +12,11 @@ from chalicelib.accounts.permissions import can_report, is_admin, public, signed
 from chalicelib.actions import custom, exporting, external_service, processing, reporting, worker
 from chalicelib.core import log
 from chalicelib.core.agents import mcp as mcp_protocol
+from chalicelib.core.agents import schemas as agent_schemas
 from chalicelib.core.agents import tools
 from chalicelib.core.agents.tools import api_tool
 from chalicelib.core.aws.grants import required_env_vars
+from chalicelib.core.errors import raises
 from chalicelib.core.http import idempotency, limits, responses, signatures
 from chalicelib.core.http.access import setup_validated, validated
 from chalicelib.core.http.operations import ANY_ACCESS, APIAccessType, Caller
@@ -233,7 +235,7 @@ def reprocess_image(user: Caller, data: Payload) -> Answer:
 
 @app.route("/images/{imageId}/variants/{name}", methods=["GET"], cors=CORS)
 @required_env_vars(images.choose_variant)
-@validated(images.GET_VARIANT, permission=signed_in, access=APIAccessType.FILE_UPLOAD)
+@validated(images.GET_VARIANT, permission=signed_in, access=APIAccessType.FILE_UPLOAD, answers=[images.REDIRECT])
 def get_variant(user: Caller, data: Payload, headers: Headers) -> Response:
     """A redirect to a variant's file, in the format that `Accept` prefers."""
     variant = images.choose_variant(user, data["imageId"], data["name"], headers.get("accept", ""))
@@ -332,7 +334,13 @@ def get_action(user: Caller, data: Payload) -> Answer:
 
 @app.route("/actions/{actionId}/callback", methods=["POST"], cors=CORS)
 @required_env_vars(external_service.take_callback)
-@validated(actions.CALLBACK, permission=public, limit=limits.ANONYMOUS, returns=MESSAGE)
+@validated(
+    actions.CALLBACK,
+    permission=public,
+    limit=limits.ANONYMOUS,
+    returns=MESSAGE,
+    headers={signatures.HEADER: signatures.SCHEMA},
+)
 def take_callback(data: Payload, headers: Headers, body: bytes) -> Answer:
     """The external service reports how an action goes on or ended. The request is signed with the shared secret."""
     return external_service.take_callback(data, headers.get(signatures.HEADER.lower(), ""), body)
@@ -415,6 +423,8 @@ def list_tools(user: Caller) -> Answer:
     validate_body=False,
     permission=signed_in,
     access=ANY_ACCESS,
+    body=agent_schemas.TOOL_INPUT,
+    returns=agent_schemas.TOOL_ANSWER,
     routes_to=lambda path, body: tools.operation_of(path["tool"]),
 )
 def call_tool(data: Payload, body: bytes, available: Payload) -> Answer:
@@ -427,6 +437,8 @@ def call_tool(data: Payload, body: bytes, available: Payload) -> Answer:
     validate_body=False,
     permission=signed_in,
     access=ANY_ACCESS,
+    body=agent_schemas.MCP_MESSAGE,
+    answers=agent_schemas.MCP_ANSWERS,
     routes_to=lambda path, body: mcp_protocol.operation_of(body),
 )
 def mcp(headers: Headers, body: bytes, available: Payload) -> Response:
@@ -437,7 +449,8 @@ def mcp(headers: Headers, body: bytes, available: Payload) -> Response:
 
 # A route of its own: API Gateway answers a method that it does not know with 403, and clients of MCP expect 405.
 @app.route("/mcp", methods=["GET", "DELETE"], cors=CORS)
-@validated(permission=public, limit=limits.ANONYMOUS, returns=MESSAGE)
+@validated(permission=public, limit=limits.ANONYMOUS)
+@raises(mcp_protocol.StreamNotOfferedError)
 def refuse_mcp_stream() -> Answer:
     """There is no stream to open and no session to end: the answer is always 405."""
     raise mcp_protocol.StreamNotOfferedError
@@ -497,16 +510,24 @@ def get_health() -> Answer:
     return health.get_health()
 
 
-# Static files call no service of AWS: to count a request would cost more than to answer it.
+# The contract and its pages call no service of AWS: to count a request would cost more than to answer it.
+@app.route("/openapi.json", methods=["GET"], cors=CORS)
+@validated(permission=public, answers=web.CONTRACT)
+def get_contract(event: Event, headers: Headers) -> Response:
+    """This contract, in OpenAPI 3.1."""
+    return web.get_contract(app, event, headers)
+
+
 @app.route("/docs", methods=["GET"])
-@validated(permission=public)
+@validated(permission=public, answers=web.DOCS)
 def show_docs(event: Event, headers: Headers) -> Response:
     """These pages: each operation with its fields, errors, code to copy, and a form to try it."""
     return web.send_docs(event["requestContext"]["path"], headers)
 
 
 @app.route("/assets/{name}", methods=["GET"])
-@validated(web.ASSET, permission=public)
+@required_env_vars(web.send_asset)
+@validated(web.ASSET, permission=public, answers=web.FILE)
 def get_asset(data: Payload, headers: Headers) -> Response:
     """A script, style or picture of the pages."""
     return web.send_asset(data["name"], headers)

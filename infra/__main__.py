@@ -9,6 +9,7 @@ from infra import (
     audit,
     function_grants,
     iam_report,
+    openapi_document,
     policies,
     settings,
     settings_docs,
@@ -30,8 +31,11 @@ def main(arguments: list[str] | None = None) -> int:
     elif args.command == "policies":
         _write_policies()
         _write_documents()
+        _write_contract()
     elif args.command == "settings":
         _write_documents()
+    elif args.command == "openapi":
+        _write_contract()
     elif args.command == "iam-report":
         return iam_report.report(iam_report.granted(_grants(), stages.read()), args.log)
     elif args.command in ("deploy", "destroy", "restore"):
@@ -69,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         each.add_argument("--yes", action="store_true", help="do not ask")
     commands.add_parser("policies", help="all that is generated: names of resources, each function's policy, documents")
     commands.add_parser("settings", help="generate docs/settings.md and README's table from the settings")
+    commands.add_parser("openapi", help="generate docs/openapi.json, the API's contract, from the manifest")
     report = commands.add_parser("iam-report", help="compare declared and used grants; exit code 1 if they differ")
     report.add_argument("log", type=Path, nargs="?", default=iam_report.LOG, help="default: the log of make run")
     admin = commands.add_parser("admin", help="administrators of a stage: grant, revoke, list; each change is audited")
@@ -140,6 +145,11 @@ def _write_policies() -> None:
 
 def _write_documents() -> None:
     print(f"{settings_docs.write(_grants())} documents of settings changed")
+
+
+def _write_contract() -> None:
+    is_changed = openapi_document.write(triggers.application())
+    print(f"{openapi_document.DOCUMENT.name} {'changed' if is_changed else 'is up to date'}")
 
 
 def _grants() -> dict[str, function_grants.FunctionGrants]:

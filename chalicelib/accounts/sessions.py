@@ -11,7 +11,13 @@ from chalicelib.accounts.models import User, ensure_user, find_user, refuse_toke
 from chalicelib.core import ids
 from chalicelib.core.aws.grants import CognitoOperation, DynamoDBOperation, required_env_vars
 from chalicelib.core.aws.tables import ConditionFailedError
-from chalicelib.core.errors import InvalidRequestError, NotAuthenticatedError, PermissionDeniedError
+from chalicelib.core.errors import (
+    InvalidRequestError,
+    NotAuthenticatedError,
+    PermissionDeniedError,
+    UnavailableError,
+    raises,
+)
 from chalicelib.core.http import password_attempts, tokens
 from chalicelib.core.http.operations import Caller
 from chalicelib.core.http.password_attempts import AnonymousCaller
@@ -36,6 +42,7 @@ _NOT_REFRESHED = "The refresh token is not valid."
         "USERS_TABLE": [DynamoDBOperation.GET_ITEM],
     },
 )
+@raises(NotAuthenticatedError, UnavailableError)
 def authenticate(token: str) -> Caller:
     """The caller behind a bearer token: a user's access token, or an API key.
 

@@ -1,7 +1,9 @@
 """Every failure of ours: its class, HTTP status, stable code, and the sentence that a caller may read."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class DarkroomError(Exception):
@@ -153,3 +155,31 @@ BY_STATUS: dict[int, type[DarkroomError]] = {
     415: UnsupportedTypeError,
     500: UnexpectedError,
 }
+
+
+# ------------------------------------------------------------------------- who raises what
+
+
+def raises(*errors: type[DarkroomError]) -> Callable[[Function], Function]:
+    """Declares the errors that a caller of the API may get from a function.
+
+    An operation inherits them with the grants of the functions that it names (`@required_env_vars`). The contract lists
+    them; where CHECK_ANSWERS is on, an error that is not declared is a defect.
+    """
+
+    def declare(function: Function) -> Function:
+        inherit_errors(function, *errors)
+        return function
+
+    return declare
+
+
+def raised_by(function: Callable[..., Any]) -> frozenset[type[DarkroomError]]:
+    """All errors that a function declares or inherits."""
+    declared: frozenset[type[DarkroomError]] = getattr(function, "raises", frozenset())
+    return declared
+
+
+def inherit_errors(function: Callable[..., Any], *errors: type[DarkroomError]) -> None:
+    """Adds to the errors that a function declares."""
+    function.__dict__["raises"] = raised_by(function).union(errors)

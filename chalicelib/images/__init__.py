@@ -21,7 +21,7 @@ from chalicelib.images.models import (
     output_link,
 )
 from chalicelib.images.originals import decoding_limits, original, too_large
-from chalicelib.images.schemas import CREATE, CREATED, DELETE, GET, GET_VARIANT, LIST, ONE, PAGE, REPROCESS
+from chalicelib.images.schemas import CREATE, CREATED, DELETE, GET, GET_VARIANT, LIST, ONE, PAGE, REDIRECT, REPROCESS
 from chalicelib.images.service import (
     REPROCESS_REPLAY,
     VariantNotFoundError,

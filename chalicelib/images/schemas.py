@@ -1,5 +1,6 @@
 """JSON Schemas of the routes of uploads and images."""
 
+from chalicelib.core.http.operations import Answer
 from chalicelib.core.schemas import TEXT, list_of, page_of, shape
 from chalicelib.images.models import STATUS, Image
 
@@ -10,6 +11,14 @@ IMAGE_ID = {"type": "string", "pattern": r"^[A-Za-z0-9_]{1,64}$", "maxLength": 6
 _VARIANT_NAME = {"type": "string", "pattern": r"^[A-Za-z0-9_-]{1,80}$", "maxLength": 80}
 GET = DELETE = REPROCESS = shape({"imageId": IMAGE_ID})
 GET_VARIANT = shape({"imageId": IMAGE_ID, "name": _VARIANT_NAME})
+REDIRECT = Answer(
+    302,
+    "The file is at `Location`: a link that works for a while without a token.",
+    headers={
+        "Location": {"type": "string", "format": "uri", "description": "The link to the file."},
+        "Vary": {"const": "Accept", "description": "Another `Accept` may lead to another format."},
+    },
+)
 LIST = list_of(MAX_PAGE, status=STATUS)
 ONE = shape({"image": Image.schema()})
 PAGE = page_of(Image.schema())

@@ -1,4 +1,5 @@
-"""What browsers get: the pages of the API's documentation."""
+"""What browsers and generators of clients read: the API's contract, and its pages."""
 
-from chalicelib.web.schemas import ASSET
+from chalicelib.web.contract import CONTRACT, contract, get_contract
+from chalicelib.web.schemas import ASSET, DOCS, FILE
 from chalicelib.web.service import send_asset, send_docs

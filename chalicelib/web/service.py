@@ -6,7 +6,7 @@ Their addresses are relative, because a deployed stage has its name in front of 
 from collections.abc import Mapping
 from pathlib import Path
 
-from chalicelib.core.errors import NotFoundError
+from chalicelib.core.errors import NotFoundError, raises
 from chalicelib.core.http import responses
 from chalicelib.core.http.responses import Response
 
@@ -38,6 +38,7 @@ def send_docs(path: str, headers: Mapping[str, str]) -> Response:
     return _send(_FOLDER / "docs.html", "text/html; charset=utf-8", headers)
 
 
+@raises(NotFoundError)
 def send_asset(name: str, headers: Mapping[str, str]) -> Response:
     """A file that the page needs. Raises NotFoundError for any other name."""
     if name not in _ASSETS:

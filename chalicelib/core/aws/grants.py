@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from chalicelib.core.errors import inherit_errors, raised_by
 from chalicelib.core.settings import ALL
 
 
@@ -135,8 +136,9 @@ Source = Grants | Callable[..., Any]
 def required_env_vars(*sources: Source) -> Callable[[Function], Function]:
     """Declares the variables that a function needs and, for each, the operations on the resource that it names.
 
-    A setting that names no resource takes `[]`. A function as source means: everything that it declares. Nothing is
-    resolved here: `@validated` and `@track_execution` find and check all settings of `of(function)` before it runs.
+    A setting that names no resource takes `[]`. A function as source means: everything that it declares, with the
+    errors that it raises (core/errors.py). Nothing is resolved here: `@validated` and `@track_execution` find and check
+    all settings of `of(function)` before it runs.
 
     Raises:
         TypeError: a variable is no setting, or an operation is not one of the enums above.
@@ -150,7 +152,7 @@ def required_env_vars(*sources: Source) -> Callable[[Function], Function]:
                 raise TypeError(f"{variable}: {operation!r} is not an operation of an AWS service")
 
     def declare(function: Function) -> Function:
-        add(function, grants)
+        add(function, *sources)
         return function
 
     return declare
@@ -159,6 +161,9 @@ def required_env_vars(*sources: Source) -> Callable[[Function], Function]:
 def add(function: Callable[..., Any], *sources: Source) -> None:
     """Adds to what a function declares, as decorators do for the functions that they call."""
     function.__dict__["grants"] = merge(function, *sources)
+    for source in sources:
+        if callable(source):
+            inherit_errors(function, *raised_by(source))
 
 
 def of(function: Callable[..., Any]) -> dict[str, frozenset[AwsOperation]]:

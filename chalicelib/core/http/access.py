@@ -8,16 +8,16 @@ Access fails closed: there is no default permission; anything but True, or an ex
 """
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from chalice.app import Chalice, Response
 
 from chalicelib.core.aws import grants
-from chalicelib.core.http import call, idempotency, limits, responses
+from chalicelib.core.http import budgets, call, idempotency, json_schema, limits, payload, responses
 from chalicelib.core.http.call import Audit, Authenticate
 from chalicelib.core.http.limits import AnonymousLimit, Limit
-from chalicelib.core.http.operations import Access, Operation, Permission, Replay, public, to_access_types
+from chalicelib.core.http.operations import Access, Answer, Operation, Permission, Replay, public, to_access_types
 from chalicelib.core.observing import alerts, tracking
 from chalicelib.core.schemas import NO_PAYLOAD, Schema
 
@@ -50,6 +50,9 @@ def validated(
     audited: bool = False,
     allow_over_budget: bool = False,
     routes_to: RoutesTo | None = None,
+    answers: Iterable[Answer] = (),
+    body: Schema | None = None,
+    headers: Mapping[str, Schema] | None = None,
 ) -> Callable[[View], View]:
     """Puts a function behind authentication, schema and permission, and turns its failures into clear responses.
 
@@ -74,6 +77,9 @@ def validated(
         allow_over_budget: runs for callers over their dollar limits too: to see why, and to stop what spends them.
         routes_to: of a router, the operation that a request is for. It tells whether the caller's API key opens that
             operation before anything is counted.
+        answers: what it answers as a Response that it makes itself.
+        body: of a router's body, which its targets check.
+        headers: of the headers that the function reads.
 
     Raises:
         TypeError: `access`, `limit` or `idempotent` does not fit the rest of the declaration.
@@ -100,6 +106,9 @@ def validated(
             audited=audited,
             allow_over_budget=allow_over_budget,
             routes_to=routes_to,
+            answers=tuple(answers),
+            body=body,
+            headers=headers or {},
         )
 
         @functools.wraps(view)
@@ -119,8 +128,14 @@ def _steps(operation: Operation) -> list[Callable[..., Any]]:
     steps: list[Callable[..., Any] | None] = [
         tracking.write_usage_record,
         alerts.report,
+        tracking.resolve_settings,
+        responses.to_error_response,
+        payload.parse_body,
+        json_schema.check,
         None if is_public else limits.count_caller,
+        None if is_public or operation.allow_over_budget else budgets.check_spending,
         None if is_public else call.setup.authenticate,
+        None if is_public else Operation.check_permission,
         limits.count_source if is_public and operation.limit is not None else None,
         None if is_public and not operation.audited else call.setup.audit,
         idempotency.run_once if operation.replay is not None else None,

@@ -16,7 +16,7 @@ from typing import Any
 
 from chalicelib.core import ids
 from chalicelib.core.aws.grants import required_env_vars
-from chalicelib.core.errors import ConflictError, TooManyRequestsError
+from chalicelib.core.errors import ConflictError, TooManyRequestsError, raises
 from chalicelib.core.http.callers import Caller
 from chalicelib.core.settings import Settings
 
@@ -57,14 +57,17 @@ STORAGE_LIMIT = "storedBytes"
 
 
 class SpendingLimitError(TooManyRequestsError):
-    code = "SPENDING_LIMIT"
+    code, message = "SPENDING_LIMIT", "What may be spent is used up for now."
 
 
 class StorageLimitError(ConflictError):
+    """The stored images take as much as they may, or would with this one: delete some of them first."""
+
     code = "STORAGE_LIMIT_EXCEEDED"
 
 
 @required_env_vars({setting.name: [] for _, setting in DOLLAR_LIMITS.values()})
+@raises(SpendingLimitError)
 def check_spending(caller: Caller, rate: dict[str, str], now: datetime | None = None) -> None:
     """Raises SpendingLimitError when a limit is used up: the user's own (else the stage's), or the API key's.
 
@@ -81,7 +84,7 @@ def check_spending(caller: Caller, rate: dict[str, str], now: datetime | None = 
     if exceeded:
         wait = max(period.seconds_left(now) for period in exceeded)
         rate.update({"RateLimit-Limit": "0", "RateLimit-Remaining": "0", "RateLimit-Reset": str(wait)})
-        raise SpendingLimitError("What may be spent is used up for now.", retry_after=wait)
+        raise SpendingLimitError(retry_after=wait)
 
 
 def _dollar_limits(caller: Caller) -> list[tuple[Period, str, float]]:
@@ -126,6 +129,7 @@ def storage_limit(user: Caller) -> int:
 
 
 @required_env_vars(storage_limit)
+@raises(StorageLimitError)
 def check_storage(user: Caller, size: int) -> None:
     """Raises StorageLimitError when the user's storage is full, or would be with `size` more bytes."""
     limit = storage_limit(user)

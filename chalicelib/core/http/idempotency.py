@@ -11,7 +11,7 @@ from typing import Any
 
 from chalicelib.core import clients, ids, log
 from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
-from chalicelib.core.errors import ConflictError, InvalidRequestError, UnavailableError
+from chalicelib.core.errors import ConflictError, InvalidRequestError, UnavailableError, raises
 from chalicelib.core.settings import Settings
 
 HEADER = "Idempotency-Key"
@@ -47,6 +47,7 @@ def valid_key(key: str) -> str:
 @required_env_vars(
     {"IDEMPOTENCY_TABLE": [DynamoDBOperation.PUT_ITEM, DynamoDBOperation.UPDATE_ITEM, DynamoDBOperation.DELETE_ITEM]}
 )
+@raises(KeyReusedError, InProgressError, InvalidRequestError, UnavailableError)
 def run_once(
     scope: tuple[str, str, str],
     payload: Mapping[str, Any],

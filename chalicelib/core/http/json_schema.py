@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.core.errors import InvalidRequestError
+from chalicelib.core.errors import InvalidRequestError, raises
 from chalicelib.core.http.payload import MAX_NAME
 from chalicelib.core.schemas import Schema
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 MAX_DETAILS = 10
 
 
+@raises(InvalidRequestError)
 def check(schema: Schema, data: Mapping[str, Any]) -> None:
     """Raises InvalidRequestError, naming the fields that do not fit the schema (MAX_DETAILS at most)."""
     details = faults(schema, data)

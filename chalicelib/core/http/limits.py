@@ -15,7 +15,7 @@ from typing import Any
 
 from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
 from chalicelib.core.aws.tables import Table
-from chalicelib.core.errors import TooManyRequestsError, UnavailableError
+from chalicelib.core.errors import TooManyRequestsError, UnavailableError, raises
 from chalicelib.core.http import budgets
 from chalicelib.core.http.callers import Caller
 from chalicelib.core.settings import Setting, Settings
@@ -138,9 +138,9 @@ class LimitStatus:
 
 
 @required_env_vars(
-    budgets.check_spending,
-    {"LIMITS_TABLE": [DynamoDBOperation.UPDATE_ITEM], **{setting.name: [] for _, setting in _REQUEST_LIMITS.values()}},
+    {"LIMITS_TABLE": [DynamoDBOperation.UPDATE_ITEM], **{setting.name: [] for _, setting in _REQUEST_LIMITS.values()}}
 )
+@raises(TooManyRequestsError, UnavailableError)
 def count_caller(caller: Caller, operation: str, own: Limit | None = None, now: float | None = None) -> LimitStatus:
     """Counts a request against the user's limits (else the stage's), the API key's and the operation's own.
 
@@ -188,6 +188,7 @@ def _operation_rule(operation: str, own: Limit) -> Rule:
         "AUTH_PER_ADDRESS_PER_MINUTE": [],
     }
 )
+@raises(TooManyRequestsError, UnavailableError)
 def count_source(source: str, limit: AnonymousLimit, now: float | None = None) -> LimitStatus:
     """Counts an anonymous request by the address it comes from. Raises as `count_caller` does."""
     number = limit.per_source.get()

@@ -3,19 +3,19 @@
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from chalicelib.core import clients, log
-from chalicelib.core.errors import PermissionDeniedError, UnavailableError
+from chalicelib.core.errors import PermissionDeniedError, UnavailableError, raises
 from chalicelib.core.http import json_schema
 from chalicelib.core.http.callers import APIAccessType, Caller
 from chalicelib.core.http.limits import AnonymousLimit, Limit
 from chalicelib.core.schemas import Schema
 from chalicelib.core.settings import Settings
 
-__all__ = ["ANY_ACCESS", "APIAccessType", "Access", "Caller", "Operation", "Permission", "Replay", "public"]
+__all__ = ["ANY_ACCESS", "APIAccessType", "Access", "Answer", "Caller", "Operation", "Permission", "Replay", "public"]
 
 Access = APIAccessType | frozenset[APIAccessType]
 # For operations that every API key opens; the operations behind them check the key again.
@@ -77,6 +77,17 @@ def only_fields(*names: str) -> Callable[[Response], Response]:
     return lambda response: {name: response[name] for name in names if name in response}
 
 
+@dataclass(frozen=True)
+class Answer:
+    """A response that a function makes itself: `headers` and `schema` are of what it holds, `None` of an empty one."""
+
+    status: int
+    description: str
+    schema: Schema | None = None
+    headers: Mapping[str, Schema] = field(default_factory=dict)
+    media_type: str = "application/json"
+
+
 class AnswerError(Exception):
     """A response does not fit the operation's own schema: a defect of ours."""
 
@@ -98,6 +109,9 @@ class Operation:
     audited: bool = False
     allow_over_budget: bool = False
     routes_to: Callable[[Mapping[str, str], bytes], "Operation | None"] | None = None
+    answers: tuple[Answer, ...] = ()
+    body: Schema | None = None
+    headers: Mapping[str, Schema] = field(default_factory=dict)
 
     @property
     def opens_to_keys(self) -> bool:
@@ -145,6 +159,7 @@ class Operation:
             return False
         return True
 
+    @raises(PermissionDeniedError)
     def check_permission(self, user: Caller, data: Mapping[str, Any]) -> None:
         """Raises PermissionDeniedError unless the permission returns True.
 

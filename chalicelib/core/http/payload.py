@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from chalicelib.core.errors import InvalidRequestError, TooLargeError
+from chalicelib.core.errors import InvalidRequestError, TooLargeError, raises
 from chalicelib.core.schemas import Schema
 
 # Our largest useful body has a few kilobytes; API Gateway itself passes on 10 MB.
@@ -26,6 +26,7 @@ class NotJsonError(InvalidRequestError):
     message = "The body is not valid JSON."
 
 
+@raises(InvalidRequestError, TooLargeError)
 def parse_body(raw: bytes) -> dict[str, Any]:
     """The object in a request's body: `{}` for an empty body; `{"data": {…}}` alone is unwrapped.
 

@@ -7,7 +7,7 @@ from typing import Any
 from chalice.app import Response
 
 from chalicelib.core import clients, ids, log
-from chalicelib.core.errors import BY_STATUS, DarkroomError, UnavailableError, UnexpectedError
+from chalicelib.core.errors import BY_STATUS, DarkroomError, UnavailableError, UnexpectedError, raises
 from chalicelib.core.observing import alerts
 from chalicelib.core.observing.tracking import Execution
 from chalicelib.core.settings import Settings
@@ -56,6 +56,7 @@ def redirect(location: str) -> Response:
     return Response(status_code=308, body="", headers={"Location": location})
 
 
+@raises(UnexpectedError, UnavailableError)
 def to_error_response(error: Exception, execution: Execution, request_id: str) -> Response:
     """The response to a failure, which is recorded with its cause."""
     return _to_json(record_failure(error, execution), request_id)

@@ -5,6 +5,13 @@ import hmac
 import re
 
 HEADER = "X-Darkroom-Signature"
+SCHEMA = {
+    "type": "string",
+    "pattern": "^t=[0-9]{1,12},(v1|v2)=[0-9a-f]{64}$",
+    "description": "`t=<seconds>,v2=<hex>`: the HMAC-SHA256 of `<seconds>.<subject>.<body>` under the shared secret, "
+    "or with `v1` of `<seconds>.<body>`. The seconds are since 1970, at most 300 from now.",
+    "examples": ["t=1764309600,v1=" + "3c" * 32],
+}
 # How old a signed message may be, or how far ahead a clock; it limits how long a recorded message can be replayed.
 TOLERANCE_SECONDS = 300
 # v1 signs the time and the body; v2 also what the message is about, which its URL names.

@@ -14,7 +14,7 @@ from chalicelib.core import clients, config, ids, log
 from chalicelib.core.aws import grants
 from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
 from chalicelib.core.aws.tables import Table
-from chalicelib.core.errors import DarkroomError
+from chalicelib.core.errors import DarkroomError, MissingConfigError, raises
 from chalicelib.core.observing import alerts, memory, metrics, tracing
 from chalicelib.core.observing.event_sources import HTTP, correlation_of, event_source
 from chalicelib.core.settings import Settings, check
@@ -189,6 +189,7 @@ def write_usage_record(execution: Execution) -> None:
 _resolved: set[str] = set()
 
 
+@raises(MissingConfigError)
 def resolve_settings(operation: str, needed: grants.Grants) -> None:
     """Finds and checks the settings that an operation declares, on its first run in a container; logs how long it took.
 

@@ -1,0 +1,197 @@
+"""What an operation answers: its success, and each error that can come, by status and code."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from chalicelib.core import log
+from chalicelib.core.errors import DarkroomError, PermissionDeniedError, TooLargeError, UnsupportedTypeError
+from chalicelib.core.http import idempotency, limits
+from chalicelib.core.http.openapi.components import Components, Part
+from chalicelib.core.http.operations import Answer, Operation, public, refusal_of
+from chalicelib.core.schemas import Schema
+
+Errors = Iterable[type[DarkroomError]]
+
+_WHOLE = {"type": "integer", "minimum": 0}
+_HEADERS: dict[str, Part] = {
+    log.CORRELATION_HEADER: {
+        "description": "The id that the request had, or a new one.",
+        "schema": {"type": "string"},
+        "example": "order-4711",
+    },
+    "RateLimit-Limit": {
+        "description": "How many requests the limit that is nearest to its end allows.",
+        "schema": _WHOLE,
+        "example": 600,
+    },
+    "RateLimit-Remaining": {"description": "How many of them are left.", "schema": _WHOLE, "example": 599},
+    "RateLimit-Reset": {"description": "In how many seconds it begins anew.", "schema": _WHOLE, "example": 42},
+    "Retry-After": {"description": "In how many seconds to ask again.", "schema": _WHOLE, "example": 5},
+    idempotency.REPLAYED: {
+        "description": "`true`: this is the answer to an earlier request with the same Idempotency-Key.",
+        "schema": {"const": "true"},
+        "example": "true",
+    },
+}
+_WAIT = frozenset({429, 503})
+_TITLES = {
+    400: "The request is not valid.",
+    401: "There is no valid token.",
+    403: "The caller may not do this.",
+    404: "There is no such thing.",
+    405: "The route does not take that method.",
+    406: "There is no form that the caller accepts.",
+    409: "The present state does not allow this.",
+    413: "Something is too large.",
+    415: "The type is not accepted.",
+    429: "There were too many requests.",
+    500: "Something went wrong on our side.",
+    502: "The external service refused.",
+    503: "Something that is needed is unavailable.",
+}
+
+_ERROR: Part = {
+    "title": "Error",
+    "type": "object",
+    "properties": {
+        "type": {"type": "string", "description": "The name of the error's class, for logs."},
+        "code": {"type": "string", "description": "What went wrong, for programs. It never changes."},
+        "details": {
+            "type": "array",
+            "description": "What is wrong, field by field; at most ten.",
+            "items": {
+                "type": "object",
+                "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
+                "required": ["field", "message"],
+            },
+        },
+    },
+    "required": ["type", "code"],
+}
+FAILURE: Part = {
+    "title": "Failure",
+    "type": "object",
+    "description": "What every failed request answers.",
+    "properties": {
+        "success": {"const": False},
+        "message": {"type": "string", "description": "A sentence for people. Its words may change."},
+        "actionId": {"type": "string", "description": "The action that this failure ended, if there was one."},
+        "error": _ERROR,
+        "requestId": {"type": "string", "description": "Name it when you ask us: it finds the request in the log."},
+    },
+    "required": ["success", "message", "error", "requestId"],
+}
+
+
+def responses(operation: Operation, errors: Errors, takes_body: bool, components: Components) -> dict[str, Part]:
+    """The operation's responses by status, the successful ones first."""
+    answers = operation.answers or (() if operation.returns is None else (Answer(200, "Done.", operation.returns),))
+    written = {str(each.status): _success(operation, each, components) for each in answers}
+    body_errors = {TooLargeError, UnsupportedTypeError}
+    wanted = body_errors.union(errors) if takes_body else set(errors) - body_errors
+    for status, group in _by_status(wanted).items():
+        response = _failure(operation, status, group, components)
+        if str(status) not in written:
+            written[str(status)] = response
+    return written
+
+
+# -------------------------------------------------------------------------------- success
+
+
+def _success(operation: Operation, answer: Answer, components: Components) -> Part:
+    names = [*answer.headers, log.CORRELATION_HEADER]
+    if operation.limit is not None or operation.permission is not public:
+        names += limits.HEADERS
+    if operation.replay is not None:
+        names.append(idempotency.REPLAYED)
+    response: Part = {"description": answer.description, "headers": _headers(names, components, answer.headers)}
+    if answer.schema is not None:
+        schema = answer.schema if answer in operation.answers else with_success(answer.schema)
+        response["content"] = {answer.media_type: {"schema": components.answer_schema(schema)}}
+    return response
+
+
+def with_success(schema: Schema) -> dict[str, Any]:
+    """The schema of `{"success": true, …}`."""
+    if "anyOf" in schema:
+        return {**schema, "anyOf": [with_success(each) for each in schema["anyOf"]]}
+    properties = {"success": {"const": True}, **schema.get("properties", {})}
+    return {**schema, "properties": properties, "required": ["success", *schema.get("required", ())]}
+
+
+def _headers(names: Iterable[str], components: Components, own: Mapping[str, Schema] | None = None) -> Part:
+    own = own or {}
+    return {
+        name: {"description": own[name].get("description", ""), "schema": _plain(own[name])}
+        if name in own
+        else components.share("headers", name, _HEADERS[name])
+        for name in names
+    }
+
+
+def _plain(schema: Schema) -> dict[str, Any]:
+    return {word: value for word, value in schema.items() if word != "description"}
+
+
+# -------------------------------------------------------------------------------- failure
+
+
+def _by_status(errors: Errors) -> dict[int, dict[str, type[DarkroomError]]]:
+    """By status and code, the error that says most about the code: the base, which others narrow."""
+    grouped: dict[int, dict[str, type[DarkroomError]]] = {}
+    for error in sorted(errors, key=lambda each: (each.status, each.code, len(each.mro()))):
+        grouped.setdefault(error.status, {}).setdefault(error.code, error)
+    return grouped
+
+
+def _failure(
+    operation: Operation, status: int, errors: Mapping[str, type[DarkroomError]], components: Components
+) -> Part:
+    sentences = {code: _sentences(operation, error) for code, error in errors.items()}
+    lines = [f"- `{code}`: {sentence}" for code, sentence in sentences.items()]
+    names = [log.CORRELATION_HEADER, *(limits.HEADERS if status == 429 else ())]
+    if status in _WAIT:
+        names.append("Retry-After")
+    response: Part = {
+        "description": "\n".join([_TITLES[status], "", *lines]),
+        "headers": _headers(names, components),
+        "content": {
+            "application/json": {
+                "schema": _with_codes(list(errors), components),
+                "examples": {code: {"value": _example(error, sentences[code])} for code, error in errors.items()},
+            }
+        },
+    }
+    if status == PermissionDeniedError.status:
+        # The sentences are the operation's own.
+        return response
+    name = "Or".join("".join(word.capitalize() for word in code.split("_")) for code in errors)
+    return components.share("responses", name, response)
+
+
+def _with_codes(codes: list[str], components: Components) -> Part:
+    """The schema of a failure with one of these codes."""
+    failure, error = (components.answer_schema(each) for each in (FAILURE, _ERROR))
+    narrowed = {"allOf": [error, {"properties": {"code": {"enum": codes}}, "required": ["code"]}]}
+    return {"allOf": [failure, {"properties": {"error": narrowed}, "required": ["error"]}]}
+
+
+def _sentences(operation: Operation, error: type[DarkroomError]) -> str:
+    if error is PermissionDeniedError:
+        return refusal_of(operation.permission).message
+    return sentence(error)
+
+
+def sentence(error: type[DarkroomError]) -> str:
+    """What the error means: its message, or its description where each one has a message of its own."""
+    if "message" in vars(error) or not error.__doc__:
+        return error.message
+    return " ".join(error.__doc__.split())
+
+
+def _example(error: type[DarkroomError], message: str) -> Part:
+    body: Part = {"type": error.__name__, "code": error.code}
+    if error.status == 400:
+        body["details"] = [{"field": "body", "message": "is required"}]
+    return {"success": False, "message": message, "error": body, "requestId": "5c8e6c0e-3f4b-4d8e-9a86-2f6d1c0b7a11"}

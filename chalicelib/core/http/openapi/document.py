@@ -1,0 +1,122 @@
+"""The whole document: what the API is, its operations by path, and what they share."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chalice.app import Chalice
+
+from chalicelib.core import config
+from chalicelib.core.errors import raised_by
+from chalicelib.core.http.limits import Limit
+from chalicelib.core.http.openapi import answers, inputs
+from chalicelib.core.http.openapi.components import Components, Part
+from chalicelib.core.http.operations import ANY_ACCESS, Operation, public
+
+OPENAPI = "3.1.1"
+
+_TOKEN, _KEY = "accessToken", "apiKey"
+_SECURITY: dict[str, Part] = {
+    _TOKEN: {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "The `accessToken` of `POST /auth/signin`. It is valid for an hour.",
+    },
+    _KEY: {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "drk_…",
+        "description": "An API key of `POST /keys`. It opens what its `accessTypes` name: an operation lists under "
+        "this scheme those of which a key needs one.",
+    },
+}
+
+
+@dataclass(frozen=True)
+class About:
+    """What no operation says: the API's name and description, the tag of each first segment of a path, and webhooks."""
+
+    title: str
+    description: str
+    license: Mapping[str, str]
+    # By first segment of the path: the tag's name. By the tag's name: its description.
+    tags: Mapping[str, str]
+    tag_descriptions: Mapping[str, str]
+    webhooks: Mapping[str, Part]
+
+
+def document(app: Chalice, about: About, server: str = "/") -> dict[str, Any]:
+    """The contract. `server` is the address that the paths follow, or the part of it behind the host."""
+    components = Components()
+    paths = _paths(app, about, components)
+    shared = components.sorted()
+    return {
+        "openapi": OPENAPI,
+        "info": {
+            "title": about.title,
+            "version": config.VERSION,
+            "description": about.description,
+            "license": dict(about.license),
+        },
+        "servers": [{"url": server, "description": "This API."}],
+        "tags": [{"name": name, "description": text} for name, text in about.tag_descriptions.items()],
+        "paths": paths,
+        "webhooks": dict(about.webhooks),
+        "components": {**shared, "securitySchemes": _SECURITY},
+    }
+
+
+def _paths(app: Chalice, about: About, components: Components) -> dict[str, Part]:
+    paths: dict[str, Part] = {}
+    for path, method, view, operation_id in operations(app):
+        operation: Operation = view.operation
+        tag = about.tags[path.split("/")[1]]
+        body = inputs.request_body(operation, method, path, components)
+        written: Part = {
+            "operationId": operation_id,
+            "tags": [tag],
+            "summary": operation.summary,
+            "description": _description(operation),
+            "security": _security(operation),
+            "parameters": inputs.parameters(operation, method, path, components),
+        }
+        if body is not None:
+            written["requestBody"] = body
+        written["responses"] = answers.responses(operation, raised_by(view), body is not None, components)
+        paths.setdefault(path, {})[method.lower()] = written
+    return paths
+
+
+def operations(app: Chalice) -> Iterator[tuple[str, str, Any, str]]:
+    """The path, method, view and id of each operation, in the order of the manifest.
+
+    The id is the function's name; of one that serves several methods, with the method.
+    """
+    for path, methods in app.routes.items():
+        views: list[Any] = [entry.view_function for entry in methods.values()]
+        for method, entry in methods.items():
+            view: Any = entry.view_function
+            name: str = view.operation.name
+            yield path, method, view, f"{name}_{method.lower()}" if views.count(view) > 1 else name
+
+
+def _security(operation: Operation) -> list[Part]:
+    """Who may call: nobody needs to be known; a user's token; or also an API key with one of these access types."""
+    if operation.permission is public:
+        return []
+    keys = [{_KEY: [str(each)]} for each in sorted(operation.access)] if operation.opens_to_keys else []
+    return [{_TOKEN: []}, *([{_KEY: []}] if operation.access == ANY_ACCESS else keys)]
+
+
+def _description(operation: Operation) -> str:
+    parts = [operation.description]
+    if operation.permission is not public:
+        if not operation.opens_to_keys:
+            parts.append("API keys are refused: this takes a user's own token.")
+        elif operation.access != ANY_ACCESS:
+            access = " or ".join(f"`{each}`" for each in sorted(operation.access))
+            parts.append(f"An API key needs {access}.")
+    if isinstance(operation.limit, Limit):
+        parts.append(f"At most {operation.limit.number} a {operation.limit.window} for each caller.")
+    return "\n\n".join(parts)
