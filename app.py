@@ -521,7 +521,7 @@ def get_contract(event: Event, headers: Headers) -> Response:
 @app.route("/docs", methods=["GET"])
 @validated(permission=public, answers=web.DOCS)
 def show_docs(event: Event, headers: Headers) -> Response:
-    """These pages: each operation with its fields, errors, code to copy, and a form to try it."""
+    """The contract as pages for people: fields, errors, code to copy, and a form to try each operation."""
     return web.send_docs(event["requestContext"]["path"], headers)
 
 
@@ -529,7 +529,7 @@ def show_docs(event: Event, headers: Headers) -> Response:
 @required_env_vars(web.send_asset)
 @validated(web.ASSET, permission=public, answers=web.FILE)
 def get_asset(data: Payload, headers: Headers) -> Response:
-    """A script, style or picture of the pages."""
+    """A script, style or picture of the pages at `/docs`."""
     return web.send_asset(data["name"], headers)
 
 

@@ -25,4 +25,4 @@ DOCS = (
     *file_answers("The page.", TEXT, _CACHING, "text/html"),
     Answer(308, "For `/docs/`: the page is at `/docs`.", headers={"Location": TEXT}),
 )
-FILE = file_answers("The file, in a type of its own.", TEXT, _CACHING, "text/*")
+FILE = file_answers("The file, in a type of its own.", TEXT, _CACHING, "*/*")

@@ -2,7 +2,7 @@
 
 /** @typedef {Record<string, any>} Schema */
 /** @typedef {{name: string, in: string, required?: boolean, description?: string, schema: Schema, example?: any}} Parameter */
-/** @typedef {{title: string, value: any}} Example */
+/** @typedef {{title: string, summary?: string, value: any}} Example */
 /** @typedef {{type: string, schema: Schema, examples: Example[]}} Media */
 /** @typedef {{status: string, description: string, headers: [string, any][], media: Media[]}} Answer */
 /** @typedef {{status: string, code: string, message: string, advice: string}} Failure */
@@ -51,10 +51,14 @@ export class Operation {
     return this.answers.filter(({ status }) => !/^[123]/.test(status)).flatMap((answer) => failuresOf(answer));
   }
 
-  /** What must be sent to be let in: one of these, each a name of a scheme with its scopes; none where it is public. */
+  /** What lets a caller in: one of these schemes, with one of its scopes where it has any. None where it is public. @returns {[string, string[]][]} */
   get security() {
-    const requirements = this.raw.security ?? this.contract.document.security ?? [];
-    return requirements.flatMap((/** @type {Record<string, string[]>} */ each) => Object.entries(each));
+    /** @type {Map<string, string[]>} */
+    const schemes = new Map();
+    for (const requirement of this.raw.security ?? this.contract.document.security ?? []) {
+      for (const [name, scopes] of Object.entries(requirement)) schemes.set(name, [...(schemes.get(name) ?? []), ...scopes]);
+    }
+    return [...schemes];
   }
 
   get callbacks() {
@@ -66,11 +70,11 @@ export class Operation {
 
 /** @param {Answer} answer @returns {Failure[]} */
 function failuresOf({ status, description, media }) {
-  const failures = (media[0]?.examples ?? []).map(({ title, value }) => ({
+  const failures = (media[0]?.examples ?? []).map(({ title, summary = "", value }) => ({
     status,
     code: value?.error?.code ?? title,
     message: value?.message ?? description,
-    advice: value?.message === title ? "" : title,
+    advice: summary,
   }));
   return failures.length ? failures : [{ status, code: "", message: description, advice: "" }];
 }
@@ -129,7 +133,7 @@ export class Contract {
     return Object.entries(owner.content ?? {}).map(([type, { schema = {}, example, examples }]) => {
       const named = Object.entries(examples ?? {}).map(([name, reference]) => {
         const { summary, value } = this.resolve(reference);
-        return { title: summary ?? name, value };
+        return { title: summary ?? name, summary, value };
       });
       const single = example === undefined ? [] : [{ title: "Example", value: example }];
       return { type, schema, examples: [...named, ...single] };

@@ -49,6 +49,7 @@ function showPage(contract, session) {
   toggleContents(false);
   markCurrent();
   scrollTo(0, 0);
+  if (address === "authentication") byId(address)?.scrollIntoView();
   if (!isFirst) content.focus({ preventScroll: true });
   showFound(page);
 }

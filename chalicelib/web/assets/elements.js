@@ -63,8 +63,8 @@ export function prose(text, linkOf = () => undefined) {
   return fragment;
 }
 
-/** @param {string} text @param {(code: string) => string | undefined} linkOf @returns {Leaf[]} */
-function inline(text, linkOf) {
+/** One line of such a text. @param {string} text @param {(code: string) => string | undefined} [linkOf] @returns {Leaf[]} */
+export function inline(text, linkOf = () => undefined) {
   /** @type {Leaf[]} */
   const parts = [];
   let end = 0;
@@ -122,6 +122,8 @@ async function copy(button, code) {
 }
 
 let tabsMade = 0;
+/** What was last chosen among tabs with the same label: whoever reads Python goes on reading Python. @type {Map<string, string>} */
+const chosenTitles = new Map();
 
 /**
  * Tabs, one of which is shown. Arrow keys move between them.
@@ -143,6 +145,7 @@ export function tabs(label, pages) {
       button.tabIndex = place === chosen ? 0 : -1;
       panels[place].hidden = place !== chosen;
     });
+    chosenTitles.set(label, pages[chosen][0]);
   }
   /** @param {KeyboardEvent} event */
   function move(event) {
@@ -152,6 +155,6 @@ export function tabs(label, pages) {
     show(next);
     buttons[next].focus();
   }
-  show(0);
+  show(Math.max(0, pages.findIndex(([title]) => title === chosenTitles.get(label))));
   return h("div", { class: "tabs" }, h("div", { role: "tablist", "aria-label": label, onkeydown: move }, buttons), panels);
 }

@@ -1,8 +1,8 @@
 /** What the content shows: the first page, one operation, all errors, or everything at once. */
 
 import { API } from "./contract.js";
-import { codeBlock, h, jsonCode, prose, tabs } from "./elements.js";
-import { facts, schemaTree, typeOf } from "./schema.js";
+import { codeBlock, h, inline, jsonCode, prose, tabs } from "./elements.js";
+import { field, schemaTree } from "./schema.js";
 import { requestPanel } from "./try_it.js";
 
 /** @typedef {import("./contract.js").Contract} Contract */
@@ -44,7 +44,7 @@ function overviewPage(contract) {
       h("section", null, h("h2", null, name), prose(description, linkTo(contract)), operationList(operations, "")),
     ),
     contract.webhooks.length > 0 && h("section", null, h("h2", null, "Webhooks"), h("p", null, "Requests that are sent to you."), operationList(contract.webhooks, "webhook-")),
-    components?.securitySchemes && h("section", null, h("h2", null, "Authentication"), Object.entries(components.securitySchemes).map(([name, reference]) =>
+    components?.securitySchemes && h("section", { id: "authentication" }, h("h2", null, "Authentication"), Object.entries(components.securitySchemes).map(([name, reference]) =>
       h("section", null, h("h3", null, name), prose(contract.resolve(reference).description, linkTo(contract))),
     )),
   );
@@ -53,14 +53,14 @@ function overviewPage(contract) {
 /** @param {Operation[]} operations @param {string} prefix */
 function operationList(operations, prefix) {
   return h("ul", { class: "operations" }, operations.map(({ id, method, path, summary }) =>
-    h("li", null, h("a", { href: `#${prefix}${id}` }, methodBadge(method), h("code", null, path), h("span", null, summary))),
+    h("li", null, h("a", { href: `#${prefix}${id}` }, methodBadge(method), h("code", null, path), h("span", null, inline(summary)))),
   ));
 }
 
 /** @param {Operation} operation @param {Session} session */
 function operationPage(operation, session) {
   return h("article", { class: "operation" },
-    h("div", { class: "words" }, heading(operation), securityOf(operation), inputOf(operation), answersOf(operation), failuresOf(operation), callbacksOf(operation)),
+    h("div", { class: "words" }, heading(operation), inputOf(operation), answersOf(operation), failuresOf(operation), callbacksOf(operation)),
     h("aside", { "aria-label": "Request and answer" }, requestPanel(operation, session), exampleAnswers(operation)),
   );
 }
@@ -69,16 +69,18 @@ function operationPage(operation, session) {
 function messagePage(operation) {
   const { body, contract } = operation;
   return h("article", { class: "operation" },
-    h("div", { class: "words" }, heading(operation), inputOf(operation), answersOf(operation)),
+    h("div", { class: "words" }, heading(operation, true), inputOf(operation), answersOf(operation)),
     h("aside", { "aria-label": "Example" }, body && exampleBlocks("body", contract.examples(body))),
   );
 }
 
-/** @param {Operation} operation */
-function heading({ contract, id, summary, description, method, path, raw }) {
+/** @param {Operation} operation @param {boolean} [isMessage] it is sent by the server */
+function heading(operation, isMessage = false) {
+  const { contract, id, summary, description, method, path, raw } = operation;
   return [
-    h("h1", null, summary),
+    h("h1", null, inline(summary)),
     h("p", { class: "address" }, methodBadge(method), h("code", null, path), h("code", { class: "id", title: "The operation's name" }, id)),
+    isMessage || securityOf(operation),
     raw.deprecated && h("p", { class: "problem" }, "This operation is deprecated."),
     prose(withoutSummary(description, summary), linkTo(contract)),
   ];
@@ -86,38 +88,42 @@ function heading({ contract, id, summary, description, method, path, raw }) {
 
 /** A description often begins with its summary, which is the heading already. @param {string} description @param {string} summary */
 function withoutSummary(description, summary) {
-  return description.startsWith(summary) ? description.slice(summary.length).replace(/^[.\s]+/, "") : description;
+  return description.startsWith(`${summary}.`) ? description.slice(summary.length + 1).trim() : description;
 }
 
 /** @param {Operation} operation */
-function securityOf({ contract, security }) {
-  if (!security.length) return h("p", { class: "security" }, "Open to everyone: no token is needed.");
-  const ways = security.map((/** @type {[string, string[]]} */ [name, scopes]) => {
-    const { description = "" } = contract.resolve(contract.document.components?.securitySchemes?.[name]);
-    return h("li", null, h("strong", null, name), scopes.length > 0 && [" that carries ", scopes.flatMap((scope, place) => [place ? " or " : "", h("code", null, scope)])].flat(), h("span", { class: "note" }, prose(description.split("\n")[0], linkTo(contract))));
-  });
-  return h("section", { class: "security" }, h("h2", null, "Who may call it"), h("ul", null, ways));
+function securityOf({ security }) {
+  if (!security.length) return h("p", { class: "note" }, "Open to everyone.");
+  const ways = security.flatMap(([name, scopes], place) => [
+    place ? " or " : "",
+    h("a", { href: "#authentication" }, h("code", null, name)),
+    ...scopes.flatMap((scope, at) => [at ? " or " : " with ", h("code", null, scope)]),
+  ]);
+  return h("p", { class: "note" }, "Open to ", ways);
 }
 
 /** @param {Operation} operation */
 function inputOf({ contract, parameters, body, bodyIsRequired }) {
-  const places = ["path", "query", "header"].map((where) => ({ where, fields: parameters.filter((each) => each.in === where) }));
+  const rows = (/** @type {string} */ where) =>
+    parameters.filter((each) => each.in === where).map((each) => parameterRow(contract, each.name, each, false));
+  const [path, query, headers] = ["path", "query", "header"].map(rows);
   return [
-    places.filter(({ fields }) => fields.length).map(({ where, fields }) =>
-      h("section", null, h("h2", null, { path: "Path", query: "Query", header: "Headers" }[where]), h("ul", { class: "fields" }, fields.map((each) => parameterRow(contract, each)))),
-    ),
+    path.length > 0 && h("section", null, h("h2", null, "Path"), h("ul", { class: "fields" }, path)),
+    query.length > 0 && h("section", null, h("h2", null, "Query"), h("ul", { class: "fields" }, query)),
     body && h("section", null, h("h2", null, "Body ", h("small", null, body.type, bodyIsRequired ? ", required" : "")), schemaTree(contract, body.schema, false)),
-  ].flat();
+    headerList(headers),
+  ];
 }
 
-/** @param {Contract} contract @param {import("./contract.js").Parameter} parameter */
-function parameterRow(contract, { name, required, description, schema }) {
-  const resolved = contract.resolve(schema);
-  return h("li", { "data-field": name },
-    h("div", { class: "field" }, h("code", { class: "name" }, name), h("span", { class: "type" }, typeOf(contract, resolved)), required && h("span", { class: "required" }, "required")),
-    facts(resolved),
-    prose(description ?? resolved.description, linkTo(contract)),
-  );
+/** @param {Contract} contract @param {string} name @param {any} parameter or a header @param {boolean} answered */
+function parameterRow(contract, name, { required = false, description, schema }, answered) {
+  const described = description === undefined ? schema : { ...contract.resolve(schema), description };
+  return field(name, described, required || answered, { contract, answered, path: [] });
+}
+
+/** Most headers are the same everywhere: they wait until they are opened. @param {HTMLElement[]} rows */
+function headerList(rows) {
+  return rows.length > 0 && h("details", null, h("summary", null, `Headers (${rows.length})`), h("ul", { class: "fields" }, rows));
 }
 
 /** @param {Operation} operation */
@@ -128,7 +134,7 @@ function answersOf({ contract, answers }) {
       h("h2", null, "Answer ", h("small", null, [status, media[0]?.type].filter(Boolean).join(", "))),
       prose(description, linkTo(contract)),
       media[0] && schemaTree(contract, media[0].schema, true),
-      headers.length > 0 && h("details", { class: "headers" }, h("summary", null, `Headers (${headers.length})`), h("ul", { class: "fields" }, headers.map(([name, header]) => parameterRow(contract, { ...header, name })))),
+      headerList(headers.map(([name, header]) => parameterRow(contract, name, header, true))),
     ),
   );
 }
@@ -137,7 +143,7 @@ function answersOf({ contract, answers }) {
 function failuresOf({ contract, failures }) {
   if (!failures.length) return null;
   const rows = failures.map(({ status, code, message, advice }) =>
-    h("tr", null, h("td", null, status), h("td", null, h("code", null, code)), h("td", null, message, advice && h("span", { class: "advice" }, prose(advice, linkTo(contract))))),
+    h("tr", null, h("td", null, status), h("td", null, code && h("code", null, code)), h("td", null, message, advice && h("span", { class: "advice" }, prose(advice, linkTo(contract))))),
   );
   return h("section", null, h("h2", null, "Errors"), h("div", { class: "scroll" }, h("table", null, h("thead", null, h("tr", null, ["Status", "Code", "What it says"].map((text) => h("th", { scope: "col" }, text)))), h("tbody", null, rows))));
 }
@@ -173,7 +179,7 @@ function errorsPage(contract) {
     }
   }
   const rows = [...byCode].sort(([a], [b]) => a.localeCompare(b)).map(([, { failure, operations }]) =>
-    h("tr", null, h("td", null, failure.status), h("td", null, h("code", null, failure.code)), h("td", null, failure.message, failure.advice && h("span", { class: "advice" }, prose(failure.advice, linkTo(contract))), namesOf(contract, operations))),
+    h("tr", null, h("td", null, failure.status), h("td", null, failure.code && h("code", null, failure.code)), h("td", null, failure.message, failure.advice && h("span", { class: "advice" }, prose(failure.advice, linkTo(contract))), namesOf(contract, operations))),
   );
   return h("article", null, h("h1", null, "Errors"), h("div", { class: "scroll" }, h("table", null, h("thead", null, h("tr", null, ["Status", "Code", "What it says, and which operations answer it"].map((text) => h("th", { scope: "col" }, text)))), h("tbody", null, rows))));
 }

@@ -27,7 +27,7 @@ export function schemaTree(contract, schema, answered) {
 }
 
 /** One row: a name, what it holds, and the fields in it. @param {string} name @param {Schema} reference @param {boolean} required @param {Place} place */
-function field(name, reference, required, place) {
+export function field(name, reference, required, place) {
   const schema = merged(place.contract, reference);
   const nested = inner(schema, place);
   return h("li", { "data-field": name },
@@ -93,7 +93,7 @@ export function typeOf(contract, reference) {
 }
 
 /** What else a value must be. @param {Schema} schema */
-export function facts(schema) {
+function facts(schema) {
   const items = schema.items ?? {};
   const bounds = [
     range(schema.minimum ?? schema.exclusiveMinimum, schema.maximum ?? schema.exclusiveMaximum, ""),

@@ -36,7 +36,7 @@ class Panel {
     this.python = h("code");
     this.useExample(0);
     this.element = h("div", { class: "request" },
-      tabs(`${operation.id}: request`, [
+      tabs("Request", [
         ["curl", codeBlock("curl command", this.curl)],
         ["Python", codeBlock("Python script", this.python)],
         ["Try it", this.form()],
@@ -61,9 +61,11 @@ class Panel {
   }
 
   form() {
-    const fields = [...this.inputs].map(([{ name, required, in: where }, input]) =>
+    /** @param {boolean} isHeader */
+    const fields = (isHeader) => [...this.inputs].filter(([parameter]) => (parameter.in === "header") === isHeader).map(([{ name, required, in: where }, input]) =>
       h("label", null, h("span", null, h("code", null, name), ` ${where}${required ? ", required" : ""}`), input),
     );
+    const headers = fields(true);
     const choice = this.examples.length > 1 && h("label", null, h("span", null, "Example"),
       h("select", { oninput: (/** @type {any} */ event) => this.useExample(event.target.selectedIndex) }, this.examples.map(({ title }) => h("option", null, title))),
     );
@@ -72,7 +74,8 @@ class Panel {
       h("span", { class: "if-signed-out" }, "It needs a token: ", h("button", { type: "button", class: "plain", onclick: () => this.session.open() }, "sign in or paste one"), "."),
     );
     return h("form", { novalidate: true, onsubmit: (/** @type {Event} */ event) => { event.preventDefault(); void this.submit(); } },
-      hint, fields, choice, this.body && h("label", null, h("span", null, "Body"), this.body), this.problem, this.send, this.response);
+      hint, fields(false), choice, this.body && h("label", null, h("span", null, "Body"), this.body),
+      headers.length > 0 && h("details", null, h("summary", null, `Headers (${headers.length})`), headers), this.problem, this.send, this.response);
   }
 
   /** @param {number} place */
@@ -84,14 +87,14 @@ class Panel {
     this.show();
   }
 
-  /** What is entered, as a request. A path parameter that is empty keeps its name in the snippets. */
+  /** What is entered, as a request. The name of a path parameter stands for one that is empty. */
   request() {
     /** @type {[string, string][]} */
     const headers = [];
     const query = new URLSearchParams();
     let path = this.operation.path;
     for (const [{ name, in: where }, { value }] of this.inputs) {
-      if (where === "path") path = path.replace(`{${name}}`, value ? encodeURIComponent(value) : name);
+      if (where === "path") path = path.replace(`{${name}}`, value ? encodeURIComponent(value) : inCapitals(name));
       else if (value && where === "query") query.append(name, value);
       else if (value && where === "header") headers.push([name, value]);
     }
@@ -181,6 +184,11 @@ class Panel {
 /** Headers that a description may name, and that are not a reader's to set. @param {Parameter} parameter */
 function isEntered({ name, in: where }) {
   return where !== "cookie" && !(where === "header" && /^(authorization|content-type|accept)$/i.test(name));
+}
+
+/** `imageId` as `IMAGE_ID`. @param {string} name */
+function inCapitals(name) {
+  return name.replace(/[A-Z]/g, "_$&").toUpperCase();
 }
 
 /** @param {string} text */
