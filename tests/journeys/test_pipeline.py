@@ -4,6 +4,7 @@ import json
 import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
@@ -194,14 +195,20 @@ def test_an_invalid_message_becomes_a_dead_letter_and_does_not_block_the_queue(m
     wait_for(moved, "the junk to be set aside")
 
 
+def ended_of(user: User, image_ids: set[str]) -> dict[str, str]:
+    """The statuses of those images that are finished."""
+    statuses = {image_id: user.image(image_id)["status"] for image_id in image_ids}
+    return {image_id: status for image_id, status in statuses.items() if status in ("COMPLETED", "FAILED")}
+
+
 @pytest.mark.parametrize(
     ("number", "width", "height"),
     [
         (16, 640, 480),
         pytest.param(200, 640, 480, marks=pytest.mark.slow),
-        pytest.param(200, 4000, 3000, marks=pytest.mark.slow),
+        pytest.param(60, 4000, 3000, marks=pytest.mark.slow),
     ],
-    ids=["16 small", "200 small", "200 of 12 megapixels"],
+    ids=["16 small", "200 small", "60 of 12 megapixels"],
 )
 def test_many_photos_at_once_are_each_completed_once(machine: Machine, number: int, width: int, height: int) -> None:
     user = User.new(machine.api_url)
@@ -209,8 +216,12 @@ def test_many_photos_at_once_are_each_completed_once(machine: Machine, number: i
     with ThreadPoolExecutor(16) as pool:
         image_ids = list(pool.map(lambda _: user.upload(data), range(number)))
 
-    for image_id in image_ids:
-        assert user.finished(image_id, within=180, every=0.5)["status"] == "COMPLETED"
+    # All executions run at once, and end in any order: how long the first one takes depends on all others.
+    waiting = set(image_ids)
+    while waiting:
+        ended = wait_for(partial(ended_of, user, waiting), "another photo to be finished", within=120, every=2)
+        assert set(ended.values()) == {"COMPLETED"}
+        waiting -= set(ended)
     keys = [key for key in output_keys(machine, user) if any(image_id in key for image_id in image_ids)]
     assert len(keys) == len(set(keys)) == number * 6
     every = ("validation", "resize", "watermark")
