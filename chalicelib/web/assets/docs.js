@@ -124,6 +124,7 @@ function onKey(event) {
     search.value = "";
     search.dispatchEvent(new Event("input"));
     toggleContents(false);
+    content.focus({ preventScroll: true });
   } else if (event.key.startsWith("Arrow") && contents.contains(target)) {
     moveInContents(event);
   }
