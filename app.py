@@ -249,7 +249,7 @@ ANY_ACTION = frozenset({APIAccessType.ACTIONS, APIAccessType.REPORTS, APIAccessT
 
 
 @app.route("/actions/process", methods=["POST"], cors=CORS)
-@required_env_vars(processing.KIND.grants)
+@required_env_vars(*processing.KIND.steps)
 @api_tool(tags=["actions"])
 @validated(
     processing.KIND.schema,
@@ -266,7 +266,7 @@ def process_file(user: Caller, data: Payload) -> Answer:
 
 
 @app.route("/actions/report", methods=["POST"], cors=CORS)
-@required_env_vars(reporting.KIND.grants)
+@required_env_vars(*reporting.KIND.steps)
 @api_tool(tags=["actions", "reports"])
 @validated(
     reporting.KIND.schema,
@@ -283,7 +283,7 @@ def generate_report(user: Caller, data: Payload) -> Answer:
 
 
 @app.route("/actions/export", methods=["POST"], cors=CORS)
-@required_env_vars(exporting.may_export, exporting.KIND.grants)
+@required_env_vars(exporting.may_export, *exporting.KIND.steps)
 @api_tool(tags=["actions"])
 @validated(
     exporting.KIND.schema,
@@ -300,7 +300,7 @@ def export_data(user: Caller, data: Payload) -> Answer:
 
 
 @app.route("/actions/custom", methods=["POST"], cors=CORS)
-@required_env_vars(custom.KIND.grants)
+@required_env_vars(*custom.KIND.steps)
 @validated(
     custom.KIND.schema,
     permission=signed_in,
@@ -339,7 +339,7 @@ def get_action(user: Caller, data: Payload) -> Answer:
     permission=public,
     limit=limits.ANONYMOUS,
     returns=MESSAGE,
-    headers={signatures.HEADER: signatures.SCHEMA},
+    headers={signatures.HEADER: signatures.CALLBACK},
 )
 def take_callback(data: Payload, headers: Headers, body: bytes) -> Answer:
     """The external service reports how an action goes on or ended. The request is signed with the shared secret."""
@@ -418,6 +418,7 @@ def list_tools(user: Caller) -> Answer:
 
 
 @app.route("/agent/{tool}", methods=["POST"], cors=CORS)
+@required_env_vars(tools.call)
 @validated(
     tools.CALL,
     validate_body=False,
@@ -426,6 +427,7 @@ def list_tools(user: Caller) -> Answer:
     body=agent_schemas.TOOL_INPUT,
     returns=agent_schemas.TOOL_ANSWER,
     routes_to=lambda path, body: tools.operation_of(path["tool"]),
+    targets=tools.functions,
 )
 def call_tool(data: Payload, body: bytes, available: Payload) -> Answer:
     """Call a tool. It runs through the same steps as a request to the operation's own route."""

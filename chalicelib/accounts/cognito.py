@@ -52,6 +52,14 @@ def get_user(email: str) -> tuple[str, str]:
     return next(iter(ids), ""), str(response["Username"])
 
 
+class AddressNotVerifiedError(PermissionDeniedError):
+    message = "The address is not verified yet."
+
+
+class PasswordResetRequiredError(PermissionDeniedError):
+    message = "The password must be reset first."
+
+
 _Error = tuple[type[DarkroomError], str]
 _WRONG_CODE: _Error = InvalidRequestError, "The code is wrong or has expired."
 _WRONG_SIGN_IN: _Error = NotAuthenticatedError, "The address or the password is wrong."
@@ -60,8 +68,8 @@ _ERRORS: dict[str, _Error] = {
     "CodeMismatchException": _WRONG_CODE,
     "RefreshTokenReuseException": _WRONG_SIGN_IN,
     "ExpiredCodeException": _WRONG_CODE,
-    "UserNotConfirmedException": (PermissionDeniedError, "The address is not verified yet."),
-    "PasswordResetRequiredException": (PermissionDeniedError, "The password must be reset first."),
+    "UserNotConfirmedException": (AddressNotVerifiedError, AddressNotVerifiedError.message),
+    "PasswordResetRequiredException": (PasswordResetRequiredError, PasswordResetRequiredError.message),
     "InvalidPasswordException": (InvalidRequestError, "The password does not follow the rules."),
     "InvalidParameterException": (InvalidRequestError, "The request is not valid."),
     "TooManyRequestsException": (TooManyRequestsError, "Too many requests; try again later."),

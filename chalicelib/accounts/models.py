@@ -38,6 +38,10 @@ class UserNotFoundError(NotFoundError):
     code, message = "USER_NOT_FOUND", "There is no such user."
 
 
+class AccountGoneError(NotFoundError):
+    message = "This account is no longer there."
+
+
 @dataclass(frozen=True)
 class WebhookError(Record):
     """Why a notification was not delivered, and the HTTP status, if there was a response."""

@@ -9,9 +9,15 @@ import secrets
 from typing import Any
 
 from chalicelib.accounts import cognito, passwords, sessions
+from chalicelib.accounts.cognito import AddressNotVerifiedError
 from chalicelib.core import clients
 from chalicelib.core.aws.grants import CognitoOperation, required_env_vars
-from chalicelib.core.errors import InvalidRequestError
+from chalicelib.core.errors import (
+    InvalidRequestError,
+    NotAuthenticatedError,
+    TooManyRequestsError,
+    raises,
+)
 from chalicelib.core.http import password_attempts
 from chalicelib.core.http.password_attempts import AnonymousCaller
 
@@ -30,6 +36,7 @@ _EXAMPLE_ID = "04080408-0001-7000-0000-000000000000"
         "COGNITO_USER_POOL_ID": [CognitoOperation.ADMIN_GET_USER],
     }
 )
+@raises(InvalidRequestError)
 def sign_up(email: str, password: str, name: str | None) -> dict[str, Any]:
     """Registers an address and has Cognito send a code to it.
 
@@ -70,6 +77,7 @@ def _fake_user_id(like: str) -> str:
 
 
 @required_env_vars({"COGNITO_CLIENT_ID": [CognitoOperation.CONFIRM_SIGN_UP], "COGNITO_CLIENT_SECRET": []})
+@raises(InvalidRequestError)
 def verify_address(email: str, code: str) -> dict[str, Any]:
     email = email.lower()
     with cognito.translating_errors():
@@ -105,6 +113,7 @@ def _send_code(operation: str, email: str) -> None:
         "COGNITO_USER_POOL_ID": [CognitoOperation.ADMIN_GET_USER],
     },
 )
+@raises(InvalidRequestError, NotAuthenticatedError, AddressNotVerifiedError, TooManyRequestsError)
 def reset_password(
     email: str, code: str, password: str, anonymous: AnonymousCaller, on_identified: sessions.OnIdentified
 ) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from chalicelib.accounts.models import (
     BY_EMAIL,
     BY_ROLE,
     USERS,
+    AccountGoneError,
     Role,
     User,
     UserNotFoundError,
@@ -18,10 +19,15 @@ from chalicelib.accounts.permissions import is_admin
 from chalicelib.core import ids, log
 from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
 from chalicelib.core.aws.tables import ConditionFailedError, Page, transact
-from chalicelib.core.errors import ConflictError, InvalidRequestError, NotFoundError
+from chalicelib.core.errors import ConflictError, InvalidRequestError, PermissionDeniedError, raises
 from chalicelib.core.http.operations import Caller, refusal_of
 
 DEFAULT_PAGE = 20
+
+
+class OwnRightsError(ConflictError):
+    message = "You cannot take your own rights; another administrator can."
+
 
 _SHOWN_CLAIMS = ("sub", "username", "token_use", "scope", "auth_time", "iat", "exp", "iss")
 
@@ -33,11 +39,13 @@ def describe_caller(user: Caller) -> dict[str, Any]:
 
 
 @required_env_vars({"USERS_TABLE": [DynamoDBOperation.GET_ITEM]})
+@raises(AccountGoneError)
 def get_profile(user: Caller) -> dict[str, Any]:
     return {"profile": _own_row(user).as_profile()}
 
 
 @required_env_vars({"USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM]})
+@raises(AccountGoneError, InvalidRequestError)
 def change_profile(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     preferences = data.get("preferences")
     webhook = (preferences or {}).get("webhook")
@@ -50,14 +58,14 @@ def change_profile(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     try:
         changed = change_user(_own_row(user), name=data.get("name"), preferences=preferences)
     except ConditionFailedError:
-        raise NotFoundError("This account is no longer there.") from None
+        raise AccountGoneError from None
     return {"profile": changed.as_profile()}
 
 
 def _own_row(user: Caller) -> User:
     row = find_user(user.id)
     if row is None:
-        raise NotFoundError("This account is no longer there.")
+        raise AccountGoneError
     return row
 
 
@@ -85,11 +93,12 @@ def list_users(data: Mapping[str, Any]) -> dict[str, Any]:
         ]
     }
 )
+@raises(OwnRightsError, PermissionDeniedError, UserNotFoundError)
 def change_rights(admin: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     """Changes a user's role, activity, right to export, and limits (all of them), from their next request on.
 
     Raises:
-        ConflictError: administrators would lock themselves out.
+        OwnRightsError: administrators would lock themselves out.
         PermissionDeniedError: the caller is no longer an administrator.
         UserNotFoundError: no user has that id.
     """
@@ -97,7 +106,7 @@ def change_rights(admin: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     change = {name: value for name, value in data.items() if name != "userId"}
     is_own = user_id == admin.id
     if is_own and (change.get("role", Role.ADMIN) != Role.ADMIN or change.get("isActive") is False):
-        raise ConflictError("You cannot take your own rights; another administrator can.")
+        raise OwnRightsError
     # In one transaction: two administrators who demote each other at the same time would leave none.
     is_still_admin = {"role": str(Role.ADMIN), "isActive": True}
     exists = {"userId": user_id, **(is_still_admin if is_own else {})}

@@ -7,11 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 from chalicelib.accounts import api_keys, cognito, passwords
+from chalicelib.accounts.cognito import AddressNotVerifiedError, PasswordResetRequiredError
 from chalicelib.accounts.models import User, ensure_user, find_user, refuse_tokens_before
 from chalicelib.core import ids
 from chalicelib.core.aws.grants import CognitoOperation, DynamoDBOperation, required_env_vars
 from chalicelib.core.aws.tables import ConditionFailedError
 from chalicelib.core.errors import (
+    AccountNotActiveError,
     InvalidRequestError,
     NotAuthenticatedError,
     PermissionDeniedError,
@@ -69,6 +71,7 @@ def authenticate(token: str) -> Caller:
         "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.PUT_ITEM],
     },
 )
+@raises(NotAuthenticatedError, AddressNotVerifiedError, PasswordResetRequiredError, AccountNotActiveError)
 def sign_in(email: str, password: str, anonymous: AnonymousCaller, on_identified: OnIdentified) -> dict[str, Any]:
     """Tokens, or the challenge to answer first.
 
@@ -116,6 +119,7 @@ def _check_password(email: str, password: str, anonymous: AnonymousCaller) -> Ma
         "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.PUT_ITEM],
     }
 )
+@raises(InvalidRequestError, NotAuthenticatedError, PasswordResetRequiredError, AccountNotActiveError)
 def answer_challenge(challenge: str, session: str, answer: str, on_identified: OnIdentified) -> dict[str, Any]:
     """Tokens, or the next challenge. `session` is the one that came with the challenge."""
     if challenge == "NEW_PASSWORD_REQUIRED":
@@ -194,7 +198,7 @@ def _issued(result: Mapping[str, Any]) -> dict[str, Any]:
 
 def _refuse_inactive(user: User) -> None:
     if not user.is_active:
-        raise PermissionDeniedError("User account is not active")
+        raise AccountNotActiveError
 
 
 # ------------------------------------------------------------------------------------ refresh
@@ -208,6 +212,7 @@ def _refuse_inactive(user: User) -> None:
         "USERS_TABLE": [DynamoDBOperation.GET_ITEM],
     }
 )
+@raises(NotAuthenticatedError, AccountNotActiveError)
 def refresh_tokens(refresh_token: str) -> dict[str, Any]:
     """New tokens for a refresh token, which is valid for 30 days.
 

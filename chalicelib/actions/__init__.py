@@ -12,6 +12,6 @@ from chalicelib.actions.lifecycle import (
     pending_since,
     reopen,
 )
-from chalicelib.actions.models import ACTIONS, ONE, PAGE, Action, ActionType, File, Status
-from chalicelib.actions.schemas import CALLBACK, GET, LIST
+from chalicelib.actions.models import ACTIONS, Action, ActionType, File, Status
+from chalicelib.actions.schemas import CALLBACK, GET, LIST, ONE, PAGE
 from chalicelib.actions.service import erase_all, list_page, show, submit

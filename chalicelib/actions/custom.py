@@ -6,7 +6,7 @@ from typing import Any
 from chalicelib.actions import external_service, schemas
 from chalicelib.actions.kinds import ActionKind, ActionRequest
 from chalicelib.core.aws.grants import required_env_vars
-from chalicelib.core.errors import InvalidRequestError, UnavailableError
+from chalicelib.core.errors import InvalidRequestError, UnavailableError, raises
 from chalicelib.core.http.operations import Caller
 from chalicelib.core.settings import Settings
 from chalicelib.external import services
@@ -17,6 +17,7 @@ class NoExternalServiceError(UnavailableError):
 
 
 @required_env_vars({"CUSTOM_ACTION_TYPES": []})
+@raises(InvalidRequestError, NoExternalServiceError)
 def _prepare(user: Caller, data: Mapping[str, Any]) -> ActionRequest:
     """Raises InvalidRequestError for a type that the stage does not allow, or NoExternalServiceError."""
     if data["actionType"] not in Settings.CUSTOM_ACTION_TYPES.get():

@@ -12,7 +12,7 @@ from chalicelib.core import log
 from chalicelib.core.aws import grants
 from chalicelib.core.aws.grants import required_env_vars
 from chalicelib.core.deadline import Deadline
-from chalicelib.core.errors import NotAuthenticatedError
+from chalicelib.core.errors import NotAuthenticatedError, raises
 from chalicelib.core.http import signatures
 from chalicelib.core.http.payload import parse_body
 from chalicelib.core.settings import Settings
@@ -20,7 +20,6 @@ from chalicelib.external import AddressNotAllowedError, ExternalServiceError, ch
 
 # Short: a caller waits for the answer, and the service will call back anyway.
 _POLL_SECONDS = 3
-_SERVICE_GRANTS = grants.merge(services.call, {"API_BASE_URL": []})
 
 
 def is_configured() -> bool:
@@ -28,7 +27,7 @@ def is_configured() -> bool:
     return services.is_configured()
 
 
-@required_env_vars(_SERVICE_GRANTS, lifecycle.save_external, lifecycle.complete)
+@required_env_vars(services.call, {"API_BASE_URL": []}, lifecycle.save_external, lifecycle.complete)
 def hand_over(action: Action, path: str, payload: Mapping[str, Any]) -> Action:
     """Sends the action to the service's `path`. It stays PENDING unless the service answers that the work has ended.
 
@@ -77,7 +76,8 @@ def _message(response: Mapping[str, Any]) -> str:
     return str(message) if is_readable and message else "The external service gave no reason."
 
 
-@required_env_vars(_SERVICE_GRANTS, lifecycle.complete, lifecycle.get)
+# What it raises is caught.
+@required_env_vars(grants.merge(services.fetch_status, lifecycle.complete, lifecycle.get))
 def refresh(action: Action) -> Action:
     """The action after asking the service that has it; as it is stored where the service gives no answer."""
     if action.status is not Status.PENDING or action.external_id is None or action.external_path is None:
@@ -90,7 +90,8 @@ def refresh(action: Action) -> Action:
         return lifecycle.get(action.user_id, action.action_id)
 
 
-@required_env_vars(_SERVICE_GRANTS, lifecycle.find_by_id, lifecycle.complete)
+@required_env_vars(services.callback_secret, {"ALLOW_PRIVATE_ADDRESSES": []}, lifecycle.find_by_id, lifecycle.complete)
+@raises(NotAuthenticatedError, ActionNotFoundError, ActionFinishedError)
 def take_callback(data: Mapping[str, Any], signature: str, body: bytes) -> dict[str, Any]:
     """Ends the action that the service reports on. A second report changes nothing: 409.
 

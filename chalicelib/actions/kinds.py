@@ -7,7 +7,6 @@ from typing import Any
 from chalicelib import images
 from chalicelib.actions import estimates, external_service, lifecycle
 from chalicelib.actions.models import Action, Status
-from chalicelib.core.aws.grants import Grants, merge
 from chalicelib.core.deadline import Deadline
 from chalicelib.core.http.operations import Caller, Replay, only_fields
 from chalicelib.core.schemas import Schema
@@ -55,14 +54,12 @@ class ActionKind:
     run: Run | None = None
 
     @property
-    def grants(self) -> Grants:
-        """The grants of an operation that submits such actions."""
-        by_service = merge(lifecycle.begin, external_service.hand_over, self.prepare)
+    def steps(self) -> tuple[Callable[..., Any], ...]:
+        """The functions that an operation which submits such actions runs through: it inherits what they declare."""
+        by_service = lifecycle.begin, external_service.hand_over, self.prepare
         if self.run is None:
             return by_service
-        return merge(
-            by_service, lifecycle.enqueue, estimates.estimated_time, self.run, lifecycle.get, images.output_link
-        )
+        return (*by_service, lifecycle.enqueue, estimates.estimated_time, self.run, lifecycle.get, images.output_link)
 
     def answer(self, action: Action, estimated_time: str | None = None) -> dict[str, Any]:
         """The answer to a request, with links to the action's files."""

@@ -9,7 +9,14 @@ from chalicelib.actions.models import ACTIONS, BY_ACTION, FINISHED, UNFINISHED, 
 from chalicelib.core import clients, ids, log
 from chalicelib.core.aws.grants import DynamoDBOperation, SQSOperation, required_env_vars
 from chalicelib.core.aws.tables import Attr, ConditionFailedError, transact
-from chalicelib.core.errors import ConflictError, DarkroomError, NotFoundError, UnavailableError, UnexpectedError
+from chalicelib.core.errors import (
+    ConflictError,
+    DarkroomError,
+    NotFoundError,
+    UnavailableError,
+    UnexpectedError,
+    raises,
+)
 from chalicelib.core.http.operations import Caller
 from chalicelib.core.settings import Settings
 
@@ -26,6 +33,7 @@ class ActionNotFoundError(NotFoundError):
 
 
 @required_env_vars({"ACTIONS_TABLE": [DynamoDBOperation.GET_ITEM]})
+@raises(ActionNotFoundError)
 def get(user_id: str, action_id: str) -> Action:
     """The user's own action.
 
@@ -109,6 +117,7 @@ def reopen(user_id: str, action_id: str) -> Action | None:
 
 
 @required_env_vars({"ACTIONS_TABLE": [DynamoDBOperation.UPDATE_ITEM]})
+@raises(ActionFinishedError)
 def save_external(action: Action, path: str, external_id: str, external_status: str) -> Action:
     """Stores which service took the action over, and its id of the work.
 
@@ -131,6 +140,7 @@ def save_progress(action: Action, done: int) -> None:
 
 
 @required_env_vars({"ACTIONS_TABLE": [DynamoDBOperation.UPDATE_ITEM], "USERS_TABLE": [DynamoDBOperation.UPDATE_ITEM]})
+@raises(ActionFinishedError)
 def _end(
     action: Action,
     status: Status,

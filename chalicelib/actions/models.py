@@ -9,7 +9,7 @@ from typing import Annotated, Any, Self
 from chalicelib import images
 from chalicelib.core.aws.records import EXPORTED, LATER, REASON, SHOWN, Exported, Record, Stored, derived
 from chalicelib.core.aws.tables import Table
-from chalicelib.core.schemas import TEXT, page_of, shape
+from chalicelib.core.schemas import TEXT
 from chalicelib.core.settings import Settings
 from chalicelib.external import ExternalServiceError
 
@@ -111,7 +111,3 @@ def _public_reason(item: Mapping[str, Any]) -> str | None:
     if reason is not None and is_ours and reason.startswith(f"{ExternalServiceError.code}: "):
         return f"{ExternalServiceError.code}: {ExternalServiceError.message}"
     return reason
-
-
-ONE = shape({"action": Action.schema()})
-PAGE = page_of(Action.schema())

@@ -12,7 +12,7 @@ from chalicelib.core import ids
 from chalicelib.core.aws import objects
 from chalicelib.core.aws.grants import DynamoDBOperation, S3Operation, required_env_vars
 from chalicelib.core.deadline import Deadline
-from chalicelib.core.errors import ConflictError, InvalidRequestError
+from chalicelib.core.errors import ConflictError, InvalidRequestError, raises
 from chalicelib.core.http.operations import Caller
 from chalicelib.core.settings import Settings
 from chalicelib.external import services
@@ -36,10 +36,13 @@ class ImageNotReadyError(ConflictError):
 
 
 class ImageNotProcessableError(InvalidRequestError):
+    """The image cannot be decoded, or not be made into what was asked for; the message says why."""
+
     code = "IMAGE_NOT_PROCESSABLE"
 
 
 @required_env_vars(_GET_IMAGE, objects.link, {"S3_INPUT_BUCKET": [S3Operation.GET_OBJECT_VERSION]})
+@raises(images.ImageNotFoundError, ImageNotReadyError)
 def _prepare(user: Caller, data: Mapping[str, Any]) -> ActionRequest:
     """Raises ImageNotFoundError or ImageNotReadyError."""
     image = _ready_image(user.id, data["fileId"])
@@ -111,6 +114,7 @@ class _Output:
         "ALLOWED_TYPES": [],
     },
 )
+@raises(images.ImageNotFoundError, ImageNotReadyError, ImageNotProcessableError)
 def run(action: Action, deadline: Deadline) -> Action:
     """Processes the image as the action's metadata says, and ends the action. The work is bounded without `deadline`.
 

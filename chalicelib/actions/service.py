@@ -16,6 +16,7 @@ from chalicelib.core.aws import objects
 from chalicelib.core.aws.grants import DynamoDBOperation, S3Operation, required_env_vars
 from chalicelib.core.aws.tables import Attr
 from chalicelib.core.deadline import Deadline
+from chalicelib.core.errors import raises
 from chalicelib.core.http.operations import APIAccessType, Caller
 from chalicelib.core.settings import Settings
 
@@ -26,7 +27,7 @@ SECONDS_AT_ONCE = 8.0
 def submit(kind: ActionKind, user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     """Stores the action, then hands it over to the external service, or does it now, or leaves it to the queue.
 
-    `kind.grants` are the grants that this needs.
+    `kind.steps` declare what this needs.
 
     Raises:
         DarkroomError: what `kind.prepare` raises, before there is an action; later errors end the action as FAILED.
@@ -51,6 +52,7 @@ _ACCESS = {ActionType.GENERATE_REPORT: APIAccessType.REPORTS, ActionType.EXPORT_
 
 
 @required_env_vars(external_service.refresh, images.output_link)
+@raises(ActionNotFoundError)
 def show(user: Caller, action_id: str) -> dict[str, Any]:
     """The caller's own action as it is now, with links to its files.
 

@@ -1,9 +1,33 @@
 """The JSON Schemas of the list of audit entries."""
 
 from chalicelib.audit.models import Entry
-from chalicelib.core.schemas import DATE, list_of, page_of
+from chalicelib.core.schemas import DATE, TIME, described, list_of, page_of, says, text
 
 MAX_PAGE = 200
 
-LIST = list_of(MAX_PAGE, day=DATE, userId={"type": "string", "minLength": 1, "maxLength": 100})
-PAGE = page_of(Entry.schema())
+_USER_ID = "04080408-0001-7000-8a1f-3b5c7d9e1f20"
+_REQUEST_ID = "5c8e6c0e-3f4b-4d8e-9a86-2f6d1c0b7a11"
+_HASH = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+LIST = list_of(
+    MAX_PAGE,
+    day={**DATE, **says("The day, in UTC; today by default.", "2026-11-28")},
+    userId=text("Only entries of this user.", _USER_ID, minLength=1, maxLength=100),
+)
+_ENTRY = described(
+    Entry.schema(),
+    "AuditEntry",
+    {
+        "sequence": says("Its number in the trail.", 41),
+        "userId": says("Who did it.", _USER_ID),
+        "keyId": says("The API key that was used, if one was."),
+        "timestamp": TIME,
+        "operation": says("What was done or refused.", "delete_image"),
+        "target": says("To what.", {"imageId": "img_01kb4z7q0m8w2r5t6v9x3c1d4e"}),
+        "outcome": says("`ok`, or the code of the error.", "ok"),
+        "source": says("The address that the request came from.", "203.0.113.7"),
+        "requestId": says("The request's id, which finds its lines in the log.", _REQUEST_ID),
+        "previous": says("The hash of the entry before.", _HASH),
+        "hash": says("SHA-256 of this entry with the one before.", _HASH[::-1]),
+    },
+)
+PAGE = page_of(_ENTRY)

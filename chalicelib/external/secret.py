@@ -8,6 +8,7 @@ from typing import Any
 
 from chalicelib.core import clients
 from chalicelib.core.aws.grants import SecretsManagerOperation, required_env_vars
+from chalicelib.core.errors import raises
 from chalicelib.core.settings import Settings
 from chalicelib.external.addresses import check_url
 from chalicelib.external.errors import AddressNotAllowedError, ExternalServiceError, Reason
@@ -28,6 +29,7 @@ class Secret:
 
 
 @required_env_vars({"EXTERNAL_SERVICES_SECRET": [SecretsManagerOperation.GET_SECRET_VALUE]})
+@raises(ExternalServiceError)
 def read(*, refresh: bool = False) -> Secret | None:
     """The secret that EXTERNAL_SERVICES_SECRET names; None if it does not exist or has no base URL.
 

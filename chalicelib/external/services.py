@@ -10,7 +10,7 @@ from urllib.parse import quote
 from chalicelib.core import ids, log
 from chalicelib.core.aws.grants import required_env_vars
 from chalicelib.core.deadline import Deadline
-from chalicelib.core.errors import DarkroomError
+from chalicelib.core.errors import DarkroomError, raises
 from chalicelib.core.http import payload
 from chalicelib.external import circuit_breaker, secret
 from chalicelib.external.addresses import host_of
@@ -19,6 +19,7 @@ from chalicelib.external.errors import (
     CREDENTIALS_REFUSED,
     AddressNotAllowedError,
     ExternalServiceError,
+    ExternalServiceRefusedError,
     Reason,
     error_for_status,
 )
@@ -46,6 +47,7 @@ def is_configured() -> bool:
     return secret.read() is not None
 
 
+@required_env_vars(secret.read)
 def callback_secret() -> str | None:
     """The key that services sign callbacks with (`signatures.verify`), if there is one.
 
@@ -57,6 +59,7 @@ def callback_secret() -> str | None:
 
 
 @required_env_vars(secret.read, {"ALLOW_PRIVATE_ADDRESSES": []})
+@raises(ExternalServiceError, ExternalServiceRefusedError)
 def call(
     path: str, data: Mapping[str, Any], *, idempotency_key: str | None = None, deadline: Deadline | None = None
 ) -> dict[str, Any]:
@@ -74,6 +77,7 @@ def call(
     return _Call("POST", path, ids.to_json(data).encode(), headers, deadline or Deadline.within(CALL_SECONDS)).run()
 
 
+@required_env_vars(secret.read, {"ALLOW_PRIVATE_ADDRESSES": []})
 def fetch_status(path: str, external_id: str, *, deadline: Deadline | None = None) -> dict[str, Any]:
     """The status of the work with the id that `call` returned for `path`.
 

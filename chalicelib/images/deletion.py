@@ -6,6 +6,7 @@ from typing import Any
 from chalicelib.core.aws import objects
 from chalicelib.core.aws.grants import DynamoDBOperation, S3Operation, required_env_vars
 from chalicelib.core.aws.tables import Attr, ConditionFailedError
+from chalicelib.core.errors import raises
 from chalicelib.core.settings import Settings
 from chalicelib.images.models import IMAGES, Image, ImageNotFoundError, Status, Tombstone
 
@@ -19,6 +20,7 @@ _TOMBSTONE_KEPT = timedelta(days=30)
         "S3_OUTPUT_BUCKET": [S3Operation.LIST_OBJECT_VERSIONS, S3Operation.DELETE_OBJECTS],
     }
 )
+@raises(ImageNotFoundError)
 def delete(user_id: str, image_id: str) -> None:
     """Deletes the image and every version of its files.
 

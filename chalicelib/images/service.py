@@ -6,11 +6,11 @@ from typing import Any
 from chalicelib.core import ids
 from chalicelib.core.aws.grants import DynamoDBOperation, SQSOperation, required_env_vars
 from chalicelib.core.aws.tables import Attr
-from chalicelib.core.errors import NotFoundError
+from chalicelib.core.errors import NotAcceptableError, NotFoundError, raises
 from chalicelib.core.http.accept import preferred
 from chalicelib.core.http.operations import Caller, Replay, only_fields
 from chalicelib.images import deletion, executions, states
-from chalicelib.images.models import IMAGES, Image, Status, Variant, get, output_link
+from chalicelib.images.models import IMAGES, Image, ImageNotFoundError, Status, Variant, get, output_link
 from chalicelib.images.schemas import IMAGE_ID
 from chalicelib.images.states import ImageBusyError, OriginalGoneError
 
@@ -31,6 +31,7 @@ def list_images(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @required_env_vars(output_link, {"IMAGES_TABLE": [DynamoDBOperation.GET_ITEM]})
+@raises(ImageNotFoundError)
 def show_image(user: Caller, image_id: str) -> dict[str, Any]:
     """The user's image, with links to its variants.
 
@@ -50,6 +51,7 @@ def delete_image(user: Caller, image_id: str) -> dict[str, Any]:
     show_image,
     {"IMAGES_TABLE": [DynamoDBOperation.UPDATE_ITEM], "SQS_QUEUE_URL": [SQSOperation.SEND_MESSAGE]},
 )
+@raises(ImageNotFoundError, ImageBusyError, OriginalGoneError)
 def reprocess(user: Caller, image_id: str) -> dict[str, Any]:
     """Sends a finished image through the pipeline again; the answer shows it as PROCESSING.
 
@@ -73,6 +75,7 @@ REPROCESS_REPLAY = Replay(stores=only_fields(), rebuild=lambda user, data, _: sh
 
 
 @required_env_vars(output_link, {"IMAGES_TABLE": [DynamoDBOperation.GET_ITEM]})
+@raises(ImageNotFoundError, VariantNotFoundError, NotAcceptableError)
 def choose_variant(user: Caller, image_id: str, name: str, accept: str) -> Variant:
     """The variant of that name in the format that the `Accept` header prefers; without a preference the first.
 

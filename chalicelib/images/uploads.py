@@ -5,24 +5,30 @@ from typing import Any
 
 from chalicelib.core import clients, ids, log
 from chalicelib.core.aws.grants import DynamoDBOperation, S3Operation, required_env_vars
-from chalicelib.core.errors import ConflictError, InvalidRequestError, TooLargeError, UnsupportedTypeError
+from chalicelib.core.errors import ConflictError, InvalidRequestError, TooLargeError, UnsupportedTypeError, raises
 from chalicelib.core.http import budgets
 from chalicelib.core.http.operations import Caller, Replay, only_fields
 from chalicelib.core.image_values import normalize_media_type
 from chalicelib.core.settings import Settings
 from chalicelib.images import states
-from chalicelib.images.models import EXTENSIONS, Image, Status, get
+from chalicelib.images.models import EXTENSIONS, Image, ImageNotFoundError, Status, get
 
 
 class FileTooLargeError(TooLargeError):
+    """The file is larger than this stage accepts."""
+
     code = "FILE_TOO_LARGE"
 
 
 class FileTypeNotAllowedError(UnsupportedTypeError):
+    """This stage does not take files of that type; the message names those that it takes."""
+
     code = "FILE_TYPE_NOT_ALLOWED"
 
 
 class AlreadyUploadedError(ConflictError):
+    """The file of this upload has arrived."""
+
     code = "ALREADY_UPLOADED"
 
     def __init__(self, image_id: str) -> None:
@@ -39,6 +45,7 @@ class AlreadyUploadedError(ConflictError):
         "LINK_EXPIRY_SECONDS": [],
     },
 )
+@raises(FileTypeNotAllowedError, FileTooLargeError)
 def create_upload(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     """Announces an upload; the answer holds the presigned request.
 
@@ -69,6 +76,7 @@ def create_upload(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     return _announcement(image, data)
 
 
+@raises(ImageNotFoundError, AlreadyUploadedError)
 def _announce_again(user: Caller, data: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
     """The same image, with a new presigned request.
 

@@ -7,8 +7,10 @@ from typing import Any
 from chalice.app import Chalice, Response
 
 from chalicelib.core import ids
-from chalicelib.core.http import openapi, responses
-from chalicelib.core.http.openapi import About
+from chalicelib.core.http import openapi, responses, signatures
+from chalicelib.core.http.openapi import About, Webhook
+from chalicelib.core.http.operations import Answer
+from chalicelib.notify.schemas import NOTIFICATION
 from chalicelib.web.schemas import file_answers
 
 _SECONDS = 300
@@ -57,7 +59,22 @@ A platform for images and user actions: a photo goes in, and its variants come o
         "Administration": "For administrators: users, everyone's usage, syncs and the audit trail.",
         "Service": "The service's health, this contract, and its pages.",
     },
-    webhooks={},
+    webhooks=(
+        Webhook(
+            name="image_finished",
+            tag="Images",
+            description="An image of yours is COMPLETED or FAILED. Darkroom sends this to the "
+            "`preferences.webhook.url` of your profile. If it is not answered with 2xx within ten seconds, it is sent "
+            "up to three times within a few minutes, and `webhook.lastError` of your profile says why it failed.",
+            payload=NOTIFICATION,
+            headers={signatures.HEADER: signatures.WEBHOOK},
+            answers=(
+                Answer(200, "You have it. Any other 2xx says the same."),
+                Answer(400, "You will not take it. Any 4xx but 408 and 429 ends the tries."),
+                Answer(503, "Try again: as every 5xx, 408 and 429."),
+            ),
+        ),
+    ),
 )
 
 

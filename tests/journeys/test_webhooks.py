@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from chalicelib.core.http import json_schema
 from chalicelib.notify import webhooks
+from chalicelib.notify.schemas import NOTIFICATION
 from infra import event_delivery
 from local.machine import Machine
 from tests import pictures
@@ -34,6 +36,7 @@ def test_a_finished_image_is_reported_by_a_signed_webhook(machine: Machine, hook
         "status": "COMPLETED",
         "execution": f"{image_id}-1",
     }
+    assert not json_schema.faults(NOTIFICATION, delivered.json())
     assert delivered.signed_with(secret)
     assert not delivered.signed_with("another secret")
     assert delivered.headers["User-Agent"].startswith("Darkroom/")
@@ -50,6 +53,7 @@ def test_a_failed_webhook_is_retried(machine: Machine, hook: Receiver) -> None:
         return len(hook.received) >= 3
 
     wait_for(taken, "the third delivery")
+    assert not json_schema.faults(NOTIFICATION, hook.received[-1].json())
     assert hook.received[-1].json()["reason"].startswith("not_an_image: ")
 
 

@@ -11,11 +11,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chalicelib.accounts.api_keys import secrets
-from chalicelib.accounts.api_keys.models import KEYS, Anchor, ApiKey, InGrace, read_anchor
+from chalicelib.accounts.api_keys.models import KEYS, Anchor, ApiKey, ApiKeyNotFoundError, InGrace, read_anchor
 from chalicelib.core import ids, log
 from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
 from chalicelib.core.aws.tables import ConditionFailedError, transact
-from chalicelib.core.errors import ConflictError
+from chalicelib.core.errors import ConflictError, raises
 from chalicelib.core.http.operations import Caller, Replay
 
 DEFAULT_GRACE_SECONDS = 86_400
@@ -32,6 +32,8 @@ class RotatedSinceError(ConflictError):
 
 
 class TooManySecretsError(ConflictError):
+    """Five secrets of the key work already: rotate it with `graceSeconds` 0, or revoke it."""
+
     code = "TOO_MANY_SECRETS"
 
 
@@ -55,6 +57,7 @@ class _Rotation:
         ]
     }
 )
+@raises(ApiKeyNotFoundError, ChangedError, TooManySecretsError)
 def rotate_key(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     """Gives the key a new secret. The current one works for `graceSeconds` more, earlier ones until their grace ends.
 
@@ -67,6 +70,7 @@ def rotate_key(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     return rotation.as_response(rotation.grace_end)
 
 
+@raises(ApiKeyNotFoundError, ChangedError, RotatedSinceError, TooManySecretsError)
 def _issue_again(user: Caller, data: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
     """The response to a creation or rotation that is sent again: the same key, a new secret.
 

@@ -19,28 +19,33 @@ from chalicelib.accounts.api_keys.rotation import ChangedError, rotate_key
 from chalicelib.core import ids, log
 from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
 from chalicelib.core.aws.tables import ConditionFailedError, transact
-from chalicelib.core.errors import ConflictError, InvalidRequestError, PermissionDeniedError
+from chalicelib.core.errors import ConflictError, InvalidRequestError, PermissionDeniedError, raises
 from chalicelib.core.http import limits
 from chalicelib.core.http.operations import APIAccessType, Caller
 
 _TRIES = 10
 
 
+class TooManyKeysError(ConflictError):
+    message = f"You have {MAX_KEYS} keys; revoke one first."
+
+
 # A request that is sent again rotates the key that it created.
 @required_env_vars(rotate_key, {"API_KEYS_TABLE": [DynamoDBOperation.PUT_ITEM, DynamoDBOperation.QUERY_INDEX]})
+@raises(PermissionDeniedError, TooManyKeysError)
 def create_key(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     """Creates a key. Its secret is in this response alone.
 
     Raises:
         InvalidRequestError: `expiresAt` is not in the future.
         PermissionDeniedError: only administrators may have such a key.
-        ConflictError: the caller has MAX_KEYS keys.
+        TooManyKeysError: the caller has MAX_KEYS keys.
     """
     kinds = frozenset(APIAccessType(kind) for kind in data["accessTypes"])
     if APIAccessType.ADMIN in kinds and user.role != "ADMIN":
         raise PermissionDeniedError("Only an administrator's key may carry admin.")
     if len(current_keys(user.id)) >= MAX_KEYS:
-        raise ConflictError(f"You have {MAX_KEYS} keys; revoke one first.")
+        raise TooManyKeysError
     expires_at = _future_time(data["expiresAt"]) if "expiresAt" in data else None
     secret = secrets.generate()
     key = ApiKey(
@@ -76,6 +81,7 @@ def list_keys(user: Caller) -> dict[str, Any]:
 
 
 @required_env_vars({"API_KEYS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.DELETE_ITEM]})
+@raises(ApiKeyNotFoundError, ChangedError)
 def revoke_key(user: Caller, key_id: str) -> dict[str, Any]:
     """Ends all secrets of a key; the next request with one of them is refused.
 
@@ -88,7 +94,16 @@ def revoke_key(user: Caller, key_id: str) -> dict[str, Any]:
     return {"message": "The key is revoked."}
 
 
-@required_env_vars(revoke_key, {"API_KEYS_TABLE": [DynamoDBOperation.QUERY_INDEX]})
+@required_env_vars(
+    {
+        "API_KEYS_TABLE": [
+            DynamoDBOperation.GET_ITEM,
+            DynamoDBOperation.DELETE_ITEM,
+            DynamoDBOperation.QUERY_INDEX,
+        ]
+    }
+)
+@raises(ChangedError)
 def erase_all(user_id: str) -> None:
     """Revokes all keys of a user."""
     for key in current_keys(user_id):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chalicelib import images
-from chalicelib.accounts.models import User, find_user
+from chalicelib.accounts.models import AccountGoneError, User, find_user
 from chalicelib.accounts.permissions import can_export
 from chalicelib.actions import lifecycle
 from chalicelib.actions.exporting import contents, fonts, readable
@@ -16,7 +16,7 @@ from chalicelib.core import ids, log
 from chalicelib.core.aws import objects
 from chalicelib.core.aws.grants import DynamoDBOperation, S3Operation, SESOperation, required_env_vars
 from chalicelib.core.deadline import Deadline
-from chalicelib.core.errors import AccountNotActiveError, NotFoundError, TooLargeError
+from chalicelib.core.errors import AccountNotActiveError, PermissionDeniedError, TooLargeError, raises
 from chalicelib.core.http.operations import refusal_of
 from chalicelib.core.settings import Settings
 from chalicelib.documents import Format, Report, Sink, Table, write_csv, write_json, write_pdf
@@ -60,6 +60,7 @@ class ExportTooLargeError(OutOfTimeError, TooLargeError):
         "SENDER_EMAIL": [SESOperation.SEND_RAW_EMAIL],
     },
 )
+@raises(AccountGoneError, PermissionDeniedError)
 def run(action: Action, deadline: Deadline) -> Action:
     """Writes the export that the action's metadata asks for, delivers it, and ends the action.
 
@@ -142,7 +143,7 @@ def _owner(action: Action) -> User:
     """The action's user as stored now: the right to export may have been taken away since the request."""
     user = find_user(action.user_id)
     if user is None:
-        raise NotFoundError("This account is no longer there.")
+        raise AccountGoneError
     if not user.is_active:
         raise AccountNotActiveError
     if not user.can_export_data:

@@ -1,9 +1,8 @@
 """JSON Schemas of an export's request and answer."""
 
 from chalicelib.actions.exporting import build, contents
-from chalicelib.actions.models import Status
-from chalicelib.actions.schemas import TEXT_OR_NONE
-from chalicelib.core.schemas import EMAIL, TEXT, shape
+from chalicelib.actions.schemas import ACTION_ID, ESTIMATE, RESULT_URL, STATUS
+from chalicelib.core.schemas import EMAIL, says, shape, text
 
 EXPORT = shape(
     {
@@ -13,17 +12,18 @@ EXPORT = shape(
             "minItems": 1,
             "maxItems": len(contents.DATA_TYPES),
             "uniqueItems": True,
+            **says("What to export.", ["profile", "files"]),
         },
-        "format": {"enum": list(build.FORMATS)},
+        "format": {"enum": list(build.FORMATS), **says("CSV comes as a ZIP archive, a file a table.", "json")},
     },
-    {"email": EMAIL},
+    {"email": {**EMAIL, **says("Send a link to this address instead of answering with it.", "ann@example.com")}},
 )
 EXPORTED = shape(
     {
-        "exportId": TEXT,
-        "deliveryMethod": {"enum": ["download", "email"]},
-        "message": TEXT,
-        "status": {"enum": [str(status) for status in Status]},
+        "exportId": ACTION_ID,
+        "deliveryMethod": {"enum": ["download", "email"], **says("How it reaches you.", "download")},
+        "message": text("How it stands.", "The export is ready."),
+        "status": STATUS,
     },
-    {"downloadUrl": TEXT_OR_NONE, "estimatedTime": TEXT_OR_NONE},
+    {"downloadUrl": RESULT_URL, "estimatedTime": ESTIMATE},
 )

@@ -11,8 +11,8 @@ from chalicelib.actions.exporting import build, contents, schemas
 from chalicelib.actions.kinds import ActionKind, ActionRequest
 from chalicelib.actions.models import Action, ActionType, Status
 from chalicelib.core.aws.grants import required_env_vars
-from chalicelib.core.errors import ConflictError, PermissionDeniedError
-from chalicelib.core.http.operations import Caller, refusal_of
+from chalicelib.core.errors import ConflictError, PermissionDeniedError, raises
+from chalicelib.core.http.operations import Caller, refusal_message, refusal_of
 from chalicelib.core.settings import Settings
 from chalicelib.external import services
 from chalicelib.notify import email
@@ -36,6 +36,8 @@ class EmailNotOfferedError(ConflictError):
 
 
 @required_env_vars({"EXPORT_EMAIL_DOMAINS": []})
+@raises(EmailNotAllowedError)
+@refusal_message(refusal_of(can_export).message)
 def may_export(user: Caller, data: Mapping[str, Any]) -> bool:
     """The permission to export: the user's right, and a recipient who may have the link (it opens for anyone).
 
@@ -55,6 +57,7 @@ def _email_domains() -> set[str]:
     return {domain.lower() for domain in Settings.EXPORT_EMAIL_DOMAINS.get()}
 
 
+@raises(EmailNotOfferedError)
 def _prepare(user: Caller, data: Mapping[str, Any]) -> ActionRequest:
     """Raises EmailNotOfferedError where `email` is given and neither the stage nor its external service can send it."""
     if "email" in data and not external_service.is_configured() and not email.is_configured():

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from chalicelib.core.aws import grants
-from chalicelib.core.errors import NotFoundError, PermissionDeniedError
+from chalicelib.core.errors import NotFoundError, PermissionDeniedError, raises
 from chalicelib.core.http import json_schema, limits
 from chalicelib.core.http.limits import Limit
 from chalicelib.core.http.operations import Caller, Operation, public
 from chalicelib.core.observing import tracking
-from chalicelib.core.schemas import TEXT, shape
+from chalicelib.core.schemas import TEXT, says, shape, text
 
 _LONGEST_NAME = 100
 CALL = shape({"tool": {"type": "string", "minLength": 1, "maxLength": _LONGEST_NAME}})
@@ -24,12 +24,12 @@ LIST = shape(
             "type": "array",
             "items": shape(
                 {
-                    "name": TEXT,
-                    "description": TEXT,
-                    "inputSchema": {"type": "object"},
-                    "outputSchema": {"type": "object"},
-                    "tags": {"type": "array", "items": TEXT},
-                    "readsOnly": {"type": "boolean"},
+                    "name": text("What it is called by.", "get_image"),
+                    "description": text("What it does.", "One image: its status, metadata, and variants with links."),
+                    "inputSchema": {"type": "object", **says("The JSON Schema of what it takes.")},
+                    "outputSchema": {"type": "object", **says("The JSON Schema of what it answers.")},
+                    "tags": {"type": "array", "items": TEXT, **says("What it is about.", ["images"])},
+                    "readsOnly": {"type": "boolean", **says("Whether it changes nothing.", True)},
                 }
             ),
         }
@@ -43,6 +43,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class ToolNotFoundError(NotFoundError):
+    """There is no tool of that name; the message names similar ones."""
+
     code = "TOOL_NOT_FOUND"
 
     def __init__(self, name: str, nearest: list[str]) -> None:
@@ -118,6 +120,11 @@ def published() -> list[Tool]:
     return [_published[name] for name in sorted(_published)]
 
 
+def functions() -> list[Callable[..., Any]]:
+    """The functions of all tools."""
+    return [tool.function for tool in published()]
+
+
 def available_to(user: Caller) -> list[Tool]:
     """The tools that the caller may use, by name."""
     return [tool for tool in published() if tool.opens_to(user)]
@@ -127,6 +134,7 @@ def list_tools(user: Caller) -> dict[str, Any]:
     return {"tools": [tool.describe(user) for tool in available_to(user)]}
 
 
+@raises(ToolNotFoundError)
 def call(name: str, data: Mapping[str, Any], available: Mapping[str, Any]) -> dict[str, Any]:
     """The tool's response to that payload; the run is recorded as one of the tool.
 

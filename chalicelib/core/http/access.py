@@ -23,6 +23,7 @@ from chalicelib.core.schemas import NO_PAYLOAD, Schema
 
 # From a router's path and body to the operation that the request is for; None if there is none.
 RoutesTo = Callable[[Mapping[str, str], bytes], Operation | None]
+Targets = Callable[[], Iterable[Callable[..., Any]]]
 View = TypeVar("View", bound=Callable[..., Any])
 
 SAME_SCHEMA: Schema = {}
@@ -50,6 +51,7 @@ def validated(
     audited: bool = False,
     allow_over_budget: bool = False,
     routes_to: RoutesTo | None = None,
+    targets: Targets | None = None,
     answers: Iterable[Answer] = (),
     body: Schema | None = None,
     headers: Mapping[str, Schema] | None = None,
@@ -77,6 +79,7 @@ def validated(
         allow_over_budget: runs for callers over their dollar limits too: to see why, and to stop what spends them.
         routes_to: of a router, the operation that a request is for. It tells whether the caller's API key opens that
             operation before anything is counted.
+        targets: of a router, the functions behind which all its targets stand: it may answer what they answer.
         answers: what it answers as a Response that it makes itself.
         body: of a router's body, which its targets check.
         headers: of the headers that the function reads.
@@ -106,6 +109,7 @@ def validated(
             audited=audited,
             allow_over_budget=allow_over_budget,
             routes_to=routes_to,
+            targets=targets,
             answers=tuple(answers),
             body=body,
             headers=headers or {},
@@ -113,7 +117,7 @@ def validated(
 
         @functools.wraps(view)
         def run(**path: str) -> Response:
-            return call.respond(operation, grants.of(run), path)
+            return call.respond(run, path)
 
         run.__dict__["operation"] = operation
         grants.add(run, *_steps(operation))
@@ -138,6 +142,6 @@ def _steps(operation: Operation) -> list[Callable[..., Any]]:
         None if is_public else Operation.check_permission,
         limits.count_source if is_public and operation.limit is not None else None,
         None if is_public and not operation.audited else call.setup.audit,
-        idempotency.run_once if operation.replay is not None else None,
+        *((idempotency.run_once, operation.replay.rebuild) if operation.replay is not None else ()),
     ]
     return [step for step in steps if step is not None]

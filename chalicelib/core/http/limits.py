@@ -18,6 +18,7 @@ from chalicelib.core.aws.tables import Table
 from chalicelib.core.errors import TooManyRequestsError, UnavailableError, raises
 from chalicelib.core.http import budgets
 from chalicelib.core.http.callers import Caller
+from chalicelib.core.schemas import says
 from chalicelib.core.settings import Setting, Settings
 
 COUNTERS = Table(Settings.LIMITS_TABLE, "key")
@@ -84,15 +85,29 @@ _REQUEST_LIMITS = {
 SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
-        **{name: {"type": "integer", "minimum": 1, "maximum": 1_000_000_000} for name in _REQUEST_LIMITS},
-        **{name: {"type": "number", "minimum": 0, "maximum": 1_000_000_000} for name in budgets.DOLLAR_LIMITS},
+        **{
+            name: {"type": "integer", "minimum": 1, "maximum": 1_000_000_000, **says(f"Requests a {window}.", 600)}
+            for name, (window, _) in _REQUEST_LIMITS.items()
+        },
+        **{
+            name: {
+                "type": "number",
+                "minimum": 0,
+                "maximum": 1_000_000_000,
+                **says(f"Dollars a {period.name.lower()}, in UTC.", 5),
+            }
+            for name, (period, _) in budgets.DOLLAR_LIMITS.items()
+        },
     },
     "additionalProperties": False,
 }
 # An API key has no files of its own.
 USER_SCHEMA: dict[str, Any] = {
     **SCHEMA,
-    "properties": {**SCHEMA["properties"], budgets.STORAGE_LIMIT: {"type": "integer", "minimum": 0, "maximum": 10**15}},
+    "properties": {
+        **SCHEMA["properties"],
+        budgets.STORAGE_LIMIT: {"type": "integer", "minimum": 0, "maximum": 10**15, **says("Bytes of images.", 10**10)},
+    },
 }
 
 

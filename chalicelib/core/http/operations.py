@@ -2,13 +2,13 @@
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from chalicelib.core import clients, log
-from chalicelib.core.errors import PermissionDeniedError, UnavailableError, raises
+from chalicelib.core.errors import DarkroomError, PermissionDeniedError, UnavailableError, raised_by, raises
 from chalicelib.core.http import json_schema
 from chalicelib.core.http.callers import APIAccessType, Caller
 from chalicelib.core.http.limits import AnonymousLimit, Limit
@@ -88,6 +88,11 @@ class Answer:
     media_type: str = "application/json"
 
 
+def to_summary(description: str) -> str:
+    """The first sentence, without its end."""
+    return re.split(r"(?<=[.:;])\s", description, maxsplit=1)[0].rstrip(".:;")
+
+
 class AnswerError(Exception):
     """A response does not fit the operation's own schema: a defect of ours."""
 
@@ -109,6 +114,7 @@ class Operation:
     audited: bool = False
     allow_over_budget: bool = False
     routes_to: Callable[[Mapping[str, str], bytes], "Operation | None"] | None = None
+    targets: Callable[[], Iterable[Callable[..., Any]]] | None = None
     answers: tuple[Answer, ...] = ()
     body: Schema | None = None
     headers: Mapping[str, Schema] = field(default_factory=dict)
@@ -130,12 +136,19 @@ class Operation:
     @property
     def summary(self) -> str:
         """The first sentence of the description, without its end."""
-        return re.split(r"(?<=[.:;])\s", self.description, maxsplit=1)[0].rstrip(".:;")
+        return to_summary(self.description)
 
     @cached_property
     def parameters(self) -> frozenset[str]:
         """The names of the function's parameters."""
         return frozenset(inspect.signature(self.view).parameters)
+
+    @property
+    def key_refusal(self) -> str:
+        """The sentence for a caller whose API key does not open this operation."""
+        if self.api_schema is None:
+            return "This cannot be done with an API key."
+        return f"This API key does not carry {' or '.join(sorted(self.access))}."
 
     def schema_for(self, user: Caller | None) -> Schema:
         """The schema of the payload for that kind of caller.
@@ -145,10 +158,8 @@ class Operation:
         """
         if user is None or user.api_key_id is None:
             return self.schema
-        if self.api_schema is None:
-            raise PermissionDeniedError("This cannot be done with an API key.")
-        if not user.carries(self.access):
-            raise PermissionDeniedError(f"This API key does not carry {' or '.join(sorted(self.access))}.")
+        if self.api_schema is None or not user.carries(self.access):
+            raise PermissionDeniedError(self.key_refusal)
         return self.api_schema
 
     def opens_to(self, user: Caller) -> bool:
@@ -188,6 +199,12 @@ class Operation:
         faults = json_schema.faults(self.returns, plain)
         if faults:
             raise AnswerError(f"{self.name} answered what its schema does not allow: {faults}")
+
+
+def errors_of(view: Callable[..., Any]) -> frozenset[type[DarkroomError]]:
+    """All errors that callers may get from a route: its own, and of a router those of its targets."""
+    targets = view.__dict__["operation"].targets
+    return raised_by(view).union(*map(raised_by, () if targets is None else targets()))
 
 
 def checks_responses() -> bool:

@@ -4,14 +4,23 @@ import hashlib
 import hmac
 import re
 
+from chalicelib.core.schemas import text
+
 HEADER = "X-Darkroom-Signature"
-SCHEMA = {
-    "type": "string",
-    "pattern": "^t=[0-9]{1,12},(v1|v2)=[0-9a-f]{64}$",
-    "description": "`t=<seconds>,v2=<hex>`: the HMAC-SHA256 of `<seconds>.<subject>.<body>` under the shared secret, "
-    "or with `v1` of `<seconds>.<body>`. The seconds are since 1970, at most 300 from now.",
-    "examples": ["t=1764309600,v1=" + "3c" * 32],
-}
+# The header of a callback to us, and of a webhook of ours.
+CALLBACK = text(
+    "`t=<seconds>,v2=<hex>`: the HMAC-SHA256 of `<seconds>.<actionId>.<body>` under the service's callback_secret. The "
+    "seconds are since 1970, at most 300 from now. `v1`, of `<seconds>.<body>`, is taken too if the body has the "
+    "`actionId`.",
+    f"t=1764309600,v2={'3c' * 32}",
+    pattern="^t=[0-9]{1,12},(v1|v2)=[0-9a-f]{64}$",
+)
+WEBHOOK = text(
+    "`t=<seconds>,v1=<hex>`: the HMAC-SHA256 of `<seconds>.<body>` under your profile's `webhookSecret`. Refuse a "
+    "signature that is wrong, or older than five minutes.",
+    f"t=1764309600,v1={'3c' * 32}",
+    pattern="^t=[0-9]{1,12},v1=[0-9a-f]{64}$",
+)
 # How old a signed message may be, or how far ahead a clock; it limits how long a recorded message can be replayed.
 TOLERANCE_SECONDS = 300
 # v1 signs the time and the body; v2 also what the message is about, which its URL names.

@@ -7,7 +7,7 @@ from typing import Any
 
 from chalicelib.core import config, ids
 from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
-from chalicelib.core.errors import UnavailableError
+from chalicelib.core.errors import UnavailableError, raises
 from chalicelib.core.http.limits import AnonymousLimit
 from chalicelib.core.settings import Settings
 from chalicelib.jobs import leases
@@ -28,6 +28,7 @@ class DownError(UnavailableError):
 
 
 @required_env_vars({"JOBS_TABLE": [DynamoDBOperation.GET_ITEM], LIMIT.per_source.name: []})
+@raises(DownError)
 def get_health(now: datetime | None = None) -> dict[str, Any]:
     """The result of the last check: `{status, version, stage, checkedAt, dependencies: [{name, status}]}`.
 

@@ -3,6 +3,6 @@
 Source: spec.openapis.org/oas/v3.1.1. A schema with a `title` is written once, under that name, and referred to.
 """
 
-from chalicelib.core.http.openapi.document import About, document
+from chalicelib.core.http.openapi.document import About, Webhook, document
 
-__all__ = ["About", "document"]
+__all__ = ["About", "Webhook", "document"]

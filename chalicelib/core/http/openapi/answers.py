@@ -4,10 +4,17 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from chalicelib.core import log
-from chalicelib.core.errors import DarkroomError, PermissionDeniedError, TooLargeError, UnsupportedTypeError
+from chalicelib.core.errors import (
+    AccountNotActiveError,
+    DarkroomError,
+    PermissionDeniedError,
+    TooLargeError,
+    UnsupportedTypeError,
+)
 from chalicelib.core.http import idempotency, limits
 from chalicelib.core.http.openapi.components import Components, Part
-from chalicelib.core.http.operations import Answer, Operation, public, refusal_of
+from chalicelib.core.http.openapi.examples import example
+from chalicelib.core.http.operations import ANY_ACCESS, Answer, Operation, public, refusal_of
 from chalicelib.core.schemas import Schema
 
 Errors = Iterable[type[DarkroomError]]
@@ -33,6 +40,7 @@ _HEADERS: dict[str, Part] = {
         "example": "true",
     },
 }
+_MOST_IN_A_NAME = 2
 _WAIT = frozenset({429, 503})
 _TITLES = {
     400: "The request is not valid.",
@@ -89,7 +97,7 @@ def responses(operation: Operation, errors: Errors, takes_body: bool, components
     written = {str(each.status): _success(operation, each, components) for each in answers}
     body_errors = {TooLargeError, UnsupportedTypeError}
     wanted = body_errors.union(errors) if takes_body else set(errors) - body_errors
-    for status, group in _by_status(wanted).items():
+    for status, group in by_status(wanted).items():
         response = _failure(operation, status, group, components)
         if str(status) not in written:
             written[str(status)] = response
@@ -108,7 +116,8 @@ def _success(operation: Operation, answer: Answer, components: Components) -> Pa
     response: Part = {"description": answer.description, "headers": _headers(names, components, answer.headers)}
     if answer.schema is not None:
         schema = answer.schema if answer in operation.answers else with_success(answer.schema)
-        response["content"] = {answer.media_type: {"schema": components.answer_schema(schema)}}
+        written = components.answer_schema(schema)
+        response["content"] = {answer.media_type: {"schema": written, "example": example(schema)}}
     return response
 
 
@@ -137,19 +146,19 @@ def _plain(schema: Schema) -> dict[str, Any]:
 # -------------------------------------------------------------------------------- failure
 
 
-def _by_status(errors: Errors) -> dict[int, dict[str, type[DarkroomError]]]:
-    """By status and code, the error that says most about the code: the base, which others narrow."""
-    grouped: dict[int, dict[str, type[DarkroomError]]] = {}
-    for error in sorted(errors, key=lambda each: (each.status, each.code, len(each.mro()))):
-        grouped.setdefault(error.status, {}).setdefault(error.code, error)
+def by_status(errors: Errors) -> dict[int, dict[str, list[type[DarkroomError]]]]:
+    """The errors by status and code; of several with one code, the most general one first."""
+    grouped: dict[int, dict[str, list[type[DarkroomError]]]] = {}
+    for error in sorted(errors, key=lambda each: (each.status, each.code, len(each.mro()), each.__name__)):
+        grouped.setdefault(error.status, {}).setdefault(error.code, []).append(error)
     return grouped
 
 
 def _failure(
-    operation: Operation, status: int, errors: Mapping[str, type[DarkroomError]], components: Components
+    operation: Operation, status: int, errors: Mapping[str, list[type[DarkroomError]]], components: Components
 ) -> Part:
-    sentences = {code: _sentences(operation, error) for code, error in errors.items()}
-    lines = [f"- `{code}`: {sentence}" for code, sentence in sentences.items()]
+    sentences = {code: _sentences(operation, group) for code, group in errors.items()}
+    lines = [f"- `{code}`: {' '.join(each)}" for code, each in sentences.items()]
     names = [log.CORRELATION_HEADER, *(limits.HEADERS if status == 429 else ())]
     if status in _WAIT:
         names.append("Retry-After")
@@ -159,15 +168,15 @@ def _failure(
         "content": {
             "application/json": {
                 "schema": _with_codes(list(errors), components),
-                "examples": {code: {"value": _example(error, sentences[code])} for code, error in errors.items()},
+                "examples": {code: {"value": _example(group[0], sentences[code][0])} for code, group in errors.items()},
             }
         },
     }
-    if status == PermissionDeniedError.status:
-        # The sentences are the operation's own.
+    classes = [error.__name__.removesuffix("Error") for group in errors.values() for error in group]
+    # The sentences of a 403 are the operation's own; and long lists are no names.
+    if status == PermissionDeniedError.status or len(classes) > _MOST_IN_A_NAME:
         return response
-    name = "Or".join("".join(word.capitalize() for word in code.split("_")) for code in errors)
-    return components.share("responses", name, response)
+    return components.share("responses", "Or".join(classes), response)
 
 
 def _with_codes(codes: list[str], components: Components) -> Part:
@@ -177,13 +186,28 @@ def _with_codes(codes: list[str], components: Components) -> Part:
     return {"allOf": [failure, {"properties": {"error": narrowed}, "required": ["error"]}]}
 
 
-def _sentences(operation: Operation, error: type[DarkroomError]) -> str:
-    if error is PermissionDeniedError:
-        return refusal_of(operation.permission).message
-    return sentence(error)
+def _sentences(operation: Operation, errors: list[type[DarkroomError]]) -> list[str]:
+    """What the errors of one code mean, each sentence once."""
+    found = dict.fromkeys(
+        sentence
+        for error in errors
+        for sentence in (_refusals(operation) if error is PermissionDeniedError else [meaning(error)])
+    )
+    return list(found)
 
 
-def sentence(error: type[DarkroomError]) -> str:
+def _refusals(operation: Operation) -> list[str]:
+    """The sentences with which the operation refuses callers."""
+    if operation.permission is public:
+        return []
+    own = refusal_of(operation.permission).message
+    sentences = [] if own == PermissionDeniedError.message else [f"{own.removesuffix('.')}."]
+    if operation.access != ANY_ACCESS:
+        sentences.append(operation.key_refusal)
+    return [*sentences, f"{AccountNotActiveError.message}."]
+
+
+def meaning(error: type[DarkroomError]) -> str:
     """What the error means: its message, or its description where each one has a message of its own."""
     if "message" in vars(error) or not error.__doc__:
         return error.message

@@ -7,11 +7,11 @@ from typing import Any
 from chalice.app import Chalice
 
 from chalicelib.core import config
-from chalicelib.core.errors import raised_by
 from chalicelib.core.http.limits import Limit
 from chalicelib.core.http.openapi import answers, inputs
 from chalicelib.core.http.openapi.components import Components, Part
-from chalicelib.core.http.operations import ANY_ACCESS, Operation, public
+from chalicelib.core.http.operations import ANY_ACCESS, Answer, Operation, errors_of, public, to_summary
+from chalicelib.core.schemas import Schema
 
 OPENAPI = "3.1.1"
 
@@ -43,13 +43,30 @@ class About:
     # By first segment of the path: the tag's name. By the tag's name: its description.
     tags: Mapping[str, str]
     tag_descriptions: Mapping[str, str]
-    webhooks: Mapping[str, Part]
+    webhooks: tuple["Webhook", ...] = ()
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """A request that Darkroom sends: its payload, its headers, and what it makes of the receiver's answers."""
+
+    name: str
+    tag: str
+    description: str
+    payload: Schema
+    headers: Mapping[str, Schema]
+    answers: tuple[Answer, ...]
+
+    @property
+    def summary(self) -> str:
+        return to_summary(self.description)
 
 
 def document(app: Chalice, about: About, server: str = "/") -> dict[str, Any]:
     """The contract. `server` is the address that the paths follow, or the part of it behind the host."""
     components = Components()
     paths = _paths(app, about, components)
+    webhooks = {each.name: {"post": _webhook(each, components)} for each in about.webhooks}
     shared = components.sorted()
     return {
         "openapi": OPENAPI,
@@ -62,7 +79,7 @@ def document(app: Chalice, about: About, server: str = "/") -> dict[str, Any]:
         "servers": [{"url": server, "description": "This API."}],
         "tags": [{"name": name, "description": text} for name, text in about.tag_descriptions.items()],
         "paths": paths,
-        "webhooks": dict(about.webhooks),
+        "webhooks": webhooks,
         "components": {**shared, "securitySchemes": _SECURITY},
     }
 
@@ -83,9 +100,22 @@ def _paths(app: Chalice, about: About, components: Components) -> dict[str, Part
         }
         if body is not None:
             written["requestBody"] = body
-        written["responses"] = answers.responses(operation, raised_by(view), body is not None, components)
+        written["responses"] = answers.responses(operation, errors_of(view), body is not None, components)
         paths.setdefault(path, {})[method.lower()] = written
     return paths
+
+
+def _webhook(webhook: Webhook, components: Components) -> Part:
+    return {
+        "operationId": webhook.name,
+        "tags": [webhook.tag],
+        "summary": webhook.summary,
+        "description": webhook.description,
+        "security": [],
+        "parameters": [inputs.header(name, schema, components) for name, schema in webhook.headers.items()],
+        "requestBody": inputs.json_body(webhook.payload, components),
+        "responses": {str(each.status): {"description": each.description} for each in webhook.answers},
+    }
 
 
 def operations(app: Chalice) -> Iterator[tuple[str, str, Any, str]]:

@@ -7,6 +7,7 @@ from typing import Any
 from chalicelib.core import log
 from chalicelib.core.http import idempotency
 from chalicelib.core.http.openapi.components import Components, Part
+from chalicelib.core.http.openapi.examples import example
 from chalicelib.core.http.operations import Operation
 from chalicelib.core.schemas import Schema
 
@@ -40,11 +41,16 @@ def parameters(operation: Operation, method: str, path: str, components: Compone
         required = operation.schema.get("required", ())
         query = {name: schema for name, schema in properties.items() if name not in names}
         listed += [_parameter(name, "query", each, components, name in required) for name, each in query.items()]
-    listed += [_parameter(name, "header", each, components) for name, each in operation.headers.items()]
+    listed += [header(name, each, components) for name, each in operation.headers.items()]
     if operation.replay is not None:
         listed.append(components.share("parameters", "IdempotencyKey", dict(_IDEMPOTENCY)))
     listed.append(components.share("parameters", "CorrelationId", dict(_CORRELATION)))
     return listed
+
+
+def header(name: str, schema: Schema, components: Components) -> Part:
+    """A header that a request must have."""
+    return _parameter(name, "header", schema, components)
 
 
 def _parameter(name: str, place: str, schema: Schema, components: Components, required: bool = True) -> Part:
@@ -57,18 +63,21 @@ def _parameter(name: str, place: str, schema: Schema, components: Components, re
         parameter["required"] = True
     parameter["schema"] = components.request_schema(written)
     if "examples" in schema:
-        parameter["example"] = schema["examples"][0]
+        parameter["example"] = example(schema)
     return parameter
 
 
 def request_body(operation: Operation, method: str, path: str, components: Components) -> Part | None:
     """The operation's body, or None if it takes none."""
     schema = operation.body or (None if method == "GET" else body_schema(operation.schema, path_names(path)))
-    if schema is None:
-        return None
+    return None if schema is None else json_body(schema, components)
+
+
+def json_body(schema: Schema, components: Components) -> Part:
+    """A body in JSON of that schema."""
     written = components.request_schema(schema)
     required = {"required": True} if is_required(schema) else {}
-    return {**required, "content": {"application/json": {"schema": written}}}
+    return {**required, "content": {"application/json": {"schema": written, "example": example(schema)}}}
 
 
 def is_required(schema: Schema) -> bool:
