@@ -3,7 +3,14 @@
 from chalicelib.core.http.operations import Answer
 from chalicelib.core.schemas import TEXT, Schema, shape
 
-ASSET = shape({"name": {"type": "string", "pattern": r"^[a-z][a-z_]{0,40}\.[a-z]{2,4}$", "maxLength": 46}})
+_NAME = {
+    "type": "string",
+    "pattern": r"^[a-z][a-z_]{0,40}\.[a-z]{2,4}$",
+    "maxLength": 46,
+    "description": "The file's name.",
+    "examples": ["docs.css"],
+}
+ASSET = shape({"name": _NAME})
 
 
 def file_answers(
@@ -22,7 +29,7 @@ def file_answers(
 
 _CACHING = "It may be kept, and is asked for again before each use."
 DOCS = (
-    *file_answers("The page.", TEXT, _CACHING, "text/html"),
-    Answer(308, "For `/docs/`: the page is at `/docs`.", headers={"Location": TEXT}),
+    *file_answers("The page.", {**TEXT, "examples": ["<!doctype html> …"]}, _CACHING, "text/html"),
+    Answer(308, "For `/docs/`: the page is at `/docs`.", headers={"Location": {**TEXT, "description": "`../docs`."}}),
 )
-FILE = file_answers("The file, in a type of its own.", TEXT, _CACHING, "*/*")
+FILE = file_answers("The file, in a type of its own.", {**TEXT, "examples": [":root { …"]}, _CACHING, "*/*")

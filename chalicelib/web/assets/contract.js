@@ -95,6 +95,12 @@ export class Contract {
     return this.byId.get(code) ?? this.operations.find(({ method, path }) => code === `${method} ${path}`);
   }
 
+  /** The place on this page of what a piece of code names. @param {string} code */
+  linkOf = (code) => {
+    const operation = this.find(code);
+    return operation && `#${operation.id}`;
+  };
+
   /** Tags in the order of the document, each with its operations. */
   get tags() {
     const described = new Map((this.document.tags ?? []).map((/** @type {any} */ tag) => [tag.name, tag.description]));

@@ -1,6 +1,6 @@
 /** Builds the elements of the page. What comes from the contract or from a response only ever becomes a text node. */
 
-/** @typedef {Node | string | number | null | undefined | false} Leaf */
+/** @typedef {Node | string | number | null | undefined | boolean} Leaf */
 /** @typedef {Leaf | Leaf[]} Child */
 
 /**
@@ -26,7 +26,7 @@ export function h(name, attributes, ...children) {
 function leaves(children) {
   return children
     .flat()
-    .filter((child) => child !== null && child !== undefined && child !== false)
+    .filter((child) => child !== null && child !== undefined && typeof child !== "boolean")
     .map((child) => (child instanceof Node ? child : String(child)));
 }
 

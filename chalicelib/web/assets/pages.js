@@ -10,12 +10,6 @@ import { requestPanel } from "./try_it.js";
 /** @typedef {import("./contract.js").Media} Media */
 /** @typedef {import("./session.js").Session} Session */
 
-/** @param {Contract} contract */
-const linkTo = (contract) => (/** @type {string} */ code) => {
-  const operation = contract.find(code);
-  return operation && `#${operation.id}`;
-};
-
 /** The name of a method in its color. @param {string} method */
 export function methodBadge(method) {
   return h("span", { class: `method ${method.toLowerCase()}` }, method);
@@ -38,14 +32,14 @@ function overviewPage(contract) {
   return h("article", { class: "overview" },
     h("h1", null, info.title, " ", h("small", null, info.version)),
     info.summary && h("p", { class: "lead" }, info.summary),
-    prose(info.description, linkTo(contract)),
+    prose(info.description, contract.linkOf),
     h("p", null, "Address: ", h("code", null, API.href), " · ", h("a", { href: "openapi.json" }, "openapi.json"), " · ", h("a", { href: "#errors" }, "all errors"), " · ", h("a", { href: "#everything" }, "everything on one page")),
     contract.tags.map(({ name, description, operations }) =>
-      h("section", null, h("h2", null, name), prose(description, linkTo(contract)), operationList(operations, "")),
+      h("section", null, h("h2", null, name), prose(description, contract.linkOf), operationList(operations, "")),
     ),
     contract.webhooks.length > 0 && h("section", null, h("h2", null, "Webhooks"), h("p", null, "Requests that are sent to you."), operationList(contract.webhooks, "webhook-")),
     components?.securitySchemes && h("section", { id: "authentication" }, h("h2", null, "Authentication"), Object.entries(components.securitySchemes).map(([name, reference]) =>
-      h("section", null, h("h3", null, name), prose(contract.resolve(reference).description, linkTo(contract))),
+      h("section", null, h("h3", null, name), prose(contract.resolve(reference).description, contract.linkOf)),
     )),
   );
 }
@@ -69,7 +63,7 @@ function operationPage(operation, session) {
 function messagePage(operation) {
   const { body, contract } = operation;
   return h("article", { class: "operation" },
-    h("div", { class: "words" }, heading(operation, true), inputOf(operation), answersOf(operation)),
+    h("div", { class: "words" }, heading(operation, true), inputOf(operation, true), answersOf(operation)),
     h("aside", { "aria-label": "Example" }, body && exampleBlocks("body", contract.examples(body))),
   );
 }
@@ -82,7 +76,7 @@ function heading(operation, isMessage = false) {
     h("p", { class: "address" }, methodBadge(method), h("code", null, path), h("code", { class: "id", title: "The operation's name" }, id)),
     isMessage || securityOf(operation),
     raw.deprecated && h("p", { class: "problem" }, "This operation is deprecated."),
-    prose(withoutSummary(description, summary), linkTo(contract)),
+    prose(withoutSummary(description, summary), contract.linkOf),
   ];
 }
 
@@ -102,22 +96,23 @@ function securityOf({ security }) {
   return h("p", { class: "note" }, "Open to ", ways);
 }
 
-/** @param {Operation} operation */
-function inputOf({ contract, parameters, body, bodyIsRequired }) {
+/** @param {Operation} operation @param {boolean} [isReceived] it is sent by the server */
+function inputOf({ contract, parameters, body, bodyIsRequired }, isReceived = false) {
   const rows = (/** @type {string} */ where) =>
-    parameters.filter((each) => each.in === where).map((each) => parameterRow(contract, each.name, each, false));
+    parameters.filter((each) => each.in === where).map((each) => parameterRow(contract, each.name, each, isReceived));
   const [path, query, headers] = ["path", "query", "header"].map(rows);
   return [
     path.length > 0 && h("section", null, h("h2", null, "Path"), h("ul", { class: "fields" }, path)),
     query.length > 0 && h("section", null, h("h2", null, "Query"), h("ul", { class: "fields" }, query)),
-    body && h("section", null, h("h2", null, "Body ", h("small", null, body.type, bodyIsRequired ? ", required" : "")), schemaTree(contract, body.schema, false)),
+    body && h("section", null, h("h2", null, "Body ", h("small", null, body.type, bodyIsRequired && !isReceived ? ", required" : "")), schemaTree(contract, body.schema, isReceived)),
     headerList(headers),
   ];
 }
 
 /** @param {Contract} contract @param {string} name @param {any} parameter or a header @param {boolean} answered */
-function parameterRow(contract, name, { required = false, description, schema }, answered) {
-  const described = description === undefined ? schema : { ...contract.resolve(schema), description };
+function parameterRow(contract, name, { required = false, description, schema, example }, answered) {
+  const whole = contract.resolve(schema);
+  const described = { ...whole, description: description ?? whole.description, examples: example === undefined ? whole.examples : [example] };
   return field(name, described, required || answered, { contract, answered, path: [] });
 }
 
@@ -132,7 +127,7 @@ function answersOf({ contract, answers }) {
   return successes.map(({ status, description, headers, media }) =>
     h("section", null,
       h("h2", null, "Answer ", h("small", null, [status, media[0]?.type].filter(Boolean).join(", "))),
-      prose(description, linkTo(contract)),
+      prose(description, contract.linkOf),
       media[0] && schemaTree(contract, media[0].schema, true),
       headerList(headers.map(([name, header]) => parameterRow(contract, name, header, true))),
     ),
@@ -143,7 +138,7 @@ function answersOf({ contract, answers }) {
 function failuresOf({ contract, failures }) {
   if (!failures.length) return null;
   const rows = failures.map(({ status, code, message, advice }) =>
-    h("tr", null, h("td", null, status), h("td", null, code && h("code", null, code)), h("td", null, message, advice && h("span", { class: "advice" }, prose(advice, linkTo(contract))))),
+    h("tr", { "data-field": code }, h("td", null, status), h("td", null, code && h("code", null, code)), h("td", null, message, advice && h("span", { class: "advice" }, prose(advice, contract.linkOf)))),
   );
   return h("section", null, h("h2", null, "Errors"), h("div", { class: "scroll" }, h("table", null, h("thead", null, h("tr", null, ["Status", "Code", "What it says"].map((text) => h("th", { scope: "col" }, text)))), h("tbody", null, rows))));
 }
@@ -151,7 +146,7 @@ function failuresOf({ contract, failures }) {
 /** @param {Operation} operation */
 function callbacksOf({ callbacks }) {
   return callbacks.map(({ name, operation }) =>
-    h("section", { class: "callback" }, h("h2", null, "Callback: ", name), h("p", { class: "address" }, methodBadge(operation.method), h("code", null, operation.path)), prose(operation.description || operation.summary), inputOf(operation)),
+    h("section", { class: "callback" }, h("h2", null, "Callback: ", name), h("p", { class: "address" }, methodBadge(operation.method), h("code", null, operation.path)), prose(operation.description || operation.summary), inputOf(operation, true)),
   );
 }
 
@@ -179,7 +174,7 @@ function errorsPage(contract) {
     }
   }
   const rows = [...byCode].sort(([a], [b]) => a.localeCompare(b)).map(([, { failure, operations }]) =>
-    h("tr", null, h("td", null, failure.status), h("td", null, failure.code && h("code", null, failure.code)), h("td", null, failure.message, failure.advice && h("span", { class: "advice" }, prose(failure.advice, linkTo(contract))), namesOf(contract, operations))),
+    h("tr", null, h("td", null, failure.status), h("td", null, failure.code && h("code", null, failure.code)), h("td", null, failure.message, failure.advice && h("span", { class: "advice" }, prose(failure.advice, contract.linkOf)), namesOf(contract, operations))),
   );
   return h("article", null, h("h1", null, "Errors"), h("div", { class: "scroll" }, h("table", null, h("thead", null, h("tr", null, ["Status", "Code", "What it says, and which operations answer it"].map((text) => h("th", { scope: "col" }, text)))), h("tbody", null, rows))));
 }

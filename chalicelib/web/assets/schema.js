@@ -13,6 +13,7 @@ import { h, prose } from "./elements.js";
 const FORMATS = { "date-time": "a time", date: "a day", email: "an e-mail address", uri: "a URL" };
 // Deeper fields wait until they are opened.
 const OPEN_DEPTH = 2;
+const LONGEST_PATTERN = 48;
 
 /**
  * The fields of a schema, or its type where it has none. Of what is sent the required fields are marked, of what is
@@ -38,7 +39,7 @@ export function field(name, reference, required, place) {
       !required && place.answered && h("span", { class: "type" }, "optional"),
       schema.deprecated && h("span", { class: "required" }, "deprecated"),
     ),
-    prose(schema.description),
+    prose(schema.description, place.contract.linkOf),
     facts(schema),
     nested && h("details", { open: place.path.length < OPEN_DEPTH }, h("summary", null, "Fields"), nested),
   );
@@ -104,7 +105,8 @@ function facts(schema) {
     schema.multipleOf && `in steps of ${schema.multipleOf}`,
     schema.uniqueItems && "all different",
     schema.default !== undefined && ["default ", h("code", null, JSON.stringify(schema.default))],
-    schema.pattern && ["matches ", h("code", null, schema.pattern)],
+    schema.pattern && ["matches ", h("code", { title: schema.pattern }, shortened(schema.pattern))],
+    schema.examples && !schema.enum && ["such as ", h("code", null, JSON.stringify(schema.examples[0]))],
   ].filter(Boolean);
   /** @type {any[] | undefined} */
   const values = schema.enum ?? items.enum;
@@ -112,6 +114,11 @@ function facts(schema) {
     bounds.length > 0 && h("p", { class: "facts" }, bounds.flatMap((bound, at) => [at ? " · " : "", bound].flat())),
     values && h("p", { class: "facts" }, "One of ", values.flatMap((value) => [h("code", null, String(value)), " "])),
   ];
+}
+
+/** @param {string} pattern */
+function shortened(pattern) {
+  return pattern.length > LONGEST_PATTERN ? `${pattern.slice(0, LONGEST_PATTERN)}…` : pattern;
 }
 
 /** @param {number | undefined} least @param {number | undefined} most @param {string} unit */
