@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     elif args.command == "settings":
         _write_documents()
     elif args.command == "openapi":
-        _write_contract()
+        _write_contract(released=args.released)
     elif args.command == "iam-report":
         return iam_report.report(iam_report.granted(_grants(), stages.read()), args.log)
     elif args.command in ("deploy", "destroy", "restore"):
@@ -73,7 +73,10 @@ def _parser() -> argparse.ArgumentParser:
         each.add_argument("--yes", action="store_true", help="do not ask")
     commands.add_parser("policies", help="all that is generated: names of resources, each function's policy, documents")
     commands.add_parser("settings", help="generate docs/settings.md and README's table from the settings")
-    commands.add_parser("openapi", help="generate docs/openapi.json, the API's contract, from the manifest")
+    contract = commands.add_parser("openapi", help="generate docs/openapi.json, the API's contract, from the manifest")
+    contract.add_argument(
+        "--released", action="store_true", help="with a release: changes are compared with it from now"
+    )
     report = commands.add_parser("iam-report", help="compare declared and used grants; exit code 1 if they differ")
     report.add_argument("log", type=Path, nargs="?", default=iam_report.LOG, help="default: the log of make run")
     admin = commands.add_parser("admin", help="administrators of a stage: grant, revoke, list; each change is audited")
@@ -147,9 +150,10 @@ def _write_documents() -> None:
     print(f"{settings_docs.write(_grants())} documents of settings changed")
 
 
-def _write_contract() -> None:
-    is_changed = openapi_document.write(triggers.application())
-    print(f"{openapi_document.DOCUMENT.name} {'changed' if is_changed else 'is up to date'}")
+def _write_contract(*, released: bool = False) -> None:
+    app = triggers.application()
+    changed = [openapi_document.write(app), *([openapi_document.write_released(app)] if released else [])]
+    print(f"{sum(changed)} documents of the contract changed")
 
 
 def _grants() -> dict[str, function_grants.FunctionGrants]:
