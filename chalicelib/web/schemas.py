@@ -29,7 +29,7 @@ def file_answers(
 
 _CACHING = "It may be kept, and is asked for again before each use."
 DOCS = (
-    *file_answers("The page.", {**TEXT, "examples": ["<!doctype html> …"]}, _CACHING, "text/html"),
+    *file_answers("The page.", {**TEXT, "examples": ["<!doctype html>"]}, _CACHING, "text/html"),
     Answer(308, "For `/docs/`: the page is at `/docs`.", headers={"Location": {**TEXT, "description": "`../docs`."}}),
 )
-FILE = file_answers("The file, in a type of its own.", {**TEXT, "examples": [":root { …"]}, _CACHING, "*/*")
+FILE = file_answers("The file, in a type of its own.", {**TEXT, "examples": ["body { margin: 0; }"]}, _CACHING, "*/*")

@@ -122,10 +122,11 @@ def seen(machine: Machine) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def operations(machine: Machine) -> list[str]:
     contract = get(machine, "/openapi.json").json()
-    return [each["operationId"] for path in contract["paths"].values() for each in path.values()]
+    paths = [*contract["paths"].values(), *contract["webhooks"].values()]
+    return [each["operationId"] for path in paths for each in path.values()]
 
 
-def test_every_operation_of_the_contract_is_shown_and_the_browser_complains_of_nothing(
+def test_every_operation_and_webhook_of_the_contract_is_shown_and_the_browser_complains_of_nothing(
     seen: dict[str, Any], operations: list[str]
 ) -> None:
     assert sorted(seen["everything"]["operations"]) == sorted(operations)

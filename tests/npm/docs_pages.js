@@ -38,13 +38,18 @@ const texts = (page, selector) => page.$$eval(selector, (found) => found.map((ea
 
 async function readEverything(browser, complaints) {
   const page = await open(browser, `${api}/docs#everything`, complaints);
-  const seen = { operations: await texts(page, "article.operation .id"), overflowing: [] };
+  const seen = { operations: await texts(page, "article.operation .id") };
   await page.setViewport({ width: 360, height: 740 });
-  for (const address of ["", "errors", ...seen.operations]) {
-    await page.evaluate((to) => (location.hash = to), address);
-    await page.waitForFunction((to) => to === "" || to === "errors" || document.querySelector("main .id")?.textContent === to, {}, address);
-    if (await page.evaluate(() => document.documentElement.scrollWidth > innerWidth)) seen.overflowing.push(address);
-  }
+  seen.overflowing = await page.evaluate(async () => {
+    const wide = [];
+    for (const { hash } of document.querySelectorAll("#entries a")) {
+      const isShown = new Promise((resolve) => addEventListener("hashchange", resolve, { once: true }));
+      location.hash = hash;
+      await isShown;
+      if (document.documentElement.scrollWidth > innerWidth) wide.push(hash);
+    }
+    return wide;
+  });
   await page.close();
   return seen;
 }
