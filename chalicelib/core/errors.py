@@ -14,6 +14,9 @@ class DarkroomError(Exception):
     message = "Something went wrong on our side."
     # Whether the same request may succeed later without any correction.
     is_transient = False
+    # Headers that each response of the class has, and in how many seconds to ask again where the error does not know.
+    fixed_headers: Mapping[str, str] = {}
+    retry_after: int | None = None
 
     def __init__(
         self,
@@ -25,7 +28,7 @@ class DarkroomError(Exception):
         """`details` name what was wrong, field by field; `retry_after` is in seconds."""
         self.message = message or type(self).message
         self.details = list(details)
-        self.retry_after = retry_after
+        self.retry_after = type(self).retry_after if retry_after is None else retry_after
         # Set when this failure ends an action.
         self.action_id: str | None = None
         super().__init__(self.message)
@@ -39,7 +42,8 @@ class DarkroomError(Exception):
         return {"success": False, "message": self.message, **action, "error": error, "requestId": request_id}
 
     def headers(self) -> dict[str, str]:
-        return {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
+        wait = {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
+        return {**self.fixed_headers, **wait}
 
 
 class UnexpectedError(DarkroomError):
@@ -52,9 +56,7 @@ class InvalidRequestError(DarkroomError):
 
 class NotAuthenticatedError(DarkroomError):
     status, code, message = 401, "NOT_AUTHENTICATED", "A valid access token is needed."
-
-    def headers(self) -> dict[str, str]:
-        return {"WWW-Authenticate": "Bearer"}
+    fixed_headers: Mapping[str, str] = {"WWW-Authenticate": "Bearer"}
 
 
 class PermissionDeniedError(DarkroomError):
@@ -79,9 +81,7 @@ class NotAcceptableError(DarkroomError):
     """No available form is one that the caller accepts."""
 
     status, code, message = 406, "NOT_ACCEPTABLE", "This is not there in any form that you accept."
-
-    def headers(self) -> dict[str, str]:
-        return {"Vary": "Accept"}
+    fixed_headers: Mapping[str, str] = {"Vary": "Accept"}
 
 
 class ConflictError(DarkroomError):
@@ -98,9 +98,7 @@ class UnsupportedTypeError(DarkroomError):
 
 class TooManyRequestsError(DarkroomError):
     status, code, message = 429, "TOO_MANY_REQUESTS", "Too many requests; try again later."
-
-    def __init__(self, message: str | None = None, *, retry_after: int = 60) -> None:
-        super().__init__(message, retry_after=retry_after)
+    retry_after: int | None = 60
 
 
 class UnavailableError(DarkroomError):
@@ -108,11 +106,7 @@ class UnavailableError(DarkroomError):
 
     status, code, message = 503, "UNAVAILABLE", "Something we depend on is out; try again shortly."
     is_transient = True
-
-    def __init__(
-        self, message: str | None = None, *, details: Sequence[Mapping[str, str]] = (), retry_after: int = 5
-    ) -> None:
-        super().__init__(message, details=details, retry_after=retry_after)
+    retry_after: int | None = 5
 
 
 class MissingConfigError(DarkroomError):

@@ -45,10 +45,10 @@ class ExternalServiceRefusedError(ExternalServiceError):
 
     status, code, message = 502, "EXTERNAL_SERVICE_REFUSED", "The external service refused the request."
     is_transient = False
+    retry_after = None
 
     def __init__(self, cause: str, reason: Reason = Reason.REJECTED) -> None:
         super().__init__(cause, reason)
-        self.retry_after = None
 
 
 class AddressNotAllowedError(Exception):

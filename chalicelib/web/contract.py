@@ -23,6 +23,7 @@ A platform for images and user actions: a photo goes in, and its variants come o
 
 **Answers** are JSON objects with `success`. A failure has a `message` for people, an `error.code` for programs, and a
 `requestId` that finds it in the log. Answers may get further fields at any time: ignore those that you do not know.
+They are for their caller alone (`Cache-Control: no-store`), except where an operation says otherwise.
 
 **Who calls** is said by `Authorization: Bearer`, with an access token or with an API key.
 
@@ -32,6 +33,11 @@ A platform for images and user actions: a photo goes in, and its variants come o
 **Bodies** are JSON objects. `{"data": {…}}` alone is taken as the object inside.
 
 **Times** are ISO 8601 in UTC.
+
+**Before an operation runs**, the gateway answers in the same shape: 404 `NOT_FOUND` for a path or method that does not
+exist (403 `INVALID_REQUEST` with a token), 413 `TOO_LARGE` for a request over 10 MB, 429 `TOO_MANY_REQUESTS` when all
+callers together are too fast, 503 `UNAVAILABLE` when an answer takes longer than 29 seconds. A caller should expect any
+further `error.code`.
 """,
     license={"name": "MIT", "identifier": "MIT"},
     tags={

@@ -54,9 +54,7 @@ class StreamNotOfferedError(MethodNotAllowedError):
     """A client wants to open a stream or end a session: this server has neither."""
 
     message = "Messages are sent to this address by POST; there is no stream to open and no session to end."
-
-    def headers(self) -> dict[str, str]:
-        return {"Allow": "POST"}
+    fixed_headers: Mapping[str, str] = {"Allow": "POST"}
 
 
 class ProtocolError(Exception):

@@ -43,6 +43,11 @@ class Caller:
     key_limits: Mapping[str, float] = field(default_factory=dict)
 
     def carries(self, access: frozenset[APIAccessType]) -> bool:
-        """Whether the caller's key carries one of these; full access means all but an administrator's."""
-        full = APIAccessType.FULL_ACCESS in self.access_types and access != {APIAccessType.ADMIN}
-        return full or not access.isdisjoint(self.access_types)
+        """Whether the caller's key carries one of these."""
+        return carries(self.access_types, access)
+
+
+def carries(held: frozenset[APIAccessType], access: frozenset[APIAccessType]) -> bool:
+    """Whether one of `access` is held; full access means all but an administrator's."""
+    full = APIAccessType.FULL_ACCESS in held and access != {APIAccessType.ADMIN}
+    return full or not access.isdisjoint(held)

@@ -31,9 +31,7 @@ class KeyReusedError(ConflictError):
 
 class InProgressError(ConflictError):
     code, message = "IN_PROGRESS", "The same request is still under way; ask again shortly."
-
-    def __init__(self) -> None:
-        super().__init__(retry_after=1)
+    retry_after = 1
 
 
 def valid_key(key: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from chalicelib.core import clients, log
 from chalicelib.core.errors import DarkroomError, PermissionDeniedError, UnavailableError, raised_by, raises
 from chalicelib.core.http import json_schema
-from chalicelib.core.http.callers import APIAccessType, Caller
+from chalicelib.core.http.callers import APIAccessType, Caller, carries
 from chalicelib.core.http.limits import AnonymousLimit, Limit
 from chalicelib.core.schemas import Schema
 from chalicelib.core.settings import Settings
@@ -142,6 +142,11 @@ class Operation:
     def parameters(self) -> frozenset[str]:
         """The names of the function's parameters."""
         return frozenset(inspect.signature(self.view).parameters)
+
+    @property
+    def opening(self) -> frozenset[APIAccessType]:
+        """The access types of which an API key needs one."""
+        return frozenset(each for each in APIAccessType if carries(frozenset({each}), self.access))
 
     @property
     def key_refusal(self) -> str:

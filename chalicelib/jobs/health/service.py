@@ -20,11 +20,11 @@ LIMIT = AnonymousLimit(Settings.HEALTH_PER_SOURCE_PER_MINUTE)
 _KEPT_SECONDS = 10.0
 # The check runs every 15 minutes: a result older than three of them says nothing about now.
 _STALE = timedelta(minutes=45)
-_MINUTE = 60
 
 
 class DownError(UnavailableError):
     code, message = "DOWN", "Darkroom is down; its operators have been told."
+    retry_after = 60
 
 
 @required_env_vars({"JOBS_TABLE": [DynamoDBOperation.GET_ITEM], LIMIT.per_source.name: []})
@@ -45,7 +45,7 @@ def get_health(now: datetime | None = None) -> dict[str, Any]:
         status = "unknown"
     if status == State.DOWN:
         unwell = [{"field": each["name"], "message": each["status"]} for each in listed if each["status"] != State.OK]
-        raise DownError(details=unwell, retry_after=_MINUTE)
+        raise DownError(details=unwell)
     return {
         "status": status,
         "version": config.VERSION,

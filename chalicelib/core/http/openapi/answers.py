@@ -9,6 +9,7 @@ from chalicelib.core.errors import (
     DarkroomError,
     PermissionDeniedError,
     TooLargeError,
+    TooManyRequestsError,
     UnsupportedTypeError,
 )
 from chalicelib.core.http import idempotency, limits
@@ -36,26 +37,27 @@ _HEADERS: dict[str, Part] = {
     "Retry-After": {"description": "In how many seconds to ask again.", "schema": _WHOLE, "example": 5},
     idempotency.REPLAYED: {
         "description": "`true`: this is the answer to an earlier request with the same Idempotency-Key.",
-        "schema": {"const": "true"},
+        "schema": {"type": "string", "const": "true"},
         "example": "true",
     },
 }
 _MOST_IN_A_NAME = 2
-_WAIT = frozenset({429, 503})
+# API Gateway renames this header ("Amazon API Gateway important notes").
+_OF_GATEWAY = {"WWW-Authenticate": "x-amzn-Remapped-WWW-Authenticate"}
 _TITLES = {
-    400: "The request is not valid.",
-    401: "There is no valid token.",
+    400: "Something that was sent is wrong.",
+    401: "The caller is not known.",
     403: "The caller may not do this.",
-    404: "There is no such thing.",
+    404: "What is named does not exist.",
     405: "The route does not take that method.",
     406: "There is no form that the caller accepts.",
     409: "The present state does not allow this.",
-    413: "Something is too large.",
-    415: "The type is not accepted.",
-    429: "There were too many requests.",
+    413: "Too much was sent.",
+    415: "It was sent as something else than what is taken.",
+    429: "A limit is used up.",
     500: "Something went wrong on our side.",
     502: "The external service refused.",
-    503: "Something that is needed is unavailable.",
+    503: "The same request may succeed later.",
 }
 
 _ERROR: Part = {
@@ -159,12 +161,14 @@ def _failure(
 ) -> Part:
     sentences = {code: _sentences(operation, group) for code, group in errors.items()}
     lines = [f"- `{code}`: {' '.join(each)}" for code, each in sentences.items()]
-    names = [log.CORRELATION_HEADER, *(limits.HEADERS if status == 429 else ())]
-    if status in _WAIT:
+    classes = [error for group in errors.values() for error in group]
+    names = [log.CORRELATION_HEADER, *(limits.HEADERS if status == TooManyRequestsError.status else ())]
+    if any(error.retry_after is not None for error in classes):
         names.append("Retry-After")
+    fixed = {_OF_GATEWAY.get(name, name): value for error in classes for name, value in error.fixed_headers.items()}
     response: Part = {
         "description": "\n".join([_TITLES[status], "", *lines]),
-        "headers": _headers(names, components),
+        "headers": _headers(names, components) | {name: _fixed(value) for name, value in fixed.items()},
         "content": {
             "application/json": {
                 "schema": _with_codes(list(errors), components),
@@ -172,11 +176,15 @@ def _failure(
             }
         },
     }
-    classes = [error.__name__.removesuffix("Error") for group in errors.values() for error in group]
     # The sentences of a 403 are the operation's own; and long lists are no names.
     if status == PermissionDeniedError.status or len(classes) > _MOST_IN_A_NAME:
         return response
-    return components.share("responses", "Or".join(classes), response)
+    name = "Or".join(error.__name__.removesuffix("Error") for error in classes)
+    return components.share("responses", name, response)
+
+
+def _fixed(value: str) -> Part:
+    return {"schema": {"type": "string", "const": value}, "example": value}
 
 
 def _with_codes(codes: list[str], components: Components) -> Part:

@@ -1,6 +1,7 @@
 """What several operations share: schemas with a title, responses, headers and parameters, each once under its name."""
 
 from collections.abc import Mapping
+from types import NoneType
 from typing import Any
 
 from chalicelib.core.schemas import Schema
@@ -47,7 +48,7 @@ class Components:
         return self.share("schemas", written["title"], written) if "title" in written else written
 
     def _with_inner(self, schema: Schema, *, is_open: bool) -> Part:
-        written = dict(schema)
+        written = {"type": _type_of(schema), **schema} if "enum" in schema or "const" in schema else dict(schema)
         for word in set(written).intersection(_ONE):
             written[word] = self._shared(written[word], is_open=is_open)
         for word in set(written).intersection(_SEVERAL):
@@ -60,3 +61,13 @@ class Components:
     def sorted(self) -> dict[str, dict[str, Part]]:
         """The parts by kind and name."""
         return {kind: dict(sorted(parts.items())) for kind, parts in sorted(self.parts.items())}
+
+
+# The types of JSON by those of Python: generators of clients want one beside every list of values.
+_TYPES = {str: "string", bool: "boolean", int: "integer", float: "number", NoneType: "null"}
+
+
+def _type_of(schema: Schema) -> str | list[str]:
+    """The type of the schema's values."""
+    types = list(dict.fromkeys(_TYPES[type(value)] for value in schema.get("enum", [schema.get("const")])))
+    return types[0] if len(types) == 1 else types

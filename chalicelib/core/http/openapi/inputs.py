@@ -14,9 +14,9 @@ from chalicelib.core.schemas import Schema
 _CORRELATION = {
     "name": log.CORRELATION_HEADER,
     "in": "header",
-    "description": "Your own id of this request, 1 to 64 characters. It follows the work through every log line; the "
-    "answer repeats it.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 64},
+    "description": "Your own id of this request: up to 64 letters, digits, `-` and `_`. It follows the work through "
+    "every log line, and the answer repeats it. Any other value is ignored.",
+    "schema": {"type": "string"},
     "example": "order-4711",
 }
 _IDEMPOTENCY = {
