@@ -75,7 +75,7 @@ function alternatives({ oneOf, anyOf }, place) {
   });
   if (shown.length < 2) return shown[0]?.fields ?? null;
   return h("div", { class: "alternatives" }, shown.map(({ option, fields }, at) =>
-    h("section", null, h("h4", null, at ? "or " : "Either ", merged(place.contract, option).title ?? "these fields"), fields),
+    h("section", null, h("h3", null, at ? "or " : "Either ", merged(place.contract, option).title ?? "these fields"), fields),
   ));
 }
 

@@ -2,14 +2,15 @@
 
 /** @typedef {{method: string, url: string, headers: [string, string][], body?: string, needsToken: boolean}} Request */
 
-const VARIABLE = "DARKROOM_TOKEN";
+/** Of the environment. */
+export const TOKEN_VARIABLE = "DARKROOM_TOKEN";
 
 /** A command for a POSIX shell. @param {Request} request */
 export function curl({ method, url, headers, body, needsToken }) {
   const parts = [`curl ${quoted(url)}`];
   // A body makes it a POST.
   if (method !== (body === undefined ? "GET" : "POST")) parts.push(`-X ${method}`);
-  if (needsToken) parts.push(`-H "Authorization: Bearer $${VARIABLE}"`);
+  if (needsToken) parts.push(`-H "Authorization: Bearer $${TOKEN_VARIABLE}"`);
   for (const [name, value] of headers) parts.push(`-H ${quoted(`${name}: ${value}`)}`);
   if (body !== undefined) parts.push(`-d ${quoted(body)}`);
   return parts.join(" \\\n  ");
@@ -22,7 +23,7 @@ function quoted(text) {
 
 /** A script for the package `requests`. @param {Request} request */
 export function python({ method, url, headers, body, needsToken }) {
-  const token = needsToken ? [`    "Authorization": f"Bearer {os.environ['${VARIABLE}']}",`] : [];
+  const token = needsToken ? [`    "Authorization": f"Bearer {os.environ['${TOKEN_VARIABLE}']}",`] : [];
   const others = headers.filter(([name]) => name !== "Content-Type").map(([name, value]) => `    ${literal(name)}: ${literal(value)},`);
   const lines = [...token, ...others];
   return [

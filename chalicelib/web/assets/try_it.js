@@ -3,7 +3,7 @@
 import { API } from "./contract.js";
 import { announce, byId, codeBlock, h, jsonCode, tabs } from "./elements.js";
 import { typeOf } from "./schema.js";
-import { curl, python } from "./snippets.js";
+import { TOKEN_VARIABLE, curl, python } from "./snippets.js";
 
 /** @typedef {import("./contract.js").Operation} Operation */
 /** @typedef {import("./contract.js").Parameter} Parameter */
@@ -37,11 +37,15 @@ class Panel {
     this.useExample(0);
     this.element = h("div", { class: "request" },
       tabs("Request", [
-        ["curl", codeBlock("curl command", this.curl)],
-        ["Python", codeBlock("Python script", this.python)],
+        ["curl", h("div", null, codeBlock("curl command", this.curl), this.tokenHint())],
+        ["Python", h("div", null, codeBlock("Python script", this.python), this.tokenHint())],
         ["Try it", this.form()],
       ]),
     );
+  }
+
+  tokenHint() {
+    return this.needsToken && h("p", { class: "hint" }, h("code", null, TOKEN_VARIABLE), " holds your access token or API key.");
   }
 
   /** @param {Parameter} parameter */
