@@ -58,7 +58,8 @@ def _paths(app: Chalice, about: About, components: Components) -> dict[str, Part
     paths: dict[str, Part] = {}
     for path, method, view, operation_id in operations(app):
         operation: Operation = view.operation
-        tag = about.tags[path.split("/")[1]]
+        segment = path.split("/")[1]
+        tag = about.tags.get(segment, segment.capitalize())
         body = inputs.request_body(operation, method, path, components)
         written: Part = {
             "operationId": operation_id,
