@@ -611,11 +611,27 @@ def get_health() -> Answer:
     return health.get_health()
 
 
+# The contract and its pages call no service of AWS: to count a request would cost more than to answer it.
 @app.route("/openapi.json", methods=["GET"], cors=CORS)
-@validated(permission=public, limit=limits.ANONYMOUS, answers=web.CONTRACT)
+@validated(permission=public, answers=web.CONTRACT)
 def get_contract(event: Event, headers: Headers) -> Response:
     """This contract, in OpenAPI 3.1."""
     return web.get_contract(app, event, headers)
+
+
+@app.route("/docs", methods=["GET"])
+@validated(permission=public, answers=web.DOCS)
+def show_docs(event: Event, headers: Headers) -> Response:
+    """The contract as pages for people: fields, errors, code to copy, and a form to try each operation."""
+    return web.send_docs(event["requestContext"]["path"], headers)
+
+
+@app.route("/assets/{name}", methods=["GET"])
+@required_env_vars(web.send_asset)
+@validated(web.ASSET, permission=public, answers=web.FILE)
+def get_asset(data: Payload, headers: Headers) -> Response:
+    """A script, style or picture of the pages at `/docs`."""
+    return web.send_asset(data["name"], headers)
 
 
 # =========================================================================== pipeline

@@ -110,6 +110,7 @@ def _run(options: argparse.Namespace) -> int:
     with _stop_signal() as stop, _machine(options, port=options.port) as machine:
         print(f"Darkroom is ready: {machine.api_url}")
         _print_addresses(machine)
+        print(f"Documentation of the API: {machine.api_url}/docs")
         print("Locally any verification code works. Ctrl-C stops everything.", flush=True)
         stop.wait()
     return 0

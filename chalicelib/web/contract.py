@@ -1,7 +1,6 @@
 """The contract's own words: what the API is, its parts, and the webhooks that it sends."""
 
 import functools
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,21 +11,10 @@ from chalicelib.core.http import openapi, responses, signatures
 from chalicelib.core.http.openapi import About, Webhook
 from chalicelib.core.http.operations import Answer
 from chalicelib.notify.schemas import NOTIFICATION
+from chalicelib.web.schemas import file_answers
 
 _SECONDS = 300
-_CACHE = f"public, max-age={_SECONDS}"
-CONTRACT = (
-    Answer(
-        200,
-        "The contract.",
-        {"type": "object"},
-        {
-            "ETag": {"type": "string", "description": "The document's version, for `If-None-Match`."},
-            "Cache-Control": {"type": "string", "description": f"It may be kept for {_SECONDS} seconds."},
-        },
-    ),
-    Answer(304, "You have it already: it is the one that `If-None-Match` names."),
-)
+CONTRACT = file_answers("The contract.", {"type": "object"}, f"It may be kept for {_SECONDS} seconds.")
 
 ABOUT = About(
     title="Darkroom",
@@ -64,6 +52,8 @@ further `error.code`.
         "admin": "Administration",
         "health": "Service",
         "openapi.json": "Service",
+        "docs": "Service",
+        "assets": "Service",
     },
     tag_descriptions={
         "Accounts": "Sign up, sign in, and the caller's own profile.",
@@ -73,7 +63,7 @@ further `error.code`.
         "Usage": "Requests, dollars and stored bytes of the caller.",
         "Agents": "The same operations as tools for agents.",
         "Administration": "For administrators: users, everyone's usage, syncs and the audit trail.",
-        "Service": "The service's health, and this contract.",
+        "Service": "The service's health, this contract, and its pages.",
     },
     webhooks=(
         Webhook(
@@ -101,11 +91,9 @@ def contract(app: Chalice, server: str = "/") -> dict[str, Any]:
 
 def get_contract(app: Chalice, event: Mapping[str, Any], headers: Mapping[str, str]) -> Response:
     """The contract in JSON; 304 without a body where the caller has it."""
-    text, tag = _text(app, _prefix(event["requestContext"]))
-    kept = {"ETag": tag, "Cache-Control": _CACHE}
-    if tag in headers.get("if-none-match", ""):
-        return responses.json(304, None, kept)
-    return Response(status_code=200, body=text, headers={"Content-Type": "application/json", **kept})
+    text = _text(app, _prefix(event["requestContext"]))
+    kept = {"Cache-Control": f"public, max-age={_SECONDS}"}
+    return responses.file(text, "application/json", headers.get("if-none-match", ""), kept)
 
 
 def _prefix(context: Mapping[str, Any]) -> str:
@@ -115,6 +103,5 @@ def _prefix(context: Mapping[str, Any]) -> str:
 
 
 @functools.lru_cache(maxsize=4)
-def _text(app: Chalice, prefix: str) -> tuple[str, str]:
-    text = ids.to_json(contract(app, prefix))
-    return text, f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
+def _text(app: Chalice, prefix: str) -> str:
+    return ids.to_json(contract(app, prefix))

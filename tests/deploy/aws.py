@@ -124,19 +124,26 @@ class Aws:
         self, api: str, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
     ) -> tuple[int, Any, dict[str, str]]:
         """A request at the API's public address: status, parsed answer, headers."""
-        host = {"Host": f"{api}.execute-api.{REGION}.amazonaws.com", "Content-Type": "application/json"}
+        typed = {"Content-Type": "application/json", **(headers or {})}
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.url}{path}", data, {**host, **(headers or {})}, method=method)
+        status, answered, answer_headers = self._send(api, method, path, data, typed)
+        return status, json.loads(answered) if answered else None, answer_headers
+
+    def download(self, api: str, path: str, headers: dict[str, str] | None = None) -> tuple[int, bytes, dict[str, str]]:
+        """A GET at the API's public address: status, body as it is sent, headers."""
+        return self._send(api, "GET", path, None, headers or {})
+
+    def _send(
+        self, api: str, method: str, path: str, data: bytes | None, headers: dict[str, str]
+    ) -> tuple[int, bytes, dict[str, str]]:
+        host = {"Host": f"{api}.execute-api.{REGION}.amazonaws.com"}
+        request = urllib.request.Request(f"{self.url}{path}", data, {**host, **headers}, method=method)
         try:
             with DIRECT.open(request, timeout=60) as answer:
-                return answer.status, _parsed(answer.read()), dict(answer.headers)
+                return answer.status, answer.read(), dict(answer.headers)
         except urllib.error.HTTPError as refused:
-            return refused.code, _parsed(refused.read()), dict(refused.headers)
+            return refused.code, refused.read(), dict(refused.headers)
 
 
 def _as_another(request: Any, **_: Any) -> None:
     request.headers["x-moto-account-id"] = "999999999999"
-
-
-def _parsed(body: bytes) -> Any:
-    return json.loads(body) if body else None

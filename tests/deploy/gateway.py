@@ -1,5 +1,6 @@
 """The embedded API Gateway at its public address: routes, preflights and error responses of the deployed API."""
 
+import gzip
 import json
 import re
 import uuid
@@ -14,6 +15,8 @@ from local.wsgi import Application
 
 Environ = dict[str, Any]
 Headers = list[tuple[str, str]]
+# Status, headers and body.
+Answer = tuple[int, Headers, bytes]
 
 _HOST = re.compile(r"([a-z0-9]+)\.execute-api\.")
 _FUNCTION = re.compile(r":function:([^/]+)/invocations$")
@@ -34,7 +37,7 @@ class ExecuteApi:
         return [body]
 
 
-def _answer(api_id: str, environ: Environ) -> tuple[int, Headers, bytes]:
+def _answer(api_id: str, environ: Environ) -> Answer:
     from moto.apigateway.models import apigateway_backends
 
     api: Any = apigateway_backends[ACCOUNT][REGION].apis.get(api_id)
@@ -52,9 +55,17 @@ def _answer(api_id: str, environ: Environ) -> tuple[int, Headers, bytes]:
     integration = method.method_integration
     if integration.integration_type == "MOCK":
         return _preflight(integration)
-    return _invoked(
-        integration.uri, f"{api_id}/*/{environ['REQUEST_METHOD']}/", list(deployed["methods"]), environ, deployed
-    )
+    source = f"{api_id}/*/{environ['REQUEST_METHOD']}/"
+    answer = _invoked(integration.uri, source, list(deployed["methods"]), environ, deployed)
+    return _compressed(answer, api.minimum_compression_size, environ.get("HTTP_ACCEPT_ENCODING", ""))
+
+
+def _compressed(answer: Answer, least: int | None, accepted: str) -> Answer:
+    """The answer as API Gateway compresses it: for who accepts it, from the API's least size on."""
+    status, headers, body = answer
+    if least is None or len(body) < least or "gzip" not in accepted:
+        return answer
+    return status, [*headers, ("Content-Encoding", "gzip")], gzip.compress(body)
 
 
 def _method(deployed: Any, path: str, verb: str) -> Any:
@@ -66,14 +77,14 @@ def _method(deployed: Any, path: str, verb: str) -> Any:
     return deployed["methods"][route.route].get(verb)
 
 
-def _preflight(integration: Any) -> tuple[int, Headers, bytes]:
+def _preflight(integration: Any) -> Answer:
     response = integration.integration_responses["200"]
     named = "method.response.header."
     headers = [(name.removeprefix(named), value.strip("'")) for name, value in response.response_parameters.items()]
     return 200, headers, b""
 
 
-def _invoked(uri: str, source: str, paths: list[str], environ: Environ, deployed: Any) -> tuple[int, Headers, bytes]:
+def _invoked(uri: str, source: str, paths: list[str], environ: Environ, deployed: Any) -> Answer:
     from moto.awslambda.models import lambda_backends
 
     named = _FUNCTION.search(uri)
@@ -128,7 +139,7 @@ def _event(paths: list[str], environ: Environ) -> dict[str, Any]:
     return event
 
 
-def _refused(kind: str, status: int, message: str, deployed: Any) -> tuple[int, Headers, bytes]:
+def _refused(kind: str, status: int, message: str, deployed: Any) -> Answer:
     """The API's error response, or API Gateway's default."""
     own = deployed["responses"]
     default = "DEFAULT_5XX" if status >= 500 else "DEFAULT_4XX"

@@ -14,6 +14,7 @@ def apply() -> None:
     _take_filter_names_with_capitals()
     _import_what_chalice_writes()
     _integrate_mocks_without_uri()
+    _keep_the_least_size_to_compress()
     _keep_a_stages_settings()
     _deploy_what_stands()
     _update_all_of_a_functions_configuration()
@@ -89,6 +90,21 @@ def _integrate_mocks_without_uri() -> None:
 
 
 # ------------------------------------------------------------- needed by `infra deploy`
+
+
+def _keep_the_least_size_to_compress() -> None:
+    # Chalice sets it by an update, which moto ignores.
+    from moto.apigateway.models import RestAPI
+
+    stock = RestAPI.apply_patch_operations
+
+    def apply_patch_operations(self: Any, patch_operations: list[dict[str, Any]]) -> None:
+        stock(self, patch_operations)
+        sizes = [op.get("value") for op in patch_operations if op["path"] == "/minimumCompressionSize"]
+        if sizes:
+            self.minimum_compression_size = int(sizes[-1]) if sizes[-1] else None
+
+    patch(RestAPI, "apply_patch_operations", apply_patch_operations)
 
 
 def _keep_a_stages_settings() -> None:

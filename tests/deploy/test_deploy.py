@@ -1,6 +1,7 @@
 """The stage prod as `python -m infra deploy` makes it, function by function and trigger by trigger; its API at work."""
 
 import base64
+import gzip
 import json
 import zipfile
 from hashlib import sha256
@@ -276,6 +277,22 @@ def test_the_api_responds_at_its_public_address(deployment: Deployment) -> None:
     pool = deployment.environment["COGNITO_USER_POOL_ID"]
     users = deployment.aws.client("cognito-idp").list_users(UserPoolId=pool)["Users"]
     assert new["email"] in [value["Value"] for user in users for value in user["Attributes"]]
+
+
+def test_the_pages_of_the_documentation_are_sent_compressed(deployment: Deployment) -> None:
+    for path in ("/prod/docs", "/prod/assets/docs.js"):
+        _, plain, plain_headers = deployment.aws.download(deployment.api, path)
+        status, body, headers = deployment.aws.download(deployment.api, path, {"Accept-Encoding": "gzip"})
+        assert (status, headers["Content-Encoding"], "Content-Encoding" in plain_headers) == (200, "gzip", False)
+        assert gzip.decompress(body) == plain
+        # One tag for both, which is weak because they differ.
+        assert headers["ETag"] == plain_headers["ETag"]
+        assert headers["ETag"].startswith("W/")
+    # The redirect stays in the stage.
+    assert (
+        deployment.aws.download(deployment.api, "/prod/docs/")[:2]
+        == deployment.aws.download(deployment.api, "/prod/docs")[:2]
+    )
 
 
 def test_the_api_refuses_anonymous_callers_and_unknown_paths_and_answers_preflights(deployment: Deployment) -> None:

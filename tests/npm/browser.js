@@ -5,7 +5,8 @@ import puppeteer from "puppeteer-core";
 export async function launch() {
   if (process.platform !== "linux") return puppeteer.launch({ channel: "chrome" });
   return puppeteer.launch({
-    args: chromium.args,
+    // Not the package's own arguments: they are made for Lambda, and switch off what protects a page.
+    args: ["--no-sandbox", "--disable-dev-shm-usage"],
     executablePath: await chromium.executablePath(),
     headless: "shell",
   });

@@ -87,6 +87,7 @@ class Answer:
     description: str
     schema: Schema | None = None
     headers: Mapping[str, Schema] = field(default_factory=dict)
+    media_type: str = "application/json"
 
 
 def to_summary(description: str) -> str:

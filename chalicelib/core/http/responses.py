@@ -1,5 +1,6 @@
 """The form of every HTTP response: success, our failures, and what Chalice itself refuses."""
 
+import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -33,6 +34,27 @@ def json(status: int, body: Mapping[str, Any] | None, headers: Mapping[str, str]
         body="" if body is None else ids.to_json(body),
         headers={"Content-Type": "application/json", **(headers or {})},
     )
+
+
+def file(content: str, media_type: str, if_none_match: str, headers: Mapping[str, str]) -> Response:
+    """A text file that caches may keep and must ask about; 304 where `if_none_match` names its present content.
+
+    `if_none_match` is that header of the request, or "". `headers` go with the file, and with a 304 as well.
+    """
+    # Weak (RFC 9110, section 8.8.1): API Gateway sends the same content compressed and plain.
+    tag = f'W/"{hashlib.sha256(content.encode()).hexdigest()[:32]}"'
+    known = {each.strip().removeprefix("W/") for each in if_none_match.split(",")}
+    is_known = not known.isdisjoint({tag.removeprefix("W/"), "*"})
+    return Response(
+        status_code=304 if is_known else 200,
+        body="" if is_known else content,
+        headers={"Content-Type": media_type, "ETag": tag, "Cache-Control": "no-cache", **headers},
+    )
+
+
+def redirect(location: str) -> Response:
+    """A permanent redirect to an address, which may be relative to the requested one."""
+    return Response(status_code=308, body="", headers={"Location": location})
 
 
 @raises(UnexpectedError, UnavailableError)

@@ -120,7 +120,7 @@ def _success(operation: Operation, answer: Answer, components: Components) -> Pa
     if answer.schema is not None:
         schema = answer.schema if answer in operation.answers else with_success(answer.schema)
         written = components.answer_schema(schema)
-        response["content"] = {"application/json": {"schema": written, "example": example(schema)}}
+        response["content"] = {answer.media_type: {"schema": written, "example": example(schema)}}
     return response
 
 

@@ -1,0 +1,35 @@
+"""What the files' routes take and answer."""
+
+from chalicelib.core.http.operations import Answer
+from chalicelib.core.schemas import TEXT, Schema, shape
+
+_NAME = {
+    "type": "string",
+    "pattern": r"^[a-z][a-z_]{0,40}\.[a-z]{2,4}$",
+    "maxLength": 46,
+    "description": "The file's name.",
+    "examples": ["docs.css"],
+}
+ASSET = shape({"name": _NAME})
+
+
+def file_answers(
+    description: str, schema: Schema, caching: str, media_type: str = "application/json"
+) -> tuple[Answer, ...]:
+    """The answers of a route that sends a file; `caching` says how long it may be kept."""
+    headers = {
+        "ETag": {"type": "string", "description": "The content's version, for `If-None-Match`."},
+        "Cache-Control": {"type": "string", "description": caching},
+    }
+    return (
+        Answer(200, description, schema, headers, media_type),
+        Answer(304, "You have it already: it is the one that `If-None-Match` names.", headers=headers),
+    )
+
+
+_CACHING = "It may be kept, and is asked for again before each use."
+DOCS = (
+    *file_answers("The page.", {**TEXT, "examples": ["<!doctype html>"]}, _CACHING, "text/html"),
+    Answer(308, "For `/docs/`: the page is at `/docs`.", headers={"Location": {**TEXT, "description": "`../docs`."}}),
+)
+FILE = file_answers("The file, in a type of its own.", {**TEXT, "examples": ["body { margin: 0; }"]}, _CACHING, "*/*")
