@@ -79,7 +79,7 @@ IMPORT = {
                 "contentEncoding": "base64",
                 "minLength": 1,
                 "maxLength": _MAX_CONTENT,
-                "description": "the bytes of the picture in base64, at most 4 MiB decoded; create_upload takes larger ones",
+                "description": "the bytes in base64, at most 4 MiB decoded; larger files go by create_upload",
             },
         },
     ),
