@@ -72,7 +72,7 @@ class Handler(ChaliceRequestHandler):
 
     def handle_expect_100(self) -> bool:
         # Otherwise "100 Continue" stays in the buffer, and curl waits a second for it before a large body.
-        continues = super().handle_expect_100()
+        continues: bool = super().handle_expect_100()
         self.wfile.flush()
         return continues
 

@@ -2,6 +2,7 @@
 
     PENDING → UPLOADED → PROCESSING → COMPLETED | FAILED(reason)
     COMPLETED | FAILED → PROCESSING (run again);  any → DELETED
+    PENDING → FAILED (an import; → PENDING again if the fault was ours)
 
 The state machine (infra/image_pipeline.asl.json) writes the change from PROCESSING to COMPLETED or FAILED.
 """

@@ -13,6 +13,7 @@ import pytest
 from chalice.app import ScheduledEventConfig
 
 import app as manifest
+from chalicelib import images
 from chalicelib.accounts.permissions import public, signed_in
 from chalicelib.core.agents import tools
 from chalicelib.core.aws import grants
@@ -29,7 +30,12 @@ CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text())
 ROUTES: dict[str, Any] = {f"{method} {path}": view for method, path, view in triggers.routes(manifest.app)}
 HANDLERS: dict[str, Any] = manifest.app.handler_map
 # The queue of each function that a queue triggers.
-QUEUES = {"orchestrator": "UploadsQueue", "critical_errors": "CriticalErrorsQueue", "action_worker": "ActionsQueue"}
+QUEUES = {
+    "orchestrator": "UploadsQueue",
+    "critical_errors": "CriticalErrorsQueue",
+    "action_worker": "ActionsQueue",
+    "import_worker": "ImportsQueue",
+}
 # The state machine's functions.
 STEPS = ("validation", "resize", "watermark")
 FUNCTIONS: dict[str, Any] = {name: function for _, name, function in triggers.functions(manifest.app)}
@@ -242,7 +248,7 @@ def test_timeouts_longer_than_an_execution_are_refused() -> None:
 
 def test_the_registry_holds_every_route_with_its_access_of_keys() -> None:
     rules, permissions = triggers.schemas(manifest.app), triggers.permissions(manifest.app)
-    assert rules["validators"]["/upload"]["create_upload"]["required"] == ["fileName", "fileType"]
+    assert rules["validators"]["/upload"]["create_upload"] is images.CREATE
     assert "/keys" not in rules["api_validators"]
     assert permissions["/auth/signin"] == {"sign_in": "public"}
     for route, view in ROUTES.items():
