@@ -127,7 +127,7 @@ class _Operation:
 
     def _taken(self, name: str, old: Schema, new: Schema) -> Iterator[str]:
         """What the new schema of a request refuses and the old one did not."""
-        old, new = self._old(old), self._new(new)
+        old, new = self._old(old), _as_before(self._new(new), self._old(old))
         yield from (f"{name} no longer takes {value}" for value in _lost(old, new))
         for rule in _LOWER:
             if new.get(rule, 0) > old.get(rule, 0) or (rule in new and rule not in old and new[rule] != 0):
@@ -153,6 +153,8 @@ class _Operation:
     def answered(self, name: str, old: Schema, new: Schema) -> Iterator[str]:
         """What an answer may be by the new schema, or no longer holds, and by the old one was otherwise."""
         old, new = self._old(old), self._new(new)
+        if "anyOf" in new and "anyOf" not in old:
+            old = {"anyOf": [old]}
         yield from (f"{name} may be {value}" for value in _lost(new, old))
         befores, afters = old.get("properties", {}), new.get("properties", {})
         for field, schema in befores.items():
@@ -182,6 +184,16 @@ def _resolved(part: Mapping[str, Any], document: Document) -> Mapping[str, Any]:
         _, _, kind, name = part["$ref"].split("/")
         part = document["components"][kind][name]
     return part
+
+
+def _as_before(new: Schema, old: Schema) -> Schema:
+    """The new schema as it is for those who send what the old one allows: without a condition that they never meet."""
+    unknown = set(new.get("if", {}).get("required", ())) - set(old.get("properties", {}))
+    if not unknown or old.get("additionalProperties", True) is not False:
+        return new
+    rest = new.get("else", {})
+    plain = {key: value for key, value in new.items() if key not in ("if", "then", "else")}
+    return {**plain, "required": [*new.get("required", ()), *rest.get("required", ())]}
 
 
 def _lost(wide: Schema, narrow: Schema) -> list[str]:

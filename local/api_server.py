@@ -70,6 +70,12 @@ class Handler(ChaliceRequestHandler):
         with contextlib.suppress(ConnectionError, TimeoutError):
             super().finish()
 
+    def handle_expect_100(self) -> bool:
+        # Otherwise "100 Continue" stays in the buffer, and curl waits a second for it before a large body.
+        continues: bool = super().handle_expect_100()
+        self.wfile.flush()
+        return continues
+
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """The application logs its own requests."""
 

@@ -142,6 +142,13 @@ _LONGEST_URL = 2048
 _NAME_AND_TYPE = {"fileName": _FILE_NAME, "fileType": _FILE_TYPE}
 # What goes with none of the other fields that decide.
 _NEVER: Schema = {"not": {}}
+
+
+def _has(*fields: str) -> Schema:
+    """An object has these fields, whatever they are."""
+    return {"properties": dict.fromkeys(fields, {}), "required": list(fields)}
+
+
 _SOURCE_URL = "https://pictures.example.com/holiday.jpg"
 
 # With `if` and not `oneOf`: clients of language models refuse tools whose schema has that at its top.
@@ -170,9 +177,9 @@ CREATE = {
             },
         },
     ),
-    "if": {"required": ["sourceUrl"]},
+    "if": _has("sourceUrl"),
     "then": {"properties": dict.fromkeys(("fileSize", "method", "singleUse"), _NEVER)},
-    "else": {"required": ["fileName", "fileType"]},
+    "else": _has("fileName", "fileType"),
 }
 
 MAX_CONTENT_BYTES = 4 * 1024 * 1024
@@ -190,16 +197,16 @@ IMPORT = {
                 maxLength=_LONGEST_URL,
             ),
             "content": text(
-                "The bytes of the picture in base64, at most 4 MiB decoded.",
+                "The bytes in base64, at most 4 MiB decoded; larger files go by create_upload.",
                 contentEncoding="base64",
                 minLength=1,
                 maxLength=_MAX_CONTENT,
             ),
         },
     ),
-    "if": {"required": ["content"]},
+    "if": _has("content"),
     "then": {"properties": {"sourceUrl": _NEVER}},
-    "else": {"required": ["sourceUrl"]},
+    "else": _has("sourceUrl"),
 }
 
 IMPORTED = shape(

@@ -16,7 +16,7 @@ from chalicelib.images.service import show_image
 
 # Of the run, for what comes after the wait.
 _RESERVE_SECONDS = 3.0
-# In seconds between two reads: 18 reads in the longest wait.
+# In seconds between two reads: 17 reads in the longest wait.
 _FIRST_PAUSE, _GROWTH, _LONGEST_PAUSE = 0.25, 1.5, 2.0
 
 

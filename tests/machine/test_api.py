@@ -80,6 +80,16 @@ def test_a_request_that_cannot_be_read_is_refused(tiny: Tiny, head: bytes, statu
     assert b'"success": false' in received
 
 
+def test_a_client_that_asks_first_is_told_to_go_on(tiny: Tiny) -> None:
+    host, port = tiny.machine.api_url.removeprefix("http://").split(":")
+    head = b"POST /echo/x HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 2\r\n"
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(head + b"Expect: 100-continue\r\nConnection: close\r\n\r\n")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 100 ")
+        connection.sendall(b"{}")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
 def test_a_request_whose_event_would_be_too_large_for_lambda_is_refused(tiny: Tiny) -> None:
     def status(body: bytes) -> int:
         headers = {"Content-Type": "application/json"}

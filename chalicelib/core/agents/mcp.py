@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.core import config, ids
+from chalicelib.core import config, ids, log
 from chalicelib.core.agents import explaining, messages, tools
 from chalicelib.core.agents.messages import (
     HANDSHAKE_VERSIONS,
@@ -187,6 +187,8 @@ def _idempotency_key(request: Request) -> str | None:
 
 def _tool_error(error: DarkroomError, name: str) -> dict[str, Any]:
     reasons = [f"{detail['field']}: {detail['message']}" for detail in error.details]
+    if error.status >= 500:
+        reasons.append(f"requestId: {log.request_id()}")
     lines = [f"{error.code}: {error.message}", *reasons, explaining.next_step(error, name)]
     return {"content": [_text("\n".join(line for line in lines if line))], "isError": True}
 
