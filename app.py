@@ -11,15 +11,15 @@ from chalicelib.accounts import api_keys, schemas
 from chalicelib.accounts.permissions import can_report, is_admin, public, signed_in
 from chalicelib.actions import custom, exporting, external_service, processing, reporting, worker
 from chalicelib.core import log
+from chalicelib.core.agents import explaining, tools
 from chalicelib.core.agents import mcp as mcp_protocol
-from chalicelib.core.agents import tools
 from chalicelib.core.agents.tools import api_tool
 from chalicelib.core.aws.grants import required_env_vars
 from chalicelib.core.http import idempotency, limits, responses, signatures
 from chalicelib.core.http.access import setup_validated, validated
 from chalicelib.core.http.operations import ANY_ACCESS, APIAccessType, Caller
 from chalicelib.core.http.password_attempts import AnonymousCaller
-from chalicelib.core.http.payload import parse_body
+from chalicelib.core.http.payload import MOST_BODY_BYTES, parse_body
 from chalicelib.core.http.tokens import setup_tokens
 from chalicelib.core.observing.tracking import Account, Execution, track_execution
 from chalicelib.core.schemas import MESSAGE
@@ -172,7 +172,7 @@ def erase_account(user: Caller, execution: Execution) -> Answer:
 
 @app.route("/upload", methods=["POST"], cors=CORS)
 @required_env_vars(images.create_upload)
-@api_tool(tags=["images"])
+@api_tool(tags=["images"], open_world=True)
 @validated(
     images.CREATE,
     permission=signed_in,
@@ -180,9 +180,31 @@ def erase_account(user: Caller, execution: Execution) -> Answer:
     returns=images.CREATED,
     idempotent=images.UPLOAD_REPLAY,
 )
-def create_upload(user: Caller, data: Payload) -> Answer:
-    """Announce a photo; the answer holds the presigned request to send it by."""
-    return images.create_upload(user, data)
+def create_upload(user: Caller, data: Payload, rate: dict[str, str]) -> Answer:
+    """Announce a photo, or have one fetched from a URL.
+
+    The answer to an announcement holds the presigned request to send the photo by. With `sourceUrl` Darkroom fetches
+    the photo itself, and the answer holds the image's id and status.
+    """
+    return images.create_upload(user, data, rate)
+
+
+@required_env_vars(images.import_image)
+@api_tool(tags=["images"], open_world=True, largest_body=MOST_BODY_BYTES)
+@validated(
+    images.IMPORT,
+    permission=signed_in,
+    access=APIAccessType.FILE_UPLOAD,
+    returns=images.IMPORTED,
+    idempotent=images.IMPORT_REPLAY,
+)
+def import_image(user: Caller, data: Payload, rate: dict[str, str]) -> Answer:
+    """Bring in a picture, from an https URL or in base64.
+
+    The answer holds the image's id. The image is finished some seconds later: wait_for_image waits until it is, and
+    view_image shows it.
+    """
+    return images.import_image(user, data, rate)
 
 
 # ============================================================================= images
@@ -202,7 +224,7 @@ def list_images(user: Caller, data: Payload) -> Answer:
 
 @app.route("/images/{imageId}", methods=["GET"], cors=CORS)
 @required_env_vars(images.show_image)
-@api_tool(tags=["images"], reads_only=True)
+@api_tool(tags=["images"], reads_only=True, present=images.show_links)
 @validated(images.GET, permission=signed_in, access=APIAccessType.FILE_UPLOAD, returns=images.ONE)
 def get_image(user: Caller, data: Payload) -> Answer:
     """One image: its status, metadata, and variants with links."""
@@ -211,7 +233,7 @@ def get_image(user: Caller, data: Payload) -> Answer:
 
 @app.route("/images/{imageId}", methods=["PATCH"], cors=CORS)
 @required_env_vars(images.change_image)
-@api_tool(tags=["images"])
+@api_tool(tags=["images"], destructive=True, idempotent=True)
 @validated(images.CHANGE, permission=signed_in, access=APIAccessType.FILE_UPLOAD, returns=images.ONE, audited=True)
 def change_image(user: Caller, data: Payload) -> Answer:
     """Set the title, the tags or the focal point of an image. Null removes one; what is not named stays as it is."""
@@ -220,7 +242,7 @@ def change_image(user: Caller, data: Payload) -> Answer:
 
 @app.route("/images/{imageId}", methods=["DELETE"], cors=CORS)
 @required_env_vars(images.delete_image)
-@api_tool(tags=["images"])
+@api_tool(tags=["images"], destructive=True, idempotent=True)
 @validated(images.DELETE, permission=signed_in, access=APIAccessType.FULL_ACCESS, returns=MESSAGE, audited=True)
 def delete_image(user: Caller, data: Payload) -> Answer:
     """Remove an image with every version of every file."""
@@ -250,6 +272,31 @@ def get_variant(user: Caller, data: Payload, headers: Headers) -> Response:
     """A redirect to a variant's file, in the format that `Accept` prefers."""
     variant = images.choose_variant(user, data["imageId"], data["name"], headers.get("accept", ""))
     return Response(status_code=302, body="", headers={"Location": variant.url, "Vary": "Accept"})
+
+
+# Without a route: a browser polls `GET /images/{imageId}` and follows links.
+
+
+@required_env_vars(images.wait_for_image)
+@api_tool(tags=["images"], reads_only=True, present=images.show_links)
+@validated(
+    images.WAIT,
+    permission=signed_in,
+    access=APIAccessType.FILE_UPLOAD,
+    limit=limits.Limit(30, limits.Window.MINUTE),
+    returns=images.WAITED,
+)
+def wait_for_image(user: Caller, data: Payload, context: Any) -> Answer:
+    """Wait until an image is COMPLETED or FAILED. If it is not finished in time, call this again."""
+    return images.wait_for_image(user, data, context)
+
+
+@required_env_vars(images.view_image)
+@api_tool(tags=["images"], reads_only=True, present=images.show_picture)
+@validated(images.VIEW, permission=signed_in, access=APIAccessType.FILE_UPLOAD, returns=images.VIEWED)
+def view_image(user: Caller, data: Payload) -> Answer:
+    """See a finished image: one of its variants, as a picture. By default it is the smallest."""
+    return images.view_image(user, data)
 
 
 # ============================================================================ actions
@@ -294,7 +341,7 @@ def generate_report(user: Caller, data: Payload) -> Answer:
 
 @app.route("/actions/export", methods=["POST"], cors=CORS)
 @required_env_vars(exporting.may_export, exporting.KIND.grants)
-@api_tool(tags=["actions"])
+@api_tool(tags=["actions"], open_world=True)
 @validated(
     exporting.KIND.schema,
     permission=exporting.may_export,
@@ -428,10 +475,12 @@ def list_tools(user: Caller) -> Answer:
     permission=signed_in,
     access=ANY_ACCESS,
     routes_to=lambda path, body: tools.operation_of(path["tool"]),
+    explain=explaining.next_step,
 )
-def call_tool(data: Payload, body: bytes, available: Payload) -> Answer:
+def call_tool(data: Payload, headers: Headers, body: bytes, available: Payload) -> Answer:
     """Call a tool. It runs through the same steps as a request to the operation's own route."""
-    return tools.call(data["tool"], parse_body(body), available)
+    payload = parse_body(body, tools.body_limit(data["tool"]))
+    return tools.call(data["tool"], payload, available, headers.get(idempotency.HEADER))
 
 
 @app.route("/mcp", methods=["POST"], cors=CORS)
@@ -440,6 +489,7 @@ def call_tool(data: Payload, body: bytes, available: Payload) -> Answer:
     permission=signed_in,
     access=ANY_ACCESS,
     routes_to=lambda path, body: mcp_protocol.operation_of(body),
+    explain=explaining.next_step,
 )
 def mcp(headers: Headers, body: bytes, available: Payload) -> Response:
     """One message of the Model Context Protocol, answered in JSON."""
@@ -675,6 +725,13 @@ def notifications(event: Event, context: Any) -> None:
 @track_execution(kind=worker.kind)
 def action_worker(event: Event, context: Any) -> None:
     worker.work(event, context)
+
+
+@app.on_sqs_message(queue=trigger_name(Settings.IMPORTS_QUEUE_URL), batch_size=1, name="import_worker")
+@required_env_vars(images.fetch_queued)
+@track_execution(account=images.import_account)
+def import_worker(event: Event, context: Any) -> None:
+    images.fetch_queued(event, context)
 
 
 @app.on_sqs_message(queue=trigger_name(Settings.CRITICAL_ERRORS_SQS_QUEUE_NAME), batch_size=10, name="critical_errors")

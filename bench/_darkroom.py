@@ -21,7 +21,10 @@ from tests.journeys.user import User
 from tests.proxy_event import proxy_event
 
 # Functions whose runs belong to the trace of their caller.
-_IN_CALLERS_TRACE = {"orchestrator", "validation", "resize", "watermark", "notifications", "action_worker"}
+_IN_CALLERS_TRACE = {
+    *("orchestrator", "validation", "resize", "watermark", "notifications"),
+    *("action_worker", "import_worker"),
+}
 # What the steps read and write in parallel threads (chalicelib/images/steps.py), except the original.
 _PARALLEL_CALLS = {
     "resize": frozenset({"s3:PutObject"}),

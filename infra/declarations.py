@@ -23,7 +23,7 @@ Row = dict[str, Any]
 
 def rows(app: Any) -> Iterator[Row]:
     """One row for each setting and function: the operations on the resource that the setting names."""
-    handlers = [(view.operation.name, view) for _, _, view in triggers.routes(app)]
+    handlers = [(view.operation.name, view) for _, _, view in triggers.routes_and_tools(app)]
     handlers += [(name, function) for _, name, function in triggers.functions(app)]
     for name, function in handlers:
         declared: Mapping[str, frozenset[grants.AwsOperation]] = grants.of(function)

@@ -83,4 +83,4 @@ STREAMS = {
     ),
 }
 # The orchestrator deletes the messages it has handled and raises for the others. The other functions get one message.
-QUEUES = {name: QueueDelivery() for name in ("orchestrator", "action_worker", "critical_errors")}
+QUEUES = {name: QueueDelivery() for name in ("orchestrator", "action_worker", "import_worker", "critical_errors")}

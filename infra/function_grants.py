@@ -1,4 +1,4 @@
-"""The grants of each Lambda function. All routes together are one function."""
+"""The grants of each Lambda function. All routes, and the tools that have none, are one function."""
 
 from collections.abc import Mapping
 from typing import Any, TypedDict
@@ -29,8 +29,8 @@ NO_GRANTS: FunctionGrants = {"operations": {}, "queue": None, "stream": None}
 def grants_by_function(app: Any) -> dict[str, FunctionGrants]:
     """The grants of each function, in the order of app.py."""
     sources = {source.name: source for source in app.event_sources}
-    routes = grants.merge(*(grants.of(view) for _, _, view in triggers.routes(app)))
-    functions = {API: _function_grants(routes, None)}
+    of_api = grants.merge(*(grants.of(view) for _, _, view in triggers.routes_and_tools(app)))
+    functions = {API: _function_grants(of_api, None)}
     for _, name, function in triggers.functions(app):
         functions[name] = _function_grants(grants.of(function), sources.get(name))
     return functions

@@ -37,7 +37,11 @@ _NAMES = {
     "RECORDS_TABLE": "RecordsTable",
     "CRITICAL_ERRORS_SQS_QUEUE_NAME": "CriticalErrorsQueue",
 }
-_URLS = {"SQS_QUEUE_URL": "UploadsQueue", "ACTIONS_QUEUE_URL": "ActionsQueue"}
+_URLS = {
+    "SQS_QUEUE_URL": "UploadsQueue",
+    "ACTIONS_QUEUE_URL": "ActionsQueue",
+    "IMPORTS_QUEUE_URL": "ImportsQueue",
+}
 _ARNS = {
     "STEP_FUNCTIONS_ARN": "ImagePipeline",
     "SNS_TOPIC_ARN": "NotificationsTopic",

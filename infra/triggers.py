@@ -1,9 +1,13 @@
-"""The triggers of app.py: one line for each, for reviewers; schemas and permissions by path and operation."""
+"""The triggers of app.py: one line for each, for reviewers; schemas and permissions by path and operation.
+
+A tool without a route of its own is listed as `TOOL`, with the path under which `POST /agent/{tool}` runs it.
+"""
 
 import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from chalicelib.core.agents import tools
 from chalicelib.core.aws import grants
 from chalicelib.core.http.operations import ANY_ACCESS, Operation
 from chalicelib.core.schedules import SCHEDULES
@@ -26,6 +30,17 @@ def routes(app: Any) -> Iterator[tuple[str, str, Any]]:
             yield method, path, entry.view_function
 
 
+def routes_and_tools(app: Any) -> Iterator[tuple[str, str, Any]]:
+    """All that the API's function runs: `routes`, then tools that have no route, as the method `TOOL`."""
+    views = []
+    for method, path, view in routes(app):
+        views.append(view)
+        yield method, path, view
+    for tool in tools.published():
+        if tool.function not in views:
+            yield "TOOL", f"/agent/{tool.operation.name}", tool.function
+
+
 def functions(app: Any) -> Iterator[tuple[str, str, Any]]:
     """The kind of trigger, the name and the decorated function of each function that is no route."""
     kinds = {source.name: type(source).__name__.removesuffix("EventConfig") for source in app.event_sources}
@@ -39,7 +54,7 @@ def functions(app: Any) -> Iterator[tuple[str, str, Any]]:
 def schemas(app: Any) -> dict[str, Schemas]:
     """`[validators | api_validators][path][operation]`: the schema for users, and the one for API keys."""
     by_kind: dict[str, Schemas] = {"validators": {}, "api_validators": {}}
-    for _, path, view in routes(app):
+    for _, path, view in routes_and_tools(app):
         operation: Operation = view.operation
         by_kind["validators"].setdefault(path, {})[operation.name] = operation.schema
         if operation.opens_to_keys and operation.api_schema is not None:
@@ -50,14 +65,14 @@ def schemas(app: Any) -> dict[str, Schemas]:
 def permissions(app: Any) -> dict[str, dict[str, str]]:
     """`[path][operation]`: the name of the permission."""
     names: dict[str, dict[str, str]] = {}
-    for _, path, view in routes(app):
+    for _, path, view in routes_and_tools(app):
         names.setdefault(path, {})[view.operation.name] = view.operation.permission.__name__
     return names
 
 
 def lines(app: Any) -> Iterator[str]:
     """One line for each trigger: the trigger, operation, permission, API key access and grants."""
-    for method, path, view in routes(app):
+    for method, path, view in routes_and_tools(app):
         operation: Operation = view.operation
         trigger, permission = f"{method:<6} {path}", operation.permission.__name__
         yield f"{trigger:<42} {operation.name:<18} {permission:<10} {_keys(operation):<12} {_grants(view)}"

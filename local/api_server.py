@@ -26,8 +26,9 @@ from chalice.local import (
 from chalicelib.core.http import responses
 from local import frames, host_check, iam_enforcement
 
-# API Gateway takes no larger request.
+# API Gateway takes no larger request, and Lambda no larger event ("Lambda quotas").
 LARGEST_BODY = 10 * 1024 * 1024
+LARGEST_EVENT = 6 * 1024 * 1024
 LONGEST_LINE = 65536
 
 # What API Gateway refuses before any function runs: status, error type, code and message.
@@ -69,6 +70,12 @@ class Handler(ChaliceRequestHandler):
         with contextlib.suppress(ConnectionError, TimeoutError):
             super().finish()
 
+    def handle_expect_100(self) -> bool:
+        # Otherwise "100 Continue" stays in the buffer, and curl waits a second for it before a large body.
+        continues: bool = super().handle_expect_100()
+        self.wfile.flush()
+        return continues
+
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """The application logs its own requests."""
 
@@ -77,6 +84,7 @@ class Handler(ChaliceRequestHandler):
             if not host_check.is_local(self.headers.get("Host")):
                 raise RefusedError(MISDIRECTED)
             self._payload = dict(self.headers), self._read_body()
+            self._check_event()
         except RefusedError as refused:
             # The rest of the request is unread: the connection cannot be used for another one.
             self.close_connection = True
@@ -122,6 +130,13 @@ class Handler(ChaliceRequestHandler):
         while self.rfile.readline(LONGEST_LINE).strip():
             """Trailers are ignored."""
         return bytes(body) or None
+
+    def _check_event(self) -> None:
+        """Refuses what Lambda would refuse: in the function's event the body is a JSON text, and headers are twice."""
+        headers, body = self._payload
+        text = json.dumps((body or b"").decode(errors="replace"), ensure_ascii=False)
+        if len(text.encode()) + 2 * len(json.dumps(headers)) > LARGEST_EVENT:
+            raise RefusedError(TOO_LARGE)
 
     def _is_route(self) -> bool:
         """Whether the API has this path with this method: API Gateway matches both together."""

@@ -23,6 +23,7 @@ class ActionFinishedError(ConflictError):
 
 class ActionNotFoundError(NotFoundError):
     code, message = "ACTION_NOT_FOUND", "There is no such action."
+    next_step = "Use the actionId that the answer of process_file, generate_report or export_data had."
 
 
 @required_env_vars({"ACTIONS_TABLE": [DynamoDBOperation.GET_ITEM]})

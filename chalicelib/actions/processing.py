@@ -12,7 +12,7 @@ from chalicelib.core import ids
 from chalicelib.core.aws import objects
 from chalicelib.core.aws.grants import DynamoDBOperation, S3Operation, required_env_vars
 from chalicelib.core.deadline import Deadline
-from chalicelib.core.errors import ConflictError, InvalidRequestError
+from chalicelib.core.errors import ConflictError
 from chalicelib.core.http.operations import Caller
 from chalicelib.core.settings import Settings
 from chalicelib.external import services
@@ -33,10 +33,7 @@ _GET_IMAGE = {"IMAGES_TABLE": [DynamoDBOperation.GET_ITEM]}
 
 class ImageNotReadyError(ConflictError):
     code, message = "IMAGE_NOT_READY", "Only an image that is COMPLETED can be processed."
-
-
-class ImageNotProcessableError(InvalidRequestError):
-    code = "IMAGE_NOT_PROCESSABLE"
+    next_step = "Call wait_for_image with the fileId as imageId, then call again."
 
 
 @required_env_vars(_GET_IMAGE, objects.link, {"S3_INPUT_BUCKET": [S3Operation.GET_OBJECT_VERSION]})
@@ -145,7 +142,7 @@ def _process(action: Action, image: Image) -> _Output:
             return _Output(ids.to_json(result).encode(), "application/json", "json", result)
         made = imaging.transform(data, image.file_type, _transform(image, action.metadata.get("options", {})), limits)
     except ImageRejectedError as error:
-        raise ImageNotProcessableError(error.message) from error
+        raise images.ImageNotProcessableError(error.message) from error
     result = {"format": made.format, "width": made.width, "height": made.height, "fileSize": len(made.data)}
     if made.is_first_frame:
         result["note"] = "The original is animated; this is its first frame."

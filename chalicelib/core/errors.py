@@ -12,6 +12,8 @@ class DarkroomError(Exception):
     message = "Something went wrong on our side."
     # Whether the same request may succeed later without any correction.
     is_transient = False
+    # What to do next, where the class knows it, in a sentence. It names operations, as agents call them.
+    next_step = ""
 
     def __init__(
         self,
@@ -26,13 +28,17 @@ class DarkroomError(Exception):
         self.retry_after = retry_after
         # Set when this failure ends an action.
         self.action_id: str | None = None
+        # What to do next, for a caller who is told.
+        self.explained = ""
         super().__init__(self.message)
 
     def body(self, request_id: str) -> dict[str, Any]:
-        """The response's body: `{success: false, message, error: {type, code, details?}, requestId}`."""
+        """The response's body: `{success: false, message, error: {type, code, details?, nextStep?}, requestId}`."""
         error: dict[str, Any] = {"type": type(self).__name__, "code": self.code}
         if self.details:
             error["details"] = self.details
+        if self.explained:
+            error["nextStep"] = self.explained
         action = {} if self.action_id is None else {"actionId": self.action_id}
         return {"success": False, "message": self.message, **action, "error": error, "requestId": request_id}
 
@@ -88,6 +94,7 @@ class ConflictError(DarkroomError):
 
 class TooLargeError(DarkroomError):
     status, code, message = 413, "TOO_LARGE", "That is too large."
+    next_step = "Send less in one request; create_upload takes large files."
 
 
 class UnsupportedTypeError(DarkroomError):

@@ -70,6 +70,8 @@ def to_cursor(key: str) -> str:
 class CursorError(InvalidRequestError):
     """The cursor is not one of this list."""
 
+    next_step = "Give the nextCursor of the page before, or leave cursor out for the first page."
+
     def __init__(self) -> None:
         super().__init__(details=[{"field": "cursor", "message": "is not a cursor of this list"}])
 

@@ -8,6 +8,7 @@ from chalicelib.external.errors import (
     ExternalServiceError,
     ExternalServiceRefusedError,
     Reason,
+    RedirectNotAllowedError,
     error_for_status,
 )
 from chalicelib.external.messages import Response

@@ -1,13 +1,16 @@
 """Where a request of ours may go: which URLs are valid, and which addresses their hosts may have."""
 
 import ipaddress
+import queue
 import re
 import socket
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from chalicelib.core.deadline import Deadline
 from chalicelib.external.errors import AddressNotAllowedError, ExternalServiceError, Reason
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -95,15 +98,15 @@ def resolve(host: str, port: int) -> Sequence[tuple[Any, ...]]:
     return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
 
 
-def resolve_checked(target: Target, private_allowed: bool, resolver: Resolver) -> list[Address]:
+def resolve_checked(target: Target, private_allowed: bool, resolver: Resolver, deadline: Deadline) -> list[Address]:
     """All addresses of a target's host. Connect to these, never to the name: it may resolve differently later.
 
     Raises:
         AddressNotAllowedError: one of them is not allowed.
-        ExternalServiceError: there are none.
+        ExternalServiceError: there are none, or the resolver did not answer before the deadline.
     """
     try:
-        entries = resolver(target.host, target.port)
+        entries = _ask(resolver, target, deadline)
     except (OSError, UnicodeError) as error:
         raise ExternalServiceError(f"{target.host} has no address", Reason.UNREACHABLE) from error
     for entry in entries:
@@ -111,6 +114,26 @@ def resolve_checked(target: Target, private_allowed: bool, resolver: Resolver) -
         if _is_metadata(address) or not (private_allowed or _is_public(address)):
             raise AddressNotAllowedError(f"{target.host} is not a public address")
     return [Address(entry[0], entry[4]) for entry in entries]
+
+
+def _ask(resolver: Resolver, target: Target, deadline: Deadline) -> Sequence[tuple[Any, ...]]:
+    """What the resolver returns or raises. It cannot be stopped, so it runs in a thread that is left to its end."""
+    answers: queue.SimpleQueue[Sequence[tuple[Any, ...]] | Exception] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answers.put(resolver(target.host, target.port))
+        except Exception as error:
+            answers.put(error)
+
+    threading.Thread(target=ask, name="resolver", daemon=True).start()
+    try:
+        answer = answers.get(timeout=deadline.seconds_left)
+    except queue.Empty:
+        raise ExternalServiceError(f"the name {target.host} took too long to resolve", Reason.TIMEOUT) from None
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
 
 
 def _is_metadata(address: IpAddress) -> bool:

@@ -6,7 +6,12 @@ from chalicelib.core import config
 from chalicelib.core.deadline import Deadline
 from chalicelib.core.settings import Settings
 from chalicelib.external.addresses import Resolver, parse_url, resolve, resolve_checked
-from chalicelib.external.errors import ExternalServiceError, Reason
+from chalicelib.external.errors import (
+    AddressNotAllowedError,
+    ExternalServiceError,
+    Reason,
+    RedirectNotAllowedError,
+)
 from chalicelib.external.messages import Request, Response
 
 MAX_REDIRECTS = 3
@@ -50,15 +55,15 @@ def request(
     """The response to one request, whatever its status. With `redirects` = 0, a redirect itself is the response.
 
     Args:
-        deadline: by default ten seconds from now. It bounds everything from connecting to the last byte, except the
-            resolver, which has its own timeout. Each connect or read may wait ten seconds.
+        deadline: by default ten seconds from now. It bounds everything, from the name's resolution to the last byte.
+            Each connect or read may wait ten seconds.
         trusted: the URL was set by an operator, so its address may be private. Other URLs may have private
             addresses only where the stage allows it. Redirects to another origin are not trusted.
         max_bytes: the largest body to accept.
 
     Raises:
-        AddressNotAllowedError: the URL, or a redirect, is not http(s), has an address that is not public, or goes
-            from https to http.
+        AddressNotAllowedError: the URL is not http(s), or has an address that is not public.
+        RedirectNotAllowedError: a redirect leads to such a URL, or from https to http.
         ExternalServiceError: no response, or too late, too large, or too many redirects.
     """
     # It imports requests, which most functions never need.
@@ -67,9 +72,12 @@ def request(
     deadline = deadline or Deadline.within(DEFAULT_SECONDS)
     first = parse_url(url)
     current = Request(method, first, body, {"User-Agent": f"Darkroom/{config.VERSION}", **(headers or {})})
-    for _ in range(redirects + 1):
+    for hop in range(redirects + 1):
         private_allowed = (trusted and current.target.origin == first.origin) or Settings.ALLOW_PRIVATE_ADDRESSES.get()
-        addresses = resolve_checked(current.target, private_allowed, resolver)
+        try:
+            addresses = resolve_checked(current.target, private_allowed, resolver, deadline)
+        except AddressNotAllowedError as error:
+            raise (RedirectNotAllowedError(str(error)) if hop else error) from None
         response = exchange(current, addresses, Limits(current.target.host, deadline, max_bytes))
         location = response.redirect_location
         if redirects == 0 or location is None:

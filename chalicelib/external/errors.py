@@ -55,6 +55,10 @@ class AddressNotAllowedError(Exception):
     """No request may be sent to this URL; a retry does not help."""
 
 
+class RedirectNotAllowedError(AddressNotAllowedError):
+    """The URL may be called, but it redirects to one that may not."""
+
+
 # The temporary 4xx statuses (RFC 9110, section 15.5.9; RFC 8470, section 5.2; RFC 6585, section 4).
 _TEMPORARY = {408: Reason.TIMEOUT, 425: Reason.RATE_LIMITED, 429: Reason.RATE_LIMITED}
 CREDENTIALS_REFUSED = frozenset({401, 403})

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urljoin
 
 from chalicelib.external.addresses import Target, parse_url
-from chalicelib.external.errors import AddressNotAllowedError
+from chalicelib.external.errors import AddressNotAllowedError, RedirectNotAllowedError
 
 _CREDENTIAL_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
 _BODY_HEADERS = frozenset({"content-type", "content-encoding", "content-language"})
@@ -37,16 +37,16 @@ class Request:
         Credentials stay with the first origin.
 
         Raises:
-            AddressNotAllowedError: it is not an http or https URL, or goes from https to http.
+            RedirectNotAllowedError: it is not an http or https URL, or goes from https to http.
         """
         try:
             # Header values arrive decoded as Latin-1; URLs in them are UTF-8.
             url = urljoin(self.target.url, location.encode("latin-1", "replace").decode("utf-8", "replace"))
-        except ValueError:
-            raise AddressNotAllowedError(f"{self.target.host} redirects to an invalid URL") from None
-        target = parse_url(url)
+            target = parse_url(url)
+        except (ValueError, AddressNotAllowedError):
+            raise RedirectNotAllowedError(f"{self.target.host} redirects to an invalid URL") from None
         if (self.target.scheme, target.scheme) == ("https", "http"):
-            raise AddressNotAllowedError(f"{self.target.host} redirects from https to http")
+            raise RedirectNotAllowedError(f"{self.target.host} redirects from https to http")
         dropped: frozenset[str] = frozenset() if target.origin == self.target.origin else _CREDENTIAL_HEADERS
         method, body = self.method, self.body
         if status == 303 or (status in (301, 302) and method == "POST"):

@@ -59,6 +59,9 @@ def exchange(request: Request, addresses: Sequence[Address], limits: "Limits") -
 
 
 def _read(response: requests.Response, limits: "Limits") -> bytes:
+    announced = response.headers.get("content-length", "")
+    if announced.isascii() and announced.isdecimal() and float(announced) > limits.max_bytes:
+        raise limits.error(Reason.TOO_LARGE)
     body = bytearray()
     for piece in response.raw.stream(_PIECE_BYTES, decode_content=False):
         body += piece

@@ -1,5 +1,6 @@
 """Images: uploads, their states, the steps that make variants, and what their owners do with them."""
 
+from chalicelib.images.acceptance import ImageNotProcessableError
 from chalicelib.images.deletion import delete, erase_all, expire
 from chalicelib.images.descriptions import change_image
 from chalicelib.images.executions import (
@@ -10,6 +11,9 @@ from chalicelib.images.executions import (
     start_executions,
     take_upload,
 )
+from chalicelib.images.imports import REPLAY as IMPORT_REPLAY
+from chalicelib.images.imports import account as import_account
+from chalicelib.images.imports import fetch_queued, import_image
 from chalicelib.images.listing import list_images
 from chalicelib.images.models import (
     EXTENSIONS,
@@ -22,8 +26,26 @@ from chalicelib.images.models import (
     get,
     output_link,
 )
-from chalicelib.images.originals import decoding_limits, original, too_large
-from chalicelib.images.schemas import CHANGE, CREATE, CREATED, DELETE, GET, GET_VARIANT, LIST, ONE, PAGE, REPROCESS
+from chalicelib.images.originals import decoding_limits, find_stored, original, too_large
+from chalicelib.images.schemas import (
+    CHANGE,
+    CREATE,
+    CREATED,
+    DELETE,
+    GET,
+    GET_VARIANT,
+    IMPORT,
+    IMPORTED,
+    LIST,
+    MAX_CONTENT_BYTES,
+    ONE,
+    PAGE,
+    REPROCESS,
+    VIEW,
+    VIEWED,
+    WAIT,
+    WAITED,
+)
 from chalicelib.images.service import (
     REPROCESS_REPLAY,
     VariantNotFoundError,
@@ -32,9 +54,19 @@ from chalicelib.images.service import (
     reprocess,
     show_image,
 )
-from chalicelib.images.states import ImageBusyError, OriginalGoneError, action_time_update
+from chalicelib.images.states import IMPORT_FAILED, ImageBusyError, OriginalGoneError, action_time_update
 from chalicelib.images.steps import resize, validate, watermark
 from chalicelib.images.stream import count_changes
-from chalicelib.images.stuck import fail, mark_remade, oldest_since, retry, unfinished_since
+from chalicelib.images.stuck import (
+    fail,
+    imports_since,
+    mark_remade,
+    oldest_import,
+    oldest_since,
+    retry,
+    unfinished_since,
+)
 from chalicelib.images.uploads import REPLAY as UPLOAD_REPLAY
 from chalicelib.images.uploads import create_upload
+from chalicelib.images.viewing import show_links, show_picture, view_image
+from chalicelib.images.waiting import wait_for_image

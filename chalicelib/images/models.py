@@ -39,6 +39,9 @@ def unfinished(status: Status, since: str) -> dict[str, str]:
     return {"unfinished": str(status), "unfinishedSince": since}
 
 
+# In place of the status, in that index: a PENDING image whose file is not announced, since Darkroom itself brings it.
+IMPORTING = "IMPORTING"
+
 # The attributes to remove when an image is finished. The state machine (infra/image_pipeline.asl.json) does the same.
 FINISHED = ("unfinished", "unfinishedSince")
 
@@ -179,6 +182,7 @@ IS_THERE = Attr("status").exists() & Attr("status").ne(Status.DELETED)
 
 class ImageNotFoundError(NotFoundError):
     code, message = "IMAGE_NOT_FOUND", "There is no such image."
+    next_step = "Call list_images for the ids of your images."
 
 
 def find(user_id: str, image_id: str) -> Image | None:

@@ -4,6 +4,7 @@ from chalicelib.core import config
 from chalicelib.core.aws import objects
 from chalicelib.core.aws.grants import S3Operation, required_env_vars
 from chalicelib.core.settings import Settings
+from chalicelib.images.models import Image
 from chalicelib.imaging import ImageRejectedError, Limits
 
 # The memory of a function that Python, boto3 and the bytes of an image need.
@@ -24,6 +25,12 @@ def original(s3_key: str, version: str | None) -> bytes:
         return objects.read(Settings.S3_INPUT_BUCKET.get(), s3_key, version=version, at_most=largest)
     except objects.ObjectTooLargeError as error:
         raise too_large(error.size) from None
+
+
+def find_stored(image: Image) -> objects.ObjectVersion | None:
+    """The current version of an image's upload; None: it has not come."""
+    versions = objects.list_versions(Settings.S3_INPUT_BUCKET.get(), image.s3_key)
+    return next((each for each in versions if each.is_latest), None)
 
 
 def too_large(size: int) -> ImageRejectedError:

@@ -13,6 +13,7 @@ from chalicelib.images.states import ImageBusyError, OriginalGoneError
 
 class VariantNotFoundError(NotFoundError):
     code, message = "VARIANT_NOT_FOUND", "This image has no such variant."
+    next_step = "Call get_image for the names of its variants."
 
 
 @required_env_vars(output_link, {"IMAGES_TABLE": [DynamoDBOperation.GET_ITEM]})

@@ -2,6 +2,7 @@
 
     PENDING → UPLOADED → PROCESSING → COMPLETED | FAILED(reason)
     COMPLETED | FAILED → PROCESSING (run again);  any → DELETED
+    PENDING → FAILED (an import; → PENDING again if the fault was ours)
 
 The state machine (infra/image_pipeline.asl.json) writes the change from PROCESSING to COMPLETED or FAILED.
 """
@@ -13,7 +14,8 @@ from typing import Any
 from chalicelib.core import ids, log
 from chalicelib.core.aws.tables import Attr, ConditionFailedError
 from chalicelib.core.errors import ConflictError
-from chalicelib.images.models import EXTENSIONS, IMAGES, Image, Status, find, get, unfinished
+from chalicelib.core.http.operations import Caller
+from chalicelib.images.models import EXTENSIONS, IMAGES, IMPORTING, Image, Status, find, get, unfinished
 
 _UPLOAD_KEY = re.compile(
     r"uploads/(?P<user_id>[\w-]{1,64})/(?P<image_id>\w{1,64})\.(?P<extension>[a-z]{3,4})", re.ASCII
@@ -23,17 +25,76 @@ _UPLOAD_KEY = re.compile(
 _OTHER_EXTENSIONS = {**dict.fromkeys(("jpeg", "jpe", "jfif", "mpo"), "image/jpeg"), "apng": "image/png"}
 
 
+# The type of a picture that is not fetched yet.
+UNKNOWN_TYPE = "application/octet-stream"
+IMPORT_FAILED = "IMPORT_FAILED: The picture was not fetched because of a fault on our side; it can be imported again."
+
+
 class OriginalGoneError(ConflictError):
-    code, message = "ORIGINAL_GONE", "The file of this image was refused and is gone: announce a new upload."
+    code, message = "ORIGINAL_GONE", "The file of this image was refused and is not stored: upload it anew."
+    next_step = "Send another picture with import_image or create_upload."
 
 
 class ImageBusyError(ConflictError):
     code, message = "IMAGE_NOT_FINISHED", "Only an image that is COMPLETED or FAILED can be processed again."
+    next_step = "Call wait_for_image with its imageId, then call again."
+
+
+def announce(
+    user: Caller, file_name: str, file_type: str, file_size: int | None = None, *, importing: bool = False
+) -> Image:
+    """Writes the row of a new image, PENDING until its file comes. `importing`: Darkroom itself brings the file."""
+    image_id = ids.new_id("img")
+    image = Image(
+        user_id=user.id,
+        image_id=image_id,
+        file_name=file_name,
+        file_type=file_type,
+        s3_key=_upload_key(user.id, image_id, file_type),
+        status=Status.PENDING,
+        created_at=ids.now(),
+        file_size=file_size,
+        api_key_id=user.api_key_id,
+        correlation_id=log.correlation_id(),
+    )
+    IMAGES.create(image.to_item() | ({"unfinished": IMPORTING} if importing else {}))
+    return image
+
+
+def _upload_key(user_id: str, image_id: str, file_type: str) -> str:
+    return f"uploads/{user_id}/{image_id}.{EXTENSIONS.get(file_type, 'bin')}"
 
 
 def create(image: Image) -> None:
     """Writes a new image's row; ConditionFailedError where the id is taken."""
     IMAGES.create(image.to_item())
+
+
+def begin_import(user_id: str, image_id: str) -> Image | None:
+    """The image whose file is to be fetched, PENDING again if its import failed for a fault of ours.
+
+    None: its file came, it failed for good, or it is deleted.
+    """
+    waits = Attr("status").eq(Status.PENDING) & Attr("unfinished").eq(IMPORTING)
+    may_pass = Attr("status").eq(Status.FAILED) & Attr("reason").eq(IMPORT_FAILED)
+    change = {"status": Status.PENDING, "unfinished": IMPORTING, "unfinishedSince": ids.now()}
+    # What `stuck.fail` has set.
+    remove = ("reason", "processedAt", "execution", "originalGone")
+    try:
+        return Image.from_item(IMAGES.update(user_id, image_id, when=waits | may_pass, change=change, remove=remove))
+    except ConditionFailedError:
+        return None
+
+
+def name_file(image: Image, file_type: str, file_size: int) -> Image | None:
+    """Writes the type and the key of a fetched file, before it is stored. None: the image waits for it no more."""
+    waits = Attr("status").eq(Status.PENDING) & Attr("unfinished").eq(IMPORTING)
+    key = _upload_key(image.user_id, image.image_id, file_type)
+    change = {"fileType": file_type, "fileSize": file_size, "s3Key": key}
+    try:
+        return Image.from_item(IMAGES.update(image.user_id, image.image_id, when=waits, change=change))
+    except ConditionFailedError:
+        return None
 
 
 def mark_uploaded(key: str, size: int, version: str | None) -> Image | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from chalicelib.core.aws.tables import Attr, ConditionFailedError
-from chalicelib.images.models import FINISHED, IMAGES, UNFINISHED, Image, Status, find, unfinished
+from chalicelib.images.models import FINISHED, IMAGES, IMPORTING, UNFINISHED, Image, Status, find, unfinished
 from chalicelib.images.states import first_execution, next_execution
 
 
@@ -20,9 +20,26 @@ def unfinished_since(status: Status, first: str, last: str) -> Iterator[Image]:
             yield image
 
 
+def imports_since(first: str, last: str) -> Iterator[Image]:
+    """The images that have waited for an import since a moment between `first` and `last`, oldest first."""
+    for entry in UNFINISHED.between(IMPORTING, first, last):
+        image = find(entry["userId"], entry["imageId"])
+        if image is not None and image.status is Status.PENDING and (image.unfinished_since or last) <= last:
+            yield image
+
+
+def oldest_import() -> str | None:
+    """Since when the oldest image has waited for its import; None: no image does."""
+    return _oldest(IMPORTING)
+
+
 def oldest_since(status: Status) -> str | None:
     """Since when the oldest image of this status has had it; None: there is no such image."""
-    oldest = UNFINISHED.page(str(status), limit=1, newest_first=False).items
+    return _oldest(str(status))
+
+
+def _oldest(partition: str) -> str | None:
+    oldest = UNFINISHED.page(partition, limit=1, newest_first=False).items
     return str(oldest[0]["unfinishedSince"]) if oldest else None
 
 

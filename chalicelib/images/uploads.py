@@ -1,29 +1,22 @@
-"""Uploads: a PENDING image, and a presigned request by which the client sends its file to S3."""
+"""Uploads: a PENDING image, and a presigned request by which the client sends its file to S3, or an import."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.core import clients, ids, log
+from chalicelib.core import clients, log
 from chalicelib.core.aws.grants import DynamoDBOperation, S3Operation, required_env_vars
-from chalicelib.core.errors import ConflictError, InvalidRequestError, TooLargeError, UnsupportedTypeError
+from chalicelib.core.errors import ConflictError, InvalidRequestError
 from chalicelib.core.http import budgets
 from chalicelib.core.http.operations import Caller, Replay, only_fields
 from chalicelib.core.image_values import normalize_media_type
 from chalicelib.core.settings import Settings
-from chalicelib.images import states
-from chalicelib.images.models import EXTENSIONS, Image, Status, get
-
-
-class FileTooLargeError(TooLargeError):
-    code = "FILE_TOO_LARGE"
-
-
-class FileTypeNotAllowedError(UnsupportedTypeError):
-    code = "FILE_TYPE_NOT_ALLOWED"
+from chalicelib.images import acceptance, imports, states
+from chalicelib.images.models import Image, Status, get
 
 
 class AlreadyUploadedError(ConflictError):
     code = "ALREADY_UPLOADED"
+    next_step = "Call wait_for_image with the imageId."
 
     def __init__(self, image_id: str) -> None:
         message = f"The file of this upload has arrived: see GET /images/{image_id}."
@@ -33,6 +26,7 @@ class AlreadyUploadedError(ConflictError):
 
 @required_env_vars(
     budgets.check_storage,
+    imports.import_image,
     {
         "IMAGES_TABLE": [DynamoDBOperation.PUT_ITEM, DynamoDBOperation.GET_ITEM],
         "S3_INPUT_BUCKET": [S3Operation.PUT_OBJECT],
@@ -41,43 +35,36 @@ class AlreadyUploadedError(ConflictError):
         "LINK_EXPIRY_SECONDS": [],
     },
 )
-def create_upload(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
-    """Announces an upload; the answer holds the presigned request.
+def create_upload(user: Caller, data: Mapping[str, Any], rate: dict[str, str]) -> dict[str, Any]:
+    """Announces an upload; the answer holds the presigned request. With a `sourceUrl`, imports that picture.
 
     Raises:
         FileTypeNotAllowedError, FileTooLargeError: the platform does not take such a file.
         StorageLimitError: with this file the user would store more than their limit.
         InvalidRequestError: `singleUse` with the method POST.
+        DarkroomError: as `imports.import_image` does.
     """
+    if imports.FIELD in data:
+        return imports.import_image(user, data, rate)
     _check_single_use(data)
     file_type, file_size = normalize_media_type(data["fileType"]), data.get("fileSize")
-    _check_allowed(file_type, file_size)
+    acceptance.check_type(file_type)
+    acceptance.check_size(file_size or 0)
     budgets.check_storage(user, file_size or 0)
-    image_id = ids.new_id("img")
-    image = Image(
-        user_id=user.id,
-        image_id=image_id,
-        file_name=data["fileName"],
-        file_type=file_type,
-        s3_key=f"uploads/{user.id}/{image_id}.{EXTENSIONS[file_type]}",
-        status=Status.PENDING,
-        created_at=ids.now(),
-        file_size=file_size,
-        api_key_id=user.api_key_id,
-        correlation_id=log.correlation_id(),
-    )
-    states.create(image)
-    log.info("UPLOAD_CREATED", imageId=image_id, userId=user.id, fileType=file_type, fileSize=file_size)
+    image = states.announce(user, data["fileName"], file_type, file_size)
+    log.info("UPLOAD_CREATED", imageId=image.image_id, userId=user.id, fileType=file_type, fileSize=file_size)
     return _announcement(image, data)
 
 
 def _announce_again(user: Caller, data: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
-    """The same image, with a new presigned request.
+    """The same image, with a new presigned request; an import as it is by now.
 
     Raises:
         ImageNotFoundError: it was deleted since, or its file did not come in time.
         AlreadyUploadedError: its file has come; S3 would keep another one for nothing.
     """
+    if imports.FIELD in data:
+        return imports.answer_again(user, kept)
     image = get(user.id, kept["imageId"])
     if image.status is not Status.PENDING:
         raise AlreadyUploadedError(image.image_id)
@@ -104,15 +91,6 @@ def _check_single_use(data: Mapping[str, Any]) -> None:
     # A POST policy of S3 has no such condition.
     if data.get("singleUse") and data.get("method") == "POST":
         raise InvalidRequestError(details=[{"field": "singleUse", "message": "is for the method PUT alone"}])
-
-
-def _check_allowed(file_type: str, file_size: int | None) -> None:
-    allowed = [media_type for media_type in Settings.ALLOWED_TYPES.get() if media_type in EXTENSIONS]
-    if file_type not in allowed:
-        raise FileTypeNotAllowedError(f"The file must be one of: {', '.join(allowed)}.")
-    largest = Settings.MAX_FILE_SIZE.get()
-    if file_size is not None and file_size > largest:
-        raise FileTooLargeError(f"The file has {file_size} bytes; at most {largest} are accepted.")
 
 
 def _presigned_put(image: Image, is_single_use: bool) -> dict[str, Any]:

@@ -24,6 +24,13 @@ from chalicelib.imaging.values import (
 _DEFAULT_LIMITS = Limits()
 
 
+def identify(data: bytes, limits: Limits = _DEFAULT_LIMITS) -> ImageInfo:
+    """Type and dimensions of a picture, by its headers alone: nothing is decoded. Raises ImageRejectedError."""
+    from chalicelib.imaging import probe
+
+    return probe.image_info(probe.read_header(data, "", limits))
+
+
 def check(data: bytes, declared_type: str, limits: Limits = _DEFAULT_LIMITS) -> ImageInfo:
     """Type and dimensions of a picture, after its headers and its data were found sound.
 

@@ -178,9 +178,7 @@ def _expire_uploads(a_round: Round) -> None:
 
 
 def _expire_upload(a_round: Round, image: Image) -> None:
-    stored = next(
-        (each for each in objects.list_versions(Settings.S3_INPUT_BUCKET.get(), image.s3_key) if each.is_latest), None
-    )
+    stored = images.find_stored(image)
     if stored is None:
         if a_round.change(lambda: images.expire(image)):
             a_round.count("uploadsExpired")

@@ -13,6 +13,7 @@ import pytest
 from chalice.app import ScheduledEventConfig
 
 import app as manifest
+from chalicelib import images
 from chalicelib.accounts.permissions import public, signed_in
 from chalicelib.core.agents import tools
 from chalicelib.core.aws import grants
@@ -20,7 +21,7 @@ from chalicelib.core.http.access import validated
 from chalicelib.core.http.limits import ANONYMOUS, AnonymousLimit, Limit, Window
 from chalicelib.core.http.operations import APIAccessType, Operation
 from chalicelib.core.schedules import SCHEDULES
-from infra import event_delivery, pipeline_timeouts, settings, template, triggers
+from infra import event_delivery, function_grants, pipeline_timeouts, settings, template, triggers
 from tests.scheduled_jobs import JOBS
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +30,12 @@ CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text())
 ROUTES: dict[str, Any] = {f"{method} {path}": view for method, path, view in triggers.routes(manifest.app)}
 HANDLERS: dict[str, Any] = manifest.app.handler_map
 # The queue of each function that a queue triggers.
-QUEUES = {"orchestrator": "UploadsQueue", "critical_errors": "CriticalErrorsQueue", "action_worker": "ActionsQueue"}
+QUEUES = {
+    "orchestrator": "UploadsQueue",
+    "critical_errors": "CriticalErrorsQueue",
+    "action_worker": "ActionsQueue",
+    "import_worker": "ImportsQueue",
+}
 # The state machine's functions.
 STEPS = ("validation", "resize", "watermark")
 FUNCTIONS: dict[str, Any] = {name: function for _, name, function in triggers.functions(manifest.app)}
@@ -124,8 +130,13 @@ def test_every_trigger_declares_its_grants_and_its_usage_record(name: str) -> No
         assert grants.DynamoDBOperation.UPDATE_ITEM in declared["LIMITS_TABLE"], "callers are counted"
 
 
-def test_every_tool_is_a_route_so_the_apis_policy_holds_its_grants() -> None:
-    assert {tool.operation.name for tool in tools.published()} <= {view.operation.name for view in ROUTES.values()}
+def test_the_apis_policy_holds_the_grants_of_every_tool_with_or_without_a_route() -> None:
+    granted = function_grants.grants_by_function(manifest.app)[function_grants.API]["operations"]
+    listed = {view for _, _, view in triggers.routes_and_tools(manifest.app)}
+    for tool in tools.published():
+        assert tool.function in listed
+        for variable, operations in grants.of(tool.function).items():
+            assert {f"{grants.SERVICES[type(each)]}:{each}" for each in operations} <= set(granted[variable])
 
 
 @pytest.mark.parametrize("enum", grants.SERVICES, ids=lambda enum: enum.__name__)
@@ -237,7 +248,7 @@ def test_timeouts_longer_than_an_execution_are_refused() -> None:
 
 def test_the_registry_holds_every_route_with_its_access_of_keys() -> None:
     rules, permissions = triggers.schemas(manifest.app), triggers.permissions(manifest.app)
-    assert rules["validators"]["/upload"]["create_upload"]["required"] == ["fileName", "fileType"]
+    assert rules["validators"]["/upload"]["create_upload"] is images.CREATE
     assert "/keys" not in rules["api_validators"]
     assert permissions["/auth/signin"] == {"sign_in": "public"}
     for route, view in ROUTES.items():
@@ -248,6 +259,6 @@ def test_the_registry_holds_every_route_with_its_access_of_keys() -> None:
 
 def test_the_printed_list_of_triggers_has_one_line_for_each() -> None:
     lines = list(triggers.lines(manifest.app))
-    assert len(lines) == len(ROUTES) + len(FUNCTIONS)
+    assert len(lines) == len(list(triggers.routes_and_tools(manifest.app))) + len(FUNCTIONS)
     assert all("\n" not in line for line in lines)
     assert any("USERS_TABLE:GetItem" in line for line in lines if "GET    /images " in line)

@@ -48,13 +48,15 @@ def figures() -> dict[str, float]:
     assert the_only(recovery)["PointInTimeRecoveryEnabled"]
     older = of_rules("NoncurrentVersionExpiration", "NoncurrentDays")["Ref"]
     client = of_type("Cognito::UserPoolClient")["ApiClient"]
+    messages = {name: each["MessageRetentionPeriod"] for name, each in of_type("SQS::Queue").items()}
     assert client["TokenValidityUnits"] == {"AccessToken": "minutes", "IdToken": "minutes", "RefreshToken": "days"}
     return {
         # DynamoDB's own default.
         "tables can be restored": the_only(recovery).get("RecoveryPeriodInDays", 35) * DAY,
         "older versions": TEMPLATE["Parameters"][older]["Default"] * DAY,
         "unfinished multipart": of_rules("AbortIncompleteMultipartUpload", "DaysAfterInitiation") * DAY,
-        "messages in queues": the_only([each["MessageRetentionPeriod"] for each in of_type("SQS::Queue").values()]),
+        "messages in queues": the_only([each for name, each in messages.items() if not name.startswith("Imports")]),
+        "messages with the URL": the_only([each for name, each in messages.items() if name.startswith("Imports")]),
         "logs": Options.of("dev").log_retention_days * DAY,
         "logs in `prod`": Options.of("prod").log_retention_days * DAY,
         "usage records": int(Settings.USAGE_KEEP_DAYS.default or 0) * DAY,

@@ -16,6 +16,7 @@ SIZES = {
     "resize": (2048, 120),
     "watermark": (1024, 90),
     "action_worker": (2048, 300),
+    "import_worker": (512, 90),
     "image_changes": (256, 60),
     "usage_records": (256, 60),
     "audit_entries": (256, 60),
@@ -35,6 +36,7 @@ SIZES = {
 QUEUES = {
     "orchestrator": ("darkroom-prod-uploads", 10),
     "action_worker": ("darkroom-prod-actions", 1),
+    "import_worker": ("darkroom-prod-imports", 1),
     "critical_errors": ("darkroom-prod-critical-errors.fifo", 10),
 }
 # By function: the table, records a run, seconds that are waited for more, whether only what is new counts.

@@ -12,7 +12,8 @@ def error_of(answer: requests.Response, status: int) -> dict[str, Any]:
     assert set(body) == {"success", "message", "error", "requestId"}
     assert body["success"] is False
     assert body["message"]
-    assert set(body["error"]) <= {"type", "code", "details"}
+    assert set(body["error"]) <= {"type", "code", "details", "nextStep"}
+    assert "nextStep" not in body["error"] or answer.request.path_url.startswith(("/agent/", "/mcp")), "for agents"
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     assert_safe_headers(answer)
     assert "Traceback" not in answer.text

@@ -2,6 +2,7 @@
 
 import json
 import re
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,14 +11,17 @@ from jsonschema import Draft202012Validator
 import app as manifest
 from chalicelib.accounts.permissions import signed_in
 from chalicelib.core.agents import tools
+from chalicelib.core.agents.tools import api_tool
 from chalicelib.core.aws import grants
-from chalicelib.core.http import limits
+from chalicelib.core.http import limits, payload
+from chalicelib.core.http.access import validated
 from chalicelib.core.http.limits import Limit
 from chalicelib.core.http.operations import APIAccessType
+from chalicelib.core.schemas import shape
 from local.machine import Machine
 from tests import pictures
 from tests.journeys.error_responses import error_of
-from tests.journeys.gateway import call, calls_made
+from tests.journeys.gateway import Answer, call, calls_made
 from tests.journeys.issuing_keys import issue_key
 from tests.journeys.ledger import runs
 from tests.journeys.user import User
@@ -102,11 +106,11 @@ def test_a_tool_answers_what_its_route_answers(ann: User, robot: User) -> None:
 
 
 def plain(answer: dict[str, Any]) -> Any:
-    """An answer without what differs each time: the request's id and the signatures of links."""
+    """An answer without what differs: the request's id, the signatures of links, and what only agents are told."""
 
     def of(value: Any) -> Any:
         if isinstance(value, dict):
-            return {name: of(inner) for name, inner in value.items() if name != "requestId"}
+            return {name: of(inner) for name, inner in value.items() if name not in ("requestId", "nextStep")}
         if isinstance(value, list):
             return [of(inner) for inner in value]
         return value.partition("?")[0] if isinstance(value, str) else value
@@ -168,6 +172,60 @@ def test_an_operations_limit_counts_its_route_and_its_tool_together(
     assert refused.headers["Retry-After"] == refused.headers["RateLimit-Reset"] == "60"
     assert call("POST /images/{imageId}/reprocess", eve.headers, imageId="img_none").status == 429
     assert call("POST /agent/{tool}", eve.headers, {}, tool="list_images").status == 200
+
+
+# ------------------------------------------------------------------------- large requests
+
+A_FILE = "A" * 5_592_408
+KEEPS_FILES = shape({"data": {"type": "string", "maxLength": len(A_FILE)}})
+
+
+@pytest.fixture
+def with_large_tool(function: pytest.MonkeyPatch) -> None:
+    """There is a tool `measure_file` that takes base64 of 4 MiB."""
+
+    def measure_file(data: dict[str, Any]) -> dict[str, Any]:
+        """How long a file is."""
+        return {"length": len(data["data"])}
+
+    returns = shape({"length": {"type": "integer"}})
+    declare = validated(KEEPS_FILES, permission=signed_in, access=APIAccessType.FILE_UPLOAD, returns=returns)
+    function.setattr(tools, "_published", dict(tools._published))
+    api_tool(largest_body=payload.MOST_BODY_BYTES)(declare(measure_file))
+
+
+def by_mcp(user: User, tool: str, **arguments: Any) -> Answer:
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"arguments": arguments, "name": tool}}
+    return call("POST /mcp", user.headers, message)
+
+
+@pytest.mark.usefixtures("with_large_tool")
+def test_a_tool_that_takes_files_takes_a_large_request_over_both_doors(robot: User) -> None:
+    by_tool = call("POST /agent/{tool}", robot.headers, {"data": A_FILE}, tool="measure_file")
+    assert by_tool.body == {"success": True, "length": len(A_FILE)}
+    assert by_mcp(robot, "measure_file", data=A_FILE).body["result"]["structuredContent"] == {"length": len(A_FILE)}
+
+
+@pytest.mark.usefixtures("with_large_tool")
+def test_all_other_requests_keep_their_limit(robot: User) -> None:
+    large = "x" * payload.MAX_BODY_BYTES
+    assert call("POST /agent/{tool}", robot.headers, {"data": large}, tool="list_images").status == 413
+    assert call("POST /agent/{tool}", robot.headers, {"data": large}, tool="no_such_tool").status == 413
+    assert call("POST /upload", robot.headers, {"fileName": large}).status == 413
+    assert by_mcp(robot, "list_images", data=large).status == 413
+    assert by_mcp(robot, "list_images", data=large, hint="measure_file").status == 413, "its name alone opens nothing"
+    beyond = {"data": "x" * payload.MOST_BODY_BYTES}
+    assert call("POST /agent/{tool}", robot.headers, beyond, tool="measure_file").status == 413
+
+
+@pytest.mark.usefixtures("with_large_tool")
+def test_a_large_request_without_a_caller_or_without_the_tools_name_is_not_parsed(
+    robot: User, function: pytest.MonkeyPatch
+) -> None:
+    function.setattr(payload, "json", SimpleNamespace(loads=lambda *_, **__: pytest.fail("it was parsed")))
+    for headers in ({}, {"Authorization": "Bearer drk_unknown"}):
+        assert call("POST /agent/{tool}", headers, {"data": A_FILE}, tool="measure_file").status == 401
+    assert by_mcp(robot, "list_images", data=A_FILE).status == 413
 
 
 # ---------------------------------------------------------------------- what it leaves behind

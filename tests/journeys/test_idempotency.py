@@ -181,12 +181,49 @@ def test_the_table_holds_neither_the_user_nor_the_key(machine: Machine, ann: Use
 
 def test_without_the_header_nothing_is_stored(machine: Machine, ann: User) -> None:
     before = len(stored(machine))
-    assert ann.post("/upload", **PHOTO).status_code == 200
-    headers = {"Idempotency-Key": new_key()}
-    for _ in range(2):
-        assert ann.request("POST", "/agent/create_upload", json={"data": PHOTO}, headers=headers).status_code == 200
-    assert len(stored(machine)) == before, "tools do not take it"
-    assert len(images(ann)) == 3
+    for path in ("/upload", "/agent/create_upload"):
+        assert ann.post(path, **PHOTO).status_code == 200
+    assert len(stored(machine)) == before
+    assert len(images(ann)) == 2
+
+
+# --------------------------------------------------------------------------- agents
+
+
+def by_mcp(user: User, key: str | None = None, **headers: str) -> requests.Response:
+    """Announces a photo over MCP, with this key in `_meta`."""
+    meta = {} if key is None else {"_meta": {"darkroom/idempotencyKey": key}}
+    params = {"name": "create_upload", "arguments": PHOTO, **meta}
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    return user.request(
+        "POST", "/mcp", json=message, headers={name.replace("_", "-"): headers[name] for name in headers}
+    )
+
+
+def test_a_key_counts_for_a_route_and_its_tool_together(ann: User) -> None:
+    key = new_key()
+    first = announce(ann, key)
+    by_tool = ann.request("POST", "/agent/create_upload", json={"data": PHOTO}, headers={"Idempotency-Key": key})
+    assert unlinked(by_tool) == unlinked(first)
+    assert by_tool.headers["Idempotency-Replayed"] == "true"
+    for answer in (by_mcp(ann, key), by_mcp(ann, Idempotency_Key=key), by_mcp(ann, key, Idempotency_Key=key)):
+        result = answer.json()["result"]
+        assert result["structuredContent"]["imageId"] == first.json()["imageId"]
+        assert result["_meta"]["darkroom/idempotencyReplayed"] is True
+        assert answer.headers["Idempotency-Replayed"] == "true"
+    assert len(images(ann)) == 1
+    fresh = by_mcp(ann, new_key()).json()["result"]
+    assert "_meta" not in fresh
+    assert len(images(ann)) == 2
+
+
+@pytest.mark.parametrize("key", ["", "a b", 5, None])
+def test_an_agents_invalid_key_is_refused_and_nothing_runs(ann: User, key: Any) -> None:
+    headers = {"Idempotency_Key": "another"} if key is None else {}
+    result = by_mcp(ann, "one" if key is None else key, **headers).json()["result"]
+    assert result["isError"] is True
+    assert result["content"][0]["text"].startswith("INVALID_REQUEST")
+    assert images(ann) == []
 
 
 # ------------------------------------------------------- links that expire before a stored answer

@@ -1,9 +1,12 @@
 """The Model Context Protocol, with its official client and with messages that no such client would send."""
 
+import base64
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -13,11 +16,11 @@ import pytest
 import requests
 from mcp import Client, MCPDeprecationWarning, MCPError
 from mcp.client.streamable_http import streamable_http_client
-from mcp.types import CallToolResult, TextContent
+from mcp.types import CallToolResult, TextContent, Tool
 
 from chalicelib.accounts.permissions import signed_in
 from chalicelib.core.agents import tools
-from chalicelib.core.agents.mcp import (
+from chalicelib.core.agents.messages import (
     HEADER_MISMATCH,
     INVALID_PARAMS,
     INVALID_REQUEST,
@@ -25,9 +28,10 @@ from chalicelib.core.agents.mcp import (
     PARSE_ERROR,
     UNSUPPORTED_VERSION,
 )
+from chalicelib.core.http import payload
 from chalicelib.core.http.operations import APIAccessType
 from local.machine import Machine
-from tests import pictures
+from tests import node, pictures
 from tests.journeys.gateway import call
 from tests.journeys.issuing_keys import issue_key
 from tests.journeys.ledger import runs
@@ -82,44 +86,118 @@ def mode(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
 # ------------------------------------------------------------------------- the official client
 
 
-def test_an_agent_uploads_a_picture_and_reads_its_variants(
-    robot: User, mode: str, request: pytest.FixtureRequest
-) -> None:
-    data = pictures.jpeg(320, 240)
+def seen_picture(content: list[Any]) -> bytes:
+    """The picture in the content of a result of `view_image`, as any of the clients gives it."""
+    (picture,) = [each for each in content if each["type"] == "image"]
+    assert picture["mimeType"] == "image/jpeg"
+    return base64.b64decode(picture["data"])
 
+
+def check_links(content: list[Any], variants: list[dict[str, Any]]) -> None:
+    """There is a link to the file of each variant, and it works."""
+    links = [each for each in content if each["type"] == "resource_link"]
+    assert [(link["uri"], link["size"]) for link in links] == [(each["url"], each["fileSize"]) for each in variants]
+    assert [link["name"] for link in links] == [f"{each['name']}.{each['format']}" for each in variants]
+    fetched = requests.get(links[-1]["uri"], timeout=30)
+    assert (fetched.headers["Content-Type"], len(fetched.content)) == (links[-1]["mimeType"], links[-1]["size"])
+
+
+def check_thumbnail(results: dict[str, Any], image: dict[str, Any]) -> None:
+    """The results of the three calls belong together, and the last one holds the smallest variant."""
+    assert results["sent"]["structuredContent"]["imageId"] == image["imageId"]
+    assert (image["status"], len(image["variants"])) == ("COMPLETED", 6)
+    check_links(results["waited"]["content"], image["variants"])
+    (small,) = [each for each in image["variants"] if each["name"] == "small"]
+    picture = seen_picture(results["seen"]["content"])
+    assert (len(picture), small["dimensions"]) == (small["fileSize"], "800x600")
+    assert pictures.decoded(picture).size == (800, 600)
+    shown = results["seen"]["structuredContent"]
+    assert shown == json.loads(results["seen"]["content"][0]["text"])
+    assert "data" not in shown, "the picture is sent once"
+
+
+@cache
+def a_photo() -> bytes:
+    """A photo that in base64 is larger than other requests may be."""
+    data = pictures.jpeg(1024, 768, quality=100)
+    assert len(data) * 4 // 3 > payload.MAX_BODY_BYTES
+    return data
+
+
+def test_an_agent_gets_a_thumbnail_in_three_calls(robot: User, mode: str, request: pytest.FixtureRequest) -> None:
     async def said(client: Client) -> dict[str, Any]:
         assert client.protocol_version == request.node.callspec.params["mode"]
         assert client.server_info is not None
         assert (client.server_info.name, client.server_info.version) == ("darkroom", "0.2.0")
         assert client.server_capabilities.tools is not None
-        assert "create_upload" in str(client.instructions)
-        listed = await client.list_tools()
-        assert [tool.name for tool in listed.tools] == FILE_UPLOAD
-        reading = {tool.name for tool in listed.tools if tool.annotations and tool.annotations.read_only_hint}
-        assert {"get_image", "get_usage", "list_images"} <= reading
-        assert not {"create_upload", "reprocess_image"} & reading
-        announced = await client.call_tool("create_upload", {"fileName": "a.jpg", "fileType": "image/jpeg"})
-        assert not announced.is_error
-        upload = announced.structured_content
-        put = requests.put(upload["uploadUrl"], data=data, headers=upload["headers"], timeout=30)
-        assert put.status_code == 200
-        with anyio.fail_after(30):
-            while True:
-                found = await client.call_tool("get_image", {"imageId": upload["imageId"]})
-                image: dict[str, Any] = found.structured_content["image"]
-                assert json.loads(text_of(found)) == found.structured_content
-                if image["status"] in ("COMPLETED", "FAILED"):
-                    return image
-                await anyio.sleep(0.02)
+        sent = await client.call_tool("import_image", {"content": base64.b64encode(a_photo()).decode()})
+        image_id = sent.structured_content["imageId"]
+        waited = await client.call_tool("wait_for_image", {"imageId": image_id})
+        seen = await client.call_tool("view_image", {"imageId": image_id})
+        results = {"sent": sent, "waited": waited, "seen": seen}
+        assert not any(result.is_error for result in results.values())
+        return {name: result.model_dump(mode="json", by_alias=True) for name, result in results.items()}
 
-    image = talk(robot, mode, said)
-    assert image["status"] == "COMPLETED"
-    assert len(image["variants"]) == 6
-    for variant in image["variants"]:
-        fetched = requests.get(variant["url"], timeout=30)
-        assert fetched.status_code == 200
-        width, height = pictures.decoded(fetched.content).size
-        assert f"{width}x{height}" == variant["dimensions"]
+    results = talk(robot, mode, said)
+    check_thumbnail(results, results["waited"]["structuredContent"]["image"])
+
+
+@pytest.mark.parametrize(
+    ("client", "version"),
+    [("v1", "2025-11-25"), ("v2", "2026-07-28"), pytest.param("v2-legacy", "2025-11-25", marks=pytest.mark.slow)],
+)
+def test_the_typescript_client_gets_a_thumbnail_in_three_calls(
+    robot: User, tmp_path: Path, client: str, version: str
+) -> None:
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(a_photo())
+    said = json.loads(node.run("agent.js", f"{robot.url}/mcp", robot.tokens["accessToken"], photo, client))
+    assert said["version"] == version
+    assert "import_image" in said["instructions"]
+    assert [tool["name"] for tool in said["tools"]] == FILE_UPLOAD
+    check_thumbnail(said, said["waited"]["structuredContent"]["image"])
+    assert said["refused"]["isError"] is True
+    assert said["refused"]["content"][0]["text"].endswith("Call get_image for the names of its variants.")
+
+
+def test_an_agent_uploads_a_larger_file_by_a_presigned_request(robot: User) -> None:
+    async def said(client: Client) -> tuple[Any, Any]:
+        announced = await client.call_tool("create_upload", {"fileName": "a.jpg", "fileType": "image/jpeg"})
+        upload = announced.structured_content
+        put = requests.put(upload["uploadUrl"], data=a_photo(), headers=upload["headers"], timeout=30)
+        assert put.status_code == 200
+        arguments = {"imageId": upload["imageId"]}
+        return await client.call_tool("wait_for_image", arguments), await client.call_tool("get_image", arguments)
+
+    waited, found = talk(robot, "auto", said)
+    assert waited.structured_content["isFinished"] is True
+    image = found.structured_content["image"]
+    assert json.loads(text_of(found)) == found.structured_content
+    check_links(found.model_dump(mode="json", by_alias=True)["content"], image["variants"])
+
+
+def test_a_tool_says_what_it_does_to_the_world(ann: User) -> None:
+    async def said(client: Client) -> list[Tool]:
+        return (await client.list_tools()).tools
+
+    listed = talk(ann, "auto", said)
+    hints: dict[str, list[str]] = {}
+    for tool in listed:
+        assert tool.title == tool.name.replace("_", " ").capitalize()
+        assert tool.description
+        assert tool.output_schema
+        assert tool.annotations is not None
+        said_of_it = tool.annotations.model_dump(exclude_none=True)
+        assert len(said_of_it) == 4
+        for name in (name for name, value in said_of_it.items() if value):
+            hints.setdefault(name, []).append(tool.name)
+    reading = ["get_action", "get_image", "get_usage", "list_images", "view_image", "wait_for_image"]
+    assert hints == {
+        "read_only_hint": reading,
+        "idempotent_hint": sorted([*reading, "delete_image"]),
+        "destructive_hint": ["delete_image"],
+        "open_world_hint": ["create_upload", "import_image"],
+    }
 
 
 def test_a_refusal_by_a_tool_is_a_result_that_the_model_can_read(robot: User, mode: str) -> None:
@@ -133,11 +211,19 @@ def test_a_refusal_by_a_tool_is_a_result_that_the_model_can_read(robot: User, mo
 
     unknown, bad, shut, good = talk(robot, mode, said)
     assert [result.is_error for result in (unknown, bad, shut, good)] == [True, True, True, False]
-    assert text_of(unknown) == "IMAGE_NOT_FOUND: There is no such image."
-    code, *reasons = text_of(bad).splitlines()
+    assert text_of(unknown).splitlines() == [
+        "IMAGE_NOT_FOUND: There is no such image.",
+        "Call list_images for the ids of your images.",
+    ]
+    code, *reasons, next_step = text_of(bad).splitlines()
     assert code.startswith("INVALID_REQUEST: ")
-    assert {reason.partition(":")[0] for reason in reasons} == {"fileName", "fileType", "odd"}
-    assert text_of(shut) == "PERMISSION_DENIED: This API key does not carry full_access."
+    fields = [reason.partition(":")[0] for reason in reasons]
+    assert set(fields) == {"fileName", "fileType", "odd"}
+    assert next_step == f"Correct {', '.join(fields)} and call create_upload again."
+    assert text_of(shut).splitlines() == [
+        "PERMISSION_DENIED: This API key does not carry full_access.",
+        "Ask the user for an API key with this access, or for this right.",
+    ]
     assert good.structured_content["nextCursor"] is None
 
 
@@ -210,8 +296,8 @@ def test_a_long_list_of_tools_comes_in_pages(robot: User, function: pytest.Monke
 
 
 def text_of(result: CallToolResult) -> str:
-    """The single text in a tool's answer."""
-    (content,) = result.content
+    """The text at the beginning of a tool's answer."""
+    content = result.content[0]
     assert isinstance(content, TextContent)
     return content.text
 

@@ -1,4 +1,4 @@
-"""The tour of the README works, and the README names every route."""
+"""The tours of the README and of docs/agents.md work, and the README names every route."""
 
 import json
 import os
@@ -14,8 +14,9 @@ from tests import pictures
 README = Path(__file__).parents[2] / "README.md"
 
 
-def test_the_tour_of_the_readme_ends_with_a_variant(machine: Machine, tmp_path: Path) -> None:
-    tour = re.findall(r"```bash\n(.*?)```", README.read_text(), re.DOTALL)[0]
+def run_tour(document: Path, machine: Machine, tmp_path: Path) -> str:
+    """Run the first commands of a document in a folder of their own; what they print."""
+    tour = re.findall(r"```bash\n(.*?)```", document.read_text(), re.DOTALL)[0]
     script = tour.replace("http://127.0.0.1:8000", machine.api_url)
     # The packages and modules of a clone.
     (tmp_path / ".venv").symlink_to(sys.prefix)
@@ -29,8 +30,19 @@ def test_the_tour_of_the_readme_ends_with_a_variant(machine: Machine, tmp_path: 
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["image"]["status"] == "COMPLETED"
+    return done.stdout
+
+
+def test_the_tour_of_the_readme_ends_with_a_variant(machine: Machine, tmp_path: Path) -> None:
+    printed = run_tour(README, machine, tmp_path)
+    assert json.loads(printed)["image"]["status"] == "COMPLETED"
     assert pictures.decoded((tmp_path / "medium.jpg").read_bytes()).size == (1200, 900)
+
+
+def test_three_calls_of_an_agent_end_with_a_thumbnail(machine: Machine, tmp_path: Path) -> None:
+    printed = run_tour(README.parent / "docs" / "agents.md", machine, tmp_path)
+    assert json.loads(printed)["isFinished"] is True
+    assert pictures.decoded((tmp_path / "thumbnail.jpg").read_bytes()).size == (800, 600)
 
 
 def test_every_route_is_in_the_readme(machine: Machine) -> None:

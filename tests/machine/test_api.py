@@ -7,6 +7,7 @@ import socket
 import pytest
 import requests
 
+from chalicelib.core.http import payload
 from tests.conftest import Eventually
 from tests.machine.conftest import Tiny
 
@@ -77,6 +78,26 @@ def test_a_request_that_cannot_be_read_is_refused(tiny: Tiny, head: bytes, statu
     received = _send_raw(tiny, request)
     assert received.startswith(b"HTTP/1.1 " + status)
     assert b'"success": false' in received
+
+
+def test_a_client_that_asks_first_is_told_to_go_on(tiny: Tiny) -> None:
+    host, port = tiny.machine.api_url.removeprefix("http://").split(":")
+    head = b"POST /echo/x HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 2\r\n"
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(head + b"Expect: 100-continue\r\nConnection: close\r\n\r\n")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 100 ")
+        connection.sendall(b"{}")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_request_whose_event_would_be_too_large_for_lambda_is_refused(tiny: Tiny) -> None:
+    def status(body: bytes) -> int:
+        headers = {"Content-Type": "application/json"}
+        return requests.post(f"{tiny.machine.api_url}/echo/x", data=body, headers=headers, timeout=30).status_code
+
+    assert status(b'"' + b"a" * (payload.MOST_BODY_BYTES - 2) + b'"') == 200
+    assert status(b'"' + b"a" * payload.MAX_EVENT_BYTES + b'"') == 413
+    assert status(b"[" + b'"",' * 1_600_000 + b"0]") == 413, "each quote is escaped in the event"
 
 
 @pytest.mark.parametrize("host", [b"Host: rebound.example\r\n", b"Host: localhost.example\r\n", b""])

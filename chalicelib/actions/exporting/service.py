@@ -29,6 +29,7 @@ _SECONDS = {"json": 3.0, "csv": 3.0, "pdf": 10.0}
 class EmailNotAllowedError(PermissionDeniedError):
     code = "EMAIL_NOT_ALLOWED"
     message = "An export is mailed to the account's own address, or to one of the domains that this stage allows."
+    next_step = "Leave email out, to get a link in the answer, or name the account's own address."
 
 
 class EmailNotOfferedError(ConflictError):

@@ -8,15 +8,17 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from chalicelib.core.agents.content import Content, Present
 from chalicelib.core.aws import grants
 from chalicelib.core.errors import NotFoundError, PermissionDeniedError
-from chalicelib.core.http import json_schema, limits
+from chalicelib.core.http import idempotency, json_schema, limits, payload
 from chalicelib.core.http.limits import Limit
 from chalicelib.core.http.operations import Caller, Operation, public
 from chalicelib.core.observing import tracking
 from chalicelib.core.schemas import TEXT, shape
 
 _LONGEST_NAME = 100
+_HINTS = ("readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint")
 CALL = shape({"tool": {"type": "string", "minLength": 1, "maxLength": _LONGEST_NAME}})
 LIST = shape(
     {
@@ -25,11 +27,13 @@ LIST = shape(
             "items": shape(
                 {
                     "name": TEXT,
+                    "title": TEXT,
                     "description": TEXT,
                     "inputSchema": {"type": "object"},
                     "outputSchema": {"type": "object"},
                     "tags": {"type": "array", "items": TEXT},
                     "readsOnly": {"type": "boolean"},
+                    "annotations": shape({key: {"type": "boolean"} for key in _HINTS}),
                 }
             ),
         }
@@ -44,6 +48,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 class ToolNotFoundError(NotFoundError):
     code = "TOOL_NOT_FOUND"
+    next_step = "See which tools there are: tools/list, or GET /agent/tools."
 
     def __init__(self, name: str, nearest: list[str]) -> None:
         """`nearest` are similar names."""
@@ -54,12 +59,30 @@ class ToolNotFoundError(NotFoundError):
 
 @dataclass(frozen=True)
 class Tool:
-    """An operation as agents see it. With `reads_only` it changes nothing."""
+    """An operation as agents see it. With `reads_only` it changes nothing.
+
+    `largest_body` is how many bytes a request that calls it may have.
+    """
 
     function: Callable[..., Any]
     operation: Operation
     tags: tuple[str, ...]
     reads_only: bool
+    destructive: bool
+    idempotent: bool
+    open_world: bool
+    largest_body: int
+    present: Present
+
+    @property
+    def annotations(self) -> dict[str, bool]:
+        """What clients may tell users of it, in the words of the Model Context Protocol."""
+        return {
+            "readOnlyHint": self.reads_only,
+            "destructiveHint": self.destructive,
+            "idempotentHint": self.reads_only or self.idempotent,
+            "openWorldHint": self.open_world,
+        }
 
     def describe(self, user: Caller) -> dict[str, Any]:
         """What the caller needs to use it; the schemas are JSON Schema, draft 2020-12.
@@ -69,11 +92,13 @@ class Tool:
         """
         return {
             "name": self.operation.name,
+            "title": self.operation.title,
             "description": self.operation.description,
             "inputSchema": self.operation.schema_for(user),
             "outputSchema": self.operation.returns,
             "tags": list(self.tags),
             "readsOnly": self.reads_only,
+            "annotations": self.annotations,
         }
 
     def opens_to(self, user: Caller) -> bool:
@@ -91,15 +116,32 @@ def api_tool(
     *,
     tags: Iterable[str] = (),
     reads_only: bool = False,
+    destructive: bool = False,
+    idempotent: bool = False,
+    open_world: bool = False,
+    present: Present = Content,
+    largest_body: int = payload.MAX_BODY_BYTES,
 ) -> Callable[[Function], Function]:
-    """Publishes a route's operation to agents, with the same name, schemas, permission, access and grants.
+    """Publishes an operation to agents, with the same name, schemas, permission, access and grants.
 
-    The function's docstring tells an agent what it does.
+    The function's docstring tells an agent what it does. Without a route of its own, it runs in the same function as
+    the routes, behind `POST /agent/{tool}` and `POST /mcp` alone.
+
+    Args:
+        tags: words to find it by.
+        reads_only: it changes nothing.
+        destructive: it takes away or replaces what was there.
+        idempotent: a second call with the same arguments changes nothing more.
+        open_world: it reaches others than us, as what it is told to fetch, or to send.
+        present: what models get of its response, if that is more than JSON.
+        largest_body: how many bytes a request that calls it may have, if it takes a file in its data.
 
     Raises:
-        TypeError: it is no operation (`@validated`), is public, has no docstring, or does not declare what it returns
-            (`returns=`).
+        TypeError: it is no operation (`@validated`), is public, has no docstring, does not declare what it returns
+            (`returns=`), or takes more than Lambda can pass on.
     """
+    if largest_body > payload.MOST_BODY_BYTES:
+        raise TypeError(f"a request has at most {payload.MOST_BODY_BYTES} bytes")
 
     def publish(function: Function) -> Function:
         operation: Operation | None = getattr(function, "operation", None)
@@ -107,7 +149,9 @@ def api_tool(
             raise TypeError(f"{function.__name__}: a tool is an operation with a caller that declares what it returns")
         if not operation.description:
             raise TypeError(f"{function.__name__}: its docstring tells agents what it does")
-        _published[operation.name] = Tool(function, operation, tuple(tags), reads_only)
+        _published[operation.name] = Tool(
+            function, operation, tuple(tags), reads_only, destructive, idempotent, open_world, largest_body, present
+        )
         return function
 
     return publish
@@ -127,11 +171,16 @@ def list_tools(user: Caller) -> dict[str, Any]:
     return {"tools": [tool.describe(user) for tool in available_to(user)]}
 
 
-def call(name: str, data: Mapping[str, Any], available: Mapping[str, Any]) -> dict[str, Any]:
+def call(name: str, data: Mapping[str, Any], available: Mapping[str, Any], key: str | None = None) -> dict[str, Any]:
     """The tool's response to that payload; the run is recorded as one of the tool.
 
-    `available` is what the router was given: `user`, `execution` and `rate` at least. A response with
-    `"success": false` counts as a failed run.
+    A response with `"success": false` counts as a failed run.
+
+    Args:
+        name: the tool.
+        data: its payload.
+        available: what the router was given: `user`, `execution`, `rate` and `replayed` at least.
+        key: the call's Idempotency-Key; it holds for the operation's route too.
 
     Raises:
         ToolNotFoundError: there is no tool of that name.
@@ -150,12 +199,35 @@ def call(name: str, data: Mapping[str, Any], available: Mapping[str, Any]) -> di
     execution.accept(data, audited=operation.audited)
     operation.check_permission(user, data)
     values = {**available, "data": data, "name": user.name, "operation": operation.name}
-    response: dict[str, Any] = operation.run(values) or {}
+    response, is_replay = idempotency.run_operation(operation, values, key, operation.check_response)
+    response = response or {}
     execution.response = response
-    operation.check_response(response)
+    if is_replay:
+        available["replayed"][idempotency.REPLAYED] = "true"
     if response.get("success") is False:
         execution.fail(FAILED)
     return response
+
+
+def present(name: str, response: Mapping[str, Any]) -> Content:
+    """What a model gets of a tool's response. Clients check it against the tool's schema, which has no `success`."""
+    return _published[name].present({field: value for field, value in response.items() if field != "success"})
+
+
+def body_limit(name: Any) -> int:
+    """How many bytes a request that calls the tool of that name may have."""
+    tool = _published.get(name) if isinstance(name, str) else None
+    return payload.MAX_BODY_BYTES if tool is None else tool.largest_body
+
+
+def body_limit_of_any(raw: bytes) -> int:
+    """How many bytes an unread request may have: the most that any tool takes whose quoted name is somewhere in it.
+
+    So a large request is not parsed unless it can be a call of such a tool.
+    """
+    large = [tool for tool in published() if tool.largest_body > payload.MAX_BODY_BYTES]
+    named = [tool.largest_body for tool in large if f'"{tool.operation.name}"'.encode() in raw]
+    return max(named, default=payload.MAX_BODY_BYTES)
 
 
 def operation_of(name: Any) -> Operation | None:

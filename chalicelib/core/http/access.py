@@ -17,7 +17,7 @@ from chalicelib.core.aws import grants
 from chalicelib.core.http import call, idempotency, limits, responses
 from chalicelib.core.http.call import Audit, Authenticate
 from chalicelib.core.http.limits import AnonymousLimit, Limit
-from chalicelib.core.http.operations import Access, Operation, Permission, Replay, public, to_access_types
+from chalicelib.core.http.operations import Access, Explain, Operation, Permission, Replay, public, to_access_types
 from chalicelib.core.observing import alerts, tracking
 from chalicelib.core.schemas import NO_PAYLOAD, Schema
 
@@ -50,13 +50,15 @@ def validated(
     audited: bool = False,
     allow_over_budget: bool = False,
     routes_to: RoutesTo | None = None,
+    explain: Explain | None = None,
 ) -> Callable[[View], View]:
     """Puts a function behind authentication, schema and permission, and turns its failures into clear responses.
 
     The function receives what its parameters name: `user` (Caller), `name` (the user's display name, or ""),
     `operation` (the operation's name), `data` (the checked payload), `headers` (case-insensitive), `body` (bytes),
     `event` and `context` (as API Gateway sent them), `execution` (the run, as tracking will record it), `rate` (the
-    response's RateLimit headers), `anonymous` (AnonymousCaller), and `available` (all of these, for a router).
+    response's RateLimit headers), `replayed` (its header Idempotency-Replayed), `anonymous` (AnonymousCaller), and
+    `available` (all of these, for a router).
     It returns a dict, which becomes `{"success": true, …}`, or a Chalice Response.
 
     Args:
@@ -74,6 +76,7 @@ def validated(
         allow_over_budget: runs for callers over their dollar limits too: to see why, and to stop what spends them.
         routes_to: of a router, the operation that a request is for. It tells whether the caller's API key opens that
             operation before anything is counted.
+        explain: says after a failure what the caller should do next; the response has it as `error.nextStep`.
 
     Raises:
         TypeError: `access`, `limit` or `idempotent` does not fit the rest of the declaration.
@@ -100,6 +103,7 @@ def validated(
             audited=audited,
             allow_over_budget=allow_over_budget,
             routes_to=routes_to,
+            explain=explain,
         )
 
         @functools.wraps(view)

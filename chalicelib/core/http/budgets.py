@@ -62,6 +62,7 @@ class SpendingLimitError(TooManyRequestsError):
 
 class StorageLimitError(ConflictError):
     code = "STORAGE_LIMIT_EXCEEDED"
+    next_step = "Call delete_image for images that are no longer needed, or ask your administrator for more."
 
 
 @required_env_vars({setting.name: [] for _, setting in DOLLAR_LIMITS.values()})

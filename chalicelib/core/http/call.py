@@ -60,7 +60,7 @@ def respond(operation: Operation, needed: grants.Grants, path: dict[str, str]) -
         try:
             response = responses.to_response(call.run())
         except Exception as error:
-            response = responses.to_error_response(error, execution, request_id)
+            response = responses.to_error_response(error, execution, request_id, operation.explain)
         # An anonymous request costs its sender nothing, so it must not cost us a write: the log has its figures.
         execution.recorded = execution.user is not None
         response.headers.update({**call.rate, **call.replayed, log.CORRELATION_HEADER: log.correlation_id()})
@@ -179,26 +179,17 @@ class Call:
 
     def _run_once(self, user: Caller | None, data: Mapping[str, Any]) -> Any:
         """The function's response, or that of an earlier request with the same Idempotency-Key, with new links."""
-        replay = self.operation.replay
         key = self.request.headers.get(idempotency.HEADER)
-        if replay is None or key is None or user is None:
-            return self._run_view(user, data)
-        scope = user.id, self.operation.name, idempotency.valid_key(key)
-        response, is_replay = idempotency.run_once(
-            scope, data, lambda: self._run_view(user, data) or {}, self.request.lambda_context, replay.stores
+        response, is_replay = idempotency.run_operation(
+            self.operation, self._available(user, data), key, self._check_response
         )
         if is_replay:
             self.replayed[idempotency.REPLAYED] = "true"
-            response = self._checked(replay.rebuild(user, data, response))
         return response
 
-    def _run_view(self, user: Caller | None, data: Mapping[str, Any]) -> Any:
-        return self._checked(self.operation.run(self._available(user, data)))
-
-    def _checked(self, response: Any) -> Any:
+    def _check_response(self, response: Any) -> None:
         if checks_responses():
             self.operation.check_response(response)
-        return response
 
     def _available(self, user: Caller | None, data: Mapping[str, Any]) -> dict[str, Any]:
         """What a function may ask for by name."""
@@ -214,6 +205,7 @@ class Call:
             "context": self.request.lambda_context,
             "execution": self.execution,
             "rate": self.rate,
+            "replayed": self.replayed,
             "anonymous": AnonymousCaller(self.source, self.rate),
         }
         return {**available, "available": available}

@@ -12,6 +12,7 @@ from typing import Any
 from chalicelib.core import clients, ids, log
 from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
 from chalicelib.core.errors import ConflictError, InvalidRequestError, UnavailableError
+from chalicelib.core.http.operations import Operation
 from chalicelib.core.settings import Settings
 
 HEADER = "Idempotency-Key"
@@ -27,6 +28,7 @@ _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]{1,255}")
 
 class KeyReusedError(ConflictError):
     code, message = "IDEMPOTENCY_KEY_REUSED", "This Idempotency-Key came with another request before."
+    next_step = "Send a new key with new arguments, or the same arguments as before with this key."
 
 
 class InProgressError(ConflictError):
@@ -42,6 +44,40 @@ def valid_key(key: str) -> str:
         field = {"field": HEADER, "message": "must be 1 to 255 visible ASCII characters"}
         raise InvalidRequestError(details=[field])
     return key
+
+
+def run_operation(
+    operation: Operation, available: Mapping[str, Any], key: str | None, check: Callable[[Any], None]
+) -> tuple[Any, bool]:
+    """The operation's response and False; or, if the same call came before under this key, that one's and True.
+
+    A route and a tool of one operation share their keys. An operation that is not `idempotent` ignores them.
+
+    Args:
+        operation: what is called.
+        available: what its function may ask for by name; `user`, `data` and `context` among it.
+        key: the Idempotency-Key; None: the call has none.
+        check: raises if a response does not fit; it is not stored then.
+
+    Raises:
+        InvalidRequestError: the key is not valid.
+        KeyReusedError, InProgressError, UnavailableError: as `run_once`.
+    """
+    replay, user, data = operation.replay, available["user"], available["data"]
+
+    def run() -> Any:
+        response = operation.run(available)
+        check(response)
+        return response
+
+    if replay is None or key is None or user is None:
+        return run(), False
+    scope = user.id, operation.name, valid_key(key)
+    response, is_replay = run_once(scope, data, lambda: run() or {}, available.get("context"), replay.stores)
+    if is_replay:
+        response = replay.rebuild(user, data, response)
+        check(response)
+    return response, is_replay
 
 
 @required_env_vars(

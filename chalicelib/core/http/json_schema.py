@@ -151,6 +151,7 @@ _WORDING = {
     "maxProperties": "must name at most {0} fields",
     "uniqueItems": "must not hold anything twice",
     "pattern": "does not have the expected form",
+    "not": "does not go with the other fields",
 }
 
 

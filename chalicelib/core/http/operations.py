@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from chalicelib.core import clients, log
-from chalicelib.core.errors import PermissionDeniedError, UnavailableError
+from chalicelib.core.errors import DarkroomError, PermissionDeniedError, UnavailableError
 from chalicelib.core.http import json_schema
 from chalicelib.core.http.callers import APIAccessType, Caller
 from chalicelib.core.http.limits import AnonymousLimit, Limit
@@ -22,6 +22,8 @@ Access = APIAccessType | frozenset[APIAccessType]
 ANY_ACCESS = frozenset(APIAccessType)
 
 Permission = Callable[[Caller, Mapping[str, Any]], bool]
+# From the error that a caller reads, and the name of the operation that failed, to what to do next; "" if unknown.
+Explain = Callable[[DarkroomError, str], str]
 Response = Mapping[str, Any]
 
 
@@ -98,6 +100,7 @@ class Operation:
     audited: bool = False
     allow_over_budget: bool = False
     routes_to: Callable[[Mapping[str, str], bytes], "Operation | None"] | None = None
+    explain: Explain | None = None
 
     @property
     def opens_to_keys(self) -> bool:

@@ -7,6 +7,7 @@ from chalice.app import Response
 
 from chalicelib.core import clients, ids, log
 from chalicelib.core.errors import BY_STATUS, DarkroomError, UnavailableError, UnexpectedError
+from chalicelib.core.http.operations import Explain
 from chalicelib.core.observing import alerts
 from chalicelib.core.observing.tracking import Execution
 from chalicelib.core.settings import Settings
@@ -34,9 +35,14 @@ def json(status: int, body: Mapping[str, Any] | None, headers: Mapping[str, str]
     )
 
 
-def to_error_response(error: Exception, execution: Execution, request_id: str) -> Response:
-    """The response to a failure, which is recorded with its cause."""
-    return _to_json(record_failure(error, execution), request_id)
+def to_error_response(
+    error: Exception, execution: Execution, request_id: str, explain: Explain | None = None
+) -> Response:
+    """The response to a failure, which is recorded with its cause; with what to do next, if the operation explains."""
+    public_error = record_failure(error, execution)
+    if explain is not None:
+        public_error.explained = explain(public_error, execution.operation)
+    return _to_json(public_error, request_id)
 
 
 def record_failure(error: Exception, execution: Execution) -> DarkroomError:

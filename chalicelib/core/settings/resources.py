@@ -67,6 +67,7 @@ class Resources:
     ENV_VARS_TRACKING_TABLE = _name("The table of what each operation declares.")
     SQS_QUEUE_URL = _name("The queue of uploads.")
     ACTIONS_QUEUE_URL = _name("The queue of actions.")
+    IMPORTS_QUEUE_URL = _name("The queue of pictures to fetch.")
     CRITICAL_ERRORS_SQS_QUEUE_NAME = _name("The queue of alerts to operators.")
     DEAD_LETTER_QUEUE_URLS: Setting[tuple[str, ...]] = _resource(ListOf(URL), "The queues of dead letters.")
     SNS_TOPIC_ARN = _name("The topic of finished images.")

@@ -83,6 +83,7 @@ BUCKETS = {"input-bucket": Settings.S3_INPUT_BUCKET, "output-bucket": Settings.S
         "ACTIONS_TABLE": [DynamoDBOperation.QUERY_INDEX],
         "SQS_QUEUE_URL": [SQSOperation.GET_QUEUE_ATTRIBUTES],
         "ACTIONS_QUEUE_URL": [SQSOperation.GET_QUEUE_ATTRIBUTES],
+        "IMPORTS_QUEUE_URL": [SQSOperation.GET_QUEUE_ATTRIBUTES],
         "CRITICAL_ERRORS_SQS_QUEUE_NAME": [SQSOperation.GET_QUEUE_URL, SQSOperation.GET_QUEUE_ATTRIBUTES],
         "DEAD_LETTER_QUEUE_URLS": [SQSOperation.GET_QUEUE_ATTRIBUTES],
         "COGNITO_USER_POOL_ID": [CognitoOperation.DESCRIBE_USER_POOL],
@@ -99,6 +100,7 @@ def list_dependencies(now: datetime) -> Iterator[Dependency]:
         yield Dependency(name, functools.partial(_bucket, setting), essential=True)
     yield Dependency("uploads-queue", functools.partial(_uploads, now), essential=True)
     yield Dependency("actions-queue", functools.partial(_actions, now))
+    yield Dependency("imports-queue", functools.partial(_imports, now))
     yield Dependency("errors-queue", _errors)
     yield Dependency("dead-letters", _dead_letters)
     yield Dependency("user-pool", _user_pool, essential=True)
@@ -124,6 +126,10 @@ def _uploads(now: datetime) -> str:
 
 def _actions(now: datetime) -> str:
     return _backlog(Settings.ACTIONS_QUEUE_URL.get(), actions.oldest_since(), now)
+
+
+def _imports(now: datetime) -> str:
+    return _backlog(Settings.IMPORTS_QUEUE_URL.get(), images.oldest_import(), now)
 
 
 def _backlog(queue_url: str, oldest: str | None, now: datetime) -> str:

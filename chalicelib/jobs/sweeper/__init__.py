@@ -8,7 +8,7 @@ from chalicelib.core.aws.grants import DynamoDBOperation, S3Operation, SQSOperat
 from chalicelib.jobs import rounds
 from chalicelib.jobs.runner import Job, Run, payload
 from chalicelib.jobs.sweeper.orphans import sweep_files, sweep_images_without_files, sweep_results, sweep_uploads
-from chalicelib.jobs.sweeper.stuck import sweep_actions, sweep_images
+from chalicelib.jobs.sweeper.stuck import sweep_actions, sweep_images, sweep_imports
 
 
 @required_env_vars(
@@ -23,6 +23,7 @@ from chalicelib.jobs.sweeper.stuck import sweep_actions, sweep_images
         "S3_INPUT_BUCKET": [S3Operation.LIST_OBJECT_VERSIONS],
         "S3_OUTPUT_BUCKET": [S3Operation.LIST_OBJECT_VERSIONS, S3Operation.DELETE_OBJECTS, S3Operation.LIST_BUCKET],
         "SQS_QUEUE_URL": [SQSOperation.GET_QUEUE_ATTRIBUTES],
+        "IMPORTS_QUEUE_URL": [SQSOperation.GET_QUEUE_ATTRIBUTES],
     },
 )
 def sweep(run: Run) -> dict[str, Any]:
@@ -31,7 +32,14 @@ def sweep(run: Run) -> dict[str, Any]:
     What users wait for comes first; what takes long comes last and gets the time that is left.
     """
     return rounds.go_through(
-        run, sweep_images, sweep_actions, sweep_uploads, sweep_files, sweep_results, sweep_images_without_files
+        run,
+        sweep_images,
+        sweep_imports,
+        sweep_actions,
+        sweep_uploads,
+        sweep_files,
+        sweep_results,
+        sweep_images_without_files,
     )
 
 

@@ -3,7 +3,7 @@
 from chalicelib import actions, images
 from chalicelib.actions import Action, external_service
 from chalicelib.core import clients
-from chalicelib.core.settings import Settings
+from chalicelib.core.settings import Setting, Settings
 from chalicelib.images import Image, Status
 from chalicelib.jobs.rounds import Round
 
@@ -11,6 +11,10 @@ from chalicelib.jobs.rounds import Round
 _IMAGE_MINUTES = 20
 # Twice the time that the queue retries a message: five times, six minutes apart (infra/resources.yaml).
 _MESSAGE_MINUTES = 60
+# Longer than the imports' queue retries a message: five times, nine minutes apart (infra/resources.yaml).
+_IMPORT_MINUTES = 60
+# Then no message is left: the imports' queues keep none for longer.
+_IMPORT_HOURS = 25
 # As long as the actions' queue retries a message: five times, half an hour apart.
 _ACTION_HOURS = 3
 # As long as an external service may take.
@@ -47,9 +51,9 @@ def _retry(image: Image, now: str) -> bool:
     return retried is not None
 
 
-def fail_image(image: Image, reason: str, now: str) -> bool:
+def fail_image(image: Image, reason: str, now: str, *, original_gone: bool = False) -> bool:
     """Marks the image FAILED and announces that; False if the image changed meanwhile."""
-    failed = images.fail(image, reason, now)
+    failed = images.fail(image, reason, now, original_gone=original_gone)
     if failed is not None:
         images.announce_failure(failed)
     return failed is not None
@@ -58,14 +62,32 @@ def fail_image(image: Image, reason: str, now: str) -> bool:
 def _may_be_queued(a_round: Round, image: Image) -> bool:
     """Whether the image's message may still wait in the queue: it is not old, or messages wait before it."""
     since = image.unfinished_since or image.created_at
-    return since > a_round.before(minutes=_MESSAGE_MINUTES) or _messages_waiting() > 0
+    return since > a_round.before(minutes=_MESSAGE_MINUTES) or _messages_waiting(Settings.SQS_QUEUE_URL) > 0
 
 
-def _messages_waiting() -> int:
+def _messages_waiting(queue_url: Setting[str]) -> int:
     answer = clients.client("sqs").get_queue_attributes(
-        QueueUrl=Settings.SQS_QUEUE_URL.get(), AttributeNames=["ApproximateNumberOfMessages"]
+        QueueUrl=queue_url.get(), AttributeNames=["ApproximateNumberOfMessages"]
     )
     return int(answer["Attributes"]["ApproximateNumberOfMessages"])
+
+
+def sweep_imports(a_round: Round) -> None:
+    """Fails images whose import was lost; takes files whose S3 event was lost."""
+    for image in a_round.until_deadline(images.imports_since(a_round.since, a_round.before(minutes=_IMPORT_MINUTES))):
+        _sweep_import(a_round, image)
+
+
+def _sweep_import(a_round: Round, image: Image) -> None:
+    stored = images.find_stored(image)
+    since = image.unfinished_since or image.created_at
+    if stored is not None:
+        if a_round.change(lambda: images.take_upload(stored.key, stored.size, stored.version)):
+            a_round.report("uploadsTaken", key=stored.key, version=stored.version)
+    elif since > a_round.before(hours=_IMPORT_HOURS) and _messages_waiting(Settings.IMPORTS_QUEUE_URL) > 0:
+        a_round.count("importsWaiting")
+    elif a_round.change(lambda: fail_image(image, images.IMPORT_FAILED, a_round.now, original_gone=True)):
+        a_round.report("imagesFailed", imageId=image.image_id, userId=image.user_id)
 
 
 def sweep_actions(a_round: Round) -> None:

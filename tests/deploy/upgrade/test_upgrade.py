@@ -107,6 +107,14 @@ def test_the_owner_is_notified_of_images_that_the_new_version_finished(world: Wo
     assert all(told_of()[each].signed_with(upgraded.webhook_secret) for each in begun(upgraded))
 
 
+def test_the_stage_has_gained_the_queue_of_imports_and_its_worker(upgraded: Filled) -> None:
+    assert upgraded.stage.waiting("imports") == 0
+    mappings = upgraded.stage.aws.client("lambda").list_event_source_mappings(
+        FunctionName="darkroom-dev-import_worker"
+    )["EventSourceMappings"]
+    assert [each["EventSourceArn"].rpartition(":")[2] for each in mappings] == ["darkroom-dev-imports"]
+
+
 def test_the_audit_trail_has_no_errors(world: World, upgraded: Filled) -> None:
     upgraded.triggers.run_dry()
     run = world.new.run("-m", "infra", "audit", "verify", "--stage", "dev")

@@ -15,8 +15,9 @@ from chalicelib.images import Status
 from chalicelib.metering.models import DAILY
 from infra.function_grants import API
 from local.fake_api import FakeApi
+from tests.journeys.picture_server import PictureServer, gives
 from tests.journeys.rights.journey import journey_of
-from tests.journeys.rights.world import INBOX, USERS, World, item
+from tests.journeys.rights.world import INBOX, PHOTO, USERS, World, item
 from tests.journeys.user import PASSWORD, User
 
 
@@ -133,6 +134,24 @@ def an_internal_error_is_reported(world: World, name: str) -> None:
     world.machine.clock.advance(301)
     assert world.ann.get(f"/images/{image.image_id}").status_code == 500
     assert len(world.take_messages(errors)) == 1
+
+
+@journey_of(API)
+def a_picture_is_imported_from_a_url(world: World, name: str) -> None:
+    with PictureServer() as server:
+        url = server.put("/photo.jpg", gives(PHOTO))
+        image_id = succeeded(world.ann.post("/upload", sourceUrl=url))["imageId"]
+    assert world.file_keys("S3_INPUT_BUCKET", f"uploads/{world.user_id}/{image_id}.jpg")
+    assert world.ann.image(image_id)["fileSize"] == len(PHOTO)
+
+
+@journey_of(API)
+def a_slow_picture_is_left_to_the_queue(world: World, name: str) -> None:
+    queue = world.empty_queue("imports")
+    with PictureServer() as server:
+        url = server.put("/photo.jpg", server.drips(PHOTO))
+        image_id = succeeded(world.ann.post("/upload", sourceUrl=url))["imageId"]
+    assert [json.loads(each["Body"])["imageId"] for each in world.take_messages(queue)] == [image_id]
 
 
 # ------------------------------------------------------------------------------- actions

@@ -21,7 +21,7 @@ _STEPS = ("validation", "resize", "watermark")
 # By function, an event that changes nothing. The steps of the pipeline fail with it, which leaves a record as well.
 _HARMLESS: Mapping[str, Any] = {
     **dict.fromkeys(("s3_event", "orchestrator", "audit_entries"), _NOTHING),
-    **dict.fromkeys(("action_worker", "critical_errors"), _NOTHING),
+    **dict.fromkeys(("action_worker", "import_worker", "critical_errors"), _NOTHING),
     "notifications": published(json.dumps({"userId": "nobody"})),
     **dict.fromkeys(("nightly_sync", "business_hours_sync", "weekly_cleanup", "quarterly_archive", "sweeper"), _DRY),
     "monthly_report": {"dryRun": True, "since": "2023-01-01"},
@@ -99,7 +99,7 @@ _Context = Callable[[World], Any]
 # By function, a context manager that causes the error, and the event.
 _ERRORS: Mapping[str, tuple[_Context, Any]] = {
     **dict.fromkeys(("s3_event", "orchestrator", "image_changes", "usage_records"), (nullcontext, _INVALID)),
-    **dict.fromkeys(("audit_entries", "action_worker", "critical_errors"), (nullcontext, _INVALID)),
+    **dict.fromkeys(("audit_entries", "action_worker", "import_worker", "critical_errors"), (nullcontext, _INVALID)),
     "notifications": (nullcontext, published("no JSON")),
     **dict.fromkeys(_STEPS, (nullcontext, _STEP)),
     **dict.fromkeys(("nightly_sync", "business_hours_sync"), (_wrong_number, {})),

@@ -9,6 +9,7 @@ import requests
 from chalicelib.actions import ACTIONS
 from chalicelib.core import ids
 from chalicelib.images import Status
+from chalicelib.images.models import IMPORTING
 from chalicelib.jobs.leases import JOBS
 from chalicelib.jobs.sync.sync_records import ACTIVE, ARCHIVED
 from local.fake_api import FakeApi
@@ -47,6 +48,16 @@ def an_image_that_is_stuck_again_fails_and_this_is_published(world: World, name:
         sweep(world)
         assert world.image_row(image)["status"] == Status.FAILED
         assert image.image_id in [each["imageId"] for each in messages()]
+
+
+@journey_of("sweeper")
+def an_import_that_was_lost_fails(world: World, name: str) -> None:
+    world.empty_queue("imports")
+    image = world.create_image(
+        Status.PENDING, unfinished=IMPORTING, unfinishedSince=ago(hours=2), s3Key="uploads/nowhere"
+    )
+    sweep(world)
+    assert world.image_row(image)["status"] == Status.FAILED
 
 
 @journey_of("sweeper")
@@ -199,7 +210,7 @@ def a_monthly_report_is_made_and_announced(world: World, name: str) -> None:
 # -------------------------------------------------------------------------- health_check
 
 # Waiting messages and late jobs depend on earlier tests.
-_MAY_BE_DEGRADED = {"uploads-queue", "actions-queue", "dead-letters", "schedules"}
+_MAY_BE_DEGRADED = {"uploads-queue", "actions-queue", "imports-queue", "dead-letters", "schedules"}
 
 
 @journey_of("health_check")

@@ -7,7 +7,9 @@ from moto.s3.exceptions import S3ClientError
 
 from chalicelib.core import ids
 from chalicelib.images import Image, Status
+from chalicelib.images.models import IMPORTING
 from infra.pipeline_policy import PIPELINE
+from tests.journeys.picture_server import Answer, PictureServer, gives
 from tests.journeys.rights.journey import journey_of
 from tests.journeys.rights.world import PHOTO, World, when_written
 from tests.waiting import wait_for
@@ -64,6 +66,34 @@ def an_upload_for_a_deleted_image_is_removed(world: World, name: str) -> None:
     image = world.create_image(Status.DELETED)
     world.invoke(name, event(image.s3_key, str(image.object_version)))
     assert world.file_keys("S3_INPUT_BUCKET", image.s3_key) == []
+
+
+# -------------------------------------------------------------------------- import_worker
+
+
+def fetched(world: World, name: str, answer: Answer) -> Image:
+    """An image after the worker has got its message; the URL gives that answer."""
+    image = world.create_image(Status.PENDING, unfinished=IMPORTING, remove=("objectVersion",))
+    with PictureServer() as server:
+        message = {**image.message(), "sourceUrl": server.put("/photo.jpg", answer)}
+        world.invoke(name, world.queue_event(world.empty_queue("imports"), message))
+    return image
+
+
+@journey_of("import_worker")
+def a_picture_is_fetched_and_stored(world: World, name: str) -> None:
+    image = fetched(world, name, gives(PHOTO))
+    # The one of the world, and the one that was fetched.
+    assert len(world.file_keys("S3_INPUT_BUCKET", image.s3_key)) == 2
+    assert world.image_row(image)["status"] == Status.PENDING
+
+
+@journey_of("import_worker")
+def a_picture_that_cannot_be_fetched_fails_and_this_is_published(world: World, name: str) -> None:
+    with world.messages_of("SNS_TOPIC_ARN") as messages:
+        image = fetched(world, name, gives(b"", 404))
+        assert [each["imageId"] for each in messages()] == [image.image_id]
+    assert world.image_row(image)["status"] == Status.FAILED
 
 
 # --------------------------------------------------------------------------- orchestrator

@@ -5,6 +5,7 @@ import gzip
 import ipaddress
 import socket
 import ssl
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -121,7 +122,7 @@ def test_redirects_to_private_addresses_are_refused(url: str) -> None:
     with Scripted(answer(200)) as inside:
         location = url.format(port=inside.port).encode().decode("latin-1")
         redirect = b"HTTP/1.1 302 Found\r\nLocation: " + location.encode("latin-1") + b"\r\nContent-Length: 0\r\n\r\n"
-        with Scripted(redirect) as outside, pytest.raises(external.AddressNotAllowedError):
+        with Scripted(redirect) as outside, pytest.raises(external.RedirectNotAllowedError):
             external.request("GET", outside.url, trusted=True)
         assert inside.asked == []
 
@@ -212,7 +213,7 @@ def test_a_redirected_post_becomes_a_get_as_the_standard_says(status: int) -> No
 
 def test_a_trusted_url_is_no_longer_trusted_after_a_redirect_to_another_origin() -> None:
     with Scripted(answer(200)) as other, Scripted(answer(302, Location=other.url)) as first:
-        with pytest.raises(external.AddressNotAllowedError):
+        with pytest.raises(external.RedirectNotAllowedError):
             external.request("GET", first.url, trusted=True)
         assert other.asked == []
 
@@ -356,10 +357,31 @@ def test_a_silent_server_is_left_at_the_deadline(scheme: str) -> None:
             assert reason_of(url, body=body, deadline=Deadline.within(0.3)) is Reason.TIMEOUT
 
 
+def test_a_silent_resolver_is_left_at_the_deadline() -> None:
+    asked, closing = threading.Event(), threading.Event()
+
+    def resolver(host: str, port: int) -> Sequence[tuple[Any, ...]]:
+        asked.set()
+        closing.wait(30)
+        return []
+
+    try:
+        assert reason_of("http://partner.example/", resolver=resolver, deadline=Deadline.within(0.1)) is Reason.TIMEOUT
+        assert asked.is_set()
+    finally:
+        closing.set()
+
+
 def test_no_call_starts_after_its_deadline() -> None:
     with Scripted(answer(200)) as server:
         assert reason_of(server.url, deadline=Deadline.within(-1)) is Reason.TIMEOUT
         assert server.asked == []
+
+
+def test_an_answer_that_announces_too_much_is_not_read() -> None:
+    """The server never sends a body: who waited for it would find the connection lost."""
+    with Scripted(b"HTTP/1.1 200 OK\r\nContent-Length: 1048577\r\n\r\n") as server:
+        assert reason_of(server.url) is Reason.TOO_LARGE
 
 
 def test_an_answer_of_a_megabyte_is_accepted_and_a_larger_one_refused() -> None:

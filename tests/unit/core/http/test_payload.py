@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -64,6 +65,16 @@ def test_a_body_that_is_not_strict_json_is_refused(raw: bytes) -> None:
 def test_a_body_too_large_is_refused_before_it_is_read() -> None:
     with pytest.raises(TooLargeError):
         payload.parse_body(b" " * (payload.MAX_BODY_BYTES + 1))
+
+
+def test_a_large_body_with_many_values_is_refused_before_it_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = json.dumps({"data": "A" * 5_592_408}).encode()
+    assert len(payload.parse(file, payload.MOST_BODY_BYTES)["data"]) == 5_592_408
+    monkeypatch.setattr(payload, "json", SimpleNamespace(loads=lambda *_, **__: pytest.fail("it was parsed")))
+    for values in (b"[" + b"[]," * 2_000_000 + b"[]]", b"{" * 6_000_000, b'{"a":' * 1_000_000, b"1," * 3_000_000):
+        with pytest.raises(InvalidRequestError) as refusal:
+            payload.parse(values, payload.MOST_BODY_BYTES)
+        assert fields(refusal) == {"body": "holds more than 10000 values"}
 
 
 @pytest.mark.parametrize(
