@@ -264,7 +264,7 @@ def get_image(user: Caller, data: Payload) -> Answer:
 
 @app.route("/images/{imageId}", methods=["PATCH"], cors=CORS)
 @required_env_vars(images.change_image)
-@api_tool(tags=["images"], idempotent=True, present=images.show_links)
+@api_tool(tags=["images"], destructive=True, idempotent=True, present=images.show_links)
 @validated(images.CHANGE, permission=signed_in, access=APIAccessType.FILE_UPLOAD, returns=images.ONE, audited=True)
 def change_image(user: Caller, data: Payload) -> Answer:
     """Set the title, the tags or the focal point of an image. Null removes one; what is not named stays as it is."""

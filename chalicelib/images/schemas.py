@@ -146,7 +146,7 @@ _NEVER: Schema = {"not": {}}
 
 def _has(*fields: str) -> Schema:
     """An object has these fields, whatever they are."""
-    return {"properties": dict.fromkeys(fields, {}), "required": list(fields)}
+    return {"properties": {field: {} for field in fields}, "required": list(fields)}
 
 
 _SOURCE_URL = "https://pictures.example.com/holiday.jpg"

@@ -152,6 +152,36 @@ def test_the_receiver_refuses_what_is_forged_or_old_and_prints_a_repetition_once
     assert refusals[-1].startswith("refused: it is old")
 
 
+# --- agent.py ------------------------------------------------------------------------------
+
+
+def agent(machine: Machine, picture: Path, output: Path, key: str) -> subprocess.CompletedProcess[str]:
+    command: list[str | Path] = [
+        sys.executable,
+        EXAMPLES / "agent.py",
+        picture,
+        "--to",
+        output,
+        "--url",
+        machine.api_url,
+    ]
+    return subprocess.run(
+        command, env=environment(DARKROOM_KEY=key), capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def test_an_agent_sends_a_picture_and_sees_its_thumbnail(machine: Machine, key: str, tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").write_bytes(pictures.jpeg(1600, 1200))
+    done = agent(machine, tmp_path / "photo.jpg", tmp_path / "thumbnail.jpg", key)
+    assert done.returncode == 0, done.stderr
+    assert pictures.decoded((tmp_path / "thumbnail.jpg").read_bytes()).size == (800, 600)
+    calls = [line.partition(":")[0] for line in done.stdout.splitlines()[:-1]]
+    assert (calls[0], set(calls[1:-1]), calls[-1]) == ("import_image", {"wait_for_image"}, "view_image")
+    (tmp_path / "bad.jpg").write_bytes(b"no picture")
+    refused = agent(machine, tmp_path / "bad.jpg", tmp_path / "nothing.jpg", key)
+    assert (refused.returncode, refused.stderr.partition(":")[0]) == (1, "NOT_AN_IMAGE")
+
+
 # --- uppy.html -----------------------------------------------------------------------------
 
 

@@ -65,7 +65,7 @@ def files(shown: Iterable[Pictured]) -> Table:
     more = (Column("thumbnail", "Preview", "picture"), Column("dimensions", "Dimensions"))
     rows = ({**image.exported(), **_seen(image), "thumbnail": thumbnail} for image, thumbnail in shown)
     whole = replace(whole, columns=[*whole.columns, *more], rows=rows)
-    return _in_words(whole, "thumbnail fileName fileSize dimensions status reason createdAt")
+    return _in_words(whole, "thumbnail fileName title tags fileSize dimensions status reason createdAt")
 
 
 def _seen(image: Image) -> Row:
@@ -148,7 +148,7 @@ def _files_of_action(files: Iterable[Row]) -> str:
 
 _TITLES = {"actionType": "Action"}
 # How the values of a column become words; others stay as they are.
-_WORDS: dict[str, Callable[[Any], str]] = {
+_WORDS: dict[str, Callable[[Any], str | None]] = {
     "role": _capital,
     "status": _capital,
     "preferences": spoken,
@@ -158,4 +158,5 @@ _WORDS: dict[str, Callable[[Any], str]] = {
     "actionType": _type,
     "metadata": _asked_for,
     "files": _files_of_action,
+    "tags": lambda tags: spoken(tags) or None,
 }
