@@ -1,4 +1,7 @@
-"""Who calls in a run of schemathesis: an administrator, an API key, or nobody. Each request that ends its caller gets one of its own."""
+"""Who calls in a run of schemathesis: an administrator, an API key, or nobody.
+
+A request that ends its caller gets a caller of its own, and so does one whose operation has a limit of its own.
+"""
 
 import threading
 from typing import Any, Protocol
