@@ -124,7 +124,8 @@ def _parse(body: bytes) -> Mapping[str, Any]:
     except NotJsonError:
         raise ProtocolError(PARSE_ERROR, "The body is not valid JSON.") from None
     except DarkroomError as error:
-        raise ProtocolError(INVALID_REQUEST, error.message, status=error.status) from None
+        data = {"details": error.details} if error.details else None
+        raise ProtocolError(INVALID_REQUEST, error.message, data, error.status) from None
     if not isinstance(message, Mapping):
         raise ProtocolError(INVALID_REQUEST, "One message a request; batches are not part of these versions.")
     return message

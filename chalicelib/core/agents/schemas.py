@@ -16,7 +16,12 @@ _JSON_RPC = {"const": "2.0"}
 MCP_MESSAGE = {
     "type": "object",
     "description": "A message of JSON-RPC 2.0, as the protocol's revision says.",
-    "properties": {"jsonrpc": _JSON_RPC, "id": _REQUEST_ID, "method": {"type": "string"}, "params": {"type": "object"}},
+    "properties": {
+        "jsonrpc": _JSON_RPC,
+        "id": _REQUEST_ID,
+        "method": {"type": "string"},
+        "params": {"type": ["object", "null"]},
+    },
     "required": ["jsonrpc", "method"],
 }
 _REPLY = {
