@@ -104,6 +104,12 @@ class Handler(ChaliceRequestHandler):
 
     do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = do_PATCH = do_OPTIONS = _generic_handle  # noqa: N815
 
+    def __getattr__(self, name: str) -> Any:
+        """A method that HTTP does not have either is refused as any other without a route."""
+        if name.startswith("do_"):
+            return self._generic_handle
+        raise AttributeError(name)
+
     def _parse_payload(self) -> tuple[dict[str, Any], bytes | None]:
         return self._payload
 

@@ -8,6 +8,7 @@ from xdist.scheduler import LoadScopeScheduling
 # Files that share a deployed stage, a machine or a package, by the start of their paths. The longest start counts.
 # Tests elsewhere are given out one by one, after all groups: they fill the gaps at the end.
 _TOGETHER = {
+    "tests/contract/": "contract",
     "tests/deploy/test_delivery.py": "deployment",
     "tests/deploy/test_deploy.py": "deployment",
     "tests/deploy/test_deployed_code.py": "deployment",

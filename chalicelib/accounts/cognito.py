@@ -53,6 +53,13 @@ def get_user(email: str) -> tuple[str, str]:
     return next(iter(ids), ""), str(response["Username"])
 
 
+class WrongEmailedCodeError(InvalidRequestError):
+    message = "The code is wrong or has expired."
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message, details=[{"field": "code", "message": "is wrong or has expired"}])
+
+
 class AddressNotVerifiedError(PermissionDeniedError):
     message = "The address is not verified yet."
 
@@ -62,7 +69,7 @@ class PasswordResetRequiredError(PermissionDeniedError):
 
 
 _Error = tuple[type[DarkroomError], str]
-_WRONG_CODE: _Error = InvalidRequestError, "The code is wrong or has expired."
+_WRONG_CODE: _Error = WrongEmailedCodeError, WrongEmailedCodeError.message
 _WRONG_SIGN_IN: _Error = NotAuthenticatedError, "The address or the password is wrong."
 _WRONG_ANSWER: _Error = NotAuthenticatedError, "The session or the answer is not valid."
 _WRONG_AUTHENTICATOR_CODE: _Error = WrongCodeError, WrongCodeError.message

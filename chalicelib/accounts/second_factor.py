@@ -13,8 +13,8 @@ from chalicelib.core import clients
 from chalicelib.core.aws.grants import CognitoOperation, DynamoDBOperation, required_env_vars
 from chalicelib.core.errors import (
     ConflictError,
-    InvalidRequestError,
     NotAuthenticatedError,
+    PermissionDeniedError,
     UnavailableError,
     WrongCodeError,
     raises,
@@ -43,7 +43,7 @@ class OwnSecondFactorError(ConflictError):
     message = "You cannot reset your own second factor; another administrator can."
 
 
-class WrongPasswordError(InvalidRequestError):
+class WrongPasswordError(PermissionDeniedError):
     code, message = "WRONG_PASSWORD", "The password is wrong."
 
 

@@ -101,11 +101,11 @@ def answer_challenge(
         WrongCodeError: the authenticator's code is wrong; the session takes another one.
         TooManyRequestsError: too many wrong codes.
     """
-    if challenge == "NEW_PASSWORD_REQUIRED":
-        passwords.check(answer)
     username, cognito_session = _unpack_session(session)
     if not username:
         raise NotAuthenticatedError("The session is not valid.")
+    if challenge == "NEW_PASSWORD_REQUIRED":
+        passwords.check(answer)
     with cognito.translating_errors():
         response = proofs.answer(challenge, username, cognito_session, answer, anonymous)
         return _tokens_or_challenge(response, username, on_identified)

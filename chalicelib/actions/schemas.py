@@ -3,6 +3,7 @@
 from typing import Any
 
 from chalicelib.actions.models import Action, File, Status
+from chalicelib.core import ids
 from chalicelib.core.schemas import TIME, described, list_of, page_of, says, shape, text
 from chalicelib.external import services
 from chalicelib.imaging import FITS, FORMATS, MAX_QUALITY, MAX_SIDE
@@ -13,7 +14,9 @@ DEFAULT_PAGE = 20
 ACTION_ID = text("The action's id.", "act_01kb4z9c2d4f6h8j0m1n3p5r7t", pattern="^act_[0-9a-z]{26}$", maxLength=30)
 GET = shape({"actionId": ACTION_ID})
 LIST = list_of(
-    MAX_PAGE, status={"enum": [str(status) for status in Status], **says("Only actions with this status.", "PENDING")}
+    MAX_PAGE,
+    ids.to_cursor(ACTION_ID["examples"][0]),
+    status={"enum": [str(status) for status in Status], **says("Only actions with this status.", "PENDING")},
 )
 
 # Fields of the answers of several kinds.

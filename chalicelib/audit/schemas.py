@@ -1,6 +1,7 @@
 """The JSON Schemas of the list of audit entries."""
 
-from chalicelib.audit.models import Entry
+from chalicelib.audit.models import SEQUENCE_DIGITS, Entry
+from chalicelib.core import ids
 from chalicelib.core.schemas import DATE, TIME, described, list_of, page_of, says, text
 
 MAX_PAGE = 200
@@ -10,6 +11,7 @@ _REQUEST_ID = "5c8e6c0e-3f4b-4d8e-9a86-2f6d1c0b7a11"
 _HASH = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 LIST = list_of(
     MAX_PAGE,
+    ids.to_cursor(f"{41:0{SEQUENCE_DIGITS}}"),
     day={**DATE, **says("The day, in UTC; today by default.", "2026-11-28")},
     userId=text("Only entries of this user.", _USER_ID, minLength=1, maxLength=100),
 )

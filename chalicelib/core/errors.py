@@ -60,10 +60,6 @@ class InvalidRequestError(DarkroomError):
     status, code, message = 400, "INVALID_REQUEST", "The request is not valid."
 
 
-class WrongCodeError(InvalidRequestError):
-    code, message = "WRONG_CODE", "The code is wrong, has expired, or was used before."
-
-
 class NotAuthenticatedError(DarkroomError):
     status, code, message = 401, "NOT_AUTHENTICATED", "A valid access token is needed."
     fixed_headers: Mapping[str, str] = {"WWW-Authenticate": "Bearer"}
@@ -71,6 +67,12 @@ class NotAuthenticatedError(DarkroomError):
 
 class PermissionDeniedError(DarkroomError):
     status, code, message = 403, "PERMISSION_DENIED", "You may not do this."
+
+
+class WrongCodeError(PermissionDeniedError):
+    """A code of an authenticator that is not right now."""
+
+    code, message = "WRONG_CODE", "The code is wrong, has expired, or was used before."
 
 
 class AccountNotActiveError(PermissionDeniedError):

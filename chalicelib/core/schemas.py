@@ -43,19 +43,20 @@ def page_of(item: Mapping[str, Any]) -> dict[str, Any]:
     return shape({"items": {"type": "array", "items": item}, "nextCursor": _NEXT})
 
 
-def list_of(most: int, **filters: Schema) -> dict[str, Any]:
-    """The schema of a request for a page of a list: `most` items at the most, with these filters."""
+def list_of(most: int, cursor: str = "aW1nXzAx", /, **filters: Schema) -> dict[str, Any]:
+    """The schema of a request for a page of a list: `most` items at the most, with these filters.
+
+    `cursor` is an example of one: it has the form of the list's keys.
+    """
     limit = {"type": "integer", "minimum": 1, "maximum": most, **says("How many items a page has at the most.", 20)}
-    return shape({}, {**filters, "limit": limit, "cursor": CURSOR})
+    return shape({}, {**filters, "limit": limit, "cursor": {**CURSOR, "examples": [cursor]}})
 
 
 _NEXT = {"type": ["string", "null"], **says("The `cursor` of the next page; null on the last one.")}
 NO_PAYLOAD: Schema = shape({})
 TEXT: Schema = {"type": "string"}
-DATE: Schema = text("A day in UTC.", "2026-11-28", pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$", maxLength=10)
-CURSOR: Schema = text(
-    "The `nextCursor` of the page before; without it, the first page.", "aW1nXzAx", minLength=1, maxLength=400
-)
+DATE: Schema = text("A day in UTC.", "2026-11-28", pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$", maxLength=10, format="date")
+CURSOR: Schema = text("The `nextCursor` of the page before; without it, the first page.", minLength=1, maxLength=400)
 MESSAGE: Schema = shape({"message": text("What was done, in a sentence.", "Done.")})
 TIME = text("ISO 8601, UTC.", "2026-11-28T09:30:00.000Z")
 

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from re import _constants as op  # type: ignore[attr-defined]
-from re import _parser as parser  # type: ignore[attr-defined]
+from re import _constants as op  # type: ignore[attr-defined, unused-ignore]
+from re import _parser as parser  # type: ignore[attr-defined, unused-ignore]
 from typing import Any
 
 import pytest
@@ -107,7 +107,7 @@ def matches(item: Any, character: str) -> bool:
     kind, argument = item
     if kind in _REPEATS:
         return any(matches(inner, character) for inner in bare(argument[2]))
-    compiled = re._compiler.compile(parser.SubPattern(parser.State(), [item]))  # type: ignore[attr-defined]
+    compiled = re._compiler.compile(parser.SubPattern(parser.State(), [item]))  # type: ignore[attr-defined, unused-ignore]
     return compiled.fullmatch(character) is not None
 
 

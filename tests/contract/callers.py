@@ -1,4 +1,7 @@
-"""Who calls in a run of schemathesis: an administrator, an API key, or nobody. Each request that ends its caller gets one of its own."""
+"""Who calls in a run of schemathesis: an administrator, an API key, or nobody.
+
+A request that ends its caller gets a caller of its own, and so does one whose operation has a limit of its own.
+"""
 
 import threading
 from typing import Any, Protocol
@@ -10,7 +13,7 @@ from infra import triggers
 from local.accounts import ADMIN, PASSWORD
 from tests.journeys.user import User
 
-_OPERATIONS = {f"{method} {path}": view.operation for method, path, view in triggers.routes(manifest.app)}
+OPERATIONS = {f"{method} {path}": view.operation for method, path, view in triggers.routes(manifest.app)}
 # Operations after which their caller cannot call again.
 _ENDS_ITS_CALLER = frozenset({"sign_out", "erase_account"})
 
@@ -44,7 +47,7 @@ class SignedIn:
 
     def get(self, case: Any, context: Any) -> str | None:
         """The token of a caller who may call this operation now."""
-        operation = _OPERATIONS[case.operation.label]
+        operation = OPERATIONS[case.operation.label]
         most = 1 if operation.name in _ENDS_ITS_CALLER else getattr(operation.limit, "number", None)
         # Callers without a limit to reach are the same for all operations.
         place = "" if most is None else operation.name

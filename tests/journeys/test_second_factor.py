@@ -62,7 +62,7 @@ def test_an_authenticator_without_its_first_code_changes_nothing(ann: User) -> N
 def test_the_last_enrolment_counts(machine: Machine, ann: User) -> None:
     first, second = (Authenticator(machine, ann.post("/auth/mfa/enrol").json()["secret"]) for _ in range(2))
     assert first.secret != second.secret
-    assert error_of(ann.post("/auth/mfa/confirm", code=first.code()), 400)["code"] == "WRONG_CODE"
+    assert error_of(ann.post("/auth/mfa/confirm", code=first.code()), 403)["code"] == "WRONG_CODE"
     assert ann.post("/auth/mfa/confirm", code=second.code()).status_code == 200
 
 
@@ -103,11 +103,11 @@ def test_a_wrong_code_can_be_corrected_and_a_used_one_is_wrong(machine: Machine,
     app = enrol(machine, ann)
     asked = challenge(ann)
     refused = answer(ann, asked, app.wrong_code())
-    assert error_of(refused, 400)["code"] == "WRONG_CODE"
+    assert error_of(refused, 403)["code"] == "WRONG_CODE"
     assert "Token" not in refused.text
     code = app.code()
     assert answer(ann, asked, code).status_code == 200
-    assert error_of(answer(ann, challenge(ann), code), 400)["code"] == "WRONG_CODE"
+    assert error_of(answer(ann, challenge(ann), code), 403)["code"] == "WRONG_CODE"
     assert answer(ann, asked, app.code()).status_code == 401, "a session ends with its first right code"
 
 
@@ -116,7 +116,7 @@ def test_a_code_is_right_one_step_late_or_early(machine: Machine, ann: User, ste
     app = enrol(machine, ann)
     machine.clock.advance(5 * totp.STEP_SECONDS)
     present = totp.step_of(machine.clock.now())
-    for distance, status in ((3 * steps, 400), (steps, 200)):
+    for distance, status in ((3 * steps, 403), (steps, 200)):
         code = totp.code_at(app.secret, present + distance)
         assert answer(ann, challenge(ann), code).status_code == status, distance
 
@@ -134,8 +134,8 @@ def test_a_session_expires_and_is_for_its_challenge_alone(machine: Machine, ann:
 def test_a_stolen_token_does_not_turn_it_off(machine: Machine, ann: User) -> None:
     app = enrol(machine, ann)
     assert error_of(ann.request("DELETE", "/auth/mfa"), 400)["code"] == "INVALID_REQUEST"
-    assert error_of(turn_off(ann, app.wrong_code()), 400)["code"] == "WRONG_CODE"
-    assert error_of(turn_off(ann, app.code(), "Wrong-One-2026!"), 400)["code"] == "WRONG_PASSWORD"
+    assert error_of(turn_off(ann, app.wrong_code()), 403)["code"] == "WRONG_CODE"
+    assert error_of(turn_off(ann, app.code(), "Wrong-One-2026!"), 403)["code"] == "WRONG_PASSWORD"
     in_query = ann.request("DELETE", "/auth/mfa", params={"password": PASSWORD, "code": app.code()})
     assert error_of(in_query, 400)["code"] == "INVALID_REQUEST"
     assert is_on(ann)
@@ -186,7 +186,7 @@ def test_who_guesses_codes_waits_and_the_owner_elsewhere_does_not(
     app = enrol(machine, ann)
     asked = challenge(ann)
     statuses = [guess(ann, asked, app.wrong_code()).status for _ in range(7)]
-    assert statuses == [400] * 5 + [429] * 2
+    assert statuses == [403] * 5 + [429] * 2
     refused = guess(ann, asked, app.code())
     assert (refused.status, refused.headers["Retry-After"]) == (429, "45"), "even the right one"
     assert guess(ann, asked, app.code(), "192.0.2.1").status == 200
@@ -200,7 +200,7 @@ def test_codes_of_an_account_are_limited_a_day_for_all_sources_and_all_doors(
     function.setenv("WRONG_CODES_PER_DAY", "3")
     app = enrol(machine, ann)
     asked = challenge(ann)
-    assert [guess(ann, asked, app.wrong_code(), f"203.0.113.{n}").status for n in range(3)] == [400] * 3
+    assert [guess(ann, asked, app.wrong_code(), f"203.0.113.{n}").status for n in range(3)] == [403] * 3
     right = {"password": PASSWORD, "code": app.code()}
     assert call("DELETE /auth/mfa", ann.headers, right).status == 429
     clock.now += 43_200
@@ -221,7 +221,7 @@ def test_sessions_that_are_made_up_do_not_use_up_the_tries(
 def test_tries_of_a_signed_in_user_are_limited(function: pytest.MonkeyPatch, clock: SimpleNamespace, ann: User) -> None:
     assert ann.post("/auth/mfa/enrol").status_code == 200
     statuses = [call("POST /auth/mfa/confirm", ann.headers, {"code": f"{n:06}"}).status for n in range(11)]
-    assert statuses == [400] * 10 + [429]
+    assert statuses == [403] * 10 + [429]
 
 
 # ------------------------------------------------------------------------- the rest of an account
@@ -270,7 +270,7 @@ def test_everything_is_audited_and_nothing_keeps_the_secret(machine: Machine, an
     account = ann.id
     app = enrol(machine, ann)
     code = app.wrong_code()
-    assert turn_off(ann, code).status_code == 400
+    assert turn_off(ann, code).status_code == 403
     assert turn_off(ann, app.code()).status_code == 200
     entries = [each for each in audit_entries_of(machine, account) if "mfa" in each["operation"]]
     assert [(each["operation"], each["outcome"]) for each in entries] == [

@@ -197,13 +197,13 @@ def enrol_an_authenticator(machine: Machine, birds: Aviary) -> None:
     birds.plant("authenticator's secret", enrolled["secret"])
     birds.plant("authenticator's address", enrolled["otpauthUri"])
     app = Authenticator(machine, enrolled["secret"])
-    birds.refused(user.post("/auth/mfa/confirm", code=app.wrong_code()), 400)
+    birds.refused(user.post("/auth/mfa/confirm", code=app.wrong_code()), 403)
     birds.refused(user.post("/auth/mfa/confirm", code=enrolled["secret"]), 400)
     birds.refused(user.post("/auth/mfa/confirm", **{enrolled["otpauthUri"]: enrolled["secret"]}), 400)
     assert user.post("/auth/mfa/confirm", code=app.code()).status_code == 200
     session = birds.plant("session of a code", challenge(user)["session"].partition(".")[2])
     wrong = {"password": birds.plant("wrong password to turn it off", canary()), "code": app.wrong_code()}
-    birds.refused(user.request("DELETE", "/auth/mfa", json=wrong), 400)
+    birds.refused(user.request("DELETE", "/auth/mfa", json=wrong), 403)
     birds.refused(user.request("DELETE", "/auth/mfa", params={"password": session}), 400)
 
 

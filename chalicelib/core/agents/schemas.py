@@ -11,12 +11,18 @@ TOOL_INPUT = {
 TOOL_ANSWER = {"type": "object", "description": "The tool's answer, as its `outputSchema` says."}
 
 _ID = {"type": ["string", "integer", "null"]}
+_REQUEST_ID = {"type": ["string", "integer"], "description": "Only of a request; a notification has none."}
 _JSON_RPC = {"const": "2.0"}
 MCP_MESSAGE = {
     "type": "object",
     "description": "A message of JSON-RPC 2.0, as the protocol's revision says.",
-    "properties": {"jsonrpc": _JSON_RPC, "id": _ID, "method": {"type": "string"}, "params": {"type": "object"}},
-    "required": ["jsonrpc"],
+    "properties": {
+        "jsonrpc": _JSON_RPC,
+        "id": _REQUEST_ID,
+        "method": {"type": "string"},
+        "params": {"type": ["object", "null"]},
+    },
+    "required": ["jsonrpc", "method"],
 }
 _REPLY = {
     "type": "object",
