@@ -30,23 +30,33 @@ class SourceError(DarkroomError):
 
 
 class SourceAddressError(SourceError):
+    """The URL does not lead to a public address."""
+
     code, fault = "SOURCE_ADDRESS_NOT_ALLOWED", "does not lead to a public address"
 
 
 class SourceRedirectError(SourceError):
+    """The URL redirects to where it may not, or more than 3 times."""
+
     code = "SOURCE_REDIRECT_NOT_ALLOWED"
     fault = "redirects to where it may not, or more than 3 times"
 
 
 class SourceTooSlowError(SourceError):
+    """The URL took too long to answer."""
+
     code, fault = "SOURCE_TOO_SLOW", "took too long to answer"
 
 
 class SourceUnreachableError(SourceError):
+    """The URL could not be reached, or its answer broke off."""
+
     code, fault = "SOURCE_UNREACHABLE", "could not be reached, or its answer broke off"
 
 
 class SourceStatusError(SourceError):
+    """The URL answered with a status other than 200; the message names it."""
+
     code, fault = "SOURCE_ANSWERED_ERROR", "did not answer with status 200"
 
 

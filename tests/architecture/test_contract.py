@@ -56,6 +56,7 @@ IN_BACKGROUND = {
     "LEASE_LOST",
     "OUT_OF_TIME",
     "REPORT_TOO_LARGE",
+    "SOURCE_TOO_SLOW",
     "SYNC_FAILED",
 }
 

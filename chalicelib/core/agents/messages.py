@@ -85,9 +85,9 @@ def _parse(body: bytes) -> Mapping[str, Any]:
     except NotJsonError:
         raise ProtocolError(PARSE_ERROR, "The body is not valid JSON.") from None
     except DarkroomError as error:
-        raise ProtocolError(
-            INVALID_REQUEST, f"{error.message} {error.next_step}".rstrip(), status=error.status
-        ) from None
+        message_and_step = f"{error.message} {error.next_step}".rstrip()
+        data = {"details": error.details} if error.details else None
+        raise ProtocolError(INVALID_REQUEST, message_and_step, data, error.status) from None
     if not isinstance(message, Mapping):
         raise ProtocolError(INVALID_REQUEST, "One message a request; batches are not part of these versions.")
     return message

@@ -1,6 +1,7 @@
 """What the contract says of the doors for agents: JSON Schemas of their messages, and what they answer."""
 
 from chalicelib.core.http.operations import Answer
+from chalicelib.core.schemas import text
 
 # A tool's input may be wrapped, and its answer is that of its operation: `GET /agent/tools` has both schemas.
 TOOL_INPUT = {
@@ -19,7 +20,7 @@ MCP_MESSAGE = {
     "properties": {
         "jsonrpc": _JSON_RPC,
         "id": _REQUEST_ID,
-        "method": {"type": "string"},
+        "method": text("The method of the request.", "tools/list"),
         "params": {"type": ["object", "null"]},
     },
     "required": ["jsonrpc", "method"],
