@@ -22,20 +22,29 @@ MOST_BYTES = 1024 * 1024
 _PREFERRED = ("jpeg", "png", "webp", "avif")
 
 
-class NothingToSeeError(ConflictError):
-    """The image has no variants: not yet, or it ended FAILED."""
+class ImageFailedError(ConflictError):
+    """The image ended FAILED, so it has no variants; the message has the reason."""
+
+    code = "IMAGE_FAILED"
+    next_step = "Send another picture: this one cannot be used."
 
     def __init__(self, image: Image) -> None:
-        if image.status is Status.FAILED:
-            self.code, self.next_step = "IMAGE_FAILED", "Send another picture: this one cannot be used."
-            super().__init__(f"This image ended FAILED: {image.reason}")
-            return
-        self.code = "IMAGE_NOT_FINISHED"
-        self.next_step = f'Call wait_for_image with imageId "{image.image_id}", then view_image again.'
+        super().__init__(f"This image ended FAILED: {image.reason}")
+
+
+class NoVariantsYetError(ConflictError):
+    """The image is not finished, so it has no variants yet."""
+
+    code = "IMAGE_NOT_FINISHED"
+
+    def __init__(self, image: Image) -> None:
         super().__init__(f"This image is {image.status}: it has no variants yet.")
+        self.next_step = f'Call wait_for_image with imageId "{image.image_id}", then view_image again.'
 
 
 class VariantTooLargeError(ConflictError):
+    """The variant has more bytes than can be shown."""
+
     code = "VARIANT_TOO_LARGE"
 
     def __init__(self, variant: Variant, smaller: Sequence[str]) -> None:
@@ -56,7 +65,7 @@ def view_image(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises:
         ImageNotFoundError, VariantNotFoundError: there is none.
-        NothingToSeeError: the image has no variants.
+        ImageFailedError, NoVariantsYetError: the image has no variants.
         VariantTooLargeError: it has more than MOST_BYTES.
     """
     image = get(user.id, data["imageId"])
@@ -80,7 +89,7 @@ def view_image(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
 def _choose(image: Image, name: str | None) -> Variant:
     """The file to show: of the variant of that name, or of the one with the fewest pixels, plain before marked."""
     if not image.variants:
-        raise NothingToSeeError(image)
+        raise ImageFailedError(image) if image.status is Status.FAILED else NoVariantsYetError(image)
     fitting = [each for each in image.variants if each.file_size <= MOST_BYTES]
     named = [each for each in image.variants if name in (None, each.name)]
     if not named:
