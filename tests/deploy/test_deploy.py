@@ -99,9 +99,10 @@ def test_settings_name_existing_resources(deployment: Deployment) -> None:
     assert tables == set(existing["table"])
     assert {value for name, value in settings.items() if name.endswith("_BUCKET")} == KEPT["bucket"]
     queues = {url.rpartition("/")[2] for url in existing["queue"]}
-    named = f"{settings['SQS_QUEUE_URL']},{settings['ACTIONS_QUEUE_URL']},{settings['DEAD_LETTER_QUEUE_URLS']}".split(
-        ","
-    )
+    named = [
+        *(settings[name] for name in ("SQS_QUEUE_URL", "ACTIONS_QUEUE_URL", "IMPORTS_QUEUE_URL")),
+        *settings["DEAD_LETTER_QUEUE_URLS"].split(","),
+    ]
     assert {url.rpartition("/")[2] for url in named} | {settings["CRITICAL_ERRORS_SQS_QUEUE_NAME"]} == queues
     assert all(url.startswith(f"https://sqs.us-east-1.amazonaws.com/{ACCOUNT}/") for url in named)
     assert {settings["SNS_TOPIC_ARN"], settings["OPERATORS_TOPIC_ARN"]} == set(existing["topic"])
