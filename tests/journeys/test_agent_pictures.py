@@ -2,6 +2,7 @@
 
 import base64
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,9 +11,11 @@ import requests
 
 from chalicelib import images
 from chalicelib.core.deadline import Deadline
+from chalicelib.core.http import payload
+from chalicelib.core.observing import tracking
 from chalicelib.images import viewing, waiting
 from chalicelib.images.models import IMAGES, Variant
-from chalicelib.images.schemas import MOST_WAIT_SECONDS
+from chalicelib.images.schemas import DEFAULT_WAIT_SECONDS, MOST_WAIT_SECONDS
 from tests import pictures
 from tests.journeys.gateway import Answer, call, calls_made
 from tests.journeys.user import User
@@ -187,3 +190,16 @@ def test_a_wait_answers_the_image_and_how_to_go_on(ann: User, robot: User) -> No
     assert (broken["image"]["status"], broken["isFinished"]) == ("FAILED", True)
     assert "another picture" in broken["nextStep"]
     assert robot.post("/agent/wait_for_image", imageId=image_id, seconds=25).status_code == 400
+
+
+def test_the_figures_of_the_document_are_true() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "agents.md").read_text()
+    figures = [
+        f"up to {payload.MOST_BODY_BYTES:,} bytes",
+        f"({payload.MAX_EVENT_BYTES:,} bytes)",
+        f"0 to {MOST_WAIT_SECONDS}, by default {DEFAULT_WAIT_SECONDS}",
+        f"{tracking.lambda_cost(DEFAULT_WAIT_SECONDS * 1000, 512, 'arm64'):.5f} dollars",
+    ]
+    for figure in figures:
+        assert figure in text, figure
+    assert viewing.MOST_BYTES == 1024**2, "1 MiB"
