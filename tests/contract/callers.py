@@ -9,13 +9,15 @@ from typing import Any, Protocol
 import requests
 
 import app as manifest
+from chalicelib.core.http.limits import Limit
+from chalicelib.core.http.operations import Operation
 from infra import triggers
 from local.accounts import ADMIN, PASSWORD
 from tests.journeys.user import User
 
-OPERATIONS = {f"{method} {path}": view.operation for method, path, view in triggers.routes(manifest.app)}
-# Operations after which their caller cannot call again.
-_ENDS_ITS_CALLER = frozenset({"sign_out", "erase_account"})
+OPERATIONS: dict[str, Operation] = {
+    f"{method} {path}": view.operation for method, path, view in triggers.routes(manifest.app)
+}
 
 
 class Caller(Protocol):
@@ -37,26 +39,31 @@ class Nobody:
 
 
 class SignedIn:
-    """An administrator with an access token; another one for each operation, and whenever its own limit is near."""
+    """An administrator with an access token. An operation gets another one when its own limit is near."""
+
+    # Operations after which their caller cannot call again.
+    ends_its_caller = frozenset({"sign_out", "erase_account"})
 
     def __init__(self, url: str) -> None:
         self._url, self._lock = url, threading.Lock()
         self._first = User(url, ADMIN, PASSWORD)
         self._first.sign_in()
-        self._tokens: dict[str, tuple[str, int]] = {}
+        self._shared = self._new_token()
+        # By operation: whose turn it is, and for how many requests.
+        self._turns: dict[str, tuple[str, int]] = {}
 
     def get(self, case: Any, context: Any) -> str | None:
         """The token of a caller who may call this operation now."""
         operation = OPERATIONS[case.operation.label]
-        most = 1 if operation.name in _ENDS_ITS_CALLER else getattr(operation.limit, "number", None)
-        # Callers without a limit to reach are the same for all operations.
-        place = "" if most is None else operation.name
+        if operation.name in self.ends_its_caller:
+            return self._new_token()
+        # A check may send a request two more times: with another token, and without one.
+        most = max(1, operation.limit.number // 3) if isinstance(operation.limit, Limit) else 10**9
         with self._lock:
-            token, left = self._tokens.get(place, ("", 0))
+            token, left = self._turns.get(operation.name, (self._shared, most))
             if not left:
-                # A check may send a request two more times: with another token, and without one.
-                token, left = self._new_token(), max(1, (most or 3000) // 3)
-            self._tokens[place] = token, left - 1
+                token, left = self._new_token(), most
+            self._turns[operation.name] = token, left - 1
         return token
 
     def set(self, case: Any, data: str, context: Any) -> None:
@@ -75,6 +82,8 @@ class SignedIn:
 
 class WithKey(SignedIn):
     """The same with an API key that opens everything."""
+
+    ends_its_caller: frozenset[str] = frozenset()
 
     def _new_token(self) -> str:
         issued = self._new_user().post("/keys", name="all", accessTypes=["full_access", "admin"])
