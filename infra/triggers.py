@@ -32,13 +32,9 @@ def routes(app: Any) -> Iterator[tuple[str, str, Any]]:
 
 def routes_and_tools(app: Any) -> Iterator[tuple[str, str, Any]]:
     """All that the API's function runs: `routes`, then tools that have no route, as the method `TOOL`."""
-    views = []
-    for method, path, view in routes(app):
-        views.append(view)
-        yield method, path, view
-    for tool in tools.published():
-        if tool.function not in views:
-            yield "TOOL", f"/agent/{tool.operation.name}", tool.function
+    yield from routes(app)
+    for tool in tools.without_route(app):
+        yield "TOOL", f"/agent/{tool.operation.name}", tool.function
 
 
 def functions(app: Any) -> Iterator[tuple[str, str, Any]]:

@@ -156,7 +156,11 @@ CREATE = {
     **shape(
         {},
         {
-            **_NAME_AND_TYPE,
+            "fileName": {
+                **_FILE_NAME,
+                **says("What the file is called. With `sourceUrl` it may be left out.", "holiday.jpg"),
+            },
+            "fileType": {**_FILE_TYPE, **says("Its media type. With `sourceUrl` it may be left out.", "image/jpeg")},
             "sourceUrl": text(
                 "Darkroom fetches the picture from this https URL; then no other field is needed.",
                 pattern="^https?://.",

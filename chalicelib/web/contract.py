@@ -7,6 +7,7 @@ from typing import Any
 from chalice.app import Chalice, Response
 
 from chalicelib.core import ids
+from chalicelib.core.agents import tools
 from chalicelib.core.http import openapi, responses, signatures
 from chalicelib.core.http.openapi import About, Webhook
 from chalicelib.core.http.operations import Answer
@@ -86,7 +87,8 @@ further `error.code`.
 
 def contract(app: Chalice, server: str = "/") -> dict[str, Any]:
     """The contract; `server` is what stands before the paths."""
-    return openapi.document(app, ABOUT, server)
+    more = [(f"/agent/{tool.operation.name}", "POST", tool.function) for tool in tools.without_route(app)]
+    return openapi.document(app, ABOUT, server, more)
 
 
 def get_contract(app: Chalice, event: Mapping[str, Any], headers: Mapping[str, str]) -> Response:

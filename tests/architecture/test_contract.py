@@ -30,9 +30,9 @@ def test_the_committed_contract_is_what_the_manifest_says() -> None:
     assert openapi_document.DOCUMENT.read_text() == openapi_document.text(manifest.app), "run `make policies`"
 
 
-def test_every_route_is_an_operation_with_an_id_of_its_own() -> None:
+def test_every_route_and_tool_is_an_operation_with_an_id_of_its_own() -> None:
     assert {name for name, _ in operations()} == {
-        f"{method} {path}" for method, path, _ in triggers.routes(manifest.app)
+        f"{method} {path}".replace("TOOL", "POST") for method, path, _ in triggers.routes_and_tools(manifest.app)
     }
     ids = [operation["operationId"] for _, operation in operations()]
     assert len(set(ids)) == len(ids)

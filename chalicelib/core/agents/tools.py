@@ -170,6 +170,12 @@ def functions() -> list[Callable[..., Any]]:
     return [tool.function for tool in published()]
 
 
+def without_route(app: Any) -> list[Tool]:
+    """The tools that no route of the application has for itself, by name. All are behind the routes for agents."""
+    views = [entry.view_function for methods in app.routes.values() for entry in methods.values()]
+    return [tool for tool in published() if tool.function not in views]
+
+
 def available_to(user: Caller) -> list[Tool]:
     """The tools that the caller may use, by name."""
     return [tool for tool in published() if tool.opens_to(user)]

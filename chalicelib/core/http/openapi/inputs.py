@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from jsonschema import Draft202012Validator
+
 from chalicelib.core import log
 from chalicelib.core.http import idempotency
 from chalicelib.core.http.openapi.components import Components, Part
@@ -82,7 +84,7 @@ def json_body(schema: Schema, components: Components) -> Part:
 
 def is_required(schema: Schema) -> bool:
     """Whether an empty body is refused."""
-    return bool(schema.get("required")) or schema.get("minProperties", 0) > 0
+    return not Draft202012Validator(schema).is_valid({})
 
 
 def body_schema(schema: Schema, in_path: list[str]) -> dict[str, Any] | None:

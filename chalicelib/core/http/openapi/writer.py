@@ -1,6 +1,6 @@
 """The whole document: what the API is, its operations by path, and what they share."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from chalice.app import Chalice
@@ -32,10 +32,11 @@ _SECURITY: dict[str, Part] = {
 }
 
 
-def write(app: Chalice, about: About, server: str) -> dict[str, Any]:
+def write(app: Chalice, about: About, server: str, more: Iterable[tuple[str, str, Any]]) -> dict[str, Any]:
     """The document, as `openapi.document` says."""
     components = Components()
-    paths = _paths(app, about, components)
+    entries = [*operations(app), *((*entry, entry[-1].operation.name) for entry in more)]
+    paths = _paths(entries, about, components)
     webhooks = {each.name: {"post": _webhook(each, components)} for each in about.webhooks}
     shared = components.sorted()
     return {
@@ -54,9 +55,9 @@ def write(app: Chalice, about: About, server: str) -> dict[str, Any]:
     }
 
 
-def _paths(app: Chalice, about: About, components: Components) -> dict[str, Part]:
+def _paths(entries: Iterable[tuple[str, str, Any, str]], about: About, components: Components) -> dict[str, Part]:
     paths: dict[str, Part] = {}
-    for path, method, view, operation_id in operations(app):
+    for path, method, view, operation_id in entries:
         operation: Operation = view.operation
         segment = path.split("/")[1]
         tag = about.tags.get(segment, segment.capitalize())
