@@ -20,6 +20,7 @@ from tests.proxy_event import proxy_event
 
 ABOUT = openapi.About("Things", "Things.", {"name": "MIT"}, {"things": "Things"}, {"Things": "All of them."})
 ID = text("The thing's id.", "t1", minLength=1)
+PICTURE = [Answer(302, "There.", headers={"Location": ID}), Answer(400, "A blurred one.", shape({"id": ID}))]
 NAME = text("What it is called.", "cup", maxLength=20)
 THING = described(shape({"id": ID, "name": NAME}), "Thing", {})
 
@@ -77,7 +78,7 @@ def app(monkeypatch: pytest.MonkeyPatch) -> Chalice:
         return find(data["id"])
 
     @app.route("/things/{id}/picture", methods=["GET"])
-    @validated(shape({"id": ID}), permission=public, answers=[Answer(302, "There.", headers={"Location": ID})])
+    @validated(shape({"id": ID}), permission=public, answers=PICTURE)
     def get_picture() -> None:
         """A picture."""
 
@@ -127,6 +128,14 @@ def test_an_answer_has_success_and_may_grow(contract: dict[str, Any]) -> None:
     assert "additionalProperties" not in contract["components"]["schemas"]["Thing"]
     assert "Idempotency-Replayed" in response["headers"]
     assert contract["paths"]["/things/{id}/picture"]["get"]["responses"]["302"]["headers"]["Location"]
+
+
+def test_a_status_may_come_with_an_answer_of_the_operation_and_with_an_error(contract: dict[str, Any]) -> None:
+    response = contract["paths"]["/things/{id}/picture"]["get"]["responses"]["400"]
+    media = response["content"]["application/json"]
+    assert response["description"].startswith("A blurred one. Or: ")
+    assert len(media["schema"]["anyOf"]) == 2
+    assert set(media["examples"]) == {"own", "INVALID_REQUEST"}
 
 
 def codes(contract: dict[str, Any], path: str, method: str) -> set[str]:
