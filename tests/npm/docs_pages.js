@@ -74,7 +74,9 @@ async function search(browser, complaints) {
 }
 
 async function copyCode(browser, complaints) {
-  await browser.defaultBrowserContext().overridePermissions(api, ["clipboard-read", "clipboard-write", "clipboard-sanitized-write"]);
+  await browser
+    .defaultBrowserContext()
+    .overridePermissions(api, ["clipboard-read", "clipboard-write", "clipboard-sanitized-write"]);
   const page = await open(browser, `${api}/docs#list_images`, complaints);
   const copied = async () => {
     await page.click("[role=tabpanel]:not([hidden]) .copy");
@@ -119,7 +121,9 @@ async function signIn(page, name, secret) {
 const isSignedIn = (page) => page.waitForSelector("body.signed-in");
 
 async function send(page) {
-  await page.evaluate(() => [...document.querySelectorAll("[role=tab]")].find((tab) => tab.textContent === "Try it").click());
+  await page.evaluate(() =>
+    [...document.querySelectorAll("[role=tab]")].find((tab) => tab.textContent === "Try it").click(),
+  );
   await page.click(".request .primary");
 }
 

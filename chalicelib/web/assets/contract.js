@@ -1,7 +1,10 @@
 /** Reads an OpenAPI 3.1 document: its operations in order, with references resolved and examples at hand. */
 
 /** @typedef {Record<string, any>} Schema */
-/** @typedef {{name: string, in: string, required?: boolean, description?: string, schema: Schema, example?: any}} Parameter */
+/**
+ * @typedef {{name: string, in: string, required?: boolean, description?: string, schema: Schema, example?: any}}
+ *   Parameter
+ */
 /** @typedef {{title: string, summary?: string, value: any}} Example */
 /** @typedef {{type: string, schema: Schema, examples: Example[]}} Media */
 /** @typedef {{status: string, description: string, headers: [string, any][], media: Media[]}} Answer */
@@ -51,12 +54,16 @@ export class Operation {
     return this.answers.filter(({ status }) => !/^[123]/.test(status)).flatMap((answer) => failuresOf(answer));
   }
 
-  /** What lets a caller in: one of these schemes, with one of its scopes where it has any. None where it is public. @returns {[string, string[]][]} */
+  /**
+   * What lets a caller in: one of these schemes, with one of its scopes where it has any. None where it is public.
+   * @returns {[string, string[]][]}
+   */
   get security() {
     /** @type {Map<string, string[]>} */
     const schemes = new Map();
     for (const requirement of this.raw.security ?? this.contract.document.security ?? []) {
-      for (const [name, scopes] of Object.entries(requirement)) schemes.set(name, [...(schemes.get(name) ?? []), ...scopes]);
+      for (const [name, scopes] of Object.entries(requirement))
+        schemes.set(name, [...(schemes.get(name) ?? []), ...scopes]);
     }
     return [...schemes];
   }
@@ -84,13 +91,18 @@ export class Contract {
   /** @param {any} document */
   constructor(document) {
     this.document = document;
-    this.operations = Object.entries(document.paths ?? {}).flatMap(([path, item]) => this.operationsOf({ [path]: item }));
+    this.operations = Object.entries(document.paths ?? {}).flatMap(([path, item]) =>
+      this.operationsOf({ [path]: item }),
+    );
     this.webhooks = this.operationsOf(document.webhooks ?? {});
     /** @type {Map<string, Operation>} */
     this.byId = new Map(this.operations.map((operation) => [operation.id, operation]));
   }
 
-  /** What a piece of code in a description names: an operation by its id, or by method and path. @param {string} code */
+  /**
+   * What a piece of code in a description names: an operation by its id, or by method and path.
+   * @param {string} code
+   */
   find(code) {
     return this.byId.get(code) ?? this.operations.find(({ method, path }) => code === `${method} ${path}`);
   }
@@ -128,7 +140,10 @@ export class Contract {
     for (let hops = 0; node?.$ref && hops < 20; hops++) {
       const { $ref, ...beside } = node;
       const steps = $ref.split("/").slice(1);
-      const target = steps.reduce((/** @type {any} */ at, /** @type {string} */ step) => at?.[unescaped(step)], this.document);
+      const target = steps.reduce(
+        (/** @type {any} */ at, /** @type {string} */ step) => at?.[unescaped(step)],
+        this.document,
+      );
       node = { ...target, ...beside };
     }
     return node ?? {};
@@ -146,12 +161,21 @@ export class Contract {
     });
   }
 
-  /** The examples of a body or a response; one made from its schema where there is none. @param {Media} media @returns {Example[]} */
+  /**
+   * The examples of a body or a response; one made from its schema where there is none.
+   * @param {Media} media
+   * @returns {Example[]}
+   */
   examples(media) {
     return media.examples.length ? media.examples : [{ title: "Example", value: this.example(media.schema) }];
   }
 
-  /** A value that fits a schema, of required fields alone. @param {Schema} reference @param {number} [depth] @returns {any} */
+  /**
+   * A value that fits a schema, of required fields alone.
+   * @param {Schema} reference
+   * @param {number} [depth]
+   * @returns {any}
+   */
   example(reference, depth = 0) {
     const schema = this.resolve(reference);
     const given = [schema.example, schema.examples?.[0], schema.const, schema.default, schema.enum?.[0]];
@@ -173,7 +197,12 @@ export class Contract {
 
 /** @param {Schema} schema */
 function exampleText({ format, minLength = 0 }) {
-  const known = { "date-time": "2026-01-31T12:00:00Z", date: "2026-01-31", email: "user@example.com", uri: "https://example.com/" };
+  const known = {
+    "date-time": "2026-01-31T12:00:00Z",
+    date: "2026-01-31",
+    email: "user@example.com",
+    uri: "https://example.com/",
+  };
   return known[/** @type {"date"} */ (format)] ?? "string".padEnd(minLength, "…");
 }
 

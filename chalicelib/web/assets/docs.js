@@ -1,8 +1,8 @@
 /** The page at /docs: reads openapi.json beside it, and shows what the address and the search ask for. */
 
 import { API, Contract } from "./contract.js";
-import { byId, h } from "./elements.js";
-import { methodBadge, pageAt } from "./pages.js";
+import { byId, h, methodBadge } from "./elements.js";
+import { pageAt } from "./pages.js";
 import { buildIndex, find } from "./search.js";
 import { Session } from "./session.js";
 
@@ -41,11 +41,11 @@ function start(contract) {
 
 /** @param {Contract} contract @param {Session} session */
 function showPage(contract, session) {
-  const address = decodeURIComponent(location.hash.slice(1));
+  const address = location.hash.slice(1);
   const page = pageAt(contract, session, address);
   const isFirst = content.contains(byId("loading"));
   content.replaceChildren(page);
-  document.title = [page.querySelector("h1")?.textContent, "Darkroom API"].filter((part, place) => place || address).join(" · ");
+  document.title = address ? `${page.querySelector("h1")?.textContent} · Darkroom API` : "Darkroom API";
   toggleContents(false);
   markCurrent();
   scrollTo(0, 0);
@@ -75,18 +75,45 @@ function listEntries(contract, index, query) {
 
 /** @param {ReturnType<typeof find>} found */
 function foundList(found) {
-  return h("ul", null, found.map(({ operation, because }) =>
-    h("li", null, entry(operation.id, operation.method, operation.path, because && h("small", null, `${because.kind} `, h("code", null, because.text)))),
-  ));
+  return h(
+    "ul",
+    null,
+    found.map(({ operation, because }) =>
+      h(
+        "li",
+        null,
+        entry(
+          operation.id,
+          operation.method,
+          operation.path,
+          because && h("small", null, `${because.kind} `, h("code", null, because.text)),
+        ),
+      ),
+    ),
+  );
 }
 
 /** @param {Contract} contract */
 function tagLists(contract) {
   const webhooks = contract.webhooks.map(({ id, method, path }) => h("li", null, entry(`webhook-${id}`, method, path)));
   return [
-    h("ul", null, h("li", null, h("a", { href: "#" }, "Overview")), h("li", null, h("a", { href: "#errors" }, "Errors"))),
+    h(
+      "ul",
+      null,
+      h("li", null, h("a", { href: "#" }, "Overview")),
+      h("li", null, h("a", { href: "#errors" }, "Errors")),
+    ),
     ...contract.tags.map(({ name, operations }) =>
-      h("section", null, h("h2", null, name), h("ul", null, operations.map(({ id, method, path, summary }) => h("li", null, entry(id, method, path, null, summary))))),
+      h(
+        "section",
+        null,
+        h("h2", null, name),
+        h(
+          "ul",
+          null,
+          operations.map(({ id, method, path, summary }) => h("li", null, entry(id, method, path, null, summary))),
+        ),
+      ),
     ),
     webhooks.length ? h("section", null, h("h2", null, "Webhooks"), h("ul", null, webhooks)) : "",
   ];
@@ -94,7 +121,13 @@ function tagLists(contract) {
 
 /** @param {string} id @param {string} method @param {string} path @param {any} [because] @param {string} [title] */
 function entry(id, method, path, because, title) {
-  return h("a", { href: `#${id}`, title }, methodBadge(method), h("span", { class: "path" }, path.replace(/([/_])/g, "$1\u200b")), because);
+  return h(
+    "a",
+    { href: `#${id}`, title },
+    methodBadge(method),
+    h("span", { class: "path" }, path.replace(/([/_])/g, "$1\u200b")),
+    because,
+  );
 }
 
 function markCurrent() {
@@ -144,5 +177,8 @@ try {
   start(await load());
 } catch (error) {
   const message = `The contract could not be read: ${/** @type {Error} */ (error).message}.`;
-  content.replaceChildren(h("p", { role: "alert", class: "problem" }, message), h("p", null, h("a", { href: "openapi.json" }, "openapi.json")));
+  content.replaceChildren(
+    h("p", { role: "alert", class: "problem" }, message),
+    h("p", null, h("a", { href: "openapi.json" }, "openapi.json")),
+  );
 }

@@ -40,6 +40,11 @@ export function announce(text) {
   byId("announcement").textContent = text;
 }
 
+/** The name of a method in its color. @param {string} method */
+export function methodBadge(method) {
+  return h("span", { class: `method ${method.toLowerCase()}` }, method);
+}
+
 const INLINE = /`([^`]+)`|\*\*([^*]+)\*\*|\[([^\]]+)\]\(([^)\s]+)\)/g;
 // Links lead to other pages or to a place on this one; never to a script.
 const SAFE_LINK = /^(https:\/\/|#|[\w./-]+$)/;
@@ -55,7 +60,13 @@ export function prose(text, linkOf = () => undefined) {
   for (const block of (text ?? "").trim().split(/\n\s*\n/)) {
     const items = block.split(/\n(?=\s*[-*] )/);
     if (/^\s*[-*] /.test(block)) {
-      fragment.append(h("ul", null, items.map((item) => h("li", null, inline(item.replace(/^\s*[-*] /, ""), linkOf)))));
+      fragment.append(
+        h(
+          "ul",
+          null,
+          items.map((item) => h("li", null, inline(item.replace(/^\s*[-*] /, ""), linkOf))),
+        ),
+      );
     } else if (block) {
       fragment.append(h("p", null, inline(block, linkOf)));
     }
@@ -63,7 +74,12 @@ export function prose(text, linkOf = () => undefined) {
   return fragment;
 }
 
-/** One line of such a text. @param {string} text @param {(code: string) => string | undefined} [linkOf] @returns {Leaf[]} */
+/**
+ * One line of such a text.
+ * @param {string} text
+ * @param {(code: string) => string | undefined} [linkOf]
+ * @returns {Leaf[]}
+ */
 export function inline(text, linkOf = () => undefined) {
   /** @type {Leaf[]} */
   const parts = [];
@@ -103,7 +119,11 @@ export function jsonCode(text) {
  */
 export function codeBlock(label, code) {
   const pre = h("pre", { tabindex: 0, "aria-label": label, role: "region" }, code);
-  const button = h("button", { type: "button", class: "copy", "aria-label": `Copy: ${label}`, onclick: () => copy(button, code) }, "Copy");
+  const button = h(
+    "button",
+    { type: "button", class: "copy", "aria-label": `Copy: ${label}`, onclick: () => copy(button, code) },
+    "Copy",
+  );
   return h("div", { class: "code" }, pre, button);
 }
 
@@ -122,7 +142,10 @@ async function copy(button, code) {
 }
 
 let tabsMade = 0;
-/** What was last chosen among tabs with the same label: whoever reads Python goes on reading Python. @type {Map<string, string>} */
+/**
+ * What was last chosen among tabs with the same label: whoever reads Python goes on reading Python.
+ * @type {Map<string, string>}
+ */
 const chosenTitles = new Map();
 
 /**
@@ -133,7 +156,17 @@ const chosenTitles = new Map();
 export function tabs(label, pages) {
   const group = `tabs-${++tabsMade}`;
   const buttons = pages.map(([title], place) =>
-    h("button", { type: "button", role: "tab", id: `${group}-${place}`, "aria-controls": `${group}-${place}-page`, onclick: () => show(place) }, title),
+    h(
+      "button",
+      {
+        type: "button",
+        role: "tab",
+        id: `${group}-${place}`,
+        "aria-controls": `${group}-${place}-page`,
+        onclick: () => show(place),
+      },
+      title,
+    ),
   );
   const panels = pages.map(([, page], place) =>
     h("div", { role: "tabpanel", id: `${group}-${place}-page`, "aria-labelledby": `${group}-${place}` }, page),
@@ -155,6 +188,16 @@ export function tabs(label, pages) {
     show(next);
     buttons[next].focus();
   }
-  show(Math.max(0, pages.findIndex(([title]) => title === chosenTitles.get(label))));
-  return h("div", { class: "tabs" }, h("div", { role: "tablist", "aria-label": label, onkeydown: move }, buttons), panels);
+  show(
+    Math.max(
+      0,
+      pages.findIndex(([title]) => title === chosenTitles.get(label)),
+    ),
+  );
+  return h(
+    "div",
+    { class: "tabs" },
+    h("div", { role: "tablist", "aria-label": label, onkeydown: move }, buttons),
+    panels,
+  );
 }

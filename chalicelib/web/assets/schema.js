@@ -27,12 +27,22 @@ export function schemaTree(contract, schema, answered) {
   return h("div", { class: "schema" }, fields ?? h("p", null, typeOf(contract, schema)));
 }
 
-/** One row: a name, what it holds, and the fields in it. @param {string} name @param {Schema} reference @param {boolean} required @param {Place} place */
+/**
+ * One row: a name, what it holds, and the fields in it.
+ * @param {string} name
+ * @param {Schema} reference
+ * @param {boolean} required
+ * @param {Place} place
+ */
 export function field(name, reference, required, place) {
   const schema = merged(place.contract, reference);
   const nested = inner(schema, place);
-  return h("li", { "data-field": name },
-    h("div", { class: "field" },
+  return h(
+    "li",
+    { "data-field": name },
+    h(
+      "div",
+      { class: "field" },
       h("code", { class: "name" }, name),
       h("span", { class: "type" }, typeOf(place.contract, schema)),
       required && !place.answered && h("span", { class: "required" }, "required"),
@@ -45,7 +55,12 @@ export function field(name, reference, required, place) {
   );
 }
 
-/** The fields in a schema, in those of its items, or in each of its alternatives. @param {Schema} reference @param {Place} place @returns {HTMLElement | null} */
+/**
+ * The fields in a schema, in those of its items, or in each of its alternatives.
+ * @param {Schema} reference
+ * @param {Place} place
+ * @returns {HTMLElement | null}
+ */
 function inner(reference, place) {
   const schema = merged(place.contract, reference);
   if (schema.items) return inner(schema.items, place);
@@ -74,9 +89,18 @@ function alternatives({ oneOf, anyOf }, place) {
     return fields ? [{ option, fields }] : [];
   });
   if (shown.length < 2) return shown[0]?.fields ?? null;
-  return h("div", { class: "alternatives" }, shown.map(({ option, fields }, at) =>
-    h("section", null, h("h3", null, at ? "or " : "Either ", merged(place.contract, option).title ?? "these fields"), fields),
-  ));
+  return h(
+    "div",
+    { class: "alternatives" },
+    shown.map(({ option, fields }, at) =>
+      h(
+        "section",
+        null,
+        h("h3", null, at ? "or " : "Either ", merged(place.contract, option).title ?? "these fields"),
+        fields,
+      ),
+    ),
+  );
 }
 
 /** What kind of value it is, in words. @param {Contract} contract @param {Schema} reference @returns {string} */
@@ -86,11 +110,18 @@ export function typeOf(contract, reference) {
   /** @type {Schema[] | undefined} */
   const options = schema.oneOf ?? schema.anyOf;
   if (options && !schema.type) return [...new Set(options.map((each) => typeOf(contract, each)))].join(" or ");
-  const inferred = schema.enum ? [...new Set(schema.enum.map((/** @type {any} */ value) => (value === null ? "null" : typeof value)))] : "any value";
-  return [schema.type ?? inferred].flat().map((type) => {
-    if (type === "array") return `list of ${typeOf(contract, schema.items ?? {})}`;
-    return type === "string" && schema.format ? `string, ${FORMATS[/** @type {"date"} */ (schema.format)] ?? schema.format}` : type;
-  }).join(" or ");
+  const inferred = schema.enum
+    ? [...new Set(schema.enum.map((/** @type {any} */ value) => (value === null ? "null" : typeof value)))]
+    : "any value";
+  return [schema.type ?? inferred]
+    .flat()
+    .map((type) => {
+      if (type === "array") return `list of ${typeOf(contract, schema.items ?? {})}`;
+      return type === "string" && schema.format
+        ? `string, ${FORMATS[/** @type {"date"} */ (schema.format)] ?? schema.format}`
+        : type;
+    })
+    .join(" or ");
 }
 
 /** What else a value must be. @param {Schema} schema */
@@ -111,8 +142,19 @@ function facts(schema) {
   /** @type {any[] | undefined} */
   const values = schema.enum ?? items.enum;
   return [
-    bounds.length > 0 && h("p", { class: "facts" }, bounds.flatMap((bound, at) => [at ? " · " : "", bound].flat())),
-    values && h("p", { class: "facts" }, "One of ", values.flatMap((value) => [h("code", null, String(value)), " "])),
+    bounds.length > 0 &&
+      h(
+        "p",
+        { class: "facts" },
+        bounds.flatMap((bound, at) => [at ? " · " : "", bound].flat()),
+      ),
+    values &&
+      h(
+        "p",
+        { class: "facts" },
+        "One of ",
+        values.flatMap((value) => [h("code", null, String(value)), " "]),
+      ),
   ];
 }
 
@@ -124,7 +166,8 @@ function shortened(pattern) {
 /** @param {number | undefined} least @param {number | undefined} most @param {string} unit */
 function range(least, most, unit) {
   const [low, high] = [least, most].map((bound) => bound?.toLocaleString("en"));
-  if (low !== undefined && high !== undefined) return low === high ? `exactly ${low}${unit}` : `${low} to ${high}${unit}`;
+  if (low !== undefined && high !== undefined)
+    return low === high ? `exactly ${low}${unit}` : `${low} to ${high}${unit}`;
   if (low !== undefined) return `at least ${low}${unit}`;
   return high === undefined ? "" : `at most ${high}${unit}`;
 }

@@ -33,18 +33,32 @@ function unique(texts) {
 
 /** The names of all fields that go in and come out. @param {Contract} contract @param {Operation} operation */
 function fieldsOf(contract, operation) {
-  const media = [operation.body, ...operation.answers.filter(({ status }) => /^2/.test(status)).flatMap((answer) => answer.media)];
-  return [...operation.parameters.map(({ name }) => name), ...media.flatMap((each) => (each ? namesIn(contract, each.schema, 0) : []))];
+  const media = [
+    operation.body,
+    ...operation.answers.filter(({ status }) => /^2/.test(status)).flatMap((answer) => answer.media),
+  ];
+  return [
+    ...operation.parameters.map(({ name }) => name),
+    ...media.flatMap((each) => (each ? namesIn(contract, each.schema, 0) : [])),
+  ];
 }
 
 /** @param {Contract} contract @param {any} reference @param {number} depth @returns {string[]} */
 function namesIn(contract, reference, depth) {
   if (depth > 8 || typeof reference !== "object") return [];
   const schema = contract.resolve(reference);
-  const inside = [schema.items, schema.additionalProperties, ...(schema.allOf ?? []), ...(schema.anyOf ?? []), ...(schema.oneOf ?? [])];
+  const inside = [
+    schema.items,
+    schema.additionalProperties,
+    ...(schema.allOf ?? []),
+    ...(schema.anyOf ?? []),
+    ...(schema.oneOf ?? []),
+  ];
   return [
     ...Object.keys(schema.properties ?? {}),
-    ...[...Object.values(schema.properties ?? {}), ...inside].flatMap((each) => (each ? namesIn(contract, each, depth + 1) : [])),
+    ...[...Object.values(schema.properties ?? {}), ...inside].flatMap((each) =>
+      each ? namesIn(contract, each, depth + 1) : [],
+    ),
   ];
 }
 
@@ -59,7 +73,12 @@ export function find(index, query) {
   return index
     .map(({ operation, places }) => {
       const best = words.map((word) => bestPlace(places, word));
-      return { operation, score: Math.min(...best.map(({ score }) => score)), sum: best.reduce((sum, { score }) => sum + score, 0), because: best.find(({ place }) => place && ["error code", "field"].includes(place.kind))?.place };
+      return {
+        operation,
+        score: Math.min(...best.map(({ score }) => score)),
+        sum: best.reduce((sum, { score }) => sum + score, 0),
+        because: best.find(({ place }) => place && ["error code", "field"].includes(place.kind))?.place,
+      };
     })
     .filter(({ score }) => score > 0)
     .sort((a, b) => b.sum - a.sum);
@@ -67,10 +86,13 @@ export function find(index, query) {
 
 /** @param {Place[]} places @param {string} word @returns {{place?: Place, score: number}} */
 function bestPlace(places, word) {
-  return places.reduce((/** @type {{place?: Place, score: number}} */ best, place) => {
-    const score = place.weight * closeness(place.text.toLowerCase(), word);
-    return score > best.score ? { place, score } : best;
-  }, { score: 0 });
+  return places.reduce(
+    (/** @type {{place?: Place, score: number}} */ best, place) => {
+      const score = place.weight * closeness(place.text.toLowerCase(), word);
+      return score > best.score ? { place, score } : best;
+    },
+    { score: 0 },
+  );
 }
 
 /** @param {string} text @param {string} word */

@@ -9,7 +9,11 @@ const TOKEN = "darkroom-token";
 const NAME = "darkroom-name";
 const CHALLENGES = {
   NEW_PASSWORD_REQUIRED: ["This account needs a new password before it can sign in.", "New password", "password"],
-  SOFTWARE_TOKEN_MFA: ["This account has a second factor: enter the code that your authenticator shows.", "Code", "text"],
+  SOFTWARE_TOKEN_MFA: [
+    "This account has a second factor: enter the code that your authenticator shows.",
+    "Code",
+    "text",
+  ],
 };
 
 export class Session {
@@ -26,7 +30,9 @@ export class Session {
     this.dialog.addEventListener("close", () => this.reset());
     on("password-form", ({ email, password }) => this.signIn(email, password));
     on("challenge-form", ({ answer }) => this.answer(answer));
-    on("token-form", ({ token }) => this.use(token.trim(), token.trim().startsWith("drk_") ? "API key" : "access token"));
+    on("token-form", ({ token }) =>
+      this.use(token.trim(), token.trim().startsWith("drk_") ? "API key" : "access token"),
+    );
     this.show();
   }
 
@@ -131,7 +137,11 @@ export class Session {
   }
 }
 
-/** Takes what is entered into a form, without leaving the page. @param {string} id @param {(fields: Record<string, string>) => any} submit */
+/**
+ * Takes what is entered into a form, without leaving the page.
+ * @param {string} id
+ * @param {(fields: Record<string, string>) => any} submit
+ */
 function on(id, submit) {
   const form = byId(id);
   form.addEventListener("submit", async (/** @type {SubmitEvent} */ event) => {

@@ -24,7 +24,9 @@ function quoted(text) {
 /** A script for the package `requests`. @param {Request} request */
 export function python({ method, url, headers, body, needsToken }) {
   const token = needsToken ? [`    "Authorization": f"Bearer {os.environ['${TOKEN_VARIABLE}']}",`] : [];
-  const others = headers.filter(([name]) => name !== "Content-Type").map(([name, value]) => `    ${literal(name)}: ${literal(value)},`);
+  const others = headers
+    .filter(([name]) => name !== "Content-Type")
+    .map(([name, value]) => `    ${literal(name)}: ${literal(value)},`);
   const lines = [...token, ...others];
   return [
     ...(needsToken ? ["import os", ""] : []),
@@ -62,7 +64,9 @@ export function literal(value) {
   if (value === false) return "False";
   if (typeof value !== "object") return JSON.stringify(value);
   const [open, close] = Array.isArray(value) ? "[]" : "{}";
-  const items = Object.entries(value).map(([name, item]) => (Array.isArray(value) ? literal(item) : `${JSON.stringify(name)}: ${literal(item)}`));
+  const items = Object.entries(value).map(([name, item]) =>
+    Array.isArray(value) ? literal(item) : `${JSON.stringify(name)}: ${literal(item)}`,
+  );
   if (!items.length) return open + close;
   return `${open}\n    ${items.map(indented).join(",\n    ")},\n${close}`;
 }

@@ -12,7 +12,8 @@ import { TOKEN_VARIABLE, curl, python } from "./snippets.js";
 // API Gateway gives up after 29 seconds.
 const TIMEOUT_MS = 35_000;
 const MOST_SHOWN = 200_000;
-const SHOWN_HEADERS = /^(ratelimit-|retry-after|location|idempotency-|x-correlation-id|content-type|x-amzn-requestid|etag|vary)/i;
+const SHOWN_HEADERS =
+  /^(ratelimit-|retry-after|location|idempotency-|x-correlation-id|content-type|x-amzn-requestid|etag|vary)/i;
 
 /** The panel of one operation. @param {Operation} operation @param {Session} session */
 export function requestPanel(operation, session) {
@@ -28,14 +29,18 @@ class Panel {
     /** @type {Map<Parameter, HTMLInputElement | HTMLSelectElement>} */
     this.inputs = new Map(operation.parameters.filter(isEntered).map((each) => [each, this.input(each)]));
     this.examples = operation.body ? operation.contract.examples(operation.body) : [];
-    this.body = operation.body && h("textarea", { spellcheck: "false", "aria-label": "Body, as JSON", oninput: () => this.show() });
+    this.body =
+      operation.body &&
+      h("textarea", { spellcheck: "false", "aria-label": "Body, as JSON", oninput: () => this.show() });
     this.problem = h("p", { role: "alert", class: "problem" });
     this.response = h("div", { class: "response", role: "status" });
     this.send = h("button", { class: "primary" }, "Send");
     this.curl = h("code");
     this.python = h("code");
     this.useExample(0);
-    this.element = h("div", { class: "request" },
+    this.element = h(
+      "div",
+      { class: "request" },
       tabs("Request", [
         ["curl", h("div", null, codeBlock("curl command", this.curl), this.tokenHint())],
         ["Python", h("div", null, codeBlock("Python script", this.python), this.tokenHint())],
@@ -45,7 +50,10 @@ class Panel {
   }
 
   tokenHint() {
-    return this.needsToken && h("p", { class: "hint" }, h("code", null, TOKEN_VARIABLE), " holds your access token or API key.");
+    return (
+      this.needsToken &&
+      h("p", { class: "hint" }, h("code", null, TOKEN_VARIABLE), " holds your access token or API key.")
+    );
   }
 
   /** @param {Parameter} parameter */
@@ -53,7 +61,13 @@ class Panel {
     const resolved = this.operation.contract.resolve(schema);
     const values = resolved.enum ?? (resolved.type === "boolean" ? [true, false] : null);
     const attributes = { name, "aria-required": String(Boolean(required)), oninput: () => this.show() };
-    if (values) return h("select", attributes, h("option", { value: "" }, "not sent"), values.map((/** @type {any} */ value) => h("option", null, value)));
+    if (values)
+      return h(
+        "select",
+        attributes,
+        h("option", { value: "" }, "not sent"),
+        values.map((/** @type {any} */ value) => h("option", null, value)),
+      );
     const given = example ?? resolved.example ?? resolved.examples?.[0];
     return h("input", {
       ...attributes,
@@ -66,20 +80,57 @@ class Panel {
 
   form() {
     /** @param {boolean} isHeader */
-    const fields = (isHeader) => [...this.inputs].filter(([parameter]) => (parameter.in === "header") === isHeader).map(([{ name, required, in: where }, input]) =>
-      h("label", null, h("span", null, h("code", null, name), ` ${where}${required ? ", required" : ""}`), input),
-    );
+    const fields = (isHeader) =>
+      [...this.inputs]
+        .filter(([parameter]) => (parameter.in === "header") === isHeader)
+        .map(([{ name, required, in: where }, input]) =>
+          h("label", null, h("span", null, h("code", null, name), ` ${where}${required ? ", required" : ""}`), input),
+        );
     const headers = fields(true);
-    const choice = this.examples.length > 1 && h("label", null, h("span", null, "Example"),
-      h("select", { oninput: (/** @type {any} */ event) => this.useExample(event.target.selectedIndex) }, this.examples.map(({ title }) => h("option", null, title))),
+    const choice =
+      this.examples.length > 1 &&
+      h(
+        "label",
+        null,
+        h("span", null, "Example"),
+        h(
+          "select",
+          { oninput: (/** @type {any} */ event) => this.useExample(event.target.selectedIndex) },
+          this.examples.map(({ title }) => h("option", null, title)),
+        ),
+      );
+    const hint =
+      this.needsToken &&
+      h(
+        "p",
+        { class: "hint" },
+        h("span", { class: "if-signed-in" }, "It is sent with your token."),
+        h(
+          "span",
+          { class: "if-signed-out" },
+          "It needs a token: ",
+          h("button", { type: "button", class: "plain", onclick: () => this.session.open() }, "sign in or paste one"),
+          ".",
+        ),
+      );
+    return h(
+      "form",
+      {
+        novalidate: true,
+        onsubmit: (/** @type {Event} */ event) => {
+          event.preventDefault();
+          void this.submit();
+        },
+      },
+      hint,
+      fields(false),
+      choice,
+      this.body && h("label", null, h("span", null, "Body"), this.body),
+      headers.length > 0 && h("details", null, h("summary", null, `Headers (${headers.length})`), headers),
+      this.problem,
+      this.send,
+      this.response,
     );
-    const hint = this.needsToken && h("p", { class: "hint" },
-      h("span", { class: "if-signed-in" }, "It is sent with your token."),
-      h("span", { class: "if-signed-out" }, "It needs a token: ", h("button", { type: "button", class: "plain", onclick: () => this.session.open() }, "sign in or paste one"), "."),
-    );
-    return h("form", { novalidate: true, onsubmit: (/** @type {Event} */ event) => { event.preventDefault(); void this.submit(); } },
-      hint, fields(false), choice, this.body && h("label", null, h("span", null, "Body"), this.body),
-      headers.length > 0 && h("details", null, h("summary", null, `Headers (${headers.length})`), headers), this.problem, this.send, this.response);
   }
 
   /** @param {number} place */
@@ -140,7 +191,8 @@ class Panel {
     this.problem.textContent = this.fault();
     if (this.problem.textContent) return;
     const request = this.request();
-    if (request.method === "DELETE" && !(await confirmed(`${request.method} ${request.path}`, this.operation.summary))) return;
+    if (request.method === "DELETE" && !(await confirmed(`${request.method} ${request.path}`, this.operation.summary)))
+      return;
     this.send.disabled = true;
     this.response.replaceChildren("Waiting for the answer …");
     const begun = performance.now();
@@ -157,7 +209,9 @@ class Panel {
       const text = await response.text();
       this.showResponse(response, text, performance.now() - begun);
     } catch (error) {
-      this.response.replaceChildren(h("p", { class: "problem" }, `There was no answer: ${/** @type {Error} */ (error).message}`));
+      this.response.replaceChildren(
+        h("p", { class: "problem" }, `There was no answer: ${/** @type {Error} */ (error).message}`),
+      );
     }
     this.send.disabled = false;
   }
@@ -170,16 +224,40 @@ class Panel {
   /** @param {Response} response @param {string} text @param {number} milliseconds */
   showResponse(response, text, milliseconds) {
     if (response.type === "opaqueredirect") {
-      this.response.replaceChildren(h("p", null, "The answer is a redirect to another address. A page may not read where it leads: use curl with ", h("code", null, "-L"), "."));
+      this.response.replaceChildren(
+        h(
+          "p",
+          null,
+          "The answer is a redirect to another address. A page may not read where it leads: use curl with ",
+          h("code", null, "-L"),
+          ".",
+        ),
+      );
       return;
     }
     const headers = [...response.headers].filter(([name]) => SHOWN_HEADERS.test(name));
     const status = `${response.status} ${response.statusText}`.trim();
     announce(`Answer: ${status}`);
     this.response.replaceChildren(
-      h("p", { class: "outcome" }, h("strong", { class: response.ok ? "good" : "bad" }, status), ` ${Math.round(milliseconds)} ms, ${text.length.toLocaleString("en")} characters`),
-      response.status === 401 ? h("p", { class: "hint" }, "The server wants a valid token: it may have run out. Sign in again.") : "",
-      h("details", null, h("summary", null, "Headers"), h("dl", null, headers.flatMap(([name, value]) => [h("dt", null, name), h("dd", null, value)]))),
+      h(
+        "p",
+        { class: "outcome" },
+        h("strong", { class: response.ok ? "good" : "bad" }, status),
+        ` ${Math.round(milliseconds)} ms, ${text.length.toLocaleString("en")} characters`,
+      ),
+      response.status === 401
+        ? h("p", { class: "hint" }, "The server wants a valid token: it may have run out. Sign in again.")
+        : "",
+      h(
+        "details",
+        null,
+        h("summary", null, "Headers"),
+        h(
+          "dl",
+          null,
+          headers.flatMap(([name, value]) => [h("dt", null, name), h("dd", null, value)]),
+        ),
+      ),
       text ? codeBlock("response", jsonCode(pretty(text).slice(0, MOST_SHOWN))) : h("p", null, "It has no body."),
     );
   }
