@@ -802,7 +802,10 @@ def action_worker(event: Event, context: Any) -> None:
     worker.work(event, context)
 
 
-@app.on_sqs_message(queue=trigger_name(Settings.IMPORTS_QUEUE_URL), batch_size=1, name="import_worker")
+# It waits for other people's servers: without a bound, slow ones could use up the account's concurrency.
+@app.on_sqs_message(
+    queue=trigger_name(Settings.IMPORTS_QUEUE_URL), batch_size=1, name="import_worker", maximum_concurrency=50
+)
 @required_env_vars(images.fetch_queued)
 @track_execution(account=images.import_account)
 def import_worker(event: Event, context: Any) -> None:

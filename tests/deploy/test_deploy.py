@@ -139,6 +139,7 @@ def test_the_trigger_of_a_queue(deployment: Deployment, function: str) -> None:
     assert found["EventSourceArn"] == queue_arn(queue)
     assert (found["State"], found["BatchSize"]) == ("Enabled", batch)
     assert not found.get("FunctionResponseTypes")
+    assert found.get("ScalingConfig") == ({"MaximumConcurrency": 50} if function == "import_worker" else None)
 
 
 @pytest.mark.parametrize("function", STREAMS)

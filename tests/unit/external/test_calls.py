@@ -289,7 +289,7 @@ def test_an_unknown_issuer_is_not_trusted(tls: ssl.SSLContext, monkeypatch: pyte
 def test_a_redirect_from_https_to_http_is_refused(tls: ssl.SSLContext) -> None:
     with Scripted(answer(200)) as plain, Scripted(answer(302, Location=plain.url), tls=tls) as secure:
         url = f"https://partner.example:{secure.port}/"
-        with pytest.raises(external.AddressNotAllowedError, match="from https to http"):
+        with pytest.raises(external.RedirectNotAllowedError, match="from https to http"):
             external.request("GET", url, resolver=resolving_to("127.0.0.1"))
         assert plain.asked == []
 
