@@ -194,8 +194,8 @@ def test_a_tool_says_what_it_does_to_the_world(ann: User) -> None:
     reading = ["get_action", "get_image", "get_usage", "list_images", "view_image", "wait_for_image"]
     assert hints == {
         "read_only_hint": reading,
-        "idempotent_hint": sorted([*reading, "delete_image"]),
-        "destructive_hint": ["delete_image"],
+        "idempotent_hint": sorted([*reading, "change_image", "delete_image"]),
+        "destructive_hint": ["change_image", "delete_image"],
         "open_world_hint": ["create_upload", "import_image"],
     }
 
