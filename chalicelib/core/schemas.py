@@ -58,7 +58,7 @@ TEXT: Schema = {"type": "string"}
 DATE: Schema = text("A day in UTC.", "2026-11-28", pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$", maxLength=10, format="date")
 CURSOR: Schema = text("The `nextCursor` of the page before; without it, the first page.", minLength=1, maxLength=400)
 MESSAGE: Schema = shape({"message": text("What was done, in a sentence.", "Done.")})
-TIME = says("ISO 8601, UTC.", "2026-11-28T09:30:00.000Z")
+TIME = text("ISO 8601, UTC.", "2026-11-28T09:30:00.000Z")
 
 # What Cognito and SES take of RFC 5321: ASCII; dots between the words of the local part only, no quotes, no
 # spaces; labels that begin and end with a letter or digit. `$` alone lets a line break follow (Python's `re`).

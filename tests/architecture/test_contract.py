@@ -8,6 +8,8 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
 import app as manifest
+from chalicelib.core.errors import DarkroomError
+from chalicelib.core.http.openapi.answers import meaning
 from chalicelib.core.http.openapi.examples import NO_EXAMPLE
 from infra import openapi_document, triggers
 from infra.contract_changes import breaking_changes
@@ -45,6 +47,37 @@ def test_the_contract_is_valid_openapi() -> None:
 def test_the_contract_keeps_redoclys_rules() -> None:
     cli = node.tool("@redocly/cli", "bin/cli.js")
     node.run(cli, "lint", "--config=redocly.yaml", openapi_document.DOCUMENT)
+
+
+# Failures of background work, which no caller gets as an answer: a row of an action or of a sync holds them.
+IN_BACKGROUND = {
+    "ADDRESS_NOT_MAILABLE",
+    "EXPORT_TOO_LARGE",
+    "LEASE_LOST",
+    "OUT_OF_TIME",
+    "REPORT_TOO_LARGE",
+    "SYNC_FAILED",
+}
+
+
+def kinds_of(error: type[DarkroomError]) -> Iterator[type[DarkroomError]]:
+    for kind in error.__subclasses__():
+        # Tests have errors of their own.
+        if kind.__module__.startswith("chalicelib."):
+            yield from (kind, *kinds_of(kind))
+
+
+def test_the_contract_lists_every_error_that_a_caller_can_get() -> None:
+    everywhere = json.dumps(CONTRACT)
+    unlisted = {kind.code for kind in kinds_of(DarkroomError) if f'"{kind.code}"' not in everywhere}
+    assert unlisted == IN_BACKGROUND, "declare it with @raises, beside the code that raises it"
+
+
+def test_every_error_of_the_contract_says_what_it_means() -> None:
+    meanings: dict[str, set[str]] = {}
+    for kind in kinds_of(DarkroomError):
+        meanings.setdefault(meaning(kind), set()).add(kind.code)
+    assert not {sentence: codes for sentence, codes in meanings.items() if len(codes) > 1}
 
 
 # ------------------------------------------------------------------------------ examples

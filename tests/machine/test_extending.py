@@ -19,7 +19,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = (ROOT / "docs" / "extending.md").read_text()
 # What may stand beside the tracked files.
-_LEFT_OUT = (".git", ".venv", "__pycache__", ".*_cache", ".hypothesis", "deployed", "deployments")
+_LEFT_OUT = (".git", ".venv", "__pycache__", ".*_cache", ".hypothesis", "node_modules", "deployed", "deployments")
 # Between the outputs of two recipes.
 _MARK = "--- next recipe ---"
 # An example response that has this value accepts any.
@@ -109,6 +109,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("extended") / "darkroom"
     shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*_LEFT_OUT))
     (folder / ".venv").symlink_to(sys.prefix)
+    (folder / "tests" / "npm" / "node_modules").symlink_to(ROOT / "tests" / "npm" / "node_modules")
     for recipe in RECIPES.values():
         done = _git_apply(recipe.diff, folder)
         assert done.returncode == 0, f"docs/extending.md: {recipe.title!r} does not apply to the copy: {done.stderr}"

@@ -10,7 +10,7 @@ HEALTH = shape(
         },
         "version": text("Darkroom's version.", "0.2.0"),
         "stage": text("The stage.", "prod"),
-        "checkedAt": {"type": ["string", "null"], **TIME},
+        "checkedAt": {**TIME, "type": ["string", "null"]},
         "dependencies": {
             "type": "array",
             "items": shape(

@@ -100,10 +100,23 @@ def responses(operation: Operation, errors: Errors, takes_body: bool, components
     body_errors = {TooLargeError, UnsupportedTypeError}
     wanted = body_errors.union(errors) if takes_body else set(errors) - body_errors
     for status, group in by_status(wanted).items():
-        response = _failure(operation, status, group, components)
-        if str(status) not in written:
-            written[str(status)] = response
+        failure = _failure(operation, status, group, components)
+        own = written.get(str(status))
+        written[str(status)] = _shared(status, group, failure, components) if own is None else _either(own, failure)
     return written
+
+
+def _either(own: Part, failure: Part) -> Part:
+    """The response of a status with which an operation answers in a form of its own, and fails in ours."""
+    ours, theirs = (each["content"]["application/json"] for each in (failure, own))
+    examples = {"own": {"value": theirs["example"]}, **ours["examples"]}
+    return {
+        "description": f"{own['description']} Or: {failure['description']}",
+        "headers": {**failure["headers"], **own["headers"]},
+        "content": {
+            "application/json": {"schema": {"anyOf": [theirs["schema"], ours["schema"]]}, "examples": examples}
+        },
+    }
 
 
 # -------------------------------------------------------------------------------- success
@@ -166,7 +179,7 @@ def _failure(
     if any(error.retry_after is not None for error in classes):
         names.append("Retry-After")
     fixed = {_OF_GATEWAY.get(name, name): value for error in classes for name, value in error.fixed_headers.items()}
-    response: Part = {
+    return {
         "description": "\n".join([_TITLES[status], "", *lines]),
         "headers": _headers(names, components) | {name: _fixed(value) for name, value in fixed.items()},
         "content": {
@@ -176,7 +189,14 @@ def _failure(
             }
         },
     }
-    # The sentences of a 403 are the operation's own; and long lists are no names.
+
+
+def _shared(
+    status: int, errors: Mapping[str, list[type[DarkroomError]]], response: Part, components: Components
+) -> Part:
+    """A reference to the response, or the response itself where it is the operation's own."""
+    classes = [error for group in errors.values() for error in group]
+    # The sentences of a 403 are of its permission; and long lists are no names.
     if status == PermissionDeniedError.status or len(classes) > _MOST_IN_A_NAME:
         return response
     name = "Or".join(error.__name__.removesuffix("Error") for error in classes)

@@ -1,7 +1,6 @@
 """The whole document: what the API is, its operations by path, and what they share."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 from chalice.app import Chalice
@@ -9,9 +8,9 @@ from chalice.app import Chalice
 from chalicelib.core import config
 from chalicelib.core.http.limits import Limit
 from chalicelib.core.http.openapi import answers, inputs
+from chalicelib.core.http.openapi.about import About, Webhook
 from chalicelib.core.http.openapi.components import Components, Part
-from chalicelib.core.http.operations import ANY_ACCESS, Answer, Operation, errors_of, public, to_summary
-from chalicelib.core.schemas import Schema
+from chalicelib.core.http.operations import ANY_ACCESS, Operation, errors_of, public
 
 OPENAPI = "3.1.1"
 
@@ -33,37 +32,8 @@ _SECURITY: dict[str, Part] = {
 }
 
 
-@dataclass(frozen=True)
-class About:
-    """What no operation says: the API's name and description, the tag of each first segment of a path, and webhooks."""
-
-    title: str
-    description: str
-    license: Mapping[str, str]
-    # By first segment of the path: the tag's name. By the tag's name: its description.
-    tags: Mapping[str, str]
-    tag_descriptions: Mapping[str, str]
-    webhooks: tuple["Webhook", ...] = ()
-
-
-@dataclass(frozen=True)
-class Webhook:
-    """A request that Darkroom sends: its payload, its headers, and what it makes of the receiver's answers."""
-
-    name: str
-    tag: str
-    description: str
-    payload: Schema
-    headers: Mapping[str, Schema]
-    answers: tuple[Answer, ...]
-
-    @property
-    def summary(self) -> str:
-        return to_summary(self.description)
-
-
-def document(app: Chalice, about: About, server: str = "/") -> dict[str, Any]:
-    """The contract. `server` is the address that the paths follow, or the part of it behind the host."""
+def write(app: Chalice, about: About, server: str) -> dict[str, Any]:
+    """The document, as `openapi.document` says."""
     components = Components()
     paths = _paths(app, about, components)
     webhooks = {each.name: {"post": _webhook(each, components)} for each in about.webhooks}
@@ -88,7 +58,8 @@ def _paths(app: Chalice, about: About, components: Components) -> dict[str, Part
     paths: dict[str, Part] = {}
     for path, method, view, operation_id in operations(app):
         operation: Operation = view.operation
-        tag = about.tags[path.split("/")[1]]
+        segment = path.split("/")[1]
+        tag = about.tags.get(segment, segment.capitalize())
         body = inputs.request_body(operation, method, path, components)
         written: Part = {
             "operationId": operation_id,
