@@ -22,8 +22,8 @@ def make_accounts(api_url: str, dynamodb: Any, table: str) -> None:
     with ThreadPoolExecutor(2) as threads:
         user = threads.submit(_make_account, api_url, USER, "User")
         admin = threads.submit(_make_account, api_url, ADMIN, "Administrator")
-    _grant(dynamodb, table, user.result(), {"canExportData": {"BOOL": True}})
-    _grant(dynamodb, table, admin.result(), {"canExportData": {"BOOL": True}, "role": {"S": "ADMIN"}})
+    grant(dynamodb, table, user.result(), {"canExportData": {"BOOL": True}})
+    grant(dynamodb, table, admin.result(), {"canExportData": {"BOOL": True}, "role": {"S": "ADMIN"}})
 
 
 def _make_account(api_url: str, email: str, name: str) -> str:
@@ -35,7 +35,8 @@ def _make_account(api_url: str, email: str, name: str) -> str:
     return str(json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["sub"])
 
 
-def _grant(dynamodb: Any, table: str, user_id: str, attributes: dict[str, Any]) -> None:
+def grant(dynamodb: Any, table: str, user_id: str, attributes: dict[str, Any]) -> None:
+    """Set attributes of a user's row, as DynamoDB writes them."""
     update = {
         "TableName": table,
         "Key": {"userId": {"S": user_id}},

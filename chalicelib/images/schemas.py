@@ -132,7 +132,7 @@ WAITED = shape(
     {
         "image": _IMAGE,
         "isFinished": {"type": "boolean", **says("Whether it is COMPLETED or FAILED.", True)},
-        "nextStep": text("What to do next, in a sentence."),
+        "nextStep": text("What to do next, in a sentence.", "Call view_image to see it."),
     }
 )
 
@@ -156,11 +156,8 @@ CREATE = {
     **shape(
         {},
         {
-            "fileName": {
-                **_FILE_NAME,
-                **says("What the file is called. With `sourceUrl` it may be left out.", "holiday.jpg"),
-            },
-            "fileType": {**_FILE_TYPE, **says("Its media type. With `sourceUrl` it may be left out.", "image/jpeg")},
+            "fileName": {**_FILE_NAME, "description": "What the file is called. With `sourceUrl` it may be left out."},
+            "fileType": {**_FILE_TYPE, "description": "Its media type. With `sourceUrl` it may be left out."},
             "sourceUrl": text(
                 "Darkroom fetches the picture from this https URL; then no other field is needed.",
                 pattern="^https?://.",

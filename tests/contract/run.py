@@ -19,6 +19,7 @@ BEYOND_THE_SCHEMA = {
     "cursor": "it comes from the page before",
     "dateRange": "its end is not before its start, and both are near enough",
     "end": "it is not before the start",
+    "expiresAt": "the calendar has that moment, and it lies ahead",
     "password": "it has letters of both cases, a digit and a symbol",
     "preferences.webhook.url": "it is a public address",
     "start": "it is near enough to the end",

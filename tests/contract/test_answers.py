@@ -10,20 +10,20 @@ from hypothesis import settings
 from tests import breadth
 from tests.contract.callers import OPERATIONS, Caller, Nobody, SignedIn, WithKey
 from tests.contract.run import Outcome, run
-from tests.contract.running import running
+from tests.contract.running import Running, running
 
-CALLERS: dict[str, Callable[[str], Caller]] = {
+CALLERS: dict[str, Callable[[Running], Caller]] = {
     "a user": SignedIn,
     "an API key": WithKey,
-    "nobody": lambda url: Nobody(),
+    "nobody": lambda there: Nobody(),
 }
 QUICK = {"examples": {"enabled": True}, "coverage": {"enabled": False}, "stateful": {"enabled": False}}
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with running(tmp_path_factory.mktemp("state")) as address:
-        yield address
+def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with running(tmp_path_factory.mktemp("state")) as started:
+        yield started
 
 
 def found_nothing(outcome: Outcome) -> bool:
@@ -34,15 +34,15 @@ def found_nothing(outcome: Outcome) -> bool:
 
 
 @pytest.mark.parametrize("caller", breadth.named({name: name for name in CALLERS}, "a user", "nobody"))
-def test_examples_and_what_is_drawn_like_them_are_answered_as_the_contract_says(url: str, caller: str) -> None:
+def test_examples_and_what_is_drawn_like_them_are_answered_as_the_contract_says(there: Running, caller: str) -> None:
     fuzzing = {"enabled": caller == "a user", "generation": {"max-examples": 1}}
-    outcome = run(url, CALLERS[caller](url), generation=drawn(), phases={**QUICK, "fuzzing": fuzzing})
+    outcome = run(there.url, CALLERS[caller](there), generation=drawn(), phases={**QUICK, "fuzzing": fuzzing})
     assert found_nothing(outcome), outcome.report()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("caller", CALLERS)
-def test_whatever_is_sent_is_answered_as_the_contract_says(url: str, caller: str) -> None:
+def test_whatever_is_sent_is_answered_as_the_contract_says(there: Running, caller: str) -> None:
     seed = secrets.randbelow(2**32)
     phases: dict[str, Any] = {
         "examples": {"enabled": True},
@@ -50,7 +50,7 @@ def test_whatever_is_sent_is_answered_as_the_contract_says(url: str, caller: str
         "fuzzing": {"enabled": True, "generation": {"max-examples": 20}},
         "stateful": {"enabled": True, "generation": {"max-examples": 20}},
     }
-    outcome = run(url, CALLERS[caller](url), seed=seed, generation=drawn(), phases=phases)
+    outcome = run(there.url, CALLERS[caller](there), seed=seed, generation=drawn(), phases=phases)
     print(f"{caller}, seed {seed}: {outcome}")
     assert found_nothing(outcome), f"seed {seed}\n{outcome.report()}"
 

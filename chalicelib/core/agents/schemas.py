@@ -1,7 +1,7 @@
 """What the contract says of the doors for agents: JSON Schemas of their messages, and what they answer."""
 
 from chalicelib.core.http.operations import Answer
-from chalicelib.core.schemas import text
+from chalicelib.core.schemas import says, text
 
 # A tool's input may be wrapped, and its answer is that of its operation: `GET /agent/tools` has both schemas.
 TOOL_INPUT = {
@@ -12,7 +12,7 @@ TOOL_INPUT = {
 TOOL_ANSWER = {"type": "object", "description": "The tool's answer, as its `outputSchema` says."}
 
 _ID = {"type": ["string", "integer", "null"]}
-_REQUEST_ID = {"type": ["string", "integer"], "description": "Only of a request; a notification has none."}
+_REQUEST_ID = {"type": ["string", "integer"], **says("Only of a request; a notification has none.", 1)}
 _JSON_RPC = {"const": "2.0"}
 MCP_MESSAGE = {
     "type": "object",
@@ -20,8 +20,8 @@ MCP_MESSAGE = {
     "properties": {
         "jsonrpc": _JSON_RPC,
         "id": _REQUEST_ID,
-        "method": text("The method of the request.", "tools/list"),
-        "params": {"type": ["object", "null"]},
+        "method": text("What is asked for.", "tools/list"),
+        "params": {"type": ["object", "null"], **says("As the method takes them.", {})},
     },
     "required": ["jsonrpc", "method"],
 }
