@@ -22,6 +22,7 @@ BEYOND_THE_SCHEMA = {
     "expiresAt": "the calendar has that moment, and it lies ahead",
     "password": "it has letters of both cases, a digit and a symbol",
     "preferences.webhook.url": "it is a public address",
+    "singleUse": "it goes with PUT, not with a form",
     "start": "it is near enough to the end",
     "FILE_TOO_LARGE": "the stage has a largest size (MAX_FILE_SIZE)",
     "FILE_TYPE_NOT_ALLOWED": "the stage names its types (ALLOWED_TYPES)",
