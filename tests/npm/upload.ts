@@ -20,7 +20,8 @@ async function upload(path: string): Promise<string> {
     body: { fileName: "photo.jpg", fileType: "image/jpeg", fileSize: bytes.length, method: "PUT" },
     throwOnError: true,
   });
-  const sent = await fetch(data.uploadUrl!, { method: "PUT", headers: data.headers!, body: bytes });
+  if (!("uploadUrl" in data)) throw new Error("only an import has no address to send the file to");
+  const sent = await fetch(data.uploadUrl, { method: "PUT", headers: data.headers!, body: bytes });
   if (!sent.ok) throw new Error(`S3 refused the photo with ${sent.status}`);
   return data.imageId;
 }
