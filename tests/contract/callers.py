@@ -20,7 +20,8 @@ from tests.contract.running import Running
 from tests.journeys.user import User
 
 OPERATIONS: dict[str, Operation] = {
-    f"{method} {path}": view.operation for method, path, view in triggers.routes(manifest.app)
+    f"{method} {path}".replace("TOOL", "POST"): view.operation
+    for method, path, view in triggers.routes_and_tools(manifest.app)
 }
 
 
