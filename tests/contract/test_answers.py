@@ -33,7 +33,7 @@ def found_nothing(outcome: Outcome) -> bool:
     return not outcome.failures and not outcome.errors
 
 
-@pytest.mark.parametrize("caller", breadth.named({name: name for name in CALLERS}, "a user", "nobody"))
+@pytest.mark.parametrize("caller", breadth.named({name: name for name in CALLERS}, "a user"))
 def test_examples_and_what_is_drawn_like_them_are_answered_as_the_contract_says(there: Running, caller: str) -> None:
     fuzzing = {"enabled": caller == "a user", "generation": {"max-examples": 1}}
     outcome = run(there.url, CALLERS[caller](there), generation=drawn(), phases={**QUICK, "fuzzing": fuzzing})

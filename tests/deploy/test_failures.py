@@ -79,6 +79,7 @@ def test_missing_credentials_are_refused(checkout: Checkout, tmp_path: Path) -> 
     assert "AWS_PROFILE" in message
 
 
+@pytest.mark.slow
 def test_expired_credentials_are_refused(checkout: Checkout, aws: Aws) -> None:
     aws.refuse("sts GetCallerIdentity", "ExpiredToken", "The security token included in the request is expired", 403)
     message = refused(checkout.run(*DEPLOY))
@@ -86,12 +87,14 @@ def test_expired_credentials_are_refused(checkout: Checkout, aws: Aws) -> None:
     assert "sso login" in message
 
 
+@pytest.mark.slow
 def test_an_unreachable_aws_is_reported(checkout: Checkout) -> None:
     message = failed(checkout.run(*DEPLOY, stage_environment={"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}))
     assert "cannot be reached" in message
     assert "AWS_ENDPOINT_URL" in message
 
 
+@pytest.mark.slow
 def test_invalid_json_in_the_settings_is_refused(checkout: Checkout) -> None:
     (checkout.folder / ".chalice" / "config.json").write_text("{")
     assert "config.json is not valid JSON" in refused(checkout.run(*DEPLOY))
@@ -117,6 +120,7 @@ def test_settings_that_cannot_be_used_are_refused_all_at_once(checkout: Checkout
     assert is_empty(aws)
 
 
+@pytest.mark.slow
 def test_a_stored_setting_that_cannot_be_used_is_refused(checkout: Checkout, aws: Aws) -> None:
     path = "/darkroom/prod/darkroom/QUALITY_SETTING"
     aws.client("ssm").put_parameter(Name=path, Type="String", Value="abc")
@@ -141,6 +145,7 @@ def test_policies_that_differ_from_the_grants_in_the_code_are_refused(checkout: 
     assert is_empty(aws)
 
 
+@pytest.mark.slow
 def test_functions_without_settings_are_refused(checkout: Checkout) -> None:
     change(checkout.folder / ".chalice" / "config.json", '"sweeper": {"lambda', '"sweepers": {"lambda')
     message = refused(checkout.run(*DEPLOY))
@@ -169,6 +174,7 @@ def test_invalid_options_are_refused(checkout: Checkout, option: str, why: str) 
     assert why in refused(checkout.run(*DEPLOY))
 
 
+@pytest.mark.slow
 def test_code_that_cannot_be_imported_is_refused(checkout: Checkout) -> None:
     change(checkout.folder / "app.py", "from typing import Any", "from typing import Any\nimport what_is_not_installed")
     assert "what_is_not_installed" in refused(checkout.run(*DEPLOY))

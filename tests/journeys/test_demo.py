@@ -15,6 +15,7 @@ def states_printed(printed: str, photo: str) -> list[str]:
     return [line.partition(": ")[2] for line in printed.splitlines() if line.startswith(f"  {photo}: ")]
 
 
+@pytest.mark.slow
 def test_the_sample_is_twelve_megapixels_and_always_the_same_landscape() -> None:
     # The grain differs each time; the picture under it does not.
     once, again = (sample.draw().resize((40, 30)) for _ in range(2))

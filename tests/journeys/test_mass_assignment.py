@@ -10,6 +10,7 @@ import requests
 
 from infra import triggers
 from local.machine import Machine
+from tests.breadth import mostly_slow
 from tests.journeys.user import PASSWORD, User
 
 # Attributes of our rows, fields that decide about rights, and the names that other systems use for them.
@@ -127,7 +128,7 @@ def assert_refused(answer: requests.Response, wrong: Collection[str]) -> None:
     assert set(wrong) <= unknown
 
 
-@pytest.mark.parametrize("operation", sorted(operations().keys() - ROUTERS))
+@pytest.mark.parametrize("operation", mostly_slow(sorted(operations().keys() - ROUTERS), quick=12))
 def test_every_route_refuses_fields_that_are_not_its_own(
     machine: Machine, mallory: User, crowd: list[User], places: dict[str, str], operation: str
 ) -> None:

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from local.machine import Machine
 from tests import pictures
 
@@ -39,6 +41,7 @@ def test_the_tour_of_the_readme_ends_with_a_variant(machine: Machine, tmp_path: 
     assert pictures.decoded((tmp_path / "medium.jpg").read_bytes()).size == (1200, 900)
 
 
+@pytest.mark.slow
 def test_three_calls_of_an_agent_end_with_a_thumbnail(machine: Machine, tmp_path: Path) -> None:
     printed = run_tour(README.parent / "docs" / "agents.md", machine, tmp_path)
     assert json.loads(printed)["isFinished"] is True

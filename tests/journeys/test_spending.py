@@ -18,6 +18,7 @@ from chalicelib.core.http import budgets
 from chalicelib.core.http.budgets import Period, SpendingLimitError
 from chalicelib.core.http.operations import Caller
 from local.machine import Machine
+from tests.breadth import mostly_slow
 from tests.journeys.gateway import call
 from tests.journeys.issuing_keys import issue_key
 from tests.journeys.ledger import runs, settled
@@ -55,7 +56,8 @@ def refused(status: int, body: Mapping[str, Any], headers: Mapping[str, str], lo
 
 
 @pytest.mark.parametrize(
-    ("name", "longest"), [("dollarsPerHour", 3600), ("dollarsPerDay", 86_400), ("dollarsPerMonth", 31 * 86_400)]
+    ("name", "longest"),
+    mostly_slow([("dollarsPerHour", 3600), ("dollarsPerDay", 86_400), ("dollarsPerMonth", 31 * 86_400)], quick=1),
 )
 def test_a_user_over_the_limit_is_refused_until_an_administrator_raises_it(
     machine: Machine, ann: User, admin: User, name: str, longest: int

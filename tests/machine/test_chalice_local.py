@@ -70,6 +70,7 @@ def _free_port() -> int:
         return port
 
 
+@pytest.mark.slow
 def test_chalice_local_serves_every_request_on_any_port_with_the_same_accounts(project: Path, tmp_path: Path) -> None:
     aws_log, api_log, port = tmp_path / "aws.log", tmp_path / "api.log", _free_port()
     plain = {**os.environ, "XDG_STATE_HOME": str(tmp_path / "state")}

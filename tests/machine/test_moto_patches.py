@@ -47,6 +47,7 @@ def test_an_execution_writes_times_in_the_format_of_step_functions(tiny: Tiny, e
     assert row["processedAt"]["S"].endswith("Z")
 
 
+@pytest.mark.slow
 def test_parallel_executions_do_not_disturb_each_other(tiny: Tiny, eventually: Eventually) -> None:
     names = [uuid.uuid4().hex for _ in range(12)]
     with ThreadPoolExecutor(4) as threads:

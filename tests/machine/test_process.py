@@ -199,6 +199,7 @@ def _start_error(project: Path) -> str:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=True).stdout
 
 
+@pytest.mark.slow
 def test_an_application_that_cannot_be_imported_is_reported(tmp_path: Path) -> None:
     local = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_DEFAULT_REGION": "us-east-1"}
     config = {"version": "2.0", "app_name": "broken", "stages": {"local": {"environment_variables": local}}}

@@ -13,6 +13,7 @@ from chalicelib.jobs.sync.sync_records import CUSTOMERS, REJECTED
 from local.fake_api import FakeApi
 from local.fake_api.faults import Fault
 from local.machine import Machine
+from tests.breadth import mostly_slow
 from tests.journeys.external_services import SECRET_ID
 from tests.journeys.sync.syncing import (
     COUNT,
@@ -54,7 +55,7 @@ BAD: list[tuple[Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("record", "reason"), BAD, ids=[reason for _, reason in BAD])
+@pytest.mark.parametrize(("record", "reason"), mostly_slow(BAD, quick=4), ids=[reason for _, reason in BAD])
 def test_a_bad_record_is_stored_apart_with_the_reason(
     fake_api: FakeApi, clock: FakeClock, record: Any, reason: str
 ) -> None:
@@ -252,7 +253,7 @@ JUNK: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize("junk", JUNK, ids=lambda junk: json.dumps(junk)[:40])
+@pytest.mark.parametrize("junk", mostly_slow(JUNK, quick=3), ids=lambda junk: json.dumps(junk)[:40])
 def test_a_malformed_page_ends_the_run(fake_api: FakeApi, clock: FakeClock, junk: Any) -> None:
     fake_api.customers.edit_page = lambda page, number: junk if number == 3 else page
     assert run_nightly(clock)["status"] == "partial"

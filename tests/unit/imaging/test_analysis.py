@@ -17,7 +17,7 @@ from chalicelib.imaging import REASONS, Analysis, ImageRejectedError, Limits, an
 from chalicelib.imaging.findings import Color
 from chalicelib.imaging.probe.exif import capture, orientation
 from tests import pictures
-from tests.breadth import examples
+from tests.breadth import examples, mostly_slow
 from tests.unit.imaging.damaged_files import damaged, outcome
 
 CORNERS = {"#dc1e1e", "#1eb41e", "#1e1edc", "#e6dc1e"}
@@ -48,7 +48,7 @@ def with_exif(main: Mapping[int, Any], camera: Mapping[int, Any] | None = None, 
 # --- the picture ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", pictures.GOOD)
+@pytest.mark.parametrize("name", mostly_slow(pictures.GOOD, quick=8))
 def test_every_kind_of_picture_is_analyzed_in_full(name: str) -> None:
     data = pictures.GOOD[name]()
     found = analysis_json(data)

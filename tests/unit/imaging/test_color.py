@@ -10,6 +10,7 @@ from PIL import Image
 
 from chalicelib.imaging import Mark, Recipe, Size, Transform, analyze, check, render, transform
 from tests import pictures
+from tests.breadth import mostly_slow
 from tests.pictures import CORNERS, RED
 
 LINEAR = pictures.power(1.0)
@@ -127,13 +128,16 @@ def test_profiles_of_one_curve_differ_by_their_colorants() -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [
-        pictures.samples_png((87,), (87,), 8),
-        pictures.samples_png((87, 200), (87, 200), 8),
-        pictures.samples_png((87 * 257,), (87 * 257,), 16),
-        pictures.samples_png((87 * 257, 200 * 257), (87 * 257, 200 * 257), 16),
-        pictures.samples_png((87,), (10,), 8, trns=b"\0\x0a"),
-    ],
+    mostly_slow(
+        [
+            pictures.samples_png((87,), (87,), 8),
+            pictures.samples_png((87, 200), (87, 200), 8),
+            pictures.samples_png((87 * 257,), (87 * 257,), 16),
+            pictures.samples_png((87 * 257, 200 * 257), (87 * 257, 200 * 257), 16),
+            pictures.samples_png((87,), (10,), 8, trns=b"\0\x0a"),
+        ],
+        quick=2,
+    ),
     ids=["gray", "gray and alpha", "gray of 16 bits", "gray of 16 bits and alpha", "gray and a key"],
 )
 def test_a_gray_profile_also_applies_beside_alpha(data: bytes) -> None:
@@ -171,32 +175,35 @@ OF_LIGHT = lightened(*COLOR)
 
 @pytest.mark.parametrize(
     ("chunks", "wanted", "named"),
-    [
-        ([gama(100_000)], OF_LIGHT, "RGB gamma 1.00"),
-        ([gama(100_000), (b"cHRM", SRGB_CHRM)], OF_LIGHT, "RGB gamma 1.00"),
-        ([gama(45_455)], COLOR, "sRGB"),
-        ([gama(45_455), (b"cHRM", SRGB_CHRM)], COLOR, "sRGB"),
-        ([(b"cHRM", P3_CHRM)], shown(COLOR, to_srgb, P3_TO_SRGB), "RGB"),
-        ([gama(45_455), (b"cHRM", ADOBE_CHRM)], None, "AdobeRGB"),
-        ([SRGB, gama(100_000), (b"cHRM", P3_CHRM)], COLOR, "sRGB"),
-        ([gama(100_000), SRGB], COLOR, "sRGB"),
-        ([SRGB, SAID], OF_LIGHT, "linear"),
-        ([gama(45_455), ADOBE], None, "AdobeRGB"),
-        ([(b"cICP", bytes((1, 13, 0, 1))), SAID], COLOR, "sRGB"),
-        ([(b"cICP", bytes((1, 8, 0, 1))), SRGB], OF_LIGHT, "BT.709 linear"),
-        ([(b"cICP", bytes((12, 13, 0, 1))), SAID], shown(COLOR, to_srgb, P3_TO_SRGB), "Display P3"),
-        ([(b"cICP", bytes((9, 14, 0, 1)))], shown(COLOR, from_video, BT2020_TO_SRGB), "BT.2020"),
-        # Not usable: the next one counts.
-        ([(b"cICP", bytes((2, 2, 0, 1))), SAID], OF_LIGHT, "linear"),
-        ([(b"cICP", bytes((12, 13, 0, 0)))], COLOR, "sRGB"),
-        ([(b"cICP", bytes((12, 13, 6, 1)))], COLOR, "sRGB"),
-        ([(b"iCCP", b"damaged\0\0not packed"), gama(100_000)], OF_LIGHT, "RGB gamma 1.00"),
-        ([pictures.iccp(pictures.gray_profile("gray", LINEAR)), gama(100_000)], OF_LIGHT, "RGB gamma 1.00"),
-        ([pictures.iccp(pictures.adobe_rgb_profile()[:200])], COLOR, "sRGB"),
-        ([gama(0)], COLOR, "sRGB"),
-        ([(b"gAMA", b"\1")], COLOR, "sRGB"),
-        ([(b"cHRM", bytes(32)), gama(100_000)], OF_LIGHT, "RGB gamma 1.00"),
-    ],
+    mostly_slow(
+        [
+            ([gama(100_000)], OF_LIGHT, "RGB gamma 1.00"),
+            ([gama(100_000), (b"cHRM", SRGB_CHRM)], OF_LIGHT, "RGB gamma 1.00"),
+            ([gama(45_455)], COLOR, "sRGB"),
+            ([gama(45_455), (b"cHRM", SRGB_CHRM)], COLOR, "sRGB"),
+            ([(b"cHRM", P3_CHRM)], shown(COLOR, to_srgb, P3_TO_SRGB), "RGB"),
+            ([gama(45_455), (b"cHRM", ADOBE_CHRM)], None, "AdobeRGB"),
+            ([SRGB, gama(100_000), (b"cHRM", P3_CHRM)], COLOR, "sRGB"),
+            ([gama(100_000), SRGB], COLOR, "sRGB"),
+            ([SRGB, SAID], OF_LIGHT, "linear"),
+            ([gama(45_455), ADOBE], None, "AdobeRGB"),
+            ([(b"cICP", bytes((1, 13, 0, 1))), SAID], COLOR, "sRGB"),
+            ([(b"cICP", bytes((1, 8, 0, 1))), SRGB], OF_LIGHT, "BT.709 linear"),
+            ([(b"cICP", bytes((12, 13, 0, 1))), SAID], shown(COLOR, to_srgb, P3_TO_SRGB), "Display P3"),
+            ([(b"cICP", bytes((9, 14, 0, 1)))], shown(COLOR, from_video, BT2020_TO_SRGB), "BT.2020"),
+            # Not usable: the next one counts.
+            ([(b"cICP", bytes((2, 2, 0, 1))), SAID], OF_LIGHT, "linear"),
+            ([(b"cICP", bytes((12, 13, 0, 0)))], COLOR, "sRGB"),
+            ([(b"cICP", bytes((12, 13, 6, 1)))], COLOR, "sRGB"),
+            ([(b"iCCP", b"damaged\0\0not packed"), gama(100_000)], OF_LIGHT, "RGB gamma 1.00"),
+            ([pictures.iccp(pictures.gray_profile("gray", LINEAR)), gama(100_000)], OF_LIGHT, "RGB gamma 1.00"),
+            ([pictures.iccp(pictures.adobe_rgb_profile()[:200])], COLOR, "sRGB"),
+            ([gama(0)], COLOR, "sRGB"),
+            ([(b"gAMA", b"\1")], COLOR, "sRGB"),
+            ([(b"cHRM", bytes(32)), gama(100_000)], OF_LIGHT, "RGB gamma 1.00"),
+        ],
+        quick=8,
+    ),
 )
 def test_the_first_usable_color_chunk_of_a_png_counts(
     chunks: list[Chunk], wanted: list[int] | None, named: str
@@ -258,17 +265,20 @@ def test_cmyk_without_a_profile_looks_as_in_browsers() -> None:
 
 @pytest.mark.parametrize(
     ("key", "beside", "depth", "clear"),
-    [
-        ((0,), (1,), 1, b"\0\0"),
-        ((2,), (1,), 2, b"\0\2"),
-        ((9,), (8,), 4, b"\0\x09"),
-        ((200,), (201,), 8, b"\0\xc8"),
-        ((0x4000,), (0x4001,), 16, b"\x40\0"),
-        ((10, 20, 30), (10, 20, 31), 8, b"\0\x0a\0\x14\0\x1e"),
-        ((0x1234, 0x8000, 0xC000), (0x1234, 0x8001, 0xC000), 16, b"\x12\x34\x80\0\xc0\0"),
-        # With fewer bits than 16, the upper bits do not count.
-        ((2,), (1,), 2, b"\xff\xfe"),
-    ],
+    mostly_slow(
+        [
+            ((0,), (1,), 1, b"\0\0"),
+            ((2,), (1,), 2, b"\0\2"),
+            ((9,), (8,), 4, b"\0\x09"),
+            ((200,), (201,), 8, b"\0\xc8"),
+            ((0x4000,), (0x4001,), 16, b"\x40\0"),
+            ((10, 20, 30), (10, 20, 31), 8, b"\0\x0a\0\x14\0\x1e"),
+            ((0x1234, 0x8000, 0xC000), (0x1234, 0x8001, 0xC000), 16, b"\x12\x34\x80\0\xc0\0"),
+            # With fewer bits than 16, the upper bits do not count.
+            ((2,), (1,), 2, b"\xff\xfe"),
+        ],
+        quick=4,
+    ),
 )
 def test_the_transparent_color_applies_at_every_depth(
     key: tuple[int, ...], beside: tuple[int, ...], depth: int, clear: bytes

@@ -10,6 +10,7 @@ from PIL import Image, ImageChops, ImageStat
 
 from chalicelib.imaging import ImageRejectedError, Limits, Mark, Recipe, Rendition, Size, render
 from tests import pictures
+from tests.breadth import mostly_slow
 
 SMALL, LARGE = Size("small", 80, 60), Size("large", 160, 120)
 ONE = Recipe((LARGE,))
@@ -38,7 +39,7 @@ def corners_of(image: Image.Image) -> list[tuple[int, ...]]:
     return [pixel(image, x, y) for y in (0.2, 0.8) for x in (0.2, 0.8)]
 
 
-@pytest.mark.parametrize("name", pictures.GOOD)
+@pytest.mark.parametrize("name", mostly_slow(pictures.GOOD, quick=10))
 def test_every_kind_of_picture_becomes_every_format(name: str) -> None:
     recipe = Recipe((SMALL, LARGE), ("jpeg", "png", "webp", "avif"), mark=MARK)
     made = render(pictures.GOOD[name](), recipe)
@@ -76,7 +77,7 @@ def test_sizes_that_come_out_equal_are_all_made() -> None:
     assert (large.media_type, large.extension) == ("image/jpeg", "jpg")
 
 
-@pytest.mark.parametrize("box", [LARGE, Size("whole", 1000, 1000), Size("tiny", 20, 20)])
+@pytest.mark.parametrize("box", mostly_slow([LARGE, Size("whole", 1000, 1000), Size("tiny", 20, 20)], quick=1))
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_every_orientation_comes_out_upright(orientation: int, box: Size) -> None:
     image = only(pictures.oriented_jpeg(orientation), Recipe((box,)))

@@ -76,7 +76,7 @@ def refusal(data: bytes, options: Transform, limits: Limits = Limits(), declared
 
 
 @pytest.mark.parametrize("form", mostly_slow(FORMATS))
-@pytest.mark.parametrize("name", pictures.GOOD)
+@pytest.mark.parametrize("name", mostly_slow(pictures.GOOD, quick=8))
 def test_every_kind_of_picture_becomes_every_format_in_its_box(name: str, form: str) -> None:
     made = transform(pictures.GOOD[name](), "", Transform(30, 20, Fit.COVER, form))
     assert (made.width, made.height, made.format, made.media_type) == (30, 20, form, MEDIA_TYPES[form])
@@ -185,7 +185,7 @@ def test_the_result_has_the_planned_size(width: int, height: int, wide: int, hig
 
 
 @pytest.mark.parametrize("options", [Transform(90, 90, Fit.COVER), Transform(500, 500, Fit.COVER)])
-@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("orientation", mostly_slow(range(1, 9), quick=3))
 def test_cover_keeps_the_middle_of_the_upright_picture(orientation: int, options: Transform) -> None:
     # 320 x 200 in quarters: the corners of a square in the middle are in four different quarters.
     image = only(pictures.oriented_jpeg(orientation), options)
@@ -204,7 +204,7 @@ def test_cover_only_cuts_the_overhang(orientation: int) -> None:
         assert is_near(pixel(image, across, 0.9), pictures.YELLOW)
 
 
-@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("orientation", mostly_slow(range(1, 9), quick=2))
 def test_cover_keeps_the_focus(orientation: int) -> None:
     # 320 x 200 in quarters, of which a box of half the sides fits around each focus.
     data = pictures.oriented_jpeg(orientation)
@@ -249,7 +249,7 @@ def test_cover_equals_a_crop_of_the_original(
 # --- pixels --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("orientation", mostly_slow(range(1, 9), quick=6))
 def test_every_orientation_comes_out_upright(orientation: int) -> None:
     for options in (Transform(), Transform(100), Transform(640, 400, Fit.FILL), Transform(format="webp")):
         image = only(pictures.oriented_jpeg(orientation), options)
