@@ -21,7 +21,7 @@ run: $(VENV)/local ## the whole platform on this machine, until Ctrl-C: make run
 	@exec $(BIN)/python -m local run $(ARGS)
 
 test: $(VENV)/ready $(NPM) check ## lint, types and every test but the slow ones
-	$(BIN)/python -m pytest -n 2 -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest -n 3 -m "not slow" $(ARGS)
 
 test-all: $(VENV)/ready $(NPM) check ## the slow ones too
 	$(BIN)/python -m pytest -n 2 --hypothesis-profile exploring $(ARGS)

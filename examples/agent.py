@@ -15,7 +15,7 @@ from typing import Any
 
 import anyio
 import httpx2
-from mcp import Client
+from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CallToolResult, ImageContent, TextContent
 
@@ -54,6 +54,12 @@ async def thumbnail(client: Client, picture: str) -> bytes:
     return base64.b64decode(shown.data)
 
 
+def first_of(error: Exception) -> Exception:
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
 def content_of(result: CallToolResult) -> dict[str, Any]:
     return dict(result.structured_content or {})
 
@@ -83,7 +89,13 @@ def main() -> int:
     key = os.environ.get("DARKROOM_KEY")
     if not key:
         sys.exit("Set DARKROOM_KEY.")
-    return anyio.run(run, options.url, key, options.picture, options.to)
+    if not options.picture.startswith("https://") and not Path(options.picture).is_file():
+        sys.exit(f"There is no file {options.picture}.")
+    try:
+        return anyio.run(run, options.url, key, options.picture, options.to)
+    except (MCPError, httpx2.HTTPError, ExceptionGroup) as error:
+        # There is no server, or it does not take the key.
+        sys.exit(f"{options.url}/mcp cannot be used with this key: {first_of(error)}")
 
 
 if __name__ == "__main__":

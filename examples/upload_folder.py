@@ -120,7 +120,7 @@ def process(darkroom: Darkroom, folder: Path, name: Path, output: Path) -> str:
     image = finished(darkroom, upload(darkroom, folder / name, name))
     if image["status"] == "FAILED":
         return f"failed: {image['reason']['message']}"
-    return f"{download(image, output / name)} of {len(image['variants'])} variants downloaded"
+    return f"{len(image['variants'])} variants, {download(image, output / name)} of them downloaded now"
 
 
 def main() -> int:
@@ -148,4 +148,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("Stopped. Run it again to go on.")

@@ -11,6 +11,7 @@ import hmac
 import json
 import os
 import re
+import sys
 import time
 from collections import OrderedDict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -96,7 +97,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--port", type=int, default=9000)
     options = parser.parse_args()
-    Handler.secret = os.environ["DARKROOM_WEBHOOK_SECRET"]
+    Handler.secret = os.environ.get("DARKROOM_WEBHOOK_SECRET") or sys.exit("Set DARKROOM_WEBHOOK_SECRET.")
     with ThreadingHTTPServer(("127.0.0.1", options.port), Handler) as server:
         print(f"listening on http://127.0.0.1:{server.server_port}/", flush=True)
         server.serve_forever()

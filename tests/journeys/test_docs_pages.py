@@ -148,6 +148,7 @@ def test_the_search_finds_error_codes_paths_and_fields(seen: dict[str, Any]) -> 
     assert found["STORAGE_LIMIT_EXCEEDED"][0] == "/upload"
     assert found["post upload"][0] == "/upload"
     assert {"/upload", "/images"} <= set(found["fileType"])
+    assert found["execution"] == ["image_finished"]
     assert found["nothing like this"] == []
     assert seen["search"]["opened"] == "#create_upload"
     assert seen["search"]["marked"] == ["fileType"]

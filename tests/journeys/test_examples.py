@@ -63,8 +63,8 @@ def test_a_folder_is_uploaded_and_a_second_run_goes_on(machine: Machine, ann: Us
     done = upload_folder(machine, folder, output, DARKROOM_KEY=key)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
-        "one.jpg: 6 of 6 variants downloaded",
-        "trip/one.jpg: 6 of 6 variants downloaded",
+        "one.jpg: 6 variants, 6 of them downloaded now",
+        "trip/one.jpg: 6 variants, 6 of them downloaded now",
     ]
     assert {file.name for file in (output / "trip" / "one.jpg").iterdir()} == NAMES
     assert pictures.decoded((output / "one.jpg" / "small.jpeg").read_bytes()).size == (640, 480)
@@ -75,8 +75,8 @@ def test_a_folder_is_uploaded_and_a_second_run_goes_on(machine: Machine, ann: Us
     again = upload_folder(machine, folder, output, DARKROOM_EMAIL=ann.email, DARKROOM_PASSWORD=ann.password)
     assert again.stdout.splitlines() == [
         "bad.png: failed: The file is not a picture of a type that is known here.",
-        "one.jpg: 1 of 6 variants downloaded",
-        "trip/one.jpg: 0 of 6 variants downloaded",
+        "one.jpg: 6 variants, 1 of them downloaded now",
+        "trip/one.jpg: 6 variants, 0 of them downloaded now",
     ]
     assert again.returncode == 1
     after = {image["imageId"] for image in ann.get("/images", limit=100).json()["items"]}

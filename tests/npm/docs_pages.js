@@ -57,7 +57,7 @@ async function readEverything(browser, complaints) {
 async function search(browser, complaints) {
   const page = await open(browser, `${api}/docs`, complaints);
   const found = {};
-  for (const query of ["STORAGE_LIMIT_EXCEEDED", "post upload", "fileType", "nothing like this"]) {
+  for (const query of ["STORAGE_LIMIT_EXCEEDED", "post upload", "fileType", "execution", "nothing like this"]) {
     await page.keyboard.press("/");
     await page.keyboard.type(query);
     found[query] = await texts(page, "#entries .path");

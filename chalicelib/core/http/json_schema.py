@@ -148,7 +148,8 @@ _WORDING = {
     "exclusiveMinimum": "must be more than {0}",
     "minItems": "must have at least {0} items",
     "maxItems": "must have at most {0} items",
-    "minProperties": "must name at least {0} fields",
+    # Every schema of ours with that rule is of a change, and counts what is in the path.
+    "minProperties": "must name something to change",
     "maxProperties": "must name at most {0} fields",
     "uniqueItems": "must not hold anything twice",
     "pattern": "does not have the expected form",
@@ -169,7 +170,14 @@ def _explain(fault: ValidationError) -> Iterator[tuple[str, str]]:
     else:
         rule = fault.validator_value
         text = ", ".join(map(str, rule)) if isinstance(rule, list) else rule
-        yield field[:MAX_NAME] or "body", _WORDING.get(str(fault.validator), "is not valid").format(text)
+        message = _WORDING.get(str(fault.validator), "is not valid").format(text)
+        yield field[:MAX_NAME] or "body", message + (_form(fault.schema) if fault.validator == "pattern" else "")
+
+
+def _form(schema: Schema) -> str:
+    """What a text of the schema looks like: nobody reads a pattern."""
+    examples = schema.get("examples", ())
+    return f", such as {examples[0]}" if examples else ""
 
 
 def _under(field: str, name: str) -> str:

@@ -78,12 +78,12 @@ function foundList(found) {
   return h(
     "ul",
     null,
-    found.map(({ operation, because }) =>
+    found.map(({ operation, address, because }) =>
       h(
         "li",
         null,
         entry(
-          operation.id,
+          address,
           operation.method,
           operation.path,
           because && h("small", null, `${because.kind} `, h("code", null, because.text)),

@@ -3,12 +3,21 @@
 /** @typedef {import("./contract.js").Contract} Contract */
 /** @typedef {import("./contract.js").Operation} Operation */
 /** @typedef {{kind: string, text: string, weight: number}} Place */
-/** @typedef {{operation: Operation, places: Place[]}} Entry */
+/** @typedef {{operation: Operation, address: string, places: Place[]}} Entry An operation or webhook, and its page. */
 
-/** What is searched of each operation. @param {Contract} contract @returns {Entry[]} */
+/** What is searched of each operation and webhook. @param {Contract} contract @returns {Entry[]} */
 export function buildIndex(contract) {
-  return contract.operations.map((operation) => ({
+  return [
+    ...contract.operations.map((operation) => toEntry(contract, operation, operation.id)),
+    ...contract.webhooks.map((webhook) => toEntry(contract, webhook, `webhook-${webhook.id}`)),
+  ];
+}
+
+/** @param {Contract} contract @param {Operation} operation @param {string} address @returns {Entry} */
+function toEntry(contract, operation, address) {
+  return {
     operation,
+    address,
     places: [
       place("path", `${operation.method} ${operation.path}`, 4),
       place("name", operation.id, 4),
@@ -18,7 +27,7 @@ export function buildIndex(contract) {
       ...unique(fieldsOf(contract, operation)).map((name) => place("field", name, 3)),
       place("description", operation.description, 1),
     ],
-  }));
+  };
 }
 
 /** @param {string} kind @param {string} text @param {number} weight @returns {Place} */
@@ -66,15 +75,16 @@ function namesIn(contract, reference, depth) {
  * The operations in which every word of the query is found, best first, each with the field or code that was found.
  * @param {Entry[]} index
  * @param {string} query
- * @returns {{operation: Operation, because?: Place}[]}
+ * @returns {{operation: Operation, address: string, because?: Place}[]}
  */
 export function find(index, query) {
   const words = query.toLowerCase().split(/\s+/).filter(Boolean);
   return index
-    .map(({ operation, places }) => {
+    .map(({ operation, address, places }) => {
       const best = words.map((word) => bestPlace(places, word));
       return {
         operation,
+        address,
         score: Math.min(...best.map(({ score }) => score)),
         sum: best.reduce((sum, { score }) => sum + score, 0),
         because: best.find(({ place }) => place && ["error code", "field"].includes(place.kind))?.place,

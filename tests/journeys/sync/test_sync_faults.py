@@ -47,7 +47,10 @@ BAD: list[tuple[Any, str]] = [
     ({"id": "d", "updatedAt": "9999-12-31T23:59:59Z"}, "updatedAt is too long ago or in the future"),
     ({"id": "e", "updatedAt": "soon"}, "updatedAt is no moment"),
     ({"id": "f"}, "updatedAt is required"),
-    ({"id": "g", "updatedAt": AT, "email": "nowhere"}, "email does not have the expected form"),
+    (
+        {"id": "g", "updatedAt": AT, "email": "nowhere"},
+        "email does not have the expected form, such as ann@example.com",
+    ),
     ({"id": "h", "updatedAt": AT, "note": "x" * 900_000}, "has more than 16384 bytes"),
     ({"id": "i", "updatedAt": AT, "name": "\ud800"}, "holds text that is not Unicode"),
     ("a customer", "body must be of type object"),

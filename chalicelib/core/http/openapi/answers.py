@@ -220,7 +220,9 @@ def _sentences(operation: Operation, errors: list[type[DarkroomError]]) -> list[
     found = dict.fromkeys(
         sentence
         for error in errors
-        for sentence in (_refusals(operation) if error is PermissionDeniedError else [meaning(error)])
+        for sentence in (
+            _refusals(operation) if error is PermissionDeniedError else [f"{meaning(error).removesuffix('.')}."]
+        )
     )
     return list(found)
 
