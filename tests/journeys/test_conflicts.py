@@ -38,6 +38,7 @@ def test_a_write_to_an_item_that_stays_locked_is_answered_with_retry_later(machi
     assert CONFLICTS.clear() > 900, "the retries end"
 
 
+@pytest.mark.slow
 def test_every_kind_of_write_is_retried(users_table: str) -> None:
     item = {"userId": "held", "role": "USER", "email": "held@example.com"}
     for write in (

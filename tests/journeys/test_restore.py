@@ -95,6 +95,7 @@ def test_what_was_lost_comes_back_and_what_was_deleted_does_not(
     assert noted[-3:] == ["restore_table", "restore_objects", "restore_objects"]
 
 
+@pytest.mark.slow
 def test_a_row_that_differs_is_replaced_only_on_request(
     machine: Machine, function: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -110,6 +111,7 @@ def test_a_row_that_differs_is_replaced_only_on_request(
     assert ann.image(image_id)["fileName"] == "holiday.jpg"
 
 
+@pytest.mark.slow
 def test_a_replaced_object_is_copied_from_its_older_version(
     machine: Machine, function: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

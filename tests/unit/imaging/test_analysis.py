@@ -161,6 +161,7 @@ def test_sharpness_is_the_variance_of_the_laplacian() -> None:
     assert analysis_json(pictures.encoded(image, "PNG"))["sharpness"] == pytest.approx((200**2 + 4 * 50**2) / 200)
 
 
+@pytest.mark.slow
 def test_a_blurred_picture_is_less_sharp() -> None:
     image = Image.new("RGB", (1500, 1000), "white")
     draw = ImageDraw.Draw(image)

@@ -110,6 +110,7 @@ def test_the_same_input_gives_the_same_bytes(form: str) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="processors can be assigned on Linux only")
+@pytest.mark.slow
 def test_the_bytes_do_not_depend_on_the_number_of_processors() -> None:
     data, options = pictures.jpeg(1200, 900), Transform(format="avif")
     many, all_of_them = transform(data, "", options), os.sched_getaffinity(0)
