@@ -27,6 +27,7 @@ BEYOND_THE_SCHEMA = {
     "sourceUrl": "its server gives a picture",
     "singleUse": "it goes with PUT, not with a form",
     "start": "it is near enough to the end",
+    "to": "it is not before from",
     "FILE_TOO_LARGE": "the stage has a largest size (MAX_FILE_SIZE)",
     "FILE_TYPE_NOT_ALLOWED": "the stage names its types (ALLOWED_TYPES)",
 }
