@@ -155,7 +155,9 @@ def _transform(image: Image, options: Mapping[str, Any]) -> Transform:
     # Numbers in an action's metadata are Decimal.
     numbers: dict[str, Any] = {name: int(options[name]) for name in ("width", "height", "quality") if name in options}
     transform = Transform(fit=Fit(options.get("fit", Fit.CONTAIN)), format=options.get("format"), **numbers)
-    return transform if image.focal_point is None else replace(transform, focus=image.focal_point.place)
+    if image.focal_point is None:
+        return transform
+    return replace(transform, focus=image.focal_point.place)
 
 
 _MESSAGES = {

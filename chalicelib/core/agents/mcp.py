@@ -182,7 +182,8 @@ def _idempotency_key(request: Request) -> str | None:
         field = {"field": KEY, "message": f"does not say what the header {idempotency.HEADER} says"}
         raise InvalidRequestError(details=[field])
     key = in_header if in_meta is None else in_meta
-    return key if key is None or isinstance(key, str) else ""
+    # JSON allows any value in `_meta`. "" is no valid key, so the call is refused like one with a malformed key.
+    return "" if key is not None and not isinstance(key, str) else key
 
 
 def _tool_error(error: DarkroomError, name: str) -> dict[str, Any]:

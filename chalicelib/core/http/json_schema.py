@@ -148,7 +148,7 @@ _WORDING = {
     "exclusiveMinimum": "must be more than {0}",
     "minItems": "must have at least {0} items",
     "maxItems": "must have at most {0} items",
-    # Every schema of ours with that rule is of a change, and counts what is in the path.
+    # Only the schemas of changes have this rule. Its number counts the path too, so it would mislead.
     "minProperties": "must name something to change",
     "maxProperties": "must name at most {0} fields",
     "uniqueItems": "must not hold anything twice",

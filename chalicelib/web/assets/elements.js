@@ -148,6 +148,16 @@ let tabsMade = 0;
  */
 const chosenTitles = new Map();
 
+/** A table that scrolls on a narrow screen. @param {string[]} headings @param {HTMLElement[]} rows */
+export function table(headings, rows) {
+  const head = headings.map((text) => h("th", { scope: "col" }, text));
+  return h(
+    "div",
+    { class: "scroll" },
+    h("table", null, h("thead", null, h("tr", null, head)), h("tbody", null, rows)),
+  );
+}
+
 /**
  * Tabs, one of which is shown. Arrow keys move between them.
  * @param {string} label

@@ -1,6 +1,6 @@
 /** The page of one operation, or of one webhook. */
 
-import { codeBlock, h, inline, jsonCode, methodBadge, prose, tabs } from "./elements.js";
+import { codeBlock, h, inline, jsonCode, methodBadge, prose, table, tabs } from "./elements.js";
 import { field, schemaTree } from "./schema.js";
 import { requestPanel } from "./try_it.js";
 
@@ -144,24 +144,7 @@ function failuresOf({ contract, failures }) {
     "section",
     null,
     h("h2", null, "Errors"),
-    h(
-      "div",
-      { class: "scroll" },
-      h(
-        "table",
-        null,
-        h(
-          "thead",
-          null,
-          h(
-            "tr",
-            null,
-            ["Status", "Code", "What it says"].map((text) => h("th", { scope: "col" }, text)),
-          ),
-        ),
-        h("tbody", null, rows),
-      ),
-    ),
+    table(["Status", "Code", "What it says"], rows),
   );
 }
 

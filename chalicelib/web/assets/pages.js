@@ -1,7 +1,7 @@
 /** What the content shows: the first page, one operation, all errors, or everything at once. */
 
 import { API } from "./contract.js";
-import { h, inline, methodBadge, prose } from "./elements.js";
+import { h, inline, methodBadge, prose, table } from "./elements.js";
 import { messagePage, operationPage } from "./operation_page.js";
 
 /** @typedef {import("./contract.js").Contract} Contract */
@@ -116,26 +116,7 @@ function errorsPage(contract) {
     "article",
     null,
     h("h1", null, "Errors"),
-    h(
-      "div",
-      { class: "scroll" },
-      h(
-        "table",
-        null,
-        h(
-          "thead",
-          null,
-          h(
-            "tr",
-            null,
-            ["Status", "Code", "What it says, and which operations answer it"].map((text) =>
-              h("th", { scope: "col" }, text),
-            ),
-          ),
-        ),
-        h("tbody", null, rows),
-      ),
-    ),
+    table(["Status", "Code", "What it says, and which operations answer it"], rows),
   );
 }
 
