@@ -305,6 +305,15 @@ def get_variant(user: Caller, data: Payload, headers: Headers) -> Response:
     return Response(status_code=302, body="", headers={"Location": variant.url, "Vary": "Accept"})
 
 
+@app.route("/images/{imageId}/download", methods=["GET"], cors=CORS)
+@required_env_vars(images.get_download)
+@api_tool(tags=["images"], reads_only=True)
+@validated(images.DOWNLOAD, permission=signed_in, access=APIAccessType.FILE_UPLOAD, returns=images.DOWNLOADED)
+def get_download(user: Caller, data: Payload) -> Answer:
+    """A link that saves a file under a sensible name: the original of a finished image, or one of its variants."""
+    return images.get_download(user, data)
+
+
 # Without a route: a browser polls `GET /images/{imageId}` and follows links.
 
 
