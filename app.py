@@ -609,6 +609,21 @@ def list_audit(data: Payload) -> Answer:
     return audit.list_entries(data)
 
 
+@app.route("/admin/audit/verification", methods=["GET"], cors=CORS)
+@required_env_vars(audit.verify_day)
+@api_tool(tags=["operations"], reads_only=True)
+@validated(
+    audit.VERIFY,
+    permission=is_admin,
+    access=APIAccessType.ADMIN,
+    limit=limits.Limit(60, limits.Window.MINUTE),
+    returns=audit.VERIFIED,
+)
+def verify_audit(data: Payload, context: Any) -> Answer:
+    """Check a day of the audit trail: hashes, links and gaps, and the links to the entries before and after the day."""
+    return audit.verify_day(data, context)
+
+
 @app.route("/admin/health", methods=["GET"], cors=CORS)
 @required_env_vars(health.get_system_health)
 @api_tool(tags=["operations"], reads_only=True)
