@@ -106,7 +106,7 @@ def test_a_page_has_one_address_because_its_own_addresses_are_relative(machine: 
 def test_the_name_of_a_stage_without_a_slash_leads_to_the_page() -> None:
     """The embedded API has no stage's name in its paths."""
     redirect = web.send_page("/prod", {})
-    assert (redirect.status_code, urljoin("https://example.com/prod", redirect.headers["Location"])) == (
+    assert (redirect.status_code, urljoin("https://example.com/prod", str(redirect.headers["Location"]))) == (
         308,
         "https://example.com/prod/",
     )
