@@ -18,7 +18,10 @@ const STAY = "darkroom-stay";
 // A token that ends sooner is renewed before it is used.
 const MARGIN = 30_000;
 
-/** Events: `changed` when somebody signed in or out, or the profile changed; `ended` when the tokens ended. */
+/**
+ * Events: `changed` when somebody signed in or out, or the profile changed; `ended` when the tokens ended, and `resumed`
+ * when the reader has signed in again, here or in another tab.
+ */
 class Session extends EventTarget {
   /** @type {Profile | null} */
   profile = null;
@@ -46,16 +49,16 @@ class Session extends EventTarget {
     return this.profile?.role === "ADMIN";
   }
 
-  /** Reads who is signed in, after the page was loaded. */
-  async resume() {
-    addEventListener("storage", (event) => event.key === KEY && this.follow(event));
-    if (this.isSignedIn) await this.readProfile();
+  /** Begins to follow what other tabs do. */
+  follow() {
+    addEventListener("storage", (event) => event.key === KEY && this.take(event));
   }
 
   /** What another tab did. @param {StorageEvent} event */
-  follow(event) {
-    const [before, after] = [event.oldValue, event.newValue].map((text) => text && JSON.parse(text).email);
-    if (before !== after) location.reload();
+  take(event) {
+    const [before, after] = [event.oldValue, event.newValue].map((text) => text && JSON.parse(text));
+    if (before?.email !== after?.email) location.reload();
+    else if (after) this.goOn(after.accessToken);
   }
 
   /**
@@ -64,16 +67,22 @@ class Session extends EventTarget {
    */
   async begin(answer, email, stays) {
     const isOther = this.profile !== null && this.profile.email.toLowerCase() !== email.toLowerCase();
-    this.store.removeItem(KEY);
     localStorage.setItem(STAY, stays ? "yes" : "no");
     this.keep(answer, answer.refreshToken, email);
+    (stays ? sessionStorage : localStorage).removeItem(KEY);
     if (isOther) {
       // What is shown belongs to somebody else.
       location.reload();
       return;
     }
     await this.readProfile();
-    for (const go of this.waiting.splice(0)) go(answer.accessToken);
+    this.goOn(answer.accessToken);
+  }
+
+  /** What waited for the reader goes on. @param {string} token */
+  goOn(token) {
+    for (const go of this.waiting.splice(0)) go(token);
+    this.dispatchEvent(new Event("resumed"));
   }
 
   /** @param {any} answer @param {string} refreshToken @param {string} email */
