@@ -37,7 +37,7 @@ export function newPasswordField(label = t("field.password")) {
     const lines = rules().map(([rule, text]) => {
       const isMet = rule.test(input.value);
       const said = h("span", { class: "unseen" }, t(isMet ? "password.met" : "password.unmet"));
-      return h("li", { class: isMet ? "met" : null }, icon(isMet ? "check" : "dot"), h("span", null, text), said);
+      return h("li", { class: isMet ? "met" : null }, icon(isMet ? "check" : "circle"), h("span", null, text), said);
     });
     list.replaceChildren(...lines);
     const isWeak = rules().some(([rule]) => !rule.test(input.value));

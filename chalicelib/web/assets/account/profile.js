@@ -16,6 +16,7 @@ export function profileCard(profile) {
   const form = buildForm({
     fields: [{ name: "name", label: t("field.name"), hint: t("account.nameHint"), value: profile.name, attributes }],
     submit: t("action.save"),
+    isQuiet: true,
     send: async ({ name }) => {
       const answer = await call("PATCH", "auth/profile", { body: { name: name.trim() } });
       session.changeProfile(answer.profile);

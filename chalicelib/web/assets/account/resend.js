@@ -14,7 +14,7 @@ const PAUSE_SECONDS = 30;
  * @param {(email: string) => Promise<void>} send notes when it has sent the code
  */
 export function resendButton(address, send) {
-  const button = h("button", { type: "button", onclick: press });
+  const button = h("button", { type: "button", class: "link", onclick: press });
   const said = h("span", { class: "small", role: "status" });
   const input = /** @type {HTMLInputElement} */ (address.querySelector("input"));
   /** @param {number} until milliseconds since 1970 */

@@ -23,6 +23,7 @@ export function webhookCard(profile) {
   const form = buildForm({
     fields: [{ name: FIELD, label: t("webhook.url"), type: "url", value: webhook?.url ?? "", attributes }],
     submit: t("action.save"),
+    isQuiet: true,
     actions: [webhook && off],
     send: async (typed) => {
       const url = typed[FIELD].trim();

@@ -37,12 +37,13 @@ export class FieldError extends Error {
  * @param {Record<string, string>} [options.places] the field at which an error of the API is shown, by its code
  * @param {string} [options.class]
  * @param {boolean} [options.isDangerous]
+ * @param {boolean} [options.isQuiet] its button is not the view's leading one
  * @returns {HTMLFormElement}
  */
 export function buildForm(options) {
-  const { fields, submit, send, actions = [], places = {}, class: name = "", isDangerous = false } = options;
+  const { fields, submit, send, actions = [], places = {}, class: name = "" } = options;
   const note = h("div", { class: "note bad", role: "alert", hidden: true });
-  const button = h("button", { class: isDangerous ? "danger" : "primary" }, submit);
+  const button = h("button", { class: options.isDangerous ? "danger" : !options.isQuiet && "primary" }, submit);
   const rows = fields.map((field) => (field instanceof Node ? field : buildField(field)));
   const end = h("p", { class: "actions" }, button, actions);
   const form = h("form", { class: `form ${name}`, novalidate: true }, rows, note, end);

@@ -129,20 +129,23 @@ class Session extends EventTarget {
   /** @param {string} old @returns {Promise<string>} */
   async refresh(old) {
     // One tab after the other: the second one finds the first one's token.
-    return await navigator.locks.request("darkroom-refresh", async () => {
-      const tokens = this.tokens;
-      if (tokens && tokens.accessToken !== old) return tokens.accessToken;
-      if (!tokens) return this.askAgain();
-      try {
-        const body = { refreshToken: tokens.refreshToken };
-        const answer = await call("POST", "auth/refresh", { body, anonymous: true });
-        this.keep(answer, tokens.refreshToken, tokens.email);
-        return answer.accessToken;
-      } catch (error) {
-        if (!(error instanceof ApiError) || error.status >= 429) throw error;
-        return this.askAgain();
-      }
-    });
+    const token = await navigator.locks.request("darkroom-refresh", () => this.exchange(old));
+    return token ?? this.askAgain();
+  }
+
+  /** A newer token; null where the session has ended. @param {string} old @returns {Promise<string | null>} */
+  async exchange(old) {
+    const tokens = this.tokens;
+    if (!tokens || tokens.accessToken !== old) return tokens && tokens.accessToken;
+    try {
+      const body = { refreshToken: tokens.refreshToken };
+      const answer = await call("POST", "auth/refresh", { body, anonymous: true });
+      this.keep(answer, tokens.refreshToken, tokens.email);
+      return answer.accessToken;
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status >= 429) throw error;
+      return null;
+    }
   }
 
   /** The session has ended: the reader is asked to sign in, over what they were doing. @returns {Promise<string>} */

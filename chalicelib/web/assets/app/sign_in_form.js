@@ -5,7 +5,7 @@ import { forgotForm, resetForm } from "../account/password_forms.js";
 import { visitor } from "../account/visitor.js";
 import { h } from "../shared/dom.js";
 import { ApiError, call } from "./api.js";
-import { buildField, buildForm } from "./forms.js";
+import { buildForm } from "./forms.js";
 import { session } from "./session.js";
 import { note } from "./states.js";
 import { t } from "./texts.js";
@@ -63,16 +63,15 @@ function focusFirst(place) {
 function startForm({ email, actions, verify, forgot, take }) {
   const forget = () => forgot(visitor.kept.email ?? email ?? "", "");
   const attributes = { autocomplete: "current-password", required: true, maxlength: 256 };
-  const stay = buildField({ name: "stays", label: t("signIn.stay"), type: "checkbox", value: true });
   const forgotten = h("button", { type: "button", class: "link", onclick: forget }, t("forgot.link"));
   return buildForm({
     fields: [
       emailField(email),
       { name: "password", label: t("field.password"), type: "password", attributes },
-      h("div", { class: "pair" }, stay, forgotten),
+      { name: "stays", label: t("signIn.stay"), type: "checkbox", value: true },
     ],
     submit: t("signIn.submit"),
-    actions,
+    actions: [forgotten, ...actions],
     send: async (typed) => {
       const body = { email: typed.email.trim(), password: typed.password };
       try {

@@ -18,7 +18,7 @@ export function show({ signal }) {
   const form = h("div", null);
   const draw = () => {
     if (keys.length > 0) list.replaceChildren(...keys.map((key) => keyCard(key, revoked)));
-    else list.replaceChildren(empty("keys", t("keys.none"), t("keys.noneText")));
+    else list.replaceChildren(form.hasChildNodes() ? "" : empty("keys", t("keys.none"), t("keys.noneText")));
   };
   const revoked = (/** @type {ApiKey} */ key) => {
     keys = keys.filter((each) => each !== key);
@@ -27,18 +27,19 @@ export function show({ signal }) {
   };
   const closed = () => {
     form.replaceChildren();
+    draw();
     add.hidden = false;
     add.focus();
   };
   const created = (/** @type {ApiKey} */ key) => {
     // A request that was sent again gives the same key.
     keys = [key, ...keys.filter((each) => each.keyId !== key.keyId)];
-    draw();
     closed();
   };
   const open = () => {
     add.hidden = true;
     form.replaceChildren(createForm(created, closed));
+    draw();
     form.querySelector("input")?.focus();
   };
   const add = h("button", { type: "button", class: "primary", onclick: open }, icon("keys"), t("keys.new"));
