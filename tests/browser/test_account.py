@@ -222,10 +222,10 @@ def test_name_and_webhook_are_changed_and_its_last_error_is_read(sign_in: Callab
         assert delivery.signed_with(secret)
         wait_for(lambda: user.get("/auth/profile").json()["profile"]["webhook"]["lastError"], "its error")
     page.reload()
-    expect(webhook.locator(".note.bad")).to_contain_text("It answered 404.")
+    expect(webhook.locator(".note.bad:visible")).to_contain_text("It answered 404.")
     press(webhook, "Turn off")
     press(page.get_by_role("dialog"), "Turn off")
-    expect(webhook.get_by_text("Secret")).to_be_hidden()
+    expect(webhook.get_by_role("button", name="Turn off")).to_be_hidden()
     assert user.get("/auth/profile").json()["profile"]["preferences"] == {}
 
 
@@ -246,6 +246,7 @@ def test_an_ended_session_asks_over_the_view_and_goes_on(sign_in: Callable[[User
     press(dialog, "Send the code")
     fill(dialog, code="1", password=NEW_PASSWORD)
     press(dialog, "Set the password")
+    expect(dialog.get_by_text("Your password is changed.")).to_be_visible()
     fill(dialog, password=user.password)
     press(dialog, "Sign in")
     expect(dialog.get_by_role("alert").filter(has_text="password is wrong")).to_be_visible()

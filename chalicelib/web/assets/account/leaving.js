@@ -9,13 +9,6 @@ import { t } from "../app/texts.js";
 import { h } from "../shared/dom.js";
 import { visitor } from "./visitor.js";
 
-/** Nobody is signed in here any more: the welcome page is loaded, and nothing of the account stays in memory. */
-function leave() {
-  session.end();
-  location.hash = "#/";
-  location.reload();
-}
-
 export function sessionsCard() {
   const place = h("div", null);
   const end = async () => {
@@ -24,7 +17,7 @@ export function sessionsCard() {
     button.setAttribute("aria-busy", "true");
     try {
       await call("POST", "auth/signout");
-      leave();
+      session.leave();
     } catch (error) {
       place.replaceChildren(failure(error, end));
       button.removeAttribute("aria-busy");
@@ -77,7 +70,7 @@ function erasureForm(email, close) {
       if (typed.trim().toLowerCase() !== email.toLowerCase()) throw new FieldError("typed", t("erasure.other"));
       await call("DELETE", "auth/profile");
       visitor.keep({ news: "erased" });
-      leave();
+      session.leave();
     },
   });
 }

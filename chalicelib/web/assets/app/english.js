@@ -80,7 +80,7 @@ export const ENGLISH = {
   "signUp.question": "New here?",
   "signUp.have": "Do you have an account?",
   "signUp.nameHint": "What we call you. You may leave it out.",
-  "password.rules": "The password needs",
+  "password.rules": "What it needs",
   "password.length": "12 characters or more",
   "password.small": "a small letter",
   "password.capital": "a capital letter",

@@ -97,11 +97,9 @@ function themeButton() {
   return button;
 }
 
-/** The reader leaves this device: the tokens are forgotten. Their other sessions go on. */
+/** The tokens of this device are forgotten. Sessions elsewhere go on. */
 function signOut() {
-  session.end();
-  location.hash = "#/";
-  location.reload();
+  session.leave();
 }
 
 function markCurrent() {

@@ -103,11 +103,11 @@ class Session extends EventTarget {
     this.dispatchEvent(new Event("changed"));
   }
 
-  /** Forgets the tokens; the API has been told, or cannot be. */
-  end() {
+  /** Nobody is signed in here any more: the welcome page is loaded, and nothing of theirs stays in memory. */
+  leave() {
     this.store.removeItem(KEY);
-    this.profile = null;
-    this.dispatchEvent(new Event("changed"));
+    history.replaceState(null, "", "#/");
+    location.reload();
   }
 
   /** A token that is valid now. Waits for the reader where the session has ended. @returns {Promise<string>} */
