@@ -101,6 +101,21 @@ def test_an_address_that_is_not_verified_is_verified_at_the_sign_in(reader: Read
     reader.see_heading("Images")
 
 
+def test_who_was_invited_sets_a_password_of_their_own(reader: Reader, machine: Machine) -> None:
+    page, email = reader.page, User(machine.api_url).email
+    machine.client("cognito-idp").admin_create_user(
+        UserPoolId=machine.resources["UserPool"].ref,
+        Username=email,
+        TemporaryPassword="Temporary-2026!",
+        UserAttributes=[{"Name": "email", "Value": email}, {"Name": "email_verified", "Value": "true"}],
+    )
+    reader.open("account")
+    sign_in_by_form(page, email, "Temporary-2026!")
+    page.get_by_label("New password").fill(NEW_PASSWORD)
+    press(page, "Continue")
+    reader.see_heading("Account")
+
+
 def test_a_taken_address_reads_the_same_words_and_a_wrong_code_is_said_beside_it(reader: Reader, user: User) -> None:
     page = reader.page
     reader.open("sign-up")
@@ -229,33 +244,56 @@ def test_name_and_webhook_are_changed_and_its_last_error_is_read(sign_in: Callab
     assert user.get("/auth/profile").json()["profile"]["preferences"] == {}
 
 
+def break_session(page: Page, email: str) -> None:
+    tokens = {"accessToken": "gone", "refreshToken": "gone", "expiresAt": 4_102_444_800_000, "email": email}
+    page.evaluate("tokens => localStorage.setItem('darkroom-session', tokens)", json.dumps(tokens))
+
+
 def test_an_ended_session_asks_over_the_view_and_goes_on(sign_in: Callable[[User], Reader], user: User) -> None:
     reader = sign_in(user)
     page = reader.page
     reader.open("account")
     fill(card(page, "Profile"), name="Bea")
     card(page, "Webhook").get_by_label("Address").fill("https://example.com/not-sent-yet")
-    tokens = {"accessToken": "gone", "refreshToken": "gone", "expiresAt": 4_102_444_800_000, "email": user.email}
-    page.evaluate("tokens => localStorage.setItem('darkroom-session', tokens)", json.dumps(tokens))
+    break_session(page, user.email)
     press(card(page, "Profile"), "Save")
     dialog = page.get_by_role("dialog", name="Sign in again")
     expect(dialog.get_by_label("E-mail address")).to_have_value(user.email)
     page.keyboard.press("Escape")
     page.keyboard.press("Escape")
+    fill(dialog, password="Wrong-2026!")
+    press(dialog, "Sign in")
+    expect(dialog.get_by_role("alert").filter(has_text="password is wrong")).to_be_visible()
+    assert reader.violations() == []
     press(dialog, "Forgot your password?")
     press(dialog, "Send the code")
     fill(dialog, code="1", password=NEW_PASSWORD)
     press(dialog, "Set the password")
     expect(dialog.get_by_text("Your password is changed.")).to_be_visible()
-    fill(dialog, password=user.password)
-    press(dialog, "Sign in")
-    expect(dialog.get_by_role("alert").filter(has_text="password is wrong")).to_be_visible()
-    assert reader.violations() == []
     fill(dialog, password=NEW_PASSWORD)
     press(dialog, "Sign in")
     expect(dialog).to_be_hidden()
     expect(page.locator("#who")).to_have_text("Bea")
     expect(card(page, "Webhook").get_by_label("Address")).to_have_value("https://example.com/not-sent-yet")
+
+
+def test_signing_in_again_in_one_tab_does_for_the_other(sign_in: Callable[[User], Reader], user: User) -> None:
+    reader = sign_in(user)
+    reader.open("account")
+    other = reader.page.context.new_page()
+    other.goto(reader.page.url)
+    names = {reader.page: "Bea", other: "Cleo"}
+    for page, name in names.items():
+        fill(card(page, "Profile"), name=name)
+    break_session(reader.page, user.email)
+    for page in names:
+        press(card(page, "Profile"), "Save")
+        expect(page.get_by_role("dialog", name="Sign in again")).to_be_visible()
+    fill(other.get_by_role("dialog"), password=user.password)
+    press(other.get_by_role("dialog"), "Sign in")
+    for page, name in names.items():
+        expect(page.get_by_role("dialog")).to_be_hidden()
+        expect(page.locator("#who")).to_have_text(name)
 
 
 def test_an_account_is_signed_out_everywhere_and_erased(sign_in: Callable[[User], Reader], user: User) -> None:

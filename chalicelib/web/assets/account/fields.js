@@ -18,7 +18,7 @@ export function emailField(value = visitor.kept.email ?? "") {
   return buildField({ name: "email", label: t("field.email"), type: "email", value, attributes });
 }
 
-/** The rules of the API (chalicelib/accounts/passwords.py), which checks them itself. @type {() => [RegExp, string][]} */
+/** The rules of the API, which checks them too (accounts/passwords.py). @type {() => [RegExp, string][]} */
 const rules = () => [
   [/.{12}/u, t("password.length")],
   [/[a-z]/, t("password.small")],

@@ -36,14 +36,11 @@ export function sessionsCard() {
 
 /** @param {import("../app/session.js").Profile} profile */
 export function erasureCard(profile) {
+  const lost = [t("erasure.images"), t("erasure.actions"), t("erasure.keys"), t("erasure.usage")];
   const ask = () => {
     const dialog = openDialog(t("erasure.title"), [
       h("p", null, t("erasure.lost")),
-      h(
-        "ul",
-        null,
-        [t("erasure.images"), t("erasure.actions"), t("erasure.keys"), t("erasure.usage")].map((text) => h("li", null, text)),
-      ),
+      h("ul", null, lost.map((text) => h("li", null, text))),
       h("p", null, h("strong", null, t("erasure.final"))),
       erasureForm(profile.email, () => dialog.close()),
     ]);

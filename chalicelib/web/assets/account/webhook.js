@@ -32,11 +32,12 @@ export function webhookCard(profile) {
       toast(t("state.saved"));
     },
   });
+  const docs = h("a", { href: "docs#webhook-image_finished" }, t("webhook.docs"));
   const card = h(
     "section",
     { class: "card" },
     h("h2", null, t("webhook.title")),
-    h("p", { class: "soft" }, t("webhook.lead"), " ", h("a", { href: "docs#webhook-image_finished" }, t("webhook.docs"))),
+    h("p", { class: "soft" }, t("webhook.lead"), " ", docs),
     webhook && lastError(profile),
     form,
     webhook && secret(profile.webhookSecret),

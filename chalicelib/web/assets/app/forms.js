@@ -215,5 +215,6 @@ export function tick(until, show) {
 
 /** @param {number} seconds */
 function sayWait(seconds) {
-  return seconds > 90 ? t("error.waitMinutes", { count: Math.ceil(seconds / 60) }) : t("error.wait", { count: seconds });
+  if (seconds > 90) return t("error.waitMinutes", { count: Math.ceil(seconds / 60) });
+  return t("error.wait", { count: seconds });
 }

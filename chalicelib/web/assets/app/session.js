@@ -19,8 +19,8 @@ const STAY = "darkroom-stay";
 const MARGIN = 30_000;
 
 /**
- * Events: `changed` when somebody signed in or out, or the profile changed; `ended` when the tokens ended, and `resumed`
- * when the reader has signed in again, here or in another tab.
+ * Events: `changed` when somebody signed in, or the profile changed; `ended` when the tokens ended, and `resumed` when
+ * the reader has signed in again, here or in another tab.
  */
 class Session extends EventTarget {
   /** @type {Profile | null} */

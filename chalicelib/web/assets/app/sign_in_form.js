@@ -22,32 +22,41 @@ import { t } from "./texts.js";
  */
 export function signInForm({ email, actions = [], verify, forgot }) {
   const place = h("div", { class: "sign-in" });
-  /** @param {...(HTMLElement | undefined | false)} content */
+  /** @type {Show} */
   const show = (...content) => {
-    place.replaceChildren(...content.filter((each) => each instanceof HTMLElement));
+    place.replaceChildren(...content);
     if (place.isConnected) focusFirst(place);
+  };
+  /** @param {HTMLElement[]} said */
+  const begin = (...said) => {
+    const address = visitor.kept.email ?? email;
+    const leads = { verify, forgot: forgot ?? ((/** @type {string} */ to) => showForgotten(to, show, begin)) };
+    show(...said, passwordForm(address, actions, leads, take));
   };
   /** @param {any} answer @param {string} address @param {boolean} stays */
   const take = async (answer, address, stays) => {
     if (answer.challenge) {
-      const again = (/** @type {any} */ next) => take(next, address, stays);
-      const back = (/** @type {string | undefined} */ why) => show(why ? note(why, "bad") : false, passwordForm(address));
-      show(challengeForm(answer, again, back));
-    } else {
-      await session.begin(answer, address, stays);
-      visitor.forget();
+      show(challengeForm(answer, (next) => take(next, address, stays), begin));
+      return;
     }
+    await session.begin(answer, address, stays);
+    visitor.forget();
   };
-  const setNewPassword = (/** @type {string} */ address) => {
-    const back = h("button", { type: "button", class: "plain", onclick: () => show(passwordForm()) }, t("action.back"));
-    const changed = () => show(note(t("news.changed"), "good"), passwordForm());
-    const sent = (/** @type {string} */ to) => show(resetForm({ email: to, done: changed, actions: [back] }));
-    show(forgotForm({ email: address, done: sent, actions: [back] }));
-  };
-  const passwordForm = (address = visitor.kept.email ?? email) =>
-    startForm({ email: address, actions, verify, forgot: forgot ?? setNewPassword, take });
-  show(passwordForm(email ?? visitor.kept.email));
+  begin();
   return place;
+}
+
+/** @typedef {(...content: HTMLElement[]) => void} Show */
+
+/**
+ * The forms for a forgotten password, in the same place.
+ * @param {string} email @param {Show} show @param {Show} begin
+ */
+function showForgotten(email, show, begin) {
+  const back = () => h("button", { type: "button", class: "plain", onclick: () => begin() }, t("action.back"));
+  const done = () => begin(note(t("news.changed"), "good"));
+  const sent = (/** @type {string} */ to) => show(resetForm({ email: to, done, actions: [back()] }));
+  show(forgotForm({ email, done: sent, actions: [back()] }));
 }
 
 /** An address that is filled in already is not what is asked for. @param {HTMLElement} place */
@@ -57,10 +66,10 @@ function focusFirst(place) {
 }
 
 /**
- * @param {{email?: string, actions: Node[], verify?: Lead, forgot: Lead,
- *   take: (answer: any, email: string, stays: boolean) => Promise<void>}} options
+ * @param {string | undefined} email @param {Node[]} actions @param {{verify?: Lead, forgot: Lead}} leads
+ * @param {(answer: any, email: string, stays: boolean) => Promise<void>} take
  */
-function startForm({ email, actions, verify, forgot, take }) {
+function passwordForm(email, actions, { verify, forgot }, take) {
   const forget = () => forgot(visitor.kept.email ?? email ?? "", "");
   const attributes = { autocomplete: "current-password", required: true, maxlength: 256 };
   const forgotten = h("button", { type: "button", class: "link", onclick: forget }, t("forgot.link"));
@@ -89,7 +98,7 @@ function startForm({ email, actions, verify, forgot, take }) {
 /**
  * What the API asks for after the password.
  * @param {any} asked @param {(answer: any) => Promise<void>} take
- * @param {(reason?: string) => void} back to the password, as when answering took too long
+ * @param {Show} back to the password, as when answering took too long
  */
 function challengeForm(asked, take, back) {
   const isPassword = asked.challenge === "NEW_PASSWORD_REQUIRED";
@@ -106,7 +115,7 @@ function challengeForm(asked, take, back) {
         await take(await call("POST", "auth/challenge", { body, anonymous: true }));
       } catch (error) {
         if (!(error instanceof ApiError && error.status === 401)) throw error;
-        back(t("signIn.tooLate"));
+        back(note(t("signIn.tooLate"), "bad"));
       }
     },
   });

@@ -24,5 +24,11 @@ export const VIEWS = [
   { address: "reset", title: "reset.title", for: "anyone", load: () => import("../views/reset.js") },
   { address: "images", title: "nav.images", for: "user", icon: "images", load: () => import("../views/gallery.js") },
   { address: "keys", title: "keys.title", for: "user", icon: "keys", load: () => import("../views/keys.js") },
-  { address: "account", title: "account.title", for: "user", icon: "account", load: () => import("../views/account.js") },
+  {
+    address: "account",
+    title: "account.title",
+    for: "user",
+    icon: "account",
+    load: () => import("../views/account.js"),
+  },
 ];

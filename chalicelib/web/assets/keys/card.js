@@ -40,6 +40,7 @@ export function opens() {
 /** @param {ApiKey} key @param {(key: ApiKey) => void} revoked */
 export function keyCard(key, revoked) {
   const problem = h("div", null);
+  const end = () => revoke(key, revoked, problem);
   const kinds = Object.entries(opens()).filter(([kind]) => key.accessTypes.includes(kind));
   return h(
     "article",
@@ -52,7 +53,7 @@ export function keyCard(key, revoked) {
       "p",
       { class: "actions" },
       h("button", { type: "button", onclick: () => rotate(key) }, t("keys.rotate")),
-      h("button", { type: "button", class: "dangerous", onclick: () => revoke(key, revoked, problem) }, t("keys.revoke")),
+      h("button", { type: "button", class: "dangerous", onclick: end }, t("keys.revoke")),
     ),
   );
 }

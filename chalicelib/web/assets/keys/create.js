@@ -63,7 +63,7 @@ function expiryFields() {
 
 function limitFields() {
   const fields = LIMITS.map(([name, isMoney]) => {
-    const attributes = isMoney ? { min: 0, step: "any", inputmode: "decimal" } : { min: 1, step: 1, inputmode: "numeric" };
+    const attributes = isMoney ? { min: 0, step: "any" } : { min: 1, step: 1 };
     return buildField({ name: `limits.${name}`, label: limitLabel(name), type: "number", attributes });
   });
   return h(
