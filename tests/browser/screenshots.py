@@ -51,7 +51,9 @@ class Shot:
 SHOTS = [
     Shot("welcome", "", "nobody"),
     Shot("sign-up", "sign-up", "nobody"),
+    Shot("verify", "verify?email=ann%40example.com", "nobody"),
     Shot("forgot", "forgot", "nobody"),
+    Shot("reset", "reset?email=ann%40example.com", "nobody"),
     *(
         Shot(f"{name}-{who}", name, who)
         for who in ("newcomer", "user")

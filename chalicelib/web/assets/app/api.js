@@ -6,6 +6,9 @@ import { t } from "./texts.js";
 /** Where the API begins: the page's own address. */
 export const API = new URL(".", location.href);
 
+/** Whether Darkroom runs on the reader's own machine: no e-mail leaves it, and any code works. */
+export const IS_LOCAL = ["localhost", "127.0.0.1", "[::1]"].includes(API.hostname);
+
 /** The API's answer to a request that failed. */
 export class ApiError extends Error {
   /** @param {number} status @param {any} body @param {number | null} retryAfter seconds */
@@ -14,6 +17,8 @@ export class ApiError extends Error {
     this.status = status;
     /** @type {string} */
     this.code = body?.error?.code ?? "UNEXPECTED";
+    /** @type {string} the class of the error: more exact than its code */
+    this.type = body?.error?.type ?? "";
     /** @type {{field?: string, message?: string}[]} */
     this.details = Array.isArray(body?.error?.details) ? body.error.details : [];
     /** @type {string} */

@@ -1,7 +1,6 @@
 /** What stands around every view: the name, the navigation, the reader's account, the state of the network. */
 
 import { byId, h } from "../shared/dom.js";
-import { call } from "./api.js";
 import { icon } from "./icons.js";
 import { openDialog } from "./notices.js";
 import { session } from "./session.js";
@@ -98,12 +97,9 @@ function themeButton() {
   return button;
 }
 
-async function signOut() {
-  // The reader leaves this device even where the server cannot be told.
-  await call("POST", "auth/signout").catch(() => {});
-  session.end();
-  location.hash = "#/";
-  location.reload();
+/** The tokens of this device are forgotten. Sessions elsewhere go on. */
+function signOut() {
+  session.leave();
 }
 
 function markCurrent() {
@@ -128,8 +124,13 @@ async function askToSignIn() {
   if (isAsked) return;
   isAsked = true;
   const email = session.tokens?.email ?? session.profile?.email ?? "";
-  const form = signInForm({ email, done: () => dialog.close() });
-  const dialog = openDialog(t("signIn.endedTitle"), [h("p", null, t("signIn.ended")), form], { isFixed: true });
+  const leave = h("button", { type: "button", class: "plain", onclick: signOut }, t("nav.signOut"));
+  const dialog = openDialog(
+    t("signIn.endedTitle"),
+    [h("p", null, t("signIn.ended")), signInForm({ email, actions: [leave] })],
+    { isFixed: true },
+  );
+  session.addEventListener("resumed", dialog.close, { once: true });
   await dialog.closed;
   isAsked = false;
 }

@@ -52,7 +52,8 @@ export function openDialog(title, content, options = {}) {
   const id = `dialog-${crypto.randomUUID()}`;
   const close = h("button", { type: "button", class: "plain round", "aria-label": t("action.close") }, icon("close"));
   const head = h("header", null, h("h2", { id, tabindex: -1, autofocus: true }, title), !options.isFixed && close);
-  const dialog = h("dialog", { "aria-labelledby": id, class: options.class }, head, ...content);
+  const closedby = options.isFixed ? "none" : null;
+  const dialog = h("dialog", { "aria-labelledby": id, class: options.class, closedby }, head, ...content);
   close.addEventListener("click", () => dialog.close());
   if (options.isFixed) dialog.addEventListener("cancel", (event) => event.preventDefault());
   /** @type {Promise<void>} */

@@ -1,6 +1,7 @@
 /** Shows the view that the address names. */
 
 import { announce, byId } from "../shared/dom.js";
+import { UnreachableError } from "./api.js";
 import { session } from "./session.js";
 import { failure, waiting } from "./states.js";
 import { t } from "./texts.js";
@@ -21,10 +22,11 @@ export function startRouter() {
 
 /** Shows the present view anew, as after signing in. */
 export function showAgain() {
-  return showView(false);
+  return showView(true);
 }
 
-/** @typedef {{view: import("./views.js").View, params: Record<string, string>, query: URLSearchParams}} Found */
+/** @typedef {import("./views.js").View} View */
+/** @typedef {{view: View, params: Record<string, string>, query: URLSearchParams}} Found */
 
 /** @param {string} hash @returns {Found | null} */
 function find(hash) {
@@ -54,6 +56,22 @@ function decode(text) {
   }
 }
 
+class NoViewError extends Error {
+  constructor() {
+    super(t("error.noView"));
+  }
+}
+
+/** Who reads is known before a view is shown; without the server it says so itself. @param {View} view */
+async function readProfile(view) {
+  try {
+    if (!session.profile) await session.readProfile();
+  } catch (error) {
+    if (view.for === "admin" || !(error instanceof UnreachableError)) throw error;
+  }
+  if (view.for === "admin" && !session.isAdmin) throw new NoViewError();
+}
+
 /** @param {boolean} moves whether the reader came from another view: then the content gets the focus */
 async function showView(moves) {
   leaving.abort();
@@ -67,18 +85,16 @@ async function showView(moves) {
   document.body.dataset.view = view.address.split("/")[0] || "welcome";
   document.title = view.address ? `${t(view.title)} · Darkroom` : "Darkroom";
   dispatchEvent(new Event("view"));
-  if (!found || (view.for === "admin" && !session.isAdmin)) {
-    content.replaceChildren(failure(new Error(t("error.noView"))));
-    return;
-  }
   const delay = setTimeout(() => !signal.aborted && content.replaceChildren(waiting()), 150);
   try {
+    if (!found) throw new NoViewError();
+    if (view.for !== "anyone") await readProfile(view);
     const module = await view.load();
     const node = await module.show({ params: found.params, query: found.query, signal });
     if (!signal.aborted) content.replaceChildren(node);
   } catch (error) {
     if (signal.aborted) return;
-    content.replaceChildren(failure(error, () => showView(false)));
+    content.replaceChildren(failure(error, error instanceof NoViewError ? undefined : () => showView(false)));
   } finally {
     clearTimeout(delay);
   }

@@ -18,7 +18,10 @@ const STAY = "darkroom-stay";
 // A token that ends sooner is renewed before it is used.
 const MARGIN = 30_000;
 
-/** Events: `changed` when somebody signed in or out, or the profile changed; `ended` when the tokens ended. */
+/**
+ * Events: `changed` when somebody signed in, or the profile changed; `ended` when the tokens ended, and `resumed` when
+ * the reader has signed in again, here or in another tab.
+ */
 class Session extends EventTarget {
   /** @type {Profile | null} */
   profile = null;
@@ -46,16 +49,16 @@ class Session extends EventTarget {
     return this.profile?.role === "ADMIN";
   }
 
-  /** Reads who is signed in, after the page was loaded. */
-  async resume() {
-    addEventListener("storage", (event) => event.key === KEY && this.follow(event));
-    if (this.isSignedIn) await this.readProfile();
+  /** Begins to follow what other tabs do. */
+  follow() {
+    addEventListener("storage", (event) => event.key === KEY && this.take(event));
   }
 
   /** What another tab did. @param {StorageEvent} event */
-  follow(event) {
-    const [before, after] = [event.oldValue, event.newValue].map((text) => text && JSON.parse(text).email);
-    if (before !== after) location.reload();
+  take(event) {
+    const [before, after] = [event.oldValue, event.newValue].map((text) => text && JSON.parse(text));
+    if (before?.email !== after?.email) location.reload();
+    else if (after) this.goOn(after.accessToken);
   }
 
   /**
@@ -64,16 +67,22 @@ class Session extends EventTarget {
    */
   async begin(answer, email, stays) {
     const isOther = this.profile !== null && this.profile.email.toLowerCase() !== email.toLowerCase();
-    this.store.removeItem(KEY);
     localStorage.setItem(STAY, stays ? "yes" : "no");
     this.keep(answer, answer.refreshToken, email);
+    (stays ? sessionStorage : localStorage).removeItem(KEY);
     if (isOther) {
       // What is shown belongs to somebody else.
       location.reload();
       return;
     }
     await this.readProfile();
-    for (const go of this.waiting.splice(0)) go(answer.accessToken);
+    this.goOn(answer.accessToken);
+  }
+
+  /** What waited for the reader goes on. @param {string} token */
+  goOn(token) {
+    for (const go of this.waiting.splice(0)) go(token);
+    this.dispatchEvent(new Event("resumed"));
   }
 
   /** @param {any} answer @param {string} refreshToken @param {string} email */
@@ -94,11 +103,11 @@ class Session extends EventTarget {
     this.dispatchEvent(new Event("changed"));
   }
 
-  /** Forgets the tokens; the API has been told, or cannot be. */
-  end() {
+  /** Nobody is signed in here any more: the welcome page is loaded, and nothing of theirs stays in memory. */
+  leave() {
     this.store.removeItem(KEY);
-    this.profile = null;
-    this.dispatchEvent(new Event("changed"));
+    history.replaceState(null, "", "#/");
+    location.reload();
   }
 
   /** A token that is valid now. Waits for the reader where the session has ended. @returns {Promise<string>} */
@@ -120,20 +129,23 @@ class Session extends EventTarget {
   /** @param {string} old @returns {Promise<string>} */
   async refresh(old) {
     // One tab after the other: the second one finds the first one's token.
-    return await navigator.locks.request("darkroom-refresh", async () => {
-      const tokens = this.tokens;
-      if (tokens && tokens.accessToken !== old) return tokens.accessToken;
-      if (!tokens) return this.askAgain();
-      try {
-        const body = { refreshToken: tokens.refreshToken };
-        const answer = await call("POST", "auth/refresh", { body, anonymous: true });
-        this.keep(answer, tokens.refreshToken, tokens.email);
-        return answer.accessToken;
-      } catch (error) {
-        if (!(error instanceof ApiError) || error.status >= 429) throw error;
-        return this.askAgain();
-      }
-    });
+    const token = await navigator.locks.request("darkroom-refresh", () => this.exchange(old));
+    return token ?? this.askAgain();
+  }
+
+  /** A newer token; null where the session has ended. @param {string} old @returns {Promise<string | null>} */
+  async exchange(old) {
+    const tokens = this.tokens;
+    if (!tokens || tokens.accessToken !== old) return tokens && tokens.accessToken;
+    try {
+      const body = { refreshToken: tokens.refreshToken };
+      const answer = await call("POST", "auth/refresh", { body, anonymous: true });
+      this.keep(answer, tokens.refreshToken, tokens.email);
+      return answer.accessToken;
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status >= 429) throw error;
+      return null;
+    }
   }
 
   /** The session has ended: the reader is asked to sign in, over what they were doing. @returns {Promise<string>} */

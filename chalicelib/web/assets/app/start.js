@@ -10,11 +10,10 @@ let reader = session.tokens?.email;
 
 startFrame();
 startPoller();
-// Without the server the views say so themselves.
-await session.resume().catch(() => {});
-await startRouter();
+session.follow();
 session.addEventListener("changed", () => {
   if (session.tokens?.email === reader) return;
   reader = session.tokens?.email;
   showAgain();
 });
+await startRouter();

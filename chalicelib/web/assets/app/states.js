@@ -25,9 +25,14 @@ export function empty(picture, title, text, ...actions) {
   );
 }
 
+/** A sentence that stands out. @param {string} text @param {"good" | "bad" | ""} [kind] */
+export function note(text, kind = "") {
+  return h("p", { class: `note ${kind}`, role: kind === "bad" ? "alert" : "status" }, text);
+}
+
 /** An error in words. @param {unknown} error */
 export function explain(error) {
-  if (error instanceof ApiError) return textOf("error", error.code) ?? error.message;
+  if (error instanceof ApiError) return textOf("error", error.type) ?? textOf("error", error.code) ?? error.message;
   if (error instanceof UnreachableError) return error.message;
   // A module that is not there any more: Darkroom was deployed since the page was loaded.
   if (error instanceof TypeError && /import|module/i.test(error.message)) return t("error.updated");

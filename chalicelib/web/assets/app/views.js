@@ -18,5 +18,17 @@
 /** @type {View[]} */
 export const VIEWS = [
   { address: "", title: "welcome.title", for: "anyone", load: () => import("../views/welcome.js") },
+  { address: "sign-up", title: "signUp.title", for: "anyone", load: () => import("../views/sign_up.js") },
+  { address: "verify", title: "verify.title", for: "anyone", load: () => import("../views/verify.js") },
+  { address: "forgot", title: "forgot.title", for: "anyone", load: () => import("../views/forgot.js") },
+  { address: "reset", title: "reset.title", for: "anyone", load: () => import("../views/reset.js") },
   { address: "images", title: "nav.images", for: "user", icon: "images", load: () => import("../views/gallery.js") },
+  { address: "keys", title: "keys.title", for: "user", icon: "keys", load: () => import("../views/keys.js") },
+  {
+    address: "account",
+    title: "account.title",
+    for: "user",
+    icon: "account",
+    load: () => import("../views/account.js"),
+  },
 ];
