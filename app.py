@@ -600,6 +600,15 @@ def list_audit(data: Payload) -> Answer:
     return audit.list_entries(data)
 
 
+@app.route("/admin/health", methods=["GET"], cors=CORS)
+@required_env_vars(health.get_system_health)
+@api_tool(tags=["operations"], reads_only=True)
+@validated(permission=is_admin, access=APIAccessType.ADMIN, returns=health.SYSTEM_HEALTH)
+def get_system_health() -> Answer:
+    """How the stage is: each dependency, each scheduled job with its last run and its next, each queue's depth."""
+    return health.get_system_health()
+
+
 # ================================================================================ web
 
 
