@@ -490,9 +490,9 @@ def revoke_key(user: Caller, data: Payload) -> Answer:
 @required_env_vars(metering.get_own_usage)
 @api_tool(tags=["usage"], reads_only=True)
 @validated(metering.GET, permission=signed_in, access=ANY_ACCESS, returns=metering.SUMMARY, allow_over_budget=True)
-def get_usage(user: Caller, data: Payload) -> Answer:
-    """Your requests, their cost in dollars, and what became of your images, by day."""
-    return metering.get_own_usage(user, data)
+def get_usage(user: Caller, data: Payload, counted: limits.LimitStatus) -> Answer:
+    """Your requests, their cost in dollars, and what became of your images, by day; and what is left of your limits."""
+    return metering.get_own_usage(user, data, counted)
 
 
 # ============================================================================== agent
