@@ -9,14 +9,23 @@ import { t } from "./texts.js";
  * @typedef {object} Field
  * @property {string} name as the API calls it: an error's detail about that name is shown here
  * @property {string} label
- * @property {string} [type] of an input; or `textarea`, `select`, `checkbox`
+ * @property {string} [type] of an input; or `textarea`, `select`, `checkbox`, `choices` (several boxes)
  * @property {string} [hint]
- * @property {string | number | boolean} [value]
- * @property {[string, string][]} [options] of a select: value and text
+ * @property {string | number | boolean | string[]} [value]
+ * @property {[string, string][]} [options] of a select or of choices: value and text
  * @property {Record<string, any>} [attributes] further ones of the input
  */
 /** @typedef {HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement} Input */
-/** @typedef {Record<string, any>} Typed what stands in the fields: a boolean of a checkbox, else a text */
+/** @typedef {Record<string, any>} Typed what stands in the fields: a boolean, a list of choices, else a text */
+
+/** Something in one field is wrong, as `send` finds it. */
+export class FieldError extends Error {
+  /** @param {string} field @param {string} message */
+  constructor(field, message) {
+    super(message);
+    this.field = field;
+  }
+}
 
 /**
  * A form. `send` gets what was typed; what it throws is shown in the form.
@@ -25,13 +34,25 @@ import { t } from "./texts.js";
  * @param {string} options.submit the button's text
  * @param {(typed: Typed) => Promise<unknown> | unknown} options.send
  * @param {(Node | null | false | undefined)[]} [options.actions] beside the button
+ * @param {Record<string, string>} [options.places] the field at which an error of the API is shown, by its code
  * @param {string} [options.class]
  * @param {boolean} [options.isDangerous]
+ * @param {boolean} [options.isQuiet] the button does not lead the view
  * @returns {HTMLFormElement}
  */
-export function buildForm({ fields, submit, send, actions = [], class: name = "", isDangerous = false }) {
+export function buildForm(options) {
+  const {
+    fields,
+    submit,
+    send,
+    actions = [],
+    places = {},
+    class: name = "",
+    isDangerous = false,
+    isQuiet = false,
+  } = options;
   const note = h("div", { class: "note bad", role: "alert", hidden: true });
-  const button = h("button", { class: isDangerous ? "danger" : "primary" }, submit);
+  const button = h("button", { class: isDangerous ? "danger" : isQuiet ? "" : "primary" }, submit);
   const rows = fields.map((field) => (field instanceof Node ? field : buildField(field)));
   const end = h("p", { class: "actions" }, button, actions);
   const form = h("form", { class: `form ${name}`, novalidate: true }, rows, note, end);
@@ -45,7 +66,7 @@ export function buildForm({ fields, submit, send, actions = [], class: name = ""
     try {
       await send(readForm(form));
     } catch (error) {
-      showError(form, note, button, error);
+      showError(form, note, button, placed(error, places));
     } finally {
       button.removeAttribute("aria-busy");
     }
@@ -66,6 +87,15 @@ export function buildField({ name, label, type = "text", hint, value, options = 
   if (type === "checkbox") {
     const box = h("input", { ...shared, type, checked: Boolean(value) });
     return h("div", { class: "field check" }, h("label", { for: id }, box, h("span", null, label)), said, error);
+  }
+  if (type === "choices") {
+    const boxes = options.map(([each, text]) => {
+      const isChosen = Array.isArray(value) && value.includes(each);
+      const box = h("input", { ...attributes, type: "checkbox", name, value: each, checked: isChosen });
+      return h("label", { class: "choice" }, box, h("span", null, text));
+    });
+    const group = { class: "field choices", "aria-describedby": described, "data-choices": name };
+    return h("fieldset", group, h("legend", null, label), boxes, said, error);
   }
   const input = buildInput(type, shared, value, options);
   return h("div", { class: "field" }, h("label", { for: id }, label), input, said, error);
@@ -88,14 +118,20 @@ export function readForm(form) {
   for (const element of inputs(form)) {
     if (!element.name) continue;
     const isBox = element instanceof HTMLInputElement && element.type === "checkbox";
-    typed[element.name] = isBox ? element.checked : element.value;
+    if (element.closest("fieldset.choices")) {
+      typed[element.name] ??= [];
+      if (isBox && element.checked) typed[element.name].push(element.value);
+    } else {
+      typed[element.name] = isBox ? element.checked : element.value;
+    }
   }
   return typed;
 }
 
-/** @param {HTMLFormElement} form @returns {Input[]} */
+/** Those that are shown: what a form hides is not asked for. @param {HTMLFormElement} form @returns {Input[]} */
 function inputs(form) {
-  return /** @type {Input[]} */ ([...form.querySelectorAll("input, select, textarea")]);
+  const all = /** @type {Input[]} */ ([...form.querySelectorAll("input, select, textarea")]);
+  return all.filter((element) => !form.contains(element.closest("[hidden]")));
 }
 
 /** @param {HTMLFormElement} form @param {HTMLElement} note */
@@ -118,23 +154,41 @@ function checkFields(form) {
 function mark(element, text) {
   if (text) element.setAttribute("aria-invalid", "true");
   else element.removeAttribute("aria-invalid");
-  const place = document.getElementById(`${element.id}-error`);
+  const group = element.closest("fieldset.choices");
+  const place = group ? group.querySelector(".field-error") : document.getElementById(`${element.id}-error`);
   if (place) place.textContent = text;
+}
+
+/** An error that belongs to one field, as one. @param {unknown} error @param {Record<string, string>} places */
+function placed(error, places) {
+  const field = error instanceof ApiError && places[error.code];
+  return field ? new FieldError(field, explain(error)) : error;
+}
+
+/** What is wrong with which field. @param {unknown} error @returns {{field?: string, message?: string}[]} */
+function detailsOf(error) {
+  if (error instanceof FieldError) return [error];
+  return error instanceof ApiError ? error.details : [];
+}
+
+/** The API's "must be …", which follows the field's name, as a sentence. @param {string} text */
+function asSentence(text) {
+  return text && text[0].toUpperCase() + text.slice(1) + (/[.!?…]$/.test(text) ? "" : ".");
 }
 
 /** @param {HTMLFormElement} form @param {HTMLElement} note @param {HTMLButtonElement} button @param {unknown} error */
 function showError(form, note, button, error) {
-  const details = error instanceof ApiError ? error.details : [];
+  const details = detailsOf(error);
   const marked = details.filter(({ field, message }) => {
     const element = inputs(form).find((each) => each.name && each.name === field);
-    if (element) mark(element, message ?? "");
+    if (element) mark(element, asSentence(message ?? ""));
     return element;
   });
   if (marked.length > 0 && marked.length === details.length) {
     inputs(form)
       .find((element) => element.getAttribute("aria-invalid"))
       ?.focus();
-    announce(details.map(({ message }) => message).join(" "));
+    announce(details.map(({ message }) => asSentence(message ?? "")).join(" "));
     return;
   }
   note.textContent = explain(error);
@@ -142,23 +196,36 @@ function showError(form, note, button, error) {
   if (error instanceof ApiError && error.status === 429 && error.retryAfter) countDown(note, button, error);
 }
 
-/** Says how many seconds are left until it may be tried again. @param {HTMLElement} note
+/** Says how long it is until it may be tried again. @param {HTMLElement} note
  * @param {HTMLButtonElement} button @param {ApiError} error */
 function countDown(note, button, error) {
-  const until = Date.now() + Number(error.retryAfter) * 1000;
   // The seconds are not read out one by one.
   const left = h("span", { "aria-hidden": "true" });
   note.replaceChildren(explain(error), " ", left);
   button.disabled = true;
-  const tick = () => {
-    const seconds = Math.ceil((until - Date.now()) / 1000);
+  tick(Date.now() + Number(error.retryAfter) * 1000, (seconds) => {
     if (seconds > 0) {
-      left.textContent = t("error.wait", { count: seconds });
-      setTimeout(tick, 250);
+      left.textContent = sayWait(seconds);
     } else {
       button.disabled = false;
       note.hidden = true;
     }
-  };
-  tick();
+  });
+}
+
+/**
+ * Tells how many seconds are left until a moment, and at last 0.
+ * @param {number} until milliseconds since 1970 @param {(seconds: number) => void} show
+ */
+export function tick(until, show) {
+  const seconds = Math.max(0, Math.ceil((until - Date.now()) / 1000));
+  show(seconds);
+  if (seconds > 0) setTimeout(() => tick(until, show), 250);
+}
+
+/** @param {number} seconds */
+function sayWait(seconds) {
+  return seconds > 90
+    ? t("error.waitMinutes", { count: Math.ceil(seconds / 60) })
+    : t("error.wait", { count: seconds });
 }

@@ -27,7 +27,10 @@ export function empty(picture, title, text, ...actions) {
 
 /** An error in words. @param {unknown} error */
 export function explain(error) {
-  if (error instanceof ApiError) return textOf("error", error.code) ?? error.message;
+  if (error instanceof ApiError) {
+    const details = error.details.map(({ field, message }) => `${field} ${message}`).join("; ");
+    return textOf("error", error.code) ?? (details ? `${error.message} (${details})` : error.message);
+  }
   if (error instanceof UnreachableError) return error.message;
   // A module that is not there any more: Darkroom was deployed since the page was loaded.
   if (error instanceof TypeError && /import|module/i.test(error.message)) return t("error.updated");

@@ -19,4 +19,21 @@
 export const VIEWS = [
   { address: "", title: "welcome.title", for: "anyone", load: () => import("../views/welcome.js") },
   { address: "images", title: "nav.images", for: "user", icon: "images", load: () => import("../views/gallery.js") },
+  { address: "actions", title: "nav.actions", for: "user", icon: "actions", load: () => import("../views/actions.js") },
+  { address: "actions/:actionId", title: "action.title", for: "user", load: () => import("../views/action.js") },
+  { address: "exports", title: "nav.exports", for: "user", icon: "exports", load: () => import("../views/exports.js") },
+  { address: "usage", title: "nav.usage", for: "user", icon: "usage", load: () => import("../views/usage.js") },
+  { address: "usage/everyone", title: "nav.usage", for: "admin", load: () => import("../views/everyone.js") },
+  { address: "users", title: "nav.users", for: "admin", icon: "users", load: () => import("../views/users.js") },
+  {
+    address: "reports",
+    title: "nav.reports",
+    for: "admin",
+    icon: "reports",
+    load: () => import("../views/reports.js"),
+  },
+  { address: "reports/:actionId", title: "reports.title", for: "admin", load: () => import("../views/report.js") },
+  { address: "syncs", title: "nav.syncs", for: "admin", icon: "syncs", load: () => import("../views/syncs.js") },
+  { address: "audit", title: "nav.audit", for: "admin", icon: "audit", load: () => import("../views/audit.js") },
+  { address: "health", title: "nav.health", for: "admin", icon: "health", load: () => import("../views/health.js") },
 ];
