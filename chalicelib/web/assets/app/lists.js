@@ -1,6 +1,6 @@
 /** Lists that the API gives in pages: the first page at once, the next one when the reader asks for it. */
 
-import { h } from "../shared/dom.js";
+import { h, scrolled } from "../shared/dom.js";
 import { call } from "./api.js";
 import { failure, waiting } from "./states.js";
 import { t } from "./texts.js";
@@ -81,7 +81,7 @@ export function tableFrame(label, headings) {
     const head = headings.map((text) => h("th", { scope: "col" }, text));
     const body = h("tbody", null, rows);
     const table = h("table", { "aria-label": label }, h("thead", null, h("tr", null, head)), body);
-    return { list: h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": label }, table), body };
+    return { list: scrolled(table, label), body };
   };
 }
 

@@ -1,6 +1,6 @@
 /** Plots with uPlot, which is loaded when the first one is drawn. Beside each stands a table with the same numbers. */
 
-import { h } from "../shared/dom.js";
+import { h, scrolled } from "../shared/dom.js";
 import { t } from "./texts.js";
 
 /** @typedef {{label: string, values: number[], format: (value: number) => string, color?: string}} Series */
@@ -8,7 +8,7 @@ import { t } from "./texts.js";
 const HEIGHT = 220;
 // Only whole labels are named, and none lies over its neighbour.
 const STEPS = [1, 2, 5, 7, 10, 14, 30, 60, 90, 180];
-const LETTER = 8;
+const LETTER = 7;
 
 /**
  * Bars over labels, like days.
@@ -35,7 +35,7 @@ function numbers(title, labels, series) {
     ),
   );
   const table = h("table", { "aria-label": title }, h("thead", null, head), h("tbody", null, rows));
-  return h("details", null, h("summary", null, t("plot.numbers")), h("div", { class: "scroll" }, table));
+  return h("details", null, h("summary", null, t("plot.numbers")), scrolled(table, title));
 }
 
 /** @param {HTMLElement} canvas @param {string[]} labels @param {Series[]} series @param {boolean} isBeside

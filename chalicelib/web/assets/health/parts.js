@@ -53,7 +53,7 @@ export function jobs(all) {
       h("td", null, nextRunAt ? ago(nextRunAt) : "–"),
     ),
   );
-  return section(t("health.jobs"), table(headings, rows));
+  return section(t("health.jobs"), table(headings, rows, t("health.jobs")));
 }
 
 /** `rate(15 minutes)` in words; what a cron expression means, the next run shows. @param {string | null} schedule */
@@ -80,7 +80,7 @@ function overdueNote({ why, expectedAt }) {
 /** @param {any[]} all */
 export function queues(all) {
   const headings = [t("health.queue"), t("health.waiting"), t("health.inFlight"), t("health.oldest")];
-  return section(t("health.queues"), table(headings, all.map(queueRow)));
+  return section(t("health.queues"), table(headings, all.map(queueRow), t("health.queues")));
 }
 
 /** @param {any} queue */
@@ -103,7 +103,7 @@ export function deadLetters(all) {
       "div",
       null,
       h("div", { class: "note bad" }, icon("warning"), " ", t("health.deadNote")),
-      table(headings, held.map(queueRow)),
+      table(headings, held.map(queueRow), t("health.dead")),
     ),
   );
 }

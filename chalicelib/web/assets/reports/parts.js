@@ -77,7 +77,7 @@ function rowsTable(name, rows, report) {
       columns.map((column) => cell(column, units[place], row[column])),
     ),
   );
-  return table(columns.map(figureWord), lines);
+  return table(columns.map(figureWord), lines, textOf("reportTable", name) ?? spell(name));
 }
 
 /** @param {string} column @param {string | undefined} unit @param {any} value */

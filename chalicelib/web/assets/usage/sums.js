@@ -105,7 +105,7 @@ export function runsTable(heading, rows, cell) {
   if (rows.length === 0) return h("p", { class: "soft" }, t("usage.nothing"));
   const heads = [heading, t("usage.requests"), t("usage.failures"), t("usage.dollars"), t("usage.average")];
   const lines = rows.map((row) => h("tr", null, h("th", { scope: "row" }, cell(row)), runsCells(row)));
-  return table(heads, lines);
+  return table(heads, lines, heading);
 }
 
 /** @param {Runs} runs */

@@ -73,7 +73,8 @@ function details(sync) {
   const rows = sync.errors.map((/** @type {any} */ each) =>
     h("tr", null, h("td", null, each.recordId ? h("code", null, each.recordId) : "–"), h("td", null, each.reason)),
   );
-  const errors = rows.length > 0 && table([t("syncs.record"), t("syncs.why")], rows);
+  const errors =
+    rows.length > 0 && table([t("syncs.record"), t("syncs.why")], rows, t("syncs.errors", { count: rows.length }));
   const changed = changedIds(sync.data).map(([kind, ids]) =>
     h("p", null, `${textOf("syncCount", kind) ?? spell(kind)}: `, h("code", null, ids.join(", "))),
   );
