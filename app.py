@@ -305,6 +305,15 @@ def get_variant(user: Caller, data: Payload, headers: Headers) -> Response:
     return Response(status_code=302, body="", headers={"Location": variant.url, "Vary": "Accept"})
 
 
+@app.route("/images/{imageId}/download", methods=["GET"], cors=CORS)
+@required_env_vars(images.get_download)
+@api_tool(tags=["images"], reads_only=True)
+@validated(images.DOWNLOAD, permission=signed_in, access=APIAccessType.FILE_UPLOAD, returns=images.DOWNLOADED)
+def get_download(user: Caller, data: Payload) -> Answer:
+    """A link that saves a file under a sensible name: the original of a finished image, or one of its variants."""
+    return images.get_download(user, data)
+
+
 # Without a route: a browser polls `GET /images/{imageId}` and follows links.
 
 
@@ -598,6 +607,21 @@ def list_syncs(data: Payload) -> Answer:
 def list_audit(data: Payload) -> Answer:
     """The audit trail of a day, newest first, in pages."""
     return audit.list_entries(data)
+
+
+@app.route("/admin/audit/verification", methods=["GET"], cors=CORS)
+@required_env_vars(audit.verify_day)
+@api_tool(tags=["operations"], reads_only=True)
+@validated(
+    audit.VERIFY,
+    permission=is_admin,
+    access=APIAccessType.ADMIN,
+    limit=limits.Limit(60, limits.Window.MINUTE),
+    returns=audit.VERIFIED,
+)
+def verify_audit(data: Payload, context: Any) -> Answer:
+    """Check a day of the audit trail: hashes, links and gaps, and the links to the entries before and after the day."""
+    return audit.verify_day(data, context)
 
 
 @app.route("/admin/health", methods=["GET"], cors=CORS)

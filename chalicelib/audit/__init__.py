@@ -8,5 +8,6 @@ and the head no longer fit.
 from chalicelib.audit.chain import append_entries, chain_entries, hash_of
 from chalicelib.audit.inbox import operators_entry_write, write_entry
 from chalicelib.audit.models import HEAD, INBOX, SEQUENCE_DIGITS, TRAIL, ZERO_HASH, Head
-from chalicelib.audit.schemas import LIST, PAGE
+from chalicelib.audit.schemas import LIST, PAGE, VERIFIED, VERIFY
 from chalicelib.audit.service import list_entries
+from chalicelib.audit.verification import verify_day

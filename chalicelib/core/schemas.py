@@ -40,7 +40,7 @@ def described(schema: Mapping[str, Any], title: str, fields: Mapping[str, Schema
 
 def page_of(item: Mapping[str, Any]) -> dict[str, Any]:
     """The schema of a list's page."""
-    return shape({"items": {"type": "array", "items": item}, "nextCursor": _NEXT})
+    return shape({"items": {"type": "array", "items": item}, "nextCursor": NEXT_CURSOR})
 
 
 def list_of(most: int, cursor: str = "aW1nXzAx", /, **filters: Schema) -> dict[str, Any]:
@@ -52,7 +52,7 @@ def list_of(most: int, cursor: str = "aW1nXzAx", /, **filters: Schema) -> dict[s
     return shape({}, {**filters, "limit": limit, "cursor": {**CURSOR, "examples": [cursor]}})
 
 
-_NEXT = {"type": ["string", "null"], **says("The `cursor` of the next page; null on the last one.")}
+NEXT_CURSOR: Schema = {"type": ["string", "null"], **says("The `cursor` of the next page; null on the last one.")}
 NO_PAYLOAD: Schema = shape({})
 TEXT: Schema = {"type": "string"}
 DATE: Schema = text("A day in UTC.", "2026-11-28", pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$", maxLength=10, format="date")

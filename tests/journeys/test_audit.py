@@ -163,8 +163,9 @@ def test_only_one_function_writes_the_trail_and_none_can_delete_from_it() -> Non
     declared |= {name: grants.of(function) for _, name, function in triggers.functions(manifest.app)}
     touching = {name: needs["AUDIT_TABLE"] for name, needs in declared.items() if "AUDIT_TABLE" in needs}
     assert touching.pop("health_check") == {DynamoDBOperation.DESCRIBE_TABLE}
-    assert set(touching) == {"list_audit", "audit_entries"}
+    assert set(touching) == {"list_audit", "verify_audit", "audit_entries"}
     assert touching["list_audit"] == {DynamoDBOperation.QUERY}
+    assert touching["verify_audit"] == {DynamoDBOperation.GET_ITEM, DynamoDBOperation.QUERY}
     assert DynamoDBOperation.DELETE_ITEM not in touching["audit_entries"]
     inbox = {name: needs["AUDIT_INBOX_TABLE"] for name, needs in declared.items() if "AUDIT_INBOX_TABLE" in needs}
     assert inbox.pop("audit_entries") == {DynamoDBOperation.DELETE_ITEM}
@@ -193,6 +194,38 @@ def test_an_administrator_reads_a_day_in_pages_newest_first(machine: Machine, an
     assert list(pages(admin, day="2020-01-01")) == []
     for wrong in ({"day": "2026-02-30"}, {"cursor": "%"}, {"cursor": "aGVhZA"}, {"limit": 0}):
         assert admin.get("/admin/audit", **wrong).status_code == 400, wrong
+
+
+def test_an_administrator_verifies_a_day_of_the_trail(machine: Machine, ann: User, admin: User) -> None:
+    ann.request("DELETE", "/images/img_none")
+    entry = audit_entries_of(machine, ann.id)[-1]
+    day, number = entry["day"], int(entry["sequence"])
+    assert ann.get("/admin/audit/verification").status_code == 403
+    answer = admin.get("/admin/audit/verification", day=day)
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    assert (found["intact"], found["isComplete"], found["errors"]) == (True, True, []), found
+    assert found["firstSequence"] <= number <= found["lastSequence"]
+    assert found["entries"] == found["lastSequence"] - found["firstSequence"] + 1
+    trail = machine.client("dynamodb"), machine.environment["AUDIT_TABLE"]
+    change_operation(*trail, entry, "list_images")
+    try:
+        found = admin.get("/admin/audit/verification", day=day).json()
+    finally:
+        change_operation(*trail, entry, entry["operation"])
+    assert (found["intact"], [each["sequence"] for each in found["errors"]]) == (False, [number])
+    assert "was altered" in found["errors"][0]["message"]
+    assert admin.get("/admin/audit/verification", day="2026-02-30").status_code == 400
+    assert admin.get("/admin/audit/verification", cursor="aGVhZA").status_code == 400
+
+
+def change_operation(dynamodb: Any, table: str, entry: dict[str, Any], operation: str) -> None:
+    dynamodb.update_item(
+        TableName=table,
+        Key={"day": {"S": entry["day"]}, "sequence": {"S": entry["sequence"]}},
+        UpdateExpression="SET operation = :operation",
+        ExpressionAttributeValues={":operation": {"S": operation}},
+    )
 
 
 def pages(admin: User, **asked: Any) -> Iterator[dict[str, Any]]:

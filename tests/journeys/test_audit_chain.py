@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib import audit
+from chalicelib.audit import verification
 from chalicelib.core import clients
 from chalicelib.core.aws.tables import ConditionFailedError
 from chalicelib.core.observing.tracking import Execution
@@ -89,7 +91,7 @@ def remove(*numbers: int) -> None:
 
 
 def insert(sequence: str, day: str = "2026-11-21", **more: str) -> None:
-    like = audit.TRAIL.get("2026-11-21", f"{2:016d}")
+    like = audit.TRAIL.any_of("2026-11-21")
     assert like is not None
     forged = {**like, **more, "day": day, "sequence": sequence}
     audit.TRAIL.put({**forged, "hash": audit.hash_of(forged)})
@@ -288,6 +290,91 @@ def test_different_entries_have_different_hashes(one: dict[str, Any], other: dic
     other.pop("hash", None)
     assert (audit.hash_of(one) == audit.hash_of(other)) is (one == other)
     assert audit.hash_of(one) == audit.hash_of({**dict(reversed(one.items())), "hash": "x"})
+
+
+# ------------------------------------------------------------------- one day at a time
+
+DAYS = ("2026-11-18", "2026-11-21", "2026-11-25")
+
+
+@pytest.fixture
+def three_days(chain: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Three entries on each of three days, with quiet days between: 1 to 3, 4 to 6, 7 to 9."""
+    for day in DAYS:
+        audit.append_entries(batch(entry(f"{day}T12:00:00.000Z") for _ in range(3)))
+    return chain
+
+
+def errors_of(day: str) -> list[str]:
+    return [each["message"] for each in audit.verify_day({"day": day})["errors"]]
+
+
+@pytest.mark.parametrize(("day", "first", "last"), [(DAYS[0], 1, 3), (DAYS[1], 4, 6), (DAYS[2], 7, 9)])
+def test_each_whole_day_is_intact(three_days: pytest.MonkeyPatch, day: str, first: int, last: int) -> None:
+    found = audit.verify_day({"day": day})
+    stored = audit.TRAIL.get(day, f"{last:016d}") or {}
+    assert (found["intact"], found["isComplete"], found["nextCursor"]) == (True, True, None)
+    assert (found["entries"], found["firstSequence"], found["lastSequence"]) == (3, first, last)
+    assert found["hash"] == stored["hash"]
+
+
+@pytest.mark.parametrize("day", ["2026-11-19", "2026-11-17", "2026-11-26"])
+def test_a_day_without_entries_is_intact(three_days: pytest.MonkeyPatch, day: str) -> None:
+    found = audit.verify_day({"day": day})
+    assert (found["intact"], found["isComplete"], found["entries"], found["hash"]) == (True, True, 0, None)
+
+
+# By what was done: the errors of the day in the middle.
+DAY_TAMPERING: dict[str, tuple[Callable[[Machine], None], list[str]]] = {
+    "a field": (lambda m: change(m, 5, userId="bob"), ["2026-11-21 0000000000000005 was altered: its hash"]),
+    "one missing": (lambda m: remove(5), ["entry 5 is missing"]),
+    "the first missing": (lambda m: remove(4), ["entry 4 is missing"]),
+    "the last missing": (lambda m: remove(6), ["entry 6 is missing"]),
+    "all missing": (lambda m: remove(4, 5, 6), ["entries 4 to 6 are missing"]),
+    "the last and its hash": (lambda m: rehash(6), ["2026-11-25 0000000000000007 does not follow"]),
+    "one more": (lambda m: insert("0000000000000004x"), ["0000000000000004x was inserted"]),
+    "one more at the start": (lambda m: insert(f"{0:016d}"), ["2026-11-21 0000000000000000 was inserted"]),
+    "the entry before": (lambda m: audit.TRAIL.delete(DAYS[0], f"{3:016d}"), ["entry 3 is missing"]),
+    "the head": (lambda m: change_head(since="x"), ["the head was altered"]),
+    "no head": (lambda m: audit.TRAIL.delete("head", "head"), ["4 was inserted: the", "5 was", "6 was"]),
+}
+
+
+_QUICK_OF_DAY = ("a field", "the first missing", "the last missing", "all missing", "one more at the start", "no head")
+
+
+@pytest.mark.parametrize(("tamper", "expected"), breadth.named(DAY_TAMPERING, *_QUICK_OF_DAY))
+def test_tampering_with_a_day_is_found_in_it(
+    three_days: pytest.MonkeyPatch, machine: Machine, tamper: Callable[[Machine], None], expected: list[str]
+) -> None:
+    tamper(machine)
+    errors = errors_of(DAYS[1])
+    assert len(errors) == len(expected), errors
+    assert all(part in error for part, error in zip(expected, errors, strict=True)), errors
+
+
+def test_a_tail_that_was_cut_off_is_found_on_the_last_day(three_days: pytest.MonkeyPatch) -> None:
+    audit.TRAIL.delete(DAYS[2], f"{9:016d}")
+    assert errors_of(DAYS[2]) == ["entry 9 is missing from the end: the head is at 9"]
+
+
+def test_a_long_day_is_verified_in_parts(three_days: pytest.MonkeyPatch, machine: Machine) -> None:
+    three_days.setattr("chalicelib.audit.verification._MOST_ENTRIES", 2)
+    parts = [audit.verify_day({"day": DAYS[1]})]
+    while parts[-1]["nextCursor"] is not None:
+        parts.append(audit.verify_day({"day": DAYS[1], "cursor": parts[-1]["nextCursor"]}))
+    assert [(part["entries"], part["isComplete"]) for part in parts] == [(2, False), (1, True)]
+    assert all(part["intact"] for part in parts)
+    change(machine, 5, userId="bob")
+    parts = [audit.verify_day({"day": DAYS[1]})]
+    parts.append(audit.verify_day({"day": DAYS[1], "cursor": parts[0]["nextCursor"]}))
+    assert [part["intact"] for part in parts] == [False, True], "what is altered is named once"
+
+
+def test_no_request_reads_on_after_its_deadline(three_days: pytest.MonkeyPatch) -> None:
+    ended = SimpleNamespace(get_remaining_time_in_millis=lambda: 0)
+    with pytest.raises(verification.NotVerifiedInTimeError):
+        audit.verify_day({"day": DAYS[1]}, ended)
 
 
 # ------------------------------------------------------------------------- reading

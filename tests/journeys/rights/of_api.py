@@ -271,7 +271,7 @@ def an_administrator_reads_and_changes(world: World, name: str) -> None:
     admin = world.admin
     assert succeeded(admin.get("/admin/users", email=world.ann.email))["items"]
     succeeded(admin.request("PATCH", f"/admin/users/{world.user_id}", json={"canExportData": True}))
-    for path in ("/admin/usage", "/admin/syncs", "/admin/audit"):
+    for path in ("/admin/usage", "/admin/syncs", "/admin/audit", "/admin/audit/verification"):
         succeeded(admin.get(path))
 
 
