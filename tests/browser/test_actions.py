@@ -96,7 +96,7 @@ def test_a_refused_export_says_why_and_keeps_what_was_chosen(sign_in: SignIn, us
     page.get_by_label("Delivery").select_option("email")
     page.get_by_label("E-mail address").fill("somebody@elsewhere.example")
     begin.click()
-    expect(page.get_by_text("An export is mailed to the account's own address")).to_be_visible()
+    expect(page.locator(".field-error", has_text="An export is mailed to the account's own address")).to_be_visible()
     allow_exports(admin, user, False)
     begin.click()
     expect(alert).to_contain_text("Data export not enabled for this user")

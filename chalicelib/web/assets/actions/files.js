@@ -23,8 +23,9 @@ export function downloads(action, { isShort = false } = {}) {
 function download(action, file, isShort) {
   const made = Date.now();
   const size = isShort ? "" : ` · ${bytes(file.fileSize)}`;
-  const element = link(file.url, file.format.toUpperCase() + size);
-  element.setAttribute("aria-label", t("action.download", { name: file.name }));
+  const text = file.format.toUpperCase() + size;
+  const element = link(file.url, text);
+  element.setAttribute("aria-label", t("action.download", { text, name: file.name }));
   element.addEventListener("click", async (event) => {
     if (Date.now() - made < OLD) return;
     event.preventDefault();

@@ -99,7 +99,7 @@ export const ENGLISH = {
   "action.progress": { one: "{count} record", other: "{count} records" },
   "action.image": "Image",
   "action.result": "Result",
-  "action.download": "Download {name}",
+  "action.download": "{text}: download {name}",
   "action.process": "Image processed",
   "action.report": "Report: {kind}",
   "actionType.PROCESS_FILE": "Image processing",
@@ -298,6 +298,21 @@ export const ENGLISH = {
   "audit.list": "Entries, newest first",
   "audit.none": "No entries",
   "audit.noneText": "On this day nothing was done that the trail records.",
+  "audit.verify": "Verify this day",
+  "audit.intact": {
+    one: "{day} is intact: {count} entry, none altered, removed or inserted.",
+    other: "{day} is intact: {count} entries, none altered, removed or inserted.",
+  },
+  "audit.numbers": "Numbers {first} to {last}. Keep the last hash to compare it later:",
+  "audit.copyHash": "Copy the hash",
+  "audit.partly": {
+    one: "{count} entry is intact; the rest was not checked. Verify again.",
+    other: "{count} entries are intact; the rest was not checked. Verify again.",
+  },
+  "audit.broken": { one: "The trail is broken at {count} place.", other: "The trail is broken at {count} places." },
+  "audit.brokenText":
+    "Entries never change by themselves. Check the whole trail: python -m infra audit verify. The log has each hash " +
+    "too, in the lines AUDIT_APPENDED.",
   "audit.ok": "Done",
   "audit.nobody": "Nobody signed in",
   "audit.withKey": " · with key {key}",

@@ -2,6 +2,7 @@
 
 import { h } from "../shared/dom.js";
 import { figureText, spell } from "../actions/figures.js";
+import { verification } from "../audit/verification.js";
 import { filtered } from "../app/filters.js";
 import { time } from "../app/format.js";
 import { listRow, pagedList, rowsFrame } from "../app/lists.js";
@@ -18,26 +19,30 @@ export function show({ query, signal }) {
       label: t("audit.day"),
       type: "date",
       value: query.get("day") ?? today(),
-      attributes: { max: today() },
+      attributes: { max: today(), required: true },
     },
     { name: "userId", label: t("audit.user"), value: query.get("userId") ?? "", hint: t("usage.userHint") },
   ];
   const list = filtered({
     address: "audit",
     fields,
-    build: ({ day, userId }, left) =>
-      pagedList({
-        path: "admin/audit",
-        query: { day, userId: userId.trim(), limit: 50 },
-        row: entryRow,
-        frame: rowsFrame(t("audit.list")),
-        none: () => empty("audit", t("audit.none"), t("audit.noneText")),
-        signal: left,
-      }),
+    build: ({ day, userId }, left) => h("div", null, verification(day, left), entries(day, userId.trim(), left)),
     signal,
   });
   const head = h("div", { class: "head" }, h("h1", null, t("nav.audit")));
   return h("div", null, head, list.node);
+}
+
+/** @param {string} day @param {string} userId @param {AbortSignal} signal */
+function entries(day, userId, signal) {
+  return pagedList({
+    path: "admin/audit",
+    query: { day, userId, limit: 50 },
+    row: entryRow,
+    frame: rowsFrame(t("audit.list")),
+    none: () => empty("audit", t("audit.none"), t("audit.noneText")),
+    signal,
+  });
 }
 
 /** @param {any} entry */
