@@ -4,7 +4,7 @@ from typing import Any
 
 from chalicelib.actions.models import Action, File, Status
 from chalicelib.core import ids
-from chalicelib.core.schemas import TIME, described, list_of, page_of, says, shape, text
+from chalicelib.core.schemas import TEXT, TIME, Schema, described, list_of, page_of, says, shape, text
 from chalicelib.external import services
 from chalicelib.imaging import FITS, FORMATS, MAX_QUALITY, MAX_SIDE
 
@@ -13,10 +13,12 @@ DEFAULT_PAGE = 20
 
 ACTION_ID = text("The action's id.", "act_01kb4z9c2d4f6h8j0m1n3p5r7t", pattern="^act_[0-9a-z]{26}$", maxLength=30)
 GET = shape({"actionId": ACTION_ID})
+_TYPE_FORM: Schema = {"pattern": "^[A-Z][A-Z0-9_]{0,63}$", "maxLength": 64}
 LIST = list_of(
     MAX_PAGE,
     ids.to_cursor(ACTION_ID["examples"][0]),
     status={"enum": [str(status) for status in Status], **says("Only actions with this status.", "PENDING")},
+    actionType=text("Only actions of this type.", "EXPORT_DATA", **_TYPE_FORM),
 )
 
 # Fields of the answers of several kinds.
@@ -59,7 +61,13 @@ _ACTION = described(
     },
 )
 ONE = shape({"action": _ACTION})
-PAGE = page_of(_ACTION)
+_CUSTOM_TYPES = {
+    "type": "array",
+    "items": TEXT,
+    **says("The types that `POST /actions/custom` takes in this stage.", ["SEND_LETTER"]),
+}
+_PAGE = page_of(_ACTION)
+PAGE = shape({**_PAGE["properties"], "customTypes": _CUSTOM_TYPES})
 
 # ------------------------------------------------------------------------------ processing
 
@@ -120,9 +128,7 @@ PROCESSED = shape(
 
 CUSTOM = shape(
     {
-        "actionType": text(
-            "One of the types that the stage allows.", "SEND_LETTER", pattern="^[A-Z][A-Z0-9_]{0,63}$", maxLength=64
-        ),
+        "actionType": text("One of the types that the stage allows.", "SEND_LETTER", **_TYPE_FORM),
         "payload": {
             "type": "object",
             "maxProperties": 1000,

@@ -70,10 +70,13 @@ def _has_access(user: Caller, access: APIAccessType) -> bool:
     return user.api_key_id is None or user.carries(frozenset({access}))
 
 
-@required_env_vars({"ACTIONS_TABLE": [DynamoDBOperation.QUERY]}, images.output_link)
+@required_env_vars({"ACTIONS_TABLE": [DynamoDBOperation.QUERY], "CUSTOM_ACTION_TYPES": []}, images.output_link)
 def list_page(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
-    """A page of the caller's actions that their API key opens, newest first; `status` keeps only those with it."""
-    filters = [Attr("status").eq(data["status"])] if "status" in data else []
+    """A page of the caller's actions that their API key opens, newest first, and the stage's own types of action.
+
+    `status` and `actionType` keep only actions with these.
+    """
+    filters = [Attr(name).eq(data[name]) for name in ("status", "actionType") if name in data]
     filters += _access_filters(user)
     page = ACTIONS.page(
         user.id,
@@ -81,7 +84,7 @@ def list_page(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
         after=ids.start_of_page(data, str(ACTION_ID["pattern"])),
         keep=functools.reduce(operator.and_, filters) if filters else None,
     )
-    return page.response(Action.show_item)
+    return {**page.response(Action.show_item), "customTypes": list(Settings.CUSTOM_ACTION_TYPES.get())}
 
 
 def _access_filters(user: Caller) -> list[Any]:

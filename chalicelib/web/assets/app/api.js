@@ -93,3 +93,17 @@ async function read(response) {
 export function path(texts, ...values) {
   return String.raw({ raw: texts }, ...values.map((value) => encodeURIComponent(value)));
 }
+
+/**
+ * Idempotency keys of a form: sent again unchanged, as after a lost answer, it has the same key.
+ * @returns {(body: unknown) => string}
+ */
+export function idempotencyKeys() {
+  let last = "";
+  let key = "";
+  return (body) => {
+    const now = JSON.stringify(body);
+    if (now !== last) [last, key] = [now, crypto.randomUUID()];
+    return key;
+  };
+}

@@ -44,6 +44,12 @@ export function day(day) {
   return new Intl.DateTimeFormat(LANGUAGE, { dateStyle: "medium", timeZone: "UTC" }).format(new Date(`${day}T00:00Z`));
 }
 
+/** A period as the API has it: "Oct 30 – Nov 28, 2026". @param {{start: string, end: string}} period */
+export function days({ start, end }) {
+  const words = new Intl.DateTimeFormat(LANGUAGE, { dateStyle: "medium", timeZone: "UTC" });
+  return words.formatRange(new Date(`${start}T00:00Z`), new Date(`${end}T00:00Z`));
+}
+
 const STEPS = /** @type {const} */ ([
   ["day", 86_400],
   ["hour", 3_600],

@@ -119,9 +119,10 @@ export function readForm(form) {
   return typed;
 }
 
-/** @param {HTMLFormElement} form @returns {Input[]} */
+/** Those that are shown: what a form hides is not asked for. @param {HTMLFormElement} form @returns {Input[]} */
 function inputs(form) {
-  return /** @type {Input[]} */ ([...form.querySelectorAll("input, select, textarea")]);
+  const all = /** @type {Input[]} */ ([...form.querySelectorAll("input, select, textarea")]);
+  return all.filter((element) => !form.contains(element.closest("[hidden]")));
 }
 
 /** @param {HTMLFormElement} form @param {HTMLElement} note */

@@ -1,6 +1,6 @@
 /** Lists that the API gives in pages: the first page at once, the next one when the reader asks for it. */
 
-import { h } from "../shared/dom.js";
+import { h, scrolled } from "../shared/dom.js";
 import { call } from "./api.js";
 import { failure, waiting } from "./states.js";
 import { t } from "./texts.js";
@@ -14,9 +14,10 @@ import { t } from "./texts.js";
  * @param {(item: Item) => Node} options.row
  * @param {(rows: Node[]) => {list: HTMLElement, body: HTMLElement}} options.frame the list, and where rows are added
  * @param {() => Node} options.none
+ * @param {(answer: any) => void} [options.onAnswer] gets each page
  * @param {AbortSignal} options.signal
  */
-export function pagedList({ path, query = {}, row, frame, none, signal }) {
+export function pagedList({ path, query = {}, row, frame, none, onAnswer = () => {}, signal }) {
   const place = h("div", { class: "later" });
   /** @type {HTMLElement | null} */
   let body = null;
@@ -25,12 +26,13 @@ export function pagedList({ path, query = {}, row, frame, none, signal }) {
     const wait = waiting();
     place.append(wait);
     try {
-      let { items, nextCursor } = await call("GET", path, { query: { ...query, cursor }, signal });
+      let page = await call("GET", path, { query: { ...query, cursor }, signal });
       // A page with filters may be empty and still have a cursor.
-      while (items.length === 0 && nextCursor) {
-        ({ items, nextCursor } = await call("GET", path, { query: { ...query, cursor: nextCursor }, signal }));
+      while (page.items.length === 0 && page.nextCursor) {
+        page = await call("GET", path, { query: { ...query, cursor: page.nextCursor }, signal });
       }
-      add(items.map(row), nextCursor);
+      onAnswer(page);
+      add(page.items.map(row), page.nextCursor);
     } catch (error) {
       if (!signal.aborted) place.append(retryNote(error, () => read(cursor)));
     } finally {
@@ -79,6 +81,28 @@ export function tableFrame(label, headings) {
     const head = headings.map((text) => h("th", { scope: "col" }, text));
     const body = h("tbody", null, rows);
     const table = h("table", { "aria-label": label }, h("thead", null, h("tr", null, head)), body);
-    return { list: h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": label }, table), body };
+    return { list: scrolled(table, label), body };
   };
+}
+
+/**
+ * The frame of a list of rows, for pagedList.
+ * @param {string} label
+ */
+export function rowsFrame(label) {
+  return (/** @type {Node[]} */ rows) => {
+    // The role stays with a list that has no bullets.
+    const list = h("ul", { class: "rows", role: "list", "aria-label": label }, rows);
+    return { list, body: list };
+  };
+}
+
+/**
+ * A row: what it is, more about it, and at the end its state and what can be done.
+ * @param {Node | string} title @param {(Node | string | null)[]} more one line each
+ * @param {(Node | null | false)[]} end
+ */
+export function listRow(title, more, end) {
+  const lines = more.filter((each) => each !== null).map((each) => h("p", { class: "small soft" }, each));
+  return h("li", null, h("div", null, h("p", { class: "title" }, title), lines), h("div", { class: "actions" }, end));
 }

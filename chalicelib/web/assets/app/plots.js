@@ -1,21 +1,25 @@
 /** Plots with uPlot, which is loaded when the first one is drawn. Beside each stands a table with the same numbers. */
 
-import { h } from "../shared/dom.js";
+import { h, scrolled } from "../shared/dom.js";
 import { t } from "./texts.js";
 
 /** @typedef {{label: string, values: number[], format: (value: number) => string, color?: string}} Series */
 
 const HEIGHT = 220;
+// Only whole labels are named, and none lies over its neighbour.
+const STEPS = [1, 2, 5, 7, 10, 14, 30, 60, 90, 180];
+const LETTER = 7;
 
 /**
  * Bars over labels, like days.
  * @param {string} title @param {string[]} labels @param {Series[]} series @param {AbortSignal} signal
+ * @param {{isBeside?: boolean}} [look] two series stand beside each other; else the second is a part of the first
  * @returns {HTMLElement}
  */
-export function barPlot(title, labels, series, signal) {
+export function barPlot(title, labels, series, signal, { isBeside = false } = {}) {
   const canvas = h("div", { class: "canvas", "aria-hidden": "true" });
   const figure = h("figure", { class: "plot" }, h("figcaption", null, title), canvas, numbers(title, labels, series));
-  draw(canvas, labels, series, signal);
+  draw(canvas, labels, series, isBeside, signal);
   return figure;
 }
 
@@ -31,11 +35,12 @@ function numbers(title, labels, series) {
     ),
   );
   const table = h("table", { "aria-label": title }, h("thead", null, head), h("tbody", null, rows));
-  return h("details", null, h("summary", null, t("plot.numbers")), h("div", { class: "scroll" }, table));
+  return h("details", null, h("summary", null, t("plot.numbers")), scrolled(table, title));
 }
 
-/** @param {HTMLElement} canvas @param {string[]} labels @param {Series[]} series @param {AbortSignal} signal */
-async function draw(canvas, labels, series, signal) {
+/** @param {HTMLElement} canvas @param {string[]} labels @param {Series[]} series @param {boolean} isBeside
+ * @param {AbortSignal} signal */
+async function draw(canvas, labels, series, isBeside, signal) {
   loadStyle();
   const { default: uPlot } = await import("../vendor/uplot.js");
   /** @type {any} */
@@ -45,7 +50,7 @@ async function draw(canvas, labels, series, signal) {
     plot?.destroy();
     // What is not shown, as in a closed tab, has no width.
     const isShown = canvas.clientWidth > 0;
-    plot = isShown ? new uPlot(options(uPlot, canvas, labels, series), rows(labels, series), canvas) : null;
+    plot = isShown ? new uPlot(options(uPlot, canvas, labels, series, isBeside), rows(labels, series), canvas) : null;
   };
   const size = new ResizeObserver(() => (plot ? plot.setSize({ width: canvas.clientWidth, height: HEIGHT }) : make()));
   size.observe(canvas);
@@ -68,12 +73,14 @@ function rows(labels, series) {
   return [labels.map((_, place) => place), ...series.map(({ values }) => values)];
 }
 
-/** @param {any} uPlot @param {HTMLElement} canvas @param {string[]} labels @param {Series[]} series */
-function options(uPlot, canvas, labels, series) {
+/** @param {any} uPlot @param {HTMLElement} canvas @param {string[]} labels @param {Series[]} series
+ * @param {boolean} isBeside */
+function options(uPlot, canvas, labels, series, isBeside) {
   const style = getComputedStyle(canvas);
   const color = (/** @type {string} */ name) => style.getPropertyValue(name).trim();
   const axis = { stroke: color("--soft"), grid: { stroke: color("--line"), width: 1 }, ticks: { show: false } };
-  const bars = uPlot.paths.bars({ size: [0.7, 48] });
+  const bars = (/** @type {number} */ place) =>
+    uPlot.paths.bars(isBeside ? { size: [0.35, 36], align: place === 0 ? -1 : 1 } : { size: [0.7, 48] });
   /** @type {(each: Series, place: number) => string} */
   const colorOf = (each, place) => color(each.color ?? (place === 0 ? "--accent" : "--second"));
   /** @type {(plot: any, place: number | null) => string} */
@@ -84,13 +91,14 @@ function options(uPlot, canvas, labels, series) {
   const labelsAt = (plot, places) => places.map((place) => labelAt(plot, place));
   /** @type {(plot: any, values: number[]) => string[]} */
   const formatted = (_plot, values) => values.map(series[0].format);
+  const widest = Math.max(50, ...labels.map((label) => label.length * LETTER));
   return {
     width: canvas.clientWidth,
     height: HEIGHT,
     cursor: { drag: { x: false, y: false } },
     scales: { x: { time: false, range: [-0.6, labels.length - 0.4] }, y: { range: fromZero } },
     axes: [
-      { ...axis, grid: { show: false }, values: labelsAt },
+      { ...axis, grid: { show: false }, values: labelsAt, incrs: STEPS, space: widest },
       { ...axis, size: 64, values: formatted },
     ],
     series: [
@@ -101,8 +109,9 @@ function options(uPlot, canvas, labels, series) {
           value === null || value === undefined ? "" : each.format(value),
         fill: colorOf(each, place),
         stroke: colorOf(each, place),
-        paths: bars,
+        paths: bars(place),
         points: { show: false },
+        width: 0,
       })),
     ],
   };

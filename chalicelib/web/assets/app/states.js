@@ -32,7 +32,11 @@ export function note(text, kind = "") {
 
 /** An error in words. @param {unknown} error */
 export function explain(error) {
-  if (error instanceof ApiError) return textOf("error", error.type) ?? textOf("error", error.code) ?? error.message;
+  if (error instanceof ApiError) {
+    const details = error.details.map(({ field, message }) => `${field} ${message}`).join("; ");
+    const said = textOf("error", error.type) ?? textOf("error", error.code);
+    return said ?? (details ? `${error.message} (${details})` : error.message);
+  }
   if (error instanceof UnreachableError) return error.message;
   // A module that is not there any more: Darkroom was deployed since the page was loaded.
   if (error instanceof TypeError && /import|module/i.test(error.message)) return t("error.updated");

@@ -47,14 +47,19 @@ let tabsMade = 0;
  */
 const chosenTitles = new Map();
 
-/** A table that scrolls on a narrow screen. @param {string[]} headings @param {HTMLElement[]} rows */
-export function table(headings, rows) {
+/**
+ * A table that scrolls on a narrow screen; with a label also by the keyboard.
+ * @param {string[]} headings @param {HTMLElement[]} rows @param {string} [label]
+ */
+export function table(headings, rows, label) {
   const head = headings.map((text) => h("th", { scope: "col" }, text));
-  return h(
-    "div",
-    { class: "scroll" },
-    h("table", null, h("thead", null, h("tr", null, head)), h("tbody", null, rows)),
-  );
+  return scrolled(h("table", null, h("thead", null, h("tr", null, head)), h("tbody", null, rows)), label);
+}
+
+/** What may be wider than the screen. @param {HTMLElement} content @param {string} [label] */
+export function scrolled(content, label) {
+  const region = label ? { tabindex: 0, role: "region", "aria-label": label } : {};
+  return h("div", { class: "scroll", ...region }, content);
 }
 
 /**
