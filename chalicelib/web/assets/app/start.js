@@ -4,6 +4,7 @@ import { startFrame } from "./frame.js";
 import { startPoller } from "./poller.js";
 import { showAgain, startRouter } from "./router.js";
 import { session } from "./session.js";
+import { startUploads } from "../uploads/start.js";
 
 /** Whose views are shown: when another reader comes, the view is shown anew. */
 let reader = session.tokens?.email;
@@ -12,6 +13,7 @@ startFrame();
 startPoller();
 // Without the server the views say so themselves.
 await session.resume().catch(() => {});
+startUploads();
 await startRouter();
 session.addEventListener("changed", () => {
   if (session.tokens?.email === reader) return;

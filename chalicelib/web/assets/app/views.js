@@ -19,4 +19,5 @@
 export const VIEWS = [
   { address: "", title: "welcome.title", for: "anyone", load: () => import("../views/welcome.js") },
   { address: "images", title: "nav.images", for: "user", icon: "images", load: () => import("../views/gallery.js") },
+  { address: "uploads", title: "nav.uploads", for: "user", icon: "upload", load: () => import("../views/uploads.js") },
 ];
