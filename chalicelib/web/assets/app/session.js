@@ -17,6 +17,12 @@ const KEY = "darkroom-session";
 const STAY = "darkroom-stay";
 // A token that ends sooner is renewed before it is used.
 const MARGIN = 30_000;
+const FIRST_PAUSE = 2_000;
+const LONGEST_PAUSE = 60_000;
+
+/** Somebody else has signed in in another tab: nothing is done in their name before this page is loaded anew.
+ * @type {Promise<string>} */
+const NEVER = new Promise(() => {});
 
 /** Events: `changed` when somebody signed in or out, or the profile changed; `ended` when the tokens ended. */
 class Session extends EventTarget {
@@ -46,10 +52,18 @@ class Session extends EventTarget {
     return this.profile?.role === "ADMIN";
   }
 
-  /** Reads who is signed in, after the page was loaded. */
+  /** Reads who is signed in, after the page was loaded. Where the server is away, it tries again later. */
   async resume() {
     addEventListener("storage", (event) => event.key === KEY && this.follow(event));
-    if (this.isSignedIn) await this.readProfile();
+    if (this.isSignedIn) await this.readProfile().catch(() => this.resumeLater(FIRST_PAUSE));
+  }
+
+  /** @param {number} pause milliseconds */
+  resumeLater(pause) {
+    setTimeout(() => {
+      if (!this.isSignedIn || this.profile) return;
+      this.readProfile().catch(() => this.resumeLater(Math.min(pause * 2, LONGEST_PAUSE)));
+    }, pause);
   }
 
   /** What another tab did. @param {StorageEvent} event */
@@ -63,7 +77,7 @@ class Session extends EventTarget {
    * @param {any} answer of sign_in or answer_challenge @param {string} email @param {boolean} stays in this browser
    */
   async begin(answer, email, stays) {
-    const isOther = this.profile !== null && this.profile.email.toLowerCase() !== email.toLowerCase();
+    const isOther = this.isOther(email);
     this.store.removeItem(KEY);
     localStorage.setItem(STAY, stays ? "yes" : "no");
     this.keep(answer, answer.refreshToken, email);
@@ -74,6 +88,11 @@ class Session extends EventTarget {
     }
     await this.readProfile();
     for (const go of this.waiting.splice(0)) go(answer.accessToken);
+  }
+
+  /** Whether that is somebody else than whose views are shown. @param {string} email */
+  isOther(email) {
+    return this.profile !== null && this.profile.email.toLowerCase() !== email.toLowerCase();
   }
 
   /** @param {any} answer @param {string} refreshToken @param {string} email */
@@ -105,6 +124,7 @@ class Session extends EventTarget {
   async token() {
     const tokens = this.tokens;
     if (!tokens) return this.askAgain();
+    if (this.isOther(tokens.email)) return NEVER;
     return tokens.expiresAt - Date.now() > MARGIN ? tokens.accessToken : this.renew(tokens.accessToken);
   }
 
@@ -122,6 +142,7 @@ class Session extends EventTarget {
     // One tab after the other: the second one finds the first one's token.
     return await navigator.locks.request("darkroom-refresh", async () => {
       const tokens = this.tokens;
+      if (tokens && this.isOther(tokens.email)) return NEVER;
       if (tokens && tokens.accessToken !== old) return tokens.accessToken;
       if (!tokens) return this.askAgain();
       try {

@@ -12,7 +12,7 @@ let reader = session.tokens?.email;
 startFrame();
 startPoller();
 // Without the server the views say so themselves.
-await session.resume().catch(() => {});
+await session.resume();
 startUploads();
 await startRouter();
 session.addEventListener("changed", () => {

@@ -32,7 +32,9 @@ export function startDrop() {
 /** @param {DataTransfer | null} dropped */
 async function addDropped(dropped) {
   // They can be asked for only now: after a pause the list is empty.
-  const entries = [...(dropped?.items ?? [])].filter(({ kind }) => kind === "file").map((item) => item.webkitGetAsEntry());
+  const entries = [...(dropped?.items ?? [])]
+    .filter(({ kind }) => kind === "file")
+    .map((item) => item.webkitGetAsEntry());
   const folders = entries.filter((entry) => entry?.isDirectory);
   const files = [...(dropped?.files ?? [])].filter((_, place) => !entries[place]?.isDirectory);
   if (files.length > 0) addFiles(files);

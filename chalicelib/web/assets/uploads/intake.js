@@ -124,7 +124,11 @@ async function toPhoto(file) {
     user: queue.user ?? "",
     announcement: {
       // Half a character, as a name may hold, cannot be sent.
-      fileName: [...file.name].slice(0, LONGEST_NAME).join("").replace(/\p{Surrogate}/gu, "\ufffd") || "image",
+      fileName:
+        [...file.name]
+          .slice(0, LONGEST_NAME)
+          .join("")
+          .replace(/\p{Surrogate}/gu, "\ufffd") || "image",
       fileType: type ?? file.type,
       fileSize: file.size,
       singleUse: true,

@@ -17,12 +17,22 @@ export function buildRow(entry) {
   const picture = thumbnail(entry, leaving.signal);
   const badge = h("span", { class: "badge" });
   const said = h("p", { class: "state" }, badge);
-  const bar = h("progress", { max: 1, hidden: true, "aria-label": t("uploads.progressOf", { name: announcement.fileName }) });
+  const bar = h("progress", {
+    max: 1,
+    hidden: true,
+    "aria-label": t("uploads.progressOf", { name: announcement.fileName }),
+  });
   const actions = h("div", { class: "actions" });
   // A name may be of any script and hold signs that turn the direction: it does so in itself alone.
   const name = h("bdi", { class: "name", title: announcement.fileName }, announcement.fileName);
   const size = announcement.fileSize > 0 && h("span", { class: "small soft number" }, bytes(announcement.fileSize));
-  const element = h("li", null, picture, h("div", { class: "what" }, h("p", { class: "line" }, name, size), said, bar), actions);
+  const element = h(
+    "li",
+    null,
+    picture,
+    h("div", { class: "what" }, h("p", { class: "line" }, name, size), said, bar),
+    actions,
+  );
   let before = "";
   let drawnState = "";
   const update = (/** @type {Entry} */ now) => {
@@ -52,17 +62,28 @@ function drawActions(place, { id, state, imageId, isStored, announcement }) {
     /** @type {import("../app/icons.js").Icon} */ picture,
     /** @type {string} */ label,
     /** @type {() => unknown} */ act,
-  ) => h("button", { type: "button", class: "plain round", "aria-label": label, title: label, onclick: act }, icon(picture));
-  const open = imageId && (state === "done" || state === "failed");
+  ) =>
+    h(
+      "button",
+      { type: "button", class: "plain round", "aria-label": label, title: label, onclick: act },
+      icon(picture),
+    );
   place.replaceChildren(
     ...[
       state === "waiting" && button("pause", t("uploads.pauseOne", { name }), () => queue.pause(id)),
       state === "paused" && button("play", t("uploads.resumeOne", { name }), () => queue.resume(id)),
       state === "refused" && isStored && button("retry", t("uploads.retryOne", { name }), () => queue.resume(id)),
-      open && h("a", { href: `#/images/${encodeURIComponent(imageId)}`, class: "button plain" }, t("uploads.open")),
+      imageId && (state === "done" || state === "failed") && openLink(imageId, name),
       button("close", t("uploads.removeOne", { name }), () => queue.remove([id])),
     ].filter((each) => each instanceof Node),
   );
   // The button that was pressed has become another one.
   if (hadFocus) /** @type {HTMLElement | null} */ (place.firstElementChild)?.focus();
+}
+
+/** @param {string} imageId @param {string} name */
+function openLink(imageId, name) {
+  const label = t("uploads.openOne", { name });
+  const attributes = { href: `#/images/${encodeURIComponent(imageId)}`, class: "button plain round" };
+  return h("a", { ...attributes, "aria-label": label, title: label }, icon("next"));
 }

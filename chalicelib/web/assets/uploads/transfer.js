@@ -33,9 +33,18 @@ export function put({ uploadUrl, headers }, file, { signal, onProgress }) {
       wait();
       onProgress(loaded);
     });
-    request.addEventListener("load", end(() => resolve({ status: request.status, code: codeIn(request.responseText) })));
-    request.addEventListener("error", end(() => reject(new UnreachableError())));
-    request.addEventListener("abort", end(() => reject(signal.aborted ? signal.reason : new UnreachableError())));
+    request.addEventListener(
+      "load",
+      end(() => resolve({ status: request.status, code: codeIn(request.responseText) })),
+    );
+    request.addEventListener(
+      "error",
+      end(() => reject(new UnreachableError())),
+    );
+    request.addEventListener(
+      "abort",
+      end(() => reject(signal.aborted ? signal.reason : new UnreachableError())),
+    );
     signal.addEventListener("abort", abort);
     if (signal.aborted) {
       end(() => reject(signal.reason))();

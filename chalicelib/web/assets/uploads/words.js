@@ -49,8 +49,9 @@ export function sayQueue() {
   if (open > 0 && !navigator.onLine) return t("uploads.offline", { count: open });
   if (open > 0) return t("uploads.progress", { sent: all - open - failed, count: all - failed });
   if (moving > 0) return t("uploads.moving", { count: moving });
-  if (failed > 0) return t("uploads.failed", { count: failed });
-  return t("uploads.done", { count: done });
+  const ready = t("uploads.done", { count: done });
+  if (failed === 0) return ready;
+  return [done > 0 && ready, t("uploads.failed", { count: failed })].filter(Boolean).join(", ");
 }
 
 /** Why nothing is sent at the moment, and when it goes on; "" where nothing is wrong. */

@@ -92,7 +92,13 @@ function fromUrl() {
     form.reset();
     toast(t("uploads.fetched"));
   };
-  const attributes = { required: true, inputmode: "url", autocomplete: "off", maxlength: 2048, placeholder: "https://" };
+  const attributes = {
+    required: true,
+    inputmode: "url",
+    autocomplete: "off",
+    maxlength: 2048,
+    placeholder: "https://",
+  };
   const form = buildForm({
     fields: [{ name: "sourceUrl", label: t("uploads.url"), type: "url", hint: t("uploads.urlHint"), attributes }],
     submit: t("uploads.fetch"),
@@ -176,7 +182,11 @@ function filterButtons(choose) {
     return { element: button, filter, text };
   });
   return {
-    element: h("div", { class: "filters", role: "group", "aria-label": t("uploads.filter") }, buttons.map((each) => each.element)),
+    element: h(
+      "div",
+      { class: "filters", role: "group", "aria-label": t("uploads.filter") },
+      buttons.map((each) => each.element),
+    ),
     count(/** @type {Record<string, number>} */ counts) {
       for (const { element, filter, text } of buttons) {
         const said = text(counts[filter]);
