@@ -103,6 +103,11 @@ export const ENGLISH = {
   "uploads.failed": "{count} failed",
   "uploads.done": { one: "{count} photo is ready", other: "{count} photos are ready" },
   "uploads.goesOn": "It goes on by itself in {time}.",
+  "uploads.goesOnAt": "It goes on by itself: {time}.",
+  "uploads.unreadable": "The browser cannot read the folder {name}.",
+  "uploads.removeShown": "Remove these",
+  "uploads.removeTitle": { one: "Remove {count} photo?", other: "Remove {count} photos?" },
+  "uploads.removeText": "Photos that are not sent yet are then not sent.",
   "uploads.waiting": "Waits",
   "uploads.paused": "Paused",
   "uploads.ready": "Ready",
@@ -120,13 +125,13 @@ export const ENGLISH = {
     other: "{count} files in the folder are not pictures and were left out.",
   },
   "uploads.notAdded": {
-    one: "There is no room for {count} more file, which was not added: {names}",
-    other: "There is no room for {count} more files, which were not added: {names}",
+    one: "There is no room in this browser: {count} file was not added. Add it again when others have been sent.",
+    other: "There is no room in this browser: {count} files were not added. Add them again when others have been sent.",
   },
   "uploads.noStorage":
     "This browser does not let the page keep photos, so none can be added. Private windows may be why.",
-  "pipeline.PENDING": "Sent, waits to be processed",
-  "pipeline.UPLOADED": "Sent, waits to be processed",
+  "pipeline.PENDING": "Waits to be processed",
+  "pipeline.UPLOADED": "Waits to be processed",
   "pipeline.PROCESSING": "Is being processed",
 
   // Why a photo was not taken: codes of the pipeline, and of this page.
@@ -146,7 +151,6 @@ export const ENGLISH = {
   "reason.IMAGE_NOT_FOUND": "The image was deleted before its file came.",
   "reason.noPicture": "This is not a picture.",
   "reason.unreadable": "The browser cannot read this file. It may have been moved or changed: add it again.",
-  "reason.full": "The browser's storage is full, so this file is not kept. Add it again when others have been sent.",
   "reason.lost": "The browser no longer has this file. Add it again.",
   "reason.gone": "The image was deleted.",
 };

@@ -4,7 +4,7 @@ import { announce, h } from "../shared/dom.js";
 import { icon } from "../app/icons.js";
 import { t } from "../app/texts.js";
 import { queue } from "./queue.js";
-import { sayHold, sayQueue, shareSent } from "./words.js";
+import { sayHold, sayLost, sayQueue, shareSent } from "./words.js";
 
 export function startDock() {
   const said = h("span", { class: "said" });
@@ -22,12 +22,12 @@ export function startDock() {
     const { all, open, moving, failed } = queue.totals;
     const isBusy = open + moving + queue.adding > 0;
     const text = sayQueue();
-    dock.hidden = (all === 0 && !isBusy) || document.body.dataset.view === "uploads";
+    dock.hidden = (all === 0 && !isBusy && queue.lost.length === 0) || document.body.dataset.view === "uploads";
     document.body.classList.toggle("docked", !dock.hidden);
-    said.textContent = [text, sayHold()].filter(Boolean).join(" · ");
+    said.textContent = [sayLost(), text, sayHold()].filter(Boolean).join(" · ");
     bar.hidden = open === 0;
     bar.value = shareSent();
-    close.hidden = isBusy || failed > 0;
+    close.hidden = isBusy || failed > 0 || queue.lost.length > 0;
     // Not each step: only that there is nothing more to wait for.
     if (wasBusy && !isBusy && all > 0) announce(text);
     wasBusy = isBusy;

@@ -2,6 +2,7 @@
 
 import { h } from "../shared/dom.js";
 import { icon } from "../app/icons.js";
+import { toast } from "../app/notices.js";
 import { t } from "../app/texts.js";
 import { addFiles } from "./intake.js";
 import { MOST_ENTRIES, queue } from "./queue.js";
@@ -38,7 +39,13 @@ async function addDropped(dropped) {
   const folders = entries.filter((entry) => entry?.isDirectory);
   const files = [...(dropped?.files ?? [])].filter((_, place) => !entries[place]?.isDirectory);
   if (files.length > 0) addFiles(files);
-  for (const folder of folders) addFiles(await filesIn(folder), { isFolder: true });
+  for (const folder of folders) {
+    try {
+      addFiles(await filesIn(folder), { isFolder: true });
+    } catch {
+      toast(t("uploads.unreadable", { name: folder?.name ?? "" }), { isBad: true });
+    }
+  }
 }
 
 /** The files of a folder and of those in it; more than the queue takes are not looked for. @param {any} folder */

@@ -25,6 +25,8 @@ class Queue extends EventTarget {
   entries = new Map();
   /** How many chosen files are not stored yet. */
   adding = 0;
+  /** Names of chosen files for which there was no room. @type {string[]} */
+  lost = [];
   /** @type {Map<number, number>} */
   loaded = new Map();
   /** @type {Map<number, string>} */
@@ -64,6 +66,19 @@ class Queue extends EventTarget {
     this.user = null;
     for (const each of [this.entries, this.loaded, this.notes, this.followed]) each.clear();
     this.hold = null;
+    this.lost = [];
+    this.tell("changed");
+  }
+
+  /** There was no room for a chosen file. @param {string} name */
+  lose(name) {
+    this.lost.push(name);
+    this.tell("changed");
+  }
+
+  /** The reader has read what was not added. */
+  forgetLost() {
+    this.lost = [];
     this.tell("changed");
   }
 

@@ -11,6 +11,8 @@ import { queue } from "./queue.js";
 const AT_ONCE = 4;
 const FIRST_PAUSE = 1_000;
 const LONGEST_PAUSE = 60_000;
+// A browser's timer takes no more than 24 days; a limit of a month may wait longer.
+const LONGEST_SLEEP = 3_600_000;
 const TELL_EVERY = 150;
 
 /** @type {Map<number, {stop: AbortController, loaded: number}>} */
@@ -31,10 +33,13 @@ export async function startSender() {
   addEventListener("online", goOn, { signal });
   addEventListener("offline", react, { signal });
   signal.addEventListener("abort", stopAll);
-  await navigator.locks.request(`darkroom-uploads-${queue.user}`, { signal }, () => {
+  const lead = () => {
     isLeading = true;
     react();
     return new Promise((resolve) => signal.addEventListener("abort", resolve));
+  };
+  await navigator.locks.request(`darkroom-uploads-${queue.user}`, { signal }, lead).catch((error) => {
+    if (!signal.aborted) throw error;
   });
 }
 
@@ -89,7 +94,7 @@ function wake() {
   clearTimeout(timer);
   const now = Date.now();
   const ends = [hold?.until ?? 0, ...[...later.values()].map(({ at }) => at)].filter((at) => at > now);
-  if (ends.length > 0) timer = setTimeout(react, Math.min(...ends) - now + 10);
+  if (ends.length > 0) timer = setTimeout(react, Math.min(Math.min(...ends) - now + 10, LONGEST_SLEEP));
 }
 
 /** @param {Entry} entry */

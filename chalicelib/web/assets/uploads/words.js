@@ -1,6 +1,6 @@
 /** The queue and its photos in words. */
 
-import { duration, percent } from "../app/format.js";
+import { duration, percent, time } from "../app/format.js";
 import { t, textOf } from "../app/texts.js";
 import { queue } from "./queue.js";
 
@@ -54,11 +54,20 @@ export function sayQueue() {
   return [done > 0 && ready, t("uploads.failed", { count: failed })].filter(Boolean).join(", ");
 }
 
+/** For what there was no room; "" where there was. */
+export function sayLost() {
+  return queue.lost.length > 0 ? t("uploads.notAdded", { count: queue.lost.length }) : "";
+}
+
 /** Why nothing is sent at the moment, and when it goes on; "" where nothing is wrong. */
 export function sayHold() {
   if (!queue.hold || queue.isPaused || !navigator.onLine) return "";
   const left = Math.max(1_000, Math.ceil((queue.hold.until - Date.now()) / 1_000) * 1_000);
-  return `${queue.hold.text} ${t("uploads.goesOn", { time: duration(left) })}`;
+  const goesOn =
+    left < 3_600_000
+      ? t("uploads.goesOn", { time: duration(left) })
+      : t("uploads.goesOnAt", { time: time(new Date(queue.hold.until)) });
+  return `${queue.hold.text} ${goesOn}`;
 }
 
 /** The share of all bytes that have left, from 0 to 1. */

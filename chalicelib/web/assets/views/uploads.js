@@ -4,7 +4,7 @@ import { h } from "../shared/dom.js";
 import { ApiError, call } from "../app/api.js";
 import { buildForm } from "../app/forms.js";
 import { icon } from "../app/icons.js";
-import { toast } from "../app/notices.js";
+import { confirm, toast } from "../app/notices.js";
 import { explain, failure } from "../app/states.js";
 import { t } from "../app/texts.js";
 import { addFiles } from "../uploads/intake.js";
@@ -13,7 +13,7 @@ import { queue } from "../uploads/queue.js";
 import { buildRow } from "../uploads/rows.js";
 import { tryNow } from "../uploads/sender.js";
 import { windowedList } from "../uploads/window.js";
-import { sayHold, sayQueue, shareSent } from "../uploads/words.js";
+import { sayHold, sayLost, sayQueue, shareSent } from "../uploads/words.js";
 
 /** @typedef {import("../uploads/store.js").Entry} Entry */
 
@@ -23,6 +23,9 @@ const FILTERS = {
   open: ({ state }) => state === "waiting" || state === "paused" || state === "sent",
   failed: ({ state }) => state === "refused" || state === "failed" || state === "gone",
 };
+
+// Of files for which there was no room.
+const MOST_NAMES = 100;
 
 /** @param {import("../app/views.js").Place} place */
 export function show({ signal }) {
@@ -34,6 +37,7 @@ export function show({ signal }) {
     problem,
     dropZone(),
     fromUrl(),
+    lostNote(signal),
     queueSection(signal),
   );
 }
@@ -113,6 +117,25 @@ function nameOf(url) {
   return `${hostname}/…/${pathname.split("/").at(-1)}`.slice(0, 255);
 }
 
+/** Which chosen files are not in the queue, as there was no room, until the reader has read it.
+ * @param {AbortSignal} signal */
+function lostNote(signal) {
+  const said = h("p", null);
+  const names = h("ul", { class: "small" });
+  const done = h("button", { type: "button", onclick: () => queue.forgetLost() }, t("action.close"));
+  const note = h("div", { class: "note bad", role: "alert", hidden: true }, said, names, done);
+  const draw = () => {
+    const text = sayLost();
+    note.hidden = text === "";
+    if (said.textContent === text) return;
+    said.textContent = text;
+    names.replaceChildren(...queue.lost.slice(0, MOST_NAMES).map((name) => h("li", null, h("bdi", null, name))));
+    if (queue.lost.length > MOST_NAMES) names.append(h("li", null, "…"));
+  };
+  onEachFrame(draw, signal);
+  return note;
+}
+
 /** The queue: how far it is, what can be done with all, and the list. @param {AbortSignal} signal */
 function queueSection(signal) {
   let filter = "all";
@@ -126,6 +149,8 @@ function queueSection(signal) {
   const resume = act(t("uploads.resumeAll"), () => queue.resumeAll());
   const now = act(t("error.again"), tryNow);
   const retry = act(t("uploads.retryAll"), () => queue.retryAll());
+  const remove = act(t("uploads.removeShown"), () => removeAll([...queue.entries.values()].filter(isRemovable)));
+  const isRemovable = (/** @type {Entry} */ entry) => entry.state !== "sent" && FILTERS[filter](entry);
   const clear = act(t("uploads.clear"), () => queue.clear());
   const choices = filterButtons((chosen) => {
     filter = chosen;
@@ -146,11 +171,12 @@ function queueSection(signal) {
     resume.hidden = totals.open === 0 || !(queue.isPaused || hasPaused);
     now.hidden = why === "";
     retry.hidden = !entries.some(({ state, isStored }) => state === "refused" && isStored);
+    remove.hidden = filter === "all" || !entries.some(isRemovable);
     clear.hidden = totals.done === 0;
     choices.count({ all: totals.all, open: totals.open + totals.moving, failed: totals.failed });
     list.show(entries.filter(FILTERS[filter]));
   };
-  const bulk = h("p", { class: "actions" }, pause, resume, now, retry, clear);
+  const bulk = h("p", { class: "actions" }, pause, resume, now, retry, remove, clear);
   const section = h(
     "section",
     { class: "queue", hidden: true },
@@ -162,6 +188,13 @@ function queueSection(signal) {
   );
   onEachFrame(draw, signal);
   return section;
+}
+
+/** Takes many out of the queue, after a question. @param {Entry[]} entries */
+async function removeAll(entries) {
+  const title = t("uploads.removeTitle", { count: entries.length });
+  const question = { title, text: t("uploads.removeText"), confirm: t("uploads.removeShown"), isDangerous: true };
+  if (await confirm(question)) await queue.remove(entries.map(({ id }) => id));
 }
 
 /** Which of them are shown. @param {(filter: string) => void} choose */
