@@ -206,7 +206,7 @@ def test_what_is_refused_says_why_beside_it(reader_at_uploads: Reader, user: Use
     for name in HOSTILE:
         expect(page.get_by_role("listitem").get_by_text(name[:255], exact=True)).to_be_visible()
     page.set_viewport_size({"width": 390, "height": 844})
-    page.wait_for_function("document.documentElement.scrollWidth <= innerWidth")
+    page.wait_for_function("() => document.documentElement.scrollWidth <= innerWidth")
     expected = [{"name": name[:255]} for name in HOSTILE] + [{"name": "cut.png"}]
     assert Counter(image["fileName"] for image in images(user)) == Counter(file["name"] for file in expected)
 
