@@ -70,7 +70,7 @@ def check_size(size: int) -> None:
     """Raises FileTooLargeError for more than MAX_FILE_SIZE bytes."""
     largest = Settings.MAX_FILE_SIZE.get()
     if size > largest:
-        raise FileTooLargeError(f"The file has {size} bytes; at most {largest} are accepted.")
+        raise FileTooLargeError(f"The file has {size:,} bytes; at most {largest:,} are accepted.")
 
 
 def identify(data: bytes, declared_type: str | None, field: str) -> str:

@@ -21,6 +21,8 @@ const followed = { images: new Map(), actions: new Map() };
 let timer = 0;
 let pause = FIRST;
 let isAsking = false;
+// How long the last round of questions took: many images cost the server much, so they are asked for more rarely.
+let took = 0;
 
 /**
  * Tells each change of an image or an action, until it has ended.
@@ -51,18 +53,20 @@ export function startPoller() {
 function schedule() {
   clearTimeout(timer);
   const isNeeded = followed.images.size + followed.actions.size > 0;
-  if (isNeeded && !document.hidden && navigator.onLine && !isAsking) timer = setTimeout(ask, pause);
+  if (isNeeded && !document.hidden && navigator.onLine && !isAsking) timer = setTimeout(ask, Math.max(pause, 3 * took));
 }
 
 async function ask() {
   if (!session.isSignedIn) return;
   isAsking = true;
+  const start = performance.now();
   pause = Math.min(pause * FACTOR, LONGEST);
   try {
     for (const kind of /** @type {Kind[]} */ (["images", "actions"])) await askFor(kind);
   } catch (error) {
     if (error instanceof ApiError && error.retryAfter) pause = Math.max(pause, error.retryAfter * 1000);
   } finally {
+    took = performance.now() - start;
     isAsking = false;
     schedule();
   }

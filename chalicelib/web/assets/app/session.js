@@ -17,6 +17,12 @@ const KEY = "darkroom-session";
 const STAY = "darkroom-stay";
 // A token that ends sooner is renewed before it is used.
 const MARGIN = 30_000;
+const FIRST_PAUSE = 2_000;
+const LONGEST_PAUSE = 60_000;
+
+/** Somebody else has signed in in another tab: nothing is done in their name before this page is loaded anew.
+ * @type {Promise<string>} */
+const NEVER = new Promise(() => {});
 
 /**
  * Events: `changed` when somebody signed in, or the profile changed; `ended` when the tokens ended, and `resumed` when
@@ -54,6 +60,13 @@ class Session extends EventTarget {
     addEventListener("storage", (event) => event.key === KEY && this.take(event));
   }
 
+  /** Reads who is signed in where no view could, because the server was away. Tries until it is back. */
+  resume(pause = FIRST_PAUSE) {
+    if (!this.isSignedIn || this.profile) return;
+    const again = () => this.resume(Math.min(pause * 2, LONGEST_PAUSE));
+    setTimeout(() => this.profile ?? this.readProfile().catch(again), pause);
+  }
+
   /** What another tab did. @param {StorageEvent} event */
   take(event) {
     const [before, after] = [event.oldValue, event.newValue].map((text) => text && JSON.parse(text));
@@ -66,7 +79,7 @@ class Session extends EventTarget {
    * @param {any} answer of sign_in or answer_challenge @param {string} email @param {boolean} stays in this browser
    */
   async begin(answer, email, stays) {
-    const isOther = this.profile !== null && this.profile.email.toLowerCase() !== email.toLowerCase();
+    const isOther = this.isOther(email);
     localStorage.setItem(STAY, stays ? "yes" : "no");
     this.keep(answer, answer.refreshToken, email);
     (stays ? sessionStorage : localStorage).removeItem(KEY);
@@ -83,6 +96,11 @@ class Session extends EventTarget {
   goOn(token) {
     for (const go of this.waiting.splice(0)) go(token);
     this.dispatchEvent(new Event("resumed"));
+  }
+
+  /** Whether that is somebody else than whose views are shown. @param {string} email */
+  isOther(email) {
+    return this.profile !== null && this.profile.email.toLowerCase() !== email.toLowerCase();
   }
 
   /** @param {any} answer @param {string} refreshToken @param {string} email */
@@ -114,6 +132,7 @@ class Session extends EventTarget {
   async token() {
     const tokens = this.tokens;
     if (!tokens) return this.askAgain();
+    if (this.isOther(tokens.email)) return NEVER;
     return tokens.expiresAt - Date.now() > MARGIN ? tokens.accessToken : this.renew(tokens.accessToken);
   }
 
@@ -130,6 +149,8 @@ class Session extends EventTarget {
   async refresh(old) {
     // One tab after the other: the second one finds the first one's token.
     const token = await navigator.locks.request("darkroom-refresh", () => this.exchange(old));
+    const tokens = this.tokens;
+    if (tokens && this.isOther(tokens.email)) return NEVER;
     return token ?? this.askAgain();
   }
 

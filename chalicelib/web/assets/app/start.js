@@ -4,6 +4,7 @@ import { startFrame } from "./frame.js";
 import { startPoller } from "./poller.js";
 import { showAgain, startRouter } from "./router.js";
 import { session } from "./session.js";
+import { startUploads } from "../uploads/start.js";
 
 /** Whose views are shown: when another reader comes, the view is shown anew. */
 let reader = session.tokens?.email;
@@ -17,3 +18,5 @@ session.addEventListener("changed", () => {
   showAgain();
 });
 await startRouter();
+startUploads();
+session.resume();

@@ -48,4 +48,5 @@ export const VIEWS = [
   { address: "syncs", title: "nav.syncs", for: "admin", icon: "syncs", load: () => import("../views/syncs.js") },
   { address: "audit", title: "nav.audit", for: "admin", icon: "audit", load: () => import("../views/audit.js") },
   { address: "health", title: "nav.health", for: "admin", icon: "health", load: () => import("../views/health.js") },
+  { address: "uploads", title: "nav.uploads", for: "user", icon: "upload", load: () => import("../views/uploads.js") },
 ];
