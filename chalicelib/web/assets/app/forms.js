@@ -7,7 +7,7 @@ import { t } from "./texts.js";
 
 /**
  * @typedef {object} Field
- * @property {string} name as the API calls it: an error's detail about that name is shown here
+ * @property {string} name as the API calls it: an error's detail about it, or a part of it (`tags.0`), is shown here
  * @property {string} label
  * @property {string} [type] of an input; or `textarea`, `select`, `checkbox`
  * @property {string} [hint]
@@ -126,7 +126,7 @@ function mark(element, text) {
 function showError(form, note, button, error) {
   const details = error instanceof ApiError ? error.details : [];
   const marked = details.filter(({ field, message }) => {
-    const element = inputs(form).find((each) => each.name && each.name === field);
+    const element = inputs(form).find((each) => each.name && field?.split(".").includes(each.name));
     if (element) mark(element, message ?? "");
     return element;
   });

@@ -19,4 +19,5 @@
 export const VIEWS = [
   { address: "", title: "welcome.title", for: "anyone", load: () => import("../views/welcome.js") },
   { address: "images", title: "nav.images", for: "user", icon: "images", load: () => import("../views/gallery.js") },
+  { address: "images/:imageId", title: "image.view", for: "user", load: () => import("../views/image.js") },
 ];
