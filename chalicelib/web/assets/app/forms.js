@@ -27,11 +27,12 @@ import { t } from "./texts.js";
  * @param {(Node | null | false | undefined)[]} [options.actions] beside the button
  * @param {string} [options.class]
  * @param {boolean} [options.isDangerous]
+ * @param {boolean} [options.isQuiet] the view has a more important button
  * @returns {HTMLFormElement}
  */
-export function buildForm({ fields, submit, send, actions = [], class: name = "", isDangerous = false }) {
+export function buildForm({ fields, submit, send, actions = [], class: name = "", ...kind }) {
   const note = h("div", { class: "note bad", role: "alert", hidden: true });
-  const button = h("button", { class: isDangerous ? "danger" : "primary" }, submit);
+  const button = h("button", { class: kind.isDangerous ? "danger" : !kind.isQuiet && "primary" }, submit);
   const rows = fields.map((field) => (field instanceof Node ? field : buildField(field)));
   const end = h("p", { class: "actions" }, button, actions);
   const form = h("form", { class: `form ${name}`, novalidate: true }, rows, note, end);

@@ -71,6 +71,7 @@ export function tagsEditor(one) {
       { name: "tags", label: t("image.addTag"), hint: t("image.tagsHint"), attributes: { autocomplete: "off" } },
     ],
     submit: t("image.add"),
+    isQuiet: true,
     send: async ({ tags }) => {
       const added = tags
         .split(",")

@@ -84,7 +84,7 @@ function slider(name, label, value) {
   return buildField({ name, label, type: "range", value: Math.round(value * 100), attributes });
 }
 
-/** A small crop of the picture, as processing with `cover` would make it. @param {OneImage} one @param {number} shape */
+/** A small crop of the picture, as processing with `cover` makes it. @param {OneImage} one @param {number} shape */
 function cropOf(one, shape) {
   const [width, height] = one.image.variants[0].dimensions.split("x").map(Number);
   const picture = one.picture(one.fitting(160));

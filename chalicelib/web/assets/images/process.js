@@ -18,8 +18,22 @@ const FORMATS = ["jpeg", "png", "webp", "avif"];
 const LONGEST = 8000;
 const BEST = 95;
 
-/** @param {OneImage} one */
+/** Shown when the image is ready. @param {OneImage} one */
 export function processSection(one) {
+  const section = h("section", { class: "card", "aria-labelledby": "process" });
+  one.follow(
+    ({ status }) => status,
+    ({ status }) => {
+      section.hidden = status !== "COMPLETED";
+      // Once, so that what was typed stays.
+      if (!section.hidden && !section.hasChildNodes()) section.append(...sectionParts(one));
+    },
+  );
+  return section;
+}
+
+/** @param {OneImage} one @returns {Node[]} */
+function sectionParts(one) {
   const result = h("div", { class: "result" });
   const ask = asker(one, result);
   const pages = /** @type {[string, HTMLElement][]} */ ([
@@ -27,18 +41,7 @@ export function processSection(one) {
     [t("process.convert"), convertForm(ask)],
     [t("process.analyze"), analyzeForm(ask)],
   ]);
-  const section = h(
-    "section",
-    { class: "card", "aria-labelledby": "process" },
-    h("h2", { id: "process" }, t("process.title")),
-    tabs(t("process.title"), pages),
-    result,
-  );
-  one.follow(
-    ({ status }) => status,
-    ({ status }) => (section.hidden = status !== "COMPLETED"),
-  );
-  return section;
+  return [h("h2", { id: "process" }, t("process.title")), tabs(t("process.title"), pages), result];
 }
 
 /** @typedef {(processingType: string, options?: Record<string, any>) => Promise<void>} Ask */

@@ -2,6 +2,7 @@
 
 import { byId, h } from "../shared/dom.js";
 import { buildField, readForm } from "../app/forms.js";
+import { icon } from "../app/icons.js";
 import { t, textOf } from "../app/texts.js";
 import { searchOf } from "./collection.js";
 
@@ -24,6 +25,7 @@ export function searchForm(query, onSearch, signal) {
     value: value("name"),
     attributes: { maxlength: 200, placeholder: t("gallery.namePlaceholder"), autocomplete: "off" },
   });
+  name.prepend(icon("search"));
   const more = [
     { name: "tag", label: t("gallery.tag"), type: "search", attributes: { maxlength: 50, autocomplete: "off" } },
     {

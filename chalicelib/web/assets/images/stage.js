@@ -16,6 +16,7 @@ const WIDTH = 1000;
 export function stage(one) {
   const frame = h("div", { class: "frame" });
   const below = h("div");
+  const figure = h("figure", { class: "stage" }, frame, below);
   /** @type {Mode} */
   let mode = "plain";
   const draw = () => {
@@ -49,12 +50,12 @@ export function stage(one) {
   one.follow(
     ({ variants, processedAt }) => [variants.map(({ s3Key }) => s3Key), processedAt],
     ({ variants }) => {
+      figure.hidden = variants.length === 0;
       draw();
-      if (variants.length > 0) showControls();
-      else below.replaceChildren();
+      showControls();
     },
   );
-  return h("figure", { class: "stage" }, frame, below);
+  return figure;
 }
 
 /** @param {OneImage} one @param {Mode} mode */
@@ -77,7 +78,7 @@ function layers(one, mode) {
   };
   slide.addEventListener("input", cut);
   cut();
-  return [plain, marked, line, slide];
+  return [plain, marked, slide, line];
 }
 
 /** @param {Mode} mode @param {(mode: Mode) => void} choose */

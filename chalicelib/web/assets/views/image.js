@@ -135,7 +135,7 @@ function about(one, remove) {
       const parts = [
         image.status === "COMPLETED" && downloadButton(image.imageId, t("image.original")),
         isFinished && reprocessButton(one),
-        h("button", { type: "button", onclick: remove }, icon("trash"), t("action.delete")),
+        h("button", { type: "button", class: "plain", onclick: remove }, icon("trash"), t("action.delete")),
       ];
       actions.replaceChildren(...parts.filter((part) => part instanceof Node));
     },
@@ -163,7 +163,7 @@ function factsOf(image) {
 /** @param {OneImage} one */
 function reprocessButton(one) {
   let key = crypto.randomUUID();
-  const button = h("button", { type: "button" }, icon("retry"), t("image.reprocess"));
+  const button = h("button", { type: "button", class: "plain" }, icon("retry"), t("image.reprocess"));
   button.addEventListener("click", async () => {
     button.setAttribute("aria-busy", "true");
     try {
