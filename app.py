@@ -305,6 +305,15 @@ def get_variant(user: Caller, data: Payload, headers: Headers) -> Response:
     return Response(status_code=302, body="", headers={"Location": variant.url, "Vary": "Accept"})
 
 
+@app.route("/images/{imageId}/download", methods=["GET"], cors=CORS)
+@required_env_vars(images.get_download)
+@api_tool(tags=["images"], reads_only=True)
+@validated(images.DOWNLOAD, permission=signed_in, access=APIAccessType.FILE_UPLOAD, returns=images.DOWNLOADED)
+def get_download(user: Caller, data: Payload) -> Answer:
+    """A link that saves a file under a sensible name: the original of a finished image, or one of its variants."""
+    return images.get_download(user, data)
+
+
 # Without a route: a browser polls `GET /images/{imageId}` and follows links.
 
 
@@ -490,9 +499,9 @@ def revoke_key(user: Caller, data: Payload) -> Answer:
 @required_env_vars(metering.get_own_usage)
 @api_tool(tags=["usage"], reads_only=True)
 @validated(metering.GET, permission=signed_in, access=ANY_ACCESS, returns=metering.SUMMARY, allow_over_budget=True)
-def get_usage(user: Caller, data: Payload) -> Answer:
-    """Your requests, their cost in dollars, and what became of your images, by day."""
-    return metering.get_own_usage(user, data)
+def get_usage(user: Caller, data: Payload, counted: limits.LimitStatus) -> Answer:
+    """Your requests, their cost in dollars, and what became of your images, by day; and what is left of your limits."""
+    return metering.get_own_usage(user, data, counted)
 
 
 # ============================================================================== agent
@@ -598,6 +607,15 @@ def list_syncs(data: Payload) -> Answer:
 def list_audit(data: Payload) -> Answer:
     """The audit trail of a day, newest first, in pages."""
     return audit.list_entries(data)
+
+
+@app.route("/admin/health", methods=["GET"], cors=CORS)
+@required_env_vars(health.get_system_health)
+@api_tool(tags=["operations"], reads_only=True)
+@validated(permission=is_admin, access=APIAccessType.ADMIN, returns=health.SYSTEM_HEALTH)
+def get_system_health() -> Answer:
+    """How the stage is: each dependency, each scheduled job with its last run and its next, each queue's depth."""
+    return health.get_system_health()
 
 
 # ================================================================================ web

@@ -36,7 +36,7 @@ class ImageNotReadyError(ConflictError):
     next_step = "Call wait_for_image with the fileId as imageId, then call again."
 
 
-@required_env_vars(_GET_IMAGE, objects.link, {"S3_INPUT_BUCKET": [S3Operation.GET_OBJECT_VERSION]})
+@required_env_vars(_GET_IMAGE, images.original_link)
 @raises(images.ImageNotFoundError, ImageNotReadyError)
 def _prepare(user: Caller, data: Mapping[str, Any]) -> ActionRequest:
     """Raises ImageNotFoundError or ImageNotReadyError."""
@@ -44,8 +44,7 @@ def _prepare(user: Caller, data: Mapping[str, Any]) -> ActionRequest:
     metadata = {name: data[name] for name in ("fileId", "processingType", "options") if name in data}
 
     def payload() -> dict[str, Any]:
-        source = objects.link(Settings.S3_INPUT_BUCKET.get(), image.s3_key, version=image.object_version)
-        return {**metadata, "sourceUrl": source}
+        return {**metadata, "sourceUrl": images.original_link(image)}
 
     is_small, seconds = _size(image, data.get("options", {}))
     return ActionRequest(

@@ -3,6 +3,7 @@
 from chalicelib.images.acceptance import ImageNotProcessableError
 from chalicelib.images.deletion import delete, erase_all, expire
 from chalicelib.images.descriptions import change_image
+from chalicelib.images.downloads import get_download
 from chalicelib.images.executions import (
     announce_failure,
     enqueue_uploads,
@@ -26,12 +27,14 @@ from chalicelib.images.models import (
     get,
     output_link,
 )
-from chalicelib.images.originals import decoding_limits, find_stored, original, too_large
+from chalicelib.images.originals import decoding_limits, find_stored, original, original_link, too_large
 from chalicelib.images.schemas import (
     CHANGE,
     CREATE,
     CREATED,
     DELETE,
+    DOWNLOAD,
+    DOWNLOADED,
     GET,
     GET_VARIANT,
     IMPORT,

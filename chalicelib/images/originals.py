@@ -27,6 +27,12 @@ def original(s3_key: str, version: str | None) -> bytes:
         raise too_large(error.size) from None
 
 
+@required_env_vars(objects.link, {"S3_INPUT_BUCKET": [S3Operation.GET_OBJECT_VERSION]})
+def original_link(image: Image, file_name: str | None = None) -> str:
+    """`objects.link` to the version of the upload that the image was made of."""
+    return objects.link(Settings.S3_INPUT_BUCKET.get(), image.s3_key, file_name, image.object_version)
+
+
 def find_stored(image: Image) -> objects.ObjectVersion | None:
     """The current version of an image's upload; None: it has not come."""
     versions = objects.list_versions(Settings.S3_INPUT_BUCKET.get(), image.s3_key)

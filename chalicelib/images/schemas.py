@@ -1,6 +1,7 @@
 """JSON Schemas of the routes of uploads and images."""
 
 from chalicelib.core.http.operations import Answer
+from chalicelib.core.image_values import OUTPUTS
 from chalicelib.core.schemas import DATE, TEXT, TIME, Schema, described, list_of, page_of, says, shape, text
 from chalicelib.images.models import STATUS, Image, Variant
 
@@ -57,6 +58,24 @@ _IMAGE = described(
 )
 GET = DELETE = REPROCESS = shape({"imageId": IMAGE_ID})
 GET_VARIANT = shape({"imageId": IMAGE_ID, "name": _VARIANT_NAME})
+DOWNLOAD = shape(
+    {"imageId": IMAGE_ID},
+    {
+        "variant": {**_VARIANT_NAME, **says("The variant to save; without it the original.", "medium")},
+        "format": {
+            "enum": list(OUTPUTS),
+            **says("The variant's format; without it the first that there is.", "jpeg"),
+        },
+    },
+)
+DOWNLOADED = shape(
+    {
+        "url": text("A link that saves the file, without a token.", _LINK, format="uri"),
+        "fileName": text("The name that it is saved under.", "holiday-medium.jpg"),
+        "fileSize": {"type": "integer", **says("Its bytes.", 84_213)},
+        "expiresIn": {"type": "integer", **says("For how many seconds the link works, at the most.", 3600)},
+    }
+)
 REDIRECT = Answer(
     302,
     "The file is at `Location`: a link that works for a while without a token.",

@@ -3,17 +3,43 @@
 from typing import Any
 
 from chalicelib.core.aws.grants import DynamoDBOperation, SQSOperation, required_env_vars
-from chalicelib.core.errors import NotAcceptableError, NotFoundError, raises
+from chalicelib.core.errors import ConflictError, NotAcceptableError, NotFoundError, raises
 from chalicelib.core.http.accept import preferred
 from chalicelib.core.http.operations import Caller, Replay, only_fields
 from chalicelib.images import deletion, executions, states
-from chalicelib.images.models import ImageNotFoundError, Variant, get, output_link
+from chalicelib.images.models import Image, ImageNotFoundError, Status, Variant, get, output_link
 from chalicelib.images.states import ImageBusyError, OriginalGoneError
 
 
 class VariantNotFoundError(NotFoundError):
     code, message = "VARIANT_NOT_FOUND", "This image has no such variant."
     next_step = "Call get_image for the names of its variants."
+
+
+class ImageFailedError(ConflictError):
+    """The image ended FAILED; the message says why."""
+
+    code = "IMAGE_FAILED"
+    next_step = "Send another picture: this one cannot be used."
+
+    def __init__(self, image: Image) -> None:
+        super().__init__(f"This image ended FAILED: {image.reason}")
+
+
+class ImageNotFinishedError(ConflictError):
+    """The image has no variants yet."""
+
+    code = "IMAGE_NOT_FINISHED"
+
+    def __init__(self, image: Image) -> None:
+        super().__init__(f"This image is {image.status}: it has no variants yet.")
+        self.next_step = f'Call wait_for_image with imageId "{image.image_id}", then call again.'
+
+
+def require_variants(image: Image) -> None:
+    """Raises ImageFailedError or ImageNotFinishedError if the image has no variants."""
+    if not image.variants:
+        raise ImageFailedError(image) if image.status is Status.FAILED else ImageNotFinishedError(image)
 
 
 @required_env_vars(output_link, {"IMAGES_TABLE": [DynamoDBOperation.GET_ITEM]})

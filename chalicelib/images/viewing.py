@@ -13,33 +13,18 @@ from chalicelib.core.aws.grants import DynamoDBOperation, S3Operation, required_
 from chalicelib.core.errors import ConflictError, raises
 from chalicelib.core.http.operations import Caller
 from chalicelib.core.settings import Settings
-from chalicelib.images.models import Image, ImageNotFoundError, Status, Variant, get
-from chalicelib.images.service import VariantNotFoundError
+from chalicelib.images.models import Image, ImageNotFoundError, Variant, get
+from chalicelib.images.service import (
+    ImageFailedError,
+    ImageNotFinishedError,
+    VariantNotFoundError,
+    require_variants,
+)
 
 # In base64 that is 1.4 MB, and what a model reads of a picture has far fewer pixels.
 MOST_BYTES = 1024 * 1024
 # Models take JPEG, PNG and WebP; AVIF is shown where a variant has no other format.
 _PREFERRED = ("jpeg", "png", "webp", "avif")
-
-
-class ImageFailedError(ConflictError):
-    """The image ended FAILED; the message says why."""
-
-    code = "IMAGE_FAILED"
-    next_step = "Send another picture: this one cannot be used."
-
-    def __init__(self, image: Image) -> None:
-        super().__init__(f"This image ended FAILED: {image.reason}")
-
-
-class ImageNotFinishedError(ConflictError):
-    """The image has no variants yet."""
-
-    code = "IMAGE_NOT_FINISHED"
-
-    def __init__(self, image: Image) -> None:
-        super().__init__(f"This image is {image.status}: it has no variants yet.")
-        self.next_step = f'Call wait_for_image with imageId "{image.image_id}", then view_image again.'
 
 
 class VariantTooLargeError(ConflictError):
@@ -89,8 +74,7 @@ def view_image(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
 
 def _choose(image: Image, name: str | None) -> Variant:
     """The file to show: of the variant of that name, or of the one with the fewest pixels, plain before marked."""
-    if not image.variants:
-        raise ImageFailedError(image) if image.status is Status.FAILED else ImageNotFinishedError(image)
+    require_variants(image)
     fitting = [each for each in image.variants if each.file_size <= MOST_BYTES]
     named = [each for each in image.variants if name in (None, each.name)]
     if not named:

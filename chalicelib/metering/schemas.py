@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from chalicelib.core.http import limits, standings
 from chalicelib.core.schemas import DATE, Schema, list_of, page_of, says, shape, text
 
 MAX_PAGE = 1000
@@ -22,6 +23,8 @@ SUMS = {
     "dollars": {"type": "number", **says("What they cost at Lambda's prices.", 0.00173)},
     "milliseconds": {"type": "number", **says("How long they took.", 18_230.5)},
 }
+
+_STANDING = {"title": "Standing", **standings.SCHEMA}
 
 
 def _sums_by(name: str, value: Schema) -> dict[str, Any]:
@@ -48,7 +51,11 @@ SUMMARY = shape(
                 "bytes": {"type": "integer", **says("What your images take now.", 128_340_771)},
                 "limit": {"type": "integer", **says("What they may take.", 10_737_418_240)},
             }
-        )
+        ),
+        "limits": {
+            **shape(dict.fromkeys(limits.USER_SCHEMA["properties"], _STANDING)),
+            **says("Your limits, this request counted. With an API key, the key's own where they leave less."),
+        },
     },
 )
 _DAYS_OF_USERS = page_of(shape({"day": DATE, "userId": _USER_ID, **SUMS}))

@@ -7,8 +7,10 @@ from typing import Any
 from chalicelib.core import ids
 from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
 from chalicelib.core.errors import InvalidRequestError
-from chalicelib.core.http import budgets
+from chalicelib.core.http import budgets, limits
+from chalicelib.core.http.limits import LimitStatus
 from chalicelib.core.http.operations import Caller
+from chalicelib.core.http.standings import Standing
 from chalicelib.metering import daily_sums
 from chalicelib.metering.models import EVERY_USER, EVERYONE, OPERATION, Row
 from chalicelib.metering.schemas import SUMS
@@ -19,14 +21,24 @@ MAX_DAYS = 366
 DEFAULT_PAGE = 100
 
 
-@required_env_vars(budgets.storage_limit, {"DAILY_TABLE": [DynamoDBOperation.QUERY]})
-def get_own_usage(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
+@required_env_vars(budgets.spending, budgets.storage_limit, {"DAILY_TABLE": [DynamoDBOperation.QUERY]})
+def get_own_usage(user: Caller, data: Mapping[str, Any], counted: LimitStatus) -> dict[str, Any]:
     """The caller's usage and cost of a period, by day, operation and API key, and the number of images by status.
 
-    `storage` is the current size of their images and its limit, in bytes.
+    `storage` is the current size of their images and its limit, in bytes. `limits` is what is left of each limit:
+    `counted` is how those of requests stand with this one, and the user's row holds what was spent and is stored.
     """
-    storage = {"bytes": user.stored_bytes, "limit": budgets.storage_limit(user)}
-    return {**summarize(user.id, *parse_period(data)), "storage": storage}
+    stored, most = user.stored_bytes, budgets.storage_limit(user)
+    standings = {
+        **limits.requests_made(counted),
+        **budgets.spending(user, datetime.now(UTC)),
+        budgets.STORAGE_LIMIT: Standing(most, stored),
+    }
+    return {
+        **summarize(user.id, *parse_period(data)),
+        "storage": {"bytes": stored, "limit": most},
+        "limits": {name: standing.shown() for name, standing in standings.items()},
+    }
 
 
 @required_env_vars({"DAILY_TABLE": [DynamoDBOperation.QUERY]})

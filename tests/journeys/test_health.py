@@ -17,7 +17,10 @@ from chalicelib.jobs.health.check import ask, overall
 from chalicelib.jobs.health.dependencies import Dependency, Finding, State
 from infra import template
 from local.machine import Machine
+from tests.journeys.gateway import call
+from tests.journeys.issuing_keys import issue_key
 from tests.journeys.subscriber import subscribe
+from tests.journeys.user import User
 from tests.waiting import wait_for
 
 Notifications = Callable[[], list[dict[str, Any]]]
@@ -241,3 +244,68 @@ def test_the_table_is_read_at_most_once_in_ten_seconds(function: pytest.MonkeyPa
     for _ in range(50):
         health.get_health()
     assert reads == ["health"]
+
+
+# --------------------------------------------------------------------- GET /admin/health
+
+
+def named(listed: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {each["name"]: each for each in listed}
+
+
+def test_an_administrator_sees_each_dependency_job_and_queue(machine: Machine, admin: User) -> None:
+    url = machine.environment["DEAD_LETTER_QUEUE_URLS"].split(",")[0]
+    sqs = machine.client("sqs")
+    sqs.send_message(QueueUrl=url, MessageBody="{}")
+    result, errored = machine.invoke("health_check")
+    assert not errored, result
+
+    shown = admin.get("/admin/health").json()
+    sqs.delete_message(QueueUrl=url, ReceiptHandle=sqs.receive_message(QueueUrl=url)["Messages"][0]["ReceiptHandle"])
+    assert (shown["status"], shown["dependencies"]) == (result["status"], result["dependencies"])
+    dead = url.rpartition("/")[2]
+    assert f"{dead}: 1" in named(shown["dependencies"])["dead-letters"]["detail"]
+    assert named(shown["deadLetterQueues"])[dead]["waiting"] == 1
+    assert len(shown["deadLetterQueues"]) == len(machine.environment["DEAD_LETTER_QUEUE_URLS"].split(","))
+    assert set(named(shown["queues"])) == {"uploads-queue", "actions-queue", "imports-queue", "errors-queue"}
+    jobs = named(shown["jobs"])
+    assert set(jobs) == set(schedules.SCHEDULES)
+    last = jobs["health_check"]["lastRun"]
+    assert last["outcome"] == "degraded"
+    assert 0 <= last["seconds"] < 60
+    due = datetime.fromisoformat(jobs["health_check"]["nextRunAt"])
+    assert due == datetime.fromisoformat(last["startedAt"]) + timedelta(minutes=15)
+    assert datetime.fromisoformat(jobs["weekly_cleanup"]["nextRunAt"]).strftime("%a %H:%M") == "Sun 03:00"
+
+
+def test_only_administrators_see_the_details_of_health(ann: User, admin: User) -> None:
+    assert ann.get("/admin/health").status_code == 403
+    assert "get_system_health" in {tool["name"] for tool in admin.get("/agent/tools").json()["tools"]}
+    assert issue_key(admin, "full_access")[1].get("/admin/health").status_code == 403
+    assert issue_key(admin, "admin")[1].get("/admin/health").status_code == 200
+
+
+def test_a_queue_that_does_not_answer_is_unknown_and_the_others_are_shown(
+    machine: Machine, admin: User, function: pytest.MonkeyPatch
+) -> None:
+    function.setenv("ACTIONS_QUEUE_URL", f"{machine.aws_url}/123456789012/no-such-queue")
+    answer = call("GET /admin/health", admin.headers)
+    assert answer.status == 200, answer.body
+    queues = named(answer.body["queues"])
+    actions = queues["actions-queue"]
+    assert (actions["waiting"], actions["inFlight"], actions["oldestSince"]) == (None, None, None)
+    assert "NonExistentQueue" in actions["detail"]
+    assert (queues["uploads-queue"]["waiting"], queues["uploads-queue"]["detail"]) == (0, "")
+
+
+def test_a_job_that_is_overdue_or_switched_off_is_shown_so(admin: User, function: pytest.MonkeyPatch) -> None:
+    long_ago = ids.timestamp(datetime.now(UTC) - timedelta(days=2))
+    beat = {"startedAt": long_ago, "endedAt": long_ago, "outcome": "success", "watchedSince": long_ago}
+    leases.JOBS.put({"name": "beat#sweeper", "watched": "rate(15 minutes)", **beat})
+    function.setenv("SCHEDULES_OFF", "weekly_cleanup")
+    jobs = named(call("GET /admin/health", admin.headers).body["jobs"])
+    assert jobs["sweeper"]["overdue"]["why"] == "missed"
+    assert jobs["sweeper"]["lastRun"]["outcome"] == "success"
+    assert jobs["sweeper"]["nextRunAt"] > ids.now()
+    off = jobs["weekly_cleanup"]
+    assert (off["schedule"], off["nextRunAt"], off["overdue"], off["lastRun"]) == (None, None, None, None)

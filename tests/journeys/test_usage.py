@@ -4,7 +4,7 @@ import json
 import random
 import secrets
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -140,6 +140,38 @@ def test_a_user_sees_their_own_usage_and_a_key_that_of_its_user(machine: Machine
         written = runs(machine, account)
         assert usage_of(asking)["totals"] == summed(written)
     assert error_of(ann.get("/usage", userId=accounts[1]), 400)["details"][0]["field"] == "userId"
+
+
+def test_a_user_sees_what_is_left_of_each_limit(machine: Machine, ann: User, admin: User) -> None:
+    own = {"requestsPerMinute": 500, "requestsPerHour": 700, "dollarsPerHour": 2, "storedBytes": 5_000_000}
+    assert admin.request("PATCH", f"/admin/users/{ann.id}", json={"limits": own}).status_code == 200
+    image_id = ann.upload(pictures.jpeg(64, 64))
+    ann.finished(image_id)
+    settled(machine)
+    answer = ann.get("/usage")
+    usage, now = answer.json(), datetime.now(UTC)
+    limits = usage["limits"]
+    assert {name: limits[name]["limit"] for name in own} == own
+    per_minute, per_hour = limits["requestsPerMinute"], limits["requestsPerHour"]
+    assert per_minute["left"] == int(answer.headers["RateLimit-Remaining"]) == 500 - per_minute["used"]
+    assert 0 < (datetime.fromisoformat(per_minute["endsAt"]) - now).total_seconds() <= 60
+    assert 0 < (datetime.fromisoformat(per_hour["endsAt"]) - now).total_seconds() <= 3600
+    month = limits["dollarsPerMonth"]
+    assert (month["limit"], month["used"]) == (100, pytest.approx(usage["totals"]["dollars"]))
+    assert month["left"] == month["limit"] - month["used"]
+    assert datetime.fromisoformat(month["endsAt"]) == datetime.combine(first_of_next_month(now), time(), UTC)
+    stored = usage["storage"]["bytes"]
+    assert limits["storedBytes"] == {"limit": 5_000_000, "used": stored, "left": 5_000_000 - stored, "endsAt": None}
+    # The key has more requests than its owner, and fewer dollars.
+    robot = issue_key(ann, "exports", limits={"requestsPerHour": 900, "dollarsPerDay": 0.5})[1]
+    of_key = robot.get("/usage").json()["limits"]
+    assert of_key["requestsPerHour"]["limit"] == 700
+    assert of_key["requestsPerHour"]["used"] == per_hour["used"] + 2, "making the key, and this request"
+    assert (of_key["dollarsPerDay"]["limit"], of_key["dollarsPerDay"]["used"]) == (0.5, 0)
+
+
+def first_of_next_month(now: datetime) -> date:
+    return (now.date().replace(day=1) + timedelta(days=32)).replace(day=1)
 
 
 @pytest.mark.parametrize(

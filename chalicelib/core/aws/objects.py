@@ -1,11 +1,12 @@
 """Files in S3: read within a limit, written whole or in parts, linked to for a while, deleted for good."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from chalicelib.core import clients, log
 from chalicelib.core.aws.grants import required_env_vars
@@ -125,11 +126,21 @@ def link(bucket: str, key: str, file_name: str | None = None, version: str | Non
     """A URL with which anyone can read the file, or one version of it, until it expires; saved as `file_name`."""
     params = {"Bucket": bucket, "Key": key} | ({} if version is None else {"VersionId": version})
     if file_name is not None:
-        params["ResponseContentDisposition"] = f'attachment; filename="{file_name}"'
+        params["ResponseContentDisposition"] = _attachment(file_name)
     url: str = clients.client("s3").generate_presigned_url(
         "get_object", Params=params, ExpiresIn=Settings.LINK_EXPIRY_SECONDS.get()
     )
     return url
+
+
+def _attachment(file_name: str) -> str:
+    """The header Content-Disposition of a file that is saved under this name (RFC 6266).
+
+    S3 takes ASCII alone, so any other name is percent-encoded in `filename*`. Clients without that use `filename`.
+    """
+    plain = re.sub(r"[^ !#-\[\]-~]|%", "_", file_name)
+    encoded = "" if plain == file_name else f"; filename*=UTF-8''{quote(file_name, safe='')}"
+    return f'attachment; filename="{plain}"{encoded}'
 
 
 def origin(bucket: str, key: str, operation: str) -> str:

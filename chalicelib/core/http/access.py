@@ -71,8 +71,9 @@ def validated(
     The function receives what its parameters name: `user` (Caller), `name` (the user's display name, or ""),
     `operation` (the operation's name), `data` (the checked payload), `headers` (case-insensitive), `token`
     (the bearer token), `body` (bytes), `event` and `context` (as API Gateway sent them), `execution` (the run, as
-    tracking will record it), `rate` (the response's RateLimit headers), `replayed` (its header Idempotency-Replayed),
-    `anonymous` (AnonymousCaller), and `available` (all of these, for a router).
+    tracking will record it), `rate` (the response's RateLimit headers), `counted` (LimitStatus: how the limits of the
+    caller's requests stand), `replayed` (the response's header Idempotency-Replayed), `anonymous` (AnonymousCaller),
+    and `available` (all of these, for a router).
     It returns a dict, which becomes `{"success": true, …}`, or a Chalice Response.
 
     Args:

@@ -18,6 +18,7 @@ from chalicelib.core import ids
 from chalicelib.core.aws.grants import required_env_vars
 from chalicelib.core.errors import ConflictError, TooManyRequestsError, raises
 from chalicelib.core.http.callers import Caller
+from chalicelib.core.http.standings import Standing, strictest
 from chalicelib.core.settings import Settings
 
 USER = "user"
@@ -35,16 +36,18 @@ class Period(Enum):
     def window(self, timestamp: str) -> str:
         return timestamp[: self.value]
 
-    def seconds_left(self, now: datetime) -> int:
-        """Whole seconds until the period that holds `now` is over: at least one."""
+    def end(self, now: datetime) -> datetime:
+        """When the period that holds `now` is over."""
         start = now.replace(minute=0, second=0, microsecond=0)
         if self is Period.HOUR:
-            end = start + timedelta(hours=1)
-        elif self is Period.DAY:
-            end = start.replace(hour=0) + timedelta(days=1)
-        else:
-            end = (start.replace(day=1, hour=0) + timedelta(days=32)).replace(day=1)
-        return max(1, math.ceil((end - now).total_seconds()))
+            return start + timedelta(hours=1)
+        if self is Period.DAY:
+            return start.replace(hour=0) + timedelta(days=1)
+        return (start.replace(day=1, hour=0) + timedelta(days=32)).replace(day=1)
+
+    def seconds_left(self, now: datetime) -> int:
+        """Whole seconds until the period that holds `now` is over: at least one."""
+        return max(1, math.ceil((self.end(now) - now).total_seconds()))
 
 
 # What a user or an API key may hold under `limits`; the setting holds for users who have no number of their own.
@@ -79,8 +82,8 @@ def check_spending(caller: Caller, rate: dict[str, str], now: datetime | None = 
     # "not <" instead of ">=": a limit of "nan" refuses every request.
     exceeded = [
         period
-        for period, whose, dollars in _dollar_limits(caller)
-        if not float(caller.spent.get(period.window(at), {}).get(whose, 0)) < dollars
+        for _, period, whose, dollars in _dollar_limits(caller)
+        if not _spent(caller, period, whose, at) < dollars
     ]
     if exceeded:
         wait = max(period.seconds_left(now) for period in exceeded)
@@ -88,13 +91,28 @@ def check_spending(caller: Caller, rate: dict[str, str], now: datetime | None = 
         raise SpendingLimitError(retry_after=wait)
 
 
-def _dollar_limits(caller: Caller) -> list[tuple[Period, str, float]]:
+@required_env_vars({setting.name: [] for _, setting in DOLLAR_LIMITS.values()})
+def spending(caller: Caller, now: datetime) -> dict[str, Standing]:
+    """What the caller has spent of each limit in dollars, by the limit's name; of user and API key the stricter one."""
+    at = ids.timestamp(now)
+    return strictest(
+        (name, Standing(dollars, _spent(caller, period, whose, at), period.end(now)))
+        for name, period, whose, dollars in _dollar_limits(caller)
+    )
+
+
+def _spent(caller: Caller, period: Period, whose: str, at: str) -> float:
+    return float(caller.spent.get(period.window(at), {}).get(whose, 0))
+
+
+def _dollar_limits(caller: Caller) -> list[tuple[str, Period, str, float]]:
+    """Each limit: its name, its period, whose it is, and the dollars."""
     of_user = [
-        (period, USER, caller.limits[name] if name in caller.limits else setting.get())
+        (name, period, USER, caller.limits[name] if name in caller.limits else setting.get())
         for name, (period, setting) in DOLLAR_LIMITS.items()
     ]
     of_key = [
-        (period, str(caller.api_key_id), caller.key_limits[name])
+        (name, period, str(caller.api_key_id), caller.key_limits[name])
         for name, (period, _) in DOLLAR_LIMITS.items()
         if name in caller.key_limits
     ]

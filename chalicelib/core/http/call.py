@@ -18,7 +18,7 @@ from chalicelib.core.errors import (
 )
 from chalicelib.core.http import budgets, idempotency, json_schema, limits, payload, responses
 from chalicelib.core.http.attempts import AnonymousCaller
-from chalicelib.core.http.limits import AnonymousLimit, Limit
+from chalicelib.core.http.limits import AnonymousLimit, Limit, LimitStatus
 from chalicelib.core.http.operations import AnswerError, Caller, Operation, checks_responses, errors_of, public
 from chalicelib.core.observing import tracking
 from chalicelib.core.observing.tracking import Execution
@@ -95,7 +95,7 @@ def _audit(operation: Operation, execution: Execution, source: str, request_id: 
 
 @dataclass
 class Call:
-    """One request. `rate` and `replayed` are headers of its response."""
+    """One request. `rate` and `replayed` are headers of its response; `counted` is how its caller's limits stand."""
 
     operation: Operation
     needed: grants.Grants
@@ -104,6 +104,7 @@ class Call:
     execution: Execution
     rate: dict[str, str] = field(default_factory=dict)
     replayed: dict[str, str] = field(default_factory=dict)
+    counted: LimitStatus | None = None
 
     @property
     def source(self) -> str:
@@ -158,7 +159,8 @@ class Call:
         if not self.operation.allow_over_budget:
             budgets.check_spending(user, self.rate)
         own = self.operation.limit if isinstance(self.operation.limit, Limit) else None
-        limits.count_caller(user, self.operation.name, own).require(self.rate)
+        self.counted = limits.count_caller(user, self.operation.name, own)
+        self.counted.require(self.rate)
 
     def _is_closed_to_key(self, user: Caller) -> bool:
         """Whether the request will be refused because the caller's API key does not open the operation."""
@@ -226,6 +228,7 @@ class Call:
             "context": self.request.lambda_context,
             "execution": self.execution,
             "rate": self.rate,
+            "counted": self.counted,
             "replayed": self.replayed,
             "anonymous": AnonymousCaller(self.source, self.rate),
         }

@@ -9,7 +9,8 @@ import hashlib
 import ipaddress
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -18,6 +19,7 @@ from chalicelib.core.aws.tables import Table
 from chalicelib.core.errors import TooManyRequestsError, UnavailableError, raises
 from chalicelib.core.http import budgets
 from chalicelib.core.http.callers import Caller
+from chalicelib.core.http.standings import Standing, strictest
 from chalicelib.core.schemas import says
 from chalicelib.core.settings import Setting, Settings
 
@@ -26,6 +28,8 @@ COUNTERS = Table(Settings.LIMITS_TABLE, "key")
 HEADERS = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 
 _HOUR = 3600
+# Before the name of an operation it makes the subject of a rule.
+_OPERATION = "operation:"
 # A counter expires an hour after its window: long enough for containers whose clocks differ.
 _KEPT_SECONDS = 2 * _HOUR
 
@@ -135,12 +139,17 @@ class Rule:
 
 @dataclass(frozen=True)
 class LimitStatus:
-    """The limit that is nearest to its end after a request. `reset` is in seconds from now."""
+    """The limit that is nearest to its end after a request. `reset` is in seconds from now.
+
+    `used` is what was counted by each rule, at the moment `counted_at` (epoch seconds).
+    """
 
     allowed: bool
     limit: int
     remaining: int
     reset: int
+    used: Mapping[Rule, int] = field(default_factory=dict)
+    counted_at: float = 0.0
 
     def headers(self) -> dict[str, str]:
         return dict(zip(HEADERS, (str(self.limit), str(self.remaining), str(self.reset)), strict=True))
@@ -193,7 +202,7 @@ def count_operation(caller: Caller, operation: str, own: Limit) -> LimitStatus:
 
 
 def _operation_rule(operation: str, own: Limit) -> Rule:
-    return Rule(f"operation:{operation}", own.window, own.number)
+    return Rule(f"{_OPERATION}{operation}", own.window, own.number)
 
 
 @required_env_vars(
@@ -249,7 +258,25 @@ def status_after(rules: list[Rule], counts: Mapping[str, int], allowed: bool, no
     """The rule to report after a request: the one that has least left; of several, the one that lasts longest."""
     left = {rule: max(0, rule.number - counts[rule.counter(now)]) for rule in rules}
     nearest = min(rules, key=lambda rule: (left[rule], -rule.window.seconds))
-    return LimitStatus(allowed, nearest.number, left[nearest], nearest.window.seconds_left(now))
+    used = {rule: counts[rule.counter(now)] for rule in rules}
+    return LimitStatus(allowed, nearest.number, left[nearest], nearest.window.seconds_left(now), used, now)
+
+
+def requests_made(status: LimitStatus) -> dict[str, Standing]:
+    """How many requests the caller has made of each limit of requests, by the limit's name.
+
+    Of user and API key it is the stricter one. Operations' own limits are not among them.
+    """
+    names = {window: name for name, (window, _) in _REQUEST_LIMITS.items()}
+    return strictest(
+        (names[rule.window], Standing(rule.number, used, _end(rule.window, status.counted_at)))
+        for rule, used in status.used.items()
+        if not rule.subject.startswith(_OPERATION)
+    )
+
+
+def _end(window: Window, moment: float) -> datetime:
+    return datetime.fromtimestamp(int(moment) + window.seconds_left(moment), UTC)
 
 
 def network(source: str) -> str:

@@ -1,7 +1,6 @@
 """The health check: asks all dependencies at once, stores the result, and tells operators when it changes."""
 
 from collections.abc import Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
 from chalicelib.core import ids, log
@@ -9,6 +8,7 @@ from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
 from chalicelib.core.settings import Settings
 from chalicelib.jobs import leases
 from chalicelib.jobs.health import dependencies
+from chalicelib.jobs.health.asking import Reply, ask_all
 from chalicelib.jobs.health.dependencies import SECONDS, Dependency, Finding, State
 from chalicelib.jobs.runner import Job, Run
 from chalicelib.notify import operators
@@ -37,25 +37,14 @@ def check(run: Run) -> dict[str, Any]:
 
 def ask(asked: list[Dependency], seconds: float = SECONDS) -> list[Finding]:
     """The state of each; all are asked at once, and one that has not answered in time is down."""
-    pool = ThreadPoolExecutor(max_workers=max(1, len(asked)))
-    try:
-        answers = [(each, pool.submit(log.keep_context(each.trouble))) for each in asked]
-        wait([answer for _, answer in answers], timeout=seconds)
-        return [_finding(each, answer, seconds) for each, answer in answers]
-    finally:
-        # Calls that still wait are left alone: each ends at its own timeout (core/clients.py).
-        pool.shutdown(wait=False, cancel_futures=True)
+    replies = ask_all([each.trouble for each in asked], seconds)
+    return [_finding(each, reply) for each, reply in zip(asked, replies, strict=True)]
 
 
-def _finding(asked: Dependency, answer: "Future[str]", seconds: float) -> Finding:
-    bad = State.DOWN if asked.essential else State.DEGRADED
-    if not answer.done():
-        return Finding(asked.name, bad, f"gave no answer within {seconds:g} s")
-    error = answer.exception()
-    if error is not None:
-        return Finding(asked.name, bad, log.redact(f"{type(error).__name__}: {error}")[:_LONGEST_DETAIL])
-    trouble = answer.result()
-    return Finding(asked.name, State.DEGRADED if trouble else State.OK, trouble[:_LONGEST_DETAIL])
+def _finding(asked: Dependency, reply: Reply[str]) -> Finding:
+    if reply.value is None:
+        return Finding(asked.name, State.DOWN if asked.essential else State.DEGRADED, reply.failure)
+    return Finding(asked.name, State.DEGRADED if reply.value else State.OK, reply.value[:_LONGEST_DETAIL])
 
 
 def overall(findings: Iterable[Finding]) -> State:

@@ -6,21 +6,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from chalicelib import actions, external, images
+from chalicelib import external
 from chalicelib.core import clients, ids
 from chalicelib.core.aws.grants import (
     CognitoOperation,
     DynamoDBOperation,
     S3Operation,
-    SQSOperation,
     StepFunctionsOperation,
     required_env_vars,
 )
 from chalicelib.core.deadline import Deadline
 from chalicelib.core.observing import metrics
 from chalicelib.core.settings import Setting, Settings
-from chalicelib.images import Status
 from chalicelib.jobs import heartbeats
+from chalicelib.jobs.health import queues
+from chalicelib.jobs.health.queues import Queue
 
 # A dependency that does not answer within so many seconds is down.
 SECONDS = 10.0
@@ -78,14 +78,9 @@ BUCKETS = {"input-bucket": Settings.S3_INPUT_BUCKET, "output-bucket": Settings.S
     {setting.name: [DynamoDBOperation.DESCRIBE_TABLE] for setting, _ in TABLES.values()},
     {setting.name: [S3Operation.LIST_BUCKET] for setting in BUCKETS.values()},
     heartbeats.list_overdue,
+    queues.work_queues,
+    queues.dead_letter_queues,
     {
-        "IMAGES_TABLE": [DynamoDBOperation.QUERY_INDEX],
-        "ACTIONS_TABLE": [DynamoDBOperation.QUERY_INDEX],
-        "SQS_QUEUE_URL": [SQSOperation.GET_QUEUE_ATTRIBUTES],
-        "ACTIONS_QUEUE_URL": [SQSOperation.GET_QUEUE_ATTRIBUTES],
-        "IMPORTS_QUEUE_URL": [SQSOperation.GET_QUEUE_ATTRIBUTES],
-        "CRITICAL_ERRORS_SQS_QUEUE_NAME": [SQSOperation.GET_QUEUE_URL, SQSOperation.GET_QUEUE_ATTRIBUTES],
-        "DEAD_LETTER_QUEUE_URLS": [SQSOperation.GET_QUEUE_ATTRIBUTES],
         "COGNITO_USER_POOL_ID": [CognitoOperation.DESCRIBE_USER_POOL],
         "STEP_FUNCTIONS_ARN": [StepFunctionsOperation.DESCRIBE_STATE_MACHINE],
         "EXTERNAL_API_URL": [],
@@ -98,10 +93,8 @@ def list_dependencies(now: datetime) -> Iterator[Dependency]:
         yield Dependency(name, functools.partial(_table, setting), essential)
     for name, setting in BUCKETS.items():
         yield Dependency(name, functools.partial(_bucket, setting), essential=True)
-    yield Dependency("uploads-queue", functools.partial(_uploads, now), essential=True)
-    yield Dependency("actions-queue", functools.partial(_actions, now))
-    yield Dependency("imports-queue", functools.partial(_imports, now))
-    yield Dependency("errors-queue", _errors)
+    for queue in queues.work_queues():
+        yield Dependency(queue.name, functools.partial(_backlog, queue, now), essential=queue is queues.UPLOADS)
     yield Dependency("dead-letters", _dead_letters)
     yield Dependency("user-pool", _user_pool, essential=True)
     yield Dependency("image-pipeline", _state_machine, essential=True)
@@ -120,42 +113,17 @@ def _bucket(setting: Setting[str]) -> str:
     return ""
 
 
-def _uploads(now: datetime) -> str:
-    return _backlog(Settings.SQS_QUEUE_URL.get(), images.oldest_since(Status.UPLOADED), now)
-
-
-def _actions(now: datetime) -> str:
-    return _backlog(Settings.ACTIONS_QUEUE_URL.get(), actions.oldest_since(), now)
-
-
-def _imports(now: datetime) -> str:
-    return _backlog(Settings.IMPORTS_QUEUE_URL.get(), images.oldest_import(), now)
-
-
-def _backlog(queue_url: str, oldest: str | None, now: datetime) -> str:
-    """Messages wait, and the oldest work is too old: SQS does not tell the age of its messages."""
-    waiting = _messages(queue_url)
-    if not waiting or oldest is None or oldest > ids.timestamp(now - _PATIENCE):
+def _backlog(queue: Queue, now: datetime) -> str:
+    """Messages wait, and the oldest work is too old."""
+    depth = queue.depth()
+    if depth.oldest_since is None or depth.oldest_since > ids.timestamp(now - _PATIENCE):
         return ""
-    return f"{waiting} messages wait, since {oldest}"
-
-
-def _errors() -> str:
-    # Operators must be reachable; how many errors wait for them does not matter here.
-    url = clients.client("sqs").get_queue_url(QueueName=Settings.CRITICAL_ERRORS_SQS_QUEUE_NAME.get())["QueueUrl"]
-    _messages(url)
-    return ""
+    return f"{depth.waiting} messages wait, since {depth.oldest_since}"
 
 
 def _dead_letters() -> str:
-    counts = {url.rsplit("/", 1)[-1]: _messages(url) for url in Settings.DEAD_LETTER_QUEUE_URLS.get()}
+    counts = {queue.name: queue.depth().waiting for queue in queues.dead_letter_queues()}
     return ", ".join(f"{name}: {number}" for name, number in counts.items() if number)
-
-
-def _messages(queue_url: str) -> int:
-    name = "ApproximateNumberOfMessages"
-    answer = clients.client("sqs").get_queue_attributes(QueueUrl=queue_url, AttributeNames=[name])
-    return int(answer["Attributes"][name])
 
 
 def _user_pool() -> str:

@@ -27,7 +27,32 @@ class DownError(UnavailableError):
     retry_after = 60
 
 
-@required_env_vars({"JOBS_TABLE": [DynamoDBOperation.GET_ITEM], LIMIT.per_source.name: []})
+# When the row was read (time.monotonic()), and the row; empty before the first read.
+_cached: list[tuple[float, Mapping[str, Any]]] = []
+
+
+@required_env_vars({"JOBS_TABLE": [DynamoDBOperation.GET_ITEM]})
+def read_result() -> Mapping[str, Any]:
+    """What the last check stored; empty before the first one."""
+    return leases.JOBS.get(ROW) or {}
+
+
+def _recent_result() -> Mapping[str, Any]:
+    moment = time.monotonic()
+    if not _cached or _cached[0][0] + _KEPT_SECONDS < moment:
+        _cached[:] = [(moment, read_result())]
+    return _cached[0][1]
+
+
+def status_of(row: Mapping[str, Any], now: datetime) -> str:
+    """The status of that result; "unknown" if there is none, or none of the last 45 minutes."""
+    checked_at = row.get("checkedAt")
+    if checked_at is None or checked_at < ids.timestamp(now - _STALE):
+        return "unknown"
+    return str(row.get("status", "unknown"))
+
+
+@required_env_vars(read_result, {LIMIT.per_source.name: []})
 @raises(DownError)
 def get_health(now: datetime | None = None) -> dict[str, Any]:
     """The result of the last check: `{status, version, stage, checkedAt, dependencies: [{name, status}]}`.
@@ -37,12 +62,9 @@ def get_health(now: datetime | None = None) -> dict[str, Any]:
     Raises:
         DownError: something essential is down; `details` name what is not well.
     """
-    row = _last_result()
+    row = _recent_result()
     listed = [{"name": each["name"], "status": each["status"]} for each in row.get("dependencies", ())]
-    checked_at = row.get("checkedAt")
-    status = row.get("status", "unknown")
-    if checked_at is None or checked_at < ids.timestamp((now or datetime.now(UTC)) - _STALE):
-        status = "unknown"
+    status = status_of(row, now or datetime.now(UTC))
     if status == State.DOWN:
         unwell = [{"field": each["name"], "message": each["status"]} for each in listed if each["status"] != State.OK]
         raise DownError(details=unwell)
@@ -50,17 +72,6 @@ def get_health(now: datetime | None = None) -> dict[str, Any]:
         "status": status,
         "version": config.VERSION,
         "stage": Settings.STAGE.get(),
-        "checkedAt": checked_at,
+        "checkedAt": row.get("checkedAt"),
         "dependencies": listed,
     }
-
-
-# When the row was read (time.monotonic()), and the row; empty before the first read.
-_cached: list[tuple[float, Mapping[str, Any]]] = []
-
-
-def _last_result() -> Mapping[str, Any]:
-    moment = time.monotonic()
-    if not _cached or _cached[0][0] + _KEPT_SECONDS < moment:
-        _cached[:] = [(moment, leases.JOBS.get(ROW) or {})]
-    return _cached[0][1]

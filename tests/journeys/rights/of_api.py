@@ -278,3 +278,14 @@ def an_administrator_reads_and_changes(world: World, name: str) -> None:
 @journey_of(API)
 def anybody_can_read_the_health(world: World, name: str) -> None:
     assert succeeded(requests.get(f"{world.machine.api_url}/health", timeout=10))["success"] is True
+
+
+@journey_of(API)
+def an_administrator_sees_each_job_and_queue(world: World, name: str) -> None:
+    world.let_work_wait()
+    health = succeeded(world.admin.get("/admin/health"))
+    assert health["jobs"]
+    queues = {each["name"]: each for each in [*health["queues"], *health["deadLetterQueues"]]}
+    assert [each for each in queues.values() if each["waiting"] is None] == []
+    assert queues["uploads-queue"]["oldestSince"]
+    assert queues["actions-queue"]["oldestSince"]

@@ -215,6 +215,7 @@ _MAY_BE_DEGRADED = {"uploads-queue", "actions-queue", "imports-queue", "dead-let
 
 @journey_of("health_check")
 def every_dependency_answers(world: World, name: str) -> None:
+    world.let_work_wait()
     result = world.invoke(name)
     degraded = {each["name"] for each in result["dependencies"] if each["status"] != "ok"}
     assert degraded <= _MAY_BE_DEGRADED, result

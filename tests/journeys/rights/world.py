@@ -106,6 +106,14 @@ class World:
             sqs.delete_message(QueueUrl=url, ReceiptHandle=each["ReceiptHandle"])
         return messages
 
+    def let_work_wait(self) -> None:
+        """One message in the queue of uploads and one in that of actions, each with its unfinished row."""
+        sqs = self.machine.client("sqs")
+        self.create_image(Status.UPLOADED)
+        self.create_action("PROCESS_FILE", {})
+        for queue in ("uploads", "actions"):
+            sqs.send_message(QueueUrl=self.empty_queue(queue), MessageBody="{}")
+
     def queue_event(self, url: str, *bodies: Any) -> Item:
         """Send messages with these bodies to the queue; the event with which Lambda would deliver them."""
         sqs = self.machine.client("sqs")
