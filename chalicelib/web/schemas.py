@@ -6,9 +6,11 @@ from chalicelib.core.schemas import TEXT, Schema, shape, text
 _WORD = r"[a-z][a-z_]{0,40}"
 ASSET = shape(
     {
-        "version": text("The version of all files together.", "3f6b2a9c41d7e805", pattern="^[0-9a-f]{16}$"),
-        "folder": text("The file's folder.", "app", pattern=f"^{_WORD}$"),
-        "name": text("The file's name.", "start.js", pattern=rf"^{_WORD}\.[a-z]{{2,4}}$"),
+        "version": text(
+            "The version of all files together.", "3f6b2a9c41d7e805", pattern="^[0-9a-f]{16}$", maxLength=16
+        ),
+        "folder": text("The file's folder.", "app", pattern=f"^{_WORD}$", maxLength=41),
+        "name": text("The file's name.", "start.js", pattern=rf"^{_WORD}\.[a-z]{{2,4}}$", maxLength=46),
     }
 )
 

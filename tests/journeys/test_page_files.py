@@ -3,10 +3,12 @@
 import gzip
 import re
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 import requests
 
+from chalicelib import web
 from local.machine import Machine
 from tests import node
 
@@ -99,6 +101,15 @@ def test_a_page_has_one_address_because_its_own_addresses_are_relative(machine: 
         assert addresses
         assert not [each for each in addresses if each.startswith(("/", "http"))]
         assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)", page), "nothing is inline"
+
+
+def test_the_name_of_a_stage_without_a_slash_leads_to_the_page() -> None:
+    """The embedded API has no stage's name in its paths."""
+    redirect = web.send_page("/prod", {})
+    assert (redirect.status_code, urljoin("https://example.com/prod", str(redirect.headers["Location"]))) == (
+        308,
+        "https://example.com/prod/",
+    )
 
 
 def test_a_page_is_shown_to_readers_without_javascript_too(machine: Machine) -> None:
