@@ -18,7 +18,7 @@ export function fittingVariant({ variants }, width, isMarked = false) {
 }
 
 /** @param {Variant} variant */
-export function widthOf({ dimensions }) {
+function widthOf({ dimensions }) {
   return Number(dimensions.split("x")[0]);
 }
 

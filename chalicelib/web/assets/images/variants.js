@@ -3,7 +3,6 @@
 import { h } from "../shared/dom.js";
 import { bytes } from "../app/format.js";
 import { t, textOf } from "../app/texts.js";
-import { widthOf } from "./picture.js";
 import { downloadButton } from "./download.js";
 
 /** @typedef {import("./collection.js").Variant} Variant */
@@ -27,11 +26,11 @@ export function variantsSection(one) {
   return section;
 }
 
-/** The smallest first, each plain and then marked. @param {Variant[]} variants */
+/** Size by size, as the API has them, each plain and then marked. @param {Variant[]} variants */
 function inPairs(variants) {
-  return [...variants].sort(
-    (one, other) => widthOf(one) - widthOf(other) || Number(one.watermarked) - Number(other.watermarked),
-  );
+  const sizes = variants.map(({ size }) => size);
+  const placeOf = (/** @type {Variant} */ { size, watermarked }) => sizes.indexOf(size) * 2 + Number(watermarked);
+  return [...variants].sort((one, other) => placeOf(one) - placeOf(other));
 }
 
 /** @param {import("./one_image.js").OneImage} one @param {Variant} variant */

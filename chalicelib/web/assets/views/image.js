@@ -46,9 +46,10 @@ export async function show({ params, query, signal }) {
     deleteLater([imageId]);
     location.replace(back);
   };
-  addEventListener("keydown", (event) => event.key === "Delete" && event.target === document.body && remove(), {
-    signal,
-  });
+  const deleteByKey = (/** @type {KeyboardEvent} */ event) => {
+    if (event.key === "Delete" && /** @type {Element} */ (event.target).matches("body, main")) remove();
+  };
+  addEventListener("keydown", deleteByKey, { signal });
   return h(
     "div",
     { class: "image-view" },
