@@ -7,7 +7,7 @@ import { t } from "./texts.js";
 
 /**
  * @typedef {object} Field
- * @property {string} name as the API calls it: an error's detail about that name is shown here
+ * @property {string} name as the API calls it: an error's detail about it, or a part of it (`tags.0`), is shown here
  * @property {string} label
  * @property {string} [type] of an input; or `textarea`, `select`, `checkbox`, `choices` (several boxes)
  * @property {string} [hint]
@@ -171,7 +171,7 @@ function asSentence(text) {
 function showError(form, note, button, error) {
   const details = detailsOf(error);
   const marked = details.filter(({ field, message }) => {
-    const element = inputs(form).find((each) => each.name && each.name === field);
+    const element = inputs(form).find((each) => each.name && field?.split(".").includes(each.name));
     if (element) mark(element, asSentence(message ?? ""));
     return element;
   });

@@ -18,6 +18,8 @@ const ENDS = new Set(["COMPLETED", "FAILED"]);
 
 /** @type {Record<Kind, Map<string, {listeners: Set<OnChange>, last: string}>>} */
 const followed = { images: new Map(), actions: new Map() };
+/** @type {Record<Kind, Set<(items: Item[]) => void>>} */
+const watchers = { images: new Set(), actions: new Set() };
 let timer = 0;
 let pause = FIRST;
 let isAsking = false;
@@ -38,6 +40,15 @@ export function follow(kind, id, onChange, signal) {
   });
   pause = FIRST;
   schedule();
+}
+
+/**
+ * Tells what each list that the poll reads holds: new images and actions are among them.
+ * @param {Kind} kind @param {(items: Item[]) => void} onItems @param {AbortSignal} signal
+ */
+export function watch(kind, onItems, signal) {
+  watchers[kind].add(onItems);
+  signal.addEventListener("abort", () => watchers[kind].delete(onItems));
 }
 
 /** Begins to mind whether the page is seen and the network is there. */
@@ -80,6 +91,7 @@ async function askFor(kind) {
   let cursor = null;
   for (let page = 0; wanted.size > 0 && page < MOST_PAGES; page += 1) {
     const { items, nextCursor } = await call("GET", kind, { query: { limit: PAGE, cursor } });
+    for (const onItems of watchers[kind]) onItems(items);
     for (const item of items) {
       if (wanted.delete(item[ID[kind]])) tell(kind, item[ID[kind]], item);
     }

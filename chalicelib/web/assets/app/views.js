@@ -23,6 +23,13 @@ export const VIEWS = [
   { address: "forgot", title: "forgot.title", for: "anyone", load: () => import("../views/forgot.js") },
   { address: "reset", title: "reset.title", for: "anyone", load: () => import("../views/reset.js") },
   { address: "images", title: "nav.images", for: "user", icon: "images", load: () => import("../views/gallery.js") },
+  { address: "images/:imageId", title: "image.view", for: "user", load: () => import("../views/image.js") },
+  { address: "uploads", title: "nav.uploads", for: "user", icon: "upload", load: () => import("../views/uploads.js") },
+  { address: "actions", title: "nav.actions", for: "user", icon: "actions", load: () => import("../views/actions.js") },
+  { address: "actions/:actionId", title: "action.title", for: "user", load: () => import("../views/action.js") },
+  { address: "exports", title: "nav.exports", for: "user", icon: "exports", load: () => import("../views/exports.js") },
+  { address: "usage", title: "nav.usage", for: "user", icon: "usage", load: () => import("../views/usage.js") },
+  { address: "usage/everyone", title: "nav.usage", for: "admin", load: () => import("../views/everyone.js") },
   { address: "keys", title: "keys.title", for: "user", icon: "keys", load: () => import("../views/keys.js") },
   {
     address: "account",
@@ -31,11 +38,6 @@ export const VIEWS = [
     icon: "account",
     load: () => import("../views/account.js"),
   },
-  { address: "actions", title: "nav.actions", for: "user", icon: "actions", load: () => import("../views/actions.js") },
-  { address: "actions/:actionId", title: "action.title", for: "user", load: () => import("../views/action.js") },
-  { address: "exports", title: "nav.exports", for: "user", icon: "exports", load: () => import("../views/exports.js") },
-  { address: "usage", title: "nav.usage", for: "user", icon: "usage", load: () => import("../views/usage.js") },
-  { address: "usage/everyone", title: "nav.usage", for: "admin", load: () => import("../views/everyone.js") },
   { address: "users", title: "nav.users", for: "admin", icon: "users", load: () => import("../views/users.js") },
   {
     address: "reports",
@@ -48,5 +50,4 @@ export const VIEWS = [
   { address: "syncs", title: "nav.syncs", for: "admin", icon: "syncs", load: () => import("../views/syncs.js") },
   { address: "audit", title: "nav.audit", for: "admin", icon: "audit", load: () => import("../views/audit.js") },
   { address: "health", title: "nav.health", for: "admin", icon: "health", load: () => import("../views/health.js") },
-  { address: "uploads", title: "nav.uploads", for: "user", icon: "upload", load: () => import("../views/uploads.js") },
 ];
