@@ -1,0 +1,86 @@
+"""upload: files and folders."""
+
+import time
+from pathlib import Path
+
+import click
+
+from darkroom import options
+from darkroom.api import Api
+from darkroom.errors import ExitCode
+from darkroom.output import Output, printable
+from darkroom.uploads import selection
+from darkroom.uploads.run import File, Upload
+
+_MOST_PARALLEL = 16
+_OUTCOMES = {
+    "sent": "sent",
+    "there": "already there",
+    "same": "with the same content as another",
+    "refused": "refused",
+    "failed": "failed",
+    "": "not sent",
+}
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, metavar="FILE|FOLDER...", type=click.Path(path_type=Path))
+@click.option(
+    "--parallel", type=click.IntRange(1, _MOST_PARALLEL), default=4, show_default=True, help="How many at once."
+)
+@click.option("--no-wait", is_flag=True, help="Do not wait until the images are finished.")
+@options.connected
+def upload(api: Api, out: Output, paths: tuple[Path, ...], parallel: int, no_wait: bool) -> int:
+    """Send files, and the pictures in folders, and wait until their variants are made.
+
+    What is there already is not sent: each content is known by its SHA-256. After Ctrl-C or a loss of the network, the
+    same command goes on where it stopped. Files that are refused are printed with their reasons.
+    """
+    missing = [each for each in paths if not each.exists()]
+    if missing:
+        raise click.UsageError(f"There is no {missing[0]}.")
+    chosen, others = selection.select(paths)
+    started = time.monotonic()
+    work = Upload(api, [File(each) for each in chosen], lambda now: _show(out, now, started), not no_wait, parallel)
+    try:
+        work.run()
+    except (KeyboardInterrupt, click.Abort):
+        out.note("Stopped. Run the same command again: it goes on from here.")
+        raise
+    if others:
+        out.note(f"{len(others)} other files of the folders are no pictures, and were left out.")
+    out.answer(_document(work), _text(work))
+    if work.error is not None:
+        out.note(f"darkroom: {work.error.line}\nRun the same command again: it goes on from here.")
+        return work.error.exit_code
+    return ExitCode.DONE if work.is_done else ExitCode.FAILED
+
+
+def _show(out: Output, work: Upload, started: float) -> None:
+    tried = sum(bool(each.outcome) for each in work.files)
+    finished = sum(each.status == "COMPLETED" for each in work.files)
+    refused = sum(each.outcome in ("refused", "failed") for each in work.files)
+    rate = tried / max(0.1, time.monotonic() - started)
+    words = f"{tried} of {len(work.files)} files, {finished} finished"
+    out.status(f"{words}{f', {refused} refused' if refused else ''} · {rate:.1f} a second")
+
+
+def _document(work: Upload) -> dict[str, object]:
+    counts = {outcome or "not tried": count for outcome, count in work.counts().items()}
+    files = [each.document() for each in work.files]
+    error = {} if work.error is None else work.error.document()
+    return {**error, "success": work.is_done, "files": files, "counts": counts}
+
+
+def _text(work: Upload) -> str:
+    unfinished = work.unfinished() if work.wait and work.error is None else []
+    lines = [f"{each.path}: {_reason(each)}" for each in work.files if each.reason is not None]
+    lines += [f"{each.path}: {each.image_id} is still {each.status or 'under way'}" for each in unfinished]
+    counts = work.counts()
+    summary = [f"{counts[outcome]} {words}" for outcome, words in _OUTCOMES.items() if counts.get(outcome)]
+    return printable("\n".join([*lines, f"{len(work.files)} files: {', '.join(summary) or 'nothing to send'}."]))
+
+
+def _reason(file: File) -> str:
+    reason = file.reason or {}
+    return f"{file.outcome}: {reason.get('message')} ({reason.get('code')})"
