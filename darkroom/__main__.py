@@ -1,8 +1,19 @@
-"""`python -m darkroom`: the same as `darkroom`."""
+"""What starts the command: `darkroom`, and `python -m darkroom`."""
 
 import sys
 
-from darkroom.main import run
+
+def main() -> int:
+    """Run the command; the exit code."""
+    try:
+        # Imported here, so that Ctrl-C shows no traceback meanwhile either.
+        from darkroom.main import run
+
+        return run()
+    except KeyboardInterrupt:
+        print("darkroom: stopped.", file=sys.stderr)
+        return 130
+
 
 if __name__ == "__main__":
-    sys.exit(run())
+    sys.exit(main())

@@ -4,27 +4,33 @@ import contextlib
 import json
 import os
 import sys
+import tomllib
 from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
 
 import click
 
 from darkroom.commands import account, actions, admin, completion, images, keys, machine, upload, usage
 from darkroom.errors import DarkroomError, ExitCode
+from darkroom.options import Group
 from darkroom.output import printable
 
 DEBUG_VARIABLE = "DARKROOM_DEBUG"
 _SIGPIPE = 141
 
 
-class _Group(click.Group):
-    """Lists the commands in the order in which a newcomer meets them."""
+def _version() -> str:
+    """The version of the checkout, or of the package that is installed."""
+    project = Path(__file__).resolve().parents[1] / "pyproject.toml"
+    try:
+        return str(tomllib.loads(project.read_text("utf-8"))["project"]["version"])
+    except OSError:
+        return metadata.version("darkroom")
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)
 
-
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="darkroom", prog_name="darkroom")
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(_version(), prog_name="darkroom")
 def darkroom() -> None:
     """Photos in, variants out: Darkroom on the command line.
 
@@ -66,9 +72,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _SIGPIPE
-    except (KeyboardInterrupt, click.Abort):
-        print("\nStopped.", file=sys.stderr)
-        return ExitCode.STOPPED
+    except (KeyboardInterrupt, click.Abort) as stop:
+        return _fail(given, " ".join(["stopped.", *map(str, stop.args)]), ExitCode.STOPPED, {"code": "STOPPED"})
     except click.exceptions.NoArgsIsHelpError as asked:
         asked.show()
         return ExitCode.USAGE

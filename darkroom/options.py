@@ -16,7 +16,15 @@ from darkroom.output import Output
 Command = Callable[..., Any]
 Decorator = Callable[[Command], Command]
 
-URL_VARIABLE, STAGE_VARIABLE = "DARKROOM_URL", "DARKROOM_STAGE"
+REPEAT = "Repeat it for several."
+_NUMBERS = {"integer": click.IntRange, "number": click.FloatRange}
+
+
+class Group(click.Group):
+    """Lists its commands in their order here, which is that in which a newcomer needs them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
 
 
 class Day(click.ParamType[str]):
@@ -30,6 +38,18 @@ class Day(click.ParamType[str]):
         return str(value)
 
 
+def limit(default: int) -> Decorator:
+    """How many items of a list are wanted, newest first."""
+    return click.option(
+        "--limit",
+        type=click.IntRange(1),
+        default=default,
+        show_default=True,
+        metavar="N",
+        help="How many, newest first.",
+    )
+
+
 def of_input(name: str, field: str, *flags: str, **more: Any) -> Decorator:
     """An option for an input of an operation: `--` and the last part of its name, unless `flags` say otherwise."""
     said = operation(name).inputs[field]
@@ -37,7 +57,9 @@ def of_input(name: str, field: str, *flags: str, **more: Any) -> Decorator:
     flag = "--" + re.sub(r"[A-Z]", lambda letter: f"-{letter[0].lower()}", last)
     settings = {"type": _type(said), "help": _in_plain_text(said.get("description", ""))}
     if said.get("type") == "array":
-        settings["multiple"] = True
+        settings |= {"multiple": True, "help": f"{settings['help']} {REPEAT}"}
+    if said.get("type") in _NUMBERS and "enum" not in said:
+        settings["metavar"] = "N"
     if said.get("type") == "boolean":
         settings |= {"is_flag": True, "default": None}
     return click.option(*(flags or (flag, variable(last))), **{**settings, **more})
@@ -59,9 +81,8 @@ def _type(said: Any) -> Any:
         return click.Choice([each for each in said["enum"] if each is not None], case_sensitive=False)
     if said.get("format") == "date":
         return Day()
-    kinds = {"integer": click.IntRange, "number": click.FloatRange}
-    if said.get("type") in kinds:
-        return kinds[said["type"]](said.get("minimum"), said.get("maximum"))
+    if said.get("type") in _NUMBERS:
+        return _NUMBERS[said["type"]](said.get("minimum"), said.get("maximum"))
     return click.BOOL if said.get("type") == "boolean" else click.STRING
 
 
@@ -70,24 +91,21 @@ def _in_plain_text(text: str) -> str:
 
 
 def id_argument(name: str, *, many: bool = False) -> Decorator:
-    """The id, or the ids, that a command is about."""
-    return click.argument(
-        name, nargs=-1 if many else 1, required=True, metavar=f"{name.upper()}{'...' if many else ''}"
-    )
+    """The id, or with `many` the ids, that a command is about."""
+    metavar = f"{name.removesuffix('s').upper()}..." if many else name.upper()
+    return click.argument(name, nargs=-1 if many else 1, required=True, metavar=metavar)
 
 
 JSON = click.option(
     "--json", "as_json", is_flag=True, help="The answer as one JSON document on stdout; messages go to stderr."
 )
-URL = click.option(
-    "--url", envvar=URL_VARIABLE, help="The stage's address. Default: that of the last login, or this machine's."
-)
-STAGE = click.option("--stage", envvar=STAGE_VARIABLE, help="The stage by the name that login gave it.")
+URL = click.option("--url", help="The stage's address. Default: that of the last login, or this machine's.")
+STAGE = click.option("--stage", help="The stage by the name that login gave it.")
 TO = click.option(
     "--to",
     type=click.Path(file_okay=False),
     default=".",
-    show_default="this one",
+    show_default=True,
     help="The folder for the files.",
 )
 YES = click.option("--yes", is_flag=True, help="Do not ask.")

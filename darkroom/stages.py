@@ -19,6 +19,7 @@ import click
 from darkroom.errors import ConfigurationError
 
 DEFAULT_URL = "http://127.0.0.1:8000"
+URL_VARIABLE, STAGE_VARIABLE = "DARKROOM_URL", "DARKROOM_STAGE"
 FOLDER_VARIABLE, HTTP_VARIABLE = "DARKROOM_HOME", "DARKROOM_ALLOW_HTTP"
 _VERSION = 1
 
@@ -72,12 +73,17 @@ def _is_this_machine(host: str) -> bool:
 
 
 def choose(url: str | None, stage: str | None) -> str:
-    """The address of the stage that is meant: named, else that of the last login, else this machine's.
+    """The address of the stage that is meant.
+
+    That is the one that the command names, else the one that the environment names, else that of the last login, else
+    that of this machine.
 
     Raises:
         click.UsageError: no login has given a stage that name, or the address cannot be used.
     """
     content = _read()
+    if not (url or stage):
+        url, stage = os.environ.get(URL_VARIABLE), os.environ.get(STAGE_VARIABLE)
     if url:
         return checked_url(url)
     if stage:

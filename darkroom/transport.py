@@ -38,6 +38,8 @@ class Transport:
         self.stop = threading.Event()
         self._on_pause = on_pause or (lambda reason, seconds: None)
         self._connections = _Connections()
+        # A server that never answered is more likely named wrongly than away for a moment.
+        self._has_answered = False
 
     def send(self, method: str, url: str, *, repeatable: bool, token: str = "", **options: Any) -> requests.Response:
         """The response, of whatever status.
@@ -57,12 +59,14 @@ class Transport:
                     method, url, timeout=TIMEOUT_SECONDS, auth=_Bearer(token), **options
                 )
             except requests.RequestException as error:
-                pause = next(pauses, None) if repeatable and _may_pass(error) else None
+                may_help = repeatable and self._has_answered and _may_pass(error)
+                pause = next(pauses, None) if may_help else None
                 if pause is None:
                     raise UnreachableError(f"{_origin(url)} gave no answer: {_reason(error)}.") from None
                 self._pause("no connection", pause)
                 _rewind(options)
                 continue
+            self._has_answered = True
             wait = self._wait_for(response, repeatable, pauses)
             if wait is None:
                 return response

@@ -1,5 +1,6 @@
 """login and logout."""
 
+import os
 import sys
 import time
 from typing import Any
@@ -23,8 +24,8 @@ _TRIES = 3
 @click.command()
 @click.option("--email", help="The account's address; asked for if it is left out.")
 @click.option("--api-key", is_flag=True, help="Store an API key, which is asked for, in place of signing in.")
-@click.option("--url", envvar=options.URL_VARIABLE, help="The stage's address. Default: that of the last login.")
-@click.option("--stage", envvar=options.STAGE_VARIABLE, help="A name for this stage, for --stage of later commands.")
+@options.URL
+@click.option("--stage", help="A name for the stage of --url, for --stage of later commands; or the name that it has.")
 @options.terminal
 def login(email: str | None, api_key: bool, url: str | None, stage: str | None, out: Output) -> None:
     """Sign in at a stage, and store its tokens for later commands.
@@ -32,7 +33,8 @@ def login(email: str | None, api_key: bool, url: str | None, stage: str | None, 
     The password is asked for, then the code of the second factor or a new password where the account needs one. Without
     a terminal, each is read from a line of stdin. Only tokens are stored, in a file that nobody else may read.
     """
-    address = stages.checked_url(url) if url else _address_of(stage)
+    given = url or os.environ.get(stages.URL_VARIABLE)
+    address = stages.choose(given, None if given else stage)
     session = _with_key(address) if api_key else _with_password(address, email)
     session.name = stage or ""
     stages.store(address, session)
@@ -56,14 +58,6 @@ def logout(everywhere: bool, url: str | None, stage: str | None, out: Output) ->
     was_there = stages.forget(address)
     text = f"Signed out at {address}." if was_there else f"You were not signed in at {address}."
     out.answer({"success": True, "url": address, "wasSignedIn": was_there}, text)
-
-
-def _address_of(stage: str | None) -> str:
-    """A stage that has no name yet is that of the last login."""
-    try:
-        return stages.choose(None, stage)
-    except click.UsageError:
-        return stages.choose(None, None)
 
 
 def _with_key(address: str) -> Session:

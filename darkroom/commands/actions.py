@@ -16,7 +16,7 @@ from darkroom.waiting import pauses
 LONGEST_WAIT_SECONDS = 900
 
 
-@click.group()
+@click.group(cls=options.Group)
 def process() -> None:
     """Resize, convert or analyze finished images."""
 
@@ -42,7 +42,7 @@ def resize(
 
 @process.command()
 @id_argument("images", many=True)
-@of_input("process_file", "options.format", required=True)
+@of_input("process_file", "options.format", required=True, help="The new format.")
 @of_input("process_file", "options.quality")
 @options.TO
 @options.NO_WAIT
@@ -60,19 +60,37 @@ def convert(
 @options.connected
 def analyze(api: Api, out: Output, images: tuple[str, ...], no_wait: bool) -> int:
     """Measure images: colors, brightness, sharpness."""
-    return _process(api, out, "analyze", images, {}, None if no_wait else ".")
+    started = _start(api, "analyze", images, {})
+    found = [_action(api, each) if no_wait else _wait(api, out, each) for each in started]
+    out.answer({"success": not _failed(found), "actions": found}, "\n".join(_analysis(each) for each in found))
+    return ExitCode.FAILED if _failed(found) else ExitCode.DONE
+
+
+def _analysis(action: Answer) -> str:
+    """What people want to know first; --json has the rest."""
+    found = action["result"]
+    if "dominantColors" not in found:
+        return _line(action)
+    colors = ", ".join(f"{each['color']} {each['share']:.0%}" for each in found["dominantColors"])
+    size = f"{found['width']}x{found['height']} {found['format']}, {bytes_in_words(found['fileSize'])}"
+    light = f"brightness {found['brightness']:.2f}, contrast {found['contrast']:.2f}"
+    return printable(f"{action['metadata']['fileId']}: {size}\n  {light}, sharpness {found['sharpness']:g}\n  {colors}")
 
 
 def _process(api: Api, out: Output, kind: str, images: tuple[str, ...], given: dict[str, Any], to: str | None) -> int:
-    chosen = {name: value for name, value in given.items() if value is not None}
-    started = [
-        api.call("process_file", fileId=each, processingType=kind, options=chosen or None)["jobId"] for each in images
-    ]
-    return _finish(api, out, started, to)
+    return _finish(api, out, _start(api, kind, images, given), to)
+
+
+def _start(api: Api, kind: str, images: tuple[str, ...], given: dict[str, Any]) -> list[str]:
+    """The ids of the new actions."""
+    chosen = {name: value for name, value in given.items() if value is not None} or None
+    return [api.call("process_file", fileId=each, processingType=kind, options=chosen)["jobId"] for each in images]
 
 
 @click.command()
-@of_input("export_data", "dataTypes", "--data", "data_types", help="What to export; all, if it is left out.")
+@of_input(
+    "export_data", "dataTypes", "--data", "data_types", help=f"What to export; all, if it is left out. {options.REPEAT}"
+)
 @of_input("export_data", "format", default="json", show_default=True)
 @of_input("export_data", "email")
 @options.TO
@@ -91,7 +109,7 @@ def export(
 @click.argument("kind", type=click.Choice(options.choices("generate_report", "reportType")))
 @of_input("generate_report", "dateRange.start", "--from", "start", required=True)
 @of_input("generate_report", "dateRange.end", "--until", "end", required=True)
-@of_input("generate_report", "formats", "--format", "formats")
+@of_input("generate_report", "formats", "--format", "formats", help=f"JSON is always made too. {options.REPEAT}")
 @of_input("generate_report", "filters.userId", "--user", "user_id")
 @of_input("generate_report", "filters.operation")
 @of_input("generate_report", "filters.includeInactive")
@@ -124,14 +142,14 @@ def report(
     return _finish(api, out, [made["reportId"]], None if no_wait else to)
 
 
-@click.group()
+@click.group(cls=options.Group)
 def actions() -> None:
     """List earlier work, and download what it made."""
 
 
 @actions.command("list")
 @of_input("list_actions", "status")
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many, newest first.")
+@options.limit(20)
 @options.connected
 def list_actions(api: Api, out: Output, status: str | None, limit: int) -> None:
     """List your actions, newest first."""
@@ -158,11 +176,14 @@ def _finish(api: Api, out: Output, started: list[str], to: str | None) -> int:
     found = [_wait(api, out, each) if to is not None else _action(api, each) for each in started]
     saved = [each for action in found for each in files.of_action(action, Path(to))] if to is not None else []
     files.fetch_all(api, saved, lambda download: out.status(f"{download.path.name} is there"))
-    failed = [each for each in found if each["status"] == "FAILED"]
-    document = {"success": not failed, "actions": found, "files": [str(each.path) for each in saved]}
+    document = {"success": not _failed(found), "actions": found, "files": [str(each.path) for each in saved]}
     sizes = [f"{each.path}  {bytes_in_words(each.size)}" for each in saved]
     out.answer(document, "\n".join([*sizes, *(_line(each) for each in found if to is None or not each["files"])]))
-    return ExitCode.FAILED if failed else ExitCode.DONE
+    return ExitCode.FAILED if _failed(found) else ExitCode.DONE
+
+
+def _failed(found: list[Answer]) -> bool:
+    return any(each["status"] == "FAILED" for each in found)
 
 
 def _wait(api: Api, out: Output, action_id: str) -> Answer:

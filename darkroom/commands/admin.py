@@ -11,11 +11,10 @@ from darkroom.output import Output, table, time_in_words
 
 
 def _limited(command: Command) -> Command:
-    chosen = click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="How many.")
-    return chosen(options.connected(command))
+    return options.limit(50)(options.connected(command))
 
 
-@click.group()
+@click.group(cls=options.Group)
 def admin() -> None:
     """Users, syncs and the audit trail. For administrators."""
 
@@ -79,10 +78,10 @@ def audit(api: Api, out: Output, limit: int, day: str | None, user_id: str | Non
             each["operation"],
             each["outcome"],
             each["userId"],
-            " ".join(f"{name}={value}" for name, value in each["target"].items()),
             each["source"],
+            " ".join(f"{name}={value}" for name, value in each["target"].items()),
         )
         for each in found
     ]
-    headings = ("number", "time", "operation", "outcome", "user", "target", "source")
+    headings = ("number", "time", "operation", "outcome", "user", "source", "target")
     out.answer({"success": True, "items": found}, table(headings, rows, "There are no entries."))

@@ -35,7 +35,7 @@ def _filters(status: str | None, tag: str | None, name: str | None, from_day: st
 
 @click.command()
 @_filtered
-@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="How many, newest first.")
+@options.limit(50)
 @click.option("--all", "everything", is_flag=True, help="All of them.")
 @options.connected
 def ls(api: Api, out: Output, limit: int, everything: bool, **filters: Any) -> None:
@@ -69,7 +69,7 @@ def _dimensions(image: dict[str, Any]) -> str:
 @click.argument("images", nargs=-1, metavar="IMAGE...")
 @click.option("--all", "everything", is_flag=True, help="Every image that the filters leave.")
 @_filtered
-@click.option("--variant", "names", multiple=True, help="Only this variant, such as medium or medium-watermarked.")
+@click.option("--variant", "names", multiple=True, help=f"Only this variant, such as medium. {options.REPEAT}")
 @options.TO
 @options.connected
 def get(

@@ -12,7 +12,7 @@ from darkroom.output import Output, table, time_in_words
 _LIMITS = ("requestsPerMinute", "requestsPerHour", "dollarsPerHour", "dollarsPerDay", "dollarsPerMonth")
 
 
-@click.group()
+@click.group(cls=options.Group)
 def keys() -> None:
     """List, create, rotate and revoke API keys."""
 

@@ -22,12 +22,12 @@ _NO_CHECKOUT = (
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
-@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+@click.argument("options", nargs=-1, type=click.UNPROCESSED, metavar="[OPTIONS OF MAKE RUN]")
 def up(options: tuple[str, ...]) -> int:
     """Start everything on this machine: the embedded AWS, the API, two accounts. Ctrl-C stops it.
 
-    It is `make run` of a checkout: of the one that you are in, or of the one that darkroom was installed from. OPTIONS
-    are those of `make run`, such as --port 9000; `darkroom up -- --help` lists them.
+    It is `make run` of a checkout: of the one that you are in, or of the one that darkroom was installed from. It takes
+    the same options, such as --port 9000; `darkroom up -- --help` lists them.
     """
     root = _checkout()
     make = shutil.which("make")

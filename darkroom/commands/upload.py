@@ -26,7 +26,12 @@ _OUTCOMES = {
 @click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="FILE|FOLDER...", type=click.Path(path_type=Path))
 @click.option(
-    "--parallel", type=click.IntRange(1, _MOST_PARALLEL), default=4, show_default=True, help="How many at once."
+    "--parallel",
+    type=click.IntRange(1, _MOST_PARALLEL),
+    default=4,
+    show_default=True,
+    metavar="N",
+    help="How many files at once.",
 )
 @click.option("--no-wait", is_flag=True, help="Do not wait until the images are finished.")
 @options.connected
@@ -44,9 +49,9 @@ def upload(api: Api, out: Output, paths: tuple[Path, ...], parallel: int, no_wai
     work = Upload(api, [File(each) for each in chosen], lambda now: _show(out, now, started), not no_wait, parallel)
     try:
         work.run()
-    except (KeyboardInterrupt, click.Abort):
-        out.note("Stopped. Run the same command again: it goes on from here.")
-        raise
+    except KeyboardInterrupt:
+        out.clear_status()
+        raise KeyboardInterrupt("Run the same command again: it goes on from here.") from None
     if others:
         out.note(f"{len(others)} other files of the folders are no pictures, and were left out.")
     out.answer(_document(work), _text(work))

@@ -23,11 +23,12 @@ def in_text(found: Answer) -> str:
     period = found["period"]
     parts = [f"{period['start']} to {period['end']}: {_sum(found['totals'])}"]
     if images := found.get("images"):
-        parts.append("Images: " + ", ".join(f"{count} {status}" for status, count in sorted(images.items())))
+        counted = [f"{images[what]} {what}" for what in ("completed", "failed", "deleted") if what in images]
+        parts.append(f"Images: {images.get('images', 0)} new{''.join(f', {each}' for each in counted)}.")
     if storage := found.get("storage"):
         limit = storage.get("limit")
         of_limit = f" of {bytes_in_words(limit)}" if limit is not None else ""
-        parts.append(f"Stored: {bytes_in_words(storage['bytes'])}{of_limit}")
+        parts.append(f"Stored: {bytes_in_words(storage['bytes'])}{of_limit}.")
     for heading, name in (("day", "byDay"), ("operation", "byOperation"), ("key", "byKey")):
         rows = [(each[_FIELD[name]], *_numbers(each)) for each in found.get(name, ())]
         if rows:
