@@ -123,9 +123,7 @@ class Api:
         is_refusal = isinstance(body, Mapping) and isinstance(body.get("message"), str)
         if isinstance(body, Mapping) and is_refusal and not response.ok:
             raise ApiError(response.status_code, body)
-        raise UnreachableError(
-            f"{self.url} is not a Darkroom: it answered {response.status_code}, and not as one does."
-        )
+        raise UnreachableError(f"{self.url} answered {response.status_code}, and not as a Darkroom does.")
 
 
 _ENDED = "The session has ended. Run: darkroom login"

@@ -4,9 +4,7 @@ import contextlib
 import json
 import os
 import sys
-import tomllib
 from collections.abc import Sequence
-from importlib import metadata
 from pathlib import Path
 
 import click
@@ -20,17 +18,27 @@ DEBUG_VARIABLE = "DARKROOM_DEBUG"
 _SIGPIPE = 141
 
 
-def _version() -> str:
+def _show_version(context: click.Context, option: click.Parameter, is_asked: bool) -> None:
     """The version of the checkout, or of the package that is installed."""
+    if not is_asked:
+        return
+    # Imported here, because all commands would wait for them.
+    import tomllib
+    from importlib import metadata
+
     project = Path(__file__).resolve().parents[1] / "pyproject.toml"
     try:
-        return str(tomllib.loads(project.read_text("utf-8"))["project"]["version"])
+        version = str(tomllib.loads(project.read_text("utf-8"))["project"]["version"])
     except OSError:
-        return metadata.version("darkroom")
+        version = metadata.version("darkroom")
+    click.echo(f"darkroom {version}")
+    context.exit()
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(_version(), prog_name="darkroom")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Show the version."
+)
 def darkroom() -> None:
     """Photos in, variants out: Darkroom on the command line.
 
@@ -73,7 +81,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _SIGPIPE
     except (KeyboardInterrupt, click.Abort) as stop:
-        return _fail(given, " ".join(["stopped.", *map(str, stop.args)]), ExitCode.STOPPED, {"code": "STOPPED"})
+        # click makes an Abort of Ctrl-C.
+        advice = map(str, (stop.__cause__ or stop).args)
+        return _fail(given, " ".join(["stopped.", *advice]), ExitCode.STOPPED, {"code": "STOPPED"})
     except click.exceptions.NoArgsIsHelpError as asked:
         asked.show()
         return ExitCode.USAGE

@@ -32,7 +32,8 @@ else of the last `darkroom login`, else to `{DEFAULT_URL}`. `--stage` takes the 
 `{HTTP_VARIABLE}=1` allows others.
 
 **Who.** `darkroom login` stores a user's tokens, or with `--api-key` an API key, for each stage. Tokens are renewed
-while the session lasts. An API key in `{KEY_VARIABLE}` comes before what is stored, for machines on which nobody signs in.
+while the session lasts. An API key in `{KEY_VARIABLE}` comes before what is stored, for machines that nobody signs in
+on.
 
 **Files.** `sessions.json` holds tokens and keys, and nobody but its owner may read it (mode 600). `uploads/` holds the
 SHA-256 and the image of each file that was sent from this machine. Both are in the folder of the user's applications

@@ -6,7 +6,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-from importlib import metadata
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -58,6 +57,8 @@ def _checkout() -> Path:
 
 def _installed_from() -> list[Path]:
     """The folder from which pip or uv installed this package, if it was one (PEP 610)."""
+    from importlib import metadata
+
     try:
         noted = metadata.distribution("darkroom").read_text("direct_url.json")
     except metadata.PackageNotFoundError:
