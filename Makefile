@@ -9,7 +9,7 @@ PHOTOS ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-all check manifest policies iam-report bench requirements clean
+.PHONY: help demo run test test-browser test-all check manifest policies iam-report bench requirements clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,7 +21,10 @@ run: $(VENV)/local ## the whole platform on this machine, until Ctrl-C: make run
 	@exec $(BIN)/python -m local run $(ARGS)
 
 test: $(VENV)/ready $(NPM) check ## lint, types and every test but the slow ones
-	$(BIN)/python -m pytest -n 3 -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest -n 3 -m "not slow and not browser" $(ARGS)
+
+test-browser: $(VENV)/ready $(NPM) ## the page in a real browser (Debian: apt-get install chromium)
+	$(BIN)/python -m pytest tests/browser -n 2 $(ARGS)
 
 test-all: $(VENV)/ready $(NPM) check ## the slow ones too
 	$(BIN)/python -m pytest -n 2 --hypothesis-profile exploring $(ARGS)

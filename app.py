@@ -611,12 +611,20 @@ def get_health() -> Answer:
     return health.get_health()
 
 
-# The contract and its pages call no service of AWS: to count a request would cost more than to answer it.
+# The contract and the pages call no service of AWS: to count a request would cost more than to answer it.
 @app.route("/openapi.json", methods=["GET"], cors=CORS)
 @validated(permission=public, answers=web.CONTRACT)
 def get_contract(event: Event, headers: Headers) -> Response:
     """This contract, in OpenAPI 3.1."""
     return web.get_contract(app, event, headers)
+
+
+@app.route("/", methods=["GET"])
+@required_env_vars(web.send_page)
+@validated(permission=public, answers=web.PAGE)
+def show_page(event: Event, headers: Headers) -> Response:
+    """The page for people: upload photos, see what becomes of them, and use all else that the API offers."""
+    return web.send_page(event["requestContext"]["path"], headers)
 
 
 @app.route("/docs", methods=["GET"])
@@ -626,12 +634,12 @@ def show_docs(event: Event, headers: Headers) -> Response:
     return web.send_docs(event["requestContext"]["path"], headers)
 
 
-@app.route("/assets/{name}", methods=["GET"])
+@app.route("/assets/{version}/{folder}/{name}", methods=["GET"])
 @required_env_vars(web.send_asset)
 @validated(web.ASSET, permission=public, answers=web.FILE)
 def get_asset(data: Payload, headers: Headers) -> Response:
-    """A script, style or picture of the pages at `/docs`."""
-    return web.send_asset(data["name"], headers)
+    """A script, style or picture of the pages."""
+    return web.send_asset(data["version"], data["folder"], data["name"], headers)
 
 
 # =========================================================================== pipeline

@@ -53,6 +53,7 @@ further `error.code`.
         "admin": "Administration",
         "health": "Service",
         "openapi.json": "Service",
+        "": "Service",
         "docs": "Service",
         "assets": "Service",
     },

@@ -1,14 +1,21 @@
-"""The pages of the API's documentation. A browser gets the files of `assets/` as they are: nothing builds them.
+"""The page and the pages of the API's documentation. A browser gets the files of `assets/` as they are: nothing
+builds them.
 
-Their addresses are relative, because a deployed stage has its name in front of each path.
+Their addresses are relative, because a deployed stage has its name in front of each path. The addresses of what a page
+loads hold the version of all files together, so browsers keep them for good, and a new version has new addresses.
 """
 
+import functools
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
+from chalicelib.core.aws import objects
+from chalicelib.core.aws.grants import S3Operation, required_env_vars
 from chalicelib.core.errors import NotFoundError, raises
 from chalicelib.core.http import responses
 from chalicelib.core.http.responses import Response
+from chalicelib.core.settings import Settings
 
 _FOLDER = Path(__file__).parent / "assets"
 _MEDIA_TYPES = {
@@ -17,35 +24,72 @@ _MEDIA_TYPES = {
     ".svg": "image/svg+xml",
 }
 # Only these can be asked for: no path is ever made of what a request says.
-_ASSETS = {path.name: path for path in _FOLDER.iterdir() if path.suffix in _MEDIA_TYPES}
+_ASSETS = {
+    f"{path.parent.name}/{path.name}": path for path in sorted(_FOLDER.glob("*/*")) if path.suffix in _MEDIA_TYPES
+}
+# Nothing is inline, and no text becomes markup (trusted types). `{pictures}` and `{hosts}` are further sources.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'{pictures}; connect-src 'self'{hosts}; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
+)
 _HEADERS: Mapping[str, str] = {
-    # Nothing comes from elsewhere or goes there, nothing is inline, and no text becomes markup (trusted types).
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
-        "require-trusted-types-for 'script'; trusted-types 'none'"
-    ),
+    "Content-Security-Policy": _POLICY.format(pictures="", hosts=""),
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
 }
+_FOR_GOOD = {"Cache-Control": "public, max-age=31536000, immutable"}
+
+
+@required_env_vars({"S3_INPUT_BUCKET": [S3Operation.PUT_OBJECT], "S3_OUTPUT_BUCKET": [S3Operation.GET_OBJECT]})
+def send_page(path: str, headers: Mapping[str, str]) -> Response:
+    """The page; a redirect where the stage's name lacks the slash that the page's relative addresses start from."""
+    if not path.endswith("/"):
+        return responses.redirect(f"{path.rpartition('/')[2]}/")
+    # Pictures that are chosen are shown from memory, placeholders are data; files are sent to and read from S3.
+    hosts = "".join(f" {origin}" for origin in _bucket_origins())
+    policy = _POLICY.format(pictures=f" blob: data:{hosts}", hosts=hosts)
+    return _send_html("app/index.html", headers, {"Content-Security-Policy": policy})
 
 
 def send_docs(path: str, headers: Mapping[str, str]) -> Response:
     """The page; a redirect for `/docs/`, which API Gateway takes for `/docs`, but whose relative addresses differ."""
     if path.endswith("/"):
         return responses.redirect("../docs")
-    return _send(_FOLDER / "docs.html", "text/html; charset=utf-8", headers)
+    return _send_html("docs/index.html", headers, {})
 
 
 @raises(NotFoundError)
-def send_asset(name: str, headers: Mapping[str, str]) -> Response:
-    """A file that the page needs. Raises NotFoundError for any other name."""
-    if name not in _ASSETS:
+def send_asset(version: str, folder: str, name: str, headers: Mapping[str, str]) -> Response:
+    """A file that a page needs. Raises NotFoundError for any other name, and for another version than the present."""
+    path = _ASSETS.get(f"{folder}/{name}")
+    if path is None or version != _version():
         raise NotFoundError
-    path = _ASSETS[name]
-    return _send(path, _MEDIA_TYPES[path.suffix], headers)
+    return _send(path.read_text("utf-8"), _MEDIA_TYPES[path.suffix], headers, _FOR_GOOD)
 
 
-def _send(path: Path, media_type: str, headers: Mapping[str, str]) -> Response:
-    return responses.file(path.read_text("utf-8"), media_type, headers.get("if-none-match", ""), _HEADERS)
+@functools.cache
+def _version() -> str:
+    """What the files hold, as 16 hexadecimal digits."""
+    digest = hashlib.sha256()
+    for name, path in _ASSETS.items():
+        content = path.read_bytes()
+        digest.update(f"{name} {len(content)} ".encode() + content)
+    return digest.hexdigest()[:16]
+
+
+def _bucket_origins() -> list[str]:
+    """Where the page sends photos to and reads files from."""
+    uploads = objects.origin(Settings.S3_INPUT_BUCKET.get(), "uploads/file", "put_object")
+    files = objects.origin(Settings.S3_OUTPUT_BUCKET.get(), "processed/file", "get_object")
+    return sorted({uploads, files})
+
+
+def _send_html(name: str, request: Mapping[str, str], extra: Mapping[str, str]) -> Response:
+    html = (_FOLDER / name).read_text("utf-8").replace('"assets/', f'"assets/{_version()}/')
+    return _send(html, "text/html; charset=utf-8", request, extra)
+
+
+def _send(content: str, media_type: str, request: Mapping[str, str], extra: Mapping[str, str]) -> Response:
+    return responses.file(content, media_type, request.get("if-none-match", ""), {**_HEADERS, **extra})

@@ -81,8 +81,9 @@ def test_only_these_routes_are_public() -> None:
         "POST /auth/reset-password",
         "POST /actions/{actionId}/callback",
         "GET /health",
+        "GET /",
         "GET /docs",
-        "GET /assets/{name}",
+        "GET /assets/{version}/{folder}/{name}",
         "GET /openapi.json",
         "GET /mcp",
         "DELETE /mcp",
@@ -92,7 +93,12 @@ def test_only_these_routes_are_public() -> None:
 def test_anonymous_callers_are_limited_on_every_public_route_that_calls_aws() -> None:
     limited = {route for route, view in ROUTES.items() if isinstance(view.operation.limit, AnonymousLimit)}
     public_routes = {route for route, view in ROUTES.items() if view.operation.permission is public}
-    assert public_routes - limited == {"GET /openapi.json", "GET /docs", "GET /assets/{name}"}
+    assert public_routes - limited == {
+        "GET /openapi.json",
+        "GET /",
+        "GET /docs",
+        "GET /assets/{version}/{folder}/{name}",
+    }
 
 
 def test_a_limit_that_counts_the_wrong_callers_cannot_be_imported() -> None:

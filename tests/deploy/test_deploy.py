@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+import re
 import zipfile
 from hashlib import sha256
 from typing import Any
@@ -281,8 +282,11 @@ def test_the_api_responds_at_its_public_address(deployment: Deployment) -> None:
     assert new["email"] in [value["Value"] for user in users for value in user["Attributes"]]
 
 
-def test_the_pages_of_the_documentation_are_sent_compressed(deployment: Deployment) -> None:
-    for path in ("/prod/docs", "/prod/assets/docs.js"):
+def test_the_pages_are_sent_compressed(deployment: Deployment) -> None:
+    html = deployment.aws.download(deployment.api, "/prod/")[1].decode()
+    script = re.search(r'href="(assets/\w+/app/session\.js)"', html)
+    assert script
+    for path in ("/prod/", "/prod/docs", f"/prod/{script[1]}"):
         _, plain, plain_headers = deployment.aws.download(deployment.api, path)
         status, body, headers = deployment.aws.download(deployment.api, path, {"Accept-Encoding": "gzip"})
         assert (status, headers["Content-Encoding"], "Content-Encoding" in plain_headers) == (200, "gzip", False)

@@ -21,7 +21,7 @@ from tests.deploy.checkout import copy_project
 
 # Of the 563 KB of November 2026 our modules are 409 and their entries in the zip 37, the font is 70, the pages at /docs
 # are 27, Chalice 20; of the layer's 53 MB Pillow is 21, cryptography 14.
-LARGEST_PACKAGE = 570_000
+LARGEST_PACKAGE = 720_000
 LARGEST_LAYER = 60_000_000
 # ELF's number for arm64 (elf.h, EM_AARCH64).
 ARM64 = 183

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from chalicelib.core import clients, log
 from chalicelib.core.aws.grants import required_env_vars
@@ -129,6 +130,16 @@ def link(bucket: str, key: str, file_name: str | None = None, version: str | Non
         "get_object", Params=params, ExpiresIn=Settings.LINK_EXPIRY_SECONDS.get()
     )
     return url
+
+
+def origin(bucket: str, key: str, operation: str) -> str:
+    """Scheme and host of the links by which clients do an operation (`get_object`, `put_object`) on a bucket's files.
+
+    `key` is one that the operation's grant covers.
+    """
+    link = clients.client("s3").generate_presigned_url(operation, Params={"Bucket": bucket, "Key": key})
+    parts = urlsplit(link)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 @dataclass

@@ -1,9 +1,10 @@
 /** The request of an operation: as code to copy, and as a form that sends it to this server. */
 
 import { API } from "./contract.js";
-import { announce, byId, codeBlock, h, jsonCode, tabs } from "./elements.js";
+import { announce, byId, h, tabs } from "../shared/dom.js";
 import { typeOf } from "./schema.js";
 import { TOKEN_VARIABLE, curl, python } from "./snippets.js";
+import { codeBlock, jsonCode } from "./elements.js";
 
 /** @typedef {import("./contract.js").Operation} Operation */
 /** @typedef {import("./contract.js").Parameter} Parameter */

@@ -1,10 +1,11 @@
 /** The page at /docs: reads openapi.json beside it, and shows what the address and the search ask for. */
 
 import { API, Contract } from "./contract.js";
-import { byId, h, methodBadge } from "./elements.js";
+import { byId, h } from "../shared/dom.js";
 import { pageAt } from "./pages.js";
 import { buildIndex, find } from "./search.js";
 import { Session } from "./session.js";
+import { methodBadge } from "./elements.js";
 
 const content = byId("content");
 const contents = byId("contents");

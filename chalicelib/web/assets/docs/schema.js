@@ -1,7 +1,8 @@
 /** Shows a JSON Schema as a tree of fields: types, bounds, what is required, and what each field means. */
 
 import { merged } from "./contract.js";
-import { h, prose } from "./elements.js";
+import { prose } from "./elements.js";
+import { h } from "../shared/dom.js";
 
 /** @typedef {import("./contract.js").Contract} Contract */
 /** @typedef {import("./contract.js").Schema} Schema */

@@ -1,8 +1,9 @@
 /** What the content shows: the first page, one operation, all errors, or everything at once. */
 
 import { API } from "./contract.js";
-import { h, inline, methodBadge, prose, table } from "./elements.js";
+import { h, table } from "../shared/dom.js";
 import { messagePage, operationPage } from "./operation_page.js";
+import { inline, methodBadge, prose } from "./elements.js";
 
 /** @typedef {import("./contract.js").Contract} Contract */
 /** @typedef {import("./contract.js").Operation} Operation */

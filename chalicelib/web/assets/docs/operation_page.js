@@ -1,8 +1,9 @@
 /** The page of one operation, or of one webhook. */
 
-import { codeBlock, h, inline, jsonCode, methodBadge, prose, table, tabs } from "./elements.js";
+import { h, table, tabs } from "../shared/dom.js";
 import { field, schemaTree } from "./schema.js";
 import { requestPanel } from "./try_it.js";
+import { codeBlock, inline, jsonCode, methodBadge, prose } from "./elements.js";
 
 /** @typedef {import("./contract.js").Contract} Contract */
 /** @typedef {import("./contract.js").Operation} Operation */

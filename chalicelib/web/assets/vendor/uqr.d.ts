@@ -1,0 +1,1 @@
+export function encode(text: string, options?: Record<string, unknown>): { size: number; data: boolean[][] };
