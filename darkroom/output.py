@@ -18,7 +18,7 @@ class Output:
         self.as_json = as_json
         # A line that is written over again and again is for people who look at it.
         self.is_live = sys.stderr.isatty() and not as_json and os.environ.get("TERM") != "dumb"
-        self._has_status = False
+        self._status = ""
 
     def answer(self, document: Any, text: str) -> None:
         """Print the answer."""
@@ -35,20 +35,20 @@ class Output:
 
     def status(self, text: str) -> None:
         """Show in the last line what is under way; only a terminal gets it."""
-        if self.is_live:
+        if self.is_live and text != self._status:
             width = _terminal_width() - 1
             print(f"\r\x1b[K{printable(text)[:width]}", end="", file=sys.stderr, flush=True)
-            self._has_status = True
+            self._status = text
 
     def clear_status(self) -> None:
-        if self._has_status:
+        if self._status:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-            self._has_status = False
+            self._status = ""
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[Any]], nothing: str = "") -> str:
     """Rows under their headings in columns, or the sentence for no rows."""
-    cells = [[printable("" if cell is None else str(cell)) for cell in row] for row in rows]
+    cells = [[printable("" if cell is None else str(cell), lines=False) for cell in row] for row in rows]
     if not cells:
         return nothing
     widths = [max(_width(row[place]) for row in [list(headings), *cells]) for place in range(len(headings))]
@@ -62,11 +62,18 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[Any]], nothing: str =
     return "\n".join(lines)
 
 
-def printable(text: str) -> str:
-    """The text without what would steer the terminal: names of files come from other people."""
-    return "".join(
-        each if each == "\n" or unicodedata.category(each)[0] != "C" else "\N{REPLACEMENT CHARACTER}" for each in text
-    )
+def printable(text: str, *, lines: bool = True) -> str:
+    """The text without what would steer the terminal: names of files come from other people.
+
+    `lines`: it may have several.
+    """
+    kept = "\n" if lines else ""
+    return "".join(each if each in kept or unicodedata.category(each)[0] != "C" else "\ufffd" for each in text)
+
+
+def counted(number: int, what: str) -> str:
+    """ "1 file", "2 files"."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def bytes_in_words(size: int | None) -> str:
@@ -88,7 +95,8 @@ def time_in_words(time: str | None) -> str:
 
 def _terminal_width() -> int:
     try:
-        return os.get_terminal_size(sys.stderr.fileno()).columns
+        # A terminal that does not know its width says 0.
+        return os.get_terminal_size(sys.stderr.fileno()).columns or 80
     except OSError:
         return 80
 

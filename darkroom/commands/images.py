@@ -11,7 +11,7 @@ from darkroom.api import Api
 from darkroom.errors import ApiError, DarkroomError
 from darkroom.files import Download
 from darkroom.options import Command, id_argument, of_input
-from darkroom.output import Output, bytes_in_words, table, time_in_words
+from darkroom.output import Output, bytes_in_words, counted, table, time_in_words
 
 # Images whose links are asked for together.
 _AT_ONCE = 25
@@ -105,7 +105,9 @@ def get(
         raise DarkroomError(f"No image has a variant of that name: {', '.join(names)}.")
     document = {"success": True, "files": [str(each.path) for each in wanted], "fetched": len(fetched)}
     count = len({each.path.parent for each in wanted})
-    out.answer(document, f"{len(wanted)} files of {count} images in {to}, {len(fetched)} of them downloaded now.")
+    out.answer(
+        document, f"{counted(len(wanted), 'file')} of {counted(count, 'image')} in {to}, {len(fetched)} downloaded now."
+    )
 
 
 def _downloads(image: dict[str, Any], names: tuple[str, ...], folder: Path) -> list[Download]:
@@ -124,7 +126,7 @@ def _downloads(image: dict[str, Any], names: tuple[str, ...], folder: Path) -> l
 @options.connected
 def rm(api: Api, out: Output, images: tuple[str, ...], yes: bool) -> None:
     """Delete images, with every version of every file. This cannot be undone."""
-    options.confirm(f"Delete {images[0] if len(images) == 1 else f'{len(images)} images'}?", yes)
+    options.confirm(f"Delete {images[0] if len(images) == 1 else counted(len(images), 'image')}?", yes)
     deleted: list[str] = []
     missing: list[tuple[str, ApiError]] = []
     for number, image_id in enumerate(images):

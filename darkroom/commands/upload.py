@@ -1,6 +1,5 @@
 """upload: files and folders."""
 
-import time
 from pathlib import Path
 
 import click
@@ -8,7 +7,7 @@ import click
 from darkroom import options
 from darkroom.api import Api
 from darkroom.errors import ExitCode
-from darkroom.output import Output, printable
+from darkroom.output import Output, counted, printable
 from darkroom.uploads import selection
 from darkroom.uploads.run import File, Upload
 
@@ -45,15 +44,14 @@ def upload(api: Api, out: Output, paths: tuple[Path, ...], parallel: int, no_wai
     if missing:
         raise click.UsageError(f"There is no {missing[0]}.")
     chosen, others = selection.select(paths)
-    started = time.monotonic()
-    work = Upload(api, [File(each) for each in chosen], lambda now: _show(out, now, started), not no_wait, parallel)
+    work = Upload(api, [File(each) for each in chosen], lambda now: _show(out, now), not no_wait, parallel)
     try:
         work.run()
     except KeyboardInterrupt:
         out.clear_status()
         raise KeyboardInterrupt("Run the same command again: it goes on from here.") from None
     if others:
-        out.note(f"{len(others)} other files of the folders are no pictures, and were left out.")
+        out.note(f"{counted(len(others), 'other file')} of the folders left out: not pictures.")
     out.answer(_document(work), _text(work))
     if work.error is not None:
         out.note(f"darkroom: {work.error.line}\nRun the same command again: it goes on from here.")
@@ -61,13 +59,13 @@ def upload(api: Api, out: Output, paths: tuple[Path, ...], parallel: int, no_wai
     return ExitCode.DONE if work.is_done else ExitCode.FAILED
 
 
-def _show(out: Output, work: Upload, started: float) -> None:
-    tried = sum(bool(each.outcome) for each in work.files)
-    finished = sum(each.status == "COMPLETED" for each in work.files)
-    refused = sum(each.outcome in ("refused", "failed") for each in work.files)
-    rate = tried / max(0.1, time.monotonic() - started)
-    words = f"{tried} of {len(work.files)} files, {finished} finished"
-    out.status(f"{words}{f', {refused} refused' if refused else ''} · {rate:.1f} a second")
+def _show(out: Output, work: Upload) -> None:
+    total = len(work.files)
+    sent = sum(bool(each.outcome) for each in work.files)
+    ended = total - len(work.unfinished())
+    refused = sum(each.reason is not None for each in work.files)
+    words = f"{sent} of {total} files sent" if sent < total else f"{ended} of {total} images finished"
+    out.status(f"{words}, {refused} refused" if refused else words)
 
 
 def _document(work: Upload) -> dict[str, object]:
@@ -83,7 +81,9 @@ def _text(work: Upload) -> str:
     lines += [f"{each.path}: {each.image_id} is still {each.status or 'under way'}" for each in unfinished]
     counts = work.counts()
     summary = [f"{counts[outcome]} {words}" for outcome, words in _OUTCOMES.items() if counts.get(outcome)]
-    return printable("\n".join([*lines, f"{len(work.files)} files: {', '.join(summary) or 'nothing to send'}."]))
+    return printable(
+        "\n".join([*lines, f"{counted(len(work.files), 'file')}: {', '.join(summary) or 'nothing to send'}."])
+    )
 
 
 def _reason(file: File) -> str:

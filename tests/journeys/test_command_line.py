@@ -54,7 +54,7 @@ def test_a_newcomer_sends_a_folder_twice_and_gets_variants(machine: Machine, ter
     (photos / "notes.txt").write_text("no picture")
     first = terminal.run("upload", photos)
     assert first.stdout == "4 files: 3 sent, 1 with the same content as another.\n"
-    assert "1 other files" in first.stderr
+    assert "1 other file of the folders left out" in first.stderr
     again = terminal.json("upload", photos)
     assert again["counts"] == {"there": 3, "same": 1}
     assert {each["status"] for each in again["files"] if each["outcome"] == "there"} == {"COMPLETED"}
@@ -318,3 +318,22 @@ def test_a_temporary_password_is_replaced(machine: Machine, terminal: Terminal) 
     terminal.run("login", "--email", invited.email, lines=f"Temporary-2026!\n{invited.password}\n")
     terminal.run("ls")
     invited.sign_in()
+
+
+# --- the machine ------------------------------------------------------------------------------
+
+
+def test_up_is_make_run_of_the_checkout(tmp_path: Path) -> None:
+    terminal = Terminal("", tmp_path)
+    for name in ("app.py", "chalicelib", "local"):
+        (tmp_path / name).touch()
+    (tmp_path / "Makefile").write_text('run:\n\t@for each in $(ARGS); do echo "<$$each>"; done\n')
+    done = terminal.run("up", "--port", "9000", "--state", "my $HOME's folder")
+    assert done.stdout.splitlines() == ["<--port>", "<9000>", "<--state>", "<my $HOME's folder>"]
+
+
+def test_shells_complete_commands_and_values(tmp_path: Path) -> None:
+    completing = {"_DARKROOM_COMPLETE": "bash_complete", "COMP_WORDS": "darkroom ls --status ", "COMP_CWORD": "3"}
+    offered = Terminal("", tmp_path, completing).run().stdout
+    assert {"plain,completed", "plain,failed"} <= set(offered.split())
+    assert "_darkroom_completion" in Terminal("", tmp_path).run("completion", "bash").stdout

@@ -70,7 +70,7 @@ def test_the_command_line_of_the_readme_ends_with_variants(machine: Machine, tmp
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "1 files: 1 sent." in done.stdout
+    assert "1 file: 1 sent." in done.stdout
     assert "COMPLETED" in done.stdout
     assert list((tmp_path / "variants").rglob("photo-medium.jpeg"))
 
