@@ -51,9 +51,9 @@ bench: $(VENV)/ready ## side-by-side benchmarks
 	$(BIN)/python -m bench $(ARGS)
 
 requirements: $(VENV)/local ## pin what pyproject.toml asks for; all anew: make requirements ARGS=--upgrade
-	$(PIN) pyproject.toml -o requirements.txt
-	$(PIN) --extra local -c requirements.txt pyproject.toml -o requirements-local.txt
-	$(PIN) --extra local --extra dev -c requirements-local.txt pyproject.toml -o requirements-dev.txt
+	$(PIN) --group functions -o requirements.txt
+	$(PIN) --group local -c requirements.txt pyproject.toml -o requirements-local.txt
+	$(PIN) --group dev -c requirements-local.txt pyproject.toml -o requirements-dev.txt
 
 clean: ## remove what was made in this folder
 	rm -rf $(VENV) tests/npm/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

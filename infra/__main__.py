@@ -7,6 +7,7 @@ from pathlib import Path
 from infra import (
     administrators,
     audit,
+    command_line,
     function_grants,
     iam_report,
     openapi_document,
@@ -32,6 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
         _write_policies()
         _write_documents()
         _write_contract()
+        _write_command_line()
     elif args.command == "settings":
         _write_documents()
     elif args.command == "openapi":
@@ -155,6 +157,10 @@ def _write_contract(*, released: bool = False) -> None:
     app = triggers.application()
     changed = [openapi_document.write(app), *([openapi_document.write_released(app)] if released else [])]
     print(f"{sum(changed)} documents of the contract changed")
+
+
+def _write_command_line() -> None:
+    print(f"{command_line.write(triggers.application())} files of the command line changed")
 
 
 def _grants() -> dict[str, function_grants.FunctionGrants]:

@@ -48,6 +48,8 @@ DOORS = {
     "requests": {"chalicelib/external/transport.py"},
     "urllib3": {"chalicelib/external/transport.py"},
     "certifi": {"chalicelib/external/transport.py"},
+    "click": set(),
+    "darkroom": set(),
     "local": set(),
     "infra": set(),
 }
@@ -119,5 +121,7 @@ def test_only_config_reads_the_environment() -> None:
 
 def test_no_module_has_more_than_300_lines() -> None:
     # The manifest is one flat table, read by its section lines: it grows with the routes.
-    modules = [path for folder in ("chalicelib", "infra", "local") for path in (ROOT / folder).rglob("*.py")]
+    modules = [
+        path for folder in ("chalicelib", "darkroom", "infra", "local") for path in (ROOT / folder).rglob("*.py")
+    ]
     assert not {str(p.relative_to(ROOT)): n for p in modules if (n := len(p.read_text().splitlines())) > 300}

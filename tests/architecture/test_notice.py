@@ -12,7 +12,7 @@ OURS = {".py", ".json", ".md", ".txt", ".toml", ".yaml", ".js", ".ts", ".css", "
 
 # Folders that Git ignores, or that are Git's own.
 MADE_HERE = re.compile(
-    r"\.git|\.venv|\..+_cache|\.hypothesis|__pycache__|node_modules|demo-output|deployed|deployments"
+    r"\.git|\.venv|\..+_cache|\.hypothesis|__pycache__|node_modules|demo-output|deployed|deployments|dist"
 )
 
 

@@ -12,7 +12,7 @@ from tests.requirements import ROOT, packages, packages_by_module, pins
 SHIPPED, LOCAL, ALL = "requirements.txt", "requirements-local.txt", "requirements-dev.txt"
 # It made the fonts that are committed; nothing runs it.
 FONT_MAKER = ROOT / "local" / "fonts" / "make.py"
-OWN = {"app", "chalicelib", "infra", "local"}
+OWN = {"app", "chalicelib", "darkroom", "infra", "local"}
 # Each is large, or brings large packages, and is for tests, checks and deploys alone.
 HEAVY = {"cfn-lint", "docker", "hypothesis", "mcp", "mypy", "ol-parliament", "openapi-spec-validator", "pydantic"}
 HEAVY |= {"pypdfium2", "pytest", "ruff", "sympy"}

@@ -12,6 +12,7 @@ import pytest
 
 import app as manifest
 import infra.triggers
+from tests.deploy.aws import ROOT
 from tests.deploy.conftest import Deployment
 from tests.deploy.expected import (
     ACCOUNT,
@@ -314,6 +315,16 @@ def test_the_api_refuses_anonymous_callers_and_unknown_paths_and_answers_preflig
     status, _, headers = deployment.aws.ask(deployment.api, "OPTIONS", "/prod/images")
     assert (status, headers["Access-Control-Allow-Origin"]) == (200, "*")
     assert "Authorization" in headers["Access-Control-Allow-Headers"]
+
+
+def test_the_role_for_github_may_make_every_call_about_roles(deployment: Deployment) -> None:
+    policies = re.findall(r"```json\n(.*?)```", (ROOT / "docs" / "deploy.md").read_text(), re.DOTALL)
+    (roles,) = [policy for policy in map(json.loads, policies) if "Resource" in policy["Statement"][0]]
+    (statement,) = roles["Statement"]
+    # AWS's policy PowerUserAccess has this one.
+    allowed = {*statement["Action"], "iam:ListRoles"}
+    called = {f"iam:{call.what}" for call in deployment.aws.calls() if call.service == "iam"}
+    assert {"iam:CreateRole", "iam:PutRolePolicy"} <= called <= allowed
 
 
 # ------------------------------------------------------------------------- the output

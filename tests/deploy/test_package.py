@@ -1,5 +1,6 @@
 """What is shipped, packed by Chalice itself: the application, and the layer of its dependencies for Lambda's arm64."""
 
+import shutil
 import struct
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from chalice.deploy.packager import (
 from chalice.utils import UI, OSUtils
 
 from infra.deploy import packages
+from tests.deploy.aws import ROOT
 from tests.deploy.checkout import copy_project
 
 # Of the 563 KB of November 2026 our modules are 409 and their entries in the zip 37, the font is 70, the pages at /docs
@@ -35,9 +37,14 @@ def packed(packager: type[BaseLambdaDeploymentPackager], project: Path) -> Path:
     return Path(made.create_deployment_package(str(project), Config().lambda_python_version))
 
 
-def test_the_application_is_small(tmp_path: Path) -> None:
+def test_the_application_is_small_and_alone(tmp_path: Path) -> None:
     copy_project(tmp_path / "project")
-    assert packed(AppOnlyDeploymentPackager, tmp_path / "project").stat().st_size <= LARGEST_PACKAGE
+    shutil.copytree(ROOT / "darkroom", tmp_path / "project" / "darkroom")
+    package = packed(AppOnlyDeploymentPackager, tmp_path / "project")
+    assert package.stat().st_size <= LARGEST_PACKAGE
+    with zipfile.ZipFile(package) as packed_files:
+        tops = {name.partition("/")[0] for name in packed_files.namelist()}
+    assert tops == {"app.py", "chalicelib", "chalice"}, "neither the command line nor this machine is deployed"
 
 
 # ------------------------------------------------------------ the layer, which takes pip a while

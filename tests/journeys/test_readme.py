@@ -48,6 +48,33 @@ def test_three_calls_of_an_agent_end_with_a_thumbnail(machine: Machine, tmp_path
     assert pictures.decoded((tmp_path / "thumbnail.jpg").read_bytes()).size == (800, 600)
 
 
+@pytest.mark.slow
+def test_the_command_line_of_the_readme_ends_with_variants(machine: Machine, tmp_path: Path) -> None:
+    commands = re.findall(r"```bash\n(.*?)```", README.read_text(), re.DOTALL)[1]
+    # What uvx would install is here already.
+    own = commands.replace("uvx --from . darkroom", f"{sys.executable} -m darkroom")
+    assert own != commands
+    (tmp_path / "photo.jpg").write_bytes(pictures.jpeg(640, 480))
+    done = subprocess.run(
+        [shutil.which("bash") or "bash", "-O", "expand_aliases", "-euo", "pipefail", "-c", own],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(README.parent),
+            "DARKROOM_URL": machine.api_url,
+            "DARKROOM_HOME": str(tmp_path / "stored"),
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "1 file: 1 sent." in done.stdout
+    assert "COMPLETED" in done.stdout
+    assert list((tmp_path / "variants").rglob("photo-medium.jpeg"))
+
+
 def test_every_route_is_in_the_readme(machine: Machine) -> None:
     text = README.read_text()
     for path in machine.description["routes"]:
