@@ -92,7 +92,11 @@ def test_a_search_stands_in_the_address_and_back_comes_back_to_it(sign_in: SignI
     expect(page.get_by_role("heading", name="No image fits")).to_be_visible()
     assert reader.violations() == []
 
-    for search, shown in [(f"tag={HOSTILE}", "Evening"), ("status=FAILED", ""), ("from=2020-01-01&name=oth", "other.png")]:
+    for search, shown in [
+        (f"tag={HOSTILE}", "Evening"),
+        ("status=FAILED", ""),
+        ("from=2020-01-01&name=oth", "other.png"),
+    ]:
         reader.open(f"images?{search}")
         expect(page.get_by_role("gridcell")).to_have_text([re.compile(shown)] if shown else [])
     page.set_viewport_size({"width": 390, "height": 844})
