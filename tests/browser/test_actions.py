@@ -150,7 +150,7 @@ def test_usage_is_plotted_and_stands_as_numbers_too(machine: Machine, sign_in: S
     page.get_by_label("Last day").fill("2021-05-05")
     page.get_by_role("button", name="Show").click()
     plot = page.get_by_role("figure", name="Requests and failures by day")
-    expect(plot.locator("canvas")).to_be_visible()
+    expect(plot.locator("svg")).to_be_visible()
     plot.get_by_text("The same as numbers").click()
     expect(plot.get_by_role("row", name="May 4, 2021 7 2")).to_be_visible()
     expect(plot.get_by_role("row", name="May 3, 2021 0 0")).to_be_visible()

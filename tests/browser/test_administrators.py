@@ -104,7 +104,7 @@ def test_a_day_of_an_administrator(machine: Machine, sign_in: SignIn, admin: Use
     report.get_by_role("link", name="Report: Usage and cost").click()
     reader.see_heading("Report")
     plot = page.get_by_role("figure", name="Requests, Failures by day")
-    expect(plot.locator("canvas")).to_be_visible()
+    expect(plot.locator("svg")).to_be_visible()
     plot.get_by_text("The same as numbers").click()
     expect(plot.get_by_role("row")).to_have_count(8)
     expect(page.get_by_role("region", name="By operation", exact=True)).to_contain_text("sign_in")

@@ -1,5 +1,7 @@
 /** The page's icons: lines of a 24 × 24 drawing in the color of the text beside them. */
 
+import { svg } from "../shared/dom.js";
+
 const PATHS = {
   images: "M4 5h16v14H4z M4 16l5-5 4 4 3-3 4 4 M15.5 9.5h.01",
   upload: "M12 16V5 M7 9.5 12 4.5l5 5 M4 15v4.5h16V15",
@@ -43,21 +45,8 @@ const PATHS = {
 
 /** @typedef {keyof typeof PATHS} Icon */
 
-const SVG = "http://www.w3.org/2000/svg";
-
 /** @param {Icon} name @param {string} [label] for readers of the screen, where no text says the same beside it */
 export function icon(name, label) {
-  const svg = document.createElementNS(SVG, "svg");
-  const path = document.createElementNS(SVG, "path");
-  svg.setAttribute("viewBox", "0 0 24 24");
-  svg.setAttribute("class", "icon");
-  path.setAttribute("d", PATHS[name]);
-  if (label) {
-    svg.setAttribute("role", "img");
-    svg.setAttribute("aria-label", label);
-  } else {
-    svg.setAttribute("aria-hidden", "true");
-  }
-  svg.append(path);
-  return svg;
+  const said = label ? { role: "img", "aria-label": label } : { "aria-hidden": "true" };
+  return svg("svg", { viewBox: "0 0 24 24", class: "icon", ...said }, svg("path", { d: PATHS[name] }));
 }

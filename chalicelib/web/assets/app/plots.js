@@ -1,13 +1,19 @@
-/** Plots with uPlot, which is loaded when the first one is drawn. Beside each stands a table with the same numbers. */
+/** Plots of bars. Beside each stands a table with the same numbers. */
 
-import { h, scrolled } from "../shared/dom.js";
+import { h, scrolled, svg } from "../shared/dom.js";
 import { t } from "./texts.js";
 
 /** @typedef {{label: string, values: number[], format: (value: number) => string, color?: string}} Series */
 
 const HEIGHT = 220;
-// Only whole labels are named, and none lies over its neighbour.
-const STEPS = [1, 2, 5, 7, 10, 14, 30, 60, 90, 180];
+// Room for the numbers at the left, half a line above, and the labels below.
+const LEFT = 64;
+const TOP = 8;
+const BOTTOM = 24;
+const BASE = HEIGHT - BOTTOM;
+const LINES = 4;
+const WIDEST_BAR = 48;
+// About the width of a letter, in pixels.
 const LETTER = 7;
 
 /**
@@ -18,9 +24,106 @@ const LETTER = 7;
  */
 export function barPlot(title, labels, series, signal, { isBeside = false } = {}) {
   const canvas = h("div", { class: "canvas", "aria-hidden": "true" });
-  const figure = h("figure", { class: "plot" }, h("figcaption", null, title), canvas, numbers(title, labels, series));
-  draw(canvas, labels, series, isBeside, signal);
-  return figure;
+  const legend = h("p", { class: "legend", "aria-hidden": "true" });
+  /** @param {number | null} place that the reader points to */
+  const say = (place) => legend.replaceChildren(...legendParts(labels, series, place));
+  const draw = () => {
+    // What is not shown, as in a closed tab, has no width.
+    const width = canvas.clientWidth;
+    if (width > 0) canvas.replaceChildren(drawPlot(width, labels, series, isBeside));
+  };
+  canvas.addEventListener("pointermove", (event) => say(placeAt(event, canvas, labels.length)));
+  canvas.addEventListener("pointerleave", () => say(null));
+  const size = new ResizeObserver(draw);
+  size.observe(canvas);
+  signal.addEventListener("abort", () => size.disconnect());
+  say(null);
+  const parts = [canvas, legend, numbers(title, labels, series)];
+  return h("figure", { class: "plot" }, h("figcaption", null, title), parts);
+}
+
+/** @param {PointerEvent} event @param {HTMLElement} canvas @param {number} count */
+function placeAt(event, canvas, count) {
+  const { left, width } = canvas.getBoundingClientRect();
+  const place = Math.floor(((event.clientX - left - LEFT) / (width - LEFT)) * count);
+  return place >= 0 && place < count ? place : null;
+}
+
+/** @param {string[]} labels @param {Series[]} series @param {number | null} place */
+function legendParts(labels, series, place) {
+  const entries = series.map((each, index) => {
+    const swatch = h("span", { class: "swatch" });
+    swatch.style.backgroundColor = colorOf(each, index);
+    return h("span", null, swatch, each.label, place !== null && h("strong", null, each.format(each.values[place])));
+  });
+  return place === null ? entries : [h("span", null, labels[place]), ...entries];
+}
+
+/** @param {Series} series @param {number} index */
+function colorOf({ color }, index) {
+  return `var(${color ?? (index === 0 ? "--accent" : "--second")})`;
+}
+
+/** @param {number} width @param {string[]} labels @param {Series[]} series @param {boolean} isBeside */
+function drawPlot(width, labels, series, isBeside) {
+  const most = Math.max(0, ...series.flatMap(({ values }) => values));
+  const step = roundUp(most / LINES || 1);
+  const top = step * Math.max(1, Math.ceil(most / step));
+  const column = (width - LEFT) / labels.length;
+  const height = (/** @type {number} */ value) => (value / top) * (BASE - TOP);
+  return svg(
+    "svg",
+    { width, height: HEIGHT },
+    gridLines(width, step, top, height, series[0].format),
+    series.map((each, index) => bars(each, index, isBeside ? series.length : 1, column, height)),
+    names(labels, column),
+  );
+}
+
+/** The next of 1, 2, 2.5, 5 and 10 times a power of ten, so that lines stand at round numbers. @param {number} value */
+function roundUp(value) {
+  const power = 10 ** Math.floor(Math.log10(value));
+  return power * ([1, 2, 2.5, 5, 10].find((each) => each * power >= value * 0.999) ?? 10);
+}
+
+/** @param {number} width @param {number} step @param {number} top @param {(value: number) => number} height
+ * @param {(value: number) => string} format */
+function gridLines(width, step, top, height, format) {
+  const values = Array.from({ length: Math.round(top / step) + 1 }, (_, place) => place * step);
+  return values.flatMap((value) => {
+    const y = BASE - height(value);
+    return [
+      svg("line", { class: "grid", x1: LEFT, x2: width, y1: y, y2: y }),
+      svg("text", { x: LEFT - 8, y: y + 4, "text-anchor": "end" }, format(value)),
+    ];
+  });
+}
+
+/** The bars of one series, of which several stand in a column. @param {Series} series @param {number} index
+ * @param {number} beside how many @param {number} column pixels @param {(value: number) => number} height */
+function bars(series, index, beside, column, height) {
+  const width = Math.max(1, Math.min(WIDEST_BAR, (column * 0.7) / beside));
+  const shift = (column - width * beside) / 2 + (beside > 1 ? index * width : 0);
+  const rects = series.values.map((value, place) => {
+    const size = height(value);
+    return svg("rect", { x: LEFT + place * column + shift, y: BASE - size, width, height: size });
+  });
+  const group = svg("g", {}, rects);
+  group.style.fill = colorOf(series, index);
+  return group;
+}
+
+/** As many labels as stand side by side. @param {string[]} labels @param {number} column pixels */
+function names(labels, column) {
+  const widest = Math.max(50, ...labels.map((label) => (label.length + 1) * LETTER));
+  const step = Math.ceil(widest / column);
+  return labels.map((label, place) => {
+    const isFirst = place === 0;
+    const x = isFirst && step > 1 ? LEFT : LEFT + (place + 0.5) * column;
+    const anchor = isFirst && step > 1 ? "start" : "middle";
+    const fits = place % step === 0 && (labels.length - place) * column > widest / 2;
+    return fits && svg("text", { x, y: HEIGHT - 6, "text-anchor": anchor }, label);
+  });
 }
 
 /** @param {string} title @param {string[]} labels @param {Series[]} series */
@@ -36,83 +139,4 @@ function numbers(title, labels, series) {
   );
   const table = h("table", { "aria-label": title }, h("thead", null, head), h("tbody", null, rows));
   return h("details", null, h("summary", null, t("plot.numbers")), scrolled(table, title));
-}
-
-/** @param {HTMLElement} canvas @param {string[]} labels @param {Series[]} series @param {boolean} isBeside
- * @param {AbortSignal} signal */
-async function draw(canvas, labels, series, isBeside, signal) {
-  loadStyle();
-  const { default: uPlot } = await import("../vendor/uplot.js");
-  /** @type {any} */
-  let plot = null;
-  const make = () => {
-    if (signal.aborted) return;
-    plot?.destroy();
-    // What is not shown, as in a closed tab, has no width.
-    const isShown = canvas.clientWidth > 0;
-    plot = isShown ? new uPlot(options(uPlot, canvas, labels, series, isBeside), rows(labels, series), canvas) : null;
-  };
-  const size = new ResizeObserver(() => (plot ? plot.setSize({ width: canvas.clientWidth, height: HEIGHT }) : make()));
-  size.observe(canvas);
-  // The colors are read when it is drawn.
-  const dark = matchMedia("(prefers-color-scheme: dark)");
-  dark.addEventListener("change", make, { signal });
-  addEventListener("theme", make, { signal });
-  signal.addEventListener("abort", () => size.disconnect());
-}
-
-function loadStyle() {
-  const address = new URL("../vendor/uplot.css", import.meta.url).href;
-  if (!document.querySelector(`link[href="${address}"]`)) {
-    document.head.append(h("link", { rel: "stylesheet", href: address }));
-  }
-}
-
-/** @param {string[]} labels @param {Series[]} series */
-function rows(labels, series) {
-  return [labels.map((_, place) => place), ...series.map(({ values }) => values)];
-}
-
-/** @param {any} uPlot @param {HTMLElement} canvas @param {string[]} labels @param {Series[]} series
- * @param {boolean} isBeside */
-function options(uPlot, canvas, labels, series, isBeside) {
-  const style = getComputedStyle(canvas);
-  const color = (/** @type {string} */ name) => style.getPropertyValue(name).trim();
-  const axis = { stroke: color("--soft"), grid: { stroke: color("--line"), width: 1 }, ticks: { show: false } };
-  const bars = (/** @type {number} */ place) =>
-    uPlot.paths.bars(isBeside ? { size: [0.35, 36], align: place === 0 ? -1 : 1 } : { size: [0.7, 48] });
-  /** @type {(each: Series, place: number) => string} */
-  const colorOf = (each, place) => color(each.color ?? (place === 0 ? "--accent" : "--second"));
-  /** @type {(plot: any, place: number | null) => string} */
-  const labelAt = (_plot, place) => (place === null ? "" : (labels[place] ?? ""));
-  /** @type {(plot: any, least: number, most: number) => [number, number]} */
-  const fromZero = (_plot, _least, most) => [0, most * 1.1 || 1];
-  /** @type {(plot: any, places: number[]) => string[]} */
-  const labelsAt = (plot, places) => places.map((place) => labelAt(plot, place));
-  /** @type {(plot: any, values: number[]) => string[]} */
-  const formatted = (_plot, values) => values.map(series[0].format);
-  const widest = Math.max(50, ...labels.map((label) => label.length * LETTER));
-  return {
-    width: canvas.clientWidth,
-    height: HEIGHT,
-    cursor: { drag: { x: false, y: false } },
-    scales: { x: { time: false, range: [-0.6, labels.length - 0.4] }, y: { range: fromZero } },
-    axes: [
-      { ...axis, grid: { show: false }, values: labelsAt, incrs: STEPS, space: widest },
-      { ...axis, size: 64, values: formatted },
-    ],
-    series: [
-      { label: "", value: labelAt },
-      ...series.map((each, place) => ({
-        label: each.label,
-        value: (/** @type {any} */ _plot, /** @type {number | null} */ value) =>
-          value === null || value === undefined ? "" : each.format(value),
-        fill: colorOf(each, place),
-        stroke: colorOf(each, place),
-        paths: bars(place),
-        points: { show: false },
-        width: 0,
-      })),
-    ],
-  };
 }

@@ -22,6 +22,25 @@ export function h(name, attributes, ...children) {
   return element;
 }
 
+const SVG = "http://www.w3.org/2000/svg";
+
+/**
+ * A part of a drawing, with attributes and children; null and undefined leave an attribute out.
+ * @template {keyof SVGElementTagNameMap} Name
+ * @param {Name} name
+ * @param {Record<string, string | number | null | undefined>} attributes
+ * @param {...Child} children
+ * @returns {SVGElementTagNameMap[Name]}
+ */
+export function svg(name, attributes, ...children) {
+  const element = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (value !== null && value !== undefined) element.setAttribute(key, String(value));
+  }
+  element.append(...leaves(children));
+  return element;
+}
+
 /** @param {Child[]} children @returns {(Node | string)[]} */
 function leaves(children) {
   return children
