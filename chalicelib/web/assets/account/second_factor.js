@@ -8,9 +8,13 @@ import { failure, waiting } from "../app/states.js";
 import { t } from "../app/texts.js";
 import { h } from "../shared/dom.js";
 import { replaceSelf } from "./cards.js";
-import { codeField, plainCode } from "./fields.js";
+import { codeField, plainCode } from "./codes.js";
 
 /** @typedef {import("../app/session.js").Profile} Profile */
+
+const SVG = "http://www.w3.org/2000/svg";
+// ISO/IEC 18004: four light modules on each side.
+const BORDER = 4;
 
 /** @param {Profile} profile @returns {HTMLElement} */
 export function secondFactorCard(profile) {
@@ -44,8 +48,8 @@ function cancelButton(back) {
 async function enrol(place, back, replace) {
   place.replaceChildren(waiting());
   try {
-    const [answer, { drawQrCode }] = await Promise.all([call("POST", "auth/mfa/enrol"), import("./qr.js")]);
-    const code = drawQrCode(answer.otpauthUri, t("factor.qr"));
+    const [answer, { encode }] = await Promise.all([call("POST", "auth/mfa/enrol"), import("../vendor/uqr.js")]);
+    const code = drawSquares(encode(answer.otpauthUri, { border: BORDER }), t("factor.qr"));
     const form = confirmForm(back, replace);
     place.replaceChildren(h("div", { class: "enrol" }, code, secretText(answer)), form);
     form.querySelector("input")?.focus({ preventScroll: true });
@@ -105,4 +109,22 @@ function turnOff(place, back, replace) {
   });
   place.replaceChildren(form);
   form.querySelector("input")?.focus();
+}
+
+/**
+ * A QR code, as one path.
+ * @param {{size: number, data: boolean[][]}} code @param {string} label what it says to who does not see it
+ */
+function drawSquares({ size, data }, label) {
+  const squares = data.flatMap((row, y) => row.map((isDark, x) => (isDark ? `M${x} ${y}h1v1h-1z` : "")));
+  const svg = document.createElementNS(SVG, "svg");
+  const path = document.createElementNS(SVG, "path");
+  svg.setAttribute("viewBox", `0 0 ${size} ${size}`);
+  svg.setAttribute("class", "qr");
+  svg.setAttribute("role", "img");
+  svg.setAttribute("aria-label", label);
+  svg.setAttribute("shape-rendering", "crispEdges");
+  path.setAttribute("d", squares.join(""));
+  svg.append(path);
+  return svg;
 }
