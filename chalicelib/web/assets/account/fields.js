@@ -1,4 +1,4 @@
-/** The fields of accounts: the e-mail address, a new password with its rules, a code. */
+/** The fields of accounts: the e-mail address, and a new password with its rules. */
 
 import { buildField } from "../app/forms.js";
 import { icon } from "../app/icons.js";
@@ -50,22 +50,4 @@ export function newPasswordField(label = t("field.password")) {
   check();
   field.append(h("label", { class: "choice small" }, box, h("span", null, t("password.show"))), list);
   return field;
-}
-
-/** A code: of an e-mail, or of an authenticator. @param {string} name as the API calls it @param {string} [hint] */
-export function codeField(name, hint) {
-  const attributes = {
-    autocomplete: "one-time-code",
-    inputmode: "numeric",
-    required: true,
-    maxlength: 64,
-    class: "code",
-    spellcheck: "false",
-  };
-  return buildField({ name, label: t("field.code"), hint, attributes });
-}
-
-/** A code as it was meant: apps show it in two groups. @param {string} code */
-export function plainCode(code) {
-  return code.replace(/[\s-]/g, "");
 }

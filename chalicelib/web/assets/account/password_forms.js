@@ -4,8 +4,8 @@ import { IS_LOCAL, call } from "../app/api.js";
 import { buildForm } from "../app/forms.js";
 import { t } from "../app/texts.js";
 import { h } from "../shared/dom.js";
-import { codeField, emailField, newPasswordField, plainCode } from "./fields.js";
-import { resendButton } from "./resend.js";
+import { codeField, plainCode, resendButton } from "./codes.js";
+import { emailField, newPasswordField } from "./fields.js";
 import { visitor } from "./visitor.js";
 
 /** @param {string} email */

@@ -6,11 +6,14 @@ import { copyButton, toast } from "../app/notices.js";
 import { session } from "../app/session.js";
 import { failure, waiting } from "../app/states.js";
 import { t } from "../app/texts.js";
-import { h } from "../shared/dom.js";
+import { h, svg } from "../shared/dom.js";
 import { replaceSelf } from "./cards.js";
-import { codeField, plainCode } from "./fields.js";
+import { codeField, plainCode } from "./codes.js";
 
 /** @typedef {import("../app/session.js").Profile} Profile */
+
+// ISO/IEC 18004: four light modules on each side.
+const BORDER = 4;
 
 /** @param {Profile} profile @returns {HTMLElement} */
 export function secondFactorCard(profile) {
@@ -44,8 +47,8 @@ function cancelButton(back) {
 async function enrol(place, back, replace) {
   place.replaceChildren(waiting());
   try {
-    const [answer, { drawQrCode }] = await Promise.all([call("POST", "auth/mfa/enrol"), import("./qr.js")]);
-    const code = drawQrCode(answer.otpauthUri, t("factor.qr"));
+    const [answer, { encode }] = await Promise.all([call("POST", "auth/mfa/enrol"), import("../vendor/uqr.js")]);
+    const code = drawSquares(encode(answer.otpauthUri, { border: BORDER }), t("factor.qr"));
     const form = confirmForm(back, replace);
     place.replaceChildren(h("div", { class: "enrol" }, code, secretText(answer)), form);
     form.querySelector("input")?.focus({ preventScroll: true });
@@ -105,4 +108,14 @@ function turnOff(place, back, replace) {
   });
   place.replaceChildren(form);
   form.querySelector("input")?.focus();
+}
+
+/**
+ * A QR code, as one path.
+ * @param {{size: number, data: boolean[][]}} code @param {string} label what it says to who does not see it
+ */
+function drawSquares({ size, data }, label) {
+  const squares = data.flatMap((row, y) => row.map((isDark, x) => (isDark ? `M${x} ${y}h1v1h-1z` : "")));
+  const look = { viewBox: `0 0 ${size} ${size}`, class: "qr", "shape-rendering": "crispEdges" };
+  return svg("svg", { ...look, role: "img", "aria-label": label }, svg("path", { d: squares.join("") }));
 }

@@ -84,11 +84,10 @@ function lastError(profile) {
 function secret(value) {
   const hidden = "•".repeat(24);
   const shown = h("code", { class: "secret" }, hidden);
-  const toggle = h("button", { type: "button", "aria-pressed": "false", onclick: change }, t("webhook.show"));
+  const toggle = h("button", { type: "button", onclick: change }, t("webhook.show"));
   function change() {
     const isHidden = shown.textContent === hidden;
     shown.textContent = isHidden ? value : hidden;
-    toggle.setAttribute("aria-pressed", String(isHidden));
     toggle.textContent = t(isHidden ? "webhook.hide" : "webhook.show");
   }
   return h(

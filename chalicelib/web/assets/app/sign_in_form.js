@@ -1,6 +1,7 @@
 /** Signing in: e-mail address and password, and what the API asks for after that. */
 
-import { codeField, emailField, newPasswordField, plainCode } from "../account/fields.js";
+import { codeField, plainCode } from "../account/codes.js";
+import { emailField, newPasswordField } from "../account/fields.js";
 import { forgotForm, resetForm } from "../account/password_forms.js";
 import { visitor } from "../account/visitor.js";
 import { h } from "../shared/dom.js";

@@ -1,13 +1,12 @@
-/** One API key: what it opens, its times and limits; a new secret for it, and its end. */
+/** One API key: what it opens, its times and limits; its secret, a new one, and its end. */
 
 import { call, path } from "../app/api.js";
 import { ago, dollars, number, time } from "../app/format.js";
 import { buildForm } from "../app/forms.js";
-import { confirm, openDialog, toast } from "../app/notices.js";
+import { confirm, copyButton, openDialog, toast } from "../app/notices.js";
 import { failure } from "../app/states.js";
 import { t } from "../app/texts.js";
 import { h } from "../shared/dom.js";
-import { showSecret } from "./secret.js";
 
 /**
  * @typedef {{keyId: string, name: string, accessTypes: string[], limits: Record<string, number>, createdAt: string,
@@ -138,4 +137,23 @@ async function revoke(key, revoked, problem) {
   } catch (error) {
     problem.replaceChildren(failure(error, () => revoke(key, revoked, problem)));
   }
+}
+
+/**
+ * Shows a secret, which nothing shows again, until its owner has stored it.
+ * @param {string} secret @param {string} title @param {string} text
+ */
+export async function showSecret(secret, title, text) {
+  const stored = h("button", { type: "button", class: "primary" }, t("keys.stored"));
+  const dialog = openDialog(
+    title,
+    [
+      h("p", null, text),
+      h("p", null, h("code", { class: "secret", tabindex: 0 }, secret)),
+      h("p", { class: "actions" }, copyButton(secret), stored),
+    ],
+    { isFixed: true },
+  );
+  stored.addEventListener("click", dialog.close);
+  await dialog.closed;
 }

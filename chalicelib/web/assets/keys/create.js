@@ -5,8 +5,7 @@ import { FieldError, buildField, buildForm } from "../app/forms.js";
 import { session } from "../app/session.js";
 import { t } from "../app/texts.js";
 import { h } from "../shared/dom.js";
-import { LIMITS, opens } from "./card.js";
-import { showSecret } from "./secret.js";
+import { LIMITS, opens, showSecret } from "./card.js";
 
 const DAY = 86_400_000;
 

@@ -1,7 +1,6 @@
 /** The reader's account. */
 
-import { erasureCard, sessionsCard } from "../account/leaving.js";
-import { profileCard } from "../account/profile.js";
+import { erasureCard, profileCard, sessionsCard } from "../account/cards.js";
 import { secondFactorCard } from "../account/second_factor.js";
 import { webhookCard } from "../account/webhook.js";
 import { session } from "../app/session.js";

@@ -1,7 +1,7 @@
 /** A new address is proved by the code that was sent to it. */
 
-import { codeField, emailField, plainCode } from "../account/fields.js";
-import { resendButton } from "../account/resend.js";
+import { codeField, plainCode, resendButton } from "../account/codes.js";
+import { emailField } from "../account/fields.js";
 import { visitor } from "../account/visitor.js";
 import { goToSignIn, toSignIn, visitorPage } from "../account/visitor_page.js";
 import { IS_LOCAL, call } from "../app/api.js";

@@ -1,15 +1,35 @@
-/** Sending a code again: not sooner than half a minute after the last one. */
+/** Codes: the field for one, of an e-mail or of an authenticator, and sending one again. */
 
 import { ApiError } from "../app/api.js";
-import { tick } from "../app/forms.js";
+import { buildField, tick } from "../app/forms.js";
 import { explain } from "../app/states.js";
 import { t } from "../app/texts.js";
 import { h } from "../shared/dom.js";
 import { visitor } from "./visitor.js";
 
+// A code is not sent again sooner than that after the last one.
 const PAUSE_SECONDS = 30;
 
+/** A code: of an e-mail, or of an authenticator. @param {string} name as the API calls it @param {string} [hint] */
+export function codeField(name, hint) {
+  const attributes = {
+    autocomplete: "one-time-code",
+    inputmode: "numeric",
+    required: true,
+    maxlength: 64,
+    class: "code",
+    spellcheck: "false",
+  };
+  return buildField({ name, label: t("field.code"), hint, attributes });
+}
+
+/** A code as it was meant: apps show it in two groups. @param {string} code */
+export function plainCode(code) {
+  return code.replace(/[\s-]/g, "");
+}
+
 /**
+ * A button that sends the code again.
  * @param {HTMLElement} address the field with the address
  * @param {(email: string) => Promise<void>} send notes when it has sent the code
  */
