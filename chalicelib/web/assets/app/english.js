@@ -73,6 +73,7 @@ export const ENGLISH = {
   "uploads.fromUrl": "Add a picture from a URL",
   "uploads.url": "URL of the picture",
   "uploads.urlHint": "Darkroom fetches the picture itself.",
+  "uploads.urlForm": "The URL of a picture begins with https://.",
   "uploads.fetch": "Fetch it",
   "uploads.fetched": "The picture was added.",
   "uploads.list": "Photos that you added",

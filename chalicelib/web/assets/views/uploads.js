@@ -11,7 +11,6 @@ import { addFiles } from "../uploads/intake.js";
 import { onEachFrame } from "../uploads/dock.js";
 import { queue } from "../uploads/queue.js";
 import { buildRow } from "../uploads/rows.js";
-import { tryNow } from "../uploads/sender.js";
 import { windowedList } from "../uploads/window.js";
 import { sayHold, sayLost, sayQueue, shareSent } from "../uploads/words.js";
 
@@ -84,6 +83,7 @@ function fromUrl() {
   let sent = { url: "", key: "" };
   const send = async (/** @type {Record<string, any>} */ { sourceUrl }) => {
     const url = sourceUrl.trim();
+    if (!/^https?:\/\/./i.test(url)) throw new Error(t("uploads.urlForm"));
     if (sent.url !== url) sent = { url, key: crypto.randomUUID() };
     try {
       const answer = await call("POST", "upload", { body: { sourceUrl: url }, idempotencyKey: sent.key });
@@ -147,7 +147,7 @@ function queueSection(signal) {
     h("button", { type: "button", onclick: run }, text);
   const pause = act(t("uploads.pauseAll"), () => queue.pauseAll());
   const resume = act(t("uploads.resumeAll"), () => queue.resumeAll());
-  const now = act(t("error.again"), tryNow);
+  const now = act(t("error.again"), () => queue.hurry());
   const retry = act(t("uploads.retryAll"), () => queue.retryAll());
   const remove = act(t("uploads.removeShown"), () => removeAll([...queue.entries.values()].filter(isRemovable)));
   const isRemovable = (/** @type {Entry} */ entry) => entry.state !== "sent" && FILTERS[filter](entry);
