@@ -141,7 +141,7 @@ def test_the_libraries_are_the_published_ones() -> None:
         "uplot.js": (node.tool("uplot", "dist/uPlot.iife.min.js"), "\nexport default uPlot;\n"),
         "uplot.css": (node.tool("uplot", "dist/uPlot.min.css"), ""),
         "uqr.js": (node.tool("uqr", "dist/index.mjs"), ""),
-        "idb.js": (node.tool("idb", "build/index.js"), ""),
+        "idb.js": (node.tool("idb", "build/umd.js"), "\nexport const { openDB } = globalThis.idb;\n"),
     }
     vendored = {path.name: path.read_text() for path in (ASSETS / "vendor").iterdir() if path.suffix in MEDIA_TYPES}
     assert vendored == {name: path.read_text() + more for name, (path, more) in published.items()}

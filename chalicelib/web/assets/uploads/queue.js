@@ -15,6 +15,7 @@ import * as store from "./store.js";
 export const MOST_ENTRIES = 2_000;
 export const MOST_BYTES = 4_000_000_000;
 const PAUSED = "darkroom-uploads-paused";
+const OUR_FAULT = new Set(["processing_failed", "stuck"]);
 const NEEDS_READER = new Set(["refused", "failed", "gone"]);
 
 /**
@@ -166,6 +167,17 @@ class Queue extends EventTarget {
     });
   }
 
+  /** Sends a refused photo again, or has one processed again whose failure was the server's. @param {Entry} entry */
+  async retry({ id, state, imageId }) {
+    if (state === "refused") {
+      await this.resume(id);
+      return;
+    }
+    await call("POST", path`images/${imageId ?? ""}/reprocess`, { idempotencyKey: crypto.randomUUID() });
+    this.followed.delete(id);
+    await this.change(id, (entry) => ({ ...entry, state: "sent", status: "PROCESSING", reason: null }));
+  }
+
   pauseAll() {
     localStorage.setItem(`${PAUSED}-${this.user}`, "yes");
     this.publish([]);
@@ -178,7 +190,7 @@ class Queue extends EventTarget {
   }
 
   async retryAll() {
-    for (const { id, state } of [...this.entries.values()]) if (state === "refused") await this.resume(id);
+    for (const entry of [...this.entries.values()]) if (canRetry(entry)) await this.retry(entry);
   }
 
   /** What waits for its pause to end is tried at once, by the tab that sends. */
@@ -270,6 +282,11 @@ class Queue extends EventTarget {
     this.followSent();
     this.dispatchEvent(new Event(what));
   }
+}
+
+/** Whether another try may end better. @param {Entry} entry */
+export function canRetry({ state, isStored, reason }) {
+  return (state === "refused" && isStored) || (state === "failed" && OUR_FAULT.has(reason?.code ?? ""));
 }
 
 /** A new Idempotency-Key: with it the server makes another image. */

@@ -9,7 +9,7 @@ import { explain, failure } from "../app/states.js";
 import { t } from "../app/texts.js";
 import { addFiles } from "../uploads/intake.js";
 import { onEachFrame } from "../uploads/dock.js";
-import { queue } from "../uploads/queue.js";
+import { canRetry, queue } from "../uploads/queue.js";
 import { buildRow } from "../uploads/rows.js";
 import { windowedList } from "../uploads/window.js";
 import { sayHold, sayLost, sayQueue, shareSent } from "../uploads/words.js";
@@ -148,7 +148,7 @@ function queueSection(signal) {
   const pause = act(t("uploads.pauseAll"), () => queue.pauseAll());
   const resume = act(t("uploads.resumeAll"), () => queue.resumeAll());
   const now = act(t("error.again"), () => queue.hurry());
-  const retry = act(t("uploads.retryAll"), () => queue.retryAll());
+  const retry = act(t("uploads.retryAll"), retryAll);
   const remove = act(t("uploads.removeShown"), () => removeAll([...queue.entries.values()].filter(isRemovable)));
   const isRemovable = (/** @type {Entry} */ entry) => entry.state !== "sent" && FILTERS[filter](entry);
   const clear = act(t("uploads.clear"), () => queue.clear());
@@ -170,7 +170,7 @@ function queueSection(signal) {
     pause.hidden = totals.open === 0 || queue.isPaused;
     resume.hidden = totals.open === 0 || !(queue.isPaused || hasPaused);
     now.hidden = why === "";
-    retry.hidden = !entries.some(({ state, isStored }) => state === "refused" && isStored);
+    retry.hidden = !entries.some(canRetry);
     remove.hidden = filter === "all" || !entries.some(isRemovable);
     clear.hidden = totals.done === 0;
     choices.count({ all: totals.all, open: totals.open + totals.moving, failed: totals.failed });
@@ -188,6 +188,11 @@ function queueSection(signal) {
   );
   onEachFrame(draw, signal);
   return section;
+}
+
+/** Tries all again that may end better. */
+function retryAll() {
+  return queue.retryAll().catch((error) => void toast(explain(error), { isBad: true }));
 }
 
 /** Takes many out of the queue, after a question. @param {Entry[]} entries */
