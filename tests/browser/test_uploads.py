@@ -15,7 +15,6 @@ from playwright.sync_api import BrowserContext, Error, Page, Route, expect
 from local.machine import Machine
 from tests.browser.reader import Reader
 from tests.journeys.user import User
-from tests.waiting import wait_for
 
 Files = list[dict[str, Any]]
 # The pipeline works on two shared cores.
@@ -211,10 +210,17 @@ def test_what_is_refused_says_why_beside_it(reader_at_uploads: Reader, user: Use
     assert Counter(image["fileName"] for image in images(user)) == Counter(file["name"] for file in expected)
 
 
-def test_the_queue_is_that_of_who_is_signed_in(reader_at_uploads: Reader, user: User, machine: Machine) -> None:
+def test_what_is_in_the_list_is_not_added_again_and_is_of_who_is_signed_in(
+    reader_at_uploads: Reader, user: User, machine: Machine, tmp_path: Path
+) -> None:
     page = reader_at_uploads.page
-    choose(page, photos(1))
+    files = [tmp_path / "one.png", tmp_path / "two.png"]
+    for number, file in enumerate(files):
+        file.write_bytes(photo(number)["buffer"])
+    choose(page, files[:1])
     page.get_by_role("button", name="Pause all").click()
+    choose(page, files)
+    expect(page.locator("#toasts")).to_contain_text("1 photo is in the list already")
     reader_at_uploads.begin_session(User.new(machine.api_url))
     reader_at_uploads.open("uploads")
     reader_at_uploads.see_heading("Add photos")
@@ -222,5 +228,5 @@ def test_the_queue_is_that_of_who_is_signed_in(reader_at_uploads: Reader, user: 
     reader_at_uploads.begin_session(user)
     reader_at_uploads.open("uploads")
     page.get_by_role("button", name="Resume all").click()
-    expect(heading(page)).to_have_text("1 photo is ready", timeout=READY_WITHIN)
-    assert wait_for(lambda: len(images(user)) == 1, "its image")
+    expect(heading(page)).to_have_text("2 photos are ready", timeout=READY_WITHIN)
+    assert_each_arrived_once(user, [{"name": file.name} for file in files])

@@ -11,8 +11,6 @@ import { MOST_BYTES, MOST_ENTRIES, queue } from "./queue.js";
 
 const BATCH_FILES = 20;
 const BATCH_BYTES = 20_000_000;
-// Of the browser's storage, for what is noted while the photos are sent.
-const RESERVE = 5_000_000;
 
 /** One after the other, so that what is chosen twice at once is found. */
 let taking = Promise.resolve();
@@ -98,7 +96,9 @@ async function addBatch(files, isAgain) {
 
 /** Stores photos as far as there is room; the queue tells the others. @param {Photo[]} photos */
 async function keep(photos) {
-  let { entries, bytes } = await room();
+  // How much the browser keeps it says by refusing: what it tells before is no more than a guess.
+  let entries = MOST_ENTRIES - queue.totals.all;
+  let bytes = MOST_BYTES - queue.totals.stored;
   const fitting = [];
   for (const photo of photos) {
     const size = photo.file?.size ?? 0;
@@ -119,13 +119,6 @@ async function keepReason({ entry, file }) {
     () => false,
   );
   if (isReadable || !(await tryToAdd([refused(entry, "unreadable")]))) queue.lose(entry.announcement.fileName);
-}
-
-/** How many more entries and bytes the queue may hold. */
-async function room() {
-  const { all, stored } = queue.totals;
-  const { quota = Infinity, usage = 0 } = (await navigator.storage.estimate?.()) ?? {};
-  return { entries: MOST_ENTRIES - all, bytes: Math.min(MOST_BYTES - stored, quota - usage - RESERVE) };
 }
 
 /** @param {Photo[]} photos */

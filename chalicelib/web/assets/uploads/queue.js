@@ -15,9 +15,13 @@ import * as store from "./store.js";
 export const MOST_ENTRIES = 2_000;
 export const MOST_BYTES = 4_000_000_000;
 const PAUSED = "darkroom-uploads-paused";
+const OUR_FAULT = new Set(["processing_failed", "stuck"]);
 const NEEDS_READER = new Set(["refused", "failed", "gone"]);
 
-/** Events: `changed` when the entries changed, `progress` when bytes have left or the hold changed. */
+/**
+ * Events: `changed` when the entries changed, `progress` when bytes have left or the hold changed, `hurry` when the
+ * reader does not want to wait.
+ */
 class Queue extends EventTarget {
   /** @type {string | null} */
   user = null;
@@ -127,10 +131,26 @@ class Queue extends EventTarget {
    * @param {number} id @param {(entry: Entry) => Entry | null} alter
    */
   async change(id, alter) {
-    const after = await store.change(id, alter);
+    const after = await store.change(id, alter).catch((error) => this.changeWithoutRoom(id, alter, error));
     this.keep(id, after);
     this.publish([id]);
     return after;
+  }
+
+  /**
+   * Where the disk is so full that nothing more can be written, what is sent makes room: what has arrived leaves the
+   * browser's storage as a whole, and other changes are known until the page is closed.
+   * @param {number} id @param {(entry: Entry) => Entry | null} alter @param {unknown} error
+   */
+  async changeWithoutRoom(id, alter, error) {
+    if (!(error instanceof DOMException) || error.name !== "QuotaExceededError") throw error;
+    const before = this.entries.get(id);
+    const after = before && alter(before);
+    if (after && store.ARRIVED.has(after.state)) {
+      await store.remove([id]);
+      after.isStored = false;
+    }
+    return after ?? before;
   }
 
   /** @param {number} id */
@@ -147,6 +167,17 @@ class Queue extends EventTarget {
     });
   }
 
+  /** Sends a refused photo again, or has one processed again whose failure was the server's. @param {Entry} entry */
+  async retry({ id, state, imageId }) {
+    if (state === "refused") {
+      await this.resume(id);
+      return;
+    }
+    await call("POST", path`images/${imageId ?? ""}/reprocess`, { idempotencyKey: crypto.randomUUID() });
+    this.followed.delete(id);
+    await this.change(id, (entry) => ({ ...entry, state: "sent", status: "PROCESSING", reason: null }));
+  }
+
   pauseAll() {
     localStorage.setItem(`${PAUSED}-${this.user}`, "yes");
     this.publish([]);
@@ -159,7 +190,13 @@ class Queue extends EventTarget {
   }
 
   async retryAll() {
-    for (const { id, state } of [...this.entries.values()]) if (state === "refused") await this.resume(id);
+    for (const entry of [...this.entries.values()]) if (canRetry(entry)) await this.retry(entry);
+  }
+
+  /** What waits for its pause to end is tried at once, by the tab that sends. */
+  hurry() {
+    this.channel?.postMessage({ hurry: true });
+    this.dispatchEvent(new Event("hurry"));
   }
 
   /** Takes photos out of the queue. What has arrived stays where it is. @param {number[]} ids */
@@ -187,7 +224,10 @@ class Queue extends EventTarget {
     for (const entry of this.entries.values()) {
       if (entry.state !== "sent" || !entry.imageId || this.followed.has(entry.id)) continue;
       this.followed.add(entry.id);
-      follow("images", entry.imageId, (image) => this.seeImage(entry.id, image), this.closing.signal);
+      const see = (/** @type {any} */ image) =>
+        // What could not be noted is seen again.
+        this.seeImage(entry.id, image).catch(() => this.followed.delete(entry.id));
+      follow("images", entry.imageId, see, this.closing.signal);
     }
   }
 
@@ -210,10 +250,9 @@ class Queue extends EventTarget {
 
   /** @param {any} message of another tab */
   async hear(message) {
-    if (message.live) {
-      this.hearLive(message.live);
-      return;
-    }
+    if (message.live) this.hearLive(message.live);
+    if (message.hurry) this.dispatchEvent(new Event("hurry"));
+    if (!message.changed) return;
     for (const id of message.changed) this.keep(id, await store.readEntry(id));
     this.tell("changed");
   }
@@ -243,6 +282,11 @@ class Queue extends EventTarget {
     this.followSent();
     this.dispatchEvent(new Event(what));
   }
+}
+
+/** Whether another try may end better. @param {Entry} entry */
+export function canRetry({ state, isStored, reason }) {
+  return (state === "refused" && isStored) || (state === "failed" && OUR_FAULT.has(reason?.code ?? ""));
 }
 
 /** A new Idempotency-Key: with it the server makes another image. */

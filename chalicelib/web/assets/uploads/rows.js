@@ -3,8 +3,10 @@
 import { h } from "../shared/dom.js";
 import { bytes } from "../app/format.js";
 import { icon } from "../app/icons.js";
+import { toast } from "../app/notices.js";
+import { explain } from "../app/states.js";
 import { t } from "../app/texts.js";
-import { queue } from "./queue.js";
+import { canRetry, queue } from "./queue.js";
 import { showPlaceholder, thumbnail } from "./thumbnails.js";
 import { sayState } from "./words.js";
 
@@ -55,7 +57,8 @@ export function buildRow(entry) {
 }
 
 /** @param {HTMLElement} place @param {Entry} entry */
-function drawActions(place, { id, state, imageId, isStored, announcement }) {
+function drawActions(place, entry) {
+  const { id, state, imageId, announcement } = entry;
   const hadFocus = place.contains(document.activeElement);
   const name = announcement.fileName;
   const button = (
@@ -72,13 +75,18 @@ function drawActions(place, { id, state, imageId, isStored, announcement }) {
     ...[
       state === "waiting" && button("pause", t("uploads.pauseOne", { name }), () => queue.pause(id)),
       state === "paused" && button("play", t("uploads.resumeOne", { name }), () => queue.resume(id)),
-      state === "refused" && isStored && button("retry", t("uploads.retryOne", { name }), () => queue.resume(id)),
+      canRetry(entry) && button("retry", t("uploads.retryOne", { name }), () => retryOne(entry)),
       imageId && (state === "done" || state === "failed") && openLink(imageId, name),
       button("close", t("uploads.removeOne", { name }), () => queue.remove([id])),
     ].filter((each) => each instanceof Node),
   );
   // The button that was pressed has become another one.
   if (hadFocus) /** @type {HTMLElement | null} */ (place.firstElementChild)?.focus();
+}
+
+/** @param {Entry} entry */
+function retryOne(entry) {
+  return queue.retry(entry).catch((error) => void toast(explain(error), { isBad: true }));
 }
 
 /** @param {string} imageId @param {string} name */

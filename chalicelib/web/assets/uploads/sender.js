@@ -30,6 +30,7 @@ let telling = 0;
 export async function startSender() {
   const { signal } = queue.closing;
   queue.addEventListener("changed", react, { signal });
+  queue.addEventListener("hurry", goOn, { signal });
   addEventListener("online", goOn, { signal });
   addEventListener("offline", react, { signal });
   signal.addEventListener("abort", stopAll);
@@ -51,7 +52,7 @@ function stopAll() {
   clearTimeout(timer);
 }
 
-/** The network is back: nothing waits for its pause to end. */
+/** The network is back, or the reader asks for it: nothing waits for its pause to end. */
 function goOn() {
   hold = null;
   failures = 0;
@@ -60,17 +61,13 @@ function goOn() {
   react();
 }
 
-/** Tries at once what waits for its pause to end. */
-export function tryNow() {
-  goOn();
-}
-
 /** Ends what is not to be sent any more, and begins what may be. */
 function react() {
   if (!isLeading) return;
   for (const [id, { stop }] of active) {
     if (queue.isPaused || queue.entries.get(id)?.state !== "waiting") stop.abort();
   }
+  for (const id of later.keys()) if (!queue.entries.has(id)) later.delete(id);
   if (hold && hold.until <= Date.now()) {
     hold = null;
     tellSoon();

@@ -27,8 +27,8 @@ import { openDB } from "../vendor/idb.js";
 const NAME = "darkroom-uploads";
 const VERSION = 1;
 const [ENTRIES, FILES, BY_USER] = ["entries", "files", "user"];
-// Its bytes are not needed any more.
-const ARRIVED = new Set(["sent", "done", "failed", "gone"]);
+/** The states in which its bytes are not needed any more. */
+export const ARRIVED = new Set(["sent", "done", "failed", "gone"]);
 
 /** @type {Promise<import("../vendor/idb.js").Database> | null} */
 let opened = null;

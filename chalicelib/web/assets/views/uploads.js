@@ -9,9 +9,8 @@ import { explain, failure } from "../app/states.js";
 import { t } from "../app/texts.js";
 import { addFiles } from "../uploads/intake.js";
 import { onEachFrame } from "../uploads/dock.js";
-import { queue } from "../uploads/queue.js";
+import { canRetry, queue } from "../uploads/queue.js";
 import { buildRow } from "../uploads/rows.js";
-import { tryNow } from "../uploads/sender.js";
 import { windowedList } from "../uploads/window.js";
 import { sayHold, sayLost, sayQueue, shareSent } from "../uploads/words.js";
 
@@ -84,6 +83,7 @@ function fromUrl() {
   let sent = { url: "", key: "" };
   const send = async (/** @type {Record<string, any>} */ { sourceUrl }) => {
     const url = sourceUrl.trim();
+    if (!/^https?:\/\/./i.test(url)) throw new Error(t("uploads.urlForm"));
     if (sent.url !== url) sent = { url, key: crypto.randomUUID() };
     try {
       const answer = await call("POST", "upload", { body: { sourceUrl: url }, idempotencyKey: sent.key });
@@ -147,8 +147,8 @@ function queueSection(signal) {
     h("button", { type: "button", onclick: run }, text);
   const pause = act(t("uploads.pauseAll"), () => queue.pauseAll());
   const resume = act(t("uploads.resumeAll"), () => queue.resumeAll());
-  const now = act(t("error.again"), tryNow);
-  const retry = act(t("uploads.retryAll"), () => queue.retryAll());
+  const now = act(t("error.again"), () => queue.hurry());
+  const retry = act(t("uploads.retryAll"), retryAll);
   const remove = act(t("uploads.removeShown"), () => removeAll([...queue.entries.values()].filter(isRemovable)));
   const isRemovable = (/** @type {Entry} */ entry) => entry.state !== "sent" && FILTERS[filter](entry);
   const clear = act(t("uploads.clear"), () => queue.clear());
@@ -170,7 +170,7 @@ function queueSection(signal) {
     pause.hidden = totals.open === 0 || queue.isPaused;
     resume.hidden = totals.open === 0 || !(queue.isPaused || hasPaused);
     now.hidden = why === "";
-    retry.hidden = !entries.some(({ state, isStored }) => state === "refused" && isStored);
+    retry.hidden = !entries.some(canRetry);
     remove.hidden = filter === "all" || !entries.some(isRemovable);
     clear.hidden = totals.done === 0;
     choices.count({ all: totals.all, open: totals.open + totals.moving, failed: totals.failed });
@@ -188,6 +188,11 @@ function queueSection(signal) {
   );
   onEachFrame(draw, signal);
   return section;
+}
+
+/** Tries all again that may end better. */
+function retryAll() {
+  return queue.retryAll().catch((error) => void toast(explain(error), { isBad: true }));
 }
 
 /** Takes many out of the queue, after a question. @param {Entry[]} entries */
