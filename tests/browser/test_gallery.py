@@ -15,6 +15,8 @@ from tests.browser.reader import Reader
 from tests.journeys.user import User
 
 SignIn = Callable[[User], Reader]
+# For what the pipeline makes, on a machine that has much else to do.
+LONG = 40_000
 HOSTILE = "<img src=x onerror=alert(1)>"
 
 
@@ -29,6 +31,11 @@ def picture(page: Page, name: str) -> Locator:
 
 def describe(user: User, image_id: str, **words: Any) -> None:
     assert user.request("PATCH", f"/images/{image_id}", json=words).status_code == 200
+
+
+def assert_fits_a_phone(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.wait_for_function("() => document.documentElement.scrollWidth <= innerWidth")
 
 
 def is_gone(user: User, image_id: str) -> bool:
@@ -56,18 +63,17 @@ def test_photos_appear_while_they_are_made_and_say_why_they_fail(sign_in: SignIn
     expect(tile(page, "lake.jpg")).to_contain_text("Waiting for its file")
     requests.put(announced["uploadUrl"], data=pictures.jpeg(), headers=announced["headers"], timeout=30)
     user.upload(pictures.jpeg()[:3000], name=f"{HOSTILE}.jpg")
-    expect(picture(page, "lake.jpg")).to_be_visible(timeout=15_000)
+    expect(picture(page, "lake.jpg")).to_be_visible(timeout=LONG)
     assert "data:image/" in tile(page, "lake.jpg").locator(".picture").evaluate("each => each.style.backgroundImage")
     failed = tile(page, f"{HOSTILE}.jpg")
-    expect(failed).to_contain_text("The picture ends before its data is complete.", timeout=15_000)
+    expect(failed).to_contain_text("The picture ends before its data is complete.", timeout=LONG)
     assert reader.violations() == []
 
     failed.get_by_role("link").click()
     reader.see_heading(f"{HOSTILE}.jpg")
     expect(page.get_by_text("The upload or the copy was cut short.")).to_be_visible()
     assert reader.violations() == []
-    page.set_viewport_size({"width": 390, "height": 844})
-    assert not reader.is_wider_than_the_screen()
+    assert_fits_a_phone(page)
 
 
 def test_a_search_stands_in_the_address_and_back_comes_back_to_it(sign_in: SignIn, user: User, photo: str) -> None:
@@ -99,8 +105,7 @@ def test_a_search_stands_in_the_address_and_back_comes_back_to_it(sign_in: SignI
     ]:
         reader.open(f"images?{search}")
         expect(page.get_by_role("gridcell")).to_have_text([re.compile(shown)] if shown else [])
-    page.set_viewport_size({"width": 390, "height": 844})
-    assert not reader.is_wider_than_the_screen()
+    assert_fits_a_phone(page)
     page.get_by_label("Added until").fill("2019-01-01")
     expect(page.get_by_text("This day is before the first one.")).to_be_visible()
 
@@ -133,9 +138,10 @@ def test_an_image_is_described_where_it_stands_and_nothing_typed_is_lost(
     expect(page.get_by_role("list", name="Tags").get_by_role("link")).to_have_text([HOSTILE])
 
     page.get_by_role("button", name="Focal point").click()
-    page.locator(".frame").click(position={"x": 1, "y": 1})
-    expect(page.get_by_label("From the left")).to_have_value("0")
+    page.locator(".frame").click(position={"x": 11, "y": 11})
+    expect(page.get_by_label("From the left")).to_have_value("2")
     page.get_by_label("From the left").press("End")
+    page.get_by_label("From the top").press("Home")
     assert reader.violations() == []
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("100% from the left, 0% from the top")).to_be_visible()
@@ -164,7 +170,7 @@ def test_an_image_is_compared_processed_analyzed_and_downloaded(sign_in: SignIn,
     made = page.get_by_role("img", name="Preview of the result")
     expect(made).to_be_visible()
     expect(page.get_by_text("200 × 150 · WEBP")).to_be_visible()
-    page.wait_for_function("document.querySelector('.made img').naturalWidth === 200")
+    page.wait_for_function("() => document.querySelector('.made img').naturalWidth === 200")
 
     page.get_by_role("tab", name="Analyze").click()
     page.get_by_role("button", name="Analyze").click()
@@ -174,8 +180,7 @@ def test_an_image_is_compared_processed_analyzed_and_downloaded(sign_in: SignIn,
     page.get_by_text("The same as numbers").locator("visible=true").click()
     expect(page.get_by_role("rowheader", name="248–255").locator("visible=true")).to_be_visible()
     assert reader.violations() == []
-    page.set_viewport_size({"width": 390, "height": 844})
-    assert not reader.is_wider_than_the_screen()
+    assert_fits_a_phone(page)
 
     with page.expect_download() as original:
         page.get_by_role("button", name="Download the original").click()
@@ -309,7 +314,7 @@ def test_five_thousand_images_scroll_with_few_elements_and_back_comes_to_the_sam
     page = reader.page
     page.route("**/images?*", answer_page)
     reader.open("images")
-    expect(tile(page, "photo 0.jpg")).to_be_visible()
+    expect(tile(page, "photo 0.jpg")).to_be_visible(timeout=LONG)
     page.get_by_role("gridcell").first.get_by_role("link").focus()
     page.keyboard.press("Control+End")
     most = page.evaluate(SCROLL_TO_THE_END)
@@ -320,11 +325,11 @@ def test_five_thousand_images_scroll_with_few_elements_and_back_comes_to_the_sam
     rows = page.get_by_role("grid").get_attribute("aria-rowcount")
     assert last.locator("..").get_attribute("aria-rowindex") == rows
     page.mouse.wheel(0, -100_000)
-    page.wait_for_function("there => scrollY > 0 && history.state?.scroll === scrollY")
+    page.wait_for_function("() => scrollY > 0 && history.state?.scroll === scrollY")
     there = page.evaluate("scrollY")
     assert most < MOST_ELEMENTS, most
 
-    page.evaluate("location.hash = '#/'")
+    page.evaluate("location.hash = '#/nowhere'")
     expect(page.get_by_role("grid")).to_have_count(0)
     page.go_back()
     page.wait_for_function("there => Math.abs(scrollY - there) < 2", arg=there)
