@@ -11,7 +11,7 @@ from botocore.config import Config
 from chalicelib.core.settings import Settings
 from infra import pipeline_timeouts, template
 from infra.settings import timeouts
-from local.aws import ACCOUNT, REGION
+from local.aws import ACCOUNT, HOST, REGION
 from local.cloudformation.properties import Resource
 from local.cloudformation.provision import provision
 from local.errors import MachineError
@@ -58,7 +58,9 @@ class Stage:
         """Create the resources of the template, and store the settings that depend on them."""
         cors = Settings.CORS_ORIGIN
         origin = self._environment.get(cors.name, cors.default or "")
-        parameters = {"Stage": self._name, "BucketSuffix": "machine", "CorsOrigin": origin}
+        # The page is at the API's address, whose port is not known yet.
+        page = "" if origin == "*" else f"http://{HOST}:*"
+        parameters = {"Stage": self._name, "BucketSuffix": "machine", "CorsOrigin": origin, "PageOrigin": page}
         pseudo = {"AWS::Region": REGION, "AWS::AccountId": ACCOUNT, "AWS::Partition": "aws"}
         timed_template = pipeline_timeouts.with_timeouts(template.load(), self._timeouts)
         self.resources = provision(timed_template, parameters, self.client, pseudo)

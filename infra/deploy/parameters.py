@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from chalicelib.core.settings import Settings
+from infra import stages
 from infra.deploy.target import Target
 from infra.function_grants import API
 
@@ -14,7 +16,8 @@ def parameters_of(target: Target, template: Mapping[str, Any], former: str) -> l
     values = {
         "Stage": target.stage,
         "BucketSuffix": target.place.suffix,
-        "CorsOrigin": target.settings(API).get(Settings.CORS_ORIGIN.name, Settings.CORS_ORIGIN.default or ""),
+        "CorsOrigin": _cors_origin(target),
+        "PageOrigin": page_origin(target),
         "LogRetentionDays": str(options.log_retention_days),
         "CustomerKey": _flag(options.customer_key),
         "FormerClient": former,
@@ -27,6 +30,20 @@ def parameters_of(target: Target, template: Mapping[str, Any], former: str) -> l
         "WarmResize": _flag("resize" in options.provisioned_concurrency),
     }
     return [{"ParameterKey": name, "ParameterValue": values[name]} for name in template["Parameters"] if name in values]
+
+
+def page_origin(target: Target) -> str:
+    """The origin of the API's own address, where the page is.
+
+    "" if CORS_ORIGIN covers it, or as long as a new stage has no address.
+    """
+    address = urlsplit(target.settings(API).get(stages.API_URL, ""))
+    origin = f"{address.scheme}://{address.netloc}" if address.netloc else ""
+    return "" if _cors_origin(target) in ("*", origin) else origin
+
+
+def _cors_origin(target: Target) -> str:
+    return target.settings(API).get(Settings.CORS_ORIGIN.name, Settings.CORS_ORIGIN.default or "")
 
 
 def _flag(on: bool) -> str:

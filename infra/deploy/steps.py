@@ -6,6 +6,7 @@ from infra.deploy import (
     chalice_state,
     checked_settings,
     packages,
+    parameters,
     plan,
     pool_clients,
     provisioned_concurrency,
@@ -86,15 +87,26 @@ def _carry_out(
     with reporter.step("Functions") as step:
         chalice_state.rebuild(target)
         step.did = chalice_command.deploy(target, step.progress)
+    page_before = parameters.page_origin(target)
     with reporter.step("Settings") as step:
         target = stack_outputs.with_api_address(target)
         stack_outputs.write(target)
         step.did = f"{counted(remaining_settings.apply(target, step.progress), 'setting')} changed"
+    stack = Stack(target)
+    if parameters.page_origin(target) != page_before:
+        _allow_page(target, stack, reporter)
     with reporter.step("Smoke test") as step:
         step.did = f"health is {smoke.test(target)}; errors and CORS are as expected"
     if pool_clients.former_client_state(target, stack.outputs()) == pool_clients.SIGNS_IN:
         _end_former_sign_in(stack, reporter)
     reporter.print(f"{target.stage} is deployed: {rest_api.url(target, rest_api.find(target) or '')}")
+
+
+def _allow_page(target: Target, stack: Stack, reporter: Reporter) -> None:
+    """Runs after the API exists, because the page is at its address."""
+    with reporter.step("Page") as step:
+        stack.execute(stack.prepare(), step.progress)
+        step.did = f"the buckets take requests from {parameters.page_origin(target)}"
 
 
 def _end_former_sign_in(stack: Stack, reporter: Reporter) -> None:

@@ -81,8 +81,24 @@ def network(aws: Aws) -> dict[str, Any]:
     }
 
 
+def set_cors_origin(checkout: Checkout, origin: str) -> None:
+    """Lets pages of one origin alone call the stage dev."""
+    file, config = checkout.folder / ".chalice" / "config.json", checkout.config
+    config["stages"]["dev"]["environment_variables"]["CORS_ORIGIN"] = origin
+    file.write_text(json.dumps(config))
+
+
+def origins_of(aws: Aws, checkout: Checkout, bucket: str) -> list[str]:
+    """The origins that a bucket of the stage dev takes browsers' requests from."""
+    name = checkout.environment("dev")[bucket]
+    (rule,) = aws.client("s3").get_bucket_cors(Bucket=name)["CORSRules"]
+    origins: list[str] = rule["AllowedOrigins"]
+    return origins
+
+
 def test_a_stage_in_its_own_network(aws: Aws, checkout: Checkout) -> None:
     chosen = network(aws)
+    set_cors_origin(checkout, "https://photos.example.com")
     choose(
         checkout,
         **chosen,
@@ -92,6 +108,11 @@ def test_a_stage_in_its_own_network(aws: Aws, checkout: Checkout) -> None:
     )
     aws.set_account(sandbox=True)
     plan = deploy(checkout).stdout
+    # The page is at the address that API Gateway gave to the API.
+    own = checkout.environment("dev")["API_BASE_URL"].removesuffix("/dev")
+    assert f"the buckets take requests from {own}" in plan
+    assert origins_of(aws, checkout, "S3_INPUT_BUCKET") == ["https://photos.example.com", own]
+    assert origins_of(aws, checkout, "S3_OUTPUT_BUCKET") == ["https://photos.example.com", own, "null"]
     assert "SES is in its sandbox in us-east-1: mail reaches verified addresses only" in plan
     # The zone us-east-1e has no endpoint of Cognito; EC2 would refuse to make one there.
     assert f"CognitoEndpoint is only in {chosen['subnet_ids'][0]}:" in plan

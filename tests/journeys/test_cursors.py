@@ -26,6 +26,7 @@ def test_every_list_with_pages_is_tested() -> None:
         "GET /admin/usage",
         "GET /admin/syncs",
         "GET /admin/audit",
+        "GET /admin/audit/verification",
     }
 
 

@@ -13,6 +13,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from infra import template
+from local.cloudformation.conditions import Conditions
 from tests.conftest import Eventually
 from tests.machine.conftest import BUCKET, Tiny
 
@@ -245,12 +246,15 @@ def test_a_preflight_is_answered_by_the_buckets_rules(tiny: Tiny) -> None:
     assert "Access-Control-Allow-Origin" not in refused.headers
 
 
-def test_a_page_of_one_origin_may_follow_the_apis_redirect_to_a_file(tiny: Tiny) -> None:
+PAGES = {"CorsOrigin": "https://page.example", "PageOrigin": "https://api.example"}
+
+
+def test_pages_of_the_stages_origins_may_follow_the_apis_redirect_to_a_file(tiny: Tiny) -> None:
     s3, names = tiny.client("s3"), dict.fromkeys(("InputBucket", "OutputBucket"), "")
     for logical in names:
         names[logical] = name = f"cors-{uuid.uuid4().hex}"
         s3.create_bucket(Bucket=name)
-        s3.put_bucket_cors(Bucket=name, CORSConfiguration={"CORSRules": _rules_of(logical, "https://page.example")})
+        s3.put_bucket_cors(Bucket=name, CORSConfiguration={"CORSRules": _rules_of(logical)})
         s3.put_object(Bucket=name, Key="a.jpg", Body=PICTURE)
 
     def allowed(logical: str, origin: str) -> str | None:
@@ -260,18 +264,23 @@ def test_a_page_of_one_origin_may_follow_the_apis_redirect_to_a_file(tiny: Tiny)
 
     # After a redirect from another origin browsers send the origin "null".
     assert allowed("OutputBucket", "null") == "null"
-    assert allowed("OutputBucket", "https://page.example") == "https://page.example"
+    for origin in PAGES.values():
+        assert allowed("OutputBucket", origin) == origin
     assert allowed("OutputBucket", "https://other.example") is None
     assert allowed("InputBucket", "null") is None
 
 
-def _rules_of(logical: str, origin: str) -> list[dict[str, Any]]:
-    """A bucket's CORS rules in the template, with `origin` as the stage's, in the format of S3."""
-    rules = template.load()["Resources"][logical]["Properties"]["CorsConfiguration"]["CorsRules"]
+def _rules_of(logical: str) -> list[dict[str, Any]]:
+    """A bucket's CORS rules in the template for the origins of PAGES, in the format of S3."""
+    loaded = template.load()
+    rules = loaded["Resources"][logical]["Properties"]["CorsConfiguration"]["CorsRules"]
+    rules = Conditions(loaded["Conditions"], PAGES).resolve(rules)
     return [
         {
             "AllowedMethods": rule["AllowedMethods"],
-            "AllowedOrigins": [origin if each == {"Ref": "CorsOrigin"} else each for each in rule["AllowedOrigins"]],
+            "AllowedOrigins": [
+                each if isinstance(each, str) else PAGES[each["Ref"]] for each in rule["AllowedOrigins"]
+            ],
         }
         for rule in rules
     ]

@@ -133,16 +133,6 @@ def link(bucket: str, key: str, file_name: str | None = None, version: str | Non
     return url
 
 
-def origin(bucket: str, key: str, operation: str) -> str:
-    """Scheme and host of the links by which clients do an operation (`get_object`, `put_object`) on a bucket's files.
-
-    `key` is one that the operation's grant covers.
-    """
-    link = clients.client("s3").generate_presigned_url(operation, Params={"Bucket": bucket, "Key": key})
-    parts = urlsplit(link)
-    return f"{parts.scheme}://{parts.netloc}"
-
-
 def _attachment(file_name: str) -> str:
     """The header Content-Disposition of a file that is saved under this name (RFC 6266).
 
@@ -151,6 +141,16 @@ def _attachment(file_name: str) -> str:
     plain = re.sub(r"[^ !#-\[\]-~]|%", "_", file_name)
     encoded = "" if plain == file_name else f"; filename*=UTF-8''{quote(file_name, safe='')}"
     return f'attachment; filename="{plain}"{encoded}'
+
+
+def origin(bucket: str, key: str, operation: str) -> str:
+    """Scheme and host of the links by which clients do an operation (`get_object`, `put_object`) on a bucket's files.
+
+    `key` is one that the operation's grant covers.
+    """
+    link = clients.client("s3").generate_presigned_url(operation, Params={"Bucket": bucket, "Key": key})
+    parts = urlsplit(link)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 @dataclass

@@ -10,23 +10,22 @@ from chalicelib.core.settings import Settings
 from chalicelib.jobs import heartbeats
 from chalicelib.jobs.health import queues, service
 from chalicelib.jobs.health.asking import Reply, ask_all
+from chalicelib.jobs.health.dependencies import SECONDS
 from chalicelib.jobs.health.queues import Depth, Queue
 from chalicelib.jobs.heartbeats import Heartbeat
-
-# A queue that has not answered within so many seconds is shown as unknown.
-_SECONDS = 5.0
 
 
 @required_env_vars(service.read_result, heartbeats.read_all, queues.work_queues, queues.dead_letter_queues)
 def get_system_health() -> dict[str, Any]:
     """The last check's result with its details, each scheduled job, and the depth of each queue.
 
-    The queues are asked now. The check itself is not repeated: it runs every 15 minutes.
+    The queues are asked now, and one that does not answer in time is shown without numbers. The check itself is not
+    repeated: it runs every 15 minutes.
     """
     now = datetime.now(UTC)
     row = service.read_result()
     work, dead_letters = queues.work_queues(), queues.dead_letter_queues()
-    depths = ask_all([each.depth for each in (*work, *dead_letters)], _SECONDS)
+    depths = ask_all([each.depth for each in (*work, *dead_letters)], SECONDS)
     return {
         "status": service.status_of(row, now),
         "version": config.VERSION,
