@@ -9,7 +9,7 @@ import { figureText, figureWord, spell } from "./figures.js";
 
 /** @param {Action} action */
 export function titleOf({ actionType, metadata }) {
-  if (actionType === "PROCESS_FILE") return textOf("process", metadata.processingType) ?? t("action.process");
+  if (actionType === "PROCESS_FILE") return textOf("processed", metadata.processingType) ?? t("action.process");
   if (actionType === "GENERATE_REPORT") {
     return t("action.report", { kind: textOf("report", metadata.reportType) ?? metadata.reportType });
   }

@@ -37,22 +37,13 @@ export class FieldError extends Error {
  * @param {Record<string, string>} [options.places] the field at which an error of the API is shown, by its code
  * @param {string} [options.class]
  * @param {boolean} [options.isDangerous]
- * @param {boolean} [options.isQuiet] the button does not lead the view
+ * @param {boolean} [options.isQuiet] its button is not the view's leading one
  * @returns {HTMLFormElement}
  */
 export function buildForm(options) {
-  const {
-    fields,
-    submit,
-    send,
-    actions = [],
-    places = {},
-    class: name = "",
-    isDangerous = false,
-    isQuiet = false,
-  } = options;
+  const { fields, submit, send, actions = [], places = {}, class: name = "" } = options;
   const note = h("div", { class: "note bad", role: "alert", hidden: true });
-  const button = h("button", { class: isDangerous ? "danger" : isQuiet ? "" : "primary" }, submit);
+  const button = h("button", { class: options.isDangerous ? "danger" : !options.isQuiet && "primary" }, submit);
   const rows = fields.map((field) => (field instanceof Node ? field : buildField(field)));
   const end = h("p", { class: "actions" }, button, actions);
   const form = h("form", { class: `form ${name}`, novalidate: true }, rows, note, end);
@@ -225,7 +216,6 @@ export function tick(until, show) {
 
 /** @param {number} seconds */
 function sayWait(seconds) {
-  return seconds > 90
-    ? t("error.waitMinutes", { count: Math.ceil(seconds / 60) })
-    : t("error.wait", { count: seconds });
+  if (seconds > 90) return t("error.waitMinutes", { count: Math.ceil(seconds / 60) });
+  return t("error.wait", { count: seconds });
 }
