@@ -133,6 +133,28 @@ def test_an_action_changes_on_the_page_while_it_is_under_way(machine: Machine, s
     assert page.get_by_role("link", name="Result").get_attribute("href") == "#"
 
 
+def test_a_stage_with_other_actions_offers_them(sign_in: SignIn, user: User) -> None:
+    reader = sign_in(user)
+    page = reader.page
+
+    def with_types(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json={**answer.json(), "customTypes": ["SEND_LETTER"]})
+
+    page.route(f"{reader.url}/actions", with_types)
+    reader.open("actions")
+    page.get_by_role("button", name="Other action").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("What the service gets").fill("no")
+    dialog.get_by_role("button", name="Begin").click()
+    expect(dialog.get_by_role("alert")).to_have_text("This is no JSON object.")
+    dialog.get_by_label("What the service gets").fill('{"template": "welcome"}')
+    dialog.get_by_role("button", name="Begin").click()
+    # This stage has none in truth.
+    expect(dialog).to_contain_text("Is not allowed here.")
+    assert reader.violations() == []
+
+
 def test_usage_is_plotted_and_stands_as_numbers_too(machine: Machine, sign_in: SignIn, user: User) -> None:
     key, client = issue_key(user, "full_access")
     assert client.get("/images").status_code == 200

@@ -113,6 +113,7 @@ def test_custom_actions_of_allowed_types_go_to_the_generic_processor(ann: User, 
     assert fake_api.received[-1].path == "/generic-processor"
     assert fake_api.received[-1].json()["payload"] == {"text": "hello"}
     assert action(ann, answer.body["actionId"])["actionType"] == "TRANSLATE"
+    assert call("GET /actions", ann.headers).body["customTypes"] == ["TRANSLATE", "SCAN"]
     refused = call("POST /actions/custom", ann.headers, {**asked, "actionType": "LAUNCH"})
     assert (refused.status, refused.body["error"]["details"][0]["field"]) == (400, "actionType")
 

@@ -165,6 +165,9 @@ def test_actions_are_listed_newest_first_in_pages(machine: Machine) -> None:
     assert [each["actionId"] for each in first["items"] + rest["items"]] == made[::-1]
     assert rest["nextCursor"] is None
     assert bob.get("/actions", status="FAILED").json()["items"] == []
+    assert bob.get("/actions", actionType="EXPORT_DATA").json()["items"] == []
+    chosen = bob.get("/actions", actionType="PROCESS_FILE", status="COMPLETED", limit=1).json()
+    assert [each["actionId"] for each in chosen["items"]] == made[-1:]
 
 
 def test_a_repeated_message_does_not_repeat_the_work(ann: User, machine: Machine, photo: str) -> None:

@@ -23,7 +23,7 @@ export function openCustomAction(types, done) {
         type: "textarea",
         value: "{}",
         hint: t("custom.payloadHint"),
-        attributes: { rows: 6, class: "code", spellcheck: "false" },
+        attributes: { rows: 6, class: "json", spellcheck: "false" },
       },
     ],
     submit: t("custom.submit"),

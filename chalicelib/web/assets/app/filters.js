@@ -28,7 +28,7 @@ export function filtered({ address, fields, build, signal }) {
     const query = new URLSearchParams(Object.entries(show()).filter(([, value]) => value !== "" && value !== false));
     history.replaceState(null, "", `#/${address}${query.size > 0 ? `?${query}` : ""}`);
   };
-  const form = buildForm({ fields, submit: t("action.show"), class: "filters", isQuiet: true, send: choose });
+  const form = buildForm({ fields, submit: t("action.show"), class: "list-filters", isQuiet: true, send: choose });
   form.addEventListener("change", ({ target }) => {
     if (target instanceof HTMLSelectElement) form.requestSubmit();
   });

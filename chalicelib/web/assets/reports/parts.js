@@ -77,7 +77,17 @@ function rowsTable(name, rows, report) {
       columns.map((column) => cell(column, units[place], row[column])),
     ),
   );
-  return table(columns.map(figureWord), lines, textOf("reportTable", name) ?? spell(name));
+  return table(
+    columns.map((column) => columnWord(name, column)),
+    lines,
+    textOf("reportTable", name) ?? spell(name),
+  );
+}
+
+/** @param {string} table @param {string} column */
+function columnWord(table, column) {
+  // Other tables than that by day count images of a kind, and not all that were uploaded.
+  return column === "images" && table !== "byDay" ? t("nav.images") : figureWord(column);
 }
 
 /** @param {string} column @param {string | undefined} unit @param {any} value */

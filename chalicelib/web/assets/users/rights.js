@@ -70,7 +70,7 @@ function limitFields(limits) {
     { class: "field limits", open: isOpen },
     h("summary", null, t("users.limits")),
     h("p", { class: "hint" }, t("users.limitsHint")),
-    h("div", { class: "cards" }, rows),
+    h("div", { class: "limit-fields" }, rows),
   );
 }
 

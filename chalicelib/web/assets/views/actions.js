@@ -18,7 +18,13 @@ export function show({ query, signal }) {
   const learn = ({ customTypes }) => {
     custom.hidden = customTypes.length === 0;
     custom.onclick = () => openCustomAction(customTypes, list.again);
+    const select = /** @type {HTMLSelectElement} */ (list.node.querySelector("select[name='actionType']"));
+    const known = [...select.options].map(({ value }) => value);
+    const others = customTypes.filter((each) => !known.includes(each));
+    select.append(...others.map((each) => h("option", { value: each }, spell(each))));
   };
+  const type = query.get("actionType") ?? "";
+  const types = [...TYPES, ...(type && !TYPES.includes(type) ? [type] : [])];
   const fields = [
     {
       name: "status",
@@ -31,8 +37,8 @@ export function show({ query, signal }) {
       name: "actionType",
       label: t("actions.type"),
       type: "select",
-      value: query.get("actionType") ?? "",
-      options: choices(TYPES, (each) => textOf("actionType", each) ?? spell(each)),
+      value: type,
+      options: choices(types, (each) => textOf("actionType", each) ?? spell(each)),
     },
   ];
   const list = filtered({

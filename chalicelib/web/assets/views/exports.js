@@ -24,8 +24,11 @@ const FORMATS = /** @type {[string, string][]} */ ([
 export function show({ signal }) {
   const list = h("div", null, exportsSoFar(signal));
   const begun = () => list.replaceChildren(exportsSoFar(signal));
-  const place = h("section", { class: "card" });
-  const showForm = () => place.replaceChildren(session.profile?.canExportData ? exportForm(begun) : noRight(showForm));
+  const place = h("div");
+  const showForm = () =>
+    place.replaceChildren(
+      session.profile?.canExportData ? h("section", { class: "card" }, exportForm(begun)) : noRight(showForm),
+    );
   showForm();
   return h("div", null, h("div", { class: "head" }, h("h1", null, t("nav.exports"))), place, list);
 }

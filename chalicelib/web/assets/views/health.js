@@ -21,13 +21,18 @@ function parts(health) {
   const { status, version, stage, checkedAt, since } = health;
   const facts = [
     t("health.stage", { stage, version }),
-    checkedAt ? t("health.checked", { when: ago(checkedAt) }) : t("health.unchecked"),
+    checkedAt && t("health.checked", { when: ago(checkedAt) }),
     since && t("health.since", { when: ago(since) }),
   ];
   const overall = h(
     "section",
     { class: "card overall" },
-    h("p", { class: "pair" }, h("strong", null, textOf("health", status)), statusBadge(status)),
+    h(
+      "p",
+      { class: "pair" },
+      h("strong", null, checkedAt ? textOf("health", status) : t("health.unchecked")),
+      statusBadge(status),
+    ),
     h("p", { class: "small soft" }, facts.filter(Boolean).join(" · ")),
   );
   return [
