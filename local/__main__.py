@@ -16,6 +16,7 @@ from infra.settings import LOCAL_ENDPOINT, LOCAL_PORT, ROOT
 from local.accounts import ADMIN, PASSWORD, USER
 from local.errors import MachineError
 from local.machine import LOGS, Machine
+from local.state.folder import DEFAULT, StateFolder
 from local.shell_settings import not_taken, settings_from_shell
 
 API_PORT = 8000
@@ -103,6 +104,12 @@ def _port(text: str) -> int:
 def _add_aws_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--aws-port", type=_port, default=LOCAL_PORT, help="the embedded AWS's port; 0 for any free")
     parser.add_argument("--no-fake-api", action="store_true", help="without the fake of the external API")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--state", type=Path, metavar="DIR", default=DEFAULT, help=f"where all data is kept ({DEFAULT})"
+    )
+    where.add_argument("--ephemeral", action="store_true", help="keep nothing when it stops")
+    parser.add_argument("--fresh", action="store_true", help="begin anew; what is kept is moved to DIR/previous")
     parser.add_argument("--verbose", action="store_true", help=f"print the functions' logs instead of writing {LOGS}")
 
 
@@ -127,8 +134,9 @@ def _aws(options: argparse.Namespace) -> int:
 
 
 def _machine(options: argparse.Namespace, *, port: int = 0, api: bool = True) -> Machine:
-    logs = None if options.verbose else LOGS
     settings = settings_from_shell(os.environ)
+    state = None if options.ephemeral else StateFolder(options.state, fresh=options.fresh)
+    logs = None if options.verbose else _logs(options)
     return Machine(
         port=port,
         aws_port=options.aws_port,
@@ -136,7 +144,15 @@ def _machine(options: argparse.Namespace, *, port: int = 0, api: bool = True) ->
         fake_api=not options.no_fake_api,
         settings=settings,
         logs=logs,
+        state=state,
     )
+
+
+def _logs(options: argparse.Namespace) -> Path:
+    """Two machines must not write the same logs."""
+    if options.ephemeral:
+        return LOGS / "ephemeral"
+    return LOGS if options.state == DEFAULT else options.state.absolute() / "logs"
 
 
 def _write_bytecode() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from infra import event_delivery, iam_report
 from infra.event_delivery import AsyncDelivery, RuleDelivery, StreamDelivery
@@ -25,7 +25,12 @@ from local.fork_client import ForkClient, plain_environment
 from local.functions import FunctionHost
 from local.grants import Grants
 from local.stage import Stage
+from local.state.folder import StateFolder
 from local.worker import API_HANDLER
+
+if TYPE_CHECKING:
+    # With it comes moto, whose import takes a second: the fork server must have started before.
+    from local.state.keeping import Keeping
 
 LOGS = state_folder() / "logs"
 
@@ -53,8 +58,9 @@ class Machine:
         batching_windows: bool = False,
         settings: Mapping[str, str] = MappingProxyType({}),
         logs: Path | None = None,
+        state: StateFolder | None = None,
     ) -> None:
-        """Port 0 is any free one. `settings` replace those of the stage.
+        """Port 0 is any free one. `settings` replace those of the stage. Without `state` nothing is kept.
 
         With `schedules` off, their rules are created disabled. With `batching_windows` streams wait for full batches
         as long as on AWS. Without `logs`, functions log to the terminal and used grants are not logged.
@@ -67,6 +73,7 @@ class Machine:
         self._delivery = (asynchronous, streams, rules)
         self._schedules, self._batching_windows = schedules, batching_windows
         self.settings = settings
+        self._state = state
         self._cleanup = ExitStack()
         # Secrets by access key id. The stage's are added once its settings are known.
         self._secrets = {sigv4.STATE_MACHINES: sigv4.STATE_MACHINES}
@@ -95,6 +102,8 @@ class Machine:
     def start(self) -> None:
         """Start everything; returns once everything answers."""
         api_port, aws_port = self._ports
+        if self._state is not None:
+            self._cleanup.callback(self._state.close)
         self._hide_aws_profile()
         aws_socket = self._listen(aws_port, "the embedded AWS")
         api_socket = self._listen(api_port, "the API") if self._with_api else None
@@ -103,6 +112,7 @@ class Machine:
         self._fork_server = ForkClient(self._project, self._stage_name, self.aws_url, self.settings)
         self._cleanup.callback(self._fork_server.stop)
         self._start_aws(aws_socket)
+        self._keeping = self._open_state()
         self.environment = self._fork_server.receive_description()["environment"]
         self._stage = Stage(self._project, self._stage_name, self.environment, self.aws_url)
         self._secrets[self.environment["AWS_ACCESS_KEY_ID"]] = self.environment["AWS_SECRET_ACCESS_KEY"]
@@ -111,6 +121,7 @@ class Machine:
             fake_api = self._cleanup.enter_context(FakeApi())
             self.fake_api_url = fake_api.url
             self._stage.use_fake_api(fake_api)
+        self._keeping.restore_data()
         self.description = self._fork_server.receive_description()
         self._add_grants()
         self._start_functions()
@@ -120,8 +131,11 @@ class Machine:
         if api_socket is not None:
             self._api = self._cleanup.enter_context(self._running_api(api_socket))
             self.api_url = self._api.url
-        if self._with_accounts and "/auth/signup" in self.description["routes"]:
+        # What users have made of the accounts since then is theirs.
+        if self._with_accounts and self._keeping.is_new and "/auth/signup" in self.description["routes"]:
             self._make_accounts()
+        # A new folder is written only now: without the accounts it would never get them.
+        self._keeping.start()
 
     def stop(self) -> None:
         """Stop everything that was started, in reverse order, also when a step fails."""
@@ -161,6 +175,11 @@ class Machine:
         self._cleanup.callback(server.stop)
         server.start()
 
+    def _open_state(self) -> "Keeping":
+        from local.state.keeping import Keeping
+
+        return Keeping(self._state)
+
     def _add_grants(self) -> None:
         """Each function gets the grants that a deploy would give it: what AWS would refuse is refused here."""
         self._grants = Grants(self.resources, self.grants_log)
@@ -191,7 +210,11 @@ class Machine:
             self._cleanup.callback(step)
         self._triggers.connect(self.description["functions"])
         self._host.warm()
+        self._keeping.restore_work(self._triggers, self._host)
         self._triggers.start()
+        self._keeping.resume_executions()
+        # Called before all others: what is under way is kept as if it had been stopped right now.
+        self._cleanup.callback(self._keeping.stop)
 
     @contextmanager
     def _running_api(self, listening: socket.socket) -> Iterator[ApiProcess]:
