@@ -47,7 +47,7 @@ _task = threading.local()
 
 
 def resume(left: Mapping[str, Progress]) -> None:
-    """Start executions that an earlier run of the machine has left. A state machine that no longer exists is skipped."""
+    """Go on with executions that an earlier run has left. Those of a state machine that is gone are skipped."""
     from moto.stepfunctions.models import stepfunctions_backends
 
     for arn, progress in left.items():

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, cast
 
 from moto.s3.models import FakeDeleteMarker, FakeKey, s3_backends
 
@@ -22,7 +22,7 @@ class Buckets:
     """One document a key, with its versions from the oldest to the newest."""
 
     service = "s3"
-    kinds = (_OBJECTS,)
+    kinds: tuple[str, ...] = (_OBJECTS,)
     is_whole = False
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ def _put(backend: Any, bucket: Any, key: str, versions: list[Any], bodies: list[
             version: Any = FakeDeleteMarker(restored[-1] if restored else FakeKey(key, b"", ACCOUNT, REGION))
             version.last_modified, version._version_id = document["last_modified"], document["_version_id"]
         else:
-            version = FakeKey(key, body, ACCOUNT, REGION, bucket_name=bucket.name)
+            version = FakeKey(key, cast(Any, body), ACCOUNT, REGION, bucket_name=bucket.name)
             version.__dict__ |= {name: document[name] for name in _ATTRIBUTES}
             version.set_metadata(dict(document["metadata"]))
             if document["tags"]:

@@ -74,7 +74,7 @@ class StateFolder:
             self._lock = None
 
     def _put_aside(self) -> bool:
-        """Move what there is to `previous`, in the place of what was moved there earlier; whether there was anything."""
+        """Move what there is to `previous`, in the place of what is there; whether there was anything."""
         found = [each for each in self.path.iterdir() if each.name.startswith((_DOCUMENTS, _OBJECTS))]
         if not found:
             return False

@@ -1,4 +1,4 @@
-"""Writes what has changed in the embedded AWS to the state folder twice a second, and puts it back at the next start."""
+"""Writes what has changed in the embedded AWS to the state folder, twice a second, and puts it back at a start."""
 
 import sqlite3
 import sys

@@ -7,11 +7,14 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from moto.secretsmanager.models import FakeSecret, secretsmanager_backends
-from moto.ssm.models import Parameter, ssm_backends
+from moto.ssm.models import Parameter as MotoParameter
+from moto.ssm.models import ssm_backends
 
 from local.aws import ACCOUNT, REGION
 from local.state.part import Documents, Kept
 
+# moto has it as a class that CloudFormation makes, with methods that nothing calls.
+_Parameter: Any = MotoParameter
 _PARAMETERS, _SECRETS = "parameters", "secrets"
 _OF_PARAMETER = ("name", "parameter_type", "description", "allowed_pattern", "keyid", "version", "data_type")
 _OF_SECRET = ("default_version_id", "versions", "secret_string", "secret_binary", "deleted_date", "last_changed_date")
@@ -21,7 +24,7 @@ class Parameters:
     """One document a parameter, of its last version."""
 
     service = "ssm"
-    kinds = (_PARAMETERS,)
+    kinds: tuple[str, ...] = (_PARAMETERS,)
     is_whole = True
 
     def restore(self, documents: Mapping[str, Documents]) -> None:
@@ -29,9 +32,9 @@ class Parameters:
         parameters = ssm_backends[ACCOUNT][REGION]._parameters
         for name, document in documents[_PARAMETERS].items():
             if name not in parameters or parameters[name][-1].version < document["version"]:
-                about = {each: document[each] for each in _OF_PARAMETER}
+                about: dict[str, Any] = {each: document[each] for each in _OF_PARAMETER}
                 changed_at = document["last_modified_date"]
-                parameter = Parameter(ACCOUNT, value=document["value"], last_modified_date=changed_at, **about)
+                parameter = _Parameter(ACCOUNT, value=document["value"], last_modified_date=changed_at, **about)
                 parameters[name] = [parameter]
 
     def changed(self, names: Collection[Any]) -> Kept:
@@ -53,7 +56,7 @@ class Secrets:
     """One document a secret, with all its versions."""
 
     service = "secretsmanager"
-    kinds = (_SECRETS,)
+    kinds: tuple[str, ...] = (_SECRETS,)
     is_whole = True
 
     def restore(self, documents: Mapping[str, Documents]) -> None:

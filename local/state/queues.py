@@ -22,7 +22,7 @@ class Queues:
     """One document a message."""
 
     service = "sqs"
-    kinds = (_MESSAGES,)
+    kinds: tuple[str, ...] = (_MESSAGES,)
     is_whole = True
 
     def restore(self, documents: Mapping[str, Documents]) -> None:

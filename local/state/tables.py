@@ -17,7 +17,7 @@ class Tables:
     """One document a row, named as in local/moto_patches/dynamodb_items.py."""
 
     service = "dynamodb"
-    kinds = (_ROWS,)
+    kinds: tuple[str, ...] = (_ROWS,)
     is_whole = False
 
     def restore(self, documents: Mapping[str, Documents]) -> None:

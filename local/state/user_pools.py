@@ -3,7 +3,7 @@
 import base64
 import json
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from moto.cognitoidp.models import CognitoIdpUser, UserStatus, cognitoidp_backends
@@ -29,7 +29,7 @@ class UserPools:
     """A document for each user, token and open sign-in. A pool is named by its name, because its id is kept too."""
 
     service = "cognito-idp"
-    kinds = (IDENTITIES_KIND, _USERS, _SIGN_INS, *_TOKENS)
+    kinds: tuple[str, ...] = (IDENTITIES_KIND, _USERS, _SIGN_INS, *_TOKENS)
     is_whole = True
 
     def restore(self, documents: Mapping[str, Documents]) -> None:
@@ -38,16 +38,17 @@ class UserPools:
         pools = {pool.name: pool for pool in backend.user_pools.values()}
         now = time.time()
 
-        def each(kind: str, restore: Callable[[Any, str, Any], None]) -> None:
+        for kind in (_USERS, _SIGN_INS, *_TOKENS):
             for name, document in documents[kind].items():
                 pool_name, key = json.loads(name)
-                if pool_name in pools:
-                    restore(pools[pool_name], key, document)
-
-        each(_USERS, _restore_user)
-        each(_SIGN_INS, _restore_sign_in)
-        for kind in _TOKENS:
-            each(kind, lambda pool, token, owner, kind=kind: _restore_token(pool, kind, token, owner, now))
+                if pool_name not in pools:
+                    continue
+                if kind == _USERS:
+                    _restore_user(pools[pool_name], document)
+                elif kind == _SIGN_INS:
+                    _restore_sign_in(pools[pool_name], key, document)
+                elif kind == "refresh_tokens" or _expires_at(key) > now:
+                    getattr(pools[pool_name], kind)[key] = None if document is None else tuple(document)
 
     def changed(self, names: Collection[Any]) -> Kept:
         """Everything."""
@@ -81,7 +82,7 @@ def _user(user: Any) -> dict[str, Any]:
     return {name: getattr(user, name) for name in names} | {"status": str(UserStatus(user.status).value)}
 
 
-def _restore_user(pool: Any, _: str, document: Mapping[str, Any]) -> None:
+def _restore_user(pool: Any, document: Mapping[str, Any]) -> None:
     status = UserStatus(document["status"])
     user = CognitoIdpUser(pool.id, document["username"], document["password"], status, document["attributes"])
     user.__dict__ |= {name: document[name] for name in (*_ATTRIBUTES, *_OF_AUTHENTICATOR) if name in document}
@@ -92,11 +93,6 @@ def _restore_sign_in(pool: Any, session: str, document: list[Any]) -> None:
     username, challenge, at = document
     pool.backend.sessions[session] = (username, pool)
     pool.backend.__dict__.setdefault("issued_sessions", {})[session] = Issued(challenge, at)
-
-
-def _restore_token(pool: Any, kind: str, token: str, owner: list[str] | None, now: float) -> None:
-    if kind == "refresh_tokens" or _expires_at(token) > now:
-        getattr(pool, kind)[token] = None if owner is None else tuple(owner)
 
 
 def _expires_at(token: str) -> float:

@@ -21,7 +21,7 @@ class Work:
     """A document for each thing that is under way. Restore it before the triggers start, and then `resume`."""
 
     service = "work"
-    kinds = (_EVENTS, _STREAMS, _RECORDS, _SCHEDULES, _EXECUTIONS)
+    kinds: tuple[str, ...] = (_EVENTS, _STREAMS, _RECORDS, _SCHEDULES, _EXECUTIONS)
     is_whole = True
 
     def __init__(self, triggers: Triggers, host: FunctionHost) -> None:
@@ -53,7 +53,8 @@ class Work:
         kept[_EXECUTIONS] = stepfunctions_progress.as_documents()
         for name, table in dynamodb_backends[ACCOUNT][REGION].tables.items():
             if pollers := self._stream_pollers(name):
-                shard, positions = table.stream_shard, {function: each.position for function, each in pollers.items()}
+                shard: Any = table.stream_shard
+                positions = {function: each.position for function, each in pollers.items()}
                 first, begin = min(positions.values()), shard.starting_sequence_number
                 kept[_STREAMS][name] = {
                     "first": begin + first,
@@ -80,7 +81,7 @@ def _restore_stream(
     shard: Any = dynamodb_backends[ACCOUNT][REGION].tables[name].stream_shard
     shard.starting_sequence_number = stream["first"]
     for _, document in sorted(records.items()):
-        record = StreamRecord.__new__(StreamRecord)
+        record: Any = StreamRecord.__new__(StreamRecord)
         record.record = document
         shard.items.append(record)
     for function, poller in pollers.items():
