@@ -33,6 +33,8 @@ def keep_bodies_in_files() -> None:
         self.__dict__.update(state)
         self.lock = threading.Lock()
 
+    # moto warns of an object that is forgotten with its buffer open.
+    patch(FakeKey, "__del__", lambda self: None)
     patch(FakeKey, "value", property(get_value, set_value))
     patch(FakeKey, "__getstate__", get_state)
     patch(FakeKey, "__setstate__", set_state)
