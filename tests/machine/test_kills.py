@@ -1,5 +1,6 @@
 """The machine is killed at random moments while pictures are uploaded: what is older than a second stays."""
 
+import functools
 import random
 import threading
 import time
@@ -66,7 +67,7 @@ def test_what_is_older_than_a_second_outlives_every_kill(tmp_path: Path, kills: 
             assert session.image(image_id)["imageId"] == image_id
     try:
         for image_id in expected:
-            wait_for(lambda each=image_id: _is_completed(session, each), image_id, CONVERGES_WITHIN)
+            wait_for(functools.partial(_is_completed, session, image_id), image_id, CONVERGES_WITHIN)
         assert session.call("GET", "/images")["items"], "the run acknowledged something"
         assert machine.interrupt() == 0
     finally:

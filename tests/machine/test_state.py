@@ -76,8 +76,8 @@ def _make_everything(machine: RunningMachine, session: Session) -> tuple[str, st
     wait_for(lambda: session.call("GET", f"/actions/{action}")["action"]["status"] == "COMPLETED", "the action", 60)
     key = session.call("POST", "/keys", name="script", accessTypes=["full_access"])["key"]
     s3 = _client(machine, "s3")
-    for text in (b"first", b"second"):
-        s3.put_object(Bucket=_BUCKET, Key="notes/a", Body=text, ContentType="text/plain")
+    for content in (b"first", b"second"):
+        s3.put_object(Bucket=_BUCKET, Key="notes/a", Body=content, ContentType="text/plain")
     s3.delete_object(Bucket=_BUCKET, Key="notes/a")
     _client(machine, "ssm").put_parameter(
         Name="/darkroom/local/darkroom/WATERMARK_TEXT", Value="by hand", Type="String", Overwrite=True

@@ -4,6 +4,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -112,7 +113,7 @@ class _Notes:
     def __init__(self) -> None:
         self.documents: dict[str, object] = {}
 
-    def restore(self, documents: dict[str, Documents]) -> None:
+    def restore(self, documents: Mapping[str, Documents]) -> None:
         self.documents = dict(documents["notes"])
 
     def changed(self, names: object) -> Kept:
