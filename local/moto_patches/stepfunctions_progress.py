@@ -48,10 +48,10 @@ _task = threading.local()
 
 def resume(left: Mapping[str, Progress]) -> None:
     """Go on with executions that an earlier run has left. Those of a state machine that is gone are skipped."""
-    from moto.stepfunctions.models import stepfunctions_backends
+    from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
     for arn, progress in left.items():
-        backend = stepfunctions_backends[arn.split(":")[4]][arn.split(":")[3]]
+        backend = stepfunctions_parser_backends[arn.split(":")[4]][arn.split(":")[3]]
         if any(machine.arn == progress.machine for machine in backend.state_machines):
             if progress.state is not None:
                 _LEFT[arn] = progress
