@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -77,9 +78,11 @@ def timeouts(config: Mapping[str, Any], stage: str) -> dict[str, int]:
 
 
 def state_folder() -> Path:
-    """The folder for files that commands write on this machine, one for each checkout (XDG Base Directory).
+    """The folder for files that commands write on this machine, one for each checkout.
 
-    It is outside of the checkout, because Chalice's reloader watches that.
+    It is where the platform keeps such files: by the XDG Base Directory Specification, or in macOS's Library. It is
+    outside of the checkout, because Chalice's reloader watches that.
     """
-    base = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    usual = "Library/Application Support" if sys.platform == "darwin" else ".local/state"
+    base = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / usual)
     return base / "darkroom" / f"{ROOT.name}-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]}"

@@ -16,7 +16,9 @@ from infra.settings import LOCAL_ENDPOINT, LOCAL_PORT, ROOT
 from local.accounts import ADMIN, PASSWORD, USER
 from local.errors import MachineError
 from local.machine import LOGS, Machine
+from local.reloading import Reloader
 from local.shell_settings import not_taken, settings_from_shell
+from local.state.folder import DEFAULT, StateFolder
 
 API_PORT = 8000
 
@@ -103,6 +105,11 @@ def _port(text: str) -> int:
 def _add_aws_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--aws-port", type=_port, default=LOCAL_PORT, help="the embedded AWS's port; 0 for any free")
     parser.add_argument("--no-fake-api", action="store_true", help="without the fake of the external API")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--state", type=Path, metavar="DIR", default=DEFAULT, help=f"where all data is kept ({DEFAULT})")
+    where.add_argument("--ephemeral", action="store_true", help="keep nothing when it stops")
+    parser.add_argument("--fresh", action="store_true", help="begin anew; what is kept is moved to DIR/previous")
+    parser.add_argument("--no-reload", action="store_true", help="run the code as it is now, whatever changes")
     parser.add_argument("--verbose", action="store_true", help=f"print the functions' logs instead of writing {LOGS}")
 
 
@@ -112,7 +119,8 @@ def _run(options: argparse.Namespace) -> int:
         _print_addresses(machine)
         print(f"Documentation of the API: {machine.api_url}/docs")
         print("Locally any verification code works. Ctrl-C stops everything.", flush=True)
-        stop.wait()
+        with _reloading(options, machine):
+            stop.wait()
     return 0
 
 
@@ -122,13 +130,15 @@ def _aws(options: argparse.Namespace) -> int:
         _print_addresses(machine)
         print("Next, in another terminal:")
         print(f"  AWS_ENDPOINT_URL={machine.aws_url} .venv/bin/chalice local --stage local", flush=True)
-        stop.wait()
+        with _reloading(options, machine):
+            stop.wait()
     return 0
 
 
 def _machine(options: argparse.Namespace, *, port: int = 0, api: bool = True) -> Machine:
-    logs = None if options.verbose else LOGS
     settings = settings_from_shell(os.environ)
+    state = None if options.ephemeral else StateFolder(options.state, fresh=options.fresh)
+    logs = None if options.verbose else _logs(options)
     return Machine(
         port=port,
         aws_port=options.aws_port,
@@ -136,7 +146,30 @@ def _machine(options: argparse.Namespace, *, port: int = 0, api: bool = True) ->
         fake_api=not options.no_fake_api,
         settings=settings,
         logs=logs,
+        state=state,
     )
+
+
+def _logs(options: argparse.Namespace) -> Path:
+    """Two machines must not write the same logs."""
+    if options.ephemeral:
+        return LOGS / "ephemeral"
+    return LOGS if options.state == DEFAULT else options.state.absolute() / "logs"
+
+
+@contextlib.contextmanager
+def _reloading(options: argparse.Namespace, machine: Machine) -> Iterator[None]:
+    """Serve changed code while the block runs."""
+    if options.no_reload:
+        yield
+        return
+    reloader = Reloader(ROOT, machine.reload, lambda sentence: print(sentence, flush=True))
+    machine.code.load_libraries()
+    reloader.start()
+    try:
+        yield
+    finally:
+        reloader.stop()
 
 
 def _write_bytecode() -> None:
@@ -149,6 +182,10 @@ def _write_bytecode() -> None:
 def _print_addresses(machine: Machine) -> None:
     print(f"Embedded AWS: {machine.aws_url}")
     print(f"Accounts: {USER} and {ADMIN}, password {PASSWORD}")
+    if machine.state is not None:
+        print(f"All data is kept in {machine.state.path}; --fresh begins anew.")
+        if machine.state.had_previous:
+            print(f"What was kept before is in {machine.state.previous}, until the next --fresh.")
     if machine.fake_api_url:
         print(f"Fake external API: {machine.fake_api_url}")
     if machine.settings:

@@ -6,70 +6,124 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any
 
 from local import frames
 from local.errors import MachineError
-from local.fork_client import ForkClient
+from local.fork_client import ForkClient, plain_environment
+from local.worker import API_HANDLER
 
 READY_WITHIN = 30.0
+# What a process sends when it serves. It sends nothing else.
+READY = b"+"
 # Requests straight to the address, without the proxy that the developer's environment may name.
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
+def api_spec(description: frames.Message) -> frames.Message:
+    """What the API's process takes from the application's description."""
+    function = next(each for each in description["functions"] if each["name"] == API_HANDLER)
+    return {"environment": plain_environment() | function["environment"], "grants": function["grants"]}
+
+
+class _Served:
+    """One process. It stops serving when the other end of its lifeline is closed, and ends after its last request."""
+
+    def __init__(self, fork_server: ForkClient, spec: frames.Message, listening: socket.socket) -> None:
+        self._fork_server = fork_server
+        self._lifeline, theirs = socket.socketpair()
+        with theirs:
+            self.pid = fork_server.fork(spec, [listening, theirs])
+
+    def wait_until_ready(self) -> bool:
+        """False if it ended before."""
+        return self._lifeline.recv(1) == READY
+
+    def wait_until_ended(self) -> None:
+        """Returns when it has ended."""
+        while self._lifeline.recv(1):
+            """It has become ready."""
+        self._lifeline.close()
+        with contextlib.suppress(frames.DisconnectedError):
+            self._fork_server.end_process(self.pid)
+
+    def finish(self) -> None:
+        """Let it end after its last request."""
+        self._lifeline.shutdown(socket.SHUT_WR)
+
+    def kill(self) -> None:
+        with contextlib.suppress(frames.DisconnectedError):
+            self._fork_server.end_process(self.pid)
+
+
 class ApiProcess:
-    """One process that serves the API, replaced if it ends."""
+    """The process that serves the API, replaced if it ends or if there is other code."""
 
     def __init__(self, fork_server: ForkClient, spec: frames.Message, listening: socket.socket) -> None:
         host, port = listening.getsockname()
         self.url = f"http://{host}:{port}"
-        self.pid = 0
         self._fork_server = fork_server
         self._spec = spec
         self._listening = listening
         self._stopping = False
-        self._lifeline: socket.socket | None = None
-        self._watcher = threading.Thread(target=self._watch, name="api process", daemon=True)
+        self._served: _Served | None = None
+        self._watchers: list[threading.Thread] = []
+
+    @property
+    def pid(self) -> int:
+        """The id of the process; 0: it has not started."""
+        return 0 if self._served is None else self._served.pid
 
     def start(self) -> None:
-        """Start the process; returns once GET /health succeeds."""
-        self._lifeline = self._fork()
-        self._watcher.start()
+        """Start the process; returns once it answers GET /health."""
+        self._watch(self._start_process())
         self._wait_until_healthy()
 
     def stop(self) -> None:
         """End the process and close the port."""
         self._stopping = True
-        if self.pid:
-            self._fork_server.end_process(self.pid)
-        if self._watcher.is_alive():
-            self._watcher.join()
+        if self._served is not None:
+            self._served.kill()
+        for each in self._watchers:
+            each.join()
         self._listening.close()
+
+    def use(self, fork_server: ForkClient, spec: frames.Message) -> None:
+        """Serve other code; returns once it is served. The process before ends after its last request."""
+        before, self._fork_server, self._spec = self._served, fork_server, self._spec | spec
+        served = self._start_process()
+        served.wait_until_ready()
+        self._watch(served)
+        if before is not None:
+            before.finish()
 
     def set_grants(self, grants: frames.Message | None) -> None:
         """Replace the process by a new one with these grants; returns once it answers."""
         self._spec["grants"] = grants
-        self._fork_server.end_process(self.pid)
+        if self._served is not None:
+            self._served.kill()
         # Requests wait at the open socket meanwhile. A path without a route is answered without any function.
         with contextlib.suppress(urllib.error.HTTPError):
             DIRECT.open(self.url, timeout=READY_WITHIN).close()
 
-    def _fork(self) -> socket.socket:
-        ours, theirs = socket.socketpair()
-        with theirs:
-            self.pid = self._fork_server.fork(self._spec, [self._listening, theirs])
-        return ours
+    def _start_process(self) -> _Served:
+        self._served = _Served(self._fork_server, self._spec, self._listening)
+        return self._served
 
-    def _watch(self) -> None:
-        while self._lifeline is not None:
-            # The process never sends anything: recv returns when it ends.
-            self._lifeline.recv(1)
-            self._lifeline.close()
-            if self._stopping:
+    def _watch(self, served: _Served) -> None:
+        self._watchers = [each for each in self._watchers if each.is_alive()]
+        self._watchers.append(threading.Thread(target=self._replace_when_ended, args=[served], daemon=True))
+        self._watchers[-1].start()
+
+    def _replace_when_ended(self, served: _Served) -> None:
+        while True:
+            served.wait_until_ended()
+            if self._stopping or served is not self._served:
                 return
             try:
-                self._fork_server.end_process(self.pid)
-                self._lifeline = self._fork()
+                served = self._start_process()
             except frames.DisconnectedError:
                 return
 
@@ -85,6 +139,20 @@ class ApiProcess:
             with DIRECT.open(f"{self.url}/health", timeout=READY_WITHIN):
                 return None
         except urllib.error.HTTPError as error:
+            # The API answers. What it says is the result of the last health check, perhaps of an earlier run.
+            if error.code == HTTPStatus.SERVICE_UNAVAILABLE:
+                return None
             return f"GET /health answers {error.code}: {error.read(500).decode(errors='replace')}"
         except OSError as error:
             return error
+
+
+@contextlib.contextmanager
+def running_api(fork_server: ForkClient, spec: frames.Message, listening: socket.socket) -> Iterator[ApiProcess]:
+    """The API, which runs as long as the block."""
+    api = ApiProcess(fork_server, spec, listening)
+    try:
+        api.start()
+        yield api
+    finally:
+        api.stop()

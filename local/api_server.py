@@ -9,6 +9,7 @@ import sys
 import threading
 import traceback
 import uuid
+from collections.abc import Iterator
 from http.server import HTTPServer
 from types import ModuleType
 from typing import Any
@@ -25,11 +26,14 @@ from chalice.local import (
 
 from chalicelib.core.http import responses
 from local import frames, host_check, iam_enforcement
+from local.api_process import READY
 
 # API Gateway takes no larger request, and Lambda no larger event ("Lambda quotas").
 LARGEST_BODY = 10 * 1024 * 1024
 LARGEST_EVENT = 6 * 1024 * 1024
 LONGEST_LINE = 65536
+# In seconds: how long a process that has been replaced works on its last requests.
+LONGEST_FINISH = 30.0
 
 # What API Gateway refuses before any function runs: status, error type, code and message.
 Refusal = tuple[int, str, str, str]
@@ -53,6 +57,36 @@ class RefusedError(Exception):
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal[2])
         self.refusal = refusal
+
+
+class _Requests:
+    """The requests that are being answered."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._count = 0
+        self.are_last = False
+
+    @contextlib.contextmanager
+    def one(self) -> Iterator[None]:
+        """Count a request while it is answered."""
+        with self._changed:
+            self._count += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._count -= 1
+                self._changed.notify_all()
+
+    def wait_for_last(self) -> None:
+        """Connections are closed from now on after their request; wait until none is being answered."""
+        self.are_last = True
+        with self._changed:
+            self._changed.wait_for(lambda: self._count == 0, LONGEST_FINISH)
+
+
+_requests = _Requests()
 
 
 class Handler(ChaliceRequestHandler):
@@ -80,6 +114,13 @@ class Handler(ChaliceRequestHandler):
         """The application logs its own requests."""
 
     def _generic_handle(self) -> None:
+        with _requests.one():
+            self._handle_request()
+            self.wfile.flush()
+            if _requests.are_last:
+                self.close_connection = True
+
+    def _handle_request(self) -> None:
         try:
             if not host_check.is_local(self.headers.get("Host")):
                 raise RefusedError(MISDIRECTED)
@@ -196,7 +237,9 @@ def run(application: ModuleType, spec: frames.Message, listening: socket.socket,
         iam_enforcement.enforce(spec["grants"])
     server = _make_server(application.app, spec, listening)
     threading.Thread(target=_stop_with, args=[lifeline, server.server], daemon=True).start()
-    server.server.serve_forever()
+    lifeline.send(READY)
+    server.server.serve_forever(poll_interval=0.05)
+    _requests.wait_for_last()
 
 
 def _make_server(app: Chalice, spec: frames.Message, listening: socket.socket) -> LocalDevServer:

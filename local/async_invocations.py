@@ -6,6 +6,7 @@ import json
 import threading
 import time
 import uuid
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,7 @@ from local import background
 from local.aws import ACCOUNT, REGION
 from local.clock import Clock
 from local.functions import Function, Outcome
+from local.state.changes import CHANGES
 
 # Lambda waits one minute before the first retry and two before the second.
 DELAYS = (60.0, 120.0)
@@ -41,6 +43,8 @@ class AsyncInvocations:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._waiting: list[_Event] = []
+        # Those that run too, by request id.
+        self._unfinished: dict[str, _Event] = {}
         self._numbers = itertools.count()
         self._stopping = False
         self._runs = ThreadPoolExecutor(max_workers=32, thread_name_prefix="async")
@@ -51,7 +55,7 @@ class AsyncInvocations:
         self._thread.start()
 
     def stop(self) -> None:
-        """Start no more runs; waiting events are lost."""
+        """Start no more runs."""
         with self._clock.moved:
             self._stopping = True
             self._clock.moved.notify_all()
@@ -65,16 +69,41 @@ class AsyncInvocations:
     def submit(self, function: Function, payload: bytes) -> None:
         """Accept an event; it runs as soon as a worker is free."""
         now = self._clock.now()
-        self._enqueue(_Event(now, next(self._numbers), function, payload, str(uuid.uuid4()), now))
+        with CHANGES.making():
+            self._enqueue(_Event(now, next(self._numbers), function, payload, str(uuid.uuid4()), now))
 
     def waiting(self) -> int:
         """How many events wait for their first run or for a retry."""
         return len(self._waiting)
 
+    def unfinished(self) -> dict[str, Any]:
+        """The events that are not handled yet, by request id, for `restore`."""
+        return {
+            each.request_id: {
+                "function": each.function.name,
+                "payload": each.payload.decode(),
+                "accepted": each.accepted,
+                "attempts": each.attempts,
+                "due": each.due,
+            }
+            for each in self._unfinished.values()
+        }
+
+    def restore(self, events: Mapping[str, Any], functions: Mapping[str, Function]) -> None:
+        """Accept the events of an earlier run once more."""
+        for request_id, each in events.items():
+            if (function := functions.get(each["function"])) is not None:
+                payload, number = each["payload"].encode(), next(self._numbers)
+                self._enqueue(
+                    _Event(each["due"], number, function, payload, request_id, each["accepted"], each["attempts"])
+                )
+
     def _enqueue(self, event: _Event) -> None:
         with self._clock.moved:
+            self._unfinished[event.request_id] = event
             heapq.heappush(self._waiting, event)
             self._clock.moved.notify_all()
+        CHANGES.mark("work")
 
     def _dispatch(self) -> None:
         while True:
@@ -94,18 +123,27 @@ class AsyncInvocations:
 
     def _run(self, event: _Event) -> None:
         outcome = event.function.invoke(event.payload, event.request_id)
-        event.attempts += 1
-        if not outcome.errored or self._stopping:
+        if outcome.errored and self._stopping:
             return
+        with CHANGES.making():
+            event.attempts += 1
+            if not outcome.errored or not self._retry(event, outcome):
+                del self._unfinished[event.request_id]
+            CHANGES.mark("work")
+
+    def _retry(self, event: _Event, outcome: Outcome) -> bool:
+        """Whether the event will run again. If not, the destination gets it."""
         settings = _settings(event.function)
         delay = DELAYS[min(event.attempts, len(DELAYS)) - 1]
         if event.attempts > settings["MaximumRetryAttempts"]:
             self._send_to_destination(event, outcome, settings, "RetriesExhausted")
-        elif self._clock.now() + delay > event.accepted + settings["MaximumEventAgeInSeconds"]:
+            return False
+        if self._clock.now() + delay > event.accepted + settings["MaximumEventAgeInSeconds"]:
             self._send_to_destination(event, outcome, settings, "EventAgeExceeded")
-        else:
-            event.due = self._clock.now() + delay
-            self._enqueue(event)
+            return False
+        event.due = self._clock.now() + delay
+        self._enqueue(event)
+        return True
 
     def _send_to_destination(self, event: _Event, outcome: Outcome, settings: dict[str, Any], condition: str) -> None:
         target = settings["DestinationConfig"].get("OnFailure", {}).get("Destination")

@@ -5,6 +5,14 @@ class MachineError(Exception):
     """The local machine cannot start or continue."""
 
 
+class ImportFailedError(MachineError):
+    """The application cannot be imported. `summary` is one line: where in the project, and what is wrong."""
+
+    def __init__(self, trace: str, summary: str) -> None:
+        super().__init__(f"The application cannot be imported:\n{trace}")
+        self.summary = summary
+
+
 class PortTakenError(MachineError):
     """Another program listens on the requested port."""
 

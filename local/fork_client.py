@@ -1,4 +1,4 @@
-"""The fork server as the local machine sees it: started, asked for new processes, stopped."""
+"""The processes that have imported libraries and application, as the local machine sees them."""
 
 import os
 import socket
@@ -7,10 +7,11 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from infra.settings import ROOT
 from local import frames
-from local.errors import MachineError
+from local.errors import ImportFailedError, MachineError
 
 # All that a process needs to run. Nothing else of the developer's environment reaches a function,
 # so that it sees what it would see in AWS, and never the developer's own credentials.
@@ -27,34 +28,72 @@ def plain_environment() -> dict[str, str]:
     return {name: os.environ[name] for name in INHERITED if name in os.environ} | NO_CREDENTIALS
 
 
-class ForkClient:
-    """Starts the fork server and talks to it."""
+class Libraries:
+    """The process with the libraries loaded, from which each state of the application's code is started."""
 
     def __init__(self, project: Path, stage: str, endpoint: str, settings: Mapping[str, str]) -> None:
+        self._start: frames.Message = {"project": str(project), "stage": stage, "endpoint": endpoint}
+        self._start |= {"settings": dict(settings), "write_bytecode": True}
         self._control, theirs = socket.socketpair()
-        self._lock = threading.Lock()
         environment = plain_environment() | {"PYTHONPATH": str(ROOT)}
-        command = [sys.executable, "-m", "local.fork_server", str(theirs.fileno())]
+        command = [sys.executable, "-m", "local.library_process", str(theirs.fileno())]
         # In its own session it does not get the terminal's Ctrl-C: the local machine decides when workers end.
         self._process = subprocess.Popen(
             command, pass_fds=[theirs.fileno()], env=environment, stdin=subprocess.DEVNULL, start_new_session=True
         )
         theirs.close()
-        start = {"project": str(project), "stage": stage, "endpoint": endpoint, "settings": dict(settings)}
-        frames.send(self._control, start)
 
     @property
     def pid(self) -> int:
         return self._process.pid
 
+    def start_application(self) -> "ForkClient":
+        """Import the application as its files are now, in a new process."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            frames.send(self._control, {"do": "fork"})
+            frames.send_sockets(self._control, [theirs])
+        start = dict(self._start)
+        self._start["write_bytecode"] = False
+        return ForkClient(ours, start)
+
+    def load(self, modules: Sequence[str]) -> None:
+        """Import libraries that the application imports, for the next `start_application`."""
+        frames.send(self._control, {"do": "load", "modules": list(modules)})
+
+    def stop(self) -> None:
+        """End the process and, with it, all that come from it."""
+        self._control.close()
+        try:
+            self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+class ForkClient:
+    """A process that has imported the application, and forks what runs it."""
+
+    def __init__(self, control: socket.socket, start: Mapping[str, Any]) -> None:
+        self._control = control
+        self._lock = threading.Lock()
+        self._children: set[int] = set()
+        self._is_replaced = False
+        frames.send(control, start)
+
     def receive_description(self) -> frames.Message:
-        """The first call gives the stage's settings; the second, after the import, functions, routes and grants."""
+        """The first call gives the stage's settings; the second, after the import, functions, routes and grants.
+
+        Raises:
+            ImportFailedError: the application cannot be imported.
+            MachineError: the process ended.
+        """
         try:
             description, _ = frames.receive(self._control)
         except frames.DisconnectedError:
             raise MachineError("The process that imports the application ended before it was done.") from None
         if "error" in description:
-            raise MachineError(f"The application cannot be imported:\n{description['error']}")
+            raise ImportFailedError(description["error"], description["summary"])
         return description
 
     def fork(self, spec: frames.Message, sockets: Sequence[socket.socket]) -> int:
@@ -63,6 +102,7 @@ class ForkClient:
             frames.send(self._control, spec | {"do": "fork", "sockets": len(sockets)})
             frames.send_sockets(self._control, sockets)
             reply, _ = frames.receive(self._control)
+            self._children.add(int(reply["pid"]))
         return int(reply["pid"])
 
     def end_process(self, pid: int) -> int | None:
@@ -70,14 +110,21 @@ class ForkClient:
         with self._lock:
             frames.send(self._control, {"do": "end", "pid": pid})
             reply, _ = frames.receive(self._control)
+            self._children.discard(pid)
+            self._end_if_unused()
         status: int | None = reply["exit"]
         return status
 
-    def stop(self) -> None:
-        """End the fork server and, with it, every worker."""
+    def end_when_unused(self) -> None:
+        """Newer code runs: this process ends with the last one that it has forked."""
+        with self._lock:
+            self._is_replaced = True
+            self._end_if_unused()
+
+    def close(self) -> None:
+        """End this process and what it has forked."""
         self._control.close()
-        try:
-            self._process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+
+    def _end_if_unused(self) -> None:
+        if self._is_replaced and not self._children:
+            self._control.close()

@@ -1,7 +1,4 @@
-"""The process that every worker is forked from: single-threaded, with the application and botocore's models loaded.
-
-It is a fresh interpreter without threads: a fork of a process with threads may inherit a lock that is never released.
-"""
+"""The process that every worker is forked from, with one state of the application's code. It has no threads."""
 
 import contextlib
 import ctypes
@@ -21,18 +18,16 @@ from typing import Any
 from infra import function_grants
 from local import frames
 from local.app_description import describe
-from local.patching import share_parsed_models
 
-SERVICES = ("s3", "dynamodb", "sqs", "sns", "stepfunctions", "cognito-idp", "ssm")
 PR_SET_PDEATHSIG = 1
 
 # Forked and not reaped yet: the number of a reaped process may belong to another program.
 _children: set[int] = set()
 
 
-def main(descriptor: int) -> None:
+def main(control: socket.socket, parent: int) -> None:
     """Serve the local machine at the other end of the socket until it disconnects."""
-    control = socket.socket(fileno=descriptor)
+    _die_with(parent)
     with contextlib.suppress(frames.DisconnectedError):
         _serve(control)
 
@@ -43,8 +38,9 @@ def _serve(control: socket.socket) -> None:
         application = _load(control, start)
     except frames.DisconnectedError:
         return
-    except BaseException:
-        frames.send(control, {"error": traceback.format_exc()})
+    except BaseException as error:
+        message = {"error": traceback.format_exc(), "summary": _summary(error, Path(start["project"]))}
+        frames.send(control, message)
         return
     # All workers share the pages loaded so far: the garbage collector must not copy them into each worker.
     gc.collect()
@@ -58,32 +54,35 @@ def _serve(control: socket.socket) -> None:
 def _load(control: socket.socket, start: frames.Message) -> ModuleType:
     """Send the stage's settings at once; import the application, then send its functions, routes and grants."""
     project = Path(start["project"])
+    # Bytecode names the second and the size of its file: that of a file that is being edited may be of an older text.
+    sys.dont_write_bytecode = not start["write_bytecode"]
     settings, describe_functions = describe(project, start["stage"], start["endpoint"], start["settings"])
     frames.send(control, settings)
     os.environ.update(settings["environment"])
-    _preload()
     sys.path.insert(0, str(project))
     application = importlib.import_module("app")
     routes = {path: list(methods) for path, methods in application.app.routes.items()}
     declared = function_grants.grants_by_function(application.app) if _declares_grants(application.app) else {}
-    frames.send(control, {"functions": describe_functions(application.app), "routes": routes, "declared": declared})
     _import_all_modules(project)
+    description = {"functions": describe_functions(application.app), "routes": routes, "declared": declared}
+    frames.send(control, description | {"modules": sorted(sys.modules)})
     return application
+
+
+def _summary(error: BaseException, project: Path) -> str:
+    """Where in the project the error is, and what it says, in one line."""
+    if isinstance(error, SyntaxError) and error.filename:
+        place, line, text = error.filename, error.lineno, error.msg
+    else:
+        stack = traceback.extract_tb(error.__traceback__)
+        last = next((each for each in reversed(stack) if each.filename.startswith(f"{project}/")), stack[-1])
+        place, line, text = last.filename, last.lineno, f"{type(error).__name__}: {error}"
+    return f"{place.removeprefix(f'{project}/')}, line {line}: {text}"
 
 
 def _declares_grants(app: Any) -> bool:
     """Whether its functions declare grants: those of the tests' little application do not."""
     return any("grants" in vars(entry.view_function) for each in app.routes.values() for entry in each.values())
-
-
-def _preload() -> None:
-    """Parse the service models and import what clients use, once for all workers."""
-    import boto3
-
-    share_parsed_models()
-    session = boto3.Session()
-    for service in SERVICES:
-        session.client(service, region_name="us-east-1")
 
 
 def _import_all_modules(project: Path) -> None:
@@ -159,7 +158,3 @@ def _end_process(pid: int) -> frames.Message:
             os.kill(pid, signal.SIGKILL)
     _, status = os.waitpid(pid, 0)
     return {"exit": os.waitstatus_to_exitcode(status)}
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]))

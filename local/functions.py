@@ -1,5 +1,6 @@
 """The embedded Lambda: every function with its warm workers, its environment and its timeout."""
 
+import contextlib
 import json
 import queue
 import select
@@ -34,7 +35,7 @@ class Worker:
     """One warm process of a function."""
 
     def __init__(self, fork_server: ForkClient, spec: frames.Message) -> None:
-        self._fork_server = fork_server
+        self.fork_server = fork_server
         self._channel, theirs = socket.socketpair()
         try:
             self.pid = fork_server.fork(spec, [theirs])
@@ -56,7 +57,7 @@ class Worker:
     def end(self) -> int | None:
         """Kill it if it still runs; its exit status."""
         self._channel.close()
-        return self._fork_server.end_process(self.pid)
+        return self.fork_server.end_process(self.pid)
 
 
 class Function:
@@ -68,13 +69,8 @@ class Function:
         self.timeout: int = spec["timeout"]
         self.arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{self.lambda_name}"
         self._fork_server = fork_server
-        self._spec: frames.Message = {
-            "module": "worker",
-            "function": self.name,
-            "log": log,
-            "environment": _environment(spec),
-            "grants": spec["grants"],
-        }
+        self._log = log
+        self._spec = _worker_spec(spec, log)
         self._running: set[Worker] = set()
         self._concurrency = workers
         self._stopped = False
@@ -97,6 +93,17 @@ class Function:
             self._end(worker)
             self._idle.put(None)
 
+    def use(self, fork_server: ForkClient, spec: frames.Message) -> None:
+        """Run other code from the next call on. Runs in progress go on with the code that they began with."""
+        self._fork_server, self._spec = fork_server, _worker_spec(spec, self._log)
+        self.timeout = spec["timeout"]
+        idle: list[Worker | None] = []
+        with contextlib.suppress(queue.Empty):
+            while True:
+                idle.append(self._idle.get_nowait())
+        for worker in idle:
+            self._idle.put(None if worker is None else self._renewed(worker))
+
     def pids(self) -> list[int]:
         """The process ids of the running workers."""
         return [worker.pid for worker in list(self._running)]
@@ -108,9 +115,8 @@ class Function:
         try:
             if self._stopped:
                 raise frames.DisconnectedError
-            if worker is None or not worker.is_alive():
-                self._end(worker)
-                worker = self._start()
+            if worker is None or not worker.is_alive() or worker.fork_server is not self._fork_server:
+                worker = self._renewed(worker)
             outcome, worker = self._run(worker, payload, request_id)
             return outcome
         except frames.DisconnectedError:
@@ -118,6 +124,9 @@ class Function:
             worker = None
             return _crashed(request_id, "Runtime.ExitError", "The machine is stopping.")
         finally:
+            if worker is not None and worker.fork_server is not self._fork_server:
+                self._end(worker)
+                worker = None
             self._idle.put(worker)
 
     def _run(self, worker: Worker, payload: bytes, request_id: str) -> tuple[Outcome, Worker | None]:
@@ -138,6 +147,10 @@ class Function:
         worker = Worker(self._fork_server, self._spec)
         self._running.add(worker)
         return worker
+
+    def _renewed(self, worker: Worker | None) -> Worker:
+        self._end(worker)
+        return self._start()
 
     def _replacement(self) -> Worker | None:
         return None if self._stopped else self._start()
@@ -175,10 +188,26 @@ class FunctionHost:
             if function.name != API_HANDLER:
                 function.warm()
 
+    def use(self, fork_server: ForkClient, specs: Sequence[frames.Message]) -> None:
+        """Let all functions run other code. One that is new is left out, because nothing triggers it yet."""
+        for spec in specs:
+            if spec["name"] in self.functions:
+                self.functions[spec["name"]].use(fork_server, spec)
+
     def stop(self) -> None:
         """End all workers."""
         for function in self.functions.values():
             function.stop()
+
+
+def _worker_spec(spec: frames.Message, log: str | None) -> frames.Message:
+    return {
+        "module": "worker",
+        "function": spec["name"],
+        "log": log,
+        "environment": _environment(spec),
+        "grants": spec["grants"],
+    }
 
 
 def _worker_count(spec: frames.Message) -> int:

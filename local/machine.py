@@ -4,7 +4,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
@@ -15,16 +15,18 @@ from infra.pipeline_policy import PIPELINE
 from infra.settings import ROOT, state_folder
 from local import background, iam_enforcement, sigv4
 from local.accounts import make_accounts
-from local.api_process import ApiProcess
+from local.api_process import ApiProcess, api_spec, running_api
 from local.aws import HOST
 from local.clock import CLOCK, Clock
 from local.cloudformation.properties import Resource
-from local.errors import MachineError, PortTakenError
+from local.code import Code
+from local.errors import MachineError
 from local.fake_api import FakeApi
-from local.fork_client import ForkClient, plain_environment
 from local.functions import FunctionHost
 from local.grants import Grants
+from local.ports import listen
 from local.stage import Stage
+from local.state.folder import StateFolder
 from local.worker import API_HANDLER
 
 LOGS = state_folder() / "logs"
@@ -53,8 +55,9 @@ class Machine:
         batching_windows: bool = False,
         settings: Mapping[str, str] = MappingProxyType({}),
         logs: Path | None = None,
+        state: StateFolder | None = None,
     ) -> None:
-        """Port 0 is any free one. `settings` replace those of the stage.
+        """Port 0 is any free one. `settings` replace those of the stage. Without `state` nothing is kept.
 
         With `schedules` off, their rules are created disabled. With `batching_windows` streams wait for full batches
         as long as on AWS. Without `logs`, functions log to the terminal and used grants are not logged.
@@ -67,6 +70,7 @@ class Machine:
         self._delivery = (asynchronous, streams, rules)
         self._schedules, self._batching_windows = schedules, batching_windows
         self.settings = settings
+        self.state = state
         self._cleanup = ExitStack()
         # Secrets by access key id. The stage's are added once its settings are known.
         self._secrets = {sigv4.STATE_MACHINES: sigv4.STATE_MACHINES}
@@ -76,6 +80,7 @@ class Machine:
         self.api_url = self.aws_url = self.fake_api_url = ""
         self.environment: dict[str, str] = {}
         self.description: dict[str, Any] = {}
+        self._api: ApiProcess | None = None
 
     # ------------------------------------------------------------ start and stop
 
@@ -95,15 +100,17 @@ class Machine:
     def start(self) -> None:
         """Start everything; returns once everything answers."""
         api_port, aws_port = self._ports
+        if self.state is not None:
+            self._cleanup.callback(self.state.close)
         self._hide_aws_profile()
-        aws_socket = self._listen(aws_port, "the embedded AWS")
-        api_socket = self._listen(api_port, "the API") if self._with_api else None
+        aws_socket = self._cleanup.enter_context(listen(aws_port, "the embedded AWS"))
+        api_socket = self._cleanup.enter_context(listen(api_port, "the API")) if self._with_api else None
         self.aws_url = f"http://{HOST}:{aws_socket.getsockname()[1]}"
-        # It imports the application while moto is imported and resources are created here.
-        self._fork_server = ForkClient(self._project, self._stage_name, self.aws_url, self.settings)
-        self._cleanup.callback(self._fork_server.stop)
+        # The application is imported while moto is imported and resources are created here.
+        self.code = Code(self._project, self._stage_name, self.aws_url, self.settings)
+        self._cleanup.callback(self.code.stop)
         self._start_aws(aws_socket)
-        self.environment = self._fork_server.receive_description()["environment"]
+        self.environment = self.code.receive_environment()
         self._stage = Stage(self._project, self._stage_name, self.environment, self.aws_url)
         self._secrets[self.environment["AWS_ACCESS_KEY_ID"]] = self.environment["AWS_SECRET_ACCESS_KEY"]
         self._stage.create_resources()
@@ -111,7 +118,8 @@ class Machine:
             fake_api = self._cleanup.enter_context(FakeApi())
             self.fake_api_url = fake_api.url
             self._stage.use_fake_api(fake_api)
-        self.description = self._fork_server.receive_description()
+        self._keeping.restore_data()
+        self.description = self.code.receive_description()
         self._add_grants()
         self._start_functions()
         if self._schedules and "health_check" in self._host.functions:
@@ -120,8 +128,11 @@ class Machine:
         if api_socket is not None:
             self._api = self._cleanup.enter_context(self._running_api(api_socket))
             self.api_url = self._api.url
-        if self._with_accounts and "/auth/signup" in self.description["routes"]:
+        # What users have made of the accounts since then is theirs.
+        if self._with_accounts and self._keeping.is_new and "/auth/signup" in self.description["routes"]:
             self._make_accounts()
+        # A new folder is written only now: without the accounts it would never get them.
+        self._keeping.start()
 
     def stop(self) -> None:
         """Stop everything that was started, in reverse order, also when a step fails."""
@@ -136,23 +147,13 @@ class Machine:
             if name in os.environ:
                 self._cleanup.callback(os.environ.__setitem__, name, os.environ.pop(name))
 
-    def _listen(self, port: int, purpose: str) -> socket.socket:
-        listening = socket.socket()
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._cleanup.callback(listening.close)
-        try:
-            listening.bind((HOST, port))
-        except OSError:
-            raise PortTakenError(port, purpose) from None
-        listening.listen(128)
-        return listening
-
     def _start_aws(self, listening: socket.socket) -> None:
         # Importing moto takes a second: the fork server must have started before.
         from local.bucket_auth import BucketAuth
         from local.bucket_cors import BucketCors
         from local.host_check import HostCheck
         from local.moto_server import MotoServer
+        from local.state.keeping import Keeping
 
         def check_signatures(application: Any) -> Any:
             return BucketAuth(application, self._secrets, self.clock)
@@ -160,6 +161,7 @@ class Machine:
         server = MotoServer(listening, [check_signatures, BucketCors, HostCheck])
         self._cleanup.callback(server.stop)
         server.start()
+        self._keeping = Keeping(self.state)
 
     def _add_grants(self) -> None:
         """Each function gets the grants that a deploy would give it: what AWS would refuse is refused here."""
@@ -176,7 +178,7 @@ class Machine:
             for log in [*self.logs.glob("*.log"), self.logs / iam_report.LOG.name]:
                 log.unlink(missing_ok=True)
             self._cleanup.callback(background.check_logs, self.logs)
-        self._host = FunctionHost(self._fork_server, self.description["functions"], self.logs)
+        self._host = FunctionHost(self.code.fork_server, self.description["functions"], self.logs)
         self._triggers = Triggers(
             self.client,
             self.clock,
@@ -191,25 +193,20 @@ class Machine:
             self._cleanup.callback(step)
         self._triggers.connect(self.description["functions"])
         self._host.warm()
+        self._keeping.restore_work(self._triggers, self._host)
         self._triggers.start()
+        self._keeping.resume_executions()
+        # Called before all others: what is under way is kept as if it had been stopped right now.
+        self._cleanup.callback(self._keeping.stop)
 
-    @contextmanager
-    def _running_api(self, listening: socket.socket) -> Iterator[ApiProcess]:
-        function = next(each for each in self.description["functions"] if each["name"] == API_HANDLER)
+    def _running_api(self, listening: socket.socket) -> AbstractContextManager[ApiProcess]:
         spec = {
             "module": "api_server",
             "project": str(self._project),
             "stage": self._stage_name,
             "log": str(self.logs / "api.log") if self.logs else None,
-            "environment": plain_environment() | function["environment"],
-            "grants": function["grants"],
         }
-        api = ApiProcess(self._fork_server, spec, listening)
-        try:
-            api.start()
-            yield api
-        finally:
-            api.stop()
+        return running_api(self.code.fork_server, spec | api_spec(self.description), listening)
 
     def _make_accounts(self) -> None:
         """Create two accounts through the API. A machine without an API starts one only for this."""
@@ -217,8 +214,12 @@ class Machine:
         if self._with_api:
             make_accounts(self.api_url, *arguments)
             return
-        with self._running_api(self._listen(0, "the API")) as api:
+        with self._running_api(listen(0, "the API")) as api:
             make_accounts(api.url, *arguments)
+
+    def reload(self) -> list[str]:
+        """Run the code as its files are now; see `Code.reload`."""
+        return self.code.reload(self._grants, self._host, self._api)
 
     # ------------------------------------------------------------ use
 
@@ -263,7 +264,7 @@ class Machine:
             self._grants.set_state_machine(grants)
         else:
             self._host.functions[function].set_grants(grants)
-        if function == API_HANDLER:
+        if function == API_HANDLER and self._api is not None:
             self._api.set_grants(grants)
 
     def workers(self, name: str) -> list[int]:
@@ -271,9 +272,9 @@ class Machine:
         return self._host.functions[name].pids()
 
     def processes(self) -> list[int]:
-        """The ids of all processes that the machine has started: fork server, API, workers."""
+        """The ids of the processes that the machine has started: libraries, API, workers."""
         workers = [pid for function in self._host.functions.values() for pid in function.pids()]
-        return [self._fork_server.pid, *([self._api.pid] if self._with_api else []), *workers]
+        return [self.code.pid, *([self._api.pid] if self._api else []), *workers]
 
     def queue_depth(self, url: str) -> tuple[int, int]:
         """The numbers of visible and of hidden messages."""

@@ -17,7 +17,9 @@ from werkzeug.serving import DechunkedInput, make_server
 
 from local.aws import HOST
 from local.moto_patches import apply_moto_patches
+from local.moto_patches.stepfunctions_progress import TASK_HEADER, note_answer, noted_answer
 from local.patching import patch
+from local.state.changes import CHANGES
 from local.wsgi import Application, Environ, Headers
 
 Middleware = Callable[[Application], Application]
@@ -87,7 +89,7 @@ class _Handler(MotoRequestHandler):
         environ["wsgi.input"] = io.BytesIO(self._read_body())
         environ.pop("wsgi.input_terminated", None)
         try:
-            status, headers, body = _run_wsgi_app(self.server.app, environ)
+            status, headers, body = _answer(self.server.app, environ)
         except Exception as error:
             logging.getLogger(__name__).exception("The embedded AWS failed on %s", self.path)
             status, headers, body = "500 Internal Server Error", [], str(error).encode()
@@ -121,6 +123,21 @@ class _Handler(MotoRequestHandler):
         if has_body and self.command != "HEAD":
             self.wfile.write(body)
         self.wfile.flush()
+
+
+def _answer(application: Any, environ: Environ) -> tuple[str, Headers, bytes]:
+    """The response. All changes that a request makes are kept together, with the note that its answer was given."""
+    task = environ.get(f"HTTP_{TASK_HEADER.upper().replace('-', '_')}")
+    with CHANGES.making():
+        if CHANGES.are_refused:
+            return "503 Service Unavailable", [], b"The machine is stopping."
+        if task is None:
+            return _run_wsgi_app(application, environ)
+        if (noted := noted_answer(task)) is None:
+            status, headers, body = _run_wsgi_app(application, environ)
+            note_answer(task, noted := (status, headers, body.decode()))
+        status, headers, text = noted
+        return status, [(name, value) for name, value in headers], text.encode()
 
 
 def _run_wsgi_app(application: Any, environ: Environ) -> tuple[str, Headers, bytes]:

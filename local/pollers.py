@@ -18,6 +18,8 @@ from local.async_invocations import dead_letter, send_to_queue
 from local.aws import ACCOUNT, REGION
 from local.clock import Clock
 from local.functions import Function, Outcome
+from local.moto_patches.sqs import RECEIVED_BY_FUNCTIONS
+from local.state.changes import CHANGES
 
 # Parallel runs of a queue's function, if its trigger does not set maximum_concurrency.
 DEFAULT_CONCURRENCY = 2
@@ -97,20 +99,28 @@ class QueuePoller:
                 continue
             if self._stopping:
                 break
-            messages: list[Any] = sqs_backends[ACCOUNT][REGION].receive_message(
-                self._name, mapping.batch_size or 10, 0, queue.visibility_timeout, ["All"]
-            )
-            if messages:
+            if messages := self._take_batch(queue, mapping.batch_size or 10):
                 return messages
         return []
+
+    def _take_batch(self, queue: Any, size: int) -> list[Any]:
+        with CHANGES.making():
+            messages: list[Any] = sqs_backends[ACCOUNT][REGION].receive_message(
+                self._name, size, 0, queue.visibility_timeout, ["All"]
+            )
+            RECEIVED_BY_FUNCTIONS.update(each.id for each in messages)
+        return messages
 
     def _deliver(self, messages: list[Any]) -> None:
         try:
             event = {"Records": [_queue_record(each, self._queue.queue_arn) for each in messages]}
             outcome = self._function.invoke(json.dumps(event).encode())
-            for message in self._handled(messages, outcome):
-                with contextlib.suppress(ReceiptHandleIsInvalid):
-                    self._queue.delete_message(message.receipt_handle)
+            with CHANGES.making():
+                for message in self._handled(messages, outcome):
+                    with contextlib.suppress(ReceiptHandleIsInvalid):
+                        self._queue.delete_message(message.receipt_handle)
+                RECEIVED_BY_FUNCTIONS.difference_update(each.id for each in messages)
+                CHANGES.mark("sqs")
         finally:
             self._slots.release()
 
@@ -172,16 +182,16 @@ class StreamPoller:
         """`window` is how long an incomplete batch waits for more records, in seconds."""
         self._clock = clock
         self._function = function
-        self._table = table
+        self.table = table
         self._window = window
         self._mapping = mapping
-        self._position = 0
+        self.position = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._poll, name=f"stream {table}", daemon=True)
 
     @property
     def _shard(self) -> Any:
-        return dynamodb_backends[ACCOUNT][REGION].get_table(self._table).stream_shard
+        return dynamodb_backends[ACCOUNT][REGION].get_table(self.table).stream_shard
 
     def start(self) -> None:
         """Start delivering."""
@@ -200,7 +210,7 @@ class StreamPoller:
 
     def waiting(self) -> int:
         """How many records are not delivered yet."""
-        return len(self._shard.items) - self._position
+        return len(self._shard.items) - self.position
 
     def _poll(self) -> None:
         while not self._stopping.wait(STREAM_INTERVAL):
@@ -209,9 +219,12 @@ class StreamPoller:
                 batch_size = mapping.batch_size or 100
                 if self.waiting() < batch_size:
                     self._stopping.wait(self._window)
-                records = self._shard.items[self._position : self._position + batch_size]
+                records = self._shard.items[self.position : self.position + batch_size]
                 self._deliver(records, mapping)
-                self._position += len(records)
+                if self._stopping.is_set():
+                    return
+                self.position += len(records)
+                CHANGES.mark("work")
 
     def _deliver(self, records: list[Any], mapping: Any) -> None:
         outcome = self._invoke(records, mapping)

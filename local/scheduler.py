@@ -1,7 +1,8 @@
 """EventBridge's scheduled rules: each sends an event at its times, which Lambda runs and retries.
 
 The times are on the local clock. When a test moves it, every time that it passes sends an event with that time. After
-a laptop's sleep there may be many: only the last `MAX_EVENTS_AT_ONCE` times of a rule are sent.
+a laptop's sleep there may be many: only the last `MAX_EVENTS_AT_ONCE` times of a rule are sent. Of the times that
+passed while the machine was stopped only the last one is.
 """
 
 import json
@@ -9,9 +10,10 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from moto.events.exceptions import ResourceNotFoundException
 from moto.events.models import events_backends
@@ -22,6 +24,7 @@ from local.aws import ACCOUNT, REGION
 from local.clock import Clock
 from local.errors import MachineError
 from local.functions import Function
+from local.state.changes import CHANGES
 
 MAX_EVENTS_AT_ONCE = 96
 # The thread's longest sleep in seconds: somebody may set the system's clock.
@@ -32,9 +35,11 @@ MAX_SLEEP = 5.0
 class _Rule:
     name: str
     function: Function
+    expression: str
     recurrence: Recurrence
     start: datetime
     due: datetime | None = field(init=False)
+    is_restored: bool = False
 
     def __post_init__(self) -> None:
         self.due = self.recurrence.next_after(self.start, self.start)
@@ -72,7 +77,7 @@ class Scheduler:
             MachineError: EventBridge would refuse the expression.
         """
         try:
-            self._rules[function.name] = _Rule(rule, function, parse(expression), self._now())
+            self._rules[function.name] = _Rule(rule, function, expression, parse(expression), self._now())
         except ExpressionError as error:
             raise MachineError(f"The schedule of {function.name} is not valid: {error}.") from None
 
@@ -80,6 +85,21 @@ class Scheduler:
         """When a function's rule sends its next event, in seconds since the epoch; None: never."""
         due = self._rules[name].due
         return None if due is None else due.timestamp()
+
+    def dues(self) -> dict[str, Any]:
+        """When each rule sends its next event, with its expression, for `restore`."""
+        return {
+            each.name: {"expression": each.expression, "due": each.due.timestamp()}
+            for each in self._rules.values()
+            if each.due is not None
+        }
+
+    def restore(self, dues: Mapping[str, Any]) -> None:
+        """Go on from an earlier run. A rule with another expression than then begins anew."""
+        for rule in self._rules.values():
+            kept = dues.get(rule.name)
+            if kept is not None and kept["expression"] == rule.expression:
+                rule.due, rule.is_restored = datetime.fromtimestamp(kept["due"], UTC), True
 
     def start(self) -> None:
         """Start sending events."""
@@ -106,8 +126,9 @@ class Scheduler:
                     self._clock.moved.wait(self._seconds_to_sleep())
                 if self._stopping:
                     return
-            for moment, rule in self._take_due_events():
-                self._events.submit(rule.function, _event(rule.name, moment))
+            with CHANGES.making():
+                for moment, rule in self._take_due_events():
+                    self._events.submit(rule.function, _event(rule.name, moment))
 
     def _seconds_to_sleep(self) -> float:
         dues = [rule.due.timestamp() for rule in self._rules.values() if rule.due is not None]
@@ -118,7 +139,8 @@ class Scheduler:
         now = self._now()
         due: list[tuple[datetime, _Rule]] = []
         for rule in self._rules.values():
-            times = deque(rule.take_passed_times(now), maxlen=MAX_EVENTS_AT_ONCE)
+            times = deque(rule.take_passed_times(now), maxlen=1 if rule.is_restored else MAX_EVENTS_AT_ONCE)
+            rule.is_restored = False
             if times and rule.is_enabled:
                 due += [(moment, rule) for moment in times]
         return sorted(due, key=lambda each: each[0])

@@ -15,6 +15,7 @@ from local.functions import Function, FunctionHost
 from local.moto_patches.awslambda import RUNNERS
 from local.pollers import Poller, QueuePoller, StreamPoller
 from local.scheduler import Scheduler
+from local.state.changes import CHANGES
 
 # Lambda sets these variables itself and refuses them in a function's configuration.
 RESERVED = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION", "AWS_REGION"}
@@ -217,7 +218,8 @@ class _Runner:
 
     def call(self, payload: bytes) -> tuple[bytes, bool]:
         """Run now: the result, and whether it is an error."""
-        outcome = self._function.invoke(payload)
+        with CHANGES.waiting():
+            outcome = self._function.invoke(payload)
         return outcome.payload, outcome.errored
 
     def submit(self, payload: bytes) -> None:

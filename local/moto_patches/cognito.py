@@ -4,12 +4,13 @@ import functools
 import secrets
 from typing import Any
 
-from local.moto_patches import cognito_clients, cognito_mfa
+from local.moto_patches import cognito_clients, cognito_identities, cognito_mfa
 from local.patching import patch
 
 
 def patch_cognito() -> None:
-    """Apply the patches of this module, of cognito_mfa and of cognito_clients."""
+    """Apply the patches of this module and of its neighbours."""
+    cognito_identities.keep_identities()
     _accept_email_addresses_as_cognito()
     _add_and_correct_calls()
     cognito_mfa.check_authenticators()

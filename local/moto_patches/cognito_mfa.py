@@ -21,7 +21,7 @@ _SECRET_BYTES = 32
 _SESSION_MINUTES = 3
 
 
-class _Issued(NamedTuple):
+class Issued(NamedTuple):
     """For which challenge a session was issued, and when (seconds since the epoch)."""
 
     challenge: str
@@ -104,7 +104,7 @@ def _bind_sessions_to_their_challenge() -> None:
     def remember(self: Any, response: Any) -> Any:
         if response and "ChallengeName" in response:
             issued = self.__dict__.setdefault("issued_sessions", {})
-            issued[response["Session"]] = _Issued(response["ChallengeName"], CLOCK.now())
+            issued[response["Session"]] = Issued(response["ChallengeName"], CLOCK.now())
         return response
 
     def remembering(call: Callable[..., Any]) -> Callable[..., Any]:

@@ -15,6 +15,7 @@ from local.moto_patches import (
     dynamodb_start_keys,
 )
 from local.patching import patch
+from local.state.changes import CHANGES
 
 
 def patch_dynamodb() -> None:
@@ -44,9 +45,19 @@ def _run_one_request_at_a_time() -> None:
             return original(self)
         with lock:
             dynamodb_recovery.keep_what_is_replaced(self.dynamodb_backend, self._get_action(), body)
-            return original(self)
+            try:
+                return original(self)
+            finally:
+                _mark_written_rows(self.dynamodb_backend, self._get_action(), body)
 
     patch(DynamoHandler, "call_action", call_action)
+
+
+def _mark_written_rows(backend: Any, action: str, body: Any) -> None:
+    for table, attributes in dynamodb_items.written(backend, action, body) if CHANGES.are_recorded else ():
+        CHANGES.mark("dynamodb", dynamodb_items.name_of(table, attributes))
+        # The table's stream has a record of it.
+        CHANGES.mark("work")
 
 
 def _undo_only_written_items() -> None:

@@ -1,11 +1,40 @@
-"""An item of one of moto's tables: read by what a write names, and put back as it was."""
+"""The items of moto's tables that a request writes: named, read, and put back as they were."""
 
 import copy
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 # The hash key and the range key of an item.
 Keys = tuple[Any, Any]
+Body = Mapping[str, Any]
+
+_WRITING_OPERATIONS = ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem")
+
+
+def written(backend: Any, operation: str, body: Body) -> Iterator[tuple[Any, Body]]:
+    """For each item that a request writes, its table, and its key or all of its attributes.
+
+    What DynamoDB refuses (an unknown table, a malformed key) is left out.
+    """
+    for write in _writes(body) if operation in _WRITING_OPERATIONS else ():
+        table = backend.tables.get(write.get("TableName"))
+        attributes = write.get("Item") or write.get("Key") or {}
+        if table is not None and all(isinstance(attributes.get(name), Mapping) for name in table.table_key_attrs):
+            yield table, attributes
+
+
+def _writes(body: Body) -> Iterator[Body]:
+    yield body
+    yield from (write for entry in body.get("TransactItems") or () for write in entry.values())
+    for name, requests in (body.get("RequestItems") or {}).items():
+        yield from ({"TableName": name, **write} for request in requests for write in request.values())
+
+
+def name_of(table: Any, attributes: Body) -> str:
+    """A name of an item: JSON of the table's name, the hash key and the range key (null: the table has none)."""
+    range_key = None if table.range_key_attr is None else attributes[table.range_key_attr]
+    return json.dumps([table.name, attributes[table.hash_key_attr], range_key])
 
 
 def read(backend: Any, write: Mapping[str, Any]) -> tuple[Any, Keys, Any]:

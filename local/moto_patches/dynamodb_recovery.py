@@ -8,7 +8,7 @@ that it restores is about five minutes ago; here it is now.
 import collections
 import datetime
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from local.moto_patches import dynamodb_items
@@ -17,7 +17,6 @@ from local.patching import patch
 WRITES_KEPT = 10_000
 _PREFIX = "com.amazonaws.dynamodb.v20120810#"
 _ENABLED = "ENABLED"
-_WRITING_OPERATIONS = ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem")
 
 Body = Mapping[str, Any]
 
@@ -44,33 +43,18 @@ def recover_points_in_time() -> None:
 
 def keep_what_is_replaced(backend: Any, operation: str, body: Body) -> None:
     """Keeps each item that a request is about to write, if its table can be recovered."""
-    if operation not in _WRITING_OPERATIONS:
-        return
-    for write in _writes(body):
-        table = backend.tables.get(write.get("TableName"))
-        if table is None or not _is_recoverable(table) or not _names_an_item(table, write):
+    for table, attributes in dynamodb_items.written(backend, operation, body):
+        if not _is_recoverable(table):
             continue
-        _, keys, item = dynamodb_items.read(backend, write)
+        _, keys, item = dynamodb_items.read(backend, {"TableName": table.name, "Key": attributes})
         kept = table.__dict__.setdefault("replaced", collections.deque())
         kept.append((time.time(), keys, item))
         if len(kept) > WRITES_KEPT:
             table.forgotten_until = kept.popleft()[0]
 
 
-def _writes(body: Body) -> Iterator[Body]:
-    yield body
-    yield from (write for entry in body.get("TransactItems") or () for write in entry.values())
-    for name, requests in (body.get("RequestItems") or {}).items():
-        yield from ({"TableName": name, **write} for request in requests for write in request.values())
-
-
 def _is_recoverable(table: Any) -> bool:
     return bool(table.continuous_backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == _ENABLED)
-
-
-def _names_an_item(table: Any, write: Body) -> bool:
-    attributes = write.get("Item") or write.get("Key") or {}
-    return all(isinstance(attributes.get(name), Mapping) for name in table.table_key_attrs)
 
 
 def _restore(self: Any) -> Any:

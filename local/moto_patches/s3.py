@@ -11,14 +11,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote_plus
 
-from local.moto_patches import awslambda
+from local.moto_patches import awslambda, s3_bodies
 from local.patching import patch
 
 _sequencers = itertools.count(time.time_ns())
 
 
 def patch_s3() -> None:
-    """Apply the patches of this module."""
+    """Apply the patches of this module and of s3_bodies."""
+    s3_bodies.keep_bodies_in_files()
     _copy_only_listed_versions()
     _complete_events()
     _evaluate_policy_conditions()

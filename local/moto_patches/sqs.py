@@ -5,6 +5,12 @@ from typing import Any
 
 from local.clock import CLOCK
 from local.patching import patch
+from local.state.changes import CHANGES
+
+# The ids of the messages that functions are working on. If the machine stops, these were not really received.
+RECEIVED_BY_FUNCTIONS: set[str] = set()
+# In seconds: how long a receiver waits before it looks again.
+_MAX_WAIT = 1.0
 
 
 def patch_sqs() -> None:
@@ -27,15 +33,35 @@ def _lock_queues() -> None:
 
     receive, delete = SQSBackend.receive_message, Queue.delete_message
 
+    def take(self: Any, queue: Any, count: int, visibility_timeout: int, names: list[str] | None) -> Any:
+        with CHANGES.making(), queue._messages_lock:
+            messages = receive(self, queue.name, count, 0, visibility_timeout, names)
+            CHANGES.mark("sqs")
+            return messages
+
     @functools.wraps(receive)
-    def receive_message(self: Any, queue_name: str, *args: Any, **kwargs: Any) -> Any:
-        with self.get_queue(queue_name)._messages_lock:
-            return receive(self, queue_name, *args, **kwargs)
+    def receive_message(
+        self: Any,
+        queue_name: str,
+        count: int,
+        wait_seconds_timeout: int,
+        visibility_timeout: int,
+        message_attribute_names: list[str] | None = None,
+    ) -> Any:
+        queue, ends_at = self.get_queue(queue_name), CLOCK.now() + wait_seconds_timeout
+        while True:
+            messages = take(self, queue, count, visibility_timeout, message_attribute_names)
+            left = ends_at - CLOCK.now()
+            if messages or left <= 0:
+                return messages
+            with CHANGES.waiting():
+                queue.wait_for_messages(min(left, _MAX_WAIT))
 
     @functools.wraps(delete)
     def delete_message(self: Any, receipt_handle: str) -> None:
         with self._messages_lock:
             delete(self, receipt_handle)
+        CHANGES.mark("sqs")
 
     patch(SQSBackend, "receive_message", receive_message)
     patch(Queue, "delete_message", delete_message)
@@ -55,5 +81,6 @@ def _remember_deduplication_ids() -> None:
         if identity:
             sent_at[identity] = now
         original(self, message)
+        CHANGES.mark("sqs")
 
     patch(Queue, "add_message", add_message)

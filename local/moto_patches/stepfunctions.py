@@ -15,6 +15,7 @@ import boto3
 from botocore.config import Config
 
 from local import background, iam_enforcement
+from local.moto_patches import stepfunctions_progress
 from local.patching import patch
 from local.sigv4 import STATE_MACHINES
 
@@ -30,6 +31,7 @@ def patch_step_functions() -> None:
     _parse_definitions_once()
     _parse_paths_once()
     _write_times_as_aws()
+    stepfunctions_progress.follow_executions()
 
 
 def _cache_clients() -> None:
@@ -61,6 +63,7 @@ def _cache_clients() -> None:
                     config=settings,
                 )
                 iam_enforcement.enforce_role(client, role)
+                client.meta.events.register("before-send", stepfunctions_progress.add_task_header)
             return clients[port, region, service, role]
 
     patch(boto_client, "boto_client_for", boto_client_for)

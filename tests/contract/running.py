@@ -29,7 +29,7 @@ def running(state: Path) -> Iterator[Running]:
     """It runs until the block ends. Logs go below the folder `state`."""
     more = {**dict.fromkeys(_LIMITS, str(10**9)), "XDG_STATE_HOME": str(state), "SCHEDULES_OFF": _all_schedules()}
     process = subprocess.Popen(
-        [sys.executable, "-m", "local", "run", "--port", "0", "--aws-port", "0"],
+        [sys.executable, "-m", "local", "run", "--port", "0", "--aws-port", "0", "--ephemeral"],
         cwd=ROOT,
         env={**os.environ, **more},
         stdout=subprocess.PIPE,

@@ -75,7 +75,7 @@ def test_chalice_local_serves_every_request_on_any_port_with_the_same_accounts(p
     aws_log, api_log, port = tmp_path / "aws.log", tmp_path / "api.log", _free_port()
     plain = {**os.environ, "XDG_STATE_HOME": str(tmp_path / "state")}
     plain.pop("AWS_ENDPOINT_URL", None)
-    aws = [sys.executable, "-m", "local", "aws", "--aws-port", "0"]
+    aws = [sys.executable, "-m", "local", "aws", "--aws-port", "0", "--ephemeral"]
     with _usual_port_taken(), _started(aws, project, plain, aws_log):
         wait_for(lambda: "chalice local" in aws_log.read_text(), "the embedded AWS", 60, 0.1)
         output = aws_log.read_text()

@@ -128,7 +128,7 @@ def _environment(folder: Path) -> dict[str, str]:
 def extended(copy: Path) -> Iterator[Extended]:
     """The copy as `make run` starts it, with the commands of all recipes done in their order."""
     environment = _environment(copy)
-    command = [sys.executable, "-m", "local", "run", "--port", "0", "--aws-port", "0"]
+    command = [sys.executable, "-m", "local", "run", "--port", "0", "--aws-port", "0", "--ephemeral"]
     process = subprocess.Popen(
         command, cwd=copy, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

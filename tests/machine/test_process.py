@@ -94,10 +94,12 @@ def test_run_prints_its_addresses_and_stops_cleanly(
         "USERS_TABLE": "of-another-stage",
         "QUALITY_SETING": "60",
     }
-    with _running("run", "--port", "0", "--aws-port", "0", **settings) as (process, lines):
+    where = {"XDG_STATE_HOME": str(tmp_path)}
+    with _running("run", "--port", "0", "--aws-port", "0", **settings, **where) as (process, lines):
         assert re.fullmatch(r"Darkroom is ready: http://127\.0\.0\.1:\d+", lines[0])
         assert re.fullmatch(r"Embedded AWS: http://127\.0\.0\.1:\d+", lines[1])
         text = "\n".join(lines)
+        assert f"All data is kept in {tmp_path}/darkroom/" in text
         accounts = ("user@example.com", "admin@example.com", "Darkroom-2026!", "any verification code")
         for word in (*accounts, "Fake external API: http://127.0.0.1:"):
             assert word in text
@@ -124,7 +126,7 @@ def test_run_prints_its_addresses_and_stops_cleanly(
 
 
 def test_a_setting_that_cannot_be_used_ends_run_at_once() -> None:
-    command = [sys.executable, "-m", "local", "run", "--port", "0", "--aws-port", "0"]
+    command = [sys.executable, "-m", "local", "run", "--port", "0", "--aws-port", "0", "--ephemeral"]
     environment = os.environ | {"QUALITY_SETTING": "abc", "OUTPUT_FORMATS": "jpeg,tiff"}
     result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=15, check=False)
     assert (result.returncode, result.stdout) == (1, "")
@@ -135,7 +137,7 @@ def test_a_setting_that_cannot_be_used_ends_run_at_once() -> None:
 
 
 def test_a_killed_machine_leaves_no_process(eventually: Eventually) -> None:
-    with _running("aws", "--aws-port", "0") as (process, lines):
+    with _running("aws", "--aws-port", "0", "--ephemeral") as (process, lines):
         children = _descendants(process.pid)
         assert len(children) > 5
         process.kill()
@@ -145,7 +147,7 @@ def test_a_killed_machine_leaves_no_process(eventually: Eventually) -> None:
 
 
 def test_a_machine_that_is_stopped_while_it_starts_leaves_nothing(eventually: Eventually) -> None:
-    command = [sys.executable, "-m", "local", "aws", "--aws-port", "0"]
+    command = [sys.executable, "-m", "local", "aws", "--aws-port", "0", "--ephemeral"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         children = eventually(lambda: _descendants(process.pid))
         process.terminate()
@@ -161,7 +163,7 @@ def test_a_taken_port_is_one_clear_line(option: str) -> None:
         taken.listen()
         port = str(taken.getsockname()[1])
         other = "--aws-port" if option == "--port" else "--port"
-        command = [sys.executable, "-m", "local", "run", option, port, other, "0"]
+        command = [sys.executable, "-m", "local", "run", option, port, other, "0", "--ephemeral"]
         result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=15, check=False)
     assert result.returncode == 1
     assert result.stdout == ""

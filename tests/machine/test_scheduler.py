@@ -163,5 +163,5 @@ def test_the_machine_does_not_start_with_an_expression_that_aws_would_refuse(tmp
 def test_a_deleted_rule_is_not_enabled(tiny: Tiny) -> None:
     """The scheduler goes on: an error here would end its thread."""
     function: Any = None
-    rule = _Rule("a-deleted-rule", function, parse("rate(1 day)"), datetime(2026, 1, 1, tzinfo=UTC))
+    rule = _Rule("a-deleted-rule", function, "rate(1 day)", parse("rate(1 day)"), datetime(2026, 1, 1, tzinfo=UTC))
     assert not rule.is_enabled

@@ -1,0 +1,78 @@
+"""The process that loads the libraries once: each state of the application's code is imported in a fork of it.
+
+It is a fresh interpreter without threads: a fork of a process with threads may inherit a lock that is never released.
+It never imports the application, so a fork imports the code as it is then.
+"""
+
+import contextlib
+import gc
+import importlib
+import os
+import signal
+import socket
+import sys
+import traceback
+from pathlib import Path
+
+from local import frames
+from local.patching import share_parsed_models
+
+SERVICES = ("s3", "dynamodb", "sqs", "sns", "stepfunctions", "cognito-idp", "ssm")
+
+
+def main(descriptor: int) -> None:
+    """Serve the local machine at the other end of the socket until it disconnects."""
+    # The kernel reaps the forks.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    control = socket.socket(fileno=descriptor)
+    _load_clients()
+    with contextlib.suppress(frames.DisconnectedError):
+        while True:
+            command, _ = frames.receive(control)
+            if command["do"] == "fork":
+                _fork(control)
+            else:
+                _load_libraries(command["modules"])
+
+
+def _load_clients() -> None:
+    """Parse the service models and import what clients use."""
+    import boto3
+
+    share_parsed_models()
+    session = boto3.Session()
+    for service in SERVICES:
+        session.client(service, region_name="us-east-1")
+
+
+def _load_libraries(modules: list[str]) -> None:
+    """Import what the application has imported of libraries, so that its next import takes less time."""
+    own = Path(__file__).parents[1]
+    for name in modules:
+        if not (own / name.partition(".")[0]).exists() and not (own / f"{name}.py").exists():
+            with contextlib.suppress(Exception):
+                importlib.import_module(name)
+    # All processes share the pages loaded so far: the garbage collector must not copy them into each.
+    gc.collect()
+    gc.freeze()
+
+
+def _fork(control: socket.socket) -> None:
+    (channel,) = frames.receive_sockets(control, 1)
+    parent = os.getpid()
+    if os.fork() == 0:
+        status = 1
+        try:
+            control.close()
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            importlib.import_module("local.fork_server").main(channel, parent)
+            status = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+    channel.close()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
