@@ -104,5 +104,10 @@ export function rowsFrame(label) {
  */
 export function listRow(title, more, end) {
   const lines = more.filter((each) => each !== null).map((each) => h("p", { class: "small soft" }, each));
-  return h("li", null, h("div", null, h("p", { class: "title" }, title), lines), h("div", { class: "actions" }, end));
+  return h(
+    "li",
+    null,
+    h("div", null, h("p", { class: "row-title" }, title), lines),
+    h("div", { class: "actions" }, end),
+  );
 }

@@ -22,7 +22,7 @@ export function dependencies(all) {
     h(
       "li",
       null,
-      h("div", null, h("p", { class: "title" }, name), h("p", { class: "small soft" }, detail)),
+      h("div", null, h("p", { class: "row-title" }, name), h("p", { class: "small soft" }, detail)),
       statusBadge(status),
     ),
   );
