@@ -90,7 +90,7 @@ def test_images_and_keys_are_kept_in_order(machine: Machine, terminal: Terminal)
     wait_for(lambda: "3 new, 3 completed" in terminal.run("usage").stdout, "the sums", every=0.5)
     listed = terminal.run("ls", "--status", "completed", "--limit", "2")
     assert (len(listed.stdout.splitlines()), "more than 2" in listed.stderr) == (3, True)
-    image_id = listed.stdout.split()[-6]
+    image_id = listed.stdout.splitlines()[1].split()[0]
     assert len(terminal.json("get", image_id, "--variant", "small")["files"]) == 1
     assert terminal.json("get", image_id)["fetched"] == 5
     assert "brightness" in terminal.run("process", "analyze", image_id).stdout
