@@ -6,7 +6,8 @@
  */
 
 import { ApiError, call, path } from "../app/api.js";
-import { newKey, withdraw } from "./queue.js";
+import { newKey } from "./entry.js";
+import { withdraw } from "./queue.js";
 import { readFile } from "./store.js";
 import { put } from "./transfer.js";
 

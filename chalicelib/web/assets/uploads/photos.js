@@ -1,6 +1,7 @@
 /** A chosen file as a photo of the queue: what it is announced as, and how it is known again. */
 
-import { newKey, queue } from "./queue.js";
+import { newKey } from "./entry.js";
+import { queue } from "./queue.js";
 
 /** @typedef {{entry: import("./store.js").NewEntry, file: Blob | null}} Photo */
 

@@ -2,6 +2,7 @@
 
 import { call, path } from "../app/api.js";
 import { follow } from "../app/poller.js";
+import { NEEDS_READER, canRetry, keyAfter, newKey } from "./entry.js";
 import * as store from "./store.js";
 
 /** @typedef {import("./store.js").Entry} Entry */
@@ -15,8 +16,6 @@ import * as store from "./store.js";
 export const MOST_ENTRIES = 2_000;
 export const MOST_BYTES = 4_000_000_000;
 const PAUSED = "darkroom-uploads-paused";
-const OUR_FAULT = new Set(["processing_failed", "stuck"]);
-const NEEDS_READER = new Set(["refused", "failed", "gone"]);
 
 /**
  * Events: `changed` when the entries changed, `progress` when bytes have left or the hold changed, `hurry` when the
@@ -282,24 +281,6 @@ class Queue extends EventTarget {
     this.followSent();
     this.dispatchEvent(new Event(what));
   }
-}
-
-/** Whether another try may end better. @param {Entry} entry */
-export function canRetry({ state, isStored, reason }) {
-  return (state === "refused" && isStored) || (state === "failed" && OUR_FAULT.has(reason?.code ?? ""));
-}
-
-/** A new Idempotency-Key: with it the server makes another image. */
-export function newKey() {
-  return { key: crypto.randomUUID(), keyAt: Date.now(), imageId: null };
-}
-
-/** The key of the next try, after a refusal. @param {string | undefined} code */
-function keyAfter(code) {
-  // The image was deleted: the key would lead to it again.
-  if (code === "IMAGE_NOT_FOUND") return newKey();
-  // The key is of no use any more; whether the image has arrived is asked first.
-  return code === "IDEMPOTENCY_KEY_REUSED" ? { keyAt: 0 } : {};
 }
 
 /** Deletes an image whose file the reader did not want to send after all. @param {string} imageId */

@@ -6,7 +6,8 @@ import { icon } from "../app/icons.js";
 import { toast } from "../app/notices.js";
 import { explain } from "../app/states.js";
 import { t } from "../app/texts.js";
-import { canRetry, queue } from "./queue.js";
+import { canRetry } from "./entry.js";
+import { queue } from "./queue.js";
 import { showPlaceholder, thumbnail } from "./thumbnails.js";
 import { sayState } from "./words.js";
 

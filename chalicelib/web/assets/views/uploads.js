@@ -9,7 +9,8 @@ import { explain, failure } from "../app/states.js";
 import { t } from "../app/texts.js";
 import { addFiles } from "../uploads/intake.js";
 import { onEachFrame } from "../uploads/dock.js";
-import { canRetry, queue } from "../uploads/queue.js";
+import { NEEDS_READER, canRetry } from "../uploads/entry.js";
+import { queue } from "../uploads/queue.js";
 import { buildRow } from "../uploads/rows.js";
 import { windowedList } from "../uploads/window.js";
 import { sayHold, sayLost, sayQueue, shareSent } from "../uploads/words.js";
@@ -20,7 +21,7 @@ import { sayHold, sayLost, sayQueue, shareSent } from "../uploads/words.js";
 const FILTERS = {
   all: () => true,
   open: ({ state }) => state === "waiting" || state === "paused" || state === "sent",
-  failed: ({ state }) => state === "refused" || state === "failed" || state === "gone",
+  failed: ({ state }) => NEEDS_READER.has(state),
 };
 
 // Of files for which there was no room.
