@@ -171,6 +171,18 @@ def test_every_file_can_be_read_at_a_glance() -> None:
         assert max(map(len, lines)) <= 120, path.name
 
 
+def test_a_style_of_one_view_reaches_into_no_other() -> None:
+    """A rule begins with a class of its own file, and only the design system's classes are for all."""
+    owners: dict[str, set[str]] = {}
+    for path in ASSETS.glob("*/*.css"):
+        text = re.sub(r"/\*.*?\*/|\([^)]*\)", "", path.read_text(), flags=re.DOTALL)
+        for selector in [each.strip() for group in re.findall(r"([^{}]+)\{", text) for each in group.split(",")]:
+            classes = re.findall(r"\.([a-z][\w-]*)", re.split(r"[ >+~]", selector)[0])
+            if len(classes) == 1 and path.parent.name != "docs":
+                owners.setdefault(classes[0], set()).add(path.name)
+    assert {name: files for name, files in owners.items() if len(files) > 1} == {}
+
+
 def test_the_types_that_scripts_name_agree_and_nothing_is_unused() -> None:
     node.run(node.tool("typescript", "bin/tsc"), "-p", "tsconfig.page.json")
 

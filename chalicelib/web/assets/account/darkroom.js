@@ -21,10 +21,10 @@ function print(size, name, isMarked) {
 }
 
 /** @param {boolean} isMarked */
-function line(isMarked) {
+function clothesline(isMarked) {
   return h(
     "span",
-    { class: "line" },
+    { class: "clothesline" },
     print("large", t("welcome.large"), isMarked),
     print("medium", t("welcome.medium"), isMarked),
     print("small", t("welcome.small"), isMarked),
@@ -42,5 +42,6 @@ export function drawDarkroom() {
   const name = isDeveloped ? "darkroom developed" : "darkroom";
   isDeveloped = true;
   const top = h("span", { class: "top" }, film, path);
-  return h("div", { class: name, role: "img", "aria-label": t("welcome.drawing") }, top, line(false), line(true));
+  const look = { class: name, role: "img", "aria-label": t("welcome.drawing") };
+  return h("div", look, top, clothesline(false), clothesline(true));
 }
