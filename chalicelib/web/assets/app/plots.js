@@ -118,11 +118,8 @@ function names(labels, column) {
   const widest = Math.max(50, ...labels.map((label) => (label.length + 1) * LETTER));
   const step = Math.ceil(widest / column);
   return labels.map((label, place) => {
-    const isFirst = place === 0;
-    const x = isFirst && step > 1 ? LEFT : LEFT + (place + 0.5) * column;
-    const anchor = isFirst && step > 1 ? "start" : "middle";
     const fits = place % step === 0 && (labels.length - place) * column > widest / 2;
-    return fits && svg("text", { x, y: HEIGHT - 6, "text-anchor": anchor }, label);
+    return fits && svg("text", { x: LEFT + (place + 0.5) * column, y: HEIGHT - 6, "text-anchor": "middle" }, label);
   });
 }
 
