@@ -18,7 +18,7 @@ from tests.journeys.user import User
 
 Files = list[dict[str, Any]]
 # The pipeline works on two shared cores.
-READY_WITHIN = 240_000
+READY_WITHIN = 360_000
 HOSTILE = ("<img src=x onerror=alert(1)>.png", "\u202egnp.exe", "' OR 1=1; --.png", "a" * 300 + ".png")
 
 
