@@ -153,7 +153,6 @@ class Machine:
         from local.bucket_cors import BucketCors
         from local.host_check import HostCheck
         from local.moto_server import MotoServer
-        from local.state.keeping import Keeping
 
         def check_signatures(application: Any) -> Any:
             return BucketAuth(application, self._secrets, self.clock)
@@ -161,6 +160,9 @@ class Machine:
         server = MotoServer(listening, [check_signatures, BucketCors, HostCheck])
         self._cleanup.callback(server.stop)
         server.start()
+        # It imports more of moto, which must be patched before.
+        from local.state.keeping import Keeping
+
         self._keeping = Keeping(self.state)
 
     def _add_grants(self) -> None:
