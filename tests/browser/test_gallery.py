@@ -175,7 +175,7 @@ def test_an_image_is_compared_processed_analyzed_and_downloaded(sign_in: SignIn,
     page.get_by_role("tab", name="Analyze").click()
     page.get_by_role("button", name="Analyze").click()
     expect(page.get_by_text(re.compile("#[0-9a-f]{6}")).first).to_be_visible()
-    expect(page.locator(".u-wrap").first).to_be_visible()
+    expect(page.locator(".plot svg").first).to_be_visible()
     page.get_by_role("tab", name="Green").click()
     page.get_by_text("The same as numbers").locator("visible=true").click()
     expect(page.get_by_role("rowheader", name="248–255").locator("visible=true")).to_be_visible()

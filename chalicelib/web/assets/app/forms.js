@@ -171,7 +171,8 @@ function asSentence(text) {
 function showError(form, note, button, error) {
   const details = detailsOf(error);
   const marked = details.filter(({ field, message }) => {
-    const element = inputs(form).find((each) => each.name && field?.split(".").includes(each.name));
+    const names = [field, ...(field?.split(".") ?? [])];
+    const element = inputs(form).find((each) => each.name && names.includes(each.name));
     if (element) mark(element, asSentence(message ?? ""));
     return element;
   });
