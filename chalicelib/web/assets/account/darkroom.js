@@ -16,7 +16,7 @@ function scene() {
 /** @param {string} size @param {string} name @param {boolean} isMarked */
 function print(size, name, isMarked) {
   const mark = isMarked && h("span", { class: "mark" }, t("welcome.mark"));
-  const picture = h("span", { class: "picture" }, scene(), mark);
+  const picture = h("span", { class: "paper" }, scene(), mark);
   return h("span", { class: `print ${size}` }, picture, h("span", { class: "size" }, name));
 }
 
@@ -33,7 +33,7 @@ function clothesline(isMarked) {
 
 export function drawDarkroom() {
   const steps = [t("welcome.checked"), t("welcome.resized"), t("welcome.marked"), t("welcome.ready")];
-  const film = h("span", { class: "film" }, h("span", { class: "picture" }, scene()));
+  const film = h("span", { class: "film" }, h("span", { class: "paper" }, scene()));
   const path = h(
     "span",
     { class: "steps" },

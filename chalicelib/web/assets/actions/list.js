@@ -33,7 +33,7 @@ function actionRow(first, address, signal) {
     const reason = reasonOf(action);
     return listRow(
       h("a", { href: address(action) }, titleOf(action)),
-      [subjectOf(action), reason && h("span", { class: "reason" }, reason), ago(action.createdAt)],
+      [subjectOf(action), reason && h("span", { class: "why" }, reason), ago(action.createdAt)],
       [badgeOf(action), ...downloads(action, { isShort: true })],
     );
   };

@@ -93,7 +93,7 @@ function gridLines(width, step, top, height, format) {
   return values.flatMap((value) => {
     const y = BASE - height(value);
     return [
-      svg("line", { class: "grid", x1: LEFT, x2: width, y1: y, y2: y }),
+      svg("line", { class: "scale", x1: LEFT, x2: width, y1: y, y2: y }),
       svg("text", { x: LEFT - 8, y: y + 4, "text-anchor": "end" }, format(value)),
     ];
   });

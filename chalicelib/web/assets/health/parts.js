@@ -74,7 +74,7 @@ function runWords({ startedAt, seconds, outcome }) {
 /** @param {{why: string, expectedAt: string}} overdue */
 function overdueNote({ why, expectedAt }) {
   const words = t(why === "missed" ? "health.missed" : "health.unfinished", { when: ago(expectedAt) });
-  return h("p", { class: "reason" }, icon("warning"), ` ${words}`);
+  return h("p", { class: "why" }, icon("warning"), ` ${words}`);
 }
 
 /** @param {any[]} all */
@@ -86,7 +86,7 @@ export function queues(all) {
 /** @param {any} queue */
 function queueRow({ name, waiting, inFlight, oldestSince, detail }) {
   const rest = detail
-    ? h("td", { colspan: 3, class: "reason" }, t("health.noAnswer", { detail }))
+    ? h("td", { colspan: 3, class: "why" }, t("health.noAnswer", { detail }))
     : [waiting, inFlight].map((each) => h("td", { class: "number" }, each === null ? "–" : number(each)));
   const oldest = !detail && h("td", null, oldestSince ? ago(oldestSince) : "–");
   return h("tr", null, h("th", { scope: "row" }, name), rest, oldest);

@@ -63,7 +63,7 @@ function layers(one, mode) {
   if (mode !== "both") return [one.picture(one.fitting(WIDTH, mode === "marked"))];
   const [plain, marked] = [false, true].map((isMarked) => one.picture(one.fitting(WIDTH, isMarked)));
   marked.classList.add("upper");
-  const line = h("span", { class: "line", "aria-hidden": "true" });
+  const line = h("span", { class: "divider", "aria-hidden": "true" });
   const slide = h("input", {
     type: "range",
     class: "slide",

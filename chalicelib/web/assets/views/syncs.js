@@ -61,7 +61,7 @@ function syncRow(sync) {
     [
       `${time(sync.executedAt)}${took}`,
       said,
-      sync.reason && h("span", { class: "reason" }, textOf("error", sync.reason) ?? sync.reason),
+      sync.reason && h("span", { class: "why" }, textOf("error", sync.reason) ?? sync.reason),
       details(sync),
     ],
     [h("span", { class: `badge ${LOOKS[sync.status] ?? ""}` }, word(sync.status))],
