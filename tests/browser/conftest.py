@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from local.accounts import ADMIN
 from local.accounts import PASSWORD as LOCAL_PASSWORD
@@ -14,6 +14,8 @@ from tests.browser.reader import Reader
 from tests.journeys.user import User
 
 _FOLDER = Path(__file__).parent
+# How long a slow machine may take until what a test waits for is seen.
+expect.set_options(timeout=20_000)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
