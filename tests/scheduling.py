@@ -20,6 +20,9 @@ _TOGETHER = {
     "tests/machine/test_extending.py": "extending",
     "tests/machine/test_process.py": "",
     "tests/machine/test_chalice_local.py": "",
+    "tests/machine/test_kills.py": "",
+    "tests/machine/test_reloading.py": "",
+    "tests/machine/test_state.py": "state",
 }
 
 
