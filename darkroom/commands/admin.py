@@ -16,7 +16,7 @@ def _limited(command: Command) -> Command:
 
 @click.group(cls=options.Group)
 def admin() -> None:
-    """Users, syncs and the audit trail. For administrators."""
+    """Users, syncs, the audit trail and the stage's health. For administrators."""
 
 
 @admin.command()
@@ -85,3 +85,24 @@ def audit(api: Api, out: Output, limit: int, day: str | None, user_id: str | Non
     ]
     headings = ("number", "time", "operation", "outcome", "user", "source", "target")
     out.answer({"success": True, "items": found}, table(headings, rows, "There are no entries."))
+
+
+@admin.command()
+@options.connected
+def health(api: Api, out: Output) -> None:
+    """Show the state of each dependency, job and queue."""
+    found = api.call("get_system_health")
+    dependencies = [("dependency", each["name"], each["status"], each["detail"]) for each in found["dependencies"]]
+    jobs = [("job", each["name"], _job_state(each), f"next: {each['nextRunAt'] or 'never'}") for each in found["jobs"]]
+    queues = [
+        ("queue", each["name"], each["waiting"], each["detail"])
+        for each in (*found["queues"], *found["deadLetterQueues"])
+    ]
+    rows = table(("kind", "name", "state", "detail"), [*dependencies, *jobs, *queues], "")
+    out.answer(found, f"{found['stage']} is {found['status']}, checked {found['checkedAt'] or 'never'}.\n{rows}")
+
+
+def _job_state(job: dict[str, Any]) -> str:
+    if job["overdue"]:
+        return f"overdue ({job['overdue']['why']})"
+    return str(job["lastRun"]["outcome"]) if job["lastRun"] else "never run"

@@ -114,6 +114,7 @@ def take_all(browser: Browser, machine: Machine, folder: Path, count: int, only:
     admin.sign_in()
     readers = {"admin": admin, "user": User.new(machine.api_url, "Ann"), "newcomer": User.new(machine.api_url, "Ben")}
     image = fill(readers["user"], count)
+    machine.invoke("health_check")
     for theme in ("dark",) if for_docs else ("light", "dark"):
         for device, (width, height) in _SIZES.items():
             if for_docs and device == "phone":

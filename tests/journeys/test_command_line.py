@@ -123,6 +123,8 @@ def test_administrators_see_users_syncs_and_the_trail(machine: Machine, terminal
     assert someone.id in found
     assert "\x1b" not in found, "a name does not steer the terminal"
     assert terminal.json("admin", "syncs")["items"] == admin.get("/admin/syncs").json()["items"]
+    assert [each["name"] for each in terminal.json("admin", "health")["jobs"]]
+    assert "nightly_sync" in terminal.run("admin", "health").stdout
     entry = wait_for(
         lambda: terminal.json("admin", "audit", "--user", admin.id, "--limit", "1")["items"], "an entry of the trail"
     )[0]
