@@ -1,6 +1,6 @@
 /** The frame of the views for who is not signed in: the picture of what Darkroom does, and a card beside it. */
 
-import { go } from "../app/router.js";
+import { go } from "../app/address.js";
 import { session } from "../app/session.js";
 import { t } from "../app/texts.js";
 import { h } from "../shared/dom.js";

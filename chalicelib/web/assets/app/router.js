@@ -9,11 +9,6 @@ import { VIEWS } from "./views.js";
 
 let leaving = new AbortController();
 
-/** Goes to another view, like `images?tag=lake`. @param {string} address */
-export function go(address) {
-  location.hash = `#/${address}`;
-}
-
 /** Begins to follow the address. */
 export function startRouter() {
   addEventListener("hashchange", () => showView(true));

@@ -1,6 +1,6 @@
 /** Who is signed in, and their tokens. A reload keeps them, and so do other tabs where the reader chose to stay. */
 
-import { ApiError, call } from "./api.js";
+import { ApiError, read, send } from "./requests.js";
 
 /**
  * @typedef {object} Tokens
@@ -111,7 +111,7 @@ class Session extends EventTarget {
   }
 
   async readProfile() {
-    const { profile } = await call("GET", "auth/profile");
+    const { profile } = await read(await this.withToken((token) => send("GET", "auth/profile", {}, token)));
     this.changeProfile(profile);
   }
 
@@ -126,6 +126,17 @@ class Session extends EventTarget {
     this.store.removeItem(KEY);
     history.replaceState(null, "", "#/");
     location.reload();
+  }
+
+  /**
+   * The response to a request with a token; once more with a new one if the first is refused.
+   * @param {(token: string) => Promise<Response>} request
+   * @returns {Promise<Response>}
+   */
+  async withToken(request) {
+    const token = await this.token();
+    const response = await request(token);
+    return response.status === 401 ? request(await this.renew(token)) : response;
   }
 
   /** A token that is valid now. Waits for the reader where the session has ended. @returns {Promise<string>} */
@@ -160,7 +171,7 @@ class Session extends EventTarget {
     if (!tokens || tokens.accessToken !== old) return tokens && tokens.accessToken;
     try {
       const body = { refreshToken: tokens.refreshToken };
-      const answer = await call("POST", "auth/refresh", { body, anonymous: true });
+      const answer = await read(await send("POST", "auth/refresh", { body }, null));
       this.keep(answer, tokens.refreshToken, tokens.email);
       return answer.accessToken;
     } catch (error) {

@@ -2,7 +2,7 @@
 
 import { forgotForm } from "../account/password_forms.js";
 import { addressed, toSignIn, visitorPage } from "../account/visitor_page.js";
-import { go } from "../app/router.js";
+import { go } from "../app/address.js";
 import { t } from "../app/texts.js";
 
 export function show() {

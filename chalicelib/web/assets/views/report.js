@@ -6,7 +6,7 @@ import { titleOf } from "../actions/words.js";
 import { UnreachableError, call, path } from "../app/api.js";
 import { days } from "../app/format.js";
 import { icon } from "../app/icons.js";
-import { go } from "../app/router.js";
+import { go } from "../app/address.js";
 import { later } from "../app/states.js";
 import { t } from "../app/texts.js";
 import { reportParts } from "../reports/parts.js";

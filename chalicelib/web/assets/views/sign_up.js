@@ -5,7 +5,7 @@ import { visitor } from "../account/visitor.js";
 import { addressed, toSignIn, visitorPage } from "../account/visitor_page.js";
 import { call } from "../app/api.js";
 import { buildForm } from "../app/forms.js";
-import { go } from "../app/router.js";
+import { go } from "../app/address.js";
 import { t } from "../app/texts.js";
 
 export function show() {

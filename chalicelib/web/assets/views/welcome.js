@@ -3,7 +3,7 @@
 import { drawDarkroom } from "../account/darkroom.js";
 import { visitor } from "../account/visitor.js";
 import { addressed } from "../account/visitor_page.js";
-import { go } from "../app/router.js";
+import { go } from "../app/address.js";
 import { session } from "../app/session.js";
 import { signInForm } from "../app/sign_in_form.js";
 import { note } from "../app/states.js";
