@@ -17,8 +17,8 @@ Generated from `chalicelib/core/settings/` by `python -m infra settings`.
 A setting is looked for in the environment, then in Parameter Store (`/darkroom/{stage}/{SERVICE_NAME}/{NAME}`), else
 its default holds. A stage's environment is `environment_variables` in `.chalice/config.json`. A setting that is absent
 there costs a function that reads it a call to Parameter Store in each cold start, so the usual ones stand there with
-their defaults. Locally, `OUTPUT_FORMATS=jpeg,webp make run` sets a setting, but neither names of resources, nor `STAGE`,
-nor secrets; `make run` names what it does not use. A value that cannot be used ends it before anything starts.
+their defaults. Locally, `OUTPUT_FORMATS=jpeg,webp make run` sets a setting, but neither names of resources, nor
+`STAGE`, nor secrets; `make run` names what it does not use. A value that cannot be used ends it before anything starts.
 
 What a function reads is checked when it starts, and what a stage sets when it is deployed, before anything changes.
 "Read by" names the functions that look the setting up, as `@required_env_vars` declares it.

@@ -62,6 +62,11 @@ def test_every_link_leads_to_a_file(document: Path) -> None:
     assert not missing
 
 
+def test_the_readme_leads_to_every_document() -> None:
+    linked = set(re.findall(r"\]\(docs/([a-z-]+\.md)", (ROOT / "README.md").read_text()))
+    assert linked == {path.name for path in (ROOT / "docs").glob("*.md")}
+
+
 def _exists(document: Path, path: str, anchor: str) -> bool:
     target = document.parent / path if path else document
     return target.exists() and (not anchor or anchor in _anchors(target))
