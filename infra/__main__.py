@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     for each in (up, down):
         each.add_argument("--yes", action="store_true", help="do not ask")
     commands.add_parser("policies", help="all that is generated: names of resources, each function's policy, documents")
-    commands.add_parser("settings", help="generate docs/settings.md and README's table from the settings")
+    commands.add_parser("settings", help="generate docs/settings.md from the settings")
     contract = commands.add_parser("openapi", help="generate docs/openapi.json, the API's contract, from the manifest")
     contract.add_argument(
         "--released", action="store_true", help="with a release: changes are compared with it from now"

@@ -1,17 +1,13 @@
-"""docs/settings.md and the table of settings in README, generated from the model: `python -m infra settings`."""
+"""docs/settings.md, generated from the model of settings: `python -m infra settings`."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from chalicelib.core.settings import ALL, GROUPS, Setting, Source
+from chalicelib.core.settings import GROUPS, Setting, Source
 from infra.function_grants import FunctionGrants
 from infra.settings import ROOT
 
 DOCUMENT = ROOT / "docs" / "settings.md"
-README = ROOT / "README.md"
-# The table of README stands between these lines.
-_BEGIN, _END = "<!-- settings: made by `python -m infra settings` -->", "<!-- end of settings -->"
 
 _INTRODUCTION = """\
 # Settings
@@ -21,8 +17,8 @@ Generated from `chalicelib/core/settings/` by `python -m infra settings`.
 A setting is looked for in the environment, then in Parameter Store (`/darkroom/{stage}/{SERVICE_NAME}/{NAME}`), else
 its default holds. A stage's environment is `environment_variables` in `.chalice/config.json`. A setting that is absent
 there costs a function that reads it a call to Parameter Store in each cold start, so the usual ones stand there with
-their defaults. Locally, `NAME=value make run` sets a setting, but neither names of resources, nor `STAGE`, nor secrets;
-`make run` names what it does not use.
+their defaults. Locally, `OUTPUT_FORMATS=jpeg,webp make run` sets a setting, but neither names of resources, nor
+`STAGE`, nor secrets; `make run` names what it does not use. A value that cannot be used ends it before anything starts.
 
 What a function reads is checked when it starts, and what a stage sets when it is deployed, before anything changes.
 "Read by" names the functions that look the setting up, as `@required_env_vars` declares it.
@@ -34,17 +30,13 @@ These come with the stage's resources: `make policies` and `python -m infra depl
 _HEADER = "| setting | what it does | value | unit | default | read by |\n|---|---|---|---|---|---|"
 
 
-def texts(grants: Mapping[str, FunctionGrants]) -> dict[Any, str]:
-    """The text of each generated file, by its path."""
-    return {DOCUMENT: document(grants), README: _with_table(README.read_text())}
-
-
 def write(grants: Mapping[str, FunctionGrants]) -> int:
-    """Updates the files; returns how many were changed."""
-    changed = {path: text for path, text in texts(grants).items() if not path.exists() or path.read_text() != text}
-    for path, text in changed.items():
-        path.write_text(text)
-    return len(changed)
+    """Updates docs/settings.md; returns how many files were changed."""
+    text = document(grants)
+    if DOCUMENT.exists() and DOCUMENT.read_text() == text:
+        return 0
+    DOCUMENT.write_text(text)
+    return 1
 
 
 def document(grants: Mapping[str, FunctionGrants]) -> str:
@@ -102,13 +94,3 @@ def _names(grants: FunctionGrants) -> set[str | None]:
 
 def _list(names: Iterable[str]) -> str:
     return ", ".join(f"`{each}`" for each in names)
-
-
-def _with_table(readme: str) -> str:
-    """README with the table of those settings that its text names."""
-    before, _, rest = readme.partition(_BEGIN)
-    _, _, after = rest.partition(_END)
-    named = [each for each in ALL.values() if re.search(rf"\b{each.name}\b", before + after)]
-    rows = [f"| `{each.name}` | {_meaning(each)} | {_value(each)} | {each.unit} | {_default(each)} |" for each in named]
-    table = "\n".join(["| setting | what it does | value | unit | default |", "|---|---|---|---|---|", *rows])
-    return f"{before}{_BEGIN}\n{table}\n{_END}{after}"

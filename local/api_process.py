@@ -106,7 +106,7 @@ class ApiProcess:
             self._served.kill()
         # Requests wait at the open socket meanwhile. A path without a route is answered without any function.
         with contextlib.suppress(urllib.error.HTTPError):
-            DIRECT.open(self.url, timeout=READY_WITHIN).close()
+            DIRECT.open(f"{self.url}/no-route", timeout=READY_WITHIN).close()
 
     def _start_process(self) -> _Served:
         self._served = _Served(self._fork_server, self._spec, self._listening)

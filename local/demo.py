@@ -36,7 +36,7 @@ What next:
   make demo PHOTOS="a.jpg b.png"   sends photos of your own
   make run                         keeps Darkroom running, at {URL}, with two accounts:
                                    {USER} and {ADMIN}, password {PASSWORD}
-  README.md, "A tour"              sends requests to it with curl, one after the other
+  docs/tour.md                     sends requests to it with curl, one after the other
   make test                        installs the tools for checks and tests, and runs them"""
 
 

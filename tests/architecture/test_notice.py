@@ -17,7 +17,7 @@ MADE_HERE = re.compile(
 
 
 def files() -> list[str]:
-    """All files in folders. The README's tour writes pictures beside them."""
+    """All files in folders. The tour of docs/tour.md writes pictures beside them."""
     found: list[Path] = []
     for folder, inner, names in os.walk(ROOT):
         inner[:] = [each for each in inner if not MADE_HERE.fullmatch(each)]

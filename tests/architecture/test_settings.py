@@ -1,4 +1,4 @@
-"""Each setting is said once: what else names it agrees with the model, and the generated documents are up to date."""
+"""Each setting is said once: what else names it agrees with the model, and the generated document is up to date."""
 
 import json
 from pathlib import Path
@@ -18,9 +18,8 @@ GRANTS = function_grants.grants_by_function(manifest.app)
 _OF_INFRA = {"ENV_VARS_TRACKING_TABLE"}
 
 
-def test_the_documents_of_settings_are_up_to_date() -> None:
-    for path, text in settings_docs.texts(GRANTS).items():
-        assert path.read_text() == text, f"{path.name} is stale: run `python -m infra settings`"
+def test_the_document_of_settings_is_up_to_date() -> None:
+    assert settings_docs.DOCUMENT.read_text() == settings_docs.document(GRANTS), "stale: python -m infra settings"
 
 
 def test_the_common_environment_has_the_defaults() -> None:

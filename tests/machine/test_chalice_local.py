@@ -1,4 +1,4 @@
-"""The two processes that the README starts by hand: `python -m local aws`, and `chalice local` against it."""
+"""The two processes that docs/local.md starts by hand: `python -m local aws`, and `chalice local` against it."""
 
 import contextlib
 import os

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -75,9 +76,11 @@ def test_changed_code_is_served_and_broken_code_is_not(edited: Edited) -> None:
     assert edited.invoke("image_changes") == "edited"
     # What was signed in stays so.
     assert session.call("GET", "/auth/profile")
-    style = "chalicelib/web/assets/docs.css"
-    assert edited.replace(style, "{", "{ /* edited */").startswith(f"Reloaded {style} in ")
-    assert "/* edited */" in requests.get(f"{edited.url}/assets/docs.css", timeout=30).text
+    style = "chalicelib/web/assets/docs/docs.css"
+    assert edited.replace(style, "{", "{ color: red;").startswith(f"Reloaded {style} in ")
+    address = re.search(r"assets/\w+/docs/docs\.css", requests.get(f"{edited.url}/docs", timeout=30).text)
+    assert address, "the page names the new version"
+    assert "{ color: red;" in requests.get(f"{edited.url}/{address[0]}", timeout=30).text
     broken = edited.replace("app.py", edit, "    return )\n")
     line = (edited.folder / "app.py").read_text().splitlines().index("    return )") + 1
     assert broken == f"app.py, line {line}: unmatched ')'. The code from before goes on."
