@@ -23,8 +23,8 @@ from local.state.folder import DEFAULT, StateFolder
 API_PORT = 8000
 
 
-class _StoppedEarlyError(Exception):
-    """Ctrl-C or SIGTERM while the machine still starts."""
+class _StoppedEarlyError(BaseException):
+    """Ctrl-C or SIGTERM while the machine still starts. Libraries would wrap an `Exception` in errors of their own."""
 
 
 class _StopSignal(threading.Event):
