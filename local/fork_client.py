@@ -99,21 +99,33 @@ class ForkClient:
     def fork(self, spec: frames.Message, sockets: Sequence[socket.socket]) -> int:
         """A new process that runs `local.<spec['module']>`; its id."""
         with self._lock:
-            frames.send(self._control, spec | {"do": "fork", "sockets": len(sockets)})
-            frames.send_sockets(self._control, sockets)
-            reply, _ = frames.receive(self._control)
+            reply = self._ask(spec | {"do": "fork", "sockets": len(sockets)}, sockets)
             self._children.add(int(reply["pid"]))
         return int(reply["pid"])
 
     def end_process(self, pid: int) -> int | None:
         """Kill a process if it still runs; its exit status (negative: the signal that ended it)."""
         with self._lock:
-            frames.send(self._control, {"do": "end", "pid": pid})
-            reply, _ = frames.receive(self._control)
+            if self._control.fileno() == -1:
+                # It ended, and all that it had forked with it.
+                return None
+            reply = self._ask({"do": "end", "pid": pid})
             self._children.discard(pid)
             self._end_if_unused()
         status: int | None = reply["exit"]
         return status
+
+    def _ask(self, request: frames.Message, sockets: Sequence[socket.socket] | None = None) -> frames.Message:
+        """The reply. A request that is interrupted ends the process: the next one would get the reply of this one."""
+        try:
+            frames.send(self._control, request)
+            if sockets is not None:
+                frames.send_sockets(self._control, sockets)
+            reply, _ = frames.receive(self._control)
+        except BaseException:
+            self._control.close()
+            raise
+        return reply
 
     def end_when_unused(self) -> None:
         """Newer code runs: this process ends with the last one that it has forked."""
