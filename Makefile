@@ -24,7 +24,7 @@ test: $(VENV)/ready $(NPM) check ## lint, types and every test but the slow ones
 	$(BIN)/python -m pytest -n 3 -m "not slow and not browser" $(ARGS)
 
 test-browser: $(VENV)/ready $(NPM) ## the page in a real browser (Debian: apt-get install chromium)
-	$(BIN)/python -m pytest tests/browser -n 3 $(ARGS)
+	$(BIN)/python -m pytest tests/browser -n 2 $(ARGS)
 
 test-all: $(VENV)/ready $(NPM) check ## the slow ones too
 	$(BIN)/python -m pytest -n 2 --hypothesis-profile exploring $(ARGS)
