@@ -24,10 +24,6 @@ _MEDIA_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-# Only these can be asked for: no path is ever made of what a request says.
-_ASSETS = {
-    f"{path.parent.name}/{path.name}": path for path in sorted(_FOLDER.glob("*/*")) if path.suffix in _MEDIA_TYPES
-}
 # Nothing is inline, and no text becomes markup (trusted types). `{pictures}` and `{hosts}` are further sources.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'{pictures}; connect-src 'self'{hosts}; "
@@ -66,7 +62,7 @@ def send_docs(path: str, headers: Mapping[str, str]) -> Response:
 @raises(NotFoundError)
 def send_asset(version: str, folder: str, name: str, headers: Mapping[str, str]) -> Response:
     """A file that a page needs. Raises NotFoundError for any other name, and for another version than the present."""
-    path = _ASSETS.get(f"{folder}/{name}")
+    path = _assets().get(f"{folder}/{name}")
     if path is None or version != _version():
         raise NotFoundError
     return _send(_content(path), _MEDIA_TYPES[path.suffix], headers, _FOR_GOOD)
@@ -80,10 +76,20 @@ def _content(path: Path) -> str:
 
 
 @functools.cache
+def _assets() -> dict[str, Path]:
+    """The files that can be asked for, by folder and name: no path is ever made of what a request says.
+
+    Read when the first one is asked for: every function imports this module, and only the API sends files.
+    """
+    paths = sorted(_FOLDER.glob("*/*"))
+    return {f"{path.parent.name}/{path.name}": path for path in paths if path.suffix in _MEDIA_TYPES}
+
+
+@functools.cache
 def _version() -> str:
     """What the files hold, as 16 hexadecimal digits."""
     digest = hashlib.sha256()
-    for name, path in _ASSETS.items():
+    for name, path in _assets().items():
         content = path.read_bytes()
         digest.update(f"{name} {len(content)} ".encode() + content)
     return digest.hexdigest()[:16]

@@ -152,7 +152,7 @@ def test_all_files_together_are_small_and_the_first_view_is_smaller(sent: dict[P
     sizes = {path: len(gzip.compress(answer.content)) for path, answer in sent.items()}
     sizes |= {path: len(gzip.compress(path.read_bytes())) for path in ASSETS.glob("*/*.html")}
     docs = {path for path in sizes if path.parent.name == "docs"}
-    assert sum(sizes[path] for path in docs | set(ASSETS.glob("shared/*"))) < LARGEST_DOCS_GZIP
+    assert sum(sizes[path] for path in docs | set(ASSETS.glob("base/*"))) < LARGEST_DOCS_GZIP
     assert sum(sizes[path] for path in sizes.keys() - docs) < LARGEST_GZIP, sizes
     page = ASSETS / "app" / "index.html"
     linked = {ASSETS / name for name in re.findall(r'(?:src|href)="assets/([^"]+)"', page.read_text())}

@@ -7,7 +7,7 @@ import { confirm, openDialog, toast } from "../app/notices.js";
 import { session } from "../app/session.js";
 import { failure } from "../app/states.js";
 import { t } from "../app/texts.js";
-import { h } from "../shared/dom.js";
+import { h } from "../base/dom.js";
 import { visitor } from "./visitor.js";
 
 /** @typedef {import("../app/session.js").Profile} Profile */

@@ -4,7 +4,7 @@ import { ApiError } from "../app/api.js";
 import { buildField, tick } from "../app/forms.js";
 import { explain } from "../app/states.js";
 import { t } from "../app/texts.js";
-import { h } from "../shared/dom.js";
+import { h } from "../base/dom.js";
 import { visitor } from "./visitor.js";
 
 // A code is not sent again sooner than that after the last one.

@@ -2,7 +2,7 @@
 
 import { icon } from "../app/icons.js";
 import { t } from "../app/texts.js";
-import { h } from "../shared/dom.js";
+import { h } from "../base/dom.js";
 
 const SCENE = new URL("./scene.svg", import.meta.url).href;
 

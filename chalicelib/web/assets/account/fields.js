@@ -3,7 +3,7 @@
 import { buildField } from "../app/forms.js";
 import { icon } from "../app/icons.js";
 import { t } from "../app/texts.js";
-import { h } from "../shared/dom.js";
+import { h } from "../base/dom.js";
 import { visitor } from "./visitor.js";
 
 /** The address. What is typed is kept for the next form. @param {string} [value] */

@@ -3,7 +3,7 @@
 import { IS_LOCAL, call } from "../app/api.js";
 import { buildForm } from "../app/forms.js";
 import { t } from "../app/texts.js";
-import { h } from "../shared/dom.js";
+import { h } from "../base/dom.js";
 import { codeField, plainCode, resendButton } from "./codes.js";
 import { emailField, newPasswordField } from "./fields.js";
 import { visitor } from "./visitor.js";

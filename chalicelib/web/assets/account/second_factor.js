@@ -6,7 +6,7 @@ import { copyButton, toast } from "../app/notices.js";
 import { session } from "../app/session.js";
 import { failure, waiting } from "../app/states.js";
 import { t } from "../app/texts.js";
-import { h, svg } from "../shared/dom.js";
+import { h, svg } from "../base/dom.js";
 import { replaceSelf } from "./cards.js";
 import { codeField, plainCode } from "./codes.js";
 

@@ -3,7 +3,7 @@
 import { go } from "../app/address.js";
 import { session } from "../app/session.js";
 import { t } from "../app/texts.js";
-import { h } from "../shared/dom.js";
+import { h } from "../base/dom.js";
 import { drawDarkroom } from "./darkroom.js";
 import { visitor } from "./visitor.js";
 

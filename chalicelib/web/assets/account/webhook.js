@@ -7,7 +7,7 @@ import { confirm, copyButton, toast } from "../app/notices.js";
 import { session } from "../app/session.js";
 import { failure } from "../app/states.js";
 import { t } from "../app/texts.js";
-import { h } from "../shared/dom.js";
+import { h } from "../base/dom.js";
 import { replaceSelf } from "./cards.js";
 
 /** @typedef {import("../app/session.js").Profile} Profile */

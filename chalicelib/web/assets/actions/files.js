@@ -1,6 +1,6 @@
 /** Links to the files that an action made. A link of the API opens for an hour, so an old one is asked for anew. */
 
-import { h } from "../shared/dom.js";
+import { h } from "../base/dom.js";
 import { call, path } from "../app/api.js";
 import { bytes } from "../app/format.js";
 import { icon } from "../app/icons.js";

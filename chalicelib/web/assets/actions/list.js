@@ -1,6 +1,6 @@
 /** A list of actions, each of which changes here while it is under way. */
 
-import { h } from "../shared/dom.js";
+import { h } from "../base/dom.js";
 import { ago } from "../app/format.js";
 import { listRow, pagedList, rowsFrame } from "../app/lists.js";
 import { follow } from "../app/poller.js";

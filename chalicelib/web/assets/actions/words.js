@@ -1,6 +1,6 @@
 /** What an action is, is about and has come to, in words. */
 
-import { h } from "../shared/dom.js";
+import { h } from "../base/dom.js";
 import { days } from "../app/format.js";
 import { t, textOf } from "../app/texts.js";
 import { figureText, figureWord, spell } from "./figures.js";

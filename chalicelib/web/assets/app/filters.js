@@ -1,6 +1,6 @@
 /** A form above a list that chooses what the list shows. The address keeps what is chosen. */
 
-import { h } from "../shared/dom.js";
+import { h } from "../base/dom.js";
 import { buildForm, readForm } from "./forms.js";
 import { t } from "./texts.js";
 

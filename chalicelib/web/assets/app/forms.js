@@ -1,6 +1,6 @@
 /** Forms: fields with labels, and the failure of sending one shown where it happened. What was typed always stays. */
 
-import { announce, h } from "../shared/dom.js";
+import { announce, h } from "../base/dom.js";
 import { ApiError } from "./api.js";
 import { explain } from "./states.js";
 import { t } from "./texts.js";

@@ -1,6 +1,6 @@
 /** What stands around every view: the name, the navigation, the reader's account, the state of the network. */
 
-import { byId, h } from "../shared/dom.js";
+import { byId, h } from "../base/dom.js";
 import { icon } from "./icons.js";
 import { openDialog } from "./notices.js";
 import { session } from "./session.js";
@@ -36,7 +36,7 @@ function skip(event) {
 }
 
 function brand() {
-  const picture = new URL("../shared/icon.svg", import.meta.url).href;
+  const picture = new URL("../base/icon.svg", import.meta.url).href;
   const home = session.isSignedIn ? "#/images" : "#/";
   return h("a", { id: "brand", href: home }, h("img", { src: picture, alt: "", width: 24, height: 24 }), "Darkroom");
 }

@@ -1,6 +1,6 @@
 /** The page's icons: lines of a 24 × 24 drawing in the color of the text beside them. */
 
-import { svg } from "../shared/dom.js";
+import { svg } from "../base/dom.js";
 
 const PATHS = {
   images: "M4 5h16v14H4z M4 16l5-5 4 4 3-3 4 4 M15.5 9.5h.01",

@@ -1,6 +1,6 @@
 /** Lists that the API gives in pages: the first page at once, the next one when the reader asks for it. */
 
-import { h, scrolled } from "../shared/dom.js";
+import { h, scrolled } from "../base/dom.js";
 import { call } from "./api.js";
 import { failure, waiting } from "./states.js";
 import { t } from "./texts.js";

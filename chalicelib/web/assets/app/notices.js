@@ -1,6 +1,6 @@
 /** What is said for a moment, and what is asked in a dialog. */
 
-import { announce, byId, h } from "../shared/dom.js";
+import { announce, byId, h } from "../base/dom.js";
 import { icon } from "./icons.js";
 import { t } from "./texts.js";
 

@@ -1,6 +1,6 @@
 /** The choice of a period of days, in UTC as the API counts them. */
 
-import { h } from "../shared/dom.js";
+import { h } from "../base/dom.js";
 import { buildField } from "./forms.js";
 import { t } from "./texts.js";
 

@@ -1,6 +1,6 @@
 /** Plots of bars. Beside each stands a table with the same numbers. */
 
-import { h, scrolled, svg } from "../shared/dom.js";
+import { h, scrolled, svg } from "../base/dom.js";
 import { t } from "./texts.js";
 
 /** @typedef {{label: string, values: number[], format: (value: number) => string, color?: string}} Series */

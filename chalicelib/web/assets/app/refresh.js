@@ -1,6 +1,6 @@
 /** Content that is read again from time to time, while its view is open and the page is seen. */
 
-import { h } from "../shared/dom.js";
+import { h } from "../base/dom.js";
 import { ApiError } from "./api.js";
 import { failure, waiting } from "./states.js";
 

@@ -1,6 +1,6 @@
 /** Shows the view that the address names. */
 
-import { announce, byId } from "../shared/dom.js";
+import { announce, byId } from "../base/dom.js";
 import { UnreachableError } from "./api.js";
 import { session } from "./session.js";
 import { failure, waiting } from "./states.js";

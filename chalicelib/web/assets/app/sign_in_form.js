@@ -4,7 +4,7 @@ import { codeField, plainCode } from "../account/codes.js";
 import { emailField, newPasswordField } from "../account/fields.js";
 import { forgotForm, resetForm } from "../account/password_forms.js";
 import { visitor } from "../account/visitor.js";
-import { h } from "../shared/dom.js";
+import { h } from "../base/dom.js";
 import { ApiError, call } from "./api.js";
 import { buildForm } from "./forms.js";
 import { session } from "./session.js";

@@ -1,6 +1,6 @@
 /** What a view shows while it waits, where there is nothing yet, and when something failed. */
 
-import { h } from "../shared/dom.js";
+import { h } from "../base/dom.js";
 import { ApiError, UnreachableError } from "./api.js";
 import { icon } from "./icons.js";
 import { t, textOf } from "./texts.js";

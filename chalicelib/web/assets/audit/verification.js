@@ -1,6 +1,6 @@
 /** Checks that nobody altered a day of the audit trail. */
 
-import { h } from "../shared/dom.js";
+import { h } from "../base/dom.js";
 import { call } from "../app/api.js";
 import { day as dayWords, number } from "../app/format.js";
 import { icon } from "../app/icons.js";

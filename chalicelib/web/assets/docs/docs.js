@@ -1,7 +1,7 @@
 /** The page at /docs: reads openapi.json beside it, and shows what the address and the search ask for. */
 
 import { API, Contract } from "./contract.js";
-import { byId, h } from "../shared/dom.js";
+import { byId, h } from "../base/dom.js";
 import { pageAt } from "./pages.js";
 import { buildIndex, find } from "./search.js";
 import { Session } from "./session.js";

@@ -1,8 +1,8 @@
 /** Texts, JSON and code of the contract as elements. */
 
-import { announce, h } from "../shared/dom.js";
+import { announce, h } from "../base/dom.js";
 
-/** @typedef {import("../shared/dom.js").Leaf} Leaf */
+/** @typedef {import("../base/dom.js").Leaf} Leaf */
 
 /** The name of a method in its color. @param {string} method */
 export function methodBadge(method) {

@@ -1,6 +1,6 @@
 /** The page of one operation, or of one webhook. */
 
-import { h, table, tabs } from "../shared/dom.js";
+import { h, table, tabs } from "../base/dom.js";
 import { field, schemaTree } from "./schema.js";
 import { requestPanel } from "./try_it.js";
 import { codeBlock, inline, jsonCode, methodBadge, prose } from "./elements.js";

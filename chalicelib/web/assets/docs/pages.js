@@ -1,7 +1,7 @@
 /** What the content shows: the first page, one operation, all errors, or everything at once. */
 
 import { API } from "./contract.js";
-import { h, table } from "../shared/dom.js";
+import { h, table } from "../base/dom.js";
 import { messagePage, operationPage } from "./operation_page.js";
 import { inline, methodBadge, prose } from "./elements.js";
 

@@ -2,7 +2,7 @@
 
 import { merged } from "./contract.js";
 import { prose } from "./elements.js";
-import { h } from "../shared/dom.js";
+import { h } from "../base/dom.js";
 
 /** @typedef {import("./contract.js").Contract} Contract */
 /** @typedef {import("./contract.js").Schema} Schema */

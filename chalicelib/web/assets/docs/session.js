@@ -1,7 +1,7 @@
 /** The reader's own token, for trying operations. It is kept for this tab alone and sent to this server alone. */
 
 import { API } from "./contract.js";
-import { byId } from "../shared/dom.js";
+import { byId } from "../base/dom.js";
 
 /** @typedef {import("./contract.js").Contract} Contract */
 

@@ -1,7 +1,7 @@
 /** The request of an operation: as code to copy, and as a form that sends it to this server. */
 
 import { API } from "./contract.js";
-import { announce, byId, h, tabs } from "../shared/dom.js";
+import { announce, byId, h, tabs } from "../base/dom.js";
 import { typeOf } from "./schema.js";
 import { TOKEN_VARIABLE, curl, python } from "./snippets.js";
 import { codeBlock, jsonCode } from "./elements.js";

@@ -1,6 +1,6 @@
 /** The parts of the view of health. */
 
-import { h, table } from "../shared/dom.js";
+import { h, table } from "../base/dom.js";
 import { spell } from "../actions/figures.js";
 import { ago, duration, number } from "../app/format.js";
 import { icon } from "../app/icons.js";

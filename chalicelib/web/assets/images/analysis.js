@@ -1,6 +1,6 @@
 /** What an analysis found in a picture, in words, swatches and plots. */
 
-import { h, tabs } from "../shared/dom.js";
+import { h, tabs } from "../base/dom.js";
 import { number, percent, time } from "../app/format.js";
 import { barPlot } from "../app/plots.js";
 import { t } from "../app/texts.js";

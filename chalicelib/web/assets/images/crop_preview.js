@@ -1,6 +1,6 @@
 /** How a size and a way to fit into it would look, before anything is made. */
 
-import { h } from "../shared/dom.js";
+import { h } from "../base/dom.js";
 import { readForm } from "../app/forms.js";
 import { t } from "../app/texts.js";
 import { positionOf } from "./focal_point.js";

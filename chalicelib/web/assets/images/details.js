@@ -1,6 +1,6 @@
 /** What its owner says about an image, changed where it stands: title and tags. */
 
-import { announce, h } from "../shared/dom.js";
+import { announce, h } from "../base/dom.js";
 import { buildForm } from "../app/forms.js";
 import { icon } from "../app/icons.js";
 import { explain } from "../app/states.js";

@@ -1,6 +1,6 @@
 /** Saving a file: the link is signed when it is wanted. */
 
-import { h } from "../shared/dom.js";
+import { h } from "../base/dom.js";
 import { call, path } from "../app/api.js";
 import { icon } from "../app/icons.js";
 import { toast } from "../app/notices.js";

@@ -1,6 +1,6 @@
 /** The focal point: what a crop keeps. It is set by a click on the picture, or by two sliders. */
 
-import { announce, h } from "../shared/dom.js";
+import { announce, h } from "../base/dom.js";
 import { buildField, buildForm, readForm } from "../app/forms.js";
 import { t } from "../app/texts.js";
 

@@ -1,6 +1,6 @@
 /** The gallery's pictures: of thousands only the rows near the screen are elements of the page. */
 
-import { h } from "../shared/dom.js";
+import { h } from "../base/dom.js";
 import { t } from "../app/texts.js";
 import { startKeys } from "./keys.js";
 import { layRows, rowOf, rowsBetween, shapeOf } from "./layout.js";

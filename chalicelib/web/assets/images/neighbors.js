@@ -1,6 +1,6 @@
 /** The way from an image to the one before and after it, by links and by the arrow keys. */
 
-import { h } from "../shared/dom.js";
+import { h } from "../base/dom.js";
 import { icon } from "../app/icons.js";
 import { t } from "../app/texts.js";
 import { addressOf } from "./collection.js";

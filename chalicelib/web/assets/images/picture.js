@@ -1,6 +1,6 @@
 /** Pictures that begin as their placeholder. A link works for an hour: where one fails, it is asked for anew. */
 
-import { h } from "../shared/dom.js";
+import { h } from "../base/dom.js";
 import { icon } from "../app/icons.js";
 import { t } from "../app/texts.js";
 

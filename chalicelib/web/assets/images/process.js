@@ -1,6 +1,6 @@
 /** Making something else of an image: another size, another format, or an analysis. */
 
-import { announce, h, tabs } from "../shared/dom.js";
+import { announce, h, tabs } from "../base/dom.js";
 import { UnreachableError, call } from "../app/api.js";
 import { buildField, buildForm } from "../app/forms.js";
 import { bytes, percent } from "../app/format.js";

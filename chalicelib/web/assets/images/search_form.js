@@ -1,6 +1,6 @@
 /** What images are searched by: name, tag, status and day. It stands in the address, so that Back and links find it. */
 
-import { byId, h } from "../shared/dom.js";
+import { byId, h } from "../base/dom.js";
 import { buildField, readForm } from "../app/forms.js";
 import { icon } from "../app/icons.js";
 import { t, textOf } from "../app/texts.js";

@@ -1,6 +1,6 @@
 /** Which images are selected, and what is done with all of them. */
 
-import { h } from "../shared/dom.js";
+import { h } from "../base/dom.js";
 import { icon } from "../app/icons.js";
 import { t } from "../app/texts.js";
 import { deleteLater } from "./deletion.js";

@@ -1,6 +1,6 @@
 /** The picture, large: plain, with its watermark, or both under a slider. The focal point is set on it. */
 
-import { h } from "../shared/dom.js";
+import { h } from "../base/dom.js";
 import { icon } from "../app/icons.js";
 import { t } from "../app/texts.js";
 import { focalForm } from "./focal_point.js";

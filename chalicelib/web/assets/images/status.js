@@ -1,6 +1,6 @@
 /** How an image stands, in words. */
 
-import { h } from "../shared/dom.js";
+import { h } from "../base/dom.js";
 import { textOf } from "../app/texts.js";
 
 /** @typedef {import("./collection.js").Image} Image */

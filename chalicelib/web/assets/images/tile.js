@@ -1,6 +1,6 @@
 /** One image in the gallery: its picture or its state, its name, and a box to select it. */
 
-import { h } from "../shared/dom.js";
+import { h } from "../base/dom.js";
 import { icon } from "../app/icons.js";
 import { t } from "../app/texts.js";
 import { addressOf } from "./collection.js";

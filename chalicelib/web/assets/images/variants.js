@@ -1,6 +1,6 @@
 /** The variants side by side: each size plain and with its watermark, with its pixels, bytes and a way to save it. */
 
-import { h } from "../shared/dom.js";
+import { h } from "../base/dom.js";
 import { bytes } from "../app/format.js";
 import { t, textOf } from "../app/texts.js";
 import { downloadButton } from "./download.js";

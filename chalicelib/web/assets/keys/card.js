@@ -6,7 +6,7 @@ import { buildForm } from "../app/forms.js";
 import { confirm, copyButton, openDialog, toast } from "../app/notices.js";
 import { failure } from "../app/states.js";
 import { t } from "../app/texts.js";
-import { h } from "../shared/dom.js";
+import { h } from "../base/dom.js";
 
 /**
  * @typedef {{keyId: string, name: string, accessTypes: string[], limits: Record<string, number>, createdAt: string,

@@ -3,8 +3,8 @@
 import { call } from "../app/api.js";
 import { FieldError, buildField, buildForm } from "../app/forms.js";
 import { session } from "../app/session.js";
-import { t } from "../app/texts.js";
-import { h } from "../shared/dom.js";
+import { t, textOf } from "../app/texts.js";
+import { h } from "../base/dom.js";
 import { LIMITS, opens, showSecret } from "./card.js";
 
 const DAY = 86_400_000;
@@ -63,7 +63,7 @@ function expiryFields() {
 function limitFields() {
   const fields = LIMITS.map(([name, isMoney]) => {
     const attributes = isMoney ? { min: 0, step: "any" } : { min: 1, step: 1 };
-    return buildField({ name: `limits.${name}`, label: limitLabel(name), type: "number", attributes });
+    return buildField({ name: `limits.${name}`, label: textOf("limit", name) ?? name, type: "number", attributes });
   });
   return h(
     "details",
@@ -72,19 +72,6 @@ function limitFields() {
     h("p", { class: "hint" }, t("keys.limitsHint")),
     h("div", { class: "cards" }, fields),
   );
-}
-
-/** @param {string} name */
-function limitLabel(name) {
-  /** @type {Record<string, string>} */
-  const labels = {
-    requestsPerMinute: t("keys.requestsPerMinute"),
-    requestsPerHour: t("keys.requestsPerHour"),
-    dollarsPerHour: t("keys.dollarsPerHour"),
-    dollarsPerDay: t("keys.dollarsPerDay"),
-    dollarsPerMonth: t("keys.dollarsPerMonth"),
-  };
-  return labels[name];
 }
 
 /** The request's body. @param {import("../app/forms.js").Typed} typed */

@@ -1,6 +1,6 @@
 /** The parts of a report's JSON file as the page shows them: key figures, plots, tables. */
 
-import { h, table } from "../shared/dom.js";
+import { h, table } from "../base/dom.js";
 import { FORMATS, figureText, figureWord, spell } from "../actions/figures.js";
 import { day, number } from "../app/format.js";
 import { daysOf } from "../app/period.js";

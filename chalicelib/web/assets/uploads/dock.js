@@ -1,6 +1,6 @@
 /** At the edge of every view: how far the uploads are, and the way to them. */
 
-import { announce, h } from "../shared/dom.js";
+import { announce, h } from "../base/dom.js";
 import { icon } from "../app/icons.js";
 import { t } from "../app/texts.js";
 import { queue } from "./queue.js";

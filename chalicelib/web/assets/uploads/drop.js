@@ -1,6 +1,6 @@
 /** Files that are dropped or pasted anywhere on the page. */
 
-import { h } from "../shared/dom.js";
+import { h } from "../base/dom.js";
 import { icon } from "../app/icons.js";
 import { toast } from "../app/notices.js";
 import { t } from "../app/texts.js";

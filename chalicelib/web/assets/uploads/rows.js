@@ -1,6 +1,6 @@
 /** A photo of the queue as a row: its picture, its name, what it does, and what can be done to it. */
 
-import { h } from "../shared/dom.js";
+import { h } from "../base/dom.js";
 import { bytes } from "../app/format.js";
 import { icon } from "../app/icons.js";
 import { toast } from "../app/notices.js";

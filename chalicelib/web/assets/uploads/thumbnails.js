@@ -1,6 +1,6 @@
 /** Small pictures of the queue's photos, made one after the other and kept for a while. */
 
-import { h } from "../shared/dom.js";
+import { h } from "../base/dom.js";
 import { icon } from "../app/icons.js";
 import { readFile } from "./store.js";
 

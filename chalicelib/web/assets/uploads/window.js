@@ -1,6 +1,6 @@
 /** A list of equally high rows of which only those in sight are in the document, however many there are. */
 
-import { h } from "../shared/dom.js";
+import { h } from "../base/dom.js";
 
 /**
  * @template Item

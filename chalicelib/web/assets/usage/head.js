@@ -1,6 +1,6 @@
 /** The head of the views of usage: administrators go between their own and everyone's. */
 
-import { h } from "../shared/dom.js";
+import { h } from "../base/dom.js";
 import { session } from "../app/session.js";
 import { t } from "../app/texts.js";
 

@@ -1,6 +1,6 @@
 /** How much of each limit is used up. */
 
-import { h } from "../shared/dom.js";
+import { h } from "../base/dom.js";
 import { ago, bytes, dollars, number } from "../app/format.js";
 import { t, textOf } from "../app/texts.js";
 

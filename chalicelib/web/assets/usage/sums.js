@@ -1,6 +1,6 @@
 /** What was used in a period: key figures, plots by day, and tables. */
 
-import { h, table } from "../shared/dom.js";
+import { h, table } from "../base/dom.js";
 import { bytes, day, dollars, duration, number, percent } from "../app/format.js";
 import { daysOf } from "../app/period.js";
 import { barPlot } from "../app/plots.js";

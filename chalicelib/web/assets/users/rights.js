@@ -1,6 +1,6 @@
 /** The dialog that changes a user's rights. It says what changes before anything does. */
 
-import { h } from "../shared/dom.js";
+import { h } from "../base/dom.js";
 import { call, path } from "../app/api.js";
 import { buildField, buildForm, readForm } from "../app/forms.js";
 import { confirm, openDialog, toast } from "../app/notices.js";

@@ -6,7 +6,7 @@ import { webhookCard } from "../account/webhook.js";
 import { session } from "../app/session.js";
 import { later } from "../app/states.js";
 import { t } from "../app/texts.js";
-import { h } from "../shared/dom.js";
+import { h } from "../base/dom.js";
 
 /** @param {import("../app/views.js").Place} place */
 export function show({ signal }) {

@@ -1,6 +1,6 @@
 /** One action: what was asked for, how it stands, and what came of it. */
 
-import { h } from "../shared/dom.js";
+import { h } from "../base/dom.js";
 import { downloads } from "../actions/files.js";
 import { badgeOf, factsOf, reasonOf, subjectOf, titleOf } from "../actions/words.js";
 import { call, path } from "../app/api.js";

@@ -1,6 +1,6 @@
 /** All actions of the reader, newest first. */
 
-import { h } from "../shared/dom.js";
+import { h } from "../base/dom.js";
 import { actionList } from "../actions/list.js";
 import { openCustomAction } from "../actions/custom.js";
 import { spell } from "../actions/figures.js";

@@ -1,6 +1,6 @@
 /** The audit trail of a day, for administrators: who did what to what, and with what outcome. */
 
-import { h } from "../shared/dom.js";
+import { h } from "../base/dom.js";
 import { figureText, spell } from "../actions/figures.js";
 import { verification } from "../audit/verification.js";
 import { filtered } from "../app/filters.js";

@@ -1,6 +1,6 @@
 /** What everyone used, or one user, for administrators. */
 
-import { h } from "../shared/dom.js";
+import { h } from "../base/dom.js";
 import { call } from "../app/api.js";
 import { filtered } from "../app/filters.js";
 import { day } from "../app/format.js";

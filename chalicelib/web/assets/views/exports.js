@@ -1,6 +1,6 @@
 /** The reader's data, to take away: a form that begins an export, and the exports so far. */
 
-import { h } from "../shared/dom.js";
+import { h } from "../base/dom.js";
 import { actionList } from "../actions/list.js";
 import { call, idempotencyKeys } from "../app/api.js";
 import { FieldError, buildField, buildForm } from "../app/forms.js";

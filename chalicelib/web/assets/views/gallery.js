@@ -1,6 +1,6 @@
 /** The reader's images. */
 
-import { announce, byId, h } from "../shared/dom.js";
+import { announce, byId, h } from "../base/dom.js";
 import { icon } from "../app/icons.js";
 import { follow, watch } from "../app/poller.js";
 import { empty, failure, waiting } from "../app/states.js";

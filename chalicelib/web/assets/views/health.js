@@ -1,6 +1,6 @@
 /** How the stage is, for administrators: dependencies, jobs, queues, and what failed for good. */
 
-import { h } from "../shared/dom.js";
+import { h } from "../base/dom.js";
 import { call } from "../app/api.js";
 import { ago } from "../app/format.js";
 import { refreshed } from "../app/refresh.js";

@@ -1,6 +1,6 @@
 /** One image: its picture, its variants, what its owner says about it, and what can be made of it. */
 
-import { h } from "../shared/dom.js";
+import { h } from "../base/dom.js";
 import { bytes, time } from "../app/format.js";
 import { icon } from "../app/icons.js";
 import { toast } from "../app/notices.js";

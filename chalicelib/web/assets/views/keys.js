@@ -1,6 +1,6 @@
 /** The reader's API keys. */
 
-import { h } from "../shared/dom.js";
+import { h } from "../base/dom.js";
 import { call } from "../app/api.js";
 import { icon } from "../app/icons.js";
 import { empty, later } from "../app/states.js";

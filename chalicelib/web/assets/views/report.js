@@ -1,6 +1,6 @@
 /** One report: its figures, plots and tables, drawn from its JSON file. */
 
-import { h } from "../shared/dom.js";
+import { h } from "../base/dom.js";
 import { downloads } from "../actions/files.js";
 import { titleOf } from "../actions/words.js";
 import { UnreachableError, call, path } from "../app/api.js";

@@ -1,6 +1,6 @@
 /** Reports for administrators: a form that makes one, and the reports so far. */
 
-import { h } from "../shared/dom.js";
+import { h } from "../base/dom.js";
 import { actionList } from "../actions/list.js";
 import { call, idempotencyKeys } from "../app/api.js";
 import { buildField, buildForm } from "../app/forms.js";

@@ -1,6 +1,6 @@
 /** The scheduled syncs of customers, newest first, for administrators. */
 
-import { h, table } from "../shared/dom.js";
+import { h, table } from "../base/dom.js";
 import { spell } from "../actions/figures.js";
 import { filtered } from "../app/filters.js";
 import { duration, number, time } from "../app/format.js";

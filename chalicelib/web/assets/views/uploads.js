@@ -1,6 +1,6 @@
 /** Adding photos, and the queue of those that are on their way. */
 
-import { h } from "../shared/dom.js";
+import { h } from "../base/dom.js";
 import { ApiError, call } from "../app/api.js";
 import { buildForm } from "../app/forms.js";
 import { icon } from "../app/icons.js";

@@ -1,6 +1,6 @@
 /** What the reader used, what it cost, and what is left. */
 
-import { h } from "../shared/dom.js";
+import { h } from "../base/dom.js";
 import { call } from "../app/api.js";
 import { filtered } from "../app/filters.js";
 import { chosenPeriod, periodFields } from "../app/period.js";

@@ -1,6 +1,6 @@
 /** All users, for administrators: who they are, and what they may do. */
 
-import { h } from "../shared/dom.js";
+import { h } from "../base/dom.js";
 import { filtered } from "../app/filters.js";
 import { ago } from "../app/format.js";
 import { listRow, pagedList, rowsFrame } from "../app/lists.js";

@@ -8,7 +8,7 @@ import { IS_LOCAL, call } from "../app/api.js";
 import { buildForm } from "../app/forms.js";
 import { session } from "../app/session.js";
 import { t } from "../app/texts.js";
-import { h } from "../shared/dom.js";
+import { h } from "../base/dom.js";
 
 /** @param {import("../app/views.js").Place} place */
 export function show({ query }) {

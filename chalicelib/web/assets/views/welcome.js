@@ -8,7 +8,7 @@ import { session } from "../app/session.js";
 import { signInForm } from "../app/sign_in_form.js";
 import { note } from "../app/states.js";
 import { t } from "../app/texts.js";
-import { h } from "../shared/dom.js";
+import { h } from "../base/dom.js";
 
 const NEWS = { verified: t("news.verified"), changed: t("news.changed"), erased: t("news.erased") };
 
