@@ -8,6 +8,9 @@ PIN = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-heade
 PHOTOS ?=
 ARGS ?=
 
+# Without bytecode each start of Python compiles a thousand modules anew, for two seconds. Images of containers set it.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo run test test-browser test-all check manifest policies iam-report bench requirements clean
 

@@ -34,5 +34,10 @@ def iam_actions(operation: str) -> set[str]:
 @functools.cache
 def _unsigned(service: str) -> frozenset[str]:
     """The operations whose requests have no signature. Everyone may call them, so no policy is checked."""
-    model = botocore.session.get_session().get_service_model(service)
+    model = _session().get_service_model(service)
     return frozenset(name for name in model.operation_names if model.operation_model(name).auth_type == "none")
+
+
+@functools.cache
+def _session() -> botocore.session.Session:
+    return botocore.session.get_session()

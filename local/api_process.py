@@ -77,9 +77,20 @@ class ApiProcess:
         return 0 if self._served is None else self._served.pid
 
     def start(self) -> None:
-        """Start the process; returns once it answers GET /health."""
-        self._watch(self._start_process())
-        self._wait_until_healthy()
+        """Start the process; returns once it serves. Raises MachineError."""
+        served = self._start_process()
+        if not served.wait_until_ready():
+            served.kill()
+            raise MachineError("The API's process ended before it was ready.")
+        self._watch(served)
+
+    def wait_until_healthy(self) -> None:
+        """Returns once GET /health answers. Raises MachineError."""
+        deadline = time.monotonic() + READY_WITHIN
+        while (problem := self._problem()) is not None:
+            if time.monotonic() > deadline:
+                raise MachineError(f"The API does not become ready: {problem}")
+            time.sleep(0.05)
 
     def stop(self) -> None:
         """End the process and close the port."""
@@ -126,13 +137,6 @@ class ApiProcess:
                 served = self._start_process()
             except frames.DisconnectedError:
                 return
-
-    def _wait_until_healthy(self) -> None:
-        deadline = time.monotonic() + READY_WITHIN
-        while (problem := self._problem()) is not None:
-            if time.monotonic() > deadline:
-                raise MachineError(f"The API does not become ready: {problem}")
-            time.sleep(0.05)
 
     def _problem(self) -> Any:
         try:

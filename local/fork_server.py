@@ -2,7 +2,6 @@
 
 import contextlib
 import ctypes
-import gc
 import importlib
 import io
 import os
@@ -16,7 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from infra import function_grants
-from local import frames
+from local import frames, garbage
 from local.app_description import describe
 
 PR_SET_PDEATHSIG = 1
@@ -42,9 +41,7 @@ def _serve(control: socket.socket) -> None:
         message = {"error": traceback.format_exc(), "summary": _summary(error, Path(start["project"]))}
         frames.send(control, message)
         return
-    # All workers share the pages loaded so far: the garbage collector must not copy them into each worker.
-    gc.collect()
-    gc.freeze()
+    garbage.share_with_forks()
     while True:
         command, _ = frames.receive(control)
         reply = _fork(control, application, command) if command["do"] == "fork" else _end_process(command["pid"])
@@ -111,6 +108,7 @@ def _run_child(
     try:
         control.close()
         _die_with(parent)
+        garbage.collect_again()
         os.setpgid(0, 0)
         os.environ.clear()
         os.environ.update(spec["environment"])

@@ -5,7 +5,6 @@ It never imports the application, so a fork imports the code as it is then.
 """
 
 import contextlib
-import gc
 import importlib
 import os
 import signal
@@ -14,7 +13,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from local import frames
+from local import frames, garbage
 from local.patching import share_parsed_models
 
 SERVICES = ("s3", "dynamodb", "sqs", "sns", "stepfunctions", "cognito-idp", "ssm")
@@ -25,6 +24,7 @@ def main(descriptor: int) -> None:
     # The kernel reaps the forks.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     control = socket.socket(fileno=descriptor)
+    garbage.stop_collecting()
     _load_clients()
     with contextlib.suppress(frames.DisconnectedError):
         while True:
@@ -52,9 +52,7 @@ def _load_libraries(modules: list[str]) -> None:
         if not (own / name.partition(".")[0]).exists() and not (own / f"{name}.py").exists():
             with contextlib.suppress(Exception):
                 importlib.import_module(name)
-    # All processes share the pages loaded so far: the garbage collector must not copy them into each.
-    gc.collect()
-    gc.freeze()
+    garbage.share_with_forks()
 
 
 def _fork(control: socket.socket) -> None:

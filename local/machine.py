@@ -1,9 +1,9 @@
 """The local machine: embedded AWS, resources, workers, triggers and the API, started and stopped together."""
 
 import json
-import os
 import socket
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -13,10 +13,10 @@ from infra import event_delivery, iam_report
 from infra.event_delivery import AsyncDelivery, RuleDelivery, StreamDelivery
 from infra.pipeline_policy import PIPELINE
 from infra.settings import ROOT, state_folder
-from local import background, iam_enforcement, sigv4
+from local import background, garbage, iam_enforcement, sigv4
 from local.accounts import make_accounts
 from local.api_process import ApiProcess, api_spec, running_api
-from local.aws import HOST
+from local.aws import HOST, without_profile
 from local.clock import CLOCK, Clock
 from local.cloudformation.properties import Resource
 from local.code import Code
@@ -99,10 +99,14 @@ class Machine:
 
     def start(self) -> None:
         """Start everything; returns once everything answers."""
+        with garbage.not_collected():
+            self._start()
+
+    def _start(self) -> None:
         api_port, aws_port = self._ports
         if self.state is not None:
             self._cleanup.callback(self.state.close)
-        self._hide_aws_profile()
+        self._cleanup.enter_context(without_profile())
         aws_socket = self._cleanup.enter_context(listen(aws_port, "the embedded AWS"))
         api_socket = self._cleanup.enter_context(listen(api_port, "the API")) if self._with_api else None
         self.aws_url = f"http://{HOST}:{aws_socket.getsockname()[1]}"
@@ -122,15 +126,17 @@ class Machine:
         self.description = self.code.receive_description()
         self._add_grants()
         self._start_functions()
-        if self._schedules and "health_check" in self._host.functions:
-            # GET /health shows the last result: without this call there is none in the first quarter of an hour.
-            self.invoke("health_check")
-        if api_socket is not None:
-            self._api = self._cleanup.enter_context(self._running_api(api_socket))
-            self.api_url = self._api.url
-        # What users have made of the accounts since then is theirs.
-        if self._with_accounts and self._keeping.is_new and "/auth/signup" in self.description["routes"]:
-            self._make_accounts()
+        with ThreadPoolExecutor(1) as thread:
+            checked = thread.submit(self._check_health)
+            if api_socket is not None:
+                self._api = self._cleanup.enter_context(self._running_api(api_socket))
+                self.api_url = self._api.url
+            # What users have made of the accounts since then is theirs.
+            if self._with_accounts and self._keeping.is_new and "/auth/signup" in self.description["routes"]:
+                self._make_accounts()
+        checked.result()
+        if self._api is not None:
+            self._api.wait_until_healthy()
         # A new folder is written only now: without the accounts it would never get them.
         self._keeping.start()
 
@@ -140,12 +146,6 @@ class Machine:
             self._cleanup.close()
         except Exception as error:
             raise MachineError(f"The machine did not stop cleanly: {error!r}") from error
-
-    def _hide_aws_profile(self) -> None:
-        """Remove the developer's AWS profile, which boto3 and moto would look for, while the machine runs."""
-        for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
-            if name in os.environ:
-                self._cleanup.callback(os.environ.__setitem__, name, os.environ.pop(name))
 
     def _start_aws(self, listening: socket.socket) -> None:
         # Importing moto takes a second: the fork server must have started before.
@@ -193,13 +193,20 @@ class Machine:
         # Called in reverse order: no new runs start, running ones are killed, and then the threads end at once.
         for step in (self._triggers.join, self._host.stop, self._triggers.stop):
             self._cleanup.callback(step)
-        self._triggers.connect(self.description["functions"])
-        self._host.warm()
+        with ThreadPoolExecutor(1) as thread:
+            warmed = thread.submit(self._host.warm)
+            self._triggers.connect(self.description["functions"])
+        warmed.result()
         self._keeping.restore_work(self._triggers, self._host)
         self._triggers.start()
         self._keeping.resume_executions()
         # Called before all others: what is under way is kept as if it had been stopped right now.
         self._cleanup.callback(self._keeping.stop)
+
+    def _check_health(self) -> None:
+        # GET /health shows the last result: without this call there is none in the first quarter of an hour.
+        if self._schedules and "health_check" in self._host.functions:
+            self.invoke("health_check")
 
     def _running_api(self, listening: socket.socket) -> AbstractContextManager[ApiProcess]:
         spec = {

@@ -2,6 +2,7 @@
 
 import functools
 import secrets
+from types import SimpleNamespace
 from typing import Any
 
 from local.moto_patches import cognito_clients, cognito_identities, cognito_mfa
@@ -11,6 +12,7 @@ from local.patching import patch
 def patch_cognito() -> None:
     """Apply the patches of this module and of its neighbours."""
     cognito_identities.keep_identities()
+    _import_the_key_once()
     _accept_email_addresses_as_cognito()
     _add_and_correct_calls()
     cognito_mfa.check_authenticators()
@@ -19,6 +21,16 @@ def patch_cognito() -> None:
     _hide_user_existence()
     # The outermost check: without the client's secret a caller learns nothing else.
     cognito_clients.check_client_secrets()
+
+
+def _import_the_key_once() -> None:
+    # moto imports the key of its tokens, which is always the same, for each pool, in 0.15 s.
+    from moto.cognitoidp import models
+
+    import_key = models.jwk.RSAKey.import_key
+    key = functools.cache(lambda: import_key(models.load_resource("cognitoidp/resources/jwks-private.json")))
+    patch(models, "jwk", SimpleNamespace(RSAKey=SimpleNamespace(import_key=lambda value: None)))
+    patch(models.CognitoIdpUserPool, "json_web_key", property(lambda pool: key(), lambda pool, value: None))
 
 
 def _accept_email_addresses_as_cognito() -> None:
