@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from infra.settings import LOCAL_ENDPOINT, LOCAL_PORT, ROOT
+from local import background
 from local.accounts import ADMIN, PASSWORD, USER
 from local.errors import MachineError
 from local.machine import LOGS, Machine
@@ -28,13 +29,24 @@ class _StoppedEarlyError(BaseException):
 
 
 class _StopSignal(threading.Event):
-    """Set by Ctrl-C or SIGTERM. Before `wait` is called, these raise _StoppedEarlyError instead."""
+    """Set by Ctrl-C or SIGTERM, which raise _StoppedEarlyError before `wait` is called, and if the machine fails."""
 
     is_waited_for = False
+    failure: MachineError | None = None
 
     def wait(self, timeout: float | None = None) -> bool:
         self.is_waited_for = True
         return super().wait(timeout)
+
+    def look_at_thread(self, ended: threading.ExceptHookArgs) -> None:
+        """Note the error that has ended a thread. The machine has failed if it cannot do without that thread."""
+        error = ended.exc_value
+        if not isinstance(error, MachineError):
+            threading.__excepthook__(ended)
+        if isinstance(ended.thread, background.Loop) and self.failure is None:
+            name = ended.thread.name
+            self.failure = error if isinstance(error, MachineError) else MachineError(f"The thread {name} has ended.")
+            self.set()
 
 
 @contextlib.contextmanager
@@ -50,11 +62,13 @@ def _stop_signal() -> Iterator[_StopSignal]:
             raise _StoppedEarlyError
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    threading.excepthook = stop.look_at_thread
     try:
         yield stop
     except _StoppedEarlyError:
         return
     finally:
+        threading.excepthook = threading.__excepthook__
         for number, handler in before.items():
             signal.signal(number, handler)
 
@@ -119,8 +133,7 @@ def _run(options: argparse.Namespace) -> int:
         _print_addresses(machine)
         print(f"Documentation of the API: {machine.api_url}/docs")
         print("Locally any verification code works. Ctrl-C stops everything.", flush=True)
-        with _reloading(options, machine):
-            stop.wait()
+        _serve(options, machine, stop)
     return 0
 
 
@@ -130,9 +143,17 @@ def _aws(options: argparse.Namespace) -> int:
         _print_addresses(machine)
         print("Next, in another terminal:")
         print(f"  AWS_ENDPOINT_URL={machine.aws_url} .venv/bin/chalice local --stage local", flush=True)
-        with _reloading(options, machine):
-            stop.wait()
+        _serve(options, machine, stop)
     return 0
+
+
+def _serve(options: argparse.Namespace, machine: Machine, stop: _StopSignal) -> None:
+    """Returns once the machine is to stop. Raises MachineError if it cannot go on."""
+    with _reloading(options, machine):
+        stop.wait()
+    if stop.failure is not None:
+        kept = "" if machine.state is None else f" All data is kept in {machine.state.path}."
+        raise MachineError(f"{stop.failure} The machine stops.{kept} Start it again.")
 
 
 def _machine(options: argparse.Namespace, *, port: int = 0, api: bool = True) -> Machine:

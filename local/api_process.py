@@ -25,7 +25,8 @@ DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 def api_spec(description: frames.Message) -> frames.Message:
     """What the API's process takes from the application's description."""
     function = next(each for each in description["functions"] if each["name"] == API_HANDLER)
-    return {"environment": plain_environment() | function["environment"], "grants": function["grants"]}
+    environment = plain_environment() | function["environment"]
+    return {"module": "api_server", "environment": environment, "grants": function["grants"]}
 
 
 class _Served:

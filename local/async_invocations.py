@@ -3,7 +3,6 @@
 import heapq
 import itertools
 import json
-import threading
 import time
 import uuid
 from collections.abc import Mapping
@@ -48,7 +47,7 @@ class AsyncInvocations:
         self._numbers = itertools.count()
         self._stopping = False
         self._runs = ThreadPoolExecutor(max_workers=32, thread_name_prefix="async")
-        self._thread = threading.Thread(target=self._dispatch, name="async", daemon=True)
+        self._thread = background.Loop("async", self._dispatch)
 
     def start(self) -> None:
         """Start running events."""

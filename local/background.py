@@ -9,6 +9,13 @@ from typing import Any
 from local.errors import MachineError
 
 
+class Loop(threading.Thread):
+    """A thread without which the machine is not whole: `python -m local` ends when an error ends it."""
+
+    def __init__(self, name: str, work: Callable[[], None]) -> None:
+        super().__init__(target=work, name=name, daemon=True)
+
+
 def submit(pool: Executor, work: Callable[..., Any], *arguments: Any) -> None:
     """Run `work` in the pool. Its error goes to `threading.excepthook`: a future that nobody reads would keep it."""
     pool.submit(work, *arguments).add_done_callback(_report_error)

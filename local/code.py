@@ -1,6 +1,6 @@
 """The application's code as it runs: imported once at the start, and again after each change of its files."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,12 @@ class Code:
         self.description = self.fork_server.receive_description()
         return self.description
 
+    def watch(self, before_end: Callable[[], None]) -> None:
+        """End the machine if a process ends by itself. `before_end` is called before a run or a fork fails by that."""
+        self._before_end = before_end
+        self._libraries.watch()
+        self.fork_server.watch(before_end)
+
     def load_libraries(self) -> None:
         """Let the next `reload` take less time: libraries are imported once more, in the background."""
         self._libraries.load(self.description["modules"])
@@ -47,6 +53,7 @@ class Code:
         try:
             fork_server.receive_description()
             description = fork_server.receive_description()
+            fork_server.watch(self._before_end)
         except BaseException:
             fork_server.close()
             raise

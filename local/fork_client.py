@@ -1,16 +1,18 @@
 """The processes that have imported libraries and application, as the local machine sees them."""
 
+import contextlib
 import os
+import select
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from infra.settings import ROOT
-from local import frames
+from local import background, frames
 from local.errors import ImportFailedError, MachineError
 
 # All that a process needs to run. Nothing else of the developer's environment reaches a function,
@@ -21,6 +23,10 @@ NO_CREDENTIALS = {
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "AWS_EC2_METADATA_DISABLED": "true",
 }
+
+
+# For a process that ended though nobody had told it to.
+_ENDED = "The process that {what} has ended: something killed it, perhaps for want of memory."
 
 
 def plain_environment() -> dict[str, str]:
@@ -42,6 +48,16 @@ class Libraries:
             command, pass_fds=[theirs.fileno()], env=environment, stdin=subprocess.DEVNULL, start_new_session=True
         )
         theirs.close()
+        self._is_stopped = False
+
+    def watch(self) -> None:
+        """End the machine if the process ends before `stop`."""
+        background.Loop("library process", self._watch).start()
+
+    def _watch(self) -> None:
+        self._process.wait()
+        if not self._is_stopped:
+            raise MachineError(_ENDED.format(what="has loaded the libraries"))
 
     @property
     def pid(self) -> int:
@@ -63,6 +79,7 @@ class Libraries:
 
     def stop(self) -> None:
         """End the process and, with it, all that come from it."""
+        self._is_stopped = True
         self._control.close()
         try:
             self._process.wait(timeout=5)
@@ -78,7 +95,10 @@ class ForkClient:
         self._control = control
         self._lock = threading.Lock()
         self._children: set[int] = set()
-        self._is_replaced = False
+        self._is_replaced = self._is_closed = self._has_ended = False
+        self._noting = threading.Lock()
+        self._before_end: Callable[[], None] = _nothing
+        self._watcher: threading.Thread | None = None
         frames.send(control, start)
 
     def receive_description(self) -> frames.Message:
@@ -96,8 +116,14 @@ class ForkClient:
             raise ImportFailedError(description["error"], description["summary"])
         return description
 
+    def watch(self, before_end: Callable[[], None]) -> None:
+        """End the machine if the process ends by itself; `before_end` is called before any request to it fails."""
+        self._before_end = before_end
+        self._watcher = background.Loop("fork server", self._watch)
+        self._watcher.start()
+
     def fork(self, spec: frames.Message, sockets: Sequence[socket.socket]) -> int:
-        """A new process that runs `local.<spec['module']>`; its id."""
+        """A new process that runs `local.<spec['module']>`; its id. Raises DisconnectedError."""
         with self._lock:
             reply = self._ask(spec | {"do": "fork", "sockets": len(sockets)}, sockets)
             self._children.add(int(reply["pid"]))
@@ -106,7 +132,7 @@ class ForkClient:
     def end_process(self, pid: int) -> int | None:
         """Kill a process if it still runs; its exit status (negative: the signal that ended it)."""
         with self._lock:
-            if self._control.fileno() == -1:
+            if self._is_closed:
                 # It ended, and all that it had forked with it.
                 return None
             reply = self._ask({"do": "end", "pid": pid})
@@ -114,18 +140,6 @@ class ForkClient:
             self._end_if_unused()
         status: int | None = reply["exit"]
         return status
-
-    def _ask(self, request: frames.Message, sockets: Sequence[socket.socket] | None = None) -> frames.Message:
-        """The reply. A request that is interrupted ends the process: the next one would get the reply of this one."""
-        try:
-            frames.send(self._control, request)
-            if sockets is not None:
-                frames.send_sockets(self._control, sockets)
-            reply, _ = frames.receive(self._control)
-        except BaseException:
-            self._control.close()
-            raise
-        return reply
 
     def end_when_unused(self) -> None:
         """Newer code runs: this process ends with the last one that it has forked."""
@@ -135,8 +149,51 @@ class ForkClient:
 
     def close(self) -> None:
         """End this process and what it has forked."""
-        self._control.close()
+        self._is_closed = True
+        if self._watcher is None:
+            self._control.close()
+            return
+        # The watcher waits for just this, and closes the socket.
+        with contextlib.suppress(OSError):
+            self._control.shutdown(socket.SHUT_RDWR)
 
     def _end_if_unused(self) -> None:
         if self._is_replaced and not self._children:
+            self.close()
+
+    def _ask(self, request: frames.Message, sockets: Sequence[socket.socket] | None = None) -> frames.Message:
+        """The reply. A request that is interrupted ends the process: the next one would get the reply of this one."""
+        try:
+            frames.send(self._control, request)
+            if sockets is not None:
+                frames.send_sockets(self._control, sockets)
+            reply, _ = frames.receive(self._control)
+        except frames.DisconnectedError:
+            self._note_end()
+            raise
+        except BaseException:
+            self.close()
+            raise
+        return reply
+
+    def _watch(self) -> None:
+        # It is always told that the other end is closed, or this one.
+        ended = select.poll()
+        ended.register(self._control, 0)
+        ended.poll()
+        self._note_end()
+        with self._lock:
             self._control.close()
+        if self._has_ended:
+            raise MachineError(_ENDED.format(what="runs the API and all functions"))
+
+    def _note_end(self) -> None:
+        """The process has ended. Others that find this too wait until it is noted."""
+        with self._noting:
+            if not (self._is_closed or self._is_replaced or self._has_ended):
+                self._has_ended = True
+                self._before_end()
+
+
+def _nothing() -> None:
+    """Called if nobody watches."""

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from types import MappingProxyType, TracebackType
+from types import MappingProxyType
 from typing import Any, Self
 
 from infra import event_delivery, iam_report
 from infra.event_delivery import AsyncDelivery, RuleDelivery, StreamDelivery
 from infra.pipeline_policy import PIPELINE
 from infra.settings import ROOT, state_folder
-from local import background, garbage, iam_enforcement, sigv4
+from local import background, frames, garbage, iam_enforcement, sigv4
 from local.accounts import make_accounts
 from local.api_process import ApiProcess, api_spec, running_api
 from local.aws import HOST, without_profile
@@ -65,12 +65,10 @@ class Machine:
         self._project = project.resolve()
         self._stage_name = stage
         self._ports = (port, aws_port)
-        self._with_api = api
-        self._with_accounts, self._with_fake_api = accounts, fake_api
+        self._with_api, self._with_accounts, self._with_fake_api = api, accounts, fake_api
         self._delivery = (asynchronous, streams, rules)
         self._schedules, self._batching_windows = schedules, batching_windows
-        self.settings = settings
-        self.state = state
+        self.settings, self.state = settings, state
         self._cleanup = ExitStack()
         # Secrets by access key id. The stage's are added once its settings are known.
         self._secrets = {sigv4.STATE_MACHINES: sigv4.STATE_MACHINES}
@@ -92,15 +90,16 @@ class Machine:
             raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.stop()
 
     def start(self) -> None:
         """Start everything; returns once everything answers."""
-        with garbage.not_collected():
-            self._start()
+        try:
+            with garbage.not_collected():
+                self._start()
+        except frames.DisconnectedError:
+            raise MachineError("The machine could not start: one of its processes has ended.") from None
 
     def _start(self) -> None:
         api_port, aws_port = self._ports
@@ -191,6 +190,7 @@ class Machine:
             batching_windows=self._batching_windows,
         )
         # Called in reverse order: no new runs start, running ones are killed, and then the threads end at once.
+        self.code.watch(self._keeping.stop)
         for step in (self._triggers.join, self._host.stop, self._triggers.stop):
             self._cleanup.callback(step)
         with ThreadPoolExecutor(1) as thread:
@@ -209,22 +209,15 @@ class Machine:
             self.invoke("health_check")
 
     def _running_api(self, listening: socket.socket) -> AbstractContextManager[ApiProcess]:
-        spec = {
-            "module": "api_server",
-            "project": str(self._project),
-            "stage": self._stage_name,
-            "log": str(self.logs / "api.log") if self.logs else None,
-        }
+        log = str(self.logs / "api.log") if self.logs else None
+        spec = {"project": str(self._project), "stage": self._stage_name, "log": log}
         return running_api(self.code.fork_server, spec | api_spec(self.description), listening)
 
     def _make_accounts(self) -> None:
         """Create two accounts through the API. A machine without an API starts one only for this."""
-        arguments = self.client("dynamodb"), self.environment["USERS_TABLE"]
-        if self._with_api:
-            make_accounts(self.api_url, *arguments)
-            return
-        with self._running_api(listen(0, "the API")) as api:
-            make_accounts(api.url, *arguments)
+        with ExitStack() as stack:
+            api = self._api or stack.enter_context(self._running_api(listen(0, "the API")))
+            make_accounts(api.url, self.client("dynamodb"), self.environment["USERS_TABLE"])
 
     def reload(self) -> list[str]:
         """Run the code as its files are now; see `Code.reload`."""

@@ -5,7 +5,6 @@ import io
 import logging
 import os
 import socket
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ from moto.moto_server import werkzeug_app
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import DechunkedInput, make_server
 
+from local import background
 from local.aws import HOST
 from local.moto_patches import apply_moto_patches
 from local.moto_patches.stepfunctions_progress import TASK_HEADER, note_answer, noted_answer
@@ -44,7 +44,7 @@ class MotoServer:
         listening.close()
         patch(self._server, "daemon_threads", True)
         patch(self._server, "block_on_close", False)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=[0.05], name="moto server", daemon=True)
+        self._thread = background.Loop("moto server", lambda: self._server.serve_forever(0.05))
 
     def start(self) -> None:
         """Start to serve, with an empty AWS if no other server runs in this process."""

@@ -45,7 +45,7 @@ class QueuePoller:
         self._stopping = False
         self._slots = threading.Semaphore(concurrency or DEFAULT_CONCURRENCY)
         self._runs = ThreadPoolExecutor(max_workers=concurrency or DEFAULT_CONCURRENCY, thread_name_prefix=queue)
-        self._thread = threading.Thread(target=self._poll, name=f"poll {queue}", daemon=True)
+        self._thread = background.Loop(f"poll {queue}", self._poll)
 
     @property
     def _queue(self) -> Any:
@@ -187,7 +187,7 @@ class StreamPoller:
         self._mapping = mapping
         self.position = 0
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._poll, name=f"stream {table}", daemon=True)
+        self._thread = background.Loop(f"stream {table}", self._poll)
 
     @property
     def _shard(self) -> Any:

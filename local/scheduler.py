@@ -6,7 +6,6 @@ passed while the machine was stopped only the last one is.
 """
 
 import json
-import threading
 import time
 import uuid
 from collections import deque
@@ -19,6 +18,7 @@ from moto.events.exceptions import ResourceNotFoundException
 from moto.events.models import events_backends
 
 from chalicelib.jobs.recurrence import ExpressionError, Recurrence, parse
+from local import background
 from local.async_invocations import AsyncInvocations
 from local.aws import ACCOUNT, REGION
 from local.clock import Clock
@@ -68,7 +68,7 @@ class Scheduler:
         self._events = events
         self._rules: dict[str, _Rule] = {}
         self._stopping = False
-        self._thread = threading.Thread(target=self._watch, name="schedules", daemon=True)
+        self._thread = background.Loop("schedules", self._watch)
 
     def add(self, rule: str, function: Function, expression: str) -> None:
         """Invoke the function by this rule from now on.

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from local import background
 from local.state.bodies import BODIES
 from local.state.changes import CHANGES, Marks
 from local.state.encoding import decode, encode
@@ -31,7 +32,7 @@ class Keeper:
         self._unwritten: dict[tuple[str, str], str | None] = {}
         self._stopping = threading.Event()
         self._failing_since: str | None = None
-        self._thread = threading.Thread(target=self._run, name="state", daemon=True)
+        self._thread = background.Loop("state", self._run)
 
     def _load(self) -> dict[str, dict[str, Any]]:
         try:

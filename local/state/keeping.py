@@ -1,5 +1,7 @@
 """What a machine does to keep its data, step by step while it starts; nothing without a state folder."""
 
+import threading
+
 from local.functions import FunctionHost
 from local.state.buckets import Buckets
 from local.state.changes import CHANGES
@@ -19,6 +21,7 @@ class Keeping:
     def __init__(self, folder: StateFolder | None) -> None:
         """Before the machine makes its resources. Raises StateError."""
         CHANGES.are_refused = False
+        self._stopping = threading.Lock()
         self._keeper = None if folder is None else Keeper(folder)
         self._work: Work | None = None
         take_identities({} if self._keeper is None else self._keeper.documents(IDENTITIES_KIND))
@@ -51,6 +54,7 @@ class Keeping:
             self._keeper.start()
 
     def stop(self) -> None:
-        """Write for the last time; the embedded AWS acknowledges nothing from now on."""
-        if self._keeper is not None:
-            self._keeper.stop()
+        """Write for the last time; the embedded AWS acknowledges nothing from now on. Later calls change nothing."""
+        with self._stopping:
+            if self._keeper is not None:
+                self._keeper.stop()

@@ -19,6 +19,7 @@ from local.machine import Machine
 from tests import pictures
 from tests.breadth import mostly_slow
 from tests.conftest import Eventually
+from tests.machine import process_table
 from tests.requirements import packages, packages_by_module
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,7 +31,7 @@ import runpy, sys
 sys.modules.update(dict.fromkeys({_MISSING!r}))
 runpy.run_module("local", run_name="__main__", alter_sys=True)
 """
-pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads the process table of Linux")
+pytestmark = process_table.NEEDED
 
 
 @contextmanager
@@ -52,27 +53,6 @@ def _running(*arguments: str, **variables: str) -> Iterator[tuple[subprocess.Pop
     finally:
         process.kill()
         process.communicate()
-
-
-def _status(pid: int) -> tuple[int, str] | None:
-    try:
-        state, parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:2]
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    return int(parent), state
-
-
-def _descendants(pid: int) -> set[int]:
-    parents = {int(each.name): _status(int(each.name)) for each in Path("/proc").iterdir() if each.name.isdigit()}
-    descendants, new = set[int](), {pid}
-    while new:
-        descendants |= new
-        new = {child for child, status in parents.items() if status is not None and status[0] in new} - descendants
-    return descendants - {pid}
-
-
-def _all_ended(pids: set[int]) -> bool:
-    return all((status := _status(pid)) is None or status[1] == "Z" for pid in pids)
 
 
 def _is_free(port: int) -> bool:
@@ -103,7 +83,7 @@ def test_run_prints_its_addresses_and_stops_cleanly(
         accounts = ("user@example.com", "admin@example.com", "Darkroom-2026!", "any verification code")
         for word in (*accounts, "Fake external API: http://127.0.0.1:"):
             assert word in text
-        children = _descendants(process.pid)
+        children = process_table.descendants(process.pid)
         assert len(children) > 5
         health = requests.get(f"{lines[0].split()[-1]}/health", timeout=30)
         assert health.json()["status"] == "ok"
@@ -120,7 +100,7 @@ def test_run_prints_its_addresses_and_stops_cleanly(
         process.send_signal(number)
         _, errors = process.communicate(timeout=15)
         assert (process.returncode, errors) == (0, "")
-        eventually(lambda: _all_ended(children))
+        eventually(lambda: process_table.all_ended(children))
         assert _is_free(_port(lines[0]))
         assert _is_free(_port(lines[1]))
 
@@ -138,22 +118,22 @@ def test_a_setting_that_cannot_be_used_ends_run_at_once() -> None:
 
 def test_a_killed_machine_leaves_no_process(eventually: Eventually) -> None:
     with _running("aws", "--aws-port", "0", "--ephemeral") as (process, lines):
-        children = _descendants(process.pid)
+        children = process_table.descendants(process.pid)
         assert len(children) > 5
         process.kill()
         process.wait()
-        eventually(lambda: _all_ended(children))
+        eventually(lambda: process_table.all_ended(children))
         eventually(lambda: _is_free(_port(lines[0])))
 
 
 def test_a_machine_that_is_stopped_while_it_starts_leaves_nothing(eventually: Eventually) -> None:
     command = [sys.executable, "-m", "local", "aws", "--aws-port", "0", "--ephemeral"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        children = eventually(lambda: _descendants(process.pid))
+        children = eventually(lambda: process_table.descendants(process.pid))
         process.terminate()
         _, errors = process.communicate(timeout=15)
         assert (process.returncode, errors) == (0, "")
-        eventually(lambda: _all_ended(children))
+        eventually(lambda: process_table.all_ended(children))
 
 
 @pytest.mark.parametrize("option", ["--port", "--aws-port"])
