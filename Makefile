@@ -11,8 +11,11 @@ ARGS ?=
 # Without bytecode each start of Python compiles a thousand modules anew, for two seconds. Images of containers set it.
 unexport PYTHONDONTWRITEBYTECODE
 
+# The parts of `check`, and npm's installation, run side by side.
+MAKEFLAGS += --jobs=2
+
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-browser test-all check manifest policies iam-report bench requirements clean
+.PHONY: help demo run test test-browser test-all check lint types template manifest policies iam-report bench requirements clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,19 +26,25 @@ demo: $(VENV)/local ## send a picture through the whole platform: make demo PHOT
 run: $(VENV)/local ## the whole platform on this machine, until Ctrl-C: make run ARGS="--port 9000"
 	@exec $(BIN)/python -m local run $(ARGS)
 
-test: $(VENV)/ready $(NPM) check ## lint, types and every test but the slow ones
+test: $(VENV)/ready check $(NPM) ## lint, types and every test but the slow ones
 	$(BIN)/python -m pytest -n 3 -m "not slow and not browser" $(ARGS)
 
 test-browser: $(VENV)/ready $(NPM) ## the page in a real browser (Debian: apt-get install chromium)
 	$(BIN)/python -m pytest tests/browser -n 2 $(ARGS)
 
-test-all: $(VENV)/ready $(NPM) check ## the slow ones too
+test-all: $(VENV)/ready check $(NPM) ## the slow ones too
 	$(BIN)/python -m pytest -n 2 --hypothesis-profile exploring $(ARGS)
 
-check: $(VENV)/ready ## ruff and mypy on everything, cfn-lint on the template
+check: types lint template ## ruff and mypy on everything, cfn-lint on the template
+
+lint: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: $(VENV)/ready
 	$(BIN)/mypy
+
+template: $(VENV)/ready
 	$(BIN)/python -m infra.template > $(VENV)/template.json && $(BIN)/cfn-lint $(VENV)/template.json
 
 manifest: $(VENV)/ready ## one line for each trigger: who may call it, and what it may access
