@@ -1,6 +1,7 @@
 """The functions of a stage, with what alarms and the dashboard need to know about each."""
 
 import functools
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -8,7 +9,7 @@ from typing import Any
 
 from chalicelib.core.schedules import SCHEDULES
 from chalicelib.core.settings import Settings
-from chalicelib.jobs.recurrence import parse
+from chalicelib.jobs.recurrence import Rate, parse
 from infra import function_grants, triggers
 from infra.settings import settings_of_function
 
@@ -63,13 +64,11 @@ def _gap(name: str, config: Mapping[str, Any], stage: str) -> int | None:
 def longest_gap(expression: str) -> int:
     """The longest time between two runs in 400 days, in seconds."""
     recurrence, start = parse(expression), datetime(2026, 1, 1, tzinfo=UTC)
-    longest, last = 0.0, recurrence.next_after(start, start)
-    while last is not None and last < start + timedelta(days=400):
-        following = recurrence.next_after(last, start)
-        if following is not None:
-            longest = max(longest, (following - last).total_seconds())
-        last = following
-    return int(longest)
+    if isinstance(recurrence, Rate):
+        return recurrence.seconds
+    runs = itertools.pairwise(recurrence.all_after(start, start))
+    in_time = itertools.takewhile(lambda run: run[0] < start + timedelta(days=400), runs)
+    return int(max(((following - run).total_seconds() for run, following in in_time), default=0))
 
 
 def api_dimensions(config: Mapping[str, Any], stage: str) -> tuple[str, str]:

@@ -7,12 +7,13 @@ The fields are parsed here, because cron's usual dialect differs from EventBridg
 """
 
 import calendar
+import itertools
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
-from typing import Protocol
 
 from cronsim import CronSim, CronSimError
 
@@ -42,26 +43,32 @@ class ExpressionError(ValueError):
     """EventBridge would refuse the expression."""
 
 
-class Recurrence(Protocol):
+class Recurrence(ABC):
     """When something happens repeatedly."""
 
+    @abstractmethod
+    def all_after(self, moment: datetime, start: datetime) -> Iterator[datetime]:
+        """The times later than `moment`, in order. `start` is when the schedule was created."""
+
     def next_after(self, moment: datetime, start: datetime) -> datetime | None:
-        """The first time later than `moment`, or None if there is none. `start` is when the schedule was created."""
+        """The first of them, or None if there is none."""
+        return next(self.all_after(moment, start), None)
 
 
 @dataclass(frozen=True)
-class Rate:
+class Rate(Recurrence):
     """Every `seconds` seconds, counted from the start."""
 
     seconds: int
 
-    def next_after(self, moment: datetime, start: datetime) -> datetime | None:
+    def all_after(self, moment: datetime, start: datetime) -> Iterator[datetime]:
         periods = max(0, (moment - start) // timedelta(seconds=self.seconds))
-        return (start + timedelta(seconds=self.seconds * (periods + 1))).astimezone(UTC)
+        for period in itertools.count(periods + 1):
+            yield (start + timedelta(seconds=self.seconds * period)).astimezone(UTC)
 
 
 @dataclass(frozen=True)
-class Cron:
+class Cron(Recurrence):
     """At second 0 of each minute that matches all six fields, whenever the schedule was created.
 
     `five_fields` is the expression in cronsim's dialect. cronsim knows no years and no nearest weekday (`15W`): both
@@ -72,7 +79,7 @@ class Cron:
     years: frozenset[int]
     nearest_weekday_to: int | None = None
 
-    def next_after(self, moment: datetime, start: datetime) -> datetime | None:
+    def all_after(self, moment: datetime, start: datetime) -> Iterator[datetime]:
         after = moment.astimezone(UTC)
         for year in sorted(year for year in self.years if year >= after.year):
             after = max(after, datetime(year, 1, 1, tzinfo=UTC) - timedelta(seconds=1))
@@ -80,8 +87,7 @@ class Cron:
                 if firing.year != year:
                     break
                 if self.nearest_weekday_to is None or _is_nearest_weekday(firing, self.nearest_weekday_to):
-                    return firing
-        return None
+                    yield firing
 
     def _firings_after(self, moment: datetime) -> Iterator[datetime]:
         try:

@@ -92,7 +92,7 @@ def _let_express_reuse_names() -> None:
     from moto.stepfunctions.models import StateMachine
 
     original = StateMachine._handle_name_input_idempotency
-    kept = 500
+    kept = 50
 
     def handle_name_input_idempotency(self: Any, name: str, execution_input: str) -> Any:
         # `type`, not `sm_type`, which is always STANDARD.

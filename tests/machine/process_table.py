@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 _PROC = Path("/proc")
-NEEDED = pytest.mark.skipif(not (_PROC / "self" / "stat").exists(), reason="reads the process table of Linux")
+_IS_LINUX = (_PROC / "self" / "stat").exists()
+NEEDED = pytest.mark.skipif(not _IS_LINUX, reason="reads the process table of Linux")
 
 
 def _status(pid: int) -> tuple[int, str] | None:
@@ -18,7 +19,9 @@ def _status(pid: int) -> tuple[int, str] | None:
 
 
 def children(pids: set[int]) -> set[int]:
-    """The processes that these have started."""
+    """The processes that these have started; none on another system."""
+    if not _IS_LINUX:
+        return set()
     parents = {int(each.name): _status(int(each.name)) for each in _PROC.iterdir() if each.name.isdigit()}
     return {child for child, status in parents.items() if status is not None and status[0] in pids}
 

@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from tests import pictures
+from tests.machine import process_table
 from tests.machine.running_machine import RunningMachine, Session
 from tests.waiting import wait_for
 
@@ -59,8 +60,9 @@ def test_what_is_older_than_a_second_outlives_every_kill(tmp_path: Path, kills: 
         threading.Event().wait(numbers.uniform(0, 4))
         if not expected:
             wait_for(uploader.has_older, "an upload that is older than a second", CONVERGES_WITHIN)
-        killed_at = time.monotonic()
+        killed_at, started = time.monotonic(), process_table.descendants(machine.process.pid)
         machine.kill()
+        wait_for(functools.partial(process_table.all_ended, started), "the end of all processes")
         expected += uploader.older_than(killed_at - LOST_AT_MOST)
         if numbers.random() < 0.2:
             # While it starts.

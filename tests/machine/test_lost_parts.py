@@ -15,6 +15,7 @@ from local.__main__ import _StopSignal
 from local.background import Loop
 from local.errors import MachineError
 from tests import pictures
+from tests.breadth import mostly_slow
 from tests.machine import process_table
 from tests.machine.running_machine import ROOT, RunningMachine, Session, running
 from tests.waiting import wait_for
@@ -49,14 +50,17 @@ def _is_completed(session: Session, image_id: str) -> bool:
 
 @process_table.NEEDED
 @pytest.mark.parametrize(
-    ("part", "sentence"),
-    [
-        (_fork_server, "The process that runs the API and all functions has ended"),
-        pytest.param(_libraries, "The process that has loaded the libraries has ended", marks=pytest.mark.slow),
-    ],
+    ("part", "sentence", "is_started_again"),
+    mostly_slow(
+        [
+            (_fork_server, "The process that runs the API and all functions has ended", False),
+            (_fork_server, "The process that runs the API and all functions has ended", True),
+            (_libraries, "The process that has loaded the libraries has ended", True),
+        ]
+    ),
 )
 def test_a_killed_process_that_forks_ends_the_machine_which_loses_nothing(
-    tmp_path: Path, part: Callable[[RunningMachine], int], sentence: str
+    tmp_path: Path, part: Callable[[RunningMachine], int], sentence: str, is_started_again: bool
 ) -> None:
     with running(tmp_path) as (machine, url):
         session = Session(url)
@@ -69,6 +73,8 @@ def test_a_killed_process_that_forks_ends_the_machine_which_loses_nothing(
         assert machine.lines[-1].endswith(f"The machine stops. All data is kept in {tmp_path}. Start it again.")
         assert not [line for line in machine.lines if "Traceback" in line]
         wait_for(lambda: process_table.all_ended(started), "the end of all processes")
+    if not is_started_again:
+        return
     with running(tmp_path) as (_, session.url):
         for image_id in images:
             wait_for(functools.partial(_is_completed, session, image_id), image_id, 60)

@@ -116,6 +116,7 @@ def test_a_setting_that_cannot_be_used_ends_run_at_once() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_killed_machine_leaves_no_process(eventually: Eventually) -> None:
     with _running("aws", "--aws-port", "0", "--ephemeral") as (process, lines):
         children = process_table.descendants(process.pid)
