@@ -49,7 +49,7 @@ def losing(service: str, operation: str, *losses: Loss, about: str = "") -> Iter
     client, left = clients.client(service), list(losses)
 
     def lose(request: Any, **_: Any) -> AWSResponse | None:
-        if not left or about.encode() not in (request.body or b""):
+        if not left or (about and about.encode() not in request.body):
             return None
         loss = left.pop(0)
         if loss.takes_place:

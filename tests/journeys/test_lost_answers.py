@@ -1,176 +1,188 @@
-"""A write whose answer was lost is sent again, and takes place once: its condition does not refuse it to itself."""
+"""An answer of AWS that is lost on its way changes nothing for a user: their own deed is not taken for another's."""
 
-import uuid
+import io
+import secrets
+import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from moto.backends import get_backend
 
-from chalicelib.core import clients
-from chalicelib.core.aws import writes
-from chalicelib.core.aws.tables import Attr, ConditionFailedError, Table, transact
-from chalicelib.core.settings import Settings
+from chalicelib.actions.models import ACTIONS
+from chalicelib.core.http import limits
+from chalicelib.core.http.idempotency import RECORDS
+from chalicelib.core.http.limits import COUNTERS
+from chalicelib.core.http.operations import Caller
+from chalicelib.images.models import IMAGES
+from local.aws import ACCOUNT, REGION
+from local.machine import Machine
+from tests import pictures
+from tests.journeys.exporter import downloaded, exporter
+from tests.journeys.gateway import Answer, call
+from tests.journeys.issuing_keys import key_holder
+from tests.journeys.user import PASSWORD, User
 from tests.lost_answers import ALL_TRIES, Loss, losing
 
-JOBS = Table(Settings.JOBS_TABLE, "name")
-LOSSES = pytest.mark.parametrize("loss", Loss, ids=lambda loss: loss.name.lower())
+PHOTO = {"fileName": "a.jpg", "fileType": "image/jpeg"}
+# A time at which both windows of the limits begin, in seconds since the epoch.
+NOON = 1_780_315_200.0
+HAPPENED = pytest.mark.parametrize("loss", [Loss.ANSWER_LOST, Loss.ERROR_AFTER], ids=lambda loss: loss.name.lower())
+
+pytestmark = pytest.mark.usefixtures("function")
 
 
 @pytest.fixture
-def name(function: pytest.MonkeyPatch) -> str:
-    """The key of an item for this test alone."""
-    return f"item-{uuid.uuid4().hex}"
+def ann(machine: Machine) -> User:
+    """A new user for each test."""
+    return User.new(machine.api_url)
 
 
-@dataclass(frozen=True)
-class Kind:
-    """A kind of write: its call to DynamoDB, whether an item is there before, and its result and item after."""
-
-    operation: str
-    write: Callable[[str], Any]
-    exists: bool
-    result: Any
-    after: dict[str, Any] | None
+def announce(user: User, key: str) -> Answer:
+    return call("POST /upload", {**user.headers, "Idempotency-Key": key}, PHOTO)
 
 
-IS_OLD = Attr("state").eq("old")
-NEW = {"state": "new"}
-OLD = {"state": "old"}
-KINDS = {
-    "create": Kind("PutItem", lambda name: JOBS.create({"name": name, **NEW}), False, None, NEW),
-    "put": Kind("PutItem", lambda name: JOBS.put({"name": name, **NEW}, when=IS_OLD), True, None, NEW),
-    "update": Kind("UpdateItem", lambda name: JOBS.update(name, when=IS_OLD, change=NEW)["state"], True, "new", NEW),
-    "update by adding": Kind(
-        "UpdateItem",
-        lambda name: int(JOBS.update(name, change={}, add={"runs": 1})["runs"]),
-        True,
-        1,
-        {**OLD, "runs": 1},
-    ),
-    "update by adding, with a condition that still holds": Kind(
-        "UpdateItem",
-        lambda name: int(JOBS.update(name, when=IS_OLD, change={}, add={"runs": 1})["runs"]),
-        True,
-        1,
-        {**OLD, "runs": 1},
-    ),
-    "count": Kind("UpdateItem", lambda name: JOBS.count(name, {"a": 1}, {}), False, (True, {"a": 1}), {"a": 1}),
-    "count back": Kind("UpdateItem", lambda name: JOBS.count_back(name, ["a"]), True, None, {**OLD, "a": -1}),
-    "delete": Kind("DeleteItem", lambda name: JOBS.delete(name, when=IS_OLD), True, None, None),
-    "transaction that creates": Kind(
-        "TransactWriteItems", lambda name: transact(JOBS.to_create({"name": name, **NEW})), False, None, NEW
-    ),
-    "transaction that puts": Kind(
-        "TransactWriteItems", lambda name: transact(JOBS.to_put({"name": name, **NEW}, where=OLD)), True, None, NEW
-    ),
-    "transaction that updates": Kind(
-        "TransactWriteItems", lambda name: transact(JOBS.to_update(JOBS.key(name), NEW, where=OLD)), True, None, NEW
-    ),
-    "transaction that adds": Kind(
-        "TransactWriteItems", lambda name: transact(JOBS.to_add(JOBS.key(name), {"a": 1})), True, None, {**OLD, "a": 1}
-    ),
-    "transaction that deletes": Kind(
-        "TransactWriteItems", lambda name: transact(JOBS.to_delete(JOBS.key(name), where=OLD)), True, None, None
-    ),
-}
+def analyze(user: User, image_id: str) -> Answer:
+    return call("POST /actions/process", user.headers, {"fileId": image_id, "processingType": "analyze"})
 
 
-def prepare(kind: Kind, name: str) -> None:
-    if kind.exists:
-        JOBS.put({"name": name, **OLD})
+@HAPPENED
+@pytest.mark.parametrize("table", [RECORDS, IMAGES], ids=["the claim of the key", "the image's row"])
+def test_an_announcement_succeeds_once(ann: User, table: Any, loss: Loss) -> None:
+    key = secrets.token_hex(8)
+    with losing("dynamodb", "PutItem", loss, about=table.name) as lost:
+        first = announce(ann, key)
+    assert (first.status, lost()) == (200, 1)
+    again = announce(ann, key)
+    assert (again.body["imageId"], again.headers["Idempotency-Replayed"]) == (first.body["imageId"], "true")
+    assert [each["imageId"] for each in ann.get("/images").json()["items"]] == [first.body["imageId"]]
 
 
-def item(name: str) -> dict[str, Any] | None:
-    found = JOBS.get(name)
-    return None if found is None else {key: value for key, value in found.items() if key != "name"}
+@pytest.mark.parametrize("loss", [Loss.NOT_ARRIVED, Loss.ERROR_BEFORE], ids=lambda loss: loss.name.lower())
+def test_an_announcement_that_does_not_arrive_is_made_by_the_next_try(ann: User, loss: Loss) -> None:
+    with losing("dynamodb", "PutItem", loss, about=RECORDS.name):
+        assert announce(ann, secrets.token_hex(8)).status == 200
 
 
-@LOSSES
-@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-def test_a_write_takes_place_once_and_gives_its_result(name: str, kind: Kind, loss: Loss) -> None:
-    prepare(kind, name)
-    with losing("dynamodb", kind.operation, loss, loss) as lost:
-        result = kind.write(name)
-    assert lost() == 2
-    assert (result, item(name)) == (kind.result, kind.after)
+@HAPPENED
+def test_a_request_counts_once_and_the_last_one_that_a_limit_allows_passes(loss: Loss) -> None:
+    caller = Caller(id=secrets.token_hex(8), email="a@example.com", limits={"requestsPerMinute": 2})
+    for remaining in (1, 0):
+        with losing("dynamodb", "UpdateItem", loss, loss, about=COUNTERS.name) as lost:
+            status = limits.count_caller(caller, "list_images", now=NOON)
+        assert (status.allowed, status.remaining, lost()) == (True, remaining, 2)
+    assert not limits.count_caller(caller, "list_images", now=NOON).allowed
 
 
-@pytest.mark.parametrize("kind", [each for each in KINDS if "adding" not in each and "adds" not in each])
-@LOSSES
-def test_a_write_of_somebody_else_is_still_refused(name: str, kind: str, loss: Loss) -> None:
-    write = KINDS[kind]
-    if not write.exists:
-        write.write(name)
-    with losing("dynamodb", write.operation, loss):
-        if kind == "count":
-            assert write.write(name) == (False, {"a": 1})
-        elif kind == "count back":
-            write.write(name)
-            assert item(name) is None
-        elif kind == "delete":
-            JOBS.put({"name": name, **NEW})
-            with pytest.raises(ConditionFailedError) as refused:
-                write.write(name)
-            assert refused.value.item == {"name": name, **NEW}
-        else:
-            with pytest.raises(ConditionFailedError):
-                write.write(name)
+@HAPPENED
+@pytest.mark.parametrize(
+    ("operation", "tries"),
+    [("PutItem", 1), ("TransactWriteItems", 1), ("TransactWriteItems", ALL_TRIES)],
+    ids=["its row", "its end", "its end, for good"],
+)
+def test_an_action_is_done_once_and_ends(ann: User, operation: str, tries: int, loss: Loss) -> None:
+    image_id = ann.upload(pictures.jpeg(60, 40))
+    ann.finished(image_id)
+    with losing("dynamodb", operation, *[loss] * tries, about=ACTIONS.name) as lost:
+        answer = analyze(ann, image_id)
+    assert (answer.status, lost()) == (200, tries)
+    (action,) = ann.get("/actions").json()["items"]
+    assert (action["actionId"], action["status"]) == (answer.body["jobId"], "COMPLETED")
 
 
-def test_a_delete_without_a_lost_answer_finds_nothing_to_delete(name: str) -> None:
-    with pytest.raises(ConditionFailedError):
-        JOBS.delete(name, when=IS_OLD)
+@HAPPENED
+def test_a_deletion_is_the_callers_own(ann: User, loss: Loss) -> None:
+    image_id = announce(ann, secrets.token_hex(8)).body["imageId"]
+    with losing("dynamodb", "PutItem", loss, about=IMAGES.name) as lost:
+        assert call("DELETE /images/{imageId}", ann.headers, imageId=image_id).status == 200
+    assert lost() == 1
+    assert call("DELETE /images/{imageId}", ann.headers, imageId=image_id).status == 404
 
 
-@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-def test_an_answer_that_is_lost_for_good_is_an_error_that_may_pass(name: str, kind: Kind) -> None:
-    prepare(kind, name)
-    with (
-        losing("dynamodb", kind.operation, *[Loss.ERROR_AFTER] * ALL_TRIES),
-        pytest.raises(clients.ClientError) as error,
-    ):
-        kind.write(name)
-    assert clients.is_transient(error.value)
-    assert item(name) == kind.after
+@HAPPENED
+@pytest.mark.parametrize("operation", ["create", "rotate", "revoke"])
+def test_an_api_key_is_changed_once(ann: User, operation: str, loss: Loss) -> None:
+    def create() -> Answer:
+        return call("POST /keys", ann.headers, {"name": "camera", "accessTypes": ["file_upload"]})
+
+    def lossy(send: Callable[[], Answer]) -> Answer:
+        with losing("dynamodb", "TransactWriteItems", loss) as lost:
+            answer = send()
+        assert (answer.status, lost()) == (200, 1)
+        return answer
+
+    if operation == "create":
+        key = lossy(create).body
+    else:
+        key_id, route = (
+            create().body["keyId"],
+            {"rotate": "POST /keys/{keyId}/rotate", "revoke": "DELETE /keys/{keyId}"},
+        )
+        key = lossy(lambda: call(route[operation], ann.headers, keyId=key_id)).body
+    keys = ann.get("/keys").json()["items"]
+    assert [each["keyId"] for each in keys] == ([] if operation == "revoke" else [key["keyId"]])
+    if operation != "revoke":
+        assert key_holder(ann, key["key"]).get("/images").status_code == 200
 
 
-def test_a_write_that_one_transaction_made_is_recognized_in_another(name: str) -> None:
-    JOBS.put({"name": name, **OLD})
-    end, other = JOBS.to_update(JOBS.key(name), NEW, where=OLD), JOBS.to_add(JOBS.key(f"{name}-sums"), {"a": 1})
-    with (
-        losing("dynamodb", "TransactWriteItems", *[Loss.ANSWER_LOST] * ALL_TRIES),
-        pytest.raises(Exception, match="closed"),
-    ):
-        transact(end, other)
-    transact(end)
-    assert (item(name), item(f"{name}-sums")) == (NEW, {"a": 1})
-    with pytest.raises(ConditionFailedError):
-        transact(JOBS.to_update(JOBS.key(name), NEW, where=OLD))
+# ----------------------------------------------------------------------- other services
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.lists(st.sampled_from(Loss), max_size=ALL_TRIES - 1), min_size=1, max_size=8), st.integers(1, 8))
-def test_a_counter_counts_each_call_once(function: pytest.MonkeyPatch, calls: list[list[Loss]], limit: int) -> None:
-    name, passed = f"counter-{uuid.uuid4().hex}", []
-    for losses in calls:
-        with losing("dynamodb", "UpdateItem", *losses):
-            passed.append(JOBS.count(name, {"a": limit}, {}))
-    assert passed == [(place < limit, {"a": min(place + 1, limit)}) for place in range(len(calls))]
+@HAPPENED
+def test_a_sign_up_gives_the_new_users_own_id(machine: Machine, loss: Loss) -> None:
+    email = f"u{secrets.token_hex(6)}@example.com"
+    with losing("cognito-idp", "SignUp", loss) as lost:
+        answer = call("POST /auth/signup", {}, {"email": email, "password": PASSWORD})
+    assert (answer.status, lost()) == (200, 1)
+    user = User(machine.api_url, email)
+    assert user.post("/auth/verify", email=email, code="123456").status_code == 200
+    user.sign_in()
+    assert user.id == answer.body["userSub"]
 
 
-def test_readers_of_a_table_do_not_see_the_token(name: str) -> None:
-    created = {"name": name, **NEW}
-    JOBS.create(created)
-    stored = clients.client("dynamodb").get_item(TableName=JOBS.name, Key=JOBS.key(name))["Item"]
-    assert len(stored.pop(writes.TOKEN)) == 8
-    assert stored == created
-    assert JOBS.get(name) == JOBS.any_of(name) == created
-    assert JOBS.get_many([JOBS.key(name)]) == list(JOBS.all_of(name)) == JOBS.page(name, limit=1).items == [created]
-    assert created in [each for found, _ in JOBS.scan(100) for each in found]
-    assert JOBS.update(name, when=Attr("state").exists(), change={"more": "x"}) == {**created, "more": "x"}
-    with pytest.raises(ConditionFailedError) as refused:
-        JOBS.create(created)
-    assert refused.value.item == {**created, "more": "x"}
+@HAPPENED
+@pytest.mark.parametrize("verified", [True, False])
+def test_a_sign_up_of_an_address_that_was_registered_before_does_not_tell_its_id(
+    machine: Machine, verified: bool, loss: Loss
+) -> None:
+    user = User.new(machine.api_url)
+    email, known = user.email, user.id
+    if not verified:
+        email = f"u{secrets.token_hex(6)}@example.com"
+        known = user.post("/auth/signup", email=email, password=PASSWORD).json()["userSub"]
+        age(email)
+    with losing("cognito-idp", "SignUp", loss) as lost:
+        answer = call("POST /auth/signup", {}, {"email": email, "password": PASSWORD})
+    assert (answer.status, lost()) == (200, 1)
+    assert answer.body["userSub"] != known
+
+
+@HAPPENED
+def test_an_address_is_verified(machine: Machine, loss: Loss) -> None:
+    email = f"u{secrets.token_hex(6)}@example.com"
+    body = {"email": email, "code": "123456"}
+    assert call("POST /auth/signup", {}, {"email": email, "password": PASSWORD}).status == 200
+    with losing("cognito-idp", "ConfirmSignUp", loss) as lost:
+        assert call("POST /auth/verify", {}, body).status == 200
+    assert lost() == 1
+    assert call("POST /auth/verify", {}, body).status == 400, "a code works once"
+    age(email)
+    with losing("cognito-idp", "ConfirmSignUp", loss):
+        assert call("POST /auth/verify", {}, body).status == 400, "it was verified by somebody before"
+
+
+def age(email: str) -> None:
+    """Lets the account be an hour old, and unchanged since."""
+    for pool in get_backend("cognito-idp")[ACCOUNT][REGION].user_pools.values():
+        if user := pool._get_user(email):
+            user.create_date = user.last_modified_date = user.create_date - timedelta(hours=1)
+
+
+@HAPPENED
+def test_a_file_that_is_written_in_parts_is_complete(machine: Machine, loss: Loss) -> None:
+    with losing("s3", "CompleteMultipartUpload", loss) as lost:
+        export = call("POST /actions/export", exporter(machine).headers, {"dataTypes": ["files"], "format": "csv"})
+    assert (export.status, lost()) == (200, 1)
+    with zipfile.ZipFile(io.BytesIO(downloaded(export.body["downloadUrl"]))) as files:
+        assert files.namelist() == ["files.csv"]
