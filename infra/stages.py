@@ -41,6 +41,7 @@ _URLS = {
     "SQS_QUEUE_URL": "UploadsQueue",
     "ACTIONS_QUEUE_URL": "ActionsQueue",
     "IMPORTS_QUEUE_URL": "ImportsQueue",
+    "SCHEDULES_DEAD_LETTERS_URL": "SchedulesDeadLetterQueue",
 }
 _ARNS = {
     "STEP_FUNCTIONS_ARN": "ImagePipeline",

@@ -190,6 +190,13 @@ class Writer:
         )
         return {"Key": self.key, "VersionId": response.get("VersionId", "null")}
 
+    def abort(self) -> None:
+        """Lets S3 forget the parts. Never raises, since another error is handled; the lifecycle does it in a day."""
+        try:
+            clients.client("s3").abort_multipart_upload(Bucket=self.bucket, Key=self.key, UploadId=self.upload_id)
+        except Exception as error:
+            log.warning("UPLOAD_NOT_ABORTED", error, s3Key=self.key)
+
 
 @contextmanager
 def open_writer(bucket: str, key: str, media_type: str) -> Iterator[Writer]:
@@ -202,5 +209,5 @@ def open_writer(bucket: str, key: str, media_type: str) -> Iterator[Writer]:
         yield writer
         writer.complete()
     except BaseException:
-        clients.client("s3").abort_multipart_upload(Bucket=bucket, Key=key, UploadId=writer.upload_id)
+        writer.abort()
         raise

@@ -70,6 +70,7 @@ class Resources:
     IMPORTS_QUEUE_URL = _name("The queue of pictures to fetch.")
     CRITICAL_ERRORS_SQS_QUEUE_NAME = _name("The queue of alerts to operators.")
     DEAD_LETTER_QUEUE_URLS: Setting[tuple[str, ...]] = _resource(ListOf(URL), "The queues of dead letters.")
+    SCHEDULES_DEAD_LETTERS_URL = _name("The queue of dead letters of scheduled runs.")
     SNS_TOPIC_ARN = _name("The topic of finished images.")
     OPERATORS_TOPIC_ARN = _name("The topic of operators.")
     STEP_FUNCTIONS_ARN = _name("The state machine of the image pipeline.")
