@@ -40,7 +40,7 @@ class QueuePoller:
     def __init__(self, clock: Clock, function: Function, queue: str, mapping: str, concurrency: int | None) -> None:
         self._clock = clock
         self._function = function
-        self._name = queue
+        self.queue = queue
         self._mapping = mapping
         self._stopping = False
         self._slots = threading.Semaphore(concurrency or DEFAULT_CONCURRENCY)
@@ -49,7 +49,7 @@ class QueuePoller:
 
     @property
     def _queue(self) -> Any:
-        return sqs_backends[ACCOUNT][REGION].get_queue(self._name)
+        return sqs_backends[ACCOUNT][REGION].get_queue(self.queue)
 
     def start(self) -> None:
         """Start delivering."""
@@ -106,7 +106,7 @@ class QueuePoller:
     def _take_batch(self, queue: Any, size: int) -> list[Any]:
         with CHANGES.making():
             messages: list[Any] = sqs_backends[ACCOUNT][REGION].receive_message(
-                self._name, size, 0, queue.visibility_timeout, ["All"]
+                self.queue, size, 0, queue.visibility_timeout, ["All"]
             )
             RECEIVED_BY_FUNCTIONS.update(each.id for each in messages)
         return messages
@@ -186,6 +186,7 @@ class StreamPoller:
         self._window = window
         self._mapping = mapping
         self.position = 0
+        self.is_delivering = False
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._poll, name=f"stream {table}", daemon=True)
 
@@ -208,6 +209,10 @@ class StreamPoller:
         if self._thread.is_alive():
             self._thread.join()
 
+    def is_behind(self) -> bool:
+        """Whether it delivers records, or is about to."""
+        return self.is_delivering or (self.waiting() > 0 and _enabled_mapping(self._mapping) is not None)
+
     def waiting(self) -> int:
         """How many records are not delivered yet."""
         return len(self._shard.items) - self.position
@@ -220,10 +225,12 @@ class StreamPoller:
                 if self.waiting() < batch_size:
                     self._stopping.wait(self._window)
                 records = self._shard.items[self.position : self.position + batch_size]
+                self.is_delivering = True
                 self._deliver(records, mapping)
                 if self._stopping.is_set():
                     return
                 self.position += len(records)
+                self.is_delivering = False
                 CHANGES.mark("work")
 
     def _deliver(self, records: list[Any], mapping: Any) -> None:
@@ -238,7 +245,7 @@ class StreamPoller:
         retries = mapping.max_retry_attempts if mapping.max_retry_attempts is not None else 10_000
         attempts = 1
         while attempts <= retries and outcome.errored and not self._stopping.is_set():
-            self._pause(2.0 ** min(attempts - 1, 6))
+            self._clock.sleep(2.0 ** min(attempts - 1, 6), self._stopping.is_set)
             outcome = self._invoke(records, mapping)
             attempts += 1
         if outcome.errored and not self._stopping.is_set():
@@ -247,12 +254,6 @@ class StreamPoller:
     def _invoke(self, records: list[Any], mapping: Any) -> Outcome:
         event = {"Records": [_stream_record(each, mapping.event_source_arn) for each in records]}
         return self._function.invoke(json.dumps(event).encode())
-
-    def _pause(self, seconds: float) -> None:
-        due = self._clock.now() + seconds
-        with self._clock.moved:
-            while not self._stopping.is_set() and self._clock.now() < due:
-                self._clock.moved.wait(min(due - self._clock.now(), MAX_WAIT))
 
     def _send_to_destination(self, records: list[Any], mapping: Any, outcome: Outcome, attempts: int) -> None:
         target = ((mapping.destination_config or {}).get("OnFailure") or {}).get("Destination")
