@@ -3,6 +3,7 @@
 import json
 import re
 import threading
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from urllib.parse import parse_qs, unquote
 from local.clock import CLOCK
 from local.moto_patches.stepfunctions_progress import TASK_HEADER
 from local.sigv4 import STATE_MACHINES
-from local.wsgi import Application, Environ, respond
+from local.wsgi import Application, Environ
 
 # The state machine's name among those of the functions.
 PIPELINE = "image_pipeline"
@@ -22,6 +23,8 @@ PIPELINE = "image_pipeline"
 OUTAGE_SECONDS = 900.0
 # What a process reads and notes once, when it starts: it depends on which workers are new.
 _OF_A_START = ("ssm", "secretsmanager")
+# Their answers are XML.
+_OF_QUERIES = ("sns", "email", "ses")
 _DECLARATIONS = "declarations"
 _MESSAGES = ("Publish", "SendEmail", "SendRawEmail")
 
@@ -237,26 +240,27 @@ def _s3_operation(environ: Environ) -> str:
 
 def _error(call: Call, start_response: Any, *, is_throttled: bool) -> Iterable[bytes]:
     """What the service says when it is throttled, or fails."""
+    code, status = _code_and_status(call.service, is_throttled=is_throttled)
+    error = f"<Error><Code>{code}</Code><Message>Broken by a test.</Message></Error>"
     if call.service == "s3":
-        code, status = ("SlowDown", 503) if is_throttled else ("InternalError", 500)
-        text = f"<Error><Code>{code}</Code><Message>Broken by a test.</Message></Error>"
-        return respond(start_response, _status(status), "application/xml", text.encode())
-    if call.service in ("sns", "email", "ses"):
-        code, status = ("Throttling", 400) if is_throttled else ("InternalFailure", 500)
-        error = f"<Error><Code>{code}</Code><Message>Broken by a test.</Message></Error>"
-        text = f"<ErrorResponse>{error}<RequestId>broken</RequestId></ErrorResponse>"
-        return respond(start_response, _status(status), "text/xml", text.encode())
-    if call.service in ("lambda", "cognito-idp"):
-        throttled = "TooManyRequestsException", 429 if call.service == "lambda" else 400
-        code, status = throttled if is_throttled else ("InternalErrorException", 500)
+        kind, text = "application/xml", error
+    elif call.service in _OF_QUERIES:
+        kind, text = "text/xml", f"<ErrorResponse>{error}<RequestId>broken</RequestId></ErrorResponse>"
     else:
-        code, status = ("ThrottlingException", 400) if is_throttled else ("InternalServerError", 500)
-    content = json.dumps({"__type": code, "message": "Broken by a test."}).encode()
-    return respond(start_response, _status(status), "application/x-amz-json-1.0", content)
+        kind, text = "application/x-amz-json-1.0", json.dumps({"__type": code, "message": "Broken by a test."})
+    headers = [("Content-Type", kind), ("x-amzn-RequestId", str(uuid.uuid4())), ("x-amzn-ErrorType", code)]
+    start_response(f"{status} {HTTPStatus(status).phrase}", headers)
+    return [text.encode()]
 
 
-def _status(code: int) -> str:
-    return f"{code} {HTTPStatus(code).phrase}"
+def _code_and_status(service: str, *, is_throttled: bool) -> tuple[str, int]:
+    if service == "s3":
+        return ("SlowDown", 503) if is_throttled else ("InternalError", 500)
+    if service in _OF_QUERIES:
+        return ("Throttling", 400) if is_throttled else ("InternalFailure", 500)
+    if service in ("lambda", "cognito-idp"):
+        return ("TooManyRequestsException", 429) if is_throttled else ("InternalErrorException", 500)
+    return ("ThrottlingException", 400) if is_throttled else ("InternalServerError", 500)
 
 
 def execution_of(environ: Environ, body: bytes) -> str:

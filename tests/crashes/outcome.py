@@ -20,6 +20,7 @@ _OF_TRIES = {
     "idempotency": {"in_progress_expiration", "validation", "ttl", "data"},
 }
 _DEAD = "-dead"
+_ABANDONED = "an upload was announced and is not known to its user"
 # Topics of which more messages than in a clean run mean nothing: alerts for operators.
 _ALERTS = {"operators"}
 
@@ -39,8 +40,12 @@ class Outcome:
     faults: tuple[str, ...]
 
     def differences(self, found: "Outcome", way: Way | None) -> list[str]:
-        """In what another run differs from this clean one. Messages may have come more than once."""
-        differences = list(found.faults)
+        """In what another run differs from this clean one. Messages may have come more than once.
+
+        A client that got no answer announces its upload anew: the announcement that it does not know of waits for
+        nothing, and retention ends it.
+        """
+        differences = [each for each in found.faults if way is Way.LOST_ONCE or not each.startswith(_ABANDONED)]
         for kind in sorted({*self.facts, *found.facts}):
             ours, theirs = self.facts.get(kind, Counter()), found.facts.get(kind, Counter())
             missing, more = ours - theirs, theirs - ours
@@ -60,6 +65,7 @@ class Outcome:
 def read(messages: Iterable[tuple[Call, Any]], users: Mapping[str, str]) -> Outcome:
     """The outcome of what has just run. `users` are the names to use for ids of users."""
     tables = world.tables()
+    abandoned = _take_abandoned(tables)
     naming = _Naming(tables, users)
     facts: dict[str, Counter[str]] = {}
     for table, rows in tables.items():
@@ -76,8 +82,16 @@ def read(messages: Iterable[tuple[Call, Any]], users: Mapping[str, str]) -> Outc
             facts.setdefault(kind, Counter())[naming.fact(_message(parameters))] += 1
     facts["images of the day"] = Counter(sums.of_images(tables))
     facts["audit"] = Counter(naming.fact(entry) for entry in trail.entries(tables))
-    faults = (*sums.faults(tables), *trail.faults(tables), *_unfinished(tables))
+    faults = (*[_ABANDONED] * abandoned, *sums.faults(tables), *trail.faults(tables), *_unfinished(tables))
     return Outcome(facts, tuple(naming.name_all(each) for each in faults))
+
+
+def _take_abandoned(tables: dict[str, list[dict[str, Any]]]) -> int:
+    """Remove the announcements whose files never came, and what was counted of them; how many there were."""
+    stored = {key for key, _ in world.objects()["input"]}
+    rows = tables["images"]
+    tables["images"] = [row for row in rows if row["status"] != "PENDING" or row["s3Key"] in stored]
+    return len(rows) - len(tables["images"])
 
 
 def _essential(table: str, row: Mapping[str, Any]) -> dict[str, Any]:

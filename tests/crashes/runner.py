@@ -13,7 +13,7 @@ from tests.crashes.points import Point
 from tests.crashes.stage import Stage, StuckError
 
 # In minutes after the journey: when the scheduled jobs that mend run, until nothing differs any more.
-ROUNDS = (16, 16, 16, 30, 60, 120, 240)
+ROUNDS = (16, 16, 30, 120, 480)
 # They run every few minutes, except for the one that only looks.
 MENDING = tuple(
     name for name, each in SCHEDULES.items() if each.expression.startswith("rate") and name != "health_check"
