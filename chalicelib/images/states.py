@@ -174,6 +174,15 @@ def previous_execution(execution: str) -> str | None:
     return None if int(attempt) <= 1 else f"{image_id}-{int(attempt) - 1}"
 
 
+def variant_prefix(user_id: str, image_id: str, execution: str | None) -> str:
+    """How the keys of the variants begin that an execution makes.
+
+    A later execution overwrites nothing: the files that the row names are its image's until the row names the new ones.
+    """
+    is_first = execution is None or previous_execution(execution) is None
+    return f"processed/{user_id}/{image_id if is_first else execution}-"
+
+
 def claim(user_id: str, image_id: str, retry_of: str | None) -> Image | None:
     """Claims the image for one execution, and writes the execution's name to its row.
 

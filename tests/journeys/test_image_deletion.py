@@ -129,7 +129,7 @@ def test_a_step_that_fails_leaves_none_of_its_files(machine: Machine) -> None:
         Bucket=machine.environment["S3_OUTPUT_BUCKET"], Key=plain[-1]["s3Key"], Body=b"no picture"
     )
     step = {
-        "execution": "broken",
+        "execution": "img_again-1",
         "userId": user.id,
         "imageId": "img_again",
         "resizedImages": [{**each, "fileSize": int(each["fileSize"])} for each in plain],
