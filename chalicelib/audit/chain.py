@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chalicelib.audit.models import HEAD, INBOX, SEQUENCE_DIGITS, TRAIL, ZERO_HASH, Head
-from chalicelib.core import clients, log
+from chalicelib.core import log
 from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
-from chalicelib.core.aws.tables import ConditionFailedError, transact
+from chalicelib.core.aws.tables import ConditionFailedError, read_image, transact
 
 _TRIES = 10
 
@@ -29,7 +29,7 @@ def append_entries(event: Mapping[str, Any]) -> None:
         item["id"]: item
         for record in event["Records"]
         if record["eventName"] == "INSERT"
-        for item in [clients.unmarshal(record["dynamodb"]["NewImage"])]
+        for item in [read_image(record["dynamodb"]["NewImage"])]
     }
     items = list(inserted.values())
     for tries_left in reversed(range(_TRIES)):

@@ -23,6 +23,7 @@ __all__ = [
     "is_conflict",
     "is_transient",
     "marshal",
+    "repetitions",
     "run_deadline",
     "unmarshal",
 ]
@@ -74,21 +75,20 @@ _serializer = TypeSerializer()
 _deserializer = TypeDeserializer()
 
 
-def client(service: str, *, plain: bool = True) -> Any:
+def client(service: str) -> Any:
     """The client of a service, made on first use and kept for the life of the process.
 
-    DynamoDB's takes and returns plain Python values (str, Decimal, list, dict), or typed attributes if not `plain`.
+    DynamoDB's takes and returns plain Python values (str, Decimal, list, dict).
     """
-    name = service if plain else f"{service}, typed"
-    if name not in _clients:
+    if service not in _clients:
         # Clients are safe to use from several threads; the boto3 session that makes them is not.
         with _making:
-            return _clients.get(name) or _clients.setdefault(name, _make(service, plain))
-    return _clients[name]
+            return _clients.get(service) or _clients.setdefault(service, _make(service))
+    return _clients[service]
 
 
-def _make(service: str, plain: bool) -> Any:
-    if service == "dynamodb" and plain:
+def _make(service: str) -> Any:
+    if service == "dynamodb":
         return _session().resource("dynamodb", config=_CONFIG).meta.client
     return _session().client(service, config=_S3_CONFIG if service == "s3" else _CONFIG)
 
@@ -139,6 +139,11 @@ def is_conflict(error: ClientError) -> bool:
     """Whether DynamoDB refused a write because a transaction holds one of its items."""
     reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", ())}
     return error_code(error) == "TransactionConflictException" or "TransactionConflict" in reasons
+
+
+def repetitions(error: ClientError) -> int:
+    """How often the client had sent the same call again before this answer: an earlier try may have taken place."""
+    return int(error.response.get("ResponseMetadata", {}).get("RetryAttempts", 0))
 
 
 def is_transient(error: BaseException) -> bool:

@@ -4,8 +4,8 @@ from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from chalicelib.accounts.models import RunCost, spent_update, user_exists
-from chalicelib.core import clients
 from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
+from chalicelib.core.aws.tables import read_image
 from chalicelib.core.http import budgets
 from chalicelib.core.observing.tracking import SYSTEM_ACCOUNT
 from chalicelib.metering import daily_sums
@@ -21,7 +21,7 @@ from chalicelib.metering.models import EVERY_USER, EVERYONE, OPERATION, Entry, R
 def count_records(event: Mapping[str, Any]) -> None:
     """Counts each usage record of a stream's batch exactly once."""
     records = {
-        record["eventID"]: clients.unmarshal(record["dynamodb"]["NewImage"])
+        record["eventID"]: read_image(record["dynamodb"]["NewImage"])
         for record in event["Records"]
         if record["eventName"] == "INSERT"
     }

@@ -9,11 +9,14 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from chalicelib.core import clients, ids, log
+from chalicelib.core import ids, log
 from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
+from chalicelib.core.aws.tables import Table
 from chalicelib.core.errors import ConflictError, InvalidRequestError, UnavailableError, raises
 from chalicelib.core.http.operations import Operation
 from chalicelib.core.settings import Settings
+
+RECORDS = Table(Settings.IDEMPOTENCY_TABLE, "key")
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
@@ -105,7 +108,7 @@ def run_once(
     guarded = idempotent_function(
         attempt.run,
         data_keyword_argument="request",
-        persistence_store=_store(Settings.IDEMPOTENCY_TABLE.get(), clients.client("dynamodb", plain=False)),
+        persistence_store=_store(),
         key_prefix=_PREFIX,
         config=_rules(_Lifetime(context)),
     )
@@ -176,10 +179,11 @@ def _rules(lifetime: _Lifetime | None = None) -> Any:
 
 
 @functools.cache
-def _store(table: str, client: Any) -> Any:
-    from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
+def _store() -> Any:
+    # Imported with the first key, as Powertools is everywhere in this module.
+    from chalicelib.core.http.idempotency_store import TableStore
 
-    store = DynamoDBPersistenceLayer(table_name=table, key_attr="key", expiry_attr="ttl", boto3_client=client)
+    store = TableStore(RECORDS)
     # A first call marks the store as configured before it is: another thread would compute other hashes.
     store.configure(_rules(), key_prefix=_PREFIX)
     return store
