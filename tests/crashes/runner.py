@@ -64,12 +64,19 @@ class Runner:
         for minutes in (*ROUNDS, None):
             report.differences = clean.differences(self._outcome(), point.way)
             report.minutes = round((CLOCK.now() - started) / 60, 1)
-            if not report.differences or minutes is None:
+            if not report.differences:
                 return
+            if minutes is None:
+                break
             self._stage.advance(60.0 * minutes)
             self._stage.settle()
             for job in MENDING:
                 self._stage.run_job(job)
+        if (next_run := JOURNEYS[point.journey].next_run) is not None:
+            self._stage.advance(86_400.0 * next_run[1])
+            self._stage.run_job(next_run[0])
+            report.differences = clean.differences(self._outcome(), point.way)
+            report.minutes = round((CLOCK.now() - started) / 60, 1)
 
     def _run_clean(self, journey: str) -> Outcome:
         self._play(journey, None)
@@ -79,6 +86,7 @@ class Runner:
 
     def _play(self, journey: str, fault: Fault | None) -> None:
         its = JOURNEYS[journey]
+        self._stage.use_external_service(its.is_external)
         its.play(self._stage, self._stage.begin(its.prepare, fault))
         self._stage.settle()
 

@@ -19,9 +19,10 @@ from moto.awslambda.models import lambda_backends
 
 from chalicelib.core import clients
 from local import driven_process, pollers
-from local.accounts import PASSWORD, USER
+from local.accounts import ADMIN, PASSWORD, USER
 from local.aws import ACCOUNT, REGION
 from local.clock import CLOCK
+from local.fake_api import FakeApi
 from local.machine import Machine
 from local.patching import patch, share_parsed_models
 from local.pollers import QueuePoller, StreamPoller
@@ -30,7 +31,12 @@ from tests.crashes import door
 from tests.crashes.client import Client
 from tests.crashes.door import PIPELINE, Call, Door, Fault
 from tests.crashes.world import World
+from tests.journeys.external_services import SECRET_ID
 
+# Of the source that the sync reads.
+_CUSTOMERS = 12
+# The functions that ask the external service, and remember whether there is one.
+_ASKING = ("api_handler", "action_worker", "sweeper")
 # The streams in the order in which they are read: what the function of one writes, a later one reads.
 STREAMS = ("image_changes", "audit_entries", "usage_records")
 # In seconds: how often a stream is looked at, and how long the machine may take until it rests.
@@ -54,25 +60,40 @@ class StuckError(AssertionError):
 class Stage:
     """One machine, and the world that each point begins with."""
 
-    def __init__(self, machine: Machine, its_door: Door, clock_file: Path) -> None:
+    def __init__(self, machine: Machine, its_door: Door, clock_file: Path, fake_api: FakeApi) -> None:
         self.machine, self.door, self._clock_file = machine, its_door, clock_file
         its_door.kill = self._kill
         CLOCK.on_advance(self._tell_functions)
         # By what prepares it (None: nothing), the world that a journey begins in, and what the preparation gave.
-        self._worlds: dict[Prepare | None, tuple[World, Any]] = {}
+        self._worlds: dict[Any, tuple[World, Any]] = {}
         self._taken_at = 0.0
         its_pollers = machine._triggers.pollers
         self._queues = [each for each in its_pollers.values() if isinstance(each, QueuePoller)]
         self._streams = {name: each for name, each in its_pollers.items() if isinstance(each, StreamPoller)}
+        for each in self._streams.values():
+            # All of a batch is there when it is delivered.
+            each._window = 0.0
         self._mappings = lambda_backends[ACCOUNT][REGION]
         self._enable([*self._queues, *self._streams.values()], False)
         self.settle()
         self._first = World.take()
         self.client = Client(machine.api_url, USER, PASSWORD, self.advance)
+        self.admin = Client(machine.api_url, ADMIN, PASSWORD, self.advance)
+        self._fake_api, self._has_service = fake_api, False
 
     # ------------------------------------------------------------ the world
 
-    def begin(self, prepare: "Prepare", fault: Fault | None) -> Any:
+    def use_external_service(self, is_used: bool) -> None:
+        """Let an external service do the actions, or not."""
+        if is_used is not self._has_service:
+            self._has_service = is_used
+            secret = json.loads(self._fake_api.secret) if is_used else {}
+            text = json.dumps(secret | {"source_api_key": self._fake_api.api_key})
+            self.machine.client("secretsmanager").put_secret_value(SecretId=SECRET_ID, SecretString=text)
+            for name in _ASKING:
+                self.machine.replace_workers(name)
+
+    def begin(self, prepare: Prepare, fault: Fault | None) -> Any:
         """Put the world back as `prepare` leaves it, set the time to now, break this call; what `prepare` gave."""
         self.door.begin(None)
         if time.monotonic() > self._taken_at + _WORLD_LIVES:
@@ -81,6 +102,7 @@ class Stage:
         if None not in self._worlds:
             self._reset(self._first)
             self.client.sign_in()
+            self.admin.sign_in()
             self.settle()
             self._worlds[None] = World.take(), None
         if prepare not in self._worlds:
@@ -97,6 +119,12 @@ class Stage:
         CLOCK.advance(-CLOCK._offset)
         world.put_back(self.machine)
         self.client.begin()
+        self.admin.begin()
+
+    @property
+    def user_id(self) -> str:
+        """The id of the user whose client is `client`."""
+        return next(user_id for user_id, name in self.names_of_users.items() if name == "user")
 
     @property
     def names_of_users(self) -> dict[str, str]:
@@ -207,11 +235,17 @@ def running() -> Iterator[Stage]:
         clock_file = Path(folder) / "clock"
         driven_process.write_offset(clock_file, 0.0)
         its_door = Door()
-        settings = {driven_process.CLOCK_FILE: str(clock_file)}
+        settings = {
+            driven_process.CLOCK_FILE: str(clock_file),
+            "CUSTOM_ACTION_TYPES": "TRANSLATE",
+            "API_BASE_URL": "https://api.example.com",
+        }
         logs = Path(folder) / "logs"
-        with Machine(schedules=False, settings=settings, logs=logs, middleware=[its_door]) as machine:
+        machine = Machine(schedules=False, settings=settings, logs=logs, middleware=[its_door])
+        with FakeApi(customers=_CUSTOMERS) as fake_api, machine:
+            machine._stage.use_fake_api(fake_api)
             _drive_moto()
-            yield Stage(machine, its_door, clock_file)
+            yield Stage(machine, its_door, clock_file, fake_api)
 
 
 def _drive_moto() -> None:

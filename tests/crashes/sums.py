@@ -1,7 +1,7 @@
 """The sums of the days, what each user spent and stores: they must follow from the usage records and the rows."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +12,8 @@ from chalicelib.metering.models import EVERY_USER, EVERYONE, OPERATION, numbers_
 Tables = Mapping[str, list[dict[str, Any]]]
 # By scope, what and name of a number.
 _Sums = dict[tuple[str, str, str], Decimal]
+# Each world has a user and an administrator.
+_ACCOUNTS = 2
 _NUMBERS = ("requests", "failures", "dollars", "milliseconds")
 
 
@@ -26,11 +28,14 @@ def of_images(tables: Tables) -> dict[str, int]:
 
 def faults(tables: Tables) -> Iterator[str]:
     """What does not follow."""
+    users = {row["userId"] for row in tables["users"]}
+    accounts = {row["account"] for row in tables["usage"]} - {SYSTEM_ACCOUNT}
+    yield from (f"a usage record is there of user {each}, who is erased" for each in accounts - users)
     stored = {key: each for key, each in _stored(tables).items() if key[1].startswith((OPERATION, "user:", "key:"))}
     expected = _expected(tables)
-    erased = {row["account"] for row in tables["usage"]} - {row["userId"] for row in tables["users"]}
     for key in sorted({*stored, *expected}):
-        if key[2] in _NUMBERS and not erased & {key[0], key[1].partition(":")[2]} - {SYSTEM_ACCOUNT}:
+        # The records of an erased user are gone, and their runs stay in the sums of all.
+        if key[2] in _NUMBERS and not (key[0] in (EVERYONE, EVERY_USER) and len(users) < _ACCOUNTS):
             has, should = stored.get(key, Decimal(0)), expected.get(key, Decimal(0))
             if has != should:
                 yield f"the sum {' '.join(key)} is {has} and not {should}"
@@ -67,18 +72,24 @@ def _expected(tables: Tables) -> _Sums:
 def _user_faults(tables: Tables) -> Iterator[str]:
     for user in tables["users"]:
         user_id = user["userId"]
-        spent: Counter[str] = Counter()
-        for period, its in user.get("spent", {}).items():
-            if len(period) == len("2026-01"):
-                spent.update(its)
-        should: Counter[str] = Counter()
-        for record in tables["usage"]:
-            if record["account"] == user_id:
-                for payer in (None if record.get("keys_alone") else "user", record.get("api_key_id")):
-                    if payer:
-                        should[payer] += record["lambda_cost"]
-        if spent != should:
-            yield f"user {user_id} spent {dict(spent)} and not {dict(should)}"
+        records = [record for record in tables["usage"] if record["account"] == user_id]
+        spent = user.get("spent", {})
+        # Only the present periods are kept.
+        for period in {max((record["timestamp"][:7] for record in records), default=""), *spent} - {""}:
+            should = _spent(records, period)
+            if spent.get(period, {}) != should:
+                yield f"user {user_id} spent {spent.get(period, {})} in {len(period)} and not {dict(should)}"
         stores = sum(bytes_kept(image) for image in tables["images"] if image["userId"] == user_id)
         if int(user.get("storedBytes", 0)) != stores:
             yield f"user {user_id} stores {user.get('storedBytes', 0)} bytes and not {stores}"
+
+
+def _spent(records: Iterable[Mapping[str, Any]], period: str) -> dict[str, Decimal]:
+    """In dollars by payer, of the records that began in a period: an hour, a day or a month."""
+    spent: dict[str, Decimal] = {}
+    for record in records:
+        if record["timestamp"].startswith(period):
+            for payer in (None if record.get("keys_alone") else "user", record.get("api_key_id")):
+                if payer:
+                    spent[payer] = spent.get(payer, Decimal(0)) + record["lambda_cost"]
+    return spent

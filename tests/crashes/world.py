@@ -17,6 +17,7 @@ from local.moto_patches.sqs import RECEIVED_BY_FUNCTIONS
 from local.pollers import StreamPoller
 
 _OF_POOL = ("users", "refresh_tokens", "access_tokens", "id_tokens")
+_SAME_EACH_TIME = ("uploads/", "processed/")
 _PREFIX, _SUFFIX = "darkroom-local-", "-machine"
 
 
@@ -80,12 +81,19 @@ def objects() -> dict[str, list[tuple[str, str]]]:
     """
     return {
         _plain(bucket.name): sorted(
-            (key, "deleted" if isinstance(each, FakeDeleteMarker) else str(each.etag))
+            (key, _checksum(key, each))
             for key, versions in _objects(bucket).items()
             for each in (versions if isinstance(versions[-1], FakeDeleteMarker) else versions[-1:])
         )
         for bucket in _buckets()
     }
+
+
+def _checksum(key: str, version: Any) -> str:
+    if isinstance(version, FakeDeleteMarker):
+        return "deleted"
+    # Other files say when they were made.
+    return str(version.etag) if key.startswith(_SAME_EACH_TIME) else "written"
 
 
 def messages() -> dict[str, list[str]]:
