@@ -8,6 +8,8 @@ import base64
 import contextlib
 import hmac
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.core import clients, config, log
@@ -21,6 +23,9 @@ from chalicelib.core.errors import (
     WrongCodeError,
 )
 from chalicelib.core.settings import Settings
+
+# By how much Cognito's clock may be behind ours.
+_CLOCK_SKEW = timedelta(seconds=2)
 
 
 def client() -> Any:
@@ -46,11 +51,36 @@ def secret_hash(username: str) -> str:
     return base64.b64encode(hmac.digest(secret.encode(), text.encode(), "sha256")).decode()
 
 
-def get_user(email: str) -> tuple[str, str]:
-    """The id of the account with that address ("" if it has none), and Cognito's name for it."""
+@dataclass(frozen=True)
+class PoolUser:
+    """An account as the user pool knows it: its id ("" if it has none), Cognito's name for it, and its state."""
+
+    id: str
+    username: str
+    status: str
+    created_at: datetime
+    changed_at: datetime
+
+
+def get_user(email: str) -> PoolUser:
+    """The account with that address. Raises ClientError (UserNotFoundException) if there is none."""
     response = client().admin_get_user(UserPoolId=pool_id(), Username=email)
     ids = [str(each["Value"]) for each in response["UserAttributes"] if each["Name"] == "sub"]
-    return next(iter(ids), ""), str(response["Username"])
+    return PoolUser(
+        id=next(iter(ids), ""),
+        username=str(response["Username"]),
+        status=str(response["UserStatus"]),
+        created_at=response["UserCreateDate"],
+        changed_at=response["UserLastModifiedDate"],
+    )
+
+
+def may_have_made(error: clients.ClientError, moment: datetime, started_at: datetime) -> bool:
+    """Whether a call that Cognito refused in the end had made a change of that moment in its first try.
+
+    botocore sends a call again if its answer is lost. A call that was sent once and refused has changed nothing.
+    """
+    return clients.repetitions(error) > 0 and moment >= started_at - _CLOCK_SKEW
 
 
 class WrongEmailedCodeError(InvalidRequestError):

@@ -6,6 +6,7 @@ every address.
 
 import re
 import secrets
+from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib.accounts import cognito, passwords, proofs, sessions
@@ -20,6 +21,9 @@ _ID_FORM = re.compile(r"[0-9a-f]{8}-[0-9a-f]0[0-9a-f]1-70[0-9a-f]{2}-[0-9a-f]{4}
 _FIXED_PLACES = frozenset({1, 3, 5, 7, 10, 12, 14, 15})
 # An id of us-east-1.
 _EXAMPLE_ID = "04080408-0001-7000-0000-000000000000"
+
+# States of an account in the user pool.
+_UNCONFIRMED, _CONFIRMED = "UNCONFIRMED", "CONFIRMED"
 
 
 @required_env_vars(
@@ -38,6 +42,7 @@ def sign_up(email: str, password: str, name: str | None) -> dict[str, Any]:
     passwords.check(password)
     email = email.lower()
     attributes = {"email": email} | ({"name": name} if name else {})
+    started_at = datetime.now(UTC)
     with cognito.translating_errors():
         try:
             user_sub = cognito.client().sign_up(
@@ -49,15 +54,22 @@ def sign_up(email: str, password: str, name: str | None) -> dict[str, Any]:
         except clients.ClientError as error:
             if clients.error_code(error) != "UsernameExistsException":
                 raise
-            user_sub = _fake_user_id(like=_user_id(email))
+            user = _find_user(email)
+            if (
+                user is not None
+                and user.status == _UNCONFIRMED
+                and cognito.may_have_made(error, user.created_at, started_at)
+            ):
+                user_sub = user.id
+            else:
+                user_sub = _fake_user_id(like="" if user is None else user.id)
     return {"message": "A verification code is on its way to that address.", "userSub": user_sub}
 
 
-def _user_id(email: str) -> str:
-    """The id of the account with that address; "" if there is none any more."""
+def _find_user(email: str) -> cognito.PoolUser | None:
     with cognito.ignoring("UserNotFoundException"):
-        return cognito.get_user(email)[0]
-    return ""
+        return cognito.get_user(email)
+    return None
 
 
 def _fake_user_id(like: str) -> str:
@@ -69,13 +81,29 @@ def _fake_user_id(like: str) -> str:
     )
 
 
-@required_env_vars({"COGNITO_CLIENT_ID": [CognitoOperation.CONFIRM_SIGN_UP], "COGNITO_CLIENT_SECRET": []})
+@required_env_vars(
+    {
+        "COGNITO_CLIENT_ID": [CognitoOperation.CONFIRM_SIGN_UP],
+        "COGNITO_CLIENT_SECRET": [],
+        "COGNITO_USER_POOL_ID": [CognitoOperation.ADMIN_GET_USER],
+    }
+)
 @raises(InvalidRequestError)
 def verify_address(email: str, code: str) -> dict[str, Any]:
-    email = email.lower()
+    email, started_at = email.lower(), datetime.now(UTC)
     with cognito.translating_errors():
-        cognito.client().confirm_sign_up(**cognito.client_proof(email), Username=email, ConfirmationCode=code)
+        try:
+            cognito.client().confirm_sign_up(**cognito.client_proof(email), Username=email, ConfirmationCode=code)
+        except clients.ClientError as error:
+            # Everybody else gets the response to a wrong code, without another call.
+            if not clients.repetitions(error) or not _has_confirmed(email, error, started_at):
+                raise
     return {"message": "The address is verified; you can sign in."}
+
+
+def _has_confirmed(email: str, error: clients.ClientError, started_at: datetime) -> bool:
+    user = _find_user(email)
+    return user is not None and user.status == _CONFIRMED and cognito.may_have_made(error, user.changed_at, started_at)
 
 
 @required_env_vars({"COGNITO_CLIENT_ID": [CognitoOperation.RESEND_CONFIRMATION_CODE], "COGNITO_CLIENT_SECRET": []})
@@ -118,9 +146,9 @@ def reset_password(
     email = email.lower()
     with cognito.translating_errors():
         _change_password(email, code, password, anonymous)
-        user_id, username = cognito.get_user(email)
-    on_identified(user_id)
-    sessions.end_all(user_id, username)
+        user = cognito.get_user(email)
+    on_identified(user.id)
+    sessions.end_all(user.id, user.username)
     return {"message": "The password is changed; you can sign in."}
 
 

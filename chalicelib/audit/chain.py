@@ -21,10 +21,10 @@ from chalicelib.audit.models import (
     ZERO_HASH,
     Head,
 )
-from chalicelib.core import clients, log
+from chalicelib.core import log
 from chalicelib.core.aws import streams
 from chalicelib.core.aws.grants import DynamoDBOperation, SQSOperation, required_env_vars
-from chalicelib.core.aws.tables import ConditionFailedError, transact
+from chalicelib.core.aws.tables import ConditionFailedError, read_image, transact
 from chalicelib.core.settings import Settings
 
 _TRIES = 10
@@ -49,7 +49,7 @@ def append_entries(event: Mapping[str, Any]) -> None:
 
 def _append_all(records: Sequence[streams.Record]) -> None:
     # Of an item that was written twice, the later form counts.
-    latest = {item["id"]: item for item in (clients.unmarshal(record["dynamodb"]["NewImage"]) for record in records)}
+    latest = {item["id"]: item for item in (read_image(record["dynamodb"]["NewImage"]) for record in records)}
     _drop([item for item in latest.values() if OVER_LIMIT in item])
     items = [item for item in latest.values() if OVER_LIMIT not in item and _is_ready(item)]
     for tries_left in reversed(range(_TRIES)):

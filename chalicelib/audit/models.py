@@ -8,8 +8,8 @@ from chalicelib.core.aws.records import SHOWN, Record, Shown, Stored
 from chalicelib.core.aws.tables import Table
 from chalicelib.core.settings import Settings
 
-INBOX = Table(Settings.AUDIT_INBOX_TABLE, "id")
-TRAIL = Table(Settings.AUDIT_TABLE, "day", "sequence")
+INBOX = Table(Settings.AUDIT_INBOX_TABLE, "id", verbatim=True)
+TRAIL = Table(Settings.AUDIT_TABLE, "day", "sequence", verbatim=True)
 HEAD = TRAIL.key("head", "head")
 
 # The outcome of an entry whose request has not ended, or was cut off.

@@ -25,6 +25,7 @@ __all__ = [
     "is_invalid_call",
     "is_transient",
     "marshal",
+    "repetitions",
     "run_deadline",
     "unmarshal",
 ]
@@ -78,21 +79,20 @@ _serializer = TypeSerializer()
 _deserializer = TypeDeserializer()
 
 
-def client(service: str, *, plain: bool = True) -> Any:
+def client(service: str) -> Any:
     """The client of a service, made on first use and kept for the life of the process.
 
-    DynamoDB's takes and returns plain Python values (str, Decimal, list, dict), or typed attributes if not `plain`.
+    DynamoDB's takes and returns plain Python values (str, Decimal, list, dict).
     """
-    name = service if plain else f"{service}, typed"
-    if name not in _clients:
+    if service not in _clients:
         # Clients are safe to use from several threads; the boto3 session that makes them is not.
         with _making:
-            return _clients.get(name) or _clients.setdefault(name, _make(service, plain))
-    return _clients[name]
+            return _clients.get(service) or _clients.setdefault(service, _make(service))
+    return _clients[service]
 
 
-def _make(service: str, plain: bool) -> Any:
-    if service == "dynamodb" and plain:
+def _make(service: str) -> Any:
+    if service == "dynamodb":
         return _session().resource("dynamodb", config=_CONFIG).meta.client
     return _session().client(service, config=_S3_CONFIG if service == "s3" else _CONFIG)
 
@@ -156,6 +156,11 @@ def is_invalid_call(error: BaseException) -> bool:
         reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", ())}
         return bool(_INVALID_CODES & {error_code(error), *reasons})
     return isinstance(error, exceptions.ParamValidationError)
+
+
+def repetitions(error: ClientError) -> int:
+    """How often the client had sent the same call again before this answer: an earlier try may have taken place."""
+    return int(error.response.get("ResponseMetadata", {}).get("RetryAttempts", 0))
 
 
 def is_transient(error: BaseException) -> bool:

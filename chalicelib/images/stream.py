@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 from chalicelib.accounts.models import UserErasedError, stored_bytes_update, user_exists
-from chalicelib.core import clients
 from chalicelib.core.aws import streams
 from chalicelib.core.aws.grants import DynamoDBOperation, SQSOperation, required_env_vars
+from chalicelib.core.aws.tables import read_image
 from chalicelib.core.observing import metrics
 from chalicelib.core.settings import Settings
 from chalicelib.images.models import Status, bytes_kept
@@ -32,7 +32,7 @@ class _Change:
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> Self:
         change = record["dynamodb"]
-        old, new = clients.unmarshal(change.get("OldImage", {})), clients.unmarshal(change.get("NewImage", {}))
+        old, new = read_image(change.get("OldImage", {})), read_image(change.get("NewImage", {}))
         return cls(record["eventID"], _day(change, new), old, new)
 
     @property

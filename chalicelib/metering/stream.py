@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.accounts.models import RunCost, UserErasedError, spent_update, user_exists
-from chalicelib.core import clients, log
+from chalicelib.core import log
 from chalicelib.core.aws import streams
 from chalicelib.core.aws.grants import DynamoDBOperation, SQSOperation, required_env_vars
+from chalicelib.core.aws.tables import read_image
 from chalicelib.core.http import budgets
 from chalicelib.core.observing.tracking import SYSTEM_ACCOUNT, USAGE
 from chalicelib.core.settings import Settings
@@ -81,7 +82,7 @@ def count_records(event: Mapping[str, Any]) -> None:
 
 
 def _count(records: Sequence[streams.Record]) -> None:
-    runs = [Run(clients.unmarshal(record["dynamodb"]["NewImage"]), record["eventID"]) for record in records]
+    runs = [Run(read_image(record["dynamodb"]["NewImage"]), record["eventID"]) for record in records]
     _, erased = add_runs(runs)
     # A step that was under way writes its record after the erasure. It is counted first: what is gone cannot be.
     for run in runs:

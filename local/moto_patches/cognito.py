@@ -44,6 +44,7 @@ def _add_and_correct_calls() -> None:
     from moto.cognitoidp.models import CognitoIdpBackend, CognitoIdpUserPool, UserStatus
     from moto.cognitoidp.responses import CognitoIdpResponse
     from moto.core.responses import ActionResult, EmptyResult
+    from moto.core.utils import utcnow
 
     def pool_of_client(self: Any, client_id: str) -> Any:
         pool, _ = cognito_clients.pool_and_client(self.backend, client_id)
@@ -94,6 +95,10 @@ def _add_and_correct_calls() -> None:
             if user is not None and user.status is UserStatus.CONFIRMED:
                 raise NotAuthorizedError("User cannot be confirmed. Current status is CONFIRMED")
         response: str = confirm(self, client_id, username)
+        for pool in self.user_pools.values():
+            if client_id in pool.clients:
+                # moto changes the state alone.
+                pool._get_user(username).last_modified_date = utcnow()
         return response
 
     reset = CognitoIdpBackend.confirm_forgot_password

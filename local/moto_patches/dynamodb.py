@@ -11,6 +11,7 @@ from local.moto_patches import (
     dynamodb_items,
     dynamodb_keys,
     dynamodb_recovery,
+    dynamodb_repetitions,
     dynamodb_speed,
     dynamodb_start_keys,
 )
@@ -21,6 +22,7 @@ from local.state.changes import CHANGES
 def patch_dynamodb() -> None:
     """Apply the patches of this module and of its neighbours."""
     dynamodb_conflicts.refuse_conflicting_writes()
+    dynamodb_repetitions.recognize_transactions()
     dynamodb_keys.refuse_empty_keys()
     dynamodb_start_keys.refuse_foreign_start_keys()
     dynamodb_recovery.recover_points_in_time()

@@ -23,6 +23,7 @@ from chalicelib.core.http import idempotency
 from chalicelib.core.http.access import validated
 from chalicelib.core.http.operations import Replay
 from chalicelib.core.schemas import MESSAGE, NO_PAYLOAD
+from chalicelib.core.settings import Settings
 from infra import triggers
 from local.machine import Machine
 from tests import pictures
@@ -366,7 +367,7 @@ def test_without_the_table_the_request_is_refused_with_503(function: pytest.Monk
     refused = upload(ann, {"Idempotency-Key": new_key()})
     assert (refused.status, refused.body["error"]["code"]) == (503, "UNAVAILABLE")
     assert refused.headers["Retry-After"]
-    assert made.count("PutItem") == 1, "the usage record, and no image"
+    assert made.count("PutItem") == 2, "the claim that failed and the usage record, and no image"
     assert images(ann) == []
     assert upload(ann, {}).status == 200
 
@@ -378,10 +379,11 @@ def upload(user: User, headers: dict[str, str]) -> Answer:
 def fail_on(operation: str) -> None:
     """Makes the table fail every call of that operation."""
 
-    def refuse(**about: Any) -> None:
-        raise clients.ClientError({"Error": {"Code": "InternalServerError"}}, operation)
+    def refuse(params: Any, **about: Any) -> None:
+        if params["TableName"] == Settings.IDEMPOTENCY_TABLE.get():
+            raise clients.ClientError({"Error": {"Code": "InternalServerError"}}, operation)
 
-    client = clients.client("dynamodb", plain=False)
+    client = clients.client("dynamodb")
     client.meta.events.register(f"before-parameter-build.dynamodb.{operation}", refuse)
 
 
@@ -482,7 +484,8 @@ def test_at_most_one_run_succeeds_in_any_interleaving(
 
 def test_threads_never_see_a_store_that_is_half_built(function: pytest.MonkeyPatch) -> None:
     """Without this, Powertools marks the store as ready too early, and a second thread computes another hash."""
-    store = idempotency._store("a-table", clients.client("dynamodb", plain=False))
+    idempotency._store.cache_clear()
+    store = idempotency._store()
     assert store.configured
     assert store.payload_validation_enabled
     assert store.hash_function is hashlib.sha256

@@ -36,12 +36,14 @@ def write_arguments(
     where: Mapping[str, Any] | None = None,
     absent: Collection[str] = (),
     below: Mapping[str, int] | None = None,
+    other_than: Mapping[str, Any] | None = None,
 ) -> Arguments:
     """The arguments of one write: its expressions, with their names and values.
 
     The write sets the attributes of `change` (None removes one), removes those of `remove`, and adds to numbers, which
     start at 0. Its condition: the item has the attributes of `where` (None: it does not have that one) and none of
-    `absent`, and each counter of `below` is lower than its number, or not there.
+    `absent`, each counter of `below` is lower than its number, or not there, and no attribute has its value in
+    `other_than`.
     """
     change, where, names, values = change or {}, where or {}, _Placeholders("#a"), _Placeholders(":a")
     removed = [*remove, *(name for name, value in change.items() if value is None)]
@@ -57,6 +59,10 @@ def write_arguments(
         *(
             f"(attribute_not_exists({names.of(name)}) OR {names.of(name)} < {values.new(number)})"
             for name, number in (below or {}).items()
+        ),
+        *(
+            f"(attribute_not_exists({names.of(name)}) OR {names.of(name)} <> {values.new(value)})"
+            for name, value in (other_than or {}).items()
         ),
     ]
     arguments = {

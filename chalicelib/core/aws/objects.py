@@ -182,13 +182,17 @@ class Writer:
         )
         self._parts.append({"PartNumber": number, "ETag": response["ETag"]})
 
-    def complete(self) -> dict[str, str]:
+    def complete(self) -> None:
         if self._waiting or not self._parts:
             self._send(bytes(self._waiting))
-        response = clients.client("s3").complete_multipart_upload(
-            Bucket=self.bucket, Key=self.key, UploadId=self.upload_id, MultipartUpload={"Parts": self._parts}
-        )
-        return {"Key": self.key, "VersionId": response.get("VersionId", "null")}
+        try:
+            clients.client("s3").complete_multipart_upload(
+                Bucket=self.bucket, Key=self.key, UploadId=self.upload_id, MultipartUpload={"Parts": self._parts}
+            )
+        except clients.ClientError as error:
+            # S3 forgets a complete upload, and this one is known here alone: the answer to the first try was lost.
+            if clients.error_code(error) != "NoSuchUpload" or not clients.repetitions(error):
+                raise
 
 
 @contextmanager

@@ -1,4 +1,8 @@
-"""A DynamoDB table in plain values: consistent reads, conditional writes, pages newest first."""
+"""A DynamoDB table in plain values: consistent reads, conditional writes, pages newest first.
+
+A write that has a condition, or adds to a number, leaves its token in the item (core/aws/writes.py). Readers of a
+table, and of its stream by `read_image`, do not see the token.
+"""
 
 import contextlib
 import random
@@ -9,11 +13,11 @@ from typing import Any
 
 from chalicelib.core import clients, ids
 from chalicelib.core.aws.expressions import writable, write_arguments
-from chalicelib.core.aws.writes import ConditionFailedError, transact, write
+from chalicelib.core.aws.writes import TOKEN, ConditionFailedError, new_token, transact, without_token, write
 from chalicelib.core.clients import Attr, Key
 from chalicelib.core.settings import Setting
 
-__all__ = ["Attr", "ConditionFailedError", "Key", "Page", "Table", "transact"]
+__all__ = ["Attr", "ConditionFailedError", "Key", "Page", "Table", "read_image", "transact"]
 
 Item = dict[str, Any]
 
@@ -23,6 +27,11 @@ _LONGEST_PAUSE_SECONDS = 0.4
 MOST_READ = 1000
 # A Lambda response has 6 MB at the most, and a list adds links and the like to its items.
 _LARGEST_PAGE_BYTES = 2_000_000
+
+
+def read_image(image: Mapping[str, Any]) -> Item:
+    """An item as a stream's record holds it (`NewImage`, `OldImage`), in plain values."""
+    return without_token(clients.unmarshal(image))
 
 
 @dataclass(frozen=True)
@@ -43,12 +52,14 @@ class Table:
     """The table that `setting` names; `partition` and `sort` are its key attributes.
 
     With `index`, that index of the table: for reading only, with `page` and `between`, and a moment behind the table.
+    `verbatim`: what is put is stored as it is given, without a token, since others hash it.
     """
 
     setting: Setting[str]
     partition: str
     sort: str | None = None
     index: str | None = None
+    verbatim: bool = False
 
     @property
     def name(self) -> str:
@@ -63,11 +74,11 @@ class Table:
             TableName=self.name, Key=self.key(partition, sort), ConsistentRead=True
         )
         item: Item | None = response.get("Item")
-        return item
+        return None if item is None else without_token(item)
 
     def put(self, item: Mapping[str, Any], *, when: Any = None) -> None:
         """Writes an item in place of the old one. Raises ConditionFailedError unless `when` holds."""
-        self._write("put_item", when, Item=writable(item))
+        self._write("put_item", when, Item=self._to_put(item, conditional=when is not None))
 
     def create(self, item: Mapping[str, Any]) -> None:
         """Writes a new item. Raises ConditionFailedError if it exists."""
@@ -88,39 +99,39 @@ class Table:
         Raises:
             ConditionFailedError: the condition `when` does not hold.
         """
+        token = {} if when is None and not add else new_token()
+        if add:
+            when = _not_holding(token) if when is None else when & _not_holding(token)
         response = self._write(
             "update_item",
             when,
             Key=self.key(partition, sort),
-            **write_arguments(change=change, remove=remove, add=add),
+            **write_arguments(change={**change, **token}, remove=remove, add=add),
             ReturnValues="ALL_NEW",
         )
-        item: Item = response["Attributes"]
-        return item
+        return without_token(response["Attributes"])
 
     def count(self, partition: str, below: Mapping[str, int], change: Mapping[str, Any]) -> tuple[bool, dict[str, int]]:
         """Adds one to each counter of `below` unless one has reached its number, and sets `change` with it.
 
         One atomic write, however many callers compete for the last place. Returns whether it counted, and the counters.
         """
+        token = new_token()
+        more, change = dict.fromkeys(below, 1), {**change, **token}
+        arguments = write_arguments(change=change, add=more, below=below, other_than=token)
         try:
-            response = self._write(
-                "update_item",
-                Key=self.key(partition),
-                **write_arguments(change=change, add=dict.fromkeys(below, 1), below=below),
-                ReturnValues="UPDATED_NEW",
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
+            response = self._write("update_item", Key=self.key(partition), **arguments, ReturnValues="UPDATED_NEW")
         except ConditionFailedError as refused:
-            # The item of a refusal is in DynamoDB's typed form, with every client.
-            return False, {name: int(refused.item.get(name, {}).get("N", 0)) for name in below}
+            return False, {name: int(refused.item.get(name, 0)) for name in below}
         return True, {name: int(response["Attributes"][name]) for name in below}
 
     def count_back(self, partition: str, names: Iterable[str]) -> None:
         """Takes one from each of these counters of an item, if the item still exists."""
-        less = write_arguments(add=dict.fromkeys(names, -1))
+        token = new_token()
+        less = write_arguments(change=token, add=dict.fromkeys(names, -1))
         with contextlib.suppress(ConditionFailedError):
-            self._write("update_item", Attr(self.partition).exists(), Key=self.key(partition), **less)
+            there = Attr(self.partition).exists() & _not_holding(token)
+            self._write("update_item", there, Key=self.key(partition), **less)
 
     def delete(self, partition: str, sort: str | None = None, *, when: Any = None) -> None:
         """Deletes the item. Raises ConditionFailedError unless `when` holds."""
@@ -133,7 +144,7 @@ class Table:
         while left:
             request = {self.name: {"Keys": left, "ConsistentRead": True}}
             response = clients.client("dynamodb").batch_get_item(RequestItems=request)
-            items += response["Responses"].get(self.name, ())
+            items += map(without_token, response["Responses"].get(self.name, ()))
             # Keys beyond one response (16 MB), or beyond what the table can read at the moment.
             left = response.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
             if left:
@@ -143,7 +154,7 @@ class Table:
     def any_of(self, partition: str) -> Item | None:
         """The first item of a partition, or None."""
         items: list[Item] = clients.client("dynamodb").query(**self._query(partition), Limit=1)["Items"]
-        return items[0] if items else None
+        return without_token(items[0]) if items else None
 
     def page(
         self,
@@ -176,7 +187,7 @@ class Table:
         items: list[Item] = []
         while True:
             response = clients.client("dynamodb").query(**query)
-            items += response["Items"]
+            items += map(without_token, response["Items"])
             unread -= response["ScannedCount"]
             fitting = ids.count_fitting(items[:limit], _LARGEST_PAGE_BYTES)
             if len(items) > fitting:
@@ -199,7 +210,7 @@ class Table:
     def _each(self, query: Item) -> Iterator[Item]:
         while True:
             response = clients.client("dynamodb").query(**query)
-            yield from response["Items"]
+            yield from map(without_token, response["Items"])
             if "LastEvaluatedKey" not in response:
                 return
             query["ExclusiveStartKey"] = response["LastEvaluatedKey"]
@@ -215,7 +226,7 @@ class Table:
                 query["ExclusiveStartKey"] = after
             response = clients.client("dynamodb").scan(**query)
             after = response.get("LastEvaluatedKey")
-            yield response["Items"], after
+            yield [without_token(item) for item in response["Items"]], after
             if after is None:
                 return
 
@@ -227,20 +238,21 @@ class Table:
         # An index has no consistent reads.
         return query | ({"ConsistentRead": True} if self.index is None else {"IndexName": self.index})
 
-    # Each of these describes one write for `transact`.
+    # Each of these describes one write for `transact`. One that puts or updates with a condition holds its token.
 
     def to_create(self, item: Mapping[str, Any]) -> Item:
         """Writes an item that must not exist yet."""
-        return self._describe("Put", {"Item": writable(item)}, absent=[self.partition])
+        return self._describe("Put", {"Item": self._to_put(item, conditional=True)}, absent=[self.partition])
 
     def to_put(self, item: Mapping[str, Any], *, where: Mapping[str, Any] | None = None) -> Item:
         """Writes an item in place of the old one; with `where`, only if that has these attributes."""
-        return self._describe("Put", {"Item": writable(item)}, where=where)
+        return self._describe("Put", {"Item": self._to_put(item, conditional=bool(where))}, where=where)
 
     def to_update(
         self, key: Item, change: Mapping[str, Any], *, where: Mapping[str, Any], remove: Iterable[str] = ()
     ) -> Item:
         """Sets attributes of an item that has the attributes of `where` (None: it does not have that one)."""
+        change = {**change, **new_token()}
         return self._describe("Update", {"Key": key}, change=change, where=where, remove=remove)
 
     def to_check(self, key: Item, *, where: Mapping[str, Any]) -> Item:
@@ -266,14 +278,24 @@ class Table:
         return self._describe("Delete", {"Key": key}, where=where)
 
     def _describe(self, kind: str, what: Item, **expressions: Any) -> Item:
-        return {kind: {"TableName": self.name, **what, **write_arguments(**expressions)}}
+        return {kind: _reporting({"TableName": self.name, **what, **write_arguments(**expressions)})}
 
     def _write(self, operation: str, when: Any = None, **arguments: Any) -> Item:
         if when is not None:
             arguments["ConditionExpression"] = when
-        try:
-            return write(operation, TableName=self.name, **arguments)
-        except clients.ClientError as error:
-            if clients.error_code(error) == "ConditionalCheckFailedException":
-                raise ConditionFailedError(item=error.response.get("Item", {})) from error
-            raise
+        return write(operation, **_reporting({"TableName": self.name, **arguments}))
+
+    def _to_put(self, item: Mapping[str, Any], *, conditional: bool) -> Item:
+        return writable(item) | (new_token() if conditional and not self.verbatim else {})
+
+
+def _not_holding(token: Mapping[str, str]) -> Any:
+    """The condition that the item is not the write's own."""
+    return Attr(TOKEN).not_exists() | Attr(TOKEN).ne(token[TOKEN])
+
+
+def _reporting(arguments: Item) -> Item:
+    """A write whose condition, if it fails, gives the item that it found."""
+    if "ConditionExpression" in arguments:
+        arguments["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+    return arguments

@@ -9,11 +9,15 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from chalicelib.core import clients, ids, log
+from chalicelib.core import ids, log
 from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
+from chalicelib.core.aws.tables import Table
 from chalicelib.core.errors import ConflictError, InvalidRequestError, UnavailableError, raises
+from chalicelib.core.http import deeds
 from chalicelib.core.http.operations import Operation
 from chalicelib.core.settings import Settings
+
+RECORDS = Table(Settings.IDEMPOTENCY_TABLE, "key")
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
@@ -91,7 +95,8 @@ def run_once(
 ) -> tuple[Mapping[str, Any], bool]:
     """The response of `run` and False; or, if the same request came before, what `stores` kept of it and True.
 
-    A run that raises is forgotten. `scope` is the user's id, the operation and the key; `payload` is the whole
+    A run that is refused is forgotten. One that fails otherwise may have done something, so the next one under the key
+    goes on with its deed (deeds.py). `scope` is the user's id, the operation and the key; `payload` is the whole
     request; `context` is Lambda's, or None.
 
     Raises:
@@ -105,12 +110,13 @@ def run_once(
     guarded = idempotent_function(
         attempt.run,
         data_keyword_argument="request",
-        persistence_store=_store(Settings.IDEMPOTENCY_TABLE.get(), clients.client("dynamodb", plain=False)),
+        persistence_store=_store(),
         key_prefix=_PREFIX,
         config=_rules(_Lifetime(context)),
     )
     try:
-        stored = guarded(request={"scope": list(scope), "payload": payload})
+        with deeds.begin():
+            stored = guarded(request={"scope": list(scope), "payload": payload})
     except exceptions.IdempotencyValidationError:
         raise KeyReusedError from None
     except exceptions.IdempotencyAlreadyInProgressError:
@@ -138,6 +144,7 @@ class _Attempt:
             self.response = self._run()
         except Exception as error:
             self._failure = error
+            deeds.current().fail(error)
             raise
         return ids.to_json(self._stores(self.response))
 
@@ -176,10 +183,11 @@ def _rules(lifetime: _Lifetime | None = None) -> Any:
 
 
 @functools.cache
-def _store(table: str, client: Any) -> Any:
-    from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
+def _store() -> Any:
+    # Imported with the first key, as Powertools is everywhere in this module.
+    from chalicelib.core.http.idempotency_store import TableStore
 
-    store = DynamoDBPersistenceLayer(table_name=table, key_attr="key", expiry_attr="ttl", boto3_client=client)
+    store = TableStore(RECORDS)
     # A first call marks the store as configured before it is: another thread would compute other hashes.
     store.configure(_rules(), key_prefix=_PREFIX)
     return store
