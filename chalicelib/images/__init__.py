@@ -63,6 +63,7 @@ from chalicelib.images.service import (
 )
 from chalicelib.images.states import IMPORT_FAILED, ImageBusyError, OriginalGoneError, action_time_update
 from chalicelib.images.steps import resize, validate, watermark
+from chalicelib.images.storage import correct_stored_bytes
 from chalicelib.images.stream import count_changes
 from chalicelib.images.stuck import (
     fail,

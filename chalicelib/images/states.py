@@ -18,6 +18,7 @@ from typing import Any
 from chalicelib.core import ids, log
 from chalicelib.core.aws.tables import Attr, ConditionFailedError
 from chalicelib.core.errors import ConflictError
+from chalicelib.core.http import deeds
 from chalicelib.core.http.operations import Caller
 from chalicelib.images.models import EXTENSIONS, IMAGES, IMPORTING, Image, Status, find, get, unfinished
 
@@ -47,9 +48,25 @@ class ImageBusyError(ConflictError):
 def announce(
     user: Caller, file_name: str, file_type: str, file_size: int | None = None, *, importing: bool = False
 ) -> Image:
-    """Writes the row of a new image, PENDING until its file comes. `importing`: Darkroom itself brings the file."""
-    image_id = ids.new_id("img")
-    image = Image(
+    """Writes the row of a new image, PENDING until its file comes. `importing`: Darkroom itself brings the file.
+
+    If an earlier try of the request has written it, gives that image.
+    """
+    image = _new_image(user, deeds.new_id("img"), file_name, file_type, file_size)
+    more = {"unfinished": IMPORTING} if importing else {}
+    try:
+        IMAGES.create(image.to_item() | more)
+    except ConditionFailedError:
+        if (before := find(user.id, image.image_id)) is not None:
+            return before
+        # It was withdrawn or deleted since, and leaves its tombstone.
+        image = _new_image(user, ids.new_id("img"), file_name, file_type, file_size)
+        IMAGES.create(image.to_item() | more)
+    return image
+
+
+def _new_image(user: Caller, image_id: str, file_name: str, file_type: str, file_size: int | None) -> Image:
+    return Image(
         user_id=user.id,
         image_id=image_id,
         file_name=file_name,
@@ -61,8 +78,6 @@ def announce(
         api_key_id=user.api_key_id,
         correlation_id=log.correlation_id(),
     )
-    IMAGES.create(image.to_item() | ({"unfinished": IMPORTING} if importing else {}))
-    return image
 
 
 def _upload_key(user_id: str, image_id: str, file_type: str) -> str:

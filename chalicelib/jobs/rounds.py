@@ -4,8 +4,9 @@ A round that is cut off, or killed, leaves the rest to the next one. An item tha
 and does not keep the round from the others.
 """
 
+import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -34,6 +35,7 @@ class Round:
     findings: list[dict[str, str]] = field(default_factory=list)
     is_cut_off: bool = False
     _failures_in_a_row: int = 0
+    _counting: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def begin_step(self) -> None:
         """Failures of one step say nothing of the next."""
@@ -66,7 +68,9 @@ class Round:
             yield entry
 
     def count(self, what: str, number: int = 1) -> None:
-        self.counts[what] += number
+        # Actions of `change_all` count too, in threads.
+        with self._counting:
+            self.counts[what] += number
 
     def report(self, what: str, **where: str) -> None:
         """Counts something that was not as it should be, and adds it to the findings."""
@@ -83,7 +87,7 @@ class Round:
         """
         return True if self.is_dry else self._result_of(action)
 
-    def change_all(self, actions: list[Callable[[], bool]]) -> int:
+    def change_all(self, actions: Sequence[Callable[[], bool]]) -> int:
         """As `change`, several at a time: how many were done, or would have been."""
         if self.is_dry:
             return len(actions)

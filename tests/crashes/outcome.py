@@ -95,7 +95,8 @@ def _take_abandoned(tables: dict[str, list[dict[str, Any]]]) -> int:
 
 
 def _essential(table: str, row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name not in _OF_TRIES.get(table, ())}
+    without = {MARK, *_OF_TRIES.get(table, ())}
+    return {name: value for name, value in row.items() if name not in without}
 
 
 def _message(parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -47,6 +47,7 @@ class World:
         for poller in machine._triggers.pollers.values():
             if isinstance(poller, StreamPoller):
                 poller.position = 0
+                poller._arrived.clear()
         for bucket in _buckets():
             bucket.keys.clear()
             for key, versions in self.buckets[bucket.name].items():
