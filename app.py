@@ -30,6 +30,7 @@ from chalicelib.external import fetch
 from chalicelib.imaging import ImageRejectedError
 from chalicelib.jobs import health, retention, runner, schedules, sync
 from chalicelib.jobs.monthly_report import MONTHLY_REPORT
+from chalicelib.jobs.reconciler import RECONCILER
 from chalicelib.jobs.sweeper import SWEEPER
 from chalicelib.notify import operators, webhooks
 
@@ -40,7 +41,7 @@ Answer = dict[str, Any]
 
 # core.log writes our lines; the logger that Chalice would set up has the same name and would write them twice.
 app = Chalice(app_name="darkroom", configure_logs=False)
-setup_validated(app, authenticate=accounts.authenticate, audit=audit.write_entry)
+setup_validated(app, authenticate=accounts.authenticate, audit=audit.TRAIL_OF_REQUESTS)
 setup_tokens(fetch)
 
 CORS = CORSConfig(
@@ -192,7 +193,7 @@ def change_profile(user: Caller, data: Payload, token: str) -> Answer:
 
 @app.route("/auth/profile", methods=["DELETE"], cors=CORS)
 @required_env_vars(erasure.erase)
-@validated(permission=signed_in, api_schema=None, returns=MESSAGE, audited=True, allow_over_budget=True)
+@validated(permission=signed_in, api_schema=None, returns=MESSAGE, audited=True, allow_over_budget=True, erases=True)
 def erase_account(user: Caller, execution: Execution) -> Answer:
     """Erase your account with all that it owns. This cannot be undone."""
     return erasure.erase(user, execution)
@@ -786,6 +787,13 @@ def health_check(event: Event, context: Any) -> Answer:
 @track_execution
 def sweeper(event: Event, context: Any) -> Answer:
     return runner.run(SWEEPER, event, context)
+
+
+@scheduled
+@required_env_vars(runner.run, RECONCILER.work)
+@track_execution
+def reconciler(event: Event, context: Any) -> Answer:
+    return runner.run(RECONCILER, event, context)
 
 
 # ========================================================= streams, topics and alerts

@@ -57,6 +57,7 @@ _MEANINGS = {
     "pipeline-throttled": "More images arrive than the state machine's quota allows.",
     "api-failures": "More than 1 % of requests fail with a server error.",
     "api-latency": "1 of 20 requests takes longer than two seconds.",
+    "reconciled": "A stream had lost something, and the reconciler mended it or could not.",
     "sync-failed": "A sync imported nothing.",
     "sync-partial": "A sync imported only a part.",
     "schedule-missed": "A scheduled function has not run.",
@@ -209,7 +210,8 @@ def _api_alarms(name: str, stage: str) -> Alarms:
 
 
 def _job_alarms() -> Alarms:
-    for metric, runbook in (("SyncsFailed", "sync-failed"), ("SyncsPartial", "sync-partial")):
+    names = (("SyncsFailed", "sync-failed"), ("SyncsPartial", "sync-partial"), ("Reconciled", "reconciled"))
+    for metric, runbook in names:
         yield _alarm(metric, runbook, _own_metric(metric))
     # health_check writes this metric every quarter of an hour. If it is missing, the check does not run.
     yield _alarm(

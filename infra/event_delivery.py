@@ -33,17 +33,20 @@ class RuleDelivery:
 
 @dataclass(frozen=True)
 class StreamDelivery:
-    """The batches of a stream: retries, whether a failed batch is split, queue for failed batches.
+    """The batches of a stream: how they are retried, and the queue for those that are given up.
 
-    `window_seconds` is how long Lambda collects a batch. It replaces the value of the function's decorator, which the
-    local machine uses. `inserts_only` filters out changed and removed rows, which the function ignores.
+    A failed batch is split, so that Lambda finds what fails, and repeated until its records are older than
+    `max_age_seconds`; `retries` bounds that, -1 does not. `window_seconds` is how long Lambda collects a batch. It
+    replaces the value of the function's decorator, which the local machine uses. `events` are the kinds of changes
+    that the function gets (INSERT, MODIFY, REMOVE); by default all.
     """
 
-    retries: int
-    bisect: bool
     on_failure: str
     window_seconds: int
-    inserts_only: bool = False
+    events: tuple[str, ...] = ()
+    retries: int = -1
+    bisect: bool = True
+    max_age_seconds: int = 23 * 3600
 
 
 @dataclass(frozen=True)
@@ -67,16 +70,15 @@ ASYNC = {
     **{name: AsyncDelivery(retries=2, max_age_seconds=3600, on_failure=_SCHEDULES_QUEUE) for name in SCHEDULES},
 }
 RULES = {name: RuleDelivery(retries=1, max_age_seconds=3600, dead_letters=_SCHEDULES_QUEUE) for name in SCHEDULES}
+# DynamoDB keeps a stream's records for 24 hours. What is given up an hour before can still be read from there: Lambda's
+# dead letter holds only the position. The functions set aside what they can never handle (core/aws/streams.py), so
+# nothing but an outage makes a batch come again.
 # Spending limits may lag five seconds. In that time the runs of an image arrive in one or two batches, and each batch
 # writes a row of sums once.
 STREAMS = {
-    "image_changes": StreamDelivery(5, bisect=True, on_failure="ImageChangesDeadLetterQueue", window_seconds=5),
-    "usage_records": StreamDelivery(
-        5, bisect=True, on_failure="UsageRecordsDeadLetterQueue", window_seconds=5, inserts_only=True
-    ),
-    "audit_entries": StreamDelivery(
-        5, bisect=True, on_failure="AuditEntriesDeadLetterQueue", window_seconds=1, inserts_only=True
-    ),
+    "image_changes": StreamDelivery("ImageChangesDeadLetterQueue", window_seconds=5),
+    "usage_records": StreamDelivery("UsageRecordsDeadLetterQueue", window_seconds=5, events=("INSERT",)),
+    "audit_entries": StreamDelivery("AuditEntriesDeadLetterQueue", window_seconds=1, events=("INSERT", "MODIFY")),
 }
 # The orchestrator deletes the messages it has handled and raises for the others. The other functions get one message.
 QUEUES = {name: QueueDelivery() for name in ("orchestrator", "action_worker", "import_worker", "critical_errors")}

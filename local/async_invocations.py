@@ -75,6 +75,16 @@ class AsyncInvocations:
         """How many events wait for their first run or for a retry."""
         return len(self._waiting)
 
+    def is_running(self) -> bool:
+        """Whether a run is in progress."""
+        with self._clock.moved:
+            return len(self._unfinished) > len(self._waiting)
+
+    def next_due(self) -> float | None:
+        """When the first of those that wait runs, in seconds since the epoch; None: none waits."""
+        with self._clock.moved:
+            return self._waiting[0].due if self._waiting else None
+
     def unfinished(self) -> dict[str, Any]:
         """The events that are not handled yet, by request id, for `restore`."""
         return {

@@ -5,6 +5,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+# In seconds: how long a sleeper waits before it looks again.
+MAX_WAIT = 1.0
+
 
 class Clock:
     """Moves forward in real time, and further when a test advances it."""
@@ -13,6 +16,8 @@ class Clock:
         self._offset = 0.0
         self._ahead = 0.0
         self._listeners: list[Callable[[], None]] = []
+        # When each sleeper wakes.
+        self._sleepers: dict[object, float] = {}
         self.moved = threading.Condition()
 
     def now(self) -> float:
@@ -31,6 +36,25 @@ class Clock:
             listeners = list(self._listeners)
         for listener in listeners:
             listener()
+
+    def sleep(self, seconds: float, is_over: Callable[[], bool] = lambda: False) -> None:
+        """Return when that much time has passed, or once `is_over` after the clock was moved."""
+        sleeper, due = object(), self.now() + seconds
+        with self.moved:
+            self._sleepers[sleeper] = due
+            while not is_over() and self.now() < due:
+                self.moved.wait(min(due - self.now(), MAX_WAIT))
+            del self._sleepers[sleeper]
+
+    def next_wake(self) -> float | None:
+        """When the first sleeper wakes, in seconds since the epoch; None: nobody sleeps."""
+        with self.moved:
+            return min(self._sleepers.values(), default=None)
+
+    def count_sleepers(self) -> int:
+        """How many sleep now."""
+        with self.moved:
+            return len(self._sleepers)
 
     @contextmanager
     def ahead(self, seconds: float) -> Iterator[None]:

@@ -15,8 +15,9 @@ from types import ModuleType
 from typing import Any
 
 from infra import function_grants
-from local import frames, garbage
+from local import driven_process, frames, garbage
 from local.app_description import describe
+from local.worker import API_HANDLER
 
 PR_SET_PDEATHSIG = 1
 
@@ -113,6 +114,8 @@ def _run_child(
         os.environ.clear()
         os.environ.update(spec["environment"])
         _redirect_output(spec["log"])
+        if driven_process.is_asked_for():
+            driven_process.prepare(spec.get("function", API_HANDLER))
         importlib.import_module(f"local.{spec['module']}").run(application, spec, *sockets)
         status = 0
     except BaseException:

@@ -104,6 +104,10 @@ class Function:
         for worker in idle:
             self._idle.put(None if worker is None else self._renewed(worker))
 
+    def is_running(self) -> bool:
+        """Whether a run is in progress."""
+        return self._idle.qsize() < self._concurrency
+
     def pids(self) -> list[int]:
         """The process ids of the running workers."""
         return [worker.pid for worker in list(self._running)]

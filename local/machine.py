@@ -2,12 +2,12 @@
 
 import json
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from infra import event_delivery, iam_report
 from infra.event_delivery import AsyncDelivery, RuleDelivery, StreamDelivery
@@ -28,6 +28,10 @@ from local.ports import listen
 from local.stage import Stage
 from local.state.folder import StateFolder
 from local.worker import API_HANDLER
+from local.wsgi import Application
+
+if TYPE_CHECKING:
+    from local.activity import Activity
 
 LOGS = state_folder() / "logs"
 
@@ -56,11 +60,13 @@ class Machine:
         settings: Mapping[str, str] = MappingProxyType({}),
         logs: Path | None = None,
         state: StateFolder | None = None,
+        middleware: Sequence[Callable[[Application], Application]] = (),
     ) -> None:
         """Port 0 is any free one. `settings` replace those of the stage. Without `state` nothing is kept.
 
         With `schedules` off, their rules are created disabled. With `batching_windows` streams wait for full batches
-        as long as on AWS. Without `logs`, functions log to the terminal and used grants are not logged.
+        as long as on AWS. Without `logs`, functions log to the terminal and used grants are not logged. Each of the
+        `middleware` stands before the embedded AWS.
         """
         self._project = project.resolve()
         self._stage_name = stage
@@ -68,7 +74,7 @@ class Machine:
         self._with_api, self._with_accounts, self._with_fake_api = api, accounts, fake_api
         self._delivery = (asynchronous, streams, rules)
         self._schedules, self._batching_windows = schedules, batching_windows
-        self.settings, self.state = settings, state
+        self.settings, self.state, self._middleware = settings, state, middleware
         self._cleanup = ExitStack()
         # Secrets by access key id. The stage's are added once its settings are known.
         self._secrets = {sigv4.STATE_MACHINES: sigv4.STATE_MACHINES}
@@ -156,7 +162,7 @@ class Machine:
         def check_signatures(application: Any) -> Any:
             return BucketAuth(application, self._secrets, self.clock)
 
-        server = MotoServer(listening, [check_signatures, BucketCors, HostCheck])
+        server = MotoServer(listening, [check_signatures, BucketCors, HostCheck, *self._middleware])
         self._cleanup.callback(server.stop)
         server.start()
         # It imports more of moto, which must be patched before.
@@ -270,7 +276,9 @@ class Machine:
             self._api.set_grants(grants)
 
     def workers(self, name: str) -> list[int]:
-        """The process ids of a function's workers."""
+        """The ids of the processes that run a function."""
+        if name == API_HANDLER and self._api is not None:
+            return [self._api.pid]
         return self._host.functions[name].pids()
 
     def processes(self) -> list[int]:
@@ -287,6 +295,13 @@ class Machine:
     def events_waiting(self) -> int:
         """The number of asynchronous events that wait for a run or a retry."""
         return self._triggers.events.waiting()
+
+    @property
+    def activity(self) -> "Activity":
+        """What runs and what waits."""
+        from local.activity import Activity
+
+        return Activity(self.clock, self._host, self._triggers)
 
     def next_run(self, name: str) -> float | None:
         """When a scheduled function runs next on the local clock, in seconds since the epoch; None: never."""

@@ -1,11 +1,10 @@
 """Lambda's event source mappings: poll queues and streams, deliver batches, retry, send dead letters."""
 
-import base64
 import contextlib
 import json
+import math
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from typing import Any
 
 from moto.awslambda.models import lambda_backends
@@ -17,6 +16,7 @@ from local import background
 from local.async_invocations import dead_letter, send_to_queue
 from local.aws import ACCOUNT, REGION
 from local.clock import Clock
+from local.event_records import iso, queue_record, stream_record
 from local.functions import Function, Outcome
 from local.moto_patches.sqs import RECEIVED_BY_FUNCTIONS
 from local.state.changes import CHANGES
@@ -40,7 +40,7 @@ class QueuePoller:
     def __init__(self, clock: Clock, function: Function, queue: str, mapping: str, concurrency: int | None) -> None:
         self._clock = clock
         self._function = function
-        self._name = queue
+        self.queue = queue
         self._mapping = mapping
         self._stopping = False
         self._slots = threading.Semaphore(concurrency or DEFAULT_CONCURRENCY)
@@ -49,7 +49,7 @@ class QueuePoller:
 
     @property
     def _queue(self) -> Any:
-        return sqs_backends[ACCOUNT][REGION].get_queue(self._name)
+        return sqs_backends[ACCOUNT][REGION].get_queue(self.queue)
 
     def start(self) -> None:
         """Start delivering."""
@@ -106,14 +106,14 @@ class QueuePoller:
     def _take_batch(self, queue: Any, size: int) -> list[Any]:
         with CHANGES.making():
             messages: list[Any] = sqs_backends[ACCOUNT][REGION].receive_message(
-                self._name, size, 0, queue.visibility_timeout, ["All"]
+                self.queue, size, 0, queue.visibility_timeout, ["All"]
             )
             RECEIVED_BY_FUNCTIONS.update(each.id for each in messages)
         return messages
 
     def _deliver(self, messages: list[Any]) -> None:
         try:
-            event = {"Records": [_queue_record(each, self._queue.queue_arn) for each in messages]}
+            event = {"Records": [queue_record(each, self._queue.queue_arn) for each in messages]}
             outcome = self._function.invoke(json.dumps(event).encode())
             with CHANGES.making():
                 for message in self._handled(messages, outcome):
@@ -137,44 +137,6 @@ class QueuePoller:
         return [each for each in messages if each.id not in failed] if failed <= {each.id for each in messages} else []
 
 
-def _queue_record(message: Any, arn: str) -> dict[str, Any]:
-    attributes = {
-        "ApproximateReceiveCount": str(message.approximate_receive_count),
-        "SentTimestamp": str(message.sent_timestamp),
-        "SenderId": message.sender_id,
-        "ApproximateFirstReceiveTimestamp": str(message.approximate_first_receive_timestamp),
-    }
-    trace = message.system_attributes.get("AWSTraceHeader")
-    if trace:
-        attributes["AWSTraceHeader"] = trace["StringValue"]
-    record = {
-        "messageId": message.id,
-        "receiptHandle": message.receipt_handle,
-        "body": message.body,
-        "attributes": attributes,
-        "messageAttributes": {name: _message_attribute(value) for name, value in message.message_attributes.items()},
-        "md5OfBody": message.body_md5,
-        "eventSource": "aws:sqs",
-        "eventSourceARN": arn,
-        "awsRegion": REGION,
-    }
-    if message.message_attributes:
-        record["md5OfMessageAttributes"] = message.attribute_md5
-    return record
-
-
-def _message_attribute(value: dict[str, Any]) -> dict[str, Any]:
-    binary = value.get("BinaryValue")
-    if isinstance(binary, bytes):
-        binary = base64.b64encode(binary).decode()
-    values = {"stringValue": value.get("StringValue"), "binaryValue": binary}
-    return {name: each for name, each in values.items() if each is not None} | {
-        "stringListValues": [],
-        "binaryListValues": [],
-        "dataType": value["DataType"],
-    }
-
-
 class StreamPoller:
     """The event source mapping of one table's stream: in order, one batch at a time."""
 
@@ -186,6 +148,9 @@ class StreamPoller:
         self._window = window
         self._mapping = mapping
         self.position = 0
+        self.is_delivering = False
+        # By place in the stream: when the record was first seen, on the machine's clock.
+        self._arrived: list[float] = []
         self._stopping = threading.Event()
         self._thread = background.Loop(f"stream {table}", self._poll)
 
@@ -208,6 +173,10 @@ class StreamPoller:
         if self._thread.is_alive():
             self._thread.join()
 
+    def is_behind(self) -> bool:
+        """Whether it delivers records, or is about to."""
+        return self.is_delivering or (self.waiting() > 0 and _enabled_mapping(self._mapping) is not None)
+
     def waiting(self) -> int:
         """How many records are not delivered yet."""
         return len(self._shard.items) - self.position
@@ -219,76 +188,71 @@ class StreamPoller:
                 batch_size = mapping.batch_size or 100
                 if self.waiting() < batch_size:
                     self._stopping.wait(self._window)
+                self._note_arrivals()
                 records = self._shard.items[self.position : self.position + batch_size]
-                self._deliver(records, mapping)
+                self.is_delivering = True
+                self._deliver(self.position, records, mapping)
                 if self._stopping.is_set():
                     return
                 self.position += len(records)
+                self.is_delivering = False
                 CHANGES.mark("work")
 
-    def _deliver(self, records: list[Any], mapping: Any) -> None:
+    def _deliver(self, first: int, records: list[Any], mapping: Any) -> None:
+        """Delivers the records that begin at the place `first` of the stream, until they are handled or given up."""
         outcome = self._invoke(records, mapping)
         if not outcome.errored:
             return
         if len(records) > 1 and mapping.bisect_on_error:
             half = len(records) // 2
-            self._deliver(records[:half], mapping)
-            self._deliver(records[half:], mapping)
+            self._deliver(first, records[:half], mapping)
+            self._deliver(first + half, records[half:], mapping)
             return
-        retries = mapping.max_retry_attempts if mapping.max_retry_attempts is not None else 10_000
+        most = mapping.max_retry_attempts
+        retries = math.inf if most in (None, -1) else most
         attempts = 1
         while attempts <= retries and outcome.errored and not self._stopping.is_set():
-            self._pause(2.0 ** min(attempts - 1, 6))
+            self._clock.sleep(2.0 ** min(attempts - 1, 6), self._stopping.is_set)
+            self._note_arrivals()
+            if self._is_too_old(first, mapping):
+                self._send_to_destination(records, mapping, outcome, attempts, "RecordAgeExceeded")
+                return
             outcome = self._invoke(records, mapping)
             attempts += 1
         if outcome.errored and not self._stopping.is_set():
-            self._send_to_destination(records, mapping, outcome, attempts)
+            self._send_to_destination(records, mapping, outcome, attempts, "RetryAttemptsExhausted")
+
+    def _note_arrivals(self) -> None:
+        """Notes when records came: a record has a time of its own, but a test may have moved the clock since."""
+        self._arrived += [self._clock.now()] * (len(self._shard.items) - len(self._arrived))
+
+    def _is_too_old(self, place: int, mapping: Any) -> bool:
+        most = mapping.max_record_age
+        return most not in (None, -1) and self._clock.now() - self._arrived[place] > most
 
     def _invoke(self, records: list[Any], mapping: Any) -> Outcome:
-        event = {"Records": [_stream_record(each, mapping.event_source_arn) for each in records]}
+        event = {"Records": [stream_record(each, mapping.event_source_arn) for each in records]}
         return self._function.invoke(json.dumps(event).encode())
 
-    def _pause(self, seconds: float) -> None:
-        due = self._clock.now() + seconds
-        with self._clock.moved:
-            while not self._stopping.is_set() and self._clock.now() < due:
-                self._clock.moved.wait(min(due - self._clock.now(), MAX_WAIT))
-
-    def _send_to_destination(self, records: list[Any], mapping: Any, outcome: Outcome, attempts: int) -> None:
+    def _send_to_destination(
+        self, records: list[Any], mapping: Any, outcome: Outcome, attempts: int, condition: str
+    ) -> None:
         target = ((mapping.destination_config or {}).get("OnFailure") or {}).get("Destination")
         if not target:
             return
-        message = dead_letter(self._function, "RetryAttemptsExhausted", attempts, outcome, self._clock.now())
+        message = dead_letter(self._function, condition, attempts, outcome, self._clock.now())
         first, last = records[0].to_json()["dynamodb"], records[-1].to_json()["dynamodb"]
         # As on AWS, the message has the records' numbers and not their contents.
         message["DDBStreamBatchInfo"] = {
             "shardId": self._shard.id,
             "startSequenceNumber": str(first["SequenceNumber"]),
             "endSequenceNumber": str(last["SequenceNumber"]),
-            "approximateArrivalOfFirstRecord": _iso(first["ApproximateCreationDateTime"]),
-            "approximateArrivalOfLastRecord": _iso(last["ApproximateCreationDateTime"]),
+            "approximateArrivalOfFirstRecord": iso(first["ApproximateCreationDateTime"]),
+            "approximateArrivalOfLastRecord": iso(last["ApproximateCreationDateTime"]),
             "batchSize": len(records),
             "streamArn": mapping.event_source_arn,
         }
         send_to_queue(target, json.dumps(message))
-
-
-def _stream_record(item: Any, arn: str) -> dict[str, Any]:
-    record: dict[str, Any] = item.to_json()
-    details = dict(record["dynamodb"])
-    created = details.get("ApproximateCreationDateTime")
-    if isinstance(created, datetime):
-        details["ApproximateCreationDateTime"] = _in_utc(created).timestamp()
-    return record | {"dynamodb": details, "eventSourceARN": arn, "awsRegion": REGION}
-
-
-def _iso(created: Any) -> str:
-    return _in_utc(created).strftime("%Y-%m-%dT%H:%M:%S.000Z") if isinstance(created, datetime) else str(created)
-
-
-def _in_utc(created: datetime) -> datetime:
-    """moto's times have no zone, and are in UTC."""
-    return created.replace(tzinfo=UTC)
 
 
 Poller = QueuePoller | StreamPoller

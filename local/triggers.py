@@ -160,6 +160,7 @@ class Triggers:
             destination = {"OnFailure": {"Destination": self._arn(delivery.on_failure)}}
             arguments = {
                 "MaximumRetryAttempts": delivery.retries,
+                "MaximumRecordAgeInSeconds": delivery.max_age_seconds,
                 "BisectBatchOnFunctionError": delivery.bisect,
                 "DestinationConfig": destination,
             }

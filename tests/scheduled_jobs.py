@@ -1,6 +1,6 @@
 """Every scheduled job, by its name."""
 
-from chalicelib.jobs import health, monthly_report, retention, sweeper, sync
+from chalicelib.jobs import health, monthly_report, reconciler, retention, sweeper, sync
 
 JOBS = {
     job.name: job
@@ -12,5 +12,6 @@ JOBS = {
         monthly_report.MONTHLY_REPORT,
         health.HEALTH_CHECK,
         sweeper.SWEEPER,
+        reconciler.RECONCILER,
     )
 }

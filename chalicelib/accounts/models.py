@@ -1,5 +1,6 @@
 """The user: their row, and the changes of it. Owns USERS_TABLE."""
 
+import contextlib
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -24,6 +25,10 @@ BY_EMAIL = Table(Settings.USERS_TABLE, "email", "userId", index="by-email")
 RunCost = tuple[str, Mapping[str, Decimal]]
 
 ADMIN = Shown("admin")
+# Of a row: since when its account is being erased.
+ERASING_SINCE = "erasingSince"
+# Of a row: how many bytes its images were found to take more than was counted, and since when.
+STORED_BYTES_DIFFERENCE = "storedBytesDifference"
 _LIMITS = Stored(read=limits.read_limits)
 # The length of an ISO time up to its hour.
 _HOUR = 13
@@ -40,6 +45,10 @@ class UserNotFoundError(NotFoundError):
 
 class AccountGoneError(NotFoundError):
     message = "This account is no longer there."
+
+
+class UserErasedError(Exception):
+    """The user is erased, or is being erased: nothing of them may be written any more."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +74,8 @@ class User(Record):
 
     `limits` holds the user's own numbers of requests, dollars and bytes. The stage's apply to what it does not name.
     `spent` holds the dollars of the user's and their keys' runs, by window; `stored_bytes` is the size of their images.
-    `webhook_error` is why the last notification was not delivered.
+    `webhook_error` is why the last notification was not delivered. `erasing_since` is when the erasure of the account
+    came so far that nothing may begin in it any more.
     """
 
     id: Annotated[str, Stored("userId"), SHOWN, ADMIN, Exported("User")]
@@ -83,6 +93,7 @@ class User(Record):
     tokens_valid_from: int = 0
     created_at: Annotated[str, SHOWN, ADMIN, Exported("Created", "time")]
     last_action_at: Annotated[str | None, SHOWN, ADMIN, Exported("Last action", "time")] = None
+    erasing_since: str | None = None
 
     def as_caller(self) -> Caller:
         """The user as an authenticated caller."""
@@ -91,7 +102,8 @@ class User(Record):
             email=self.email,
             name=self.name,
             role=self.role,
-            is_active=self.is_active,
+            is_active=self.is_active and self.erasing_since is None,
+            is_erasing=self.erasing_since is not None,
             can_export_data=self.can_export_data,
             limits=self.limits,
             spent=self.spent,
@@ -112,8 +124,14 @@ def find_user(user_id: str) -> User | None:
 
 
 def user_exists(user_id: str) -> bool:
-    """Whether the user has a row. A row that cannot be read counts too."""
-    return USERS.get(user_id) is not None
+    """Whether the user has a row, and is not being erased. A row that cannot be read counts too."""
+    return _present(user_id) is not None
+
+
+def _present(user_id: str) -> Mapping[str, Any] | None:
+    """The row of a user who is there, and not being erased."""
+    item = USERS.get(user_id)
+    return None if item is None or ERASING_SINCE in item else item
 
 
 def ensure_user(user_id: str, email: str, name: str) -> User:
@@ -168,8 +186,44 @@ def write_webhook_result(user: User, error: WebhookError | None) -> None:
     USERS.update(user.id, when=Attr("preferences").eq(user.preferences), change=change)
 
 
+def mark_erasing(user_id: str) -> None:
+    """Lets nothing begin any more in the user's account but its erasure, which can be requested again until it ends."""
+    with contextlib.suppress(ConditionFailedError):
+        USERS.update(user_id, when=Attr("userId").exists(), change={ERASING_SINCE: ids.now()})
+
+
 def delete_user(user_id: str) -> None:
     USERS.delete(user_id)
+
+
+def note_stored_bytes(user_id: str, kept: int, now: str, since: str) -> int | None:
+    """Compares the stored bytes of a user with the bytes that their images take, and corrects a lasting difference.
+
+    Changes under way make a difference for seconds, for a day at the most (the age of a stream's records). So one is
+    noted in the row first, and corrected once the same one was noted by `since`. Gives the correction, or None.
+    """
+    item = _present(user_id)
+    if item is None:
+        return None
+    before, noted = int(item.get("storedBytes") or 0), item.get(STORED_BYTES_DIFFERENCE)
+    difference = kept - before
+    is_lasting = noted is not None and noted["bytes"] == difference and noted["at"] <= since
+    if difference and is_lasting:
+        change: dict[str, Any] = {"storedBytes": kept, STORED_BYTES_DIFFERENCE: None}
+    elif difference and (noted is None or noted["bytes"] != difference):
+        change = {STORED_BYTES_DIFFERENCE: {"bytes": difference, "at": now}}
+    elif not difference and noted is not None:
+        change = {STORED_BYTES_DIFFERENCE: None}
+    else:
+        return None
+    unchanged = Attr("userId").exists() & Attr(ERASING_SINCE).not_exists()
+    unchanged &= Attr("storedBytes").eq(before) if "storedBytes" in item else Attr("storedBytes").not_exists()
+    try:
+        USERS.update(user_id, when=unchanged, change=change)
+    except ConditionFailedError:
+        # Counted in this moment: the next look tells.
+        return None
+    return difference if "storedBytes" in change else None
 
 
 # ------------------------------------------------------------------ writes for a transaction
@@ -181,10 +235,12 @@ def last_action_update(user_id: str, moment: str) -> dict[str, Any]:
 
 
 def spent_update(user_id: str, runs: Iterable[RunCost]) -> list[dict[str, Any]]:
-    """The write that adds what runs cost the user; none if the user is gone."""
-    item = USERS.get(user_id)
-    if item is None:
-        return []
+    """The write that adds what runs cost the user.
+
+    Raises:
+        UserErasedError: the user is gone.
+    """
+    item = _existing(user_id)
     spent = item.get("spent")
     for timestamp, dollars in sorted(runs, key=lambda run: run[0]):
         spent = budgets.add_spending(spent or {}, timestamp, dollars)
@@ -192,17 +248,27 @@ def spent_update(user_id: str, runs: Iterable[RunCost]) -> list[dict[str, Any]]:
 
 
 def stored_bytes_update(user_id: str, number: int) -> list[dict[str, Any]]:
-    """The write that adds a number of bytes, perhaps a negative one; none if the user is gone.
+    """The write that adds a number of bytes, perhaps a negative one; none for 0.
 
     The sum stays at 0 or above: images that are older than the sum are not in it, and may be deleted.
+
+    Raises:
+        UserErasedError: the user is gone.
     """
-    item = USERS.get(user_id)
-    if item is None or number == 0:
+    item = _existing(user_id)
+    if number == 0:
         return []
     return [_replacement(item, "storedBytes", max(0, int(item.get("storedBytes") or 0) + number))]
 
 
 def _replacement(item: Mapping[str, Any], name: str, value: Any) -> dict[str, Any]:
     """The write of an attribute which fails if another write has changed it since the item was read."""
-    user_id = item["userId"]
-    return USERS.to_update(USERS.key(user_id), {name: value}, where={"userId": user_id, name: item.get(name)})
+    unchanged = {"userId": item["userId"], name: item.get(name), ERASING_SINCE: None}
+    return USERS.to_update(USERS.key(item["userId"]), {name: value}, where=unchanged)
+
+
+def _existing(user_id: str) -> Mapping[str, Any]:
+    item = _present(user_id)
+    if item is None:
+        raise UserErasedError
+    return item

@@ -17,6 +17,7 @@ from chalicelib.core.errors import (
     UnexpectedError,
     raises,
 )
+from chalicelib.core.http import deeds
 from chalicelib.core.http.operations import Caller
 from chalicelib.core.settings import Settings
 
@@ -77,18 +78,24 @@ def oldest_since() -> str | None:
     return str(entries[0]["unfinishedSince"]) if entries else None
 
 
-@required_env_vars({"ACTIONS_TABLE": [DynamoDBOperation.PUT_ITEM]})
+@required_env_vars(get, {"ACTIONS_TABLE": [DynamoDBOperation.PUT_ITEM, DynamoDBOperation.UPDATE_ITEM]})
 def begin(user: Caller, action_type: str, metadata: Mapping[str, Any]) -> Action:
-    """Stores a new action, PENDING, before any of its work is done."""
+    """Stores a new action, PENDING, before any of its work is done.
+
+    If an earlier try of the request has stored it, gives that one: PENDING again if it had failed, or COMPLETED.
+    """
     action = Action(
         user_id=user.id,
-        action_id=ids.new_id("act"),
+        action_id=deeds.new_id("act"),
         action_type=action_type,
         created_at=ids.now(),
         metadata=metadata,
         correlation_id=log.correlation_id(),
     )
-    ACTIONS.create(action.to_item())
+    try:
+        ACTIONS.create(action.to_item())
+    except ConditionFailedError:
+        return reopen(user.id, action.action_id) or get(user.id, action.action_id)
     log.info("ACTION_STARTED", actionId=action.action_id, actionType=action_type, userId=user.id)
     return action
 

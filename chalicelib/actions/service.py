@@ -9,7 +9,7 @@ from chalicelib import images
 from chalicelib.actions import estimates, external_service, lifecycle
 from chalicelib.actions.kinds import ActionKind, OutOfTimeError
 from chalicelib.actions.lifecycle import ActionNotFoundError
-from chalicelib.actions.models import ACTIONS, Action, ActionType
+from chalicelib.actions.models import ACTIONS, Action, ActionType, Status
 from chalicelib.actions.schemas import ACTION_ID, DEFAULT_PAGE
 from chalicelib.core import ids, log
 from chalicelib.core.aws import objects
@@ -34,6 +34,8 @@ def submit(kind: ActionKind, user: Caller, data: Mapping[str, Any]) -> dict[str,
     """
     request = kind.prepare(user, data)
     action = lifecycle.begin(user, request.action_type, request.metadata)
+    if action.status is Status.COMPLETED:
+        return kind.answer(action)
     with lifecycle.fail_on_error(action):
         if external_service.is_configured():
             return kind.answer(external_service.hand_over(action, kind.service_path, request.payload()))

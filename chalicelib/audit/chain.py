@@ -1,14 +1,31 @@
-"""The chain of the audit trail: the inbox's stream appends entries, and each holds the hash of the one before."""
+"""The chain of the audit trail: the inbox's stream appends entries, and each holds the hash of the one before.
+
+An entry is appended once its request has ended. One that stays begun comes again when no request can last so long
+(waiting.py), and is appended as that.
+"""
 
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from chalicelib.audit.models import HEAD, INBOX, SEQUENCE_DIGITS, TRAIL, ZERO_HASH, Head
+from chalicelib.audit.models import (
+    BEGUN,
+    HEAD,
+    INBOX,
+    OF_INBOX,
+    OVER_LIMIT,
+    SENT_AGAIN,
+    SEQUENCE_DIGITS,
+    TRAIL,
+    ZERO_HASH,
+    Head,
+)
 from chalicelib.core import log
-from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
+from chalicelib.core.aws import streams
+from chalicelib.core.aws.grants import DynamoDBOperation, SQSOperation, required_env_vars
 from chalicelib.core.aws.tables import ConditionFailedError, read_image, transact
+from chalicelib.core.settings import Settings
 
 _TRIES = 10
 
@@ -17,6 +34,7 @@ _TRIES = 10
     {
         "AUDIT_INBOX_TABLE": [DynamoDBOperation.DELETE_ITEM],
         "AUDIT_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.PUT_ITEM, DynamoDBOperation.UPDATE_ITEM],
+        "AUDIT_ENTRIES_DEAD_LETTERS_URL": [SQSOperation.SEND_MESSAGE],
     }
 )
 def append_entries(event: Mapping[str, Any]) -> None:
@@ -25,13 +43,15 @@ def append_entries(event: Mapping[str, Any]) -> None:
     Raises:
         ConditionFailedError: the next entry's place is taken, or other runs kept moving the head.
     """
-    inserted = {
-        item["id"]: item
-        for record in event["Records"]
-        if record["eventName"] == "INSERT"
-        for item in [read_image(record["dynamodb"]["NewImage"])]
-    }
-    items = list(inserted.values())
+    written = [record for record in event["Records"] if record["eventName"] != "REMOVE"]
+    streams.handle(written, _append_all, Settings.AUDIT_ENTRIES_DEAD_LETTERS_URL)
+
+
+def _append_all(records: Sequence[streams.Record]) -> None:
+    # Of an item that was written twice, the later form counts.
+    latest = {item["id"]: item for item in (read_image(record["dynamodb"]["NewImage"]) for record in records)}
+    _drop([item for item in latest.values() if OVER_LIMIT in item])
+    items = [item for item in latest.values() if OVER_LIMIT not in item and _is_ready(item)]
     for tries_left in reversed(range(_TRIES)):
         if not items:
             return
@@ -45,6 +65,16 @@ def append_entries(event: Mapping[str, Any]) -> None:
             if (left and not tries_left) or not (head_moved or len(left) < len(items)):
                 raise
             items = left
+
+
+def _is_ready(item: Mapping[str, Any]) -> bool:
+    return item["outcome"] != BEGUN or SENT_AGAIN in item
+
+
+def _drop(items: Sequence[Mapping[str, Any]]) -> None:
+    """Takes entries out of the inbox that the trail does not want."""
+    for item in items:
+        INBOX.delete(item["id"])
 
 
 def _append(items: Sequence[Mapping[str, Any]]) -> None:
@@ -61,7 +91,8 @@ def _append(items: Sequence[Mapping[str, Any]]) -> None:
     unchanged = {"number": None, "hash": None} if head is None else {"number": head.number, "hash": head.hash}
     transact(
         TRAIL.to_update(HEAD, moved.to_item(), where=unchanged),
-        *(INBOX.to_delete(INBOX.key(item["id"]), where={"id": item["id"]}) for item in items),
+        # One whose request has ended since waits for the change that says so.
+        *(INBOX.to_delete(INBOX.key(item["id"]), where={"outcome": item["outcome"]}) for item in items),
         *(TRAIL.to_create(entry) for entry in entries),
     )
     # The log also has the hash: it shows if somebody rebuilds the chain in the table.
@@ -77,7 +108,8 @@ def chain_entries(head: Head | None, items: Sequence[Mapping[str, Any]]) -> list
     entries: list[dict[str, Any]] = []
     for item in items:
         number, day = number + 1, max(day, item["timestamp"][:10])
-        entry = {**item, "day": day, "sequence": f"{number:0{SEQUENCE_DIGITS}d}", "previous": previous}
+        own = {name: value for name, value in item.items() if name not in OF_INBOX}
+        entry = {**own, "day": day, "sequence": f"{number:0{SEQUENCE_DIGITS}d}", "previous": previous}
         previous = entry["hash"] = hash_of(entry)
         entries.append(entry)
     return entries

@@ -1,13 +1,19 @@
-"""The inbox of the audit trail: each request that is audited puts its entry there, in one write."""
+"""The inbox of the audit trail: each request that is audited puts its entry there before it begins, and when it ends.
+
+The end replaces the beginning, as long as that still waits: the stream lets it, and appends the entry after its end.
+"""
 
 import hashlib
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.audit.models import INBOX, Entry
+from chalicelib.audit.models import BEGUN, INBOX, OVER_LIMIT, Entry
 from chalicelib.core import ids, log
 from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
+from chalicelib.core.aws.tables import Attr, ConditionFailedError
+from chalicelib.core.errors import TooManyRequestsError, UnavailableError, raises
+from chalicelib.core.http.call import Audit
 from chalicelib.core.observing import alerts
 from chalicelib.core.observing.tracking import Execution
 
@@ -34,16 +40,48 @@ _ID_FORM = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 
 @required_env_vars({"AUDIT_INBOX_TABLE": [DynamoDBOperation.PUT_ITEM]})
-def write_entry(execution: Execution, source: str, request_id: str) -> None:
-    """Writes the entry of a request to the inbox. Never raises: an error is logged and reported to the operators."""
-    entry: dict[str, Any] = {}
+@raises(UnavailableError)
+def begin_entry(execution: Execution) -> None:
+    """Writes to the inbox that a request begins. Without that nothing is done: a deed that leaves no trace is worse.
+
+    Raises:
+        UnavailableError: it cannot be written.
+    """
+    entry = _entry(execution, ids.new_id("aud"), BEGUN)
     try:
-        entry = _entry(execution, source, request_id).to_item()
-        INBOX.put(entry)
+        INBOX.put(entry.to_item())
     except Exception as error:
-        # The log keeps the entry.
-        log.error("AUDIT_NOT_WRITTEN", error, operation=execution.operation, entry=entry)
-        alerts.report(error, "audit")
+        _report(error, execution, entry.to_item())
+        raise UnavailableError from error
+    execution.audit_id = entry.id
+
+
+@required_env_vars({"AUDIT_INBOX_TABLE": [DynamoDBOperation.PUT_ITEM]})
+def end_entry(execution: Execution) -> None:
+    """Writes to the inbox how a request ended. Never raises: an error is logged and reported to the operators.
+
+    If it cannot be written, the entry stays begun.
+    """
+    item: dict[str, Any] = {}
+    try:
+        item = _entry(execution, execution.audit_id or ids.new_id("aud"), execution.outcome).to_item()
+        if isinstance(execution.public_error, TooManyRequestsError):
+            item[OVER_LIMIT] = True
+        INBOX.put(item, when=None if execution.audit_id is None else Attr("id").exists())
+    except ConditionFailedError:
+        # This write took place, and only its answer was lost: the stream has the entry.
+        log.info("AUDIT_ENTRY_MOVED", id=execution.audit_id)
+    except Exception as error:
+        _report(error, execution, item)
+
+
+def _report(error: Exception, execution: Execution, item: Mapping[str, Any]) -> None:
+    # The log keeps the entry.
+    log.error("AUDIT_NOT_WRITTEN", error, operation=execution.operation, entry=item)
+    alerts.report(error, "audit")
+
+
+TRAIL_OF_REQUESTS = Audit(begin_entry, end_entry)
 
 
 def operators_entry_write(operation: str, target: Mapping[str, Any], source: str, moment: str) -> dict[str, Any]:
@@ -55,17 +93,17 @@ def operators_entry_write(operation: str, target: Mapping[str, Any], source: str
     return INBOX.to_create(entry.to_item())
 
 
-def _entry(execution: Execution, source: str, request_id: str) -> Entry:
+def _entry(execution: Execution, entry_id: str, outcome: str) -> Entry:
     return Entry(
-        id=ids.new_id("aud"),
+        id=entry_id,
         timestamp=ids.timestamp(execution.started_at),
         user_id=execution.actor,
         key_id=execution.api_key_id,
         operation=execution.operation,
         target=_target(execution),
-        outcome=execution.outcome,
-        source=source,
-        request_id=request_id,
+        outcome=outcome,
+        source=execution.source,
+        request_id=execution.request_id,
     )
 
 

@@ -12,6 +12,8 @@ INBOX = Table(Settings.AUDIT_INBOX_TABLE, "id", verbatim=True)
 TRAIL = Table(Settings.AUDIT_TABLE, "day", "sequence", verbatim=True)
 HEAD = TRAIL.key("head", "head")
 
+# The outcome of an entry whose request has not ended, or was cut off.
+BEGUN = "begun"
 SEQUENCE_DIGITS = 16
 # The `previous` of the first entry.
 ZERO_HASH = "0" * 64
@@ -22,7 +24,10 @@ _HASH = Shown(schema={"type": "string", "pattern": "^[0-9a-f]{64}$"})
 
 @dataclass(frozen=True, kw_only=True)
 class Entry(Record):
-    """What a caller did, or was refused. `sequence`, `previous` and `hash` are set when it is appended to the chain."""
+    """What a caller did, or was refused. `sequence`, `previous` and `hash` are set when it is appended to the chain.
+
+    `outcome` is "ok", the code of the error that the caller read, or BEGUN.
+    """
 
     id: str
     sequence: Annotated[int | None, Shown(schema={"type": "integer"})] = None
@@ -36,6 +41,12 @@ class Entry(Record):
     request_id: Annotated[str, SHOWN] = ""
     previous: Annotated[str | None, _HASH] = None
     hash: Annotated[str | None, _HASH] = None
+
+
+# Attributes of an item of the inbox that are not the entry's own: a request over a limit, whose entry is dropped, and
+# how often and when last an entry that waited was sent to the stream again.
+OVER_LIMIT, TIMES_SENT, SENT_AGAIN = "overLimit", "timesSent", "sentAgain"
+OF_INBOX = frozenset({OVER_LIMIT, TIMES_SENT, SENT_AGAIN})
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,9 @@ _ENTRY = described(
         "timestamp": TIME,
         "operation": says("What was done or refused.", "delete_image"),
         "target": says("To what.", {"imageId": "img_01kb4z7q0m8w2r5t6v9x3c1d4e"}),
-        "outcome": says("`ok`, or the code of the error.", "ok"),
+        "outcome": says(
+            "`ok`, the code of the error, or `begun`: the request was cut off, and how far it came is not known.", "ok"
+        ),
         "source": says("The address that the request came from.", "203.0.113.7"),
         "requestId": says("The request's id, which finds its lines in the log.", _REQUEST_ID),
         "previous": says("The hash of the entry before.", _HASH),

@@ -21,6 +21,8 @@ __all__ = [
     "client",
     "error_code",
     "is_conflict",
+    "is_from_aws",
+    "is_invalid_call",
     "is_transient",
     "marshal",
     "repetitions",
@@ -65,6 +67,8 @@ _TRANSIENT_CODES = frozenset(
 
 # Reasons that DynamoDB gives for each write of a cancelled transaction ("None": this write was fine).
 _TRANSIENT_REASONS = frozenset({"None", "ThrottlingError", "ProvisionedThroughputExceeded", "TransactionConflict"})
+
+_INVALID_CODES = frozenset({"ValidationException", "ValidationError"})
 
 # When the current run ends, on the monotonic clock; None if it has no end.
 _end: ContextVar[float | None] = ContextVar("end", default=None)
@@ -139,6 +143,19 @@ def is_conflict(error: ClientError) -> bool:
     """Whether DynamoDB refused a write because a transaction holds one of its items."""
     reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", ())}
     return error_code(error) == "TransactionConflictException" or "TransactionConflict" in reasons
+
+
+def is_from_aws(error: BaseException) -> bool:
+    """Whether a service or its client failed, and not our own code."""
+    return isinstance(error, ClientError | exceptions.BotoCoreError)
+
+
+def is_invalid_call(error: BaseException) -> bool:
+    """Whether the call's own content was refused, by the service or before it was sent: it would be refused again."""
+    if isinstance(error, ClientError):
+        reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", ())}
+        return bool(_INVALID_CODES & {error_code(error), *reasons})
+    return isinstance(error, exceptions.ParamValidationError)
 
 
 def repetitions(error: ClientError) -> int:

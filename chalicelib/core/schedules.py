@@ -26,4 +26,5 @@ SCHEDULES: Mapping[str, Schedule] = {
     "quarterly_archive": Schedule("cron(0 2 1 JAN,APR,JUL,OCT ? *)"),
     "health_check": Schedule(_QUARTER_HOURLY),
     "sweeper": Schedule(_QUARTER_HOURLY),
+    "reconciler": Schedule("rate(1 hour)", {"dev": "rate(6 hours)", "staging": "rate(6 hours)"}),
 }

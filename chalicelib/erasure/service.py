@@ -8,7 +8,7 @@ from typing import Any
 
 from chalicelib import actions, images
 from chalicelib.accounts import api_keys, cognito
-from chalicelib.accounts.models import delete_user
+from chalicelib.accounts.models import delete_user, mark_erasing
 from chalicelib.core import clients, log
 from chalicelib.core.aws.grants import CognitoOperation, DynamoDBOperation, required_env_vars
 from chalicelib.core.aws.tables import Table
@@ -28,7 +28,7 @@ Key = dict[str, Any]
     images.erase_all,
     actions.erase_all,
     {
-        "USERS_TABLE": [DynamoDBOperation.DELETE_ITEM],
+        "USERS_TABLE": [DynamoDBOperation.UPDATE_ITEM, DynamoDBOperation.DELETE_ITEM],
         "COGNITO_USER_POOL_ID": [CognitoOperation.ADMIN_DELETE_USER],
         "USAGE_METRICS_DYNAMO_TABLE": [DynamoDBOperation.QUERY, DynamoDBOperation.BATCH_WRITE_ITEM],
         "DAILY_TABLE": [DynamoDBOperation.QUERY, DynamoDBOperation.BATCH_WRITE_ITEM],
@@ -37,16 +37,18 @@ Key = dict[str, Any]
 def erase(user: Caller, execution: Execution) -> dict[str, Any]:
     """Erases the account and its data. The user's row goes last, so that a cut-off erasure can be requested again.
 
+    What a step under way writes later, the streams' functions do not count for the user, and remove.
     docs/privacy.md says what stays for a while, and why.
     """
     _erase_owned(user.id)
     api_keys.erase_all(user.id)
     with cognito.translating_errors(), cognito.ignoring("UserNotFoundException"):
         cognito.client().admin_delete_user(UserPoolId=cognito.pool_id(), Username=user.claims["username"])
-    delete_user(user.id)
+    mark_erasing(user.id)
     # Nothing new can begin in this account now. Erase what began since the first pass.
     _erase_owned(user.id)
     api_keys.erase_all(user.id)
+    delete_user(user.id)
     # The usage record of this request is written at its end, and must not name the user.
     execution.account, execution.user = SYSTEM_ACCOUNT, None
     log.info("ACCOUNT_ERASED", userId=user.id)

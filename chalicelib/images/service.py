@@ -4,11 +4,15 @@ from typing import Any
 
 from chalicelib.core.aws.grants import DynamoDBOperation, SQSOperation, required_env_vars
 from chalicelib.core.errors import ConflictError, NotAcceptableError, NotFoundError, raises
+from chalicelib.core.http import deeds
 from chalicelib.core.http.accept import preferred
 from chalicelib.core.http.operations import Caller, Replay, only_fields
 from chalicelib.images import deletion, executions, states
 from chalicelib.images.models import Image, ImageNotFoundError, Status, Variant, get, output_link
 from chalicelib.images.states import ImageBusyError, OriginalGoneError
+
+# What a request to process an image again writes down: the execution after which the new one comes.
+_EXECUTION = "execution"
 
 
 class VariantNotFoundError(NotFoundError):
@@ -65,19 +69,25 @@ def delete_image(user: Caller, image_id: str) -> dict[str, Any]:
 )
 @raises(ImageNotFoundError, ImageBusyError, OriginalGoneError)
 def reprocess(user: Caller, image_id: str) -> dict[str, Any]:
-    """Sends a finished image through the pipeline again; the answer shows it as PROCESSING.
+    """Sends an image through the pipeline again that no execution works on; the answer shows it as PROCESSING.
+
+    Its variants stay until there are new ones.
 
     The message is sent first: if this run is killed after it, the orchestrator alone marks the image.
 
     Raises:
-        ImageNotFoundError, ImageBusyError: there is none, or it is not finished.
+        ImageNotFoundError, ImageBusyError: there is none, or it is being processed.
         OriginalGoneError: there is no file to make the variants of.
     """
     image = get(user.id, image_id)
+    if deeds.kept(_EXECUTION) not in (None, image.execution):
+        # An earlier try of this request has come so far.
+        return {"image": image.shown()}
     if image.original_gone:
         raise OriginalGoneError
-    if not image.is_finished:
+    if not image.may_run_again:
         raise ImageBusyError
+    deeds.keep(_EXECUTION, str(image.execution))
     executions.send_again(image)
     return {"image": states.run_again(image).shown()}
 

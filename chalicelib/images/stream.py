@@ -1,15 +1,17 @@
 """The stream of the images table: counts each change in the day's sums, in CloudWatch, and in what its user stores."""
 
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from chalicelib.accounts.models import stored_bytes_update, user_exists
-from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
+from chalicelib.accounts.models import UserErasedError, stored_bytes_update, user_exists
+from chalicelib.core.aws import streams
+from chalicelib.core.aws.grants import DynamoDBOperation, SQSOperation, required_env_vars
 from chalicelib.core.aws.tables import read_image
 from chalicelib.core.observing import metrics
+from chalicelib.core.settings import Settings
 from chalicelib.images.models import Status, bytes_kept
 from chalicelib.metering import daily_sums
 from chalicelib.metering.models import EVERYONE, Entry, Row
@@ -69,7 +71,9 @@ class _Change:
             size = int(self.new.get("fileSize", 0))
             return Counter({"images": 1, "bytes": size, f"format:{self.new.get('fileType', '')}": 1})
         if after == Status.COMPLETED:
-            return Counter({"completed": 1})
+            # A new processing that failed leaves the image as it was.
+            has_new_files = self.old.get("processedAt") != self.new.get("processedAt")
+            return Counter({"completed": 1} if has_new_files else {})
         if after == Status.FAILED:
             return Counter({"failed": 1, f"failed:{self.reason}": 1})
         return Counter({"deleted": 1}) if after == Status.DELETED else Counter()
@@ -79,6 +83,7 @@ class _Change:
     {
         "DAILY_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
         "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
+        "IMAGE_CHANGES_DEAD_LETTERS_URL": [SQSOperation.SEND_MESSAGE],
     }
 )
 def count_changes(event: Mapping[str, Any]) -> None:
@@ -86,16 +91,25 @@ def count_changes(event: Mapping[str, Any]) -> None:
 
     A change that comes twice counts once.
     """
-    changes = {change.event_id: change for change in map(_Change.of, event["Records"])}
+    streams.handle(event["Records"], _count, Settings.IMAGE_CHANGES_DEAD_LETTERS_URL)
+
+
+def _count(records: Sequence[streams.Record]) -> None:
+    changes = {change.event_id: change for change in map(_Change.of, records)}
     counted = [change for change in changes.values() if change.sums()]
     # A change of a user who is erased, or is being erased, counts for everyone's day alone.
     owners = {change.owner for change in counted if "erased" not in change.new}
     present = {owner for owner in owners if user_exists(owner)}
 
     def stored_bytes_writes(entries: list[Entry]) -> list[dict[str, Any]]:
-        return _writes_of(changes[entry.event_id] for entry in entries)
+        return _writes_of(change for entry in entries if (change := changes[entry.event_id]).owner in present)
 
-    added = daily_sums.add_once([_entry(change, present) for change in counted], also=stored_bytes_writes)
+    try:
+        added = daily_sums.add_once([_entry(change, present) for change in counted], also=stored_bytes_writes)
+    except UserErasedError:
+        # Erased since `present` was read.
+        _count(records)
+        return
     _measure([changes[entry.event_id] for entry in added])
 
 

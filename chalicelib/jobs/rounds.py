@@ -4,8 +4,9 @@ A round that is cut off, or killed, leaves the rest to the next one. An item tha
 and does not keep the round from the others.
 """
 
+import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -34,6 +35,11 @@ class Round:
     findings: list[dict[str, str]] = field(default_factory=list)
     is_cut_off: bool = False
     _failures_in_a_row: int = 0
+    _counting: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def begin_step(self) -> None:
+        """Failures of one step say nothing of the next."""
+        self._failures_in_a_row = 0
 
     @property
     def is_dry(self) -> bool:
@@ -62,7 +68,9 @@ class Round:
             yield entry
 
     def count(self, what: str, number: int = 1) -> None:
-        self.counts[what] += number
+        # Actions of `change_all` count too, in threads.
+        with self._counting:
+            self.counts[what] += number
 
     def report(self, what: str, **where: str) -> None:
         """Counts something that was not as it should be, and adds it to the findings."""
@@ -79,7 +87,7 @@ class Round:
         """
         return True if self.is_dry else self._result_of(action)
 
-    def change_all(self, actions: list[Callable[[], bool]]) -> int:
+    def change_all(self, actions: Sequence[Callable[[], bool]]) -> int:
         """As `change`, several at a time: how many were done, or would have been."""
         if self.is_dry:
             return len(actions)
@@ -117,17 +125,25 @@ class Round:
 def go_through(run: Run, *steps: Callable[[Round], None]) -> dict[str, Any]:
     """A round through all of the steps: `{status, dryRun, isComplete, counts, findings}`.
 
+    A step that breaks off goes on after the others: what failed then may answer again.
+
     Raises:
-        ExceptionGroup: the errors of steps that failed, after the other steps were done.
+        ExceptionGroup: the errors of steps that failed twice.
     """
     this_round = Round(run)
-    errors: list[Exception] = []
-    for step in steps:
-        try:
-            step(this_round)
-        except Exception as error:
-            errors.append(error)
+    broken_off = [step for step in steps if _error_of(step, this_round) is not None]
+    errors = [error for step in broken_off if (error := _error_of(step, this_round)) is not None]
     answer = this_round.answer()
     if errors:
         raise ExceptionGroup(f"{len(errors)} steps of {run.job} broke off", errors)
     return answer
+
+
+def _error_of(step: Callable[[Round], None], this_round: Round) -> Exception | None:
+    this_round.begin_step()
+    try:
+        step(this_round)
+    except Exception as error:
+        log.warning("STEP_BROKE_OFF", error, job=this_round.run.job)
+        return error
+    return None

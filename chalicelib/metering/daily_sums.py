@@ -3,20 +3,24 @@
 An event's id is stored as a dedupe key in the same transaction as what the event adds.
 """
 
+import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from chalicelib.core import log
 from chalicelib.core.aws.tables import ConditionFailedError, Page, transact
 from chalicelib.metering.models import DAILY, Entry, Row, numbers_by_what
 
-# A stream keeps its records for a day: after two, an event cannot come again.
-_DEDUPE_SECONDS = 2 * 86_400
+# A stream keeps its records for a day, and a reconciliation counts what it has lost for a week: after eight days
+# an event cannot come again.
+_DEDUPE_SECONDS = 8 * 86_400
 # DynamoDB, "Quotas": writes in a transaction.
 _MAX_WRITES = 100
 # The same, "Expression parameters": an expression has 4 KB, of which each dedupe key takes 31 bytes.
 _MAX_ATTRIBUTES = 100
+# The same, "BatchGetItem".
+_MAX_READS = 100
 _TRIES = 10
 
 # Further writes for entries, at most one a scope.
@@ -32,7 +36,7 @@ def add_once(entries: Iterable[Entry], also: FurtherWrites = lambda entries: [])
     Raises:
         ConditionFailedError: others kept changing what `also` writes.
     """
-    distinct = {entry.event_id: entry for entry in entries}.values()
+    distinct = {entry.key: entry for entry in entries}.values()
     return [entry for batch in _batches(distinct) for entry in _add_batch(batch, also)]
 
 
@@ -55,7 +59,7 @@ def _attributes_written(written: Mapping[tuple[str, ...], set[str]], entry: Entr
     """By item, the attributes of a transaction that writes `entry` too. Each scope stands for a further write."""
     attributes = dict(written)
     dedupe_item = tuple(entry.dedupe_key.values())
-    attributes[dedupe_item] = attributes.get(dedupe_item, set()) | {entry.event_id}
+    attributes[dedupe_item] = attributes.get(dedupe_item, set()) | entry.ids
     for row, numbers in entry.sums.items():
         item = tuple(row.key.values())
         attributes[item] = attributes.get(item, set()) | {row.attribute(name) for name in numbers}
@@ -91,12 +95,30 @@ def _by_origin(entries: Iterable[Entry]) -> list[list[Entry]]:
 def _dedupe_writes(origins: Iterable[list[Entry]]) -> list[dict[str, Any]]:
     """One write for each origin, which fails if one of its events was added before."""
     expires = {"ttl": int(time.time()) + _DEDUPE_SECONDS}
-    return [DAILY.to_add_once(its[0].dedupe_key, [entry.event_id for entry in its], expires) for its in origins]
+    return [
+        DAILY.to_add_once(
+            its[0].dedupe_key,
+            [entry.event_id for entry in its],
+            expires,
+            absent=[entry.former_id for entry in its if entry.former_id is not None],
+        )
+        for its in origins
+    ]
 
 
 def _added_before(origins: Iterable[list[Entry]]) -> list[Entry]:
     items = [(DAILY.get(*its[0].dedupe_key.values()) or {}, its) for its in origins]
-    return [entry for item, its in items for entry in its if entry.event_id in item]
+    return [entry for item, its in items for entry in its if not entry.ids.isdisjoint(item)]
+
+
+def not_added(entries: Sequence[Entry]) -> list[Entry]:
+    """Those of some entries whose events were not added in the last eight days."""
+    keys = {tuple(entry.dedupe_key.values()): entry.dedupe_key for entry in entries}
+    found: dict[tuple[str, ...], Mapping[str, Any]] = {}
+    wanted = iter(keys.values())
+    while some := list(itertools.islice(wanted, _MAX_READS)):
+        found |= {(item[DAILY.partition], item[str(DAILY.sort)]): item for item in DAILY.get_many(some)}
+    return [entry for entry in entries if entry.ids.isdisjoint(found.get(tuple(entry.dedupe_key.values()), {}))]
 
 
 def _sum_writes(entries: Iterable[Entry]) -> list[dict[str, Any]]:

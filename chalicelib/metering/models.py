@@ -59,11 +59,23 @@ class Entry:
     """What one event adds: to each row, numbers by name.
 
     `origin` is the same whenever the event comes, and few events share it: they store their ids in one item.
+    `former_id` is the id that an earlier release may have stored for the event.
     """
 
     event_id: str
     sums: Mapping[Row, Mapping[str, Any]]
     origin: str
+    former_id: str | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells the event from all others."""
+        return self.origin, self.event_id
+
+    @property
+    def ids(self) -> set[str]:
+        """Each id that the event may have been stored under."""
+        return {self.event_id} if self.former_id is None else {self.event_id, self.former_id}
 
     @property
     def dedupe_key(self) -> dict[str, Any]:

@@ -1,15 +1,44 @@
-"""The stream of usage records: adds each to the sums of its day, and to what its user has spent."""
+"""The stream of usage records: adds each to the sums of its day, and to what its user has spent.
 
-from collections.abc import Container, Iterable, Mapping
+A record's own key is its dedupe key: it counts once, whether the stream brings it or a reconciliation finds it.
+"""
+
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.accounts.models import RunCost, spent_update, user_exists
-from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
+from chalicelib.accounts.models import RunCost, UserErasedError, spent_update, user_exists
+from chalicelib.core import log
+from chalicelib.core.aws import streams
+from chalicelib.core.aws.grants import DynamoDBOperation, SQSOperation, required_env_vars
 from chalicelib.core.aws.tables import read_image
 from chalicelib.core.http import budgets
-from chalicelib.core.observing.tracking import SYSTEM_ACCOUNT
+from chalicelib.core.observing.tracking import SYSTEM_ACCOUNT, USAGE
+from chalicelib.core.settings import Settings
 from chalicelib.metering import daily_sums
 from chalicelib.metering.models import EVERY_USER, EVERYONE, OPERATION, Entry, Row
+
+# The length of an ISO time up to its second.
+_SECOND = 19
+
+
+@dataclass(frozen=True)
+class Run:
+    """A usage record. `former_id` is the id of its change in the stream: 0.1.0 stored that as its dedupe key."""
+
+    record: Mapping[str, Any]
+    former_id: str | None = None
+
+    @property
+    def account(self) -> str:
+        return str(self.record["account"])
+
+    def entry(self, erased: Container[str]) -> Entry:
+        """What the run adds to the sums. Those of erased accounts count for EVERYONE alone."""
+        timestamp: str = self.record["timestamp"]
+        # The account's runs that began in the same second share an item; the rest of the key tells them apart.
+        origin = f"{self.account}#{timestamp[:_SECOND]}"
+        return Entry(timestamp[_SECOND:], _sums(self.record, erased), origin, self.former_id)
 
 
 @required_env_vars(
@@ -18,27 +47,48 @@ from chalicelib.metering.models import EVERY_USER, EVERYONE, OPERATION, Entry, R
         "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
     }
 )
-def count_records(event: Mapping[str, Any]) -> None:
-    """Counts each usage record of a stream's batch exactly once."""
-    records = {
-        record["eventID"]: read_image(record["dynamodb"]["NewImage"])
-        for record in event["Records"]
-        if record["eventName"] == "INSERT"
-    }
+def add_runs(runs: Sequence[Run]) -> tuple[int, set[str]]:
+    """Counts each of these runs exactly once, whoever counts them.
 
-    def spent_updates(entries: list[Entry]) -> list[dict[str, Any]]:
-        return _spent_updates(records[entry.event_id] for entry in entries)
-
-    accounts = {record["account"] for record in records.values()} - {SYSTEM_ACCOUNT}
-    # The last records of an erased account may come after the erasure: they count for EVERYONE alone.
+    Gives how many were not counted before, and whose accounts are erased: their last records may come later.
+    """
+    accounts = {run.account for run in runs} - {SYSTEM_ACCOUNT}
     erased = {account for account in accounts if not user_exists(account)}
-    entries = [Entry(event_id, _sums(record, erased), _origin(record)) for event_id, record in records.items()]
-    daily_sums.add_once(entries, also=spent_updates)
+    entries = [run.entry(erased) for run in runs]
+    records = {entry.key: run.record for entry, run in zip(entries, runs, strict=True)}
+
+    def spent_updates(some: list[Entry]) -> list[dict[str, Any]]:
+        counted = (records[entry.key] for entry in some)
+        return _spent_updates(record for record in counted if record["account"] not in erased)
+
+    try:
+        return len(daily_sums.add_once(entries, also=spent_updates)), erased
+    except UserErasedError:
+        # Erased since `erased` was read.
+        return add_runs(runs)
 
 
-def _origin(record: Mapping[str, Any]) -> str:
-    """The account, and the second in which the run began."""
-    return f"{record['account']}#{record['timestamp'][:19]}"
+@required_env_vars(
+    add_runs,
+    {
+        "USAGE_METRICS_DYNAMO_TABLE": [DynamoDBOperation.DELETE_ITEM],
+        "USAGE_RECORDS_DEAD_LETTERS_URL": [SQSOperation.SEND_MESSAGE],
+    },
+)
+def count_records(event: Mapping[str, Any]) -> None:
+    """Counts each usage record of a stream's batch exactly once, and removes those of erased accounts."""
+    inserted = [record for record in event["Records"] if record["eventName"] == "INSERT"]
+    streams.handle(inserted, _count, Settings.USAGE_RECORDS_DEAD_LETTERS_URL)
+
+
+def _count(records: Sequence[streams.Record]) -> None:
+    runs = [Run(read_image(record["dynamodb"]["NewImage"]), record["eventID"]) for record in records]
+    _, erased = add_runs(runs)
+    # A step that was under way writes its record after the erasure. It is counted first: what is gone cannot be.
+    for run in runs:
+        if run.account in erased:
+            USAGE.delete(run.account, run.record["timestamp"])
+            log.info("USAGE_OF_ERASED_REMOVED", operation=run.record["operation"])
 
 
 def _sums(record: Mapping[str, Any], erased: Container[str]) -> dict[Row, dict[str, Any]]:

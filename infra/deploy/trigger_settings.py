@@ -15,7 +15,6 @@ from infra.deploy.target import Target
 from infra.function_grants import API
 
 _PARTIAL = ["ReportBatchItemFailures"]
-_INSERTS = {"Filters": [{"Pattern": json.dumps({"eventName": ["INSERT"]})}]}
 # Chalice gives each rule one target with this id.
 _TARGET_ID = "1"
 
@@ -52,11 +51,16 @@ def _mapping_settings(target: Target, name: str) -> dict[str, Any]:
     stream = event_delivery.STREAMS[name]
     return {
         "MaximumRetryAttempts": stream.retries,
+        "MaximumRecordAgeInSeconds": stream.max_age_seconds,
         "MaximumBatchingWindowInSeconds": stream.window_seconds,
         "BisectBatchOnFunctionError": stream.bisect,
         "DestinationConfig": {"OnFailure": {"Destination": target.queue_arn(stream.on_failure)}},
-        "FilterCriteria": _INSERTS if stream.inserts_only else {},
+        "FilterCriteria": _only(stream.events) if stream.events else {},
     }
+
+
+def _only(events: tuple[str, ...]) -> dict[str, Any]:
+    return {"Filters": [{"Pattern": json.dumps({"eventName": list(events)})}]}
 
 
 def _is_same(current: Any, wanted: Any) -> bool:

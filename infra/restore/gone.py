@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from chalicelib.accounts import cognito
 from chalicelib.accounts.models import user_exists
-from chalicelib.audit import INBOX, TRAIL, Head
+from chalicelib.audit import BEGUN, INBOX, TRAIL, Head
 from chalicelib.core import clients, ids
 from chalicelib.core.observing.tracking import SYSTEM_ACCOUNT
 
@@ -43,10 +43,12 @@ class Gone:
         gone = cls()
         for entry in _entries(moment - _LONGEST_REQUEST):
             target = entry.get("target", {})
-            if entry["outcome"] != "ok":
+            # What has only begun was cut off, and may have taken place.
+            if entry["outcome"] not in ("ok", BEGUN):
                 continue
             if entry["operation"] == _ERASURE:
-                gone.erased[entry["userId"]] = entry["timestamp"]
+                if entry["outcome"] == "ok" or not user_exists(entry["userId"]):
+                    gone.erased[entry["userId"]] = entry["timestamp"]
             elif entry["operation"] == _DELETION:
                 gone.deleted_images.add(target["imageId"])
             elif entry["operation"] in _CHANGES_OF_RIGHTS:

@@ -39,11 +39,11 @@ QUEUES = {
     "import_worker": ("darkroom-prod-imports", 1),
     "critical_errors": ("darkroom-prod-critical-errors.fifo", 10),
 }
-# By function: the table, records a run, seconds that are waited for more, whether only what is new counts.
+# By function: the table, records a run, seconds that are waited for more, the kinds of changes that count (none: all).
 STREAMS = {
-    "image_changes": ("darkroom-prod-images", 25, 5, False),
-    "usage_records": ("darkroom-prod-usage", 100, 5, True),
-    "audit_entries": ("darkroom-prod-audit-inbox", 40, 1, True),
+    "image_changes": ("darkroom-prod-images", 25, 5, []),
+    "usage_records": ("darkroom-prod-usage", 100, 5, ["INSERT"]),
+    "audit_entries": ("darkroom-prod-audit-inbox", 40, 1, ["INSERT", "MODIFY"]),
 }
 # UTC.
 SCHEDULES = {

@@ -146,16 +146,17 @@ def test_the_trigger_of_a_queue(deployment: Deployment, function: str) -> None:
 
 @pytest.mark.parametrize("function", STREAMS)
 def test_the_trigger_of_a_stream(deployment: Deployment, function: str) -> None:
-    table, batch, window, new_alone = STREAMS[function]
+    table, batch, window, events = STREAMS[function]
     found = mapping(deployment, function)
     assert found["EventSourceArn"].startswith(f"arn:aws:dynamodb:{AT}:table/{table}/stream/")
     assert (found["State"], found["BatchSize"], found["StartingPosition"]) == ("Enabled", batch, "TRIM_HORIZON")
     assert found.get("MaximumBatchingWindowInSeconds", 0) == window
-    assert (found["MaximumRetryAttempts"], found["BisectBatchOnFunctionError"]) == (5, True)
+    assert (found["MaximumRetryAttempts"], found["BisectBatchOnFunctionError"]) == (-1, True)
+    assert found["MaximumRecordAgeInSeconds"] == 82_800
     rest = f"{APP}-{function.replace('_', '-')}-dead"
     assert found["DestinationConfig"]["OnFailure"] == {"Destination": queue_arn(rest)}
     patterns = [json.loads(each["Pattern"]) for each in found.get("FilterCriteria", {}).get("Filters", [])]
-    assert patterns == ([{"eventName": ["INSERT"]}] if new_alone else [])
+    assert patterns == ([{"eventName": events}] if events else [])
 
 
 def test_an_upload_triggers_its_function(deployment: Deployment) -> None:

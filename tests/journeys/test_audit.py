@@ -3,26 +3,39 @@
 import hashlib
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 import app as manifest
+from chalicelib import accounts
 from chalicelib.core import log
 from chalicelib.core.aws import grants
 from chalicelib.core.aws.grants import DynamoDBOperation
+from chalicelib.jobs import runner
+from chalicelib.jobs.reconciler import RECONCILER
 from infra import triggers
 from local.machine import Machine
-from tests.journeys.audit_trail import audit_entries, audit_entries_of
+from tests.journeys.audit_trail import all_items, audit_entries, audit_entries_of
 from tests.journeys.gateway import call, calls_made
 from tests.journeys.issuing_keys import issue_key
 from tests.journeys.user import PASSWORD, User
+from tests.waiting import wait_for
 
 
 @pytest.fixture
 def ann(machine: Machine) -> User:
     """A new user for each test."""
     return User.new(machine.api_url)
+
+
+def begun_entry(machine: Machine, user_id: str) -> dict[str, Any]:
+    """The one entry of the user that waits in the inbox once the stream was read."""
+    wait_for(lambda: machine.records_waiting("audit_entries") == 0, "the stream to be read")
+    (waiting,) = [item for item in all_items(machine, "AUDIT_INBOX_TABLE") if item["userId"] == user_id]
+    assert waiting["outcome"] == "begun"
+    return waiting
 
 
 # ------------------------------------------------------------------------- entries
@@ -122,10 +135,19 @@ def test_a_request_refused_before_it_runs_writes_no_audit_entry(function: pytest
     assert made == []
     assert call("POST /keys", ann.headers, {"odd": 1}).status == 400
     assert made.count("PutItem") == 1, "its usage record"
-    function.setenv("WRONG_PASSWORDS_PER_MINUTE", "0")
+    function.setenv("AUTH_PER_SOURCE_PER_MINUTE", "0")
     made.clear()
     assert call("POST /auth/signin", {}, {"email": ann.email, "password": PASSWORD}).status == 429
     assert "PutItem" not in made
+
+
+def test_a_request_that_meets_a_limit_after_it_has_begun_leaves_no_entry(
+    machine: Machine, function: pytest.MonkeyPatch, ann: User
+) -> None:
+    before = len(audit_entries(machine))
+    function.setenv("WRONG_PASSWORDS_PER_MINUTE", "0")
+    assert call("POST /auth/signin", {}, {"email": ann.email, "password": PASSWORD}).status == 429
+    assert len(audit_entries(machine)) == before
 
 
 def test_the_trail_holds_no_address_and_no_secret(machine: Machine, ann: User) -> None:
@@ -139,7 +161,39 @@ def test_the_trail_holds_no_address_and_no_secret(machine: Machine, ann: User) -
         assert secret not in trail
 
 
-def test_an_entry_that_cannot_be_written_is_logged_and_does_not_fail_the_request(
+def test_nothing_is_done_if_the_trail_cannot_say_that_it_begins(
+    machine: Machine, function: pytest.MonkeyPatch, ann: User
+) -> None:
+    function.setenv("AUDIT_INBOX_TABLE", "no-such-table")
+    answer = call("PATCH /auth/profile", ann.headers, {"name": "Somebody"})
+    assert (answer.status, answer.body["error"]["code"]) == (503, "UNAVAILABLE")
+    assert ann.get("/auth/profile").json()["profile"]["name"] != "Somebody"
+
+
+def test_a_request_that_is_cut_off_stands_in_the_trail_as_begun(
+    machine: Machine, function: pytest.MonkeyPatch, ann: User, admin: User
+) -> None:
+    def end_the_process(*_: Any, **__: Any) -> None:
+        raise SystemExit
+
+    with function.context() as here:
+        here.setattr("chalicelib.accounts.service.change_user", end_the_process)
+        with pytest.raises(SystemExit):
+            call("PATCH /auth/profile", ann.headers, {"name": "Somebody"})
+    assert begun_entry(machine, ann.id)["operation"] == "change_profile"
+    answer = runner.run(RECONCILER, {}, now=datetime.now(UTC) + timedelta(minutes=16))
+    assert answer["counts"]["requestsCutOff"] == 1
+    entries = audit_entries_of(machine, ann.id)
+    assert [(entry["operation"], entry["outcome"], entry["target"]) for entry in entries] == [
+        ("sign_in", "ok", {}),
+        ("change_profile", "begun", {"changed": "name"}),
+    ]
+    shown = admin.get("/admin/audit", userId=ann.id).json()["items"][0]
+    assert (shown["operation"], shown["outcome"]) == ("change_profile", "begun")
+    assert admin.get("/admin/audit/verification").json()["intact"] is True
+
+
+def test_an_outcome_that_cannot_be_written_is_logged_and_leaves_the_entry_begun(
     machine: Machine, function: pytest.MonkeyPatch, ann: User, caplog: pytest.LogCaptureFixture
 ) -> None:
     user_id = ann.id
@@ -147,8 +201,14 @@ def test_an_entry_that_cannot_be_written_is_logged_and_does_not_fail_the_request
         QueueName="aside.fifo", Attributes={"FifoQueue": "true", "ContentBasedDeduplication": "true"}
     )["QueueUrl"]
     function.setenv("CRITICAL_ERRORS_SQS_QUEUE_NAME", "aside.fifo")
-    function.setenv("AUDIT_INBOX_TABLE", "no-such-table")
     function.setattr("chalicelib.core.observing.alerts._queue_url", lambda name: url)
+    begun = accounts.models.change_user
+
+    def then_the_inbox_is_gone(*args: Any, **named: Any) -> Any:
+        function.setenv("AUDIT_INBOX_TABLE", "no-such-table")
+        return begun(*args, **named)
+
+    function.setattr("chalicelib.accounts.service.change_user", then_the_inbox_is_gone)
     answer = call("PATCH /auth/profile", ann.headers, {"name": "Somebody"})
     assert (answer.status, answer.body["profile"]["name"]) == (200, "Somebody")
     (line,) = [record for record in caplog.records if record.message == "AUDIT_NOT_WRITTEN"]
@@ -156,6 +216,10 @@ def test_an_entry_that_cannot_be_written_is_logged_and_does_not_fail_the_request
     assert (kept["userId"], kept.get("keyId"), kept["outcome"]) == (user_id, None, "ok"), "the entry is not lost"
     (message,) = machine.client("sqs").receive_message(QueueUrl=url)["Messages"]
     assert json.loads(message["Body"])["operation"] == "audit"
+    function.undo()
+    machine.client("dynamodb").delete_item(
+        TableName=machine.environment["AUDIT_INBOX_TABLE"], Key={"id": {"S": begun_entry(machine, user_id)["id"]}}
+    )
 
 
 def test_only_one_function_writes_the_trail_and_none_can_delete_from_it() -> None:
@@ -169,6 +233,7 @@ def test_only_one_function_writes_the_trail_and_none_can_delete_from_it() -> Non
     assert DynamoDBOperation.DELETE_ITEM not in touching["audit_entries"]
     inbox = {name: needs["AUDIT_INBOX_TABLE"] for name, needs in declared.items() if "AUDIT_INBOX_TABLE" in needs}
     assert inbox.pop("audit_entries") == {DynamoDBOperation.DELETE_ITEM}
+    assert inbox.pop("reconciler") == {DynamoDBOperation.SCAN, DynamoDBOperation.UPDATE_ITEM}
     assert inbox.pop("health_check") == {DynamoDBOperation.DESCRIBE_TABLE}
     assert set(inbox.values()) == {frozenset({DynamoDBOperation.PUT_ITEM})}
     assert {"sign_in", "call_tool", "get_image"} <= set(inbox)

@@ -130,9 +130,10 @@ def test_a_hundred_entries_at_once_form_one_chain(machine: Machine, function: py
     marks = [f"at-once-{place}" for place in range(100)]
 
     def write(request_id: str) -> None:
-        audit.write_entry(
-            Execution("delete_image", "DELETE /images/{imageId}", "HTTP", 512, actor="ann"), "192.0.2.1", request_id
-        )
+        execution = Execution("delete_image", "DELETE /images/{imageId}", "HTTP", 512, actor="ann")
+        execution.source, execution.request_id = "192.0.2.1", request_id
+        audit.begin_entry(execution)
+        audit.end_entry(execution)
 
     with ThreadPoolExecutor(100) as crowd:
         list(crowd.map(write, marks))

@@ -465,7 +465,7 @@ def test_reading_usage_is_one_query_and_a_batch_a_few_transactions(
     made.clear()
     # The function that counts these requests writes to the same rows.
     settled(machine)
-    stream_records = {"Records": batch(account, 100)}
+    stream_records = {"Records": batch(account, 50)}
     metering.count_records(stream_records)
     assert made == ["GetItem", "GetItem", "TransactWriteItems"], "whether there is such a user, and what was spent"
     made.clear()

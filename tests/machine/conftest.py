@@ -70,7 +70,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tiny]:
     }
     rules = {"ticked": RuleDelivery(retries=1, max_age_seconds=3600, dead_letters="SchedulesDeadLetterQueue")}
     streams = {
-        "changed": StreamDelivery(retries=2, bisect=True, on_failure="ImageChangesDeadLetterQueue", window_seconds=0)
+        "changed": StreamDelivery("ImageChangesDeadLetterQueue", window_seconds=0, retries=2, max_age_seconds=3600),
     }
     logs = tmp_path_factory.mktemp("tiny-logs")
     with Machine(

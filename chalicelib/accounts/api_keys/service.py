@@ -20,7 +20,7 @@ from chalicelib.core import ids, log
 from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
 from chalicelib.core.aws.tables import ConditionFailedError, transact
 from chalicelib.core.errors import ConflictError, InvalidRequestError, PermissionDeniedError, raises
-from chalicelib.core.http import limits
+from chalicelib.core.http import deeds, limits
 from chalicelib.core.http.operations import APIAccessType, Caller
 
 _TRIES = 10
@@ -51,7 +51,7 @@ def create_key(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     key = ApiKey(
         key_hash=secrets.hash_of(secret),
         user_id=user.id,
-        key_id=ids.new_id("key"),
+        key_id=deeds.new_id("key"),
         name=data["name"],
         access_types=kinds,
         created_at=ids.now(),
@@ -59,7 +59,11 @@ def create_key(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
         limits=limits.read_limits(data.get("limits")),
     )
     anchor = Anchor.of_new_key(user.id, key.key_id, key.key_hash)
-    transact(KEYS.to_create(key.to_item()), KEYS.to_create(anchor.to_item()))
+    try:
+        transact(KEYS.to_create(key.to_item()), KEYS.to_create(anchor.to_item()))
+    except ConditionFailedError:
+        # An earlier try of this request has created the key, and nobody has the secret.
+        return rotate_key(user, {"keyId": key.key_id, "graceSeconds": 0})
     log.info("KEY_CREATED", userId=user.id, keyId=key.key_id, accessTypes=sorted(kinds))
     return {"keyId": key.key_id, "key": secret, "apiKey": key.shown()}
 

@@ -12,6 +12,7 @@ from chalicelib.core.agents.content import Content, Present
 from chalicelib.core.aws import grants
 from chalicelib.core.errors import NotFoundError, PermissionDeniedError, raises
 from chalicelib.core.http import idempotency, json_schema, limits, payload
+from chalicelib.core.http.call import begin_audit
 from chalicelib.core.http.limits import Limit
 from chalicelib.core.http.operations import Caller, Operation, public
 from chalicelib.core.observing import tracking
@@ -213,6 +214,7 @@ def call(name: str, data: Mapping[str, Any], available: Mapping[str, Any], key: 
     json_schema.check(schema, data)
     execution.accept(data, audited=operation.audited)
     operation.check_permission(user, data)
+    begin_audit(execution)
     values = {**available, "data": data, "name": user.name, "operation": operation.name}
     response, is_replay = idempotency.run_operation(operation, values, key, operation.check_response)
     response = response or {}

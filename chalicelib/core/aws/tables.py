@@ -263,10 +263,15 @@ class Table:
         """Adds to numbers, which start at 0."""
         return self._describe("Update", {"Key": key}, add=by)
 
-    def to_add_once(self, key: Item, dedupe_keys: Sequence[str], change: Mapping[str, Any]) -> Item:
-        """Gives an item up to 100 dedupe keys, none of which it may have yet, and sets `change` with them."""
+    def to_add_once(
+        self, key: Item, dedupe_keys: Sequence[str], change: Mapping[str, Any], absent: Sequence[str] = ()
+    ) -> Item:
+        """Gives an item dedupe keys, none of which it may have yet, nor any of `absent`, and sets `change` with them.
+
+        Both together are at most 100.
+        """
         change = {**dict.fromkeys(dedupe_keys, True), **change}
-        return self._describe("Update", {"Key": key}, change=change, absent=dedupe_keys)
+        return self._describe("Update", {"Key": key}, change=change, absent=[*dedupe_keys, *absent])
 
     def to_delete(self, key: Item, *, where: Mapping[str, Any] | None = None) -> Item:
         """Deletes an item; with `where`, only if it has these attributes."""

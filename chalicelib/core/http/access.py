@@ -41,7 +41,7 @@ SAME_SCHEMA: Schema = {}
 def setup_validated(app: Chalice, *, authenticate: Authenticate, audit: Audit | None = None) -> None:
     """Names, before the first route, the application, who turns a bearer token into a caller, and who keeps the trail.
 
-    `authenticate` raises NotAuthenticatedError for a token that it does not accept. `audit` never raises.
+    `authenticate` raises NotAuthenticatedError for a token that it does not accept.
     """
     call.setup.app, call.setup.authenticate, call.setup.audit = app, authenticate, audit
     app.register_middleware(responses.shape_response, "http")
@@ -59,6 +59,7 @@ def validated(
     idempotent: bool | Replay = False,
     audited: bool = False,
     allow_over_budget: bool = False,
+    erases: bool = False,
     routes_to: RoutesTo | None = None,
     targets: Targets | None = None,
     answers: Iterable[Answer] = (),
@@ -87,8 +88,10 @@ def validated(
             and is not limited without one.
         idempotent: honours the header Idempotency-Key. A response with links or secrets needs a Replay, which says
             what is stored for a day, and how the response is made from it.
-        audited: records each run that passes limit and schema. What is refused to a caller (403) is always recorded.
+        audited: records each run that passes limit and schema, when it begins and how it ends. What is refused to a
+            caller (403) is always recorded.
         allow_over_budget: runs for callers over their dollar limits too: to see why, and to stop what spends them.
+        erases: it erases the caller's account, and may be called again until that has ended.
         routes_to: of a router, the operation that a request is for. It tells whether the caller's API key opens that
             operation before anything is counted.
         targets: of a router, the functions behind which all its targets stand: it may answer what they answer.
@@ -121,6 +124,7 @@ def validated(
             replay=idempotent if isinstance(idempotent, Replay) else (Replay() if idempotent else None),
             audited=audited,
             allow_over_budget=allow_over_budget,
+            erases=erases,
             routes_to=routes_to,
             targets=targets,
             answers=tuple(answers),
@@ -155,7 +159,14 @@ def _steps(operation: Operation) -> list[Callable[..., Any]]:
         None if is_public else call.setup.authenticate,
         None if is_public else Operation.check_permission,
         limits.count_source if is_public and operation.limit is not None else None,
-        None if is_public and not operation.audited else call.setup.audit,
+        *_audit_steps(operation),
         *((idempotency.run_once, operation.replay.rebuild) if operation.replay is not None else ()),
     ]
     return [step for step in steps if step is not None]
+
+
+def _audit_steps(operation: Operation) -> list[Callable[..., Any]]:
+    audit = call.setup.audit
+    if audit is None or (operation.permission is public and not operation.audited):
+        return []
+    return [audit.begin, audit.end] if operation.audited else [audit.end]

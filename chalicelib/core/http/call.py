@@ -26,8 +26,18 @@ from chalicelib.core.schemas import Schema
 
 # From a bearer token to the caller; raises NotAuthenticatedError.
 Authenticate = Callable[[str], Caller]
-# Takes what was run, the source's address, and the request's id; never raises.
-Audit = Callable[[Execution, str, str], None]
+
+
+@dataclass(frozen=True)
+class Audit:
+    """Who keeps the audit trail of what is run.
+
+    `begin` takes what is about to run, and raises UnavailableError where it cannot write that down. `end` takes what
+    was run or refused, and never raises.
+    """
+
+    begin: Callable[[Execution], None]
+    end: Callable[[Execution], None]
 
 
 @dataclass
@@ -62,6 +72,7 @@ def respond(view: Callable[..., Any], path: dict[str, str]) -> Response:
         tracking.track(operation.name, endpoint, "HTTP", memory_mb) as execution,
     ):
         call = Call(operation, grants.of(view), path, request, execution)
+        execution.source, execution.request_id = call.source, request_id
         try:
             response = responses.to_response(call.run())
         except Exception as error:
@@ -69,7 +80,7 @@ def respond(view: Callable[..., Any], path: dict[str, str]) -> Response:
         # An anonymous request costs its sender nothing, so it must not cost us a write: the log has its figures.
         execution.recorded = execution.user is not None
         response.headers.update({**call.rate, **call.replayed, log.CORRELATION_HEADER: log.correlation_id()})
-        _audit(operation, execution, call.source, request_id)
+        _end_audit(operation, execution)
         return response
 
 
@@ -83,14 +94,27 @@ def _declared(error: Exception, view: Callable[..., Any]) -> Exception:
     return AnswerError(f"{view.__name__} answered {error.status} {error.code}, which it does not declare (@raises)")
 
 
-def _audit(operation: Operation, execution: Execution, source: str, request_id: str) -> None:
+def begin_audit(execution: Execution) -> None:
+    """Writes down that an audited operation begins, so that one that is cut off stands in the trail too.
+
+    Raises:
+        UnavailableError: that cannot be written; nothing was done.
+    """
+    if execution.audited and setup.audit is not None:
+        setup.audit.begin(execution)
+
+
+def _end_audit(operation: Operation, execution: Execution) -> None:
+    if setup.audit is None:
+        return
     status = None if execution.public_error is None else execution.public_error.status
-    # Requests over the limit must not fill the trail.
-    if setup.audit is None or status == TooManyRequestsError.status:
+    has_begun = execution.audit_id is not None
+    # Requests over the limit must not fill the trail. One that had begun is taken out of it by the chain.
+    if status == TooManyRequestsError.status and not has_begun:
         return
     was_denied = status == PermissionDeniedError.status and operation.permission is not public
     if execution.audited or was_denied:
-        setup.audit(execution, source, request_id)
+        setup.audit.end(execution)
 
 
 @dataclass
@@ -130,7 +154,7 @@ class Call:
         else:
             self._limit(user)
             # After the limit: an inactive account must not fill the trail with uncounted refusals.
-            if not user.is_active:
+            if not user.is_active and not (user.is_erasing and operation.erases):
                 raise AccountNotActiveError
         tracking.resolve_settings(operation.name, self.needed)
         data = self._data(operation.schema_for(user))
@@ -138,6 +162,7 @@ class Call:
         self.execution.accept(data, audited=operation.audited)
         if user is not None:
             operation.check_permission(user, data)
+        begin_audit(self.execution)
         response = self._run_once(user, data)
         if isinstance(response, Mapping):
             self.execution.response = response

@@ -25,7 +25,8 @@ class Caller:
     """Who calls, as `authenticate` found them.
 
     `limits` are the user's own, `key_limits` those of the API key. `spent` holds the dollars of both, `stored_bytes`
-    the size of the user's images. Requests of a caller who is not `is_active` are counted and recorded, but refused.
+    the size of the user's images. Requests of a caller who is not `is_active` are counted and recorded, but refused. Of
+    one who `is_erasing` the account, the request that finishes it is not.
     """
 
     id: str
@@ -33,6 +34,7 @@ class Caller:
     name: str = ""
     role: str = "USER"
     is_active: bool = True
+    is_erasing: bool = False
     can_export_data: bool = False
     claims: Mapping[str, Any] = field(default_factory=dict)
     limits: Mapping[str, float] = field(default_factory=dict)

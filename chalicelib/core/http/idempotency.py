@@ -13,6 +13,7 @@ from chalicelib.core import ids, log
 from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
 from chalicelib.core.aws.tables import Table
 from chalicelib.core.errors import ConflictError, InvalidRequestError, UnavailableError, raises
+from chalicelib.core.http import deeds
 from chalicelib.core.http.operations import Operation
 from chalicelib.core.settings import Settings
 
@@ -94,7 +95,8 @@ def run_once(
 ) -> tuple[Mapping[str, Any], bool]:
     """The response of `run` and False; or, if the same request came before, what `stores` kept of it and True.
 
-    A run that raises is forgotten. `scope` is the user's id, the operation and the key; `payload` is the whole
+    A run that is refused is forgotten. One that fails otherwise may have done something, so the next one under the key
+    goes on with its deed (deeds.py). `scope` is the user's id, the operation and the key; `payload` is the whole
     request; `context` is Lambda's, or None.
 
     Raises:
@@ -113,7 +115,8 @@ def run_once(
         config=_rules(_Lifetime(context)),
     )
     try:
-        stored = guarded(request={"scope": list(scope), "payload": payload})
+        with deeds.begin():
+            stored = guarded(request={"scope": list(scope), "payload": payload})
     except exceptions.IdempotencyValidationError:
         raise KeyReusedError from None
     except exceptions.IdempotencyAlreadyInProgressError:
@@ -141,6 +144,7 @@ class _Attempt:
             self.response = self._run()
         except Exception as error:
             self._failure = error
+            deeds.current().fail(error)
             raise
         return ids.to_json(self._stores(self.response))
 

@@ -115,6 +115,7 @@ class Operation:
     replay: Replay | None = None
     audited: bool = False
     allow_over_budget: bool = False
+    erases: bool = False
     routes_to: Callable[[Mapping[str, str], bytes], "Operation | None"] | None = None
     targets: Callable[[], Iterable[Callable[..., Any]]] | None = None
     answers: tuple[Answer, ...] = ()

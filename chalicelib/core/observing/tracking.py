@@ -45,8 +45,9 @@ class Execution:
     - `kind`: of a function that does several kinds of work, which one it was; daily sums keep their durations apart.
     - `is_keys_alone`: the cost is the API key's and not its owner's, since the key does not open the operation.
     - `crashed`: the function failed, and did not refuse the caller or the file.
-    - `actor`, `audited`, `payload`, `response`, `public_error` are for the audit trail: who acted, whether to record
-      it, what was requested and returned, and the error that the caller read.
+    - `actor`, `source`, `request_id`, `audited`, `payload`, `response`, `public_error` are for the audit trail: who
+      acted, from which address, in which request, whether to record it, what was requested and returned, and the error
+      that the caller read. `audit_id` is that of its entry, once the trail has it as begun.
     """
 
     operation: str
@@ -62,10 +63,13 @@ class Execution:
     is_keys_alone: bool = False
     crashed: bool = False
     actor: str | None = None
+    source: str = ""
+    request_id: str = ""
     audited: bool = False
     payload: Mapping[str, Any] = field(default_factory=dict)
     response: Mapping[str, Any] = field(default_factory=dict)
     public_error: DarkroomError | None = None
+    audit_id: str | None = None
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     started: float = field(default_factory=time.perf_counter)
     duration_ms: float = 0.0

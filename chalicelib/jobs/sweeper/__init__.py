@@ -1,4 +1,4 @@
-"""The sweeper: retries or fails what is stuck, and removes files without rows, rows without files and old letters."""
+"""The sweeper: retries or fails what is stuck; removes files that no row needs, rows without files and old letters."""
 
 from typing import Any
 
@@ -8,6 +8,7 @@ from chalicelib.core.aws.grants import DynamoDBOperation, S3Operation, SQSOperat
 from chalicelib.jobs import rounds
 from chalicelib.jobs.runner import Job, Run, payload
 from chalicelib.jobs.sweeper.dead_letters import sweep_dead_letters
+from chalicelib.jobs.sweeper.leftovers import sweep_leftovers
 from chalicelib.jobs.sweeper.orphans import sweep_files, sweep_images_without_files, sweep_results, sweep_uploads
 from chalicelib.jobs.sweeper.stuck import sweep_actions, sweep_images, sweep_imports
 
@@ -38,6 +39,7 @@ def sweep(run: Run) -> dict[str, Any]:
         sweep_images,
         sweep_imports,
         sweep_actions,
+        sweep_leftovers,
         sweep_dead_letters,
         sweep_uploads,
         sweep_files,

@@ -41,9 +41,9 @@ class Triggers:
 
     def behind(self, function: str) -> list[dict[str, Any]]:
         """The unread records of a stream that pass the trigger's filter."""
-        *_, only_new = STREAMS[function]
+        *_, events = STREAMS[function]
         records = self._records(function)[self._read.get(function, 0) :]
-        return [each for each in records if not only_new or each["eventName"] == "INSERT"]
+        return [each for each in records if not events or each["eventName"] in events]
 
     def catch_up(self, function: str) -> int:
         """Invokes a stream's function with all unread records, in batches; returns their number."""

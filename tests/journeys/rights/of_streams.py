@@ -7,6 +7,7 @@ from typing import Any
 
 from chalicelib.core import clients, ids
 from chalicelib.core.aws.tables import Table
+from chalicelib.core.observing.tracking import USAGE
 from chalicelib.core.settings import Settings
 from chalicelib.metering import daily_sums
 from chalicelib.notify import webhooks
@@ -75,6 +76,23 @@ def a_run_is_added_to_the_daily_sums_and_to_its_users_spending(world: World, nam
         world.invoke(name, event)
     assert [numbers["requests"] for _, what, numbers in sums_of_today(world) if what == f"operation:{operation}"] == [1]
     assert item(USERS, world.user_id)["spent"] != {}
+
+
+@journey_of("usage_records")
+def a_run_that_ends_after_its_users_erasure_leaves_no_record(world: World, name: str) -> None:
+    row = {"account": f"u{secrets.token_hex(8)}", "timestamp": f"{ids.now()}#late", "operation": "resize"}
+    USAGE.put({**row, "duration_ms": 1, "lambda_cost": Decimal("0.001"), "success": True})
+    world.invoke(name, insert_event(item(USAGE, row["account"], row["timestamp"])))
+    assert USAGE.get(row["account"], row["timestamp"]) is None
+
+
+@journey_of("usage_records", "image_changes", "audit_entries")
+def a_record_that_cannot_be_handled_is_set_aside_with_its_content(world: World, name: str) -> None:
+    url = world.empty_queue(f"{name.replace('_', '-')}-dead")
+    faulty = {"userId": world.user_id, "status": "UPLOADED", "uploadedAt": ids.now(), "fileSize": "lacks the rest"}
+    world.invoke(name, insert_event(faulty))
+    (letter,) = [json.loads(each["Body"]) for each in world.take_messages(url)]
+    assert "lacks the rest" in json.dumps(letter["requestPayload"]["Records"])
 
 
 @journey_of("audit_entries")

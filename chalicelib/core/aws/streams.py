@@ -1,0 +1,70 @@
+"""Batches of a DynamoDB stream: a record that cannot be handled because of itself holds up no other.
+
+Lambda repeats a failed batch until its records are too old (infra/event_delivery.py). That is right for an outage. A
+record that can never be handled would hold up all after it for a day, so it is sent to the function's dead-letter queue
+with its content, in the form of Lambda's own dead letters, and can be given to the function again.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from chalicelib.core import clients, ids, log
+from chalicelib.core.aws.writes import ConditionFailedError
+from chalicelib.core.errors import DarkroomError
+from chalicelib.core.settings import Setting
+
+Record = Mapping[str, Any]
+# Handles records that may have come before.
+Handle = Callable[[Sequence[Record]], None]
+
+
+def handle(records: Sequence[Record], handle_some: Handle, dead_letters: Setting[str]) -> None:
+    """Gives all records to `handle_some`, and sends those that it can never handle to the queue that the setting names.
+
+    Raises:
+        Exception: `handle_some` failed for another reason than its records: the batch must come again.
+    """
+    # Set aside only after the others are handled: a batch that comes again would set its bad records aside each time.
+    for record, error in list(_failing(records, handle_some)):
+        _set_aside(record, error, dead_letters.get())
+
+
+def _failing(records: Sequence[Record], handle_some: Handle) -> Iterator[tuple[Record, Exception]]:
+    """Handles the records, in halves if some of them are bad; gives those that are, each with its error."""
+    if not records:
+        return
+    try:
+        handle_some(records)
+    except Exception as error:
+        if not is_records_fault(error):
+            raise
+        if len(records) == 1:
+            yield records[0], error
+            return
+        half = len(records) // 2
+        yield from _failing(records[:half], handle_some)
+        yield from _failing(records[half:], handle_some)
+
+
+def is_records_fault(error: Exception) -> bool:
+    """Whether the error follows from what was handled, and would come again: no outage, conflict or missing grant."""
+    if clients.is_from_aws(error):
+        return clients.is_invalid_call(error)
+    return not isinstance(error, DarkroomError | ConditionFailedError | MemoryError)
+
+
+def _set_aside(record: Record, error: Exception, queue_url: str) -> None:
+    letter = {
+        "version": "1.0",
+        "timestamp": ids.now(),
+        "requestContext": {
+            "requestId": log.request_id(),
+            "functionName": log.function_name(),
+            "condition": "RecordSetAside",
+        },
+        "requestPayload": {"Records": [record]},
+        "responsePayload": {"errorType": type(error).__name__, "errorMessage": log.redact(str(error))},
+    }
+    clients.client("sqs").send_message(QueueUrl=queue_url, MessageBody=json.dumps(letter, default=str))
+    log.error("RECORD_SET_ASIDE", error, eventId=record.get("eventID"))

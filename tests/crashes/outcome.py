@@ -1,0 +1,160 @@
+"""What a journey leaves behind, in a form in which two runs can be compared: what differs by chance is named alike."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tests.crashes import sums, trail, world
+from tests.crashes.door import Call, Way
+
+# Counters and notes of single runs, and what is checked on its own (sums.py, trail.py).
+_NOT_COMPARED = {"usage", "daily", "limits", "jobs", "declarations", "audit", "audit-inbox"}
+# Which attributes of a row a second try may leave behind or change, by table.
+_OF_TRIES = {
+    "images": {"redriven", "correlationId"},
+    "users": {"spent", "createdAt"},
+    "actions": {"correlationId"},
+    "idempotency": {"in_progress_expiration", "validation", "ttl", "data"},
+}
+_DEAD = "-dead"
+_ABANDONED = "an upload was announced and is not known to its user"
+# Topics of which more messages than in a clean run mean nothing: alerts for operators.
+_ALERTS = {"operators"}
+
+_TIME = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)?")
+_DAY = re.compile(r"\b\d{4}-\d\d-\d\d\b")
+_UUID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
+_ID = re.compile(r"\b(img|act|key|sync|usr)_[0-9a-z]{20,32}\b")
+_HASH = re.compile(r"\b[0-9a-f]{32,64}\b")
+_MOMENTS = re.compile(r"(At|Since|ttl|Until|expires|expiration|ValidFrom)$")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The facts of one run, each a text; and what is wrong with it whatever a clean run leaves."""
+
+    facts: Mapping[str, Counter[str]]
+    faults: tuple[str, ...]
+
+    def differences(self, found: "Outcome", way: Way | None) -> list[str]:
+        """In what another run differs from this clean one. Messages may have come more than once.
+
+        A client that got no answer announces its upload anew: the announcement that it does not know of waits for
+        nothing, and retention ends it.
+        """
+        differences = [each for each in found.faults if way is Way.LOST_ONCE or not each.startswith(_ABANDONED)]
+        for kind in sorted({*self.facts, *found.facts}):
+            ours, theirs = self.facts.get(kind, Counter()), found.facts.get(kind, Counter())
+            missing, more = ours - theirs, theirs - ours
+            if kind.startswith("published") or kind == "audit":
+                # At least once; and after an outage what failed is told too.
+                missing, more = Counter(set(ours) - set(theirs)), Counter(set(theirs) - set(ours))
+                if (way is not None and way.is_outage) or kind == "audit":
+                    more = Counter()
+            if kind.startswith("queue ") and kind.endswith(_DEAD) and way is not None and way.is_outage:
+                # They wait for an operator, who was told.
+                continue
+            differences += [f"missing in {kind}: {each}" for each in missing]
+            differences += [f"too much in {kind}: {each}" for each in more]
+        return differences
+
+
+def read(messages: Iterable[tuple[Call, Any]], users: Mapping[str, str]) -> Outcome:
+    """The outcome of what has just run. `users` are the names to use for ids of users."""
+    tables = world.tables()
+    abandoned = _take_abandoned(tables)
+    naming = _Naming(tables, users)
+    facts: dict[str, Counter[str]] = {}
+    for table, rows in tables.items():
+        if table not in _NOT_COMPARED:
+            facts[f"table {table}"] = Counter(naming.fact(_essential(table, row)) for row in rows)
+    for bucket, objects in world.objects().items():
+        facts[f"bucket {bucket}"] = Counter(naming.name_all(f"{key} {checksum}") for key, checksum in objects)
+    for queue, bodies in world.messages().items():
+        facts[f"queue {queue}"] = Counter(naming.name_all(body) for body in bodies)
+    facts["user pool"] = Counter(naming.fact(user) for user in world.cognito_users())
+    for call, parameters in messages:
+        if call.resource not in _ALERTS:
+            kind = f"published to {call.resource or call.service}"
+            facts.setdefault(kind, Counter())[naming.fact(_message(parameters))] += 1
+    facts["images of the day"] = Counter(sums.of_images(tables))
+    facts["audit"] = Counter(naming.fact(entry) for entry in trail.entries(tables))
+    faults = (*[_ABANDONED] * abandoned, *sums.faults(tables), *trail.faults(tables), *_unfinished(tables))
+    return Outcome(facts, tuple(naming.name_all(each) for each in faults))
+
+
+def _take_abandoned(tables: dict[str, list[dict[str, Any]]]) -> int:
+    """Remove the announcements whose files never came, and what was counted of them; how many there were."""
+    stored = {key for key, _ in world.objects()["input"]}
+    rows = tables["images"]
+    tables["images"] = [row for row in rows if row["status"] != "PENDING" or row["s3Key"] in stored]
+    return len(rows) - len(tables["images"])
+
+
+def _essential(table: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    without = {MARK, *_OF_TRIES.get(table, ())}
+    return {name: value for name, value in row.items() if name not in without}
+
+
+def _message(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """What a message says. Its text is JSON, in which the try is told."""
+    text = str(parameters.get("Message", parameters))
+    try:
+        content = json.loads(text)
+    except ValueError:
+        return {"text": text}
+    return {name: value for name, value in content.items() if name not in ("execution", "correlationId")}
+
+
+def _unfinished(tables: Mapping[str, list[dict[str, Any]]]) -> Iterator[str]:
+    for row in tables["images"]:
+        if row["status"] not in ("COMPLETED", "FAILED", "DELETED"):
+            yield f"image {row['imageId']} is {row['status']}"
+    for row in tables["actions"]:
+        if row["status"] not in ("COMPLETED", "FAILED"):
+            yield f"action {row['actionId']} is {row['status']}"
+    for row in tables["idempotency"]:
+        if row.get("status") == "INPROGRESS":
+            yield "a key is in progress"
+
+
+class _Naming:
+    """Names for what differs in each run: ids in the order in which they were made, times, versions."""
+
+    def __init__(self, tables: Mapping[str, list[dict[str, Any]]], users: Mapping[str, str]) -> None:
+        text = json.dumps([tables, world.objects(), world.messages()], default=str)
+        ids = sorted({found[0] for found in _ID.finditer(text)})
+        numbers: Counter[str] = Counter()
+        self._names = dict(users)
+        for each in ids:
+            kind = each.partition("_")[0]
+            numbers[kind] += 1
+            self._names[each] = f"{kind}{numbers[kind]}"
+
+    def fact(self, row: Mapping[str, Any]) -> str:
+        plain = {name: self._plain(name, value) for name, value in sorted(row.items())}
+        return self.name_all(json.dumps(plain, default=str, sort_keys=True))
+
+    def _plain(self, name: str, value: Any) -> Any:
+        if _MOMENTS.search(name) and value is not None and str(value) != "0":
+            return "<time>"
+        if name == "execution":
+            return "<execution>"
+        if isinstance(value, set | frozenset):
+            return sorted(map(str, value))
+        if isinstance(value, Mapping):
+            return {inner: self._plain(inner, each) for inner, each in value.items()}
+        return value
+
+    def name_all(self, text: str) -> str:
+        """The text with these names in it."""
+        for each, name in self._names.items():
+            text = text.replace(each, f"<{name}>")
+        for pattern, name in ((_TIME, "time"), (_DAY, "day"), (_UUID, "uuid"), (_HASH, "hash")):
+            if name == "hash" and text.startswith(("uploads/", "processed/", "reports/", "exports/")):
+                continue
+            text = pattern.sub(f"<{name}>", text)
+        return text
