@@ -1,11 +1,12 @@
 """The decoders that are loaded with the first picture that needs them, and the one that a stage may lack.
 
-HEIC is decoded by libheif and libde265, which the package pi-heif-decoder brings. Both had flaws by which a picture could
-take the process over, so an older version counts as none; and so does pi-heif, which is no longer kept.
+HEIC is decoded by libheif and libde265, which the package pi-heif-decoder brings. Both had flaws by which a picture
+could take the process over, so an older version counts as none; and so does pi-heif, which is no longer kept.
 """
 
 from functools import cache
 from importlib import import_module, metadata
+from typing import Any
 
 _PACKAGE, _MODULE = "pi-heif-decoder", "pi_heif"
 # It brings libheif 1.23.4 and libde265 1.1.3, with the fixes of August and September 2026 for what is decoded here.
@@ -21,7 +22,8 @@ def load(format_: str) -> None:
     One thread each: it costs the least CPU time, and a child has little room for the stacks of more.
     """
     if format_ == "AVIF":
-        import_module("PIL.AvifImagePlugin").DEFAULT_MAX_THREADS = 1
+        plugin: Any = import_module("PIL.AvifImagePlugin")
+        plugin.DEFAULT_MAX_THREADS = 1
     elif format_ == "HEIC":
         # The decoder gets files that have nothing beside a picture and its transparency.
         import_module(_MODULE).register_heif_opener(

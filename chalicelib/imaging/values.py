@@ -210,7 +210,7 @@ class Transform:
     """COVER and FILL enlarge a picture that is smaller than its box."""
 
     format: str | None = None
-    """One of FORMATS; None for the original's own, which for a GIF is PNG, and for a HEIC JPEG (PNG if it has alpha)."""
+    """One of FORMATS; None for the original's own. For a GIF that is PNG, for a HEIC JPEG, or PNG if it has alpha."""
 
     quality: int = 85
     """1 to MAX_QUALITY, on the format's own scale; PNG is lossless."""

@@ -17,6 +17,7 @@ from chalicelib.imaging.values import ImageInfo, Limits
 # What clients and S3 send for an unknown type.
 _UNDECLARED = frozenset({"", "application/octet-stream", "binary/octet-stream"})
 
+
 def read_header(data: bytes, declared_type: str, limits: Limits) -> Header:
     """The header of `data`, read as the type that its first bytes show.
 

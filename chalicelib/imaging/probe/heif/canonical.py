@@ -130,9 +130,7 @@ def _places(writer: _Writer, offset: int) -> bytes:
 
 
 def _associations(writer: _Writer) -> bytes:
-    entries = (
-        _uints(2, item) + bytes([len(numbers), *numbers]) for item, numbers in _numbered(writer.associations)
-    )
+    entries = (_uints(2, item) + bytes([len(numbers), *numbers]) for item, numbers in _numbered(writer.associations))
     return _full_box(b"ipma", _uints(4, len(writer.associations)) + b"".join(entries))
 
 

@@ -93,9 +93,7 @@ def _read_layout(body: bytes) -> tuple[int, int, int, int]:
     return fields.uint(1) + 1, fields.uint(1) + 1, fields.uint(size), fields.uint(size)
 
 
-def _read_coded(
-    items: Items, item: int, properties: Properties, budget: Budget
-) -> tuple[bytes, Coded, Dimensions]:
+def _read_coded(items: Items, item: int, properties: Properties, budget: Budget) -> tuple[bytes, Coded, Dimensions]:
     kind = items.kinds.get(item, b"")
     if kind not in _CODECS:
         raise corrupt(f"a tile of its grid is of a kind ({_name(kind)}) that is not read")
