@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import random
 from collections.abc import Callable
 from functools import cache
@@ -42,9 +41,9 @@ def corpus() -> dict[str, bytes]:
         "webp, alpha": pictures.alpha_webp(),
         "webp, animated": pictures.animated_webp(3),
         "webp, bare": pictures.bare_webp(),
-        "avif": _avif(pictures.photo(48, 32), icc_profile=pictures.adobe_rgb_profile()),
-        "avif, alpha": _avif(pictures.photo(48, 32).convert("RGBA"), exif=_turned()),
-        "avif, animated": _avif(
+        "avif": pictures.avif(pictures.photo(48, 32), icc_profile=pictures.adobe_rgb_profile()),
+        "avif, alpha": pictures.avif(pictures.photo(48, 32).convert("RGBA"), exif=_turned()),
+        "avif, animated": pictures.avif(
             pictures.photo(48, 32), save_all=True, append_images=[pictures.corners(48, 32), pictures.photo(48, 32)]
         ),
     }
@@ -69,12 +68,6 @@ def colored_png() -> bytes:
     keyed = pictures.samples_png((1, 2, 3), (4, 5, 6), 16, trns=b"\0\1\0\2\0\3")
     chunks = (b"cICP", b"\x0c\x0d\0\1"), (b"gAMA", b"\0\1\x86\xa0"), (b"cHRM", bytes(32))
     return pictures.with_chunks(keyed, *chunks)
-
-
-def _avif(image: Image.Image, **options: object) -> bytes:
-    output = io.BytesIO()
-    image.save(output, "AVIF", speed=10, max_threads=1, **options)
-    return output.getvalue()
 
 
 def _turned() -> Image.Exif:

@@ -233,6 +233,11 @@ def with_segments(data: bytes, *segments: tuple[int, bytes]) -> bytes:
     return data[:2] + b"".join(written) + data[2:]
 
 
+def avif(image: Image.Image | None = None, **options: Any) -> bytes:
+    """Encoded by one thread, and as fast as can be."""
+    return encoded(image or photo(), "AVIF", **{"speed": 10, "max_threads": 1, **options})
+
+
 def two_jpegs() -> bytes:
     """CORNERS, and a second picture of the same scene behind the end of the first (MPO)."""
     second = Image.new("RGB", (320, 200), "gray")
@@ -306,6 +311,12 @@ GOOD: dict[str, Callable[[], bytes]] = {
     "lossless WebP": lambda: webp(lossless=True),
     "WebP with alpha": alpha_webp,
     "animated WebP": animated_webp,
+    "AVIF": avif,
+    "AVIF with alpha": lambda: avif(decoded(alpha_png())),
+    "animated AVIF": lambda: avif(corners(), save_all=True, append_images=[photo(320, 200)] * 4),
+    "MPO, a JPEG": mpo,
+    "Ultra HDR JPEG": ultra_hdr_jpeg,
+    "motion photo, a JPEG": motion_photo_jpeg,
 }
 
 

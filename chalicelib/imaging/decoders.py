@@ -31,7 +31,7 @@ def load(format_: str) -> None:
         )
 
 
-def find_fault(media_type: str) -> str | None:
+def find_decoder_fault(media_type: str) -> str | None:
     """Why pictures of that type cannot be decoded here, as a sentence that says what helps; None if they can."""
     if media_type != "image/heic" or _version() >= _OLDEST:
         return None

@@ -84,7 +84,7 @@ def _check_allowed(kind: str, limits: Limits) -> None:
         name = signatures.NAMES.get(kind)
         said = f"The file is {name}, of type {kind}. Such files" if name else f"Files of type {kind[:80]}"
         raise ImageRejectedError("type_not_allowed", f"{said} are not accepted; {accepted} are.")
-    if fault := decoders.find_fault(kind):
+    if fault := decoders.find_decoder_fault(kind):
         raise ImageRejectedError("type_not_allowed", fault)
 
 

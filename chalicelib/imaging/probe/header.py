@@ -93,13 +93,17 @@ class Header:
         return b"".join([*(data[start:end] for start, end in self.spans), self.trailer])
 
 
-# What is counted, in the words of the errors: the first two in a JPEG, the third in a PNG, the next two in a HEIF file.
+# What is counted, in the words of the errors: the first two in a JPEG, the third in a PNG, and the last three in a HEIC
+# or AVIF.
 SCANS, SEGMENTS, CHUNKS, METADATA = "scans", "segments", "chunks that are read", "bytes of metadata"
-BOXES, TILES = "boxes and parts of boxes", "tiles"
+BOXES, TILES, DECODED = "boxes and parts of boxes", "tiles", "pixels to decode, with tiles and transparency"
 
 
 # A flat color takes ten times as many bytes in a GIF as in an AVIF, which has 13,600 pixels of it in a byte.
 _DENSE = 10
+
+# Tiles reach over the edge of their picture: with 512 pixels a side, up to an eighth of 50 megapixels.
+_OVERHANG = 1.25
 
 
 class Budget:
@@ -119,10 +123,11 @@ class Budget:
             METADATA: limits.max_metadata_bytes,
             BOXES: limits.max_boxes,
             TILES: limits.max_tiles,
+            DECODED: int(limits.max_pixels * _OVERHANG),
         }
 
     def count(self, what: str, number: int = 1) -> None:
-        """Adds to the count of SCANS, SEGMENTS, CHUNKS, METADATA, BOXES or TILES."""
+        """Adds to the count of one of these."""
         self._counts[what] += number
         if self._counts[what] > self._bounds[what]:
             raise ImageRejectedError("too_complex", f"The picture has more than {self._bounds[what]:,} {what}.")

@@ -84,7 +84,7 @@ def test_an_avif_is_turned_as_its_writer_meant(orientation: int) -> None:
     upright = pictures.decoded(pictures.oriented_jpeg(orientation))
     exif = Image.Exif()
     exif[0x0112] = orientation
-    data = pictures.encoded(upright, "AVIF", speed=10, quality=90, exif=exif)
+    data = pictures.avif(upright, quality=90, exif=exif)
     assert check(data, "").orientation == orientation
     assert corners_of(shown(data)) == list(pictures.CORNERS)
 
@@ -117,7 +117,7 @@ def test_code_points_and_profiles_say_what_the_samples_mean() -> None:
 @pytest.mark.parametrize("matrix", [1, 6, 9])
 def test_the_matrix_of_an_avif_reaches_the_decoder(matrix: int) -> None:
     # The same samples by another matrix are other colors.
-    data = pictures.encoded(pictures.corners(), "AVIF", speed=10)
+    data = pictures.avif(pictures.corners())
     at = data.index(b"nclx") + 8
     changed = data[:at] + matrix.to_bytes(2, "big") + data[at + 2 :]
     assert distance(pixel(shown(changed), 20, 20), pixel(pictures.decoded(changed), 20, 20)) < 3
@@ -128,7 +128,7 @@ def test_transparency_is_an_item_of_its_own() -> None:
     assert image.mode == "RGBA"
     assert [pixel(image, 30, y)[3] for y in (2, 60)] == pytest.approx([10, 245], abs=8)
     assert not check(files.still().build(), "").has_alpha
-    data = pictures.encoded(image, "AVIF", speed=10)
+    data = pictures.avif(image)
     assert check(data, "").has_alpha
     assert [pixel(shown(data), 30, y)[3] for y in (2, 60)] == pytest.approx([10, 245], abs=8)
 
@@ -138,7 +138,7 @@ def test_gray_and_deep_samples_are_eight_bits_of_gray() -> None:
         data = files.still(stream=stream).build()
         assert check(data, "").color_space == "Gray"
         assert [pixel(shown(data), 30, y)[0] for y in (2, 60)] == pytest.approx([10, 245], abs=8)
-    gray = pictures.encoded(pictures.photo().convert("L"), "AVIF", speed=10, icc_profile=GRAY)
+    gray = pictures.avif(pictures.photo().convert("L"), icc_profile=GRAY)
     assert check(gray, "").color_space == "Gray"
     ramp = shown(gray).convert("RGB")
     assert len(set(pixel(ramp, 20, 20))) == 1
@@ -152,7 +152,7 @@ def test_a_sequence_is_its_main_picture_and_counts_its_frames() -> None:
     sequence.after = files.sequence(7)
     assert check(sequence.build(), "").frames == 7
     frames = [pictures.corners(64, 64), pictures.photo(64, 64), pictures.photo(64, 64)]
-    data = pictures.encoded(frames[0], "AVIF", speed=10, save_all=True, append_images=frames[1:])
+    data = pictures.avif(frames[0], save_all=True, append_images=frames[1:])
     info = check(data, "image/avif-sequence")
     assert (info.format, info.frames) == ("AVIF", 3)
     assert corners_of(shown(data)) == list(pictures.CORNERS)
@@ -312,7 +312,7 @@ def test_a_hostile_file_is_refused_by_its_boxes(name: str) -> None:
 
 
 def test_every_truncation_of_a_heif_file_is_refused() -> None:
-    for data in (files.with_exif(files.transparent(), 6).build(), pictures.encoded(pictures.photo(48, 32), "AVIF")):
+    for data in (files.with_exif(files.transparent(), 6).build(), pictures.avif(pictures.photo(48, 32))):
         for end in range(0, len(data), 3):
             with pytest.raises(ImageRejectedError) as caught:
                 read_header(data[:end], "", Limits())
@@ -332,14 +332,22 @@ def test_bytes_that_items_share_are_counted_each_time() -> None:
 def test_pixel_data_larger_than_its_item_is_refused() -> None:
     """The dimensions of the boxes are those of a stamp, and those in the pixel data are not."""
     data = files.still(stream=streams.PHOTO).build()
-    small = Limits(max_pixels=63 * 63)
+    small = Limits(max_pixels=50 * 50)
     claimed_small = data.replace(files.ispe(64, 64), files.ispe(32, 32))
     assert claimed_small != data
-    assert rejection(claimed_small, small).reason == "too_many_pixels"
+    assert rejection(claimed_small, small).reason == "too_complex"
     # With room for it, the decoder's picture is still not the one that the boxes name.
     assert rejection(claimed_small).reason == "corrupt"
-    avif = pictures.encoded(pictures.photo(64, 64), "AVIF", speed=10)
-    assert rejection(avif.replace(files.ispe(64, 64), files.ispe(32, 32)), small).reason == "too_many_pixels"
+    avif = pictures.avif(pictures.photo(64, 64))
+    assert rejection(avif.replace(files.ispe(64, 64), files.ispe(32, 32)), small).reason == "too_complex"
+
+
+def test_transparency_and_tiles_count_as_pixels_to_decode() -> None:
+    data = files.transparent().build()
+    assert check(data, "", Limits(max_pixels=2 * 64 * 64)).width == 64
+    assert rejection(data, Limits(max_pixels=64 * 64)).reason == "too_complex"
+    # Four tiles for a picture that is little more than one.
+    assert rejection(files.corners(width=65, height=65).build(), Limits(max_pixels=66 * 66)).reason == "too_complex"
 
 
 # --- the decoder ---------------------------------------------------------------------------
@@ -355,12 +363,12 @@ def test_without_its_decoder_heic_is_refused_with_what_helps(
     assert word in error.message
     assert "Send the photo as JPEG" in error.message
     assert "pi-heif-decoder 1.7" in error.message
-    assert check(pictures.encoded(pictures.photo(), "AVIF", speed=10), "").format == "AVIF"
+    assert check(pictures.avif(pictures.photo()), "").format == "AVIF"
 
 
 @pytest.mark.parametrize("allowed", ["image/avif", "image/heic"])
 def test_the_codec_inside_must_be_allowed_too(allowed: str) -> None:
     other = {"image/avif": b"avif", "image/heic": b"heic"}[allowed]
-    data = files.still().build() if allowed == "image/avif" else pictures.encoded(pictures.photo(), "AVIF", speed=10)
+    data = files.still().build() if allowed == "image/avif" else pictures.avif(pictures.photo())
     disguised = data[:8] + other + data[12:]
     assert rejection(disguised, Limits(allowed_types=frozenset({allowed}))).reason == "type_not_allowed"

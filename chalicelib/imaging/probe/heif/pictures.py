@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from chalicelib.imaging.probe.header import TILES, Budget, Dimensions, corrupt
+from chalicelib.imaging.probe.header import DECODED, TILES, Budget, Dimensions, corrupt
 from chalicelib.imaging.probe.heif import av1, hevc
 from chalicelib.imaging.probe.heif.boxes import Fields
 from chalicelib.imaging.probe.heif.codec import Coded
@@ -45,7 +45,7 @@ def read_picture(items: Items, item: int, budget: Budget) -> Picture:
     if kind == GRID:
         return _read_grid(items, item, properties, budget)
     codec, coded, size = _read_coded(items, item, properties, budget)
-    _check_decoded(budget, [coded], 1, 1)
+    _count_decoded(budget, [coded])
     return Picture(*size, properties, codec, (coded,), size, properties)
 
 
@@ -81,7 +81,7 @@ def _read_grid(items: Items, item: int, properties: Properties, budget: Budget) 
     [(codec, size)] = alike
     if not ((columns - 1) * size[0] < width <= columns * size[0] and (rows - 1) * size[1] < height <= rows * size[1]):
         raise corrupt("the tiles of its grid do not cover it")
-    _check_decoded(budget, tiles, columns, rows)
+    _count_decoded(budget, tiles)
     return Picture(width, height, properties, codec, tuple(tiles), size, known[key], columns, rows, is_grid=True)
 
 
@@ -108,7 +108,7 @@ def _name(kind: bytes) -> str:
     return kind.decode() if kind.isalnum() else "unknown"
 
 
-def _check_decoded(budget: Budget, tiles: list[Coded], columns: int, rows: int) -> None:
-    """Bounds what is decoded: its data may give other dimensions than its item."""
-    width, height = max(tile.width for tile in tiles), max(tile.height for tile in tiles)
-    budget.check_pixels(columns * width, rows * height * max(tile.pictures for tile in tiles), is_dense=True)
+def _count_decoded(budget: Budget, tiles: list[Coded]) -> None:
+    """Bounds what is decoded: the data of an item may give other dimensions than its boxes."""
+    for tile in tiles:
+        budget.count(DECODED, tile.width * tile.height * tile.pictures)
