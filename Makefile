@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 NPM := tests/npm/node_modules/.package-lock.json
 PIN = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header $(ARGS)
 PHOTOS ?=
+MINUTES ?= 5
 ARGS ?=
 
 # Without bytecode each start of Python compiles a thousand modules anew, for two seconds. Images of containers set it.
@@ -15,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 MAKEFLAGS += --jobs=2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-browser test-all check lint types template manifest policies iam-report bench requirements clean
+.PHONY: help demo run test test-browser test-all check lint types template manifest policies iam-report bench fuzz requirements clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +62,9 @@ iam-report: $(VENV)/ready ## compare declared grants with those that the journey
 
 bench: $(VENV)/ready ## side-by-side benchmarks
 	$(BIN)/python -m bench $(ARGS)
+
+fuzz: $(VENV)/ready ## damaged pictures of all formats through the image functions: make fuzz MINUTES=5
+	$(BIN)/python -m tests.fuzz --minutes $(MINUTES) $(ARGS)
 
 requirements: $(VENV)/local ## pin what pyproject.toml asks for; all anew: make requirements ARGS=--upgrade
 	$(PIN) --group functions -o requirements.txt

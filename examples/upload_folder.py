@@ -17,7 +17,9 @@ from typing import Any
 
 import requests
 
-TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".gif": "image/gif", ".webp": "image/webp"}
+JPEG, HEIC = "image/jpeg", "image/heic"
+TYPES = {".jpg": JPEG, ".jpeg": JPEG, ".png": "image/png", ".gif": "image/gif", ".webp": "image/webp",
+         ".avif": "image/avif", ".heic": HEIC, ".heif": HEIC}  # fmt: skip
 TRIES = 6
 LONGEST_WAIT_SECONDS = 300
 

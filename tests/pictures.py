@@ -233,10 +233,40 @@ def with_segments(data: bytes, *segments: tuple[int, bytes]) -> bytes:
     return data[:2] + b"".join(written) + data[2:]
 
 
+def avif(image: Image.Image | None = None, **options: Any) -> bytes:
+    """Encoded by one thread, and as fast as can be."""
+    return encoded(image or photo(), "AVIF", **{"speed": 10, "max_threads": 1, **options})
+
+
 def two_jpegs() -> bytes:
     """CORNERS, and a second picture of the same scene behind the end of the first (MPO)."""
     second = Image.new("RGB", (320, 200), "gray")
     return encoded(corners(), "MPO", quality=95, save_all=True, append_images=[second])
+
+
+def mpo() -> bytes:
+    """A stereo photo: two JPEGs, of which the first is the main one (CIPA DC-007)."""
+    return encoded(corners(), "MPO", save_all=True, append_images=[photo(320, 200)], quality=95)
+
+
+def ultra_hdr_jpeg() -> bytes:
+    """A photo with its gain map behind it, as phones write it: XMP and MPF in the first, a gray JPEG behind it."""
+    gain_map = with_segments(
+        encoded(corners(80, 50).convert("L"), "JPEG"),
+        (0xE1, b"http://ns.adobe.com/xap/1.0/\0<x hdrgm:Version='1.0' hdrgm:GainMapMax='2.3'/>"),
+    )
+    main = encoded(corners(), "JPEG", quality=95)
+    xmp = f"http://ns.adobe.com/xap/1.0/\0<x hdrgm:Version='1.0' Item:Length='{len(gain_map)}'/>"
+    entry = struct.pack("<III", 0x030000, len(main), 0) + bytes(4) + struct.pack("<III", 0, len(gain_map), len(main))
+    mpf = b"MPF\0II*\0\x08\0\0\0" + struct.pack("<H", 0) + bytes(4) + entry
+    return with_segments(main, (0xE1, xmp.encode()), (0xE2, mpf)) + gain_map
+
+
+def motion_photo_jpeg() -> bytes:
+    """A photo with its film behind it: an MP4, as phones of two makers append it."""
+    film = struct.pack(">I", 24) + b"ftypmp42" + bytes(4) + b"mp42isom" + struct.pack(">I", 508) + b"mdat" + b"f" * 500
+    xmp = b"http://ns.adobe.com/xap/1.0/\0<x GCamera:MotionPhoto='1'/>"
+    return with_segments(encoded(corners(), "JPEG", quality=95), (0xE1, xmp)) + b"MotionPhoto_Data" + film
 
 
 def with_chunk(data: bytes, kind: bytes, body: bytes, *, sound: bool = True, times: int = 1) -> bytes:
@@ -281,6 +311,12 @@ GOOD: dict[str, Callable[[], bytes]] = {
     "lossless WebP": lambda: webp(lossless=True),
     "WebP with alpha": alpha_webp,
     "animated WebP": animated_webp,
+    "AVIF": avif,
+    "AVIF with alpha": lambda: avif(decoded(alpha_png())),
+    "animated AVIF": lambda: avif(corners(), save_all=True, append_images=[photo(320, 200)] * 4),
+    "MPO, a JPEG": mpo,
+    "Ultra HDR JPEG": ultra_hdr_jpeg,
+    "motion photo, a JPEG": motion_photo_jpeg,
 }
 
 

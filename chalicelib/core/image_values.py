@@ -6,7 +6,14 @@ Settings choose among them, and `imaging` makes them: so they are said below bot
 import re
 from dataclasses import dataclass
 
-MEDIA_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "GIF": "image/gif", "WEBP": "image/webp"}
+MEDIA_TYPES = {
+    "JPEG": "image/jpeg",
+    "PNG": "image/png",
+    "GIF": "image/gif",
+    "WEBP": "image/webp",
+    "AVIF": "image/avif",
+    "HEIC": "image/heic",
+}
 """Formats that are read → their media types."""
 
 OUTPUTS = {
@@ -39,6 +46,11 @@ _ALIASES = {
     # An animated PNG.
     "image/apng": "image/png",
     "image/x-webp": "image/webp",
+    # A HEIF file names its codec in its content: those with HEVC are HEIC, and almost all are.
+    "image/heif": "image/heic",
+    "image/heic-sequence": "image/heic",
+    "image/heif-sequence": "image/heic",
+    "image/avif-sequence": "image/avif",
 }
 
 

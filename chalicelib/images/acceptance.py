@@ -17,7 +17,7 @@ class FileTooLargeError(TooLargeError):
 
 
 class FileTypeNotAllowedError(UnsupportedTypeError):
-    """This stage does not take files of that type; the message names those that it takes."""
+    """This stage does not take files of that type; the message says which it takes, or what it lacks."""
 
     code = "FILE_TYPE_NOT_ALLOWED"
     next_step = "Convert the picture to a type that is allowed."
@@ -60,10 +60,15 @@ _REJECTIONS: dict[str, type[DarkroomError]] = {
 
 
 def check_type(file_type: str) -> None:
-    """Raises FileTypeNotAllowedError unless the stage takes files of that media type, which is a normalized one."""
+    """Raises FileTypeNotAllowedError unless the stage takes files of that media type, which is a normalized one.
+
+    A stage that allows HEIC may still lack its decoder.
+    """
     allowed = [media_type for media_type in Settings.ALLOWED_TYPES.get() if media_type in EXTENSIONS]
     if file_type not in allowed:
         raise FileTypeNotAllowedError(f"The file must be one of: {', '.join(allowed)}.")
+    if fault := imaging.find_decoder_fault(file_type):
+        raise FileTypeNotAllowedError(fault)
 
 
 def check_size(size: int) -> None:

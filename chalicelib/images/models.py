@@ -19,7 +19,14 @@ IMAGES = Table(Settings.IMAGES_TABLE, "userId", "imageId")
 # A sparse index: only unfinished images, by status and the time when they got it.
 UNFINISHED = Table(Settings.IMAGES_TABLE, "unfinished", "unfinishedSince", index="by-unfinished")
 
-EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/gif": "gif", "image/webp": "webp"}
+EXTENSIONS = {
+    "image/jpeg": "jpg",
+    "image/png": "png",
+    "image/gif": "gif",
+    "image/webp": "webp",
+    "image/avif": "avif",
+    "image/heic": "heic",
+}
 
 
 class Status(StrEnum):

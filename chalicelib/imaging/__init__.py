@@ -5,6 +5,7 @@ this package costs almost nothing.
 """
 
 from chalicelib.core.image_values import FONTS, MAX_QUALITY, Size
+from chalicelib.imaging.decoders import find_decoder_fault
 from chalicelib.imaging.findings import Analysis
 from chalicelib.imaging.rejection import REASONS, ImageRejectedError, describe
 from chalicelib.imaging.values import (

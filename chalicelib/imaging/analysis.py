@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.imaging import measures, probe
+from chalicelib.imaging import decoders, measures, probe
 from chalicelib.imaging.child import run_in_child
 from chalicelib.imaging.decode import run_decoding
 from chalicelib.imaging.encode import on_white
@@ -40,6 +40,7 @@ def analyze(data: bytes, declared_type: str, limits: Limits) -> Analysis:
     """See `chalicelib.imaging.analyze`."""
     header = probe.read_header(data, declared_type, limits)
     measured = fit_inside(header.upright, _MEASURED_SIDE, _MEASURED_SIDE)
+    decoders.load(header.format)
     work = Work(header.strip(data), header, header.turn(measured), limits)
     [answer] = run_in_child(lambda output: [output.write(measure(work))], limits)
     numbers = _parse(answer)

@@ -58,9 +58,9 @@ def _to_resizable(image: Image.Image, header: Header) -> Image.Image:
         return image.point(lambda value: value * (1 / 257) + 0.5).convert("L")
     if image.mode == "1":
         return image.convert("L")
-    if image.mode == "RGBA" and header.space == "Gray":
-        # Pillow reads gray of 16 bits with alpha as RGBA, which a profile of gray does not fit.
-        return image.convert("LA")
+    if image.mode in ("RGB", "RGBA") and header.space == "Gray":
+        # Some gray is decoded to color (of 16 bits with alpha in a PNG, any in an AVIF), which no gray profile fits.
+        return image.convert("LA" if image.mode == "RGBA" else "L")
     if image.mode in ("LA", "RGBA"):
         return image
     if image.has_transparency_data:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from PIL import Image, ImageFile
 
+from chalicelib.imaging import decoders
 from chalicelib.imaging.encode import halves_chroma
 from chalicelib.imaging.probe import png
 from chalicelib.imaging.probe.header import Dimensions
@@ -54,8 +55,8 @@ def may_exceed_memory(dimensions: Dimensions, limits: Limits) -> bool:
 
 
 def open_image(data: bytes, *formats: str) -> ImageFile.ImageFile:
-    """The image, not decoded yet, if it is of one of `formats`, in Pillow's names."""
-    return Image.open(io.BytesIO(data), formats=formats)
+    """The image, not decoded yet, if it is of one of `formats`."""
+    return Image.open(io.BytesIO(data), formats=[decoders.PILLOW_NAMES.get(format_, format_) for format_ in formats])
 
 
 def open_rendition(data: bytes) -> Image.Image:
@@ -82,9 +83,7 @@ def decode(work: Work) -> None:
     if work.header.format == "JPEG":
         work.planes = _decode_jpeg(work)
     else:
-        image = open_image(work.data, work.header.format)
-        image.load()
-        work.image = image
+        work.image = _decode_whole(work)
 
 
 def verify(work: Work) -> None:
@@ -96,11 +95,24 @@ def verify(work: Work) -> None:
     if header.format == "PNG":
         _inflate(work.data, header.inflated_bytes)
         return
-    image = open_image(work.data, header.format)
-    if header.format == "JPEG":
-        # An eighth finds the same damage as the whole: all of the codes are read anyway.
-        image.draft("L" if header.is_ycc else None, (max(1, header.width // 8), max(1, header.height // 8)))
+    if header.format != "JPEG":
+        _decode_whole(work)
+        return
+    image = open_image(work.data, "JPEG")
+    # An eighth finds the same damage as the whole: all of the codes are read anyway.
+    image.draft("L" if header.is_ycc else None, (max(1, header.width // 8), max(1, header.height // 8)))
     image.load()
+
+
+def _decode_whole(work: Work) -> Image.Image:
+    image = open_image(work.data, work.header.format)
+    image.load()
+    if work.header.aperture:
+        return image.crop(work.header.aperture)
+    # A decoder of films may give a picture of other dimensions than its file names.
+    if image.size != (work.header.width, work.header.height) and work.header.rewritten:
+        raise ImageRejectedError("corrupt")
+    return image
 
 
 def _decode_jpeg(work: Work) -> tuple[Plane, ...]:

@@ -87,7 +87,7 @@ class Analysis:
 
     height: int
     format: str
-    """jpeg, png, gif or webp."""
+    """jpeg, png, gif, webp, avif or heic."""
 
     media_type: str
     size: int

@@ -9,7 +9,7 @@ from dataclasses import replace
 from PIL import Image
 
 from chalicelib.core.image_values import OUTPUTS
-from chalicelib.imaging import plan, probe, watermark
+from chalicelib.imaging import decoders, plan, probe, watermark
 from chalicelib.imaging.child import run_in_child
 from chalicelib.imaging.color import drop_metadata, to_srgb, unify_mode
 from chalicelib.imaging.crop import crop
@@ -61,6 +61,7 @@ _MAX_THUMBNAIL_SOURCE_PIXELS = 4_000_000
 def check(data: bytes, declared_type: str, limits: Limits) -> ImageInfo:
     """See `chalicelib.imaging.check`."""
     header = probe.read_header(data, declared_type, limits)
+    decoders.load(header.format)
     work = Work(header.strip(data), header, (header.width, header.height), limits)
     run_in_child(lambda _output: verify_data(work), limits)
     return probe.image_info(header)
@@ -76,6 +77,7 @@ def render(data: bytes, recipe: Recipe, limits: Limits) -> list[Rendition]:
     """See `chalicelib.imaging.render`."""
     header = probe.read_header(data, "", limits)
     sizes = plan.variant_sizes(header, recipe)
+    decoders.load(header.format)
     _warm_up(recipe, sizes)
     work = Work(
         header.strip(data), header, header.turn(sizes[0]), limits, formats=recipe.formats, quality=recipe.quality,
@@ -130,6 +132,7 @@ def transform(data: bytes, declared_type: str, options: Transform, limits: Limit
     """See `chalicelib.imaging.transform`."""
     header = probe.read_header(data, declared_type, limits)
     size, share, format_ = plan.plan_transform(header, options, limits)
+    decoders.load(header.format)
     load_codec(format_)
     work = Work(
         header.strip(data), header, header.turn(size), limits, header.turn(share), header.turn_point(options.focus),

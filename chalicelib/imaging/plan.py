@@ -9,7 +9,7 @@ from chalicelib.imaging.values import MAX_SIDE, Fit, Limits, Recipe, Rendition, 
 from chalicelib.imaging.work import UNCROPPED, Shares
 
 # Format of an original → format of the result where the options name none.
-_OWN_FORMATS = {"JPEG": "jpeg", "PNG": "png", "GIF": "png", "WEBP": "webp"}
+_OWN_FORMATS = {"JPEG": "jpeg", "PNG": "png", "GIF": "png", "WEBP": "webp", "AVIF": "avif", "HEIC": "jpeg"}
 
 # Pixels of a side: libjpeg's JPEG_MAX_DIMENSION, and libwebp's WEBP_MAX_DIMENSION.
 _MAX_SIDE_OF = {"jpeg": 65_500, "webp": 16_383}
@@ -24,10 +24,15 @@ def plan_transform(header: Header, options: Transform, limits: Limits) -> tuple[
 
     Raises ImageRejectedError where the result would have too many pixels.
     """
-    format_ = options.format or _OWN_FORMATS[header.format]
+    format_ = options.format or _own_format(header)
     dimensions, crop = _place(header.upright, options)
     _check_room(dimensions, header.upright, format_, limits)
     return dimensions, crop, format_
+
+
+def _own_format(header: Header) -> str:
+    # Nothing here writes HEIC; what stands for it must not lose the transparency that a few have.
+    return "png" if header.format == "HEIC" and header.has_alpha else _OWN_FORMATS[header.format]
 
 
 def variant_sizes(header: Header, recipe: Recipe) -> list[Dimensions]:

@@ -43,6 +43,12 @@ class Limits:
     max_chunks: int = 100_000
     """Chunks of a PNG that are read or decoded. Encoders write one for 8 KiB of pixels or more."""
 
+    max_boxes: int = 20_000
+    """Boxes, items, places, references and units of pixel data of a HEIC or AVIF. Phones write up to about 1,000."""
+
+    max_tiles: int = 1_000
+    """Tiles of a HEIC or AVIF, each of which costs a decoder. Phones write up to 192."""
+
     max_metadata_bytes: int = 4 * MEBIBYTE
     """Bytes of EXIF and of a profile, compressed or not. Other metadata is not read."""
 
@@ -75,7 +81,7 @@ class ImageInfo:
 
     height: int
     format: str
-    """JPEG, PNG, GIF or WEBP."""
+    """JPEG, PNG, GIF, WEBP, AVIF or HEIC."""
 
     media_type: str
     color_space: str
@@ -204,7 +210,7 @@ class Transform:
     """COVER and FILL enlarge a picture that is smaller than its box."""
 
     format: str | None = None
-    """One of FORMATS; None for the original's own, which for a GIF is PNG."""
+    """One of FORMATS; None for the original's own. For a GIF that is PNG, for a HEIC JPEG, or PNG if it has alpha."""
 
     quality: int = 85
     """1 to MAX_QUALITY, on the format's own scale; PNG is lossless."""

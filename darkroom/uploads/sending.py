@@ -3,6 +3,7 @@
 import hashlib
 import mimetypes
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,9 +19,21 @@ _TYPES = {
     ".webp": "image/webp",
     ".avif": "image/avif",
     ".heic": "image/heic",
-    ".heif": "image/heif",
+    ".heif": "image/heic",
+    ".hif": "image/heic",
     ".jxl": "image/jxl",
+    ".mpo": "image/jpeg",
 }
+# What a file's first bytes say: many a photo has the name of another type, or none.
+_SIGNATURES = {
+    "image/jpeg": rb"\xff\xd8\xff",
+    "image/png": rb"\x89PNG\r\n\x1a\n",
+    "image/gif": rb"GIF8[79]a",
+    "image/webp": rb"RIFF.{4}WEBP",
+    "image/avif": rb".{4}ftypavi[fs]",
+    "image/heic": rb".{4}ftyp(?:hei[cxms]|hev[cxms])",
+}
+_LONGEST_SIGNATURE = 12
 _CHUNK = 1 << 20
 # How often a content may have been sent and deleted again on one day.
 _DELETED_TIMES = 50
@@ -49,6 +62,13 @@ def media_type(path: Path) -> str:
     return _TYPES.get(path.suffix.lower()) or mimetypes.guess_type(f"a{path.suffix}")[0] or "application/octet-stream"
 
 
+def _type_inside(file: IO[bytes]) -> str | None:
+    """The media type that a file's first bytes say, if it is one of those that stages take."""
+    start = file.read(_LONGEST_SIGNATURE)
+    file.seek(0)
+    return next((kind for kind, pattern in _SIGNATURES.items() if re.match(pattern, start, re.DOTALL)), None)
+
+
 def checksum(path: Path) -> str:
     """The file's SHA-256.
 
@@ -73,7 +93,8 @@ def send(api: Api, journal: Journal, path: Path, digest: str) -> Sent:
     with _opened(path) as file:
         before = os.fstat(file.fileno())
         try:
-            announced = _announce(api, name, digest, media_type(path), before.st_size)
+            kind = _type_inside(file) or media_type(path)
+            announced = _announce(api, name, digest, kind, before.st_size)
         except _HasArrivedError as arrived:
             journal.write(digest, arrived.image_id, path)
             return Sent(arrived.image_id, is_new=False)

@@ -14,6 +14,7 @@ from playwright.sync_api import BrowserContext, Error, Page, Route, expect
 
 from local.machine import Machine
 from tests.browser.reader import Reader
+from tests.heif import files
 from tests.journeys.user import User
 
 Files = list[dict[str, Any]]
@@ -183,7 +184,7 @@ def test_what_is_refused_says_why_beside_it(reader_at_uploads: Reader, user: Use
     others = [
         {"name": "empty.png", "mimeType": "image/png", "buffer": b""},
         {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"not a photo"},
-        {"name": "phone.heic", "mimeType": "image/heic", "buffer": b"0000ftypheic"},
+        {"name": "phone.jxl", "mimeType": "image/jxl", "buffer": b"\xff\x0a"},
         {"name": "cut.png", "mimeType": "image/png", "buffer": cut},
     ]
     large = tmp_path / "large.png"
@@ -195,7 +196,7 @@ def test_what_is_refused_says_why_beside_it(reader_at_uploads: Reader, user: Use
     for name, reason in (
         ("empty.png", "The file is empty."),
         ("notes.txt", "This is not a picture."),
-        ("phone.heic", "must be one of"),
+        ("phone.jxl", "must be one of"),
         ("large.png", "at most 10,485,760"),
         ("cut.png", "The picture"),
     ):
@@ -208,6 +209,19 @@ def test_what_is_refused_says_why_beside_it(reader_at_uploads: Reader, user: Use
     page.wait_for_function("() => document.documentElement.scrollWidth <= innerWidth")
     expected = [{"name": name[:255]} for name in HOSTILE] + [{"name": "cut.png"}]
     assert Counter(image["fileName"] for image in images(user)) == Counter(file["name"] for file in expected)
+
+
+def test_a_photo_of_a_type_that_the_browser_does_not_know_is_taken(reader_at_uploads: Reader, user: User) -> None:
+    heic = files.corners().build()
+    choose(
+        reader_at_uploads.page,
+        [
+            {"name": "IMG_0001.HEIC", "mimeType": "", "buffer": heic},
+            {"name": "IMG_0002.jpg", "mimeType": "image/jpeg", "buffer": heic},
+        ],
+    )
+    expect(heading(reader_at_uploads.page)).to_have_text("2 photos are ready", timeout=READY_WITHIN)
+    assert {(image["fileType"], image["metadata"]["format"]) for image in images(user)} == {("image/heic", "HEIC")}
 
 
 def test_what_is_in_the_list_is_not_added_again_and_is_of_who_is_signed_in(

@@ -14,6 +14,7 @@ import pytest
 
 from local.machine import Machine
 from tests import pictures
+from tests.heif import files
 from tests.journeys.authenticator import enrol
 from tests.journeys.exporter import exporter
 from tests.journeys.issuing_keys import issue_key
@@ -166,6 +167,19 @@ def test_another_machine_of_the_same_day_sends_nothing_twice(machine: Machine, t
     assert set(names(cleo).values()) == {1}
 
 
+def test_a_photo_is_sent_as_what_it_is_and_not_as_its_name(machine: Machine, terminal: Terminal) -> None:
+    user = User.new(machine.api_url)
+    terminal.sign_in(user)
+    photos = terminal.home / "photos"
+    photos.mkdir()
+    for number, name in enumerate(("IMG_1.HEIC", "IMG_2.hif", "copied.jpg")):
+        (photos / name).write_bytes(files.corners(files.irot(number + 1)).build())
+    (terminal.home / "unnamed").write_bytes(pictures.avif())
+    assert terminal.run("upload", photos, "unnamed").stdout == "4 files: 4 sent.\n"
+    found = {each["fileName"]: each["fileType"] for each in user.get("/images").json()["items"]}
+    assert found == {**dict.fromkeys(("IMG_1.HEIC", "IMG_2.hif", "copied.jpg"), "image/heic"), "unnamed": "image/avif"}
+
+
 def test_refused_files_are_shown_with_their_reasons(machine: Machine, terminal: Terminal) -> None:
     terminal.sign_in(User.new(machine.api_url))
     photos = folder_of_photos(terminal.home / "photos", 1)
@@ -174,8 +188,8 @@ def test_refused_files_are_shown_with_their_reasons(machine: Machine, terminal: 
     done = terminal.run("upload", photos, "notes.txt", code=1)
     assert done.stdout.splitlines() == [
         f"{photos / 'bad.png'}: refused: The file is not a picture of a type that is known here. (not_an_image)",
-        "notes.txt: refused: The file must be one of: image/jpeg, image/png, image/gif, image/webp. "
-        "(FILE_TYPE_NOT_ALLOWED)",
+        "notes.txt: refused: The file must be one of: image/jpeg, image/png, image/gif, image/webp, image/avif, "
+        "image/heic. (FILE_TYPE_NOT_ALLOWED)",
         "3 files: 1 sent, 2 refused.",
     ]
     again = terminal.json("upload", photos, "notes.txt", code=1)

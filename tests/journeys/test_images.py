@@ -9,6 +9,7 @@ from chalicelib import images
 from chalicelib.core import ids
 from local.machine import Machine
 from tests import breadth, pictures
+from tests.heif import files
 from tests.journeys.gateway import call, calls_made
 from tests.journeys.image_state import count_runs, download_picture, image_item, output_keys, queue_depth
 from tests.journeys.user import User
@@ -66,9 +67,14 @@ KINDS: dict[str, tuple[Callable[[], bytes], str]] = {
     "WebP alpha": (pictures.alpha_webp, "image/webp"),
     "no end marker": (lambda: pictures.jpeg()[:-2], "image/jpeg"),
     "two pictures": (pictures.two_jpegs, "image/mpo"),
+    "AVIF": (lambda: pictures.avif(pictures.decoded(pictures.alpha_png())), "image/avif"),
+    "HEIC": (lambda: files.with_exif(files.corners(files.irot(1), files.nclx(12, 13, 6)), 8).build(), "image/heif"),
+    "HEIC alpha": (lambda: files.transparent().build(), "image/heic"),
+    "Ultra HDR": (pictures.ultra_hdr_jpeg, "image/jpeg"),
+    "motion photo": (pictures.motion_photo_jpeg, "image/jpeg"),
     "600 frames": (lambda: pictures.many_frames_gif(600), "image/gif"),
 }
-_ONE_A_FORMAT = ("CMYK", "orientation 6", "alpha", "animated", "WebP")
+_ONE_A_FORMAT = ("CMYK", "orientation 6", "alpha", "animated", "WebP", "AVIF", "HEIC")
 
 
 @pytest.mark.parametrize(("make", "media_type"), breadth.named(KINDS, *_ONE_A_FORMAT))
@@ -97,6 +103,7 @@ BAD_FILES: dict[str, tuple[Callable[[], bytes], str, str]] = {
     "zero bytes": (lambda: b"", "image/jpeg", "empty"),
     "text": (lambda: b"This is no picture at all.\n" * 40, "image/jpeg", "not_an_image"),
     "truncated": (lambda: pictures.jpeg()[:-4_000], "image/jpeg", "truncated"),
+    "a DNG": (lambda: b"II*\0\x08\0\0\0\1\0\x12\xc6\4\0\1\0\0\0\1\4\0\0", "image/jpeg", "type_mismatch"),
     "another type": (lambda: pictures.encoded(pictures.corners(), "BMP"), "image/jpeg", "type_mismatch"),
     "over 10 MB": (lambda: pictures.jpeg() + b"\0" * 10_485_760, "image/jpeg", "too_large"),
     "over 50 MP": (lambda: pictures.empty_png(8_192, 6_145), "image/png", "too_many_pixels"),

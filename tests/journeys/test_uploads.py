@@ -120,6 +120,9 @@ def test_an_unsupported_file_is_refused_at_once(ann: User, body: dict[str, Any],
         ("image/mpo", "image/jpeg", "jpg"),
         ("image/x-png", "image/png", "png"),
         (" Image/WebP ; charset=binary", "image/webp", "webp"),
+        ("image/heif", "image/heic", "heic"),
+        ("image/heic-sequence", "image/heic", "heic"),
+        ("image/avif", "image/avif", "avif"),
     ],
 )
 def test_a_media_type_may_be_given_by_any_of_its_names(

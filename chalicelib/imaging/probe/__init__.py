@@ -8,26 +8,14 @@ import struct
 from dataclasses import replace
 
 from chalicelib.core.image_values import MEDIA_TYPES, normalize_media_type
-from chalicelib.imaging import profiles
-from chalicelib.imaging.probe import gif, jpeg, png, webp
+from chalicelib.imaging import decoders, profiles
+from chalicelib.imaging.probe import gif, heif, jpeg, png, signatures, webp
 from chalicelib.imaging.probe.header import Budget, Header, truncated
 from chalicelib.imaging.rejection import ImageRejectedError
 from chalicelib.imaging.values import ImageInfo, Limits
 
 # What clients and S3 send for an unknown type.
 _UNDECLARED = frozenset({"", "application/octet-stream", "binary/octet-stream"})
-
-# Types that people send but that are not read here: named, so that the reason is right.
-_OTHERS = {
-    b"BM": "image/bmp",
-    b"II*\0": "image/tiff",
-    b"MM\0*": "image/tiff",
-    b"\0\0\1\0": "image/x-icon",
-    b"8BPS": "image/vnd.adobe.photoshop",
-    b"%PDF": "application/pdf",
-}
-_BOXED = {b"avif": "image/avif", b"avis": "image/avif", b"heic": "image/heic",
-          b"heix": "image/heic", b"mif1": "image/heif", b"msf1": "image/heif"}  # fmt: skip
 
 
 def read_header(data: bytes, declared_type: str, limits: Limits) -> Header:
@@ -41,14 +29,17 @@ def read_header(data: bytes, declared_type: str, limits: Limits) -> Header:
     declared = normalize_media_type(declared_type)
     if declared not in _UNDECLARED:
         _check_allowed(declared, limits)
-    actual = media_type(data)
+    actual = signatures.media_type(data)
     if actual is None:
         raise ImageRejectedError("not_an_image")
     # One allowed type in place of another is accepted: a PNG that is named .jpg.
     if declared not in {actual, *_UNDECLARED} and not _is_allowed(actual, limits):
         raise ImageRejectedError("type_mismatch", f"The file was declared as {declared}, but it is {actual}.")
     _check_allowed(actual, limits)
-    return _drop_useless_profile(_read(data, actual, limits))
+    header = _read(data, actual, limits)
+    # Of a HEIF file only its items tell the codec.
+    _check_allowed(MEDIA_TYPES[header.format], limits)
+    return _drop_useless_profile(header)
 
 
 def image_info(header: Header) -> ImageInfo:
@@ -72,21 +63,6 @@ def color_space(header: Header) -> str:
     return "sRGB" if header.profile is None else profiles.name(header.profile)
 
 
-def media_type(data: bytes) -> str | None:
-    """The media type that the first bytes show, or None where it is unknown."""
-    if data.startswith(b"\xff\xd8\xff"):
-        return "image/jpeg"
-    if data.startswith(png.SIGNATURE):
-        return "image/png"
-    if data.startswith((b"GIF87a", b"GIF89a")):
-        return "image/gif"
-    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-        return "image/webp"
-    if data[4:8] == b"ftyp":
-        return _BOXED.get(data[8:12])
-    return next((kind for start, kind in _OTHERS.items() if data.startswith(start)), None)
-
-
 def _check_size(size: int, limits: Limits) -> None:
     if not size:
         raise ImageRejectedError("empty")
@@ -103,10 +79,13 @@ def _is_allowed(kind: str, limits: Limits) -> bool:
 
 
 def _check_allowed(kind: str, limits: Limits) -> None:
-    if _is_allowed(kind, limits):
-        return
-    accepted = ", ".join(sorted(limits.allowed_types.intersection(MEDIA_TYPES.values())))
-    raise ImageRejectedError("type_not_allowed", f"Files of type {kind[:80]} are not accepted; {accepted} are.")
+    if not _is_allowed(kind, limits):
+        accepted = ", ".join(sorted(limits.allowed_types.intersection(MEDIA_TYPES.values())))
+        name = signatures.NAMES.get(kind)
+        said = f"The file is {name}, of type {kind}. Such files" if name else f"Files of type {kind[:80]}"
+        raise ImageRejectedError("type_not_allowed", f"{said} are not accepted; {accepted} are.")
+    if fault := decoders.find_decoder_fault(kind):
+        raise ImageRejectedError("type_not_allowed", fault)
 
 
 def _read(data: bytes, kind: str, limits: Limits) -> Header:
@@ -118,7 +97,9 @@ def _read(data: bytes, kind: str, limits: Limits) -> Header:
             return png.read(data, budget, limits.max_metadata_bytes)
         if kind == "image/gif":
             return gif.read(data, budget)
-        return webp.read(data, budget)
+        if kind == "image/webp":
+            return webp.read(data, budget)
+        return heif.read(data, budget, limits.max_bytes)
     except (struct.error, IndexError):
         # The readers take bytes by offset, so these mean that the file ends early.
         raise truncated("its headers") from None
@@ -133,7 +114,7 @@ def _drop_useless_profile(header: Header) -> Header:
 
 
 def _is_for(profile: bytes, header: Header) -> bool:
-    # A gray JPEG may have an RGB profile: browsers read it as RGB of three equal samples. In a PNG,
+    # A gray picture may have an RGB profile: browsers read it as RGB of three equal samples. In a PNG,
     # the standard forbids it.
-    spaces = ("Gray", "RGB") if (header.format, header.space) == ("JPEG", "Gray") else (header.space,)
+    spaces = ("Gray", "RGB") if header.space == "Gray" and header.format != "PNG" else (header.space,)
     return any(profiles.describes(profile, space) for space in spaces)

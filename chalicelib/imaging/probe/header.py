@@ -58,6 +58,12 @@ class Header:
     trailer: bytes = b""
     """What must follow the spans to end the file."""
 
+    rewritten: bytes = field(default=b"", repr=False)
+    """The file as decoders see it, where it is not made of spans."""
+
+    aperture: Box | None = None
+    """What is seen of the picture that the decoder gives, if not all: `width` and `height` are those of this box."""
+
     lacks_end: bool = False
     """A JPEG without its end marker: only the decoder can tell whether pixels are missing."""
 
@@ -82,11 +88,22 @@ class Header:
         Decoders see nothing else: metadata, later frames and trailing data cannot attack them, nor
         leak into results.
         """
+        if self.rewritten:
+            return self.rewritten
         return b"".join([*(data[start:end] for start, end in self.spans), self.trailer])
 
 
-# What is counted, in the words of the errors: the first two in a JPEG, the third in a PNG.
+# What is counted, in the words of the errors: the first two in a JPEG, the third in a PNG, and the last three in a HEIC
+# or AVIF.
 SCANS, SEGMENTS, CHUNKS, METADATA = "scans", "segments", "chunks that are read", "bytes of metadata"
+BOXES, TILES, DECODED = "boxes and parts of boxes", "tiles", "pixels to decode, with tiles and transparency"
+
+
+# A flat color takes ten times as many bytes in a GIF as in an AVIF, which has 13,600 pixels of it in a byte.
+_DENSE = 10
+
+# Tiles reach over the edge of their picture: with 512 pixels a side, up to an eighth of 50 megapixels.
+_OVERHANG = 1.25
 
 
 class Budget:
@@ -104,16 +121,19 @@ class Budget:
             SEGMENTS: limits.max_segments,
             CHUNKS: limits.max_chunks,
             METADATA: limits.max_metadata_bytes,
+            BOXES: limits.max_boxes,
+            TILES: limits.max_tiles,
+            DECODED: int(limits.max_pixels * _OVERHANG),
         }
 
     def count(self, what: str, number: int = 1) -> None:
-        """Adds to the count of SCANS, SEGMENTS, CHUNKS or METADATA."""
+        """Adds to the count of one of these."""
         self._counts[what] += number
         if self._counts[what] > self._bounds[what]:
             raise ImageRejectedError("too_complex", f"The picture has more than {self._bounds[what]:,} {what}.")
 
-    def check_pixels(self, width: int, height: int) -> None:
-        """The dimensions of the canvas, or of the first frame."""
+    def check_pixels(self, width: int, height: int, *, is_dense: bool = False) -> None:
+        """The dimensions of the canvas, or of the first frame. `is_dense`: of a codec that needs almost no bytes."""
         if width < 1 or height < 1:
             raise ImageRejectedError("corrupt", "The picture has no width or no height.")
         pixels, limit = width * height, self._limits.max_pixels
@@ -122,7 +142,7 @@ class Budget:
                 "too_many_pixels",
                 f"The picture has {pixels:,} pixels ({width} x {height}); at most {limit:,} are accepted.",
             )
-        ratio = self._limits.max_pixels_per_byte
+        ratio = self._limits.max_pixels_per_byte * (_DENSE if is_dense else 1)
         if pixels > self._limits.small_pixels and pixels > ratio * self._size:
             raise ImageRejectedError(
                 "too_complex",

@@ -18,11 +18,13 @@ from chalicelib.imaging.probe import read_header
 from chalicelib.imaging.probe.header import Header
 from tests import pictures
 from tests.breadth import examples
-from tests.unit.imaging.damaged_files import damaged, outcome, samples
+from tests.mutants import corpus
+from tests.unit.imaging.damaged_files import damaged, outcome
 
 RECIPE = Recipe((Size("box", 32, 32),))
 STARTS = (b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"RIFF\xff\0\0\0WEBPVP8X",
-          b"RIFF\xff\0\0\0WEBPVP8L", b"RIFF\xff\0\0\0WEBPVP8 ")  # fmt: skip
+          b"RIFF\xff\0\0\0WEBPVP8L", b"RIFF\xff\0\0\0WEBPVP8 ",
+          b"\0\0\0\x14ftypheic\0\0\0\0mif1\0\0\0\xffmeta\0\0\0\0")  # fmt: skip
 
 
 def assert_probe_answers(data: bytes) -> None:
@@ -61,6 +63,6 @@ def test_render_of_damaged_pictures(data: bytes) -> None:
 
 
 def test_every_truncation_of_a_header() -> None:
-    for data in samples():
+    for data in corpus().values():
         for end in range(0, min(len(data), 400)):
             assert_probe_answers(data[:end])

@@ -14,7 +14,9 @@ const TYPES = new Map([
   ["webp", "image/webp"],
   ["avif", "image/avif"],
   ["heic", "image/heic"],
-  ["heif", "image/heif"],
+  ["heif", "image/heic"],
+  ["hif", "image/heic"],
+  ["mpo", "image/jpeg"],
   ["tif", "image/tiff"],
   ["tiff", "image/tiff"],
   ["bmp", "image/bmp"],
@@ -26,6 +28,8 @@ const SIGNATURES = [
   ["image/png", /^\x89PNG\r\n\x1a\n/],
   ["image/gif", /^GIF8[79]a/],
   ["image/webp", /^RIFF[^]{4}WEBP/],
+  ["image/avif", /^[^]{4}ftypavi[fs]/],
+  ["image/heic", /^[^]{4}ftyp(?:hei[cxms]|hev[cxms])/],
 ];
 const LONGEST_NAME = 255;
 const SAMPLE = 65_536;

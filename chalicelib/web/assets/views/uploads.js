@@ -24,6 +24,8 @@ const FILTERS = {
   failed: ({ state }) => NEEDS_READER.has(state),
 };
 
+// Some systems know no type for the newer ones, and would not offer them. A phone that finds them here does not convert.
+const PHOTOS = "image/*,.heic,.heif,.hif,.avif";
 // Of files for which there was no room.
 const MOST_NAMES = 100;
 
@@ -44,7 +46,7 @@ export function show({ signal }) {
 
 /** Where files are dropped or chosen. */
 function dropZone() {
-  const files = picker({ multiple: true, accept: "image/*", id: "choose-files" });
+  const files = picker({ multiple: true, accept: PHOTOS, id: "choose-files" });
   const folder = picker({ multiple: true, webkitdirectory: true, id: "choose-folder" }, true);
   const camera = picker({ accept: "image/*", capture: "environment", id: "take-photo" });
   const opens = (/** @type {HTMLInputElement} */ input) => () => input.click();
