@@ -12,12 +12,12 @@ from chalicelib.imaging import Mark, Recipe, Size
 PLACEHOLDER = Size("placeholder", 24, 24)
 
 
-def recipe(mark: Mark | None = None) -> Recipe:
+def recipe(*marks: Mark) -> Recipe:
     return Recipe(
         sizes=(*Settings.RESIZE_DIMENSIONS.get(), PLACEHOLDER),
         formats=Settings.OUTPUT_FORMATS.get(),
         quality=Settings.QUALITY_SETTING.get(),
-        mark=mark,
+        marks=marks,
     )
 
 

@@ -158,7 +158,7 @@ def _watermarked(resized: Mapping[str, Any], data: bytes, mark: Mark) -> Renditi
         width=int(width),
         height=int(height),
         watermarked=True,
-        data=imaging.mark(data, mark, Settings.QUALITY_SETTING.get()),
+        data=imaging.mark(data, [mark], Settings.QUALITY_SETTING.get()),
     )
 
 
