@@ -23,6 +23,12 @@ _SANS = "DarkroomSans-Regular.ttf"
 FONTS = {"Arial": _SANS, "Arimo": _SANS, "Liberation Sans": _SANS}
 """Names of fonts → the bundled file that draws them."""
 
+
+def is_font_file(name: str) -> bool:
+    """Whether a font is named by the key of its file, and not as one of FONTS."""
+    return name.lower().endswith((".ttf", ".otf"))
+
+
 POSITIONS = (
     "bottom-right",
     "bottom-left",

@@ -13,7 +13,6 @@ from typing import Any
 from chalicelib.core.image_values import (
     FONTS,
     KEPT,
-    MAX_ANIMATED_PIXELS,
     MAX_QUALITY,
     MIN_QUALITY,
     OUTPUTS,
@@ -22,6 +21,7 @@ from chalicelib.core.image_values import (
     Size,
     parse_color,
 )
+from chalicelib.core.presets import Animation
 
 # In the fingerprint of files, so that a change of how they are made can make them differ.
 _MADE_LIKE = 1
@@ -94,21 +94,6 @@ class Mark:
     def rgb(self) -> tuple[int, int, int]:
         """The color as three numbers from 0 to 255."""
         return parse_color(self.color)
-
-
-@dataclass(frozen=True)
-class Animation:
-    """Up to what an animation stays one; a larger one becomes its first frame.
-
-    Of the sizes, the smallest come first: each is animated as long as the pixels of all of them are within `pixels`.
-    """
-
-    frames: int = 200
-    seconds: float = 60.0
-    """How long it plays once."""
-
-    pixels: int = MAX_ANIMATED_PIXELS
-    """Of all frames that are written, up to MAX_ANIMATED_PIXELS."""
 
 
 @dataclass(frozen=True)

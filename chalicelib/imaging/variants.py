@@ -8,9 +8,10 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from chalicelib.core.image_values import CENTER, OUTPUTS, SAME, Point, Size, parse_color
+from chalicelib.core.presets import Animation
 from chalicelib.imaging.plan import OWN_FORMATS, cover, fit_inside
 from chalicelib.imaging.probe.header import Dimensions, Header
-from chalicelib.imaging.recipe import Animation, Recipe, Rendition
+from chalicelib.imaging.recipe import Recipe, Rendition
 from chalicelib.imaging.work import UNCROPPED, Bars, Shares
 
 Wanted = Collection[tuple[str, str]] | None

@@ -103,7 +103,7 @@ def test_a_smart_crop_keeps_what_has_detail(at: tuple[float, float], orientation
     stored = image.transpose(turns[orientation]) if orientation in turns else image
     data = pictures.encoded(stored, "JPEG", exif=exif, quality=90)
     plain, smart = made(data, Size("plain", 60, 200, "cover"), Size("smart", 60, 200, "cover", "smart"))
-    assert plain.convert("L").getextrema()[0] > 60, "the middle is plain"
+    assert plain.convert("L").getextrema()[0] > 60, "the middle is plain"  # type: ignore[operator]
     dark = smart.convert("L").point(lambda value: 255 * (value < 60)).getbbox()
     assert dark is not None
     assert abs((dark[0] + dark[2]) / 2 - 30) <= 6, "what was found is in the middle of the crop"
