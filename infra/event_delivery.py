@@ -59,14 +59,14 @@ class QueueDelivery:
 
 # One queue for all schedules: messages are rare, and each names its rule or function.
 _SCHEDULES_QUEUE = "SchedulesDeadLetterQueue"
-# These run every quarter of an hour anyway, so a retry is not needed.
-_FREQUENT = {"health_check", "sweeper"}
+# It runs every quarter of an hour anyway, and its result is of that moment: a retry is not needed.
+_NOT_RETRIED = {"health_check"}
 
 ASYNC = {
     "s3_event": AsyncDelivery(retries=2, max_age_seconds=3600, on_failure="S3EventDeadLetterQueue"),
     "notifications": AsyncDelivery(retries=2, max_age_seconds=3600, on_failure="NotificationsDeadLetterQueue"),
     **{
-        name: AsyncDelivery(0 if name in _FREQUENT else 2, max_age_seconds=3600, on_failure=_SCHEDULES_QUEUE)
+        name: AsyncDelivery(0 if name in _NOT_RETRIED else 2, max_age_seconds=3600, on_failure=_SCHEDULES_QUEUE)
         for name in SCHEDULES
     },
 }

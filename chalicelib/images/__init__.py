@@ -7,18 +7,20 @@ from chalicelib.images.downloads import get_download
 from chalicelib.images.executions import (
     announce_failure,
     enqueue_uploads,
-    send_again,
     send_on,
+    send_to_remake,
     start_executions,
     take_upload,
 )
 from chalicelib.images.imports import REPLAY as IMPORT_REPLAY
 from chalicelib.images.imports import account as import_account
 from chalicelib.images.imports import fetch_queued, import_image
+from chalicelib.images.leftovers import EXECUTION_MINUTES, is_leftover, remove_leftovers, rows_with_leftovers
 from chalicelib.images.listing import list_images
 from chalicelib.images.models import (
     EXTENSIONS,
     IMAGES,
+    IMPORTING,
     Image,
     ImageNotFoundError,
     Status,
@@ -28,6 +30,7 @@ from chalicelib.images.models import (
     output_link,
 )
 from chalicelib.images.originals import decoding_limits, find_stored, original, original_link, too_large
+from chalicelib.images.retries import RETRY_PAUSES, waits_in
 from chalicelib.images.schemas import (
     CHANGE,
     CREATE,
@@ -63,12 +66,12 @@ from chalicelib.images.steps import resize, validate, watermark
 from chalicelib.images.stream import count_changes
 from chalicelib.images.stuck import (
     fail,
-    imports_since,
     mark_remade,
+    mark_sent_on,
     oldest_import,
     oldest_since,
-    retry,
     unfinished_since,
+    wait_for_retry,
 )
 from chalicelib.images.uploads import REPLAY as UPLOAD_REPLAY
 from chalicelib.images.uploads import create_upload

@@ -19,7 +19,7 @@ from chalicelib.core.aws.grants import (
     required_env_vars,
 )
 from chalicelib.core.settings import Settings
-from chalicelib.images import states, stuck
+from chalicelib.images import retries, states, stuck
 from chalicelib.images.models import Image
 from chalicelib.images.originals import too_large
 
@@ -71,27 +71,41 @@ def _refuse(image: Image, reason: str) -> None:
         announce_failure(failed)
 
 
-def send_on(image: Image) -> None:
-    """Queues a message for an unfinished image: for the execution that its row names, or for its first one."""
-    before = None if image.execution is None else states.previous_execution(image.execution)
-    with log.correlated(image.correlation_id):
-        _enqueue(image.message() if before is None else {**image.message(), "retryOf": before})
-
-
 def send_again(image: Image) -> None:
-    """Queues a finished image for one more execution."""
+    """Queues an image for its next execution, as its owner asked for."""
     _enqueue({**image.message(), "retryOf": image.execution})
 
 
+def send_on(image: Image) -> None:
+    """Queues one more try of an image, after a fault of ours. The one that claims it counts the try."""
+    with log.correlated(image.correlation_id):
+        _enqueue({**_next_message(image), "retries": image.retries + 1, "redriven": image.redriven})
+
+
+def send_to_remake(image: Image) -> None:
+    """Queues a COMPLETED image whose files are lost. The one that claims it notes that they are made again."""
+    with log.correlated(image.correlation_id):
+        _enqueue({**_next_message(image), "redriven": True})
+
+
+def _next_message(image: Image) -> dict[str, Any]:
+    """The message for the execution that the row names, or for the one after it if that has begun."""
+    has_begun = image.is_finished or image.started_at is not None
+    before = image.execution
+    if before is not None and not has_begun:
+        before = states.previous_execution(before)
+    return image.message() if before is None else {**image.message(), "retryOf": before}
+
+
 def announce_failure(image: Image) -> None:
-    """Publishes that an image FAILED outside of the state machine, in the same form as the state machine."""
+    """Publishes that an image failed outside of the state machine, in the same form as the state machine."""
     message = {
         "imageId": image.image_id,
         "userId": image.user_id,
         "fileName": image.file_name,
         "status": str(image.status),
         "execution": image.execution,
-        "reason": image.reason,
+        "reason": image.reason or image.last_failure,
         "correlationId": image.correlation_id or log.correlation_id(),
     }
     clients.client("sns").publish(
@@ -136,21 +150,34 @@ def start_executions(event: Mapping[str, Any]) -> None:
 
 
 def _start(message: Mapping[str, Any]) -> None:
-    image = states.claim(message["userId"], message["imageId"], message.get("retryOf"))
+    image = states.claim(
+        message["userId"],
+        message["imageId"],
+        message.get("retryOf"),
+        retries=message.get("retries", 0),
+        redriven=message.get("redriven", False),
+    )
     if image is None or image.execution is None:
         log.info("EXECUTION_NOT_NEEDED", imageId=message["imageId"])
         return
-    step = {
+    clients.client("stepfunctions").start_execution(
+        stateMachineArn=Settings.STEP_FUNCTIONS_ARN.get(), name=image.execution, input=json.dumps(_input(image))
+    )
+    log.info("EXECUTION_STARTED", imageId=image.image_id, execution=image.execution)
+
+
+def _input(image: Image) -> dict[str, Any]:
+    """The input of the image's execution. `hasVariants` and `retry` say what it does if it fails, by being there."""
+    waits_in = retries.waits_in(image.retries)
+    return {
         **image.message(),
         "objectVersion": image.object_version or "null",
         "execution": image.execution,
         "apiKeyId": image.api_key_id,
         "correlationId": log.correlation_id(),
+        **({"hasVariants": True} if image.variants else {}),
+        **({} if waits_in is None else {"retry": waits_in}),
     }
-    clients.client("stepfunctions").start_execution(
-        stateMachineArn=Settings.STEP_FUNCTIONS_ARN.get(), name=image.execution, input=json.dumps(step)
-    )
-    log.info("EXECUTION_STARTED", imageId=image.image_id, execution=image.execution)
 
 
 def _delete_messages(records: Iterable[Mapping[str, Any]]) -> None:

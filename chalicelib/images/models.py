@@ -12,6 +12,7 @@ from chalicelib.core.aws.tables import Attr, Table
 from chalicelib.core.errors import NotFoundError
 from chalicelib.core.schemas import TEXT
 from chalicelib.core.settings import Settings
+from chalicelib.images.retries import is_waiting
 from chalicelib.images.texts import to_caseless
 
 IMAGES = Table(Settings.IMAGES_TABLE, "userId", "imageId")
@@ -42,7 +43,8 @@ def unfinished(status: Status, since: str) -> dict[str, str]:
 # In place of the status, in that index: a PENDING image whose file is not announced, since Darkroom itself brings it.
 IMPORTING = "IMPORTING"
 
-# The attributes to remove when an image is finished. The state machine (infra/image_pipeline.asl.json) does the same.
+# The attributes to remove when nothing is left to do for an image. The state machine (infra/image_pipeline.asl.json)
+# does the same.
 FINISHED = ("unfinished", "unfinishedSince")
 
 
@@ -107,7 +109,10 @@ class Image(Record):
 
     `processed_at` is when its variants were finished, `last_action_at` when an action of its owner last used it.
 
-    `redriven`: the sweeper has sent the image on once, since its owner last had it processed.
+    `last_failure` is the "code: sentence" of a COMPLETED image whose last new processing failed: its variants are those
+    of before. `retries` counts the tries after the first one (images/retries.py).
+
+    `redriven`: the sweeper has had its lost files made again, since its owner last had it processed.
     `correlation_id` is of the request that announced the image, or last had it processed.
     """
 
@@ -122,6 +127,8 @@ class Image(Record):
     s3_key: Annotated[str, Exported("File key", name="fileKey")]
     status: Annotated[Status, Shown(schema=STATUS), Exported("Status")]
     reason: Annotated[str | None, REASON, Exported("Reason")] = None
+    last_failure: Annotated[str | None, REASON] = None
+    last_failure_at: Annotated[str | None, SHOWN] = None
     metadata: Annotated[Mapping[str, Any], SHOWN, Exported("Metadata"), LATER] = field(default_factory=dict)
     placeholder: Annotated[str | None, SHOWN, Exported("Placeholder")] = None
     variants: Annotated[tuple[Variant, ...], Shown(last=True), Exported("Variants"), LATER] = ()
@@ -134,7 +141,9 @@ class Image(Record):
     execution: str | None = None
     recipe: str | None = None
     started_at: str | None = None
+    unfinished: str | None = None
     unfinished_since: str | None = None
+    retries: Annotated[int, LATER] = 0
     redriven: Annotated[bool, LATER] = False
     original_gone: Annotated[bool, LATER] = False
     correlation_id: str | None = None
@@ -142,6 +151,11 @@ class Image(Record):
     @property
     def is_finished(self) -> bool:
         return self.status in (Status.COMPLETED, Status.FAILED)
+
+    @property
+    def may_run_again(self) -> bool:
+        """Whether no execution works on it, so that its owner may have it processed now."""
+        return self.is_finished or (self.status is Status.PROCESSING and is_waiting(self.unfinished))
 
     def to_item(self) -> dict[str, Any]:
         """The row of a new image."""
@@ -165,7 +179,7 @@ class Tombstone(Record):
     """All that is left of a deleted image, so that a late event does not bring it back.
 
     `ttl` is when it goes, in epoch seconds. A deletion is counted unless it is `erased`, with the whole account, or
-    `expired`, because no upload came.
+    `expired`, because no upload came. It is `unfinished` until nothing can write a file of the image any more.
     """
 
     user_id: str
@@ -174,6 +188,8 @@ class Tombstone(Record):
     ttl: int
     erased: Annotated[bool, LATER] = False
     expired: Annotated[bool, LATER] = False
+    unfinished: str | None = None
+    unfinished_since: str | None = None
 
 
 # A condition on a row.

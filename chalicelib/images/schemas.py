@@ -43,7 +43,9 @@ _IMAGE = described(
         "fileType": says("The media type of the original.", "image/jpeg"),
         "fileSize": says("Bytes of the original; null until it is known.", 1_843_200),
         "status": says("It goes from PENDING by UPLOADED and PROCESSING to COMPLETED or FAILED.", "COMPLETED"),
-        "reason": says("Why it FAILED."),
+        "reason": says("Why it FAILED; while it is PROCESSING, why it is tried again later. Else null."),
+        "lastFailure": says("Of an image whose variants exist: why they could not be made anew. Null once they are."),
+        "lastFailureAt": says("When that was.", "2026-11-29T10:12:31.006Z"),
         "metadata": says("What was found in the file.", {"width": 4000, "height": 2667, "format": "jpeg"}),
         "placeholder": says("A tiny picture, as a data URL, to show while the variants load."),
         "createdAt": TIME,
@@ -53,7 +55,10 @@ _IMAGE = described(
         "title": says("What you call it; null if you have not said.", "Evening at the lake"),
         "tags": says("Your tags.", ["lake", "2026"]),
         "focalPoint": says("What a crop keeps, as shares of width and height.", {"x": 0.5, "y": 0.33}),
-        "variants": {"items": _VARIANT, **says("The finished files; none before it is COMPLETED.")},
+        "variants": {
+            "items": _VARIANT,
+            **says("The finished files, until there are others; none at first."),
+        },
     },
 )
 GET = DELETE = REPROCESS = shape({"imageId": IMAGE_ID})

@@ -65,18 +65,20 @@ def delete_image(user: Caller, image_id: str) -> dict[str, Any]:
 )
 @raises(ImageNotFoundError, ImageBusyError, OriginalGoneError)
 def reprocess(user: Caller, image_id: str) -> dict[str, Any]:
-    """Sends a finished image through the pipeline again; the answer shows it as PROCESSING.
+    """Sends an image through the pipeline again that no execution works on; the answer shows it as PROCESSING.
+
+    Its variants stay until there are new ones.
 
     The message is sent first: if this run is killed after it, the orchestrator alone marks the image.
 
     Raises:
-        ImageNotFoundError, ImageBusyError: there is none, or it is not finished.
+        ImageNotFoundError, ImageBusyError: there is none, or it is being processed.
         OriginalGoneError: there is no file to make the variants of.
     """
     image = get(user.id, image_id)
     if image.original_gone:
         raise OriginalGoneError
-    if not image.is_finished:
+    if not image.may_run_again:
         raise ImageBusyError
     executions.send_again(image)
     return {"image": states.run_again(image).shown()}

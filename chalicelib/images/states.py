@@ -4,6 +4,10 @@
     COMPLETED | FAILED → PROCESSING (run again);  any → DELETED
     PENDING → FAILED (an import; → PENDING again if the fault was ours)
 
+An image that was COMPLETED never becomes FAILED because a new processing fails: it is COMPLETED again, with the files
+that it had, and its `lastFailure` says why. After a fault of ours an image waits for its next try (images/retries.py),
+COMPLETED if it was that before, else PROCESSING.
+
 The state machine (infra/image_pipeline.asl.json) writes the change from PROCESSING to COMPLETED or FAILED.
 """
 
@@ -36,7 +40,7 @@ class OriginalGoneError(ConflictError):
 
 
 class ImageBusyError(ConflictError):
-    code, message = "IMAGE_NOT_FINISHED", "Only an image that is COMPLETED or FAILED can be processed again."
+    code, message = "IMAGE_NOT_FINISHED", "This image is being processed: it can be processed again after that."
     next_step = "Call wait_for_image with its imageId, then call again."
 
 
@@ -174,26 +178,43 @@ def previous_execution(execution: str) -> str | None:
     return None if int(attempt) <= 1 else f"{image_id}-{int(attempt) - 1}"
 
 
-def claim(user_id: str, image_id: str, retry_of: str | None) -> Image | None:
-    """Claims the image for one execution, and writes the execution's name to its row.
+def variant_prefix(user_id: str, image_id: str, execution: str | None) -> str:
+    """How the keys of the variants begin that an execution makes.
+
+    A later execution overwrites nothing: the files that the row names are its image's until the row names the new ones.
+    """
+    is_first = execution is None or previous_execution(execution) is None
+    return f"processed/{user_id}/{image_id if is_first else execution}-"
+
+
+def claim(
+    user_id: str, image_id: str, retry_of: str | None, *, retries: int = 0, redriven: bool = False
+) -> Image | None:
+    """Claims the image for one execution, and writes the execution's name to its row, with `retries` and `redriven`.
+
+    `retry_of`: the execution before, which has ended: it may have ended so that it could write nothing. None: there is
+    none, or it is not known.
 
     None: there is nothing to run, as it runs or ran already, is deleted or does not exist. A claim whose execution
     has not begun is given again: the run that claimed it may have been killed.
     """
     name = first_execution(image_id) if retry_of is None else next_execution(retry_of)
+    is_processing = Attr("status").eq(Status.PROCESSING)
     ready: Any = Attr("status").eq(Status.UPLOADED)
     if retry_of is not None:
-        finished = Attr("status").is_in([Status.COMPLETED, Status.FAILED])
-        ready = finished & Attr("execution").eq(retry_of)
-    not_begun = Attr("status").eq(Status.PROCESSING) & Attr("execution").eq(name) & Attr("startedAt").not_exists()
+        ended = Attr("status").is_in([Status.COMPLETED, Status.FAILED]) | (is_processing & Attr("startedAt").exists())
+        ready = ended & Attr("execution").eq(retry_of)
+    not_begun = is_processing & Attr("execution").eq(name) & Attr("startedAt").not_exists()
     try:
-        return Image.from_item(_mark_processing(user_id, image_id, name, ready | not_begun))
+        return Image.from_item(
+            _mark_processing(user_id, image_id, name, ready | not_begun, retries=retries, redriven=redriven)
+        )
     except ConditionFailedError:
         return None
 
 
 def _mark_processing(
-    user_id: str, image_id: str, execution: str, when: Any, remove: tuple[str, ...] = ()
+    user_id: str, image_id: str, execution: str, when: Any, *, retries: int = 0, redriven: bool = False
 ) -> dict[str, Any]:
     return IMAGES.update(
         user_id,
@@ -203,9 +224,11 @@ def _mark_processing(
             "status": Status.PROCESSING,
             "execution": execution,
             "correlationId": log.correlation_id(),
+            "retries": retries or None,
+            "redriven": redriven or None,
             **unfinished(Status.PROCESSING, ids.now()),
         },
-        remove=["startedAt", "reason", *remove],
+        remove=["startedAt", "startedBy", "reason"],
     )
 
 
@@ -216,17 +239,16 @@ def action_time_update(image: Image) -> dict[str, Any]:
 
 
 def run_again(image: Image) -> Image:
-    """Marks a finished image PROCESSING, before its next execution starts; gives the image as it then is.
+    """Marks an image PROCESSING, before its next execution starts; gives the image as it then is.
 
     Raises:
-        ImageBusyError: it is not finished.
+        ImageBusyError: an execution works on it, or has yet to begin.
     """
-    if not image.is_finished or image.execution is None:
+    if not image.may_run_again or image.execution is None:
         raise ImageBusyError
     unchanged = Attr("status").eq(image.status) & Attr("execution").eq(image.execution)
     try:
-        following = next_execution(image.execution)
-        again = _mark_processing(image.user_id, image.image_id, following, unchanged, remove=("redriven",))
+        again = _mark_processing(image.user_id, image.image_id, next_execution(image.execution), unchanged)
     except ConditionFailedError:
         # The execution has already started.
         return get(image.user_id, image.image_id)

@@ -21,6 +21,7 @@ from chalicelib.core.settings import Settings
 from chalicelib.images import recipes
 from chalicelib.images.models import Variant
 from chalicelib.images.originals import decoding_limits, original
+from chalicelib.images.states import variant_prefix
 from chalicelib.imaging import ImageInfo, ImageRejectedError, Mark, Rendition
 
 Step = Mapping[str, Any]
@@ -179,7 +180,8 @@ def _store_all(step: Step, made: Iterable[Rendition]) -> list[_Stored]:
 
 def _store(step: Step, made: Rendition) -> _Stored:
     suffix = "-watermarked" if made.watermarked else ""
-    key = f"processed/{step['userId']}/{step['imageId']}-{made.name}{suffix}.{made.extension}"
+    files = variant_prefix(step["userId"], step["imageId"], step.get("execution"))
+    key = f"{files}{made.name}{suffix}.{made.extension}"
     written = objects.write(Settings.S3_OUTPUT_BUCKET.get(), key, made.data, made.media_type)
     variant = Variant(
         size=made.name,

@@ -69,7 +69,9 @@ class _Change:
             size = int(self.new.get("fileSize", 0))
             return Counter({"images": 1, "bytes": size, f"format:{self.new.get('fileType', '')}": 1})
         if after == Status.COMPLETED:
-            return Counter({"completed": 1})
+            # A new processing that failed leaves the image as it was.
+            has_new_files = self.old.get("processedAt") != self.new.get("processedAt")
+            return Counter({"completed": 1} if has_new_files else {})
         if after == Status.FAILED:
             return Counter({"failed": 1, f"failed:{self.reason}": 1})
         return Counter({"deleted": 1}) if after == Status.DELETED else Counter()

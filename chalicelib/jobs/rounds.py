@@ -35,6 +35,10 @@ class Round:
     is_cut_off: bool = False
     _failures_in_a_row: int = 0
 
+    def begin_step(self) -> None:
+        """Failures of one step say nothing of the next."""
+        self._failures_in_a_row = 0
+
     @property
     def is_dry(self) -> bool:
         return self.run.is_dry
@@ -117,17 +121,25 @@ class Round:
 def go_through(run: Run, *steps: Callable[[Round], None]) -> dict[str, Any]:
     """A round through all of the steps: `{status, dryRun, isComplete, counts, findings}`.
 
+    A step that breaks off goes on after the others: what failed then may answer again.
+
     Raises:
-        ExceptionGroup: the errors of steps that failed, after the other steps were done.
+        ExceptionGroup: the errors of steps that failed twice.
     """
     this_round = Round(run)
-    errors: list[Exception] = []
-    for step in steps:
-        try:
-            step(this_round)
-        except Exception as error:
-            errors.append(error)
+    broken_off = [step for step in steps if _error_of(step, this_round) is not None]
+    errors = [error for step in broken_off if (error := _error_of(step, this_round)) is not None]
     answer = this_round.answer()
     if errors:
         raise ExceptionGroup(f"{len(errors)} steps of {run.job} broke off", errors)
     return answer
+
+
+def _error_of(step: Callable[[Round], None], this_round: Round) -> Exception | None:
+    this_round.begin_step()
+    try:
+        step(this_round)
+    except Exception as error:
+        log.warning("STEP_BROKE_OFF", error, job=this_round.run.job)
+        return error
+    return None

@@ -12,5 +12,10 @@ NOTIFICATION = shape(
             "img_01kb4z7q0m8w2r5t6v9x3c1d4e-1",
         ),
     },
-    {"reason": text("Why it FAILED: a code, a colon, a sentence.")},
+    {
+        "reason": text(
+            "Why it FAILED, or why an image that is COMPLETED as before could not be processed anew: "
+            "a code, a colon, a sentence."
+        )
+    },
 )

@@ -6,6 +6,7 @@ import queue
 import sys
 import threading
 import types
+import uuid
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -27,6 +28,7 @@ def patch_step_functions() -> None:
     _cache_clients()
     _skip_ec2_import()
     _let_express_reuse_names()
+    _tell_express_executions_apart()
     _limit_parallel_executions()
     _parse_definitions_once()
     _parse_paths_once()
@@ -105,6 +107,21 @@ def _let_express_reuse_names() -> None:
         return None
 
     patch(StateMachine, "_handle_name_input_idempotency", handle_name_input_idempotency)
+
+
+def _tell_express_executions_apart() -> None:
+    # Of one name there may be several, each with an ARN of its own (Step Functions, "Execution ARNs").
+    from moto.stepfunctions.parser.backend.execution import Execution
+
+    original = Execution.__init__
+
+    def init(self: Any, *arguments: Any, **named: Any) -> None:
+        original(self, *arguments, **named)
+        if self.state_machine.type == "EXPRESS":
+            new = f"{self.exec_arn.replace(':execution:', ':express:')}:{uuid.uuid4()}"
+            self.exec_arn = self.execution_arn = stepfunctions_progress.resumed_arn() or new
+
+    patch(Execution, "__init__", init)
 
 
 def _limit_parallel_executions() -> None:

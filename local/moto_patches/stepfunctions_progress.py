@@ -3,7 +3,8 @@
 An execution goes on with the state that it was in, as if that state had just been entered. Its Lambda task runs again,
 as after a retry. Any other task may not: a conditional write would find what it wrote itself. So each request of such
 a task carries the name of its state, and the answer to it is noted in the same moment as its effect. If the machine
-stops before the execution has seen the answer, the request is answered from the note.
+stops before the execution has seen the answer, the request is answered from the note. A retry within a run of the
+machine is a request of its own, as on AWS: whatever the one before has done.
 """
 
 import json
@@ -15,7 +16,7 @@ from typing import Any
 from local.patching import patch
 from local.state.changes import CHANGES
 
-# The header of a task's request: the execution's ARN, and how many states it had entered.
+# The header of a task's request: the execution's ARN, how many states it had entered, and which try of that one it is.
 TASK_HEADER = "X-Darkroom-Task"
 # Status, headers and body of a response.
 Answer = tuple[str, list[tuple[str, str]], str]
@@ -23,7 +24,10 @@ Answer = tuple[str, list[tuple[str, str]], str]
 
 @dataclass
 class Progress:
-    """An execution that has not ended. `entered` counts its states; without a `state` it has not begun."""
+    """An execution that has not ended. `entered` counts its states; without a `state` it has not begun.
+
+    `tries` counts the requests of the state, in this run of the machine.
+    """
 
     machine: str
     name: str
@@ -31,12 +35,25 @@ class Progress:
     entered: int = 0
     state: str | None = None
     state_input: Any = None
-    # To the request that the state has made.
+    # To the last request that the state has made.
     answer: Answer | None = None
+    tries: int = 0
 
     def enter(self, state: str, state_input: Any) -> None:
         """Note that a state is entered."""
-        self.entered, self.state, self.state_input, self.answer = self.entered + 1, state, state_input, None
+        self.entered, self.state, self.state_input = self.entered + 1, state, state_input
+        self.answer, self.tries = None, 0
+
+    def begin_try(self) -> str:
+        """Note that the state makes a request; its name."""
+        if self.tries:
+            self.answer = None
+        self.tries += 1
+        return self.name_of_try()
+
+    def name_of_try(self) -> str:
+        """The name of the state's last request."""
+        return f"{self.entered}.{self.tries}"
 
 
 # By the execution's ARN.
@@ -53,9 +70,19 @@ def resume(left: Mapping[str, Progress]) -> None:
     for arn, progress in left.items():
         backend = stepfunctions_parser_backends[arn.split(":")[4]][arn.split(":")[3]]
         if any(machine.arn == progress.machine for machine in backend.state_machines):
+            progress.tries = 0
             if progress.state is not None:
                 _LEFT[arn] = progress
-            backend.start_execution(progress.machine, progress.name, progress.input)
+            _task.resumed_arn = arn
+            try:
+                backend.start_execution(progress.machine, progress.name, progress.input)
+            finally:
+                _task.resumed_arn = None
+
+
+def resumed_arn() -> str | None:
+    """The ARN of the execution that `resume` starts in this thread: it is the same one."""
+    return getattr(_task, "resumed_arn", None)
 
 
 def noted_answer(task: str) -> Answer | None:
@@ -72,9 +99,9 @@ def note_answer(task: str, answer: Answer) -> None:
 
 
 def _of_task(task: str) -> Progress | None:
-    arn, _, entered = task.rpartition("/")
+    arn, _, name = task.rpartition("/")
     progress = PROGRESS.get(arn)
-    return progress if progress is not None and str(progress.entered) == entered else None
+    return progress if progress is not None and progress.name_of_try() == name else None
 
 
 def follow_executions() -> None:
@@ -153,7 +180,7 @@ def _name_states_in_requests() -> None:
         arn = _arn(env)
         progress = None if isinstance(self, StateTaskServiceLambda) else PROGRESS.get(arn)
         if progress is not None:
-            _task.name = f"{arn}/{progress.entered}"
+            _task.name = f"{arn}/{progress.begin_try()}"
         try:
             original(self, env)
         finally:

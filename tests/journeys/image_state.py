@@ -7,6 +7,7 @@ import requests
 from PIL import Image
 
 from local.machine import Machine
+from local.moto_patches.stepfunctions_progress import PROGRESS
 from tests.journeys.user import User
 
 
@@ -49,6 +50,11 @@ def count_runs(machine: Machine, user: User, operation: str) -> int:
         )
     )
     return sum(int(page["Count"]) for page in pages)
+
+
+def executions_of(image_id: str) -> list[str]:
+    """The names of the image's executions that have not ended."""
+    return [each.name for each in list(PROGRESS.values()) if each.name.startswith(f"{image_id}-")]
 
 
 def queue_depth(machine: Machine, queue: str) -> int:

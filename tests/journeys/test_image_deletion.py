@@ -1,6 +1,5 @@
 """Deleting an image, and what is not kept: files of deleted images, second uploads and failed steps."""
 
-import contextlib
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ from chalicelib.core import clients
 from local.machine import Machine
 from tests import pictures
 from tests.journeys.gateway import call
-from tests.journeys.image_state import image_item, output_keys
+from tests.journeys.image_state import executions_of, image_item, output_keys
 from tests.journeys.user import User
 from tests.waiting import wait_for
 
@@ -103,18 +102,10 @@ def test_files_are_kept_when_the_answer_to_a_completion_was_lost(machine: Machin
 def test_an_image_deleted_during_processing_leaves_no_files(machine: Machine) -> None:
     user = User.new(machine.api_url)
     image_id = user.upload(pictures.jpeg(4000, 3000))
-    wait_for(lambda: user.image(image_id)["status"] == "PROCESSING", "the work to begin")
+    # The image is claimed a moment before its execution exists.
+    wait_for(lambda: executions_of(image_id), "the work to begin", every=0.005)
     assert user.request("DELETE", f"/images/{image_id}").status_code == 200
-    execution = f"{machine.environment['STEP_FUNCTIONS_ARN'].replace(':stateMachine:', ':execution:')}:{image_id}-1"
-    stepfunctions = machine.client("stepfunctions")
-
-    def ended() -> bool:
-        # The image is claimed a moment before its execution exists.
-        with contextlib.suppress(stepfunctions.exceptions.ExecutionDoesNotExist):
-            return bool(stepfunctions.describe_execution(executionArn=execution)["status"] != "RUNNING")
-        return False
-
-    wait_for(ended, "the execution's end")
+    wait_for(lambda: executions_of(image_id) == [], "the execution's end")
     assert output_keys(machine, user, image_id) == []
     assert user.get(f"/images/{image_id}").status_code == 404
 
@@ -129,7 +120,7 @@ def test_a_step_that_fails_leaves_none_of_its_files(machine: Machine) -> None:
         Bucket=machine.environment["S3_OUTPUT_BUCKET"], Key=plain[-1]["s3Key"], Body=b"no picture"
     )
     step = {
-        "execution": "broken",
+        "execution": "img_again-1",
         "userId": user.id,
         "imageId": "img_again",
         "resizedImages": [{**each, "fileSize": int(each["fileSize"])} for each in plain],

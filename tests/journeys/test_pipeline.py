@@ -132,7 +132,9 @@ def test_images_are_completed_although_a_worker_is_killed(machine: Machine, name
         assert len(set(output_keys(machine, user, image_id))) == 6
 
 
-def test_an_image_that_fails_by_our_fault_becomes_a_dead_letter_that_can_be_redriven(machine: Machine) -> None:
+def test_an_image_whose_last_try_fails_by_our_fault_becomes_a_dead_letter_that_can_be_redriven(
+    machine: Machine,
+) -> None:
     user = User.new(machine.api_url)
     image_id = user.announce(b"")["imageId"]
     rows = {
@@ -147,7 +149,7 @@ def test_an_image_that_fails_by_our_fault_becomes_a_dead_letter_that_can_be_redr
         ExpressionAttributeValues={":uploaded": {"S": "UPLOADED"}, ":version": {"S": "gone"}},
     )
     sqs, queue = machine.client("sqs"), machine.environment["SQS_QUEUE_URL"]
-    sqs.send_message(QueueUrl=queue, MessageBody=json.dumps({"imageId": image_id, "userId": user.id}))
+    sqs.send_message(QueueUrl=queue, MessageBody=json.dumps({"imageId": image_id, "userId": user.id, "retries": 4}))
     failed = user.finished(image_id, within=60)
     assert (failed["status"], failed["reason"]["code"]) == ("FAILED", "processing_failed")
     assert count_runs(machine, user, "validation") == 4, "one run and three retries"

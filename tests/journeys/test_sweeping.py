@@ -2,23 +2,23 @@
 
 import json
 import secrets
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import requests
 
 from chalicelib import actions, images
 from chalicelib.accounts.models import USERS
 from chalicelib.accounts.models import User as Row
 from chalicelib.actions import ActionType
 from chalicelib.core import ids
-from chalicelib.core.settings import Settings
 from chalicelib.external import ExternalServiceError, services
 from chalicelib.images import IMAGES, Status, states
-from chalicelib.jobs import leases, runner, sweeper
+from chalicelib.jobs import leases
 from local.machine import Machine
 from tests import pictures
 from tests.journeys.subscriber import subscribe
+from tests.journeys.sweeping import becomes, empty, found, later, row, sweep
 from tests.journeys.user import User
 from tests.waiting import wait_for
 
@@ -27,34 +27,9 @@ pytestmark = pytest.mark.usefixtures("function")
 PHOTO = pictures.jpeg(320, 240)
 
 
-def sweep(options: dict[str, Any], now: datetime | None = None) -> dict[str, Any]:
-    return runner.run(sweeper.SWEEPER, options, now=now)
-
-
 @pytest.fixture(scope="module", autouse=True)
 def emptied(machine: Machine) -> None:
-    """Removes the files, images and actions of other journeys: the sweeper looks at all of them. The fonts stay."""
-    fonts = Settings.FONTS_PREFIX.default or ""
-    s3, dynamodb = machine.client("s3"), machine.client("dynamodb")
-    for bucket in ("S3_INPUT_BUCKET", "S3_OUTPUT_BUCKET"):
-        name = machine.environment[bucket]
-        for page in s3.get_paginator("list_object_versions").paginate(Bucket=name):
-            found = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
-            of_journeys = [each for each in found if not each["Key"].startswith(fonts)]
-            if of_journeys:
-                objects = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in of_journeys]
-                s3.delete_objects(Bucket=name, Delete={"Objects": objects, "Quiet": True})
-    for variable, attribute in (("IMAGES_TABLE", "imageId"), ("ACTIONS_TABLE", "actionId")):
-        table = machine.environment[variable]
-        scan = {
-            "TableName": table,
-            "ProjectionExpression": f"userId, {attribute}",
-            "PaginationConfig": {"PageSize": 25},
-        }
-        for page in dynamodb.get_paginator("scan").paginate(**scan):
-            if page["Items"]:
-                deletions = [{"DeleteRequest": {"Key": key}} for key in page["Items"]]
-                dynamodb.batch_write_item(RequestItems={table: deletions})
+    empty(machine)
 
 
 @pytest.fixture
@@ -70,27 +45,6 @@ def fresh_passes(machine: Machine, function: Any) -> None:
     """Removes the stored progress of passes over files and rows."""
     for place in ("uploads", "processed", "reports", "exports", "rows"):
         leases.JOBS.delete(f"sweeper#{place}")
-
-
-def later(**span: float) -> datetime:
-    return datetime.now(UTC) + timedelta(**span)
-
-
-def row(user: User, image_id: str) -> dict[str, Any]:
-    found = IMAGES.get(user.id, image_id)
-    assert found is not None
-    return found
-
-
-def found(answer: dict[str, Any], what: str) -> list[str]:
-    """The ids or keys that a round found, by kind; those of other tests may be among them."""
-    return [each.get("imageId") or each["key"] for each in answer["findings"] if each["what"] == what]
-
-
-def becomes(user: User, image_id: str, status: Status, *, remove: tuple[str, ...] = (), **more: Any) -> None:
-    """Changes the image's row to what an interrupted run would have left."""
-    change = {"status": str(status), "unfinished": str(status), "unfinishedSince": ids.now(), **more}
-    IMAGES.update(user.id, image_id, change=change, remove=remove)
 
 
 def test_finished_and_recent_images_are_left_alone(ann: User, photo: str) -> None:
@@ -124,11 +78,11 @@ def test_an_execution_that_was_claimed_and_never_started_is_started(ann: User, p
     assert row(ann, photo)["execution"] == f"{photo}-1"
 
 
-def test_an_image_that_is_stuck_again_fails_with_a_reason_and_can_be_reprocessed(
+def test_an_image_that_was_stuck_in_every_try_fails_with_a_reason_and_can_be_reprocessed(
     machine: Machine, ann: User, photo: str
 ) -> None:
     received = subscribe(machine, "SNS_TOPIC_ARN")
-    becomes(ann, photo, Status.PROCESSING, startedAt=ids.now(), redriven=True)
+    becomes(ann, photo, Status.PROCESSING, startedAt=ids.now(), retries=4, remove=("variants",))
 
     answers = [sweep({}, later(minutes=21)) for _ in range(2)]
 
@@ -139,11 +93,11 @@ def test_an_image_that_is_stuck_again_fails_with_a_reason_and_can_be_reprocessed
     assert [(each["imageId"], each["status"]) for each in heard if each["imageId"] == photo] == [(photo, "FAILED")]
     assert ann.post(f"/images/{photo}/reprocess").status_code == 200
     assert ann.finished(photo)["status"] == "COMPLETED"
-    assert "redriven" not in row(ann, photo), "a request of the owner starts it again"
+    assert "retries" not in row(ann, photo), "a request of the owner starts it again"
 
 
 def test_a_failed_upload_that_never_had_an_execution_can_be_reprocessed(ann: User, photo: str) -> None:
-    becomes(ann, photo, Status.UPLOADED, remove=("execution",), redriven=True)
+    becomes(ann, photo, Status.UPLOADED, remove=("execution", "variants"), retries=4)
     assert sweep({}, later(minutes=30))["counts"]["imagesWaiting"] >= 1
     assert ann.image(photo)["status"] == "UPLOADED"
     assert photo in found(sweep({}, later(minutes=61)), "imagesFailed")
@@ -275,10 +229,7 @@ def test_an_image_without_its_files_is_reprocessed_once_and_then_fails(machine: 
     output = machine.environment["S3_OUTPUT_BUCKET"]
     lost = ann.image(photo)["variants"][0]["s3Key"]
 
-    def lose() -> None:
-        machine.client("s3").delete_object(Bucket=output, Key=lost)
-
-    lose()
+    machine.client("s3").delete_object(Bucket=output, Key=lost)
     answer = sweep({}, later(minutes=1))
     assert {"what": "imagesMadeAgain", "imageId": photo, "userId": ann.id} in answer["findings"]
 
@@ -287,8 +238,9 @@ def test_an_image_without_its_files_is_reprocessed_once_and_then_fails(machine: 
         return bool(found["execution"] == f"{photo}-2" and found["status"] == "COMPLETED")
 
     wait_for(made_again, "the files to be made again")
-    machine.client("s3").head_object(Bucket=output, Key=lost)
-    lose()
+    made = ann.image(photo)["variants"]
+    assert [requests.get(each["url"], timeout=30).status_code for each in made] == [200] * 6
+    machine.client("s3").delete_object(Bucket=output, Key=made[0]["s3Key"])
     assert photo in found(sweep({}, later(hours=25)), "imagesFailed")
     assert ann.image(photo)["reason"]["code"] == "files_missing"
 
@@ -328,7 +280,7 @@ def test_one_failing_item_does_not_stop_the_round(ann: User, photo: str, functio
         )
     )
     # The execution's name is none of ours.
-    IMAGES.update(ann.id, broken, change={"execution": "nonsense", "startedAt": ids.now()})
+    IMAGES.update(ann.id, broken, change={"execution": "nonsense"})
     becomes(ann, photo, Status.PROCESSING, startedAt=ids.now())
     answer = sweep({}, later(minutes=21))
     assert answer["status"] == "partial"

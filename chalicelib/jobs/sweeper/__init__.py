@@ -1,4 +1,4 @@
-"""The sweeper: retries or fails what is stuck, and removes files without rows and rows without files."""
+"""The sweeper: retries or fails what is stuck, and removes files that no row needs, and rows without files."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ from chalicelib.actions import external_service
 from chalicelib.core.aws.grants import DynamoDBOperation, S3Operation, SQSOperation, required_env_vars
 from chalicelib.jobs import rounds
 from chalicelib.jobs.runner import Job, Run, payload
+from chalicelib.jobs.sweeper.leftovers import sweep_leftovers
 from chalicelib.jobs.sweeper.orphans import sweep_files, sweep_images_without_files, sweep_results, sweep_uploads
 from chalicelib.jobs.sweeper.stuck import sweep_actions, sweep_images, sweep_imports
 
@@ -36,6 +37,7 @@ def sweep(run: Run) -> dict[str, Any]:
         sweep_images,
         sweep_imports,
         sweep_actions,
+        sweep_leftovers,
         sweep_uploads,
         sweep_files,
         sweep_results,

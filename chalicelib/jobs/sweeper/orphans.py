@@ -139,12 +139,12 @@ def _take(a_round: Round, file: ObjectVersion) -> None:
 
 
 def sweep_files(a_round: Round) -> None:
-    """Removes variants whose image is deleted or never existed."""
+    """Removes files of images that are deleted or never existed, and variants that their image's row does not name."""
     bucket = Settings.S3_OUTPUT_BUCKET.get()
 
     def handle(a_round: Round, files: list[ObjectVersion]) -> None:
         for file, _, row in _with_rows(IMAGES, _FILE, files):
-            if row is None or row["status"] == Status.DELETED:
+            if images.is_leftover(row, file.key):
                 _remove(a_round, "filesRemoved", bucket, file)
 
     _pass_over(a_round, bucket, "processed/", handle)
@@ -197,14 +197,14 @@ def _without_files(user_id: str, own: list[Image]) -> list[Image]:
 
 def _remake_or_fail(a_round: Round, image: Image) -> None:
     if image.redriven:
-        if a_round.change(lambda: fail_image(image, FILES_MISSING, a_round.now)):
+        if a_round.change(lambda: fail_image(image, FILES_MISSING, a_round.now, files_gone=True)):
             a_round.report("imagesFailed", imageId=image.image_id, userId=image.user_id)
     elif a_round.change(lambda: _remake(image)):
         a_round.report("imagesMadeAgain", imageId=image.image_id, userId=image.user_id)
 
 
 def _remake(image: Image) -> bool:
-    marked = images.mark_remade(image)
-    if marked is not None:
-        images.send_again(marked)
-    return marked is not None
+    # The one that claims the message marks it too, if it is faster.
+    images.send_to_remake(image)
+    images.mark_remade(image)
+    return True

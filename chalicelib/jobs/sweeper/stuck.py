@@ -1,4 +1,4 @@
-"""Images and actions that are stuck: retried once where that can help, then failed with a reason."""
+"""Images and actions that are stuck: tried again where that can help, then failed with a reason."""
 
 from chalicelib import actions, images
 from chalicelib.actions import Action, external_service
@@ -7,8 +7,7 @@ from chalicelib.core.settings import Setting, Settings
 from chalicelib.images import Image, Status
 from chalicelib.jobs.rounds import Round
 
-# Longer than any execution may last (infra/pipeline_timeouts.py).
-_IMAGE_MINUTES = 20
+_IMAGE_MINUTES = images.EXECUTION_MINUTES
 # Twice the time that the queue retries a message: five times, six minutes apart (infra/resources.yaml).
 _MESSAGE_MINUTES = 60
 # Longer than the imports' queue retries a message: five times, nine minutes apart (infra/resources.yaml).
@@ -21,39 +20,61 @@ _ACTION_HOURS = 3
 _EXTERNAL_HOURS = 24
 
 STUCK = "stuck: The picture was not processed in time because of a fault on our side; it can be run again."
+_STUCK_FOR_NOW = (
+    "stuck: The picture was not processed in time because of a fault on our side; it is tried again by itself."
+)
 _ACTION_STUCK = "ACTION_STUCK", "This was not done in time because of a fault on our side; it can be asked for again."
 _SERVICE_SILENT = "EXTERNAL_SERVICE_SILENT", "The external service did not say in time how this ended."
 
 
 def sweep_images(a_round: Round) -> None:
-    """Retries images that have been UPLOADED or PROCESSING for too long; fails those that were retried before."""
+    """Tries images again that are stuck or wait for their next try; fails those that were tried often enough."""
     for status in (Status.PROCESSING, Status.UPLOADED):
         for image in a_round.until_deadline(
             images.unfinished_since(status, a_round.since, a_round.before(minutes=_IMAGE_MINUTES))
         ):
-            _sweep_image(a_round, image)
+            _sweep_stuck(a_round, image)
+    for retries, minutes in enumerate(images.RETRY_PAUSES):
+        place = str(images.waits_in(retries))
+        for image in a_round.until_deadline(
+            images.unfinished_since(place, a_round.since, a_round.before(minutes=minutes))
+        ):
+            _send_on(a_round, image)
 
 
-def _sweep_image(a_round: Round, image: Image) -> None:
-    if not image.redriven:
-        if a_round.change(lambda: _retry(image, a_round.now)):
-            a_round.report("imagesLedOn", imageId=image.image_id, userId=image.user_id)
-    elif image.status is Status.UPLOADED and _may_be_queued(a_round, image):
+def _sweep_stuck(a_round: Round, image: Image) -> None:
+    is_queued = image.retries > 0 and image.status is Status.UPLOADED and _may_be_queued(a_round, image)
+    if is_queued or not _is_due(a_round, image):
         a_round.count("imagesWaiting")
+        if image.status is Status.PROCESSING:
+            a_round.change(lambda: images.wait_for_retry(image, _STUCK_FOR_NOW, a_round.now) is not None)
+    elif image.retries < len(images.RETRY_PAUSES):
+        _send_on(a_round, image)
     elif a_round.change(lambda: fail_image(image, STUCK, a_round.now)):
         a_round.report("imagesFailed", imageId=image.image_id, userId=image.user_id)
 
 
+def _is_due(a_round: Round, image: Image) -> bool:
+    """Whether the pause after the image's last try is over; after the last of all there is none."""
+    pause = dict(enumerate(images.RETRY_PAUSES)).get(image.retries, 0)
+    return (image.unfinished_since or image.created_at) <= a_round.before(minutes=pause)
+
+
+def _send_on(a_round: Round, image: Image) -> None:
+    if a_round.change(lambda: _retry(image, a_round.now)):
+        a_round.report("imagesLedOn", imageId=image.image_id, userId=image.user_id)
+
+
 def _retry(image: Image, now: str) -> bool:
-    retried = images.retry(image, now)
-    if retried is not None:
-        images.send_on(retried)
-    return retried is not None
+    # A round that is killed between the two sends the message again, which is claimed once.
+    images.send_on(image)
+    images.mark_sent_on(image, now)
+    return True
 
 
-def fail_image(image: Image, reason: str, now: str, *, original_gone: bool = False) -> bool:
-    """Marks the image FAILED and announces that; False if the image changed meanwhile."""
-    failed = images.fail(image, reason, now, original_gone=original_gone)
+def fail_image(image: Image, reason: str, now: str, *, original_gone: bool = False, files_gone: bool = False) -> bool:
+    """`images.fail`, announced; False if the image changed meanwhile."""
+    failed = images.fail(image, reason, now, original_gone=original_gone, files_gone=files_gone)
     if failed is not None:
         images.announce_failure(failed)
     return failed is not None
@@ -74,7 +95,9 @@ def _messages_waiting(queue_url: Setting[str]) -> int:
 
 def sweep_imports(a_round: Round) -> None:
     """Fails images whose import was lost; takes files whose S3 event was lost."""
-    for image in a_round.until_deadline(images.imports_since(a_round.since, a_round.before(minutes=_IMPORT_MINUTES))):
+    for image in a_round.until_deadline(
+        images.unfinished_since(images.IMPORTING, a_round.since, a_round.before(minutes=_IMPORT_MINUTES))
+    ):
         _sweep_import(a_round, image)
 
 

@@ -76,7 +76,7 @@ def _broken_sum(world: World) -> Iterator[None]:
 def _broken_image(world: World) -> Iterator[None]:
     """One for the sweeper, with an impossible execution name."""
     world.empty_queue("uploads")
-    world.create_image(Status.PROCESSING, execution="nonsense", startedAt=ago(hours=1), unfinishedSince=ago(hours=1))
+    world.create_image(Status.PROCESSING, execution="nonsense", unfinishedSince=ago(hours=1))
     world.forget_sweeper_passes()
     yield
 
