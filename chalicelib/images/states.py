@@ -45,7 +45,13 @@ class ImageBusyError(ConflictError):
 
 
 def announce(
-    user: Caller, file_name: str, file_type: str, file_size: int | None = None, *, importing: bool = False
+    user: Caller,
+    file_name: str,
+    file_type: str,
+    file_size: int | None = None,
+    *,
+    preset: str | None = None,
+    importing: bool = False,
 ) -> Image:
     """Writes the row of a new image, PENDING until its file comes. `importing`: Darkroom itself brings the file."""
     image_id = ids.new_id("img")
@@ -59,6 +65,7 @@ def announce(
         created_at=ids.now(),
         file_size=file_size,
         api_key_id=user.api_key_id,
+        wanted_preset=preset,
         correlation_id=log.correlation_id(),
     )
     IMAGES.create(image.to_item() | ({"unfinished": IMPORTING} if importing else {}))
@@ -188,9 +195,17 @@ def variant_prefix(user_id: str, image_id: str, execution: str | None) -> str:
 
 
 def claim(
-    user_id: str, image_id: str, retry_of: str | None, *, retries: int = 0, redriven: bool = False
+    user_id: str,
+    image_id: str,
+    retry_of: str | None,
+    *,
+    retries: int = 0,
+    redriven: bool = False,
+    preset: str | None = None,
 ) -> Image | None:
     """Claims the image for one execution, and writes the execution's name to its row, with `retries` and `redriven`.
+
+    `preset`: another one than before.
 
     `retry_of`: the execution before, which has ended: it may have ended so that it could write nothing. None: there is
     none, or it is not known.
@@ -207,14 +222,23 @@ def claim(
     not_begun = is_processing & Attr("execution").eq(name) & Attr("startedAt").not_exists()
     try:
         return Image.from_item(
-            _mark_processing(user_id, image_id, name, ready | not_begun, retries=retries, redriven=redriven)
+            _mark_processing(
+                user_id, image_id, name, ready | not_begun, retries=retries, redriven=redriven, preset=preset
+            )
         )
     except ConditionFailedError:
         return None
 
 
 def _mark_processing(
-    user_id: str, image_id: str, execution: str, when: Any, *, retries: int = 0, redriven: bool = False
+    user_id: str,
+    image_id: str,
+    execution: str,
+    when: Any,
+    *,
+    retries: int = 0,
+    redriven: bool = False,
+    preset: str | None = None,
 ) -> dict[str, Any]:
     return IMAGES.update(
         user_id,
@@ -226,6 +250,7 @@ def _mark_processing(
             "correlationId": log.correlation_id(),
             "retries": retries or None,
             "redriven": redriven or None,
+            **({} if preset is None else {"preset": preset}),
             **unfinished(Status.PROCESSING, ids.now()),
         },
         remove=["startedAt", "startedBy", "reason"],
@@ -238,8 +263,10 @@ def action_time_update(image: Image) -> dict[str, Any]:
     return IMAGES.to_update(key, {"lastActionAt": ids.now()}, where={"status": str(image.status)})
 
 
-def run_again(image: Image) -> Image:
+def run_again(image: Image, preset: str | None = None) -> Image:
     """Marks an image PROCESSING, before its next execution starts; gives the image as it then is.
+
+    `preset`: another one than before.
 
     Raises:
         ImageBusyError: an execution works on it, or has yet to begin.
@@ -248,7 +275,8 @@ def run_again(image: Image) -> Image:
         raise ImageBusyError
     unchanged = Attr("status").eq(image.status) & Attr("execution").eq(image.execution)
     try:
-        again = _mark_processing(image.user_id, image.image_id, next_execution(image.execution), unchanged)
+        following = next_execution(image.execution)
+        again = _mark_processing(image.user_id, image.image_id, following, unchanged, preset=preset)
     except ConditionFailedError:
         # The execution has already started.
         return get(image.user_id, image.image_id)

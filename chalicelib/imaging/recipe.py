@@ -80,7 +80,7 @@ class Mark:
     """Between repetitions, as a share of the mark's own sides."""
 
     def __post_init__(self) -> None:
-        if self.font_file is None and self.font not in FONTS:
+        if self.image is None and self.font_file is None and self.font not in FONTS:
             raise ValueError(f"font must be one of {', '.join(FONTS)}")
         if self.position not in POSITIONS:
             raise ValueError(f"position must be one of {', '.join(POSITIONS)}")
