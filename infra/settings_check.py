@@ -25,6 +25,7 @@ class StageSettings:
         """What must be corrected before the stage is deployed; all of it, in sentences without a full stop."""
         found = [fault for each in self.grants for fault in faults(self._environment(each))]
         found += [f"{fault} (in Parameter Store)" for fault in faults(self._read_from_store())]
+        found += faults(self._defaults())
         found += misspelt(self._names_in_config())
         found += [
             f"{name} is read from Parameter Store alone: remove it from .chalice/config.json"
@@ -59,6 +60,16 @@ class StageSettings:
             name: text
             for name, text in self.stored.items()
             if any(name not in self._environment(each) for each in self._readers(name))
+        }
+
+    def _defaults(self) -> dict[str, str]:
+        """Those that functions read: the default of one may name a file of the checkout."""
+        return {
+            name: setting.default
+            for name, setting in ALL.items()
+            if setting.default is not None
+            and name not in self.stored
+            and any(name not in self._environment(each) for each in self._readers(name))
         }
 
     def _names_in_config(self) -> Iterable[str]:
