@@ -734,6 +734,7 @@ export const ENGLISH = {
   "image.older": "Older image",
   "image.about": "About this image",
   "image.underWay": "Its variants appear here when they are made. You can go on meanwhile.",
+  "image.asBefore": "Its variants could not be made anew. They are those of before.",
   "image.title": "Title",
   "image.editTitle": "Change the title",
   "image.tags": "Tags",

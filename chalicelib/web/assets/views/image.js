@@ -17,7 +17,7 @@ import { neighborLinks } from "../images/neighbors.js";
 import { OneImage } from "../images/one_image.js";
 import { processSection } from "../images/process.js";
 import { stage } from "../images/stage.js";
-import { adviceOf, isUnderWay, reasonOf, statusBadge } from "../images/status.js";
+import { adviceOf, isUnderWay, mayRunAgain, reasonOf, statusBadge } from "../images/status.js";
 import { variantsSection } from "../images/variants.js";
 
 /** @param {import("../app/views.js").Place} place */
@@ -105,21 +105,18 @@ function badge(one) {
   return place;
 }
 
-/** Why it failed, and what to do. @param {OneImage} one */
+/** Why it failed, or waits, or is as it was before; and what to do. @param {OneImage} one */
 function note(one) {
   const place = h("div");
   one.follow(
-    ({ status, reason }) => [status, reason],
+    ({ status, reason, lastFailure }) => [status, reason, lastFailure],
     (image) => {
-      const isFailed = image.status === "FAILED";
-      const failed = h(
-        "div",
-        { class: "note bad" },
-        h("p", null, h("strong", null, reasonOf(image))),
-        h("p", null, adviceOf(image)),
-      );
-      const going = h("div", { class: "note" }, t("image.underWay"));
-      place.replaceChildren(...(isFailed ? [failed] : isUnderWay(image) ? [going] : []));
+      const why = h("p", null, h("strong", null, reasonOf(image)));
+      const bad = (/** @type {string} */ advice) => h("div", { class: "note bad" }, why, h("p", null, advice));
+      const going = h("div", { class: "note" }, image.reason && why, t("image.underWay"));
+      if (image.status === "FAILED") place.replaceChildren(bad(adviceOf(image)));
+      else if (isUnderWay(image)) place.replaceChildren(going);
+      else place.replaceChildren(...(image.lastFailure ? [bad(t("image.asBefore"))] : []));
     },
   );
   return place;
@@ -188,9 +185,6 @@ function reprocessPart(one) {
       button.removeAttribute("aria-busy");
     }
   });
-  one.follow(
-    ({ status }) => status,
-    (image) => (place.hidden = isUnderWay(image)),
-  );
+  one.follow(mayRunAgain, (image) => (place.hidden = !mayRunAgain(image)));
   return place;
 }
