@@ -105,7 +105,6 @@ class _Announced:
 
 
 def _announce(api: Api, file: _Announced) -> Answer:
-    chosen = {} if file.preset is None else {"preset": file.preset}
     for deleted in range(_DELETED_TIMES):
         try:
             return api.call(
@@ -115,7 +114,7 @@ def _announce(api: Api, file: _Announced) -> Answer:
                 fileType=file.media_type,
                 fileSize=file.size,
                 singleUse=True,
-                **chosen,
+                preset=file.preset,
             )
         except ApiError as error:
             if error.code == "ALREADY_UPLOADED" and error.details:
