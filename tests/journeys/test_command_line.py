@@ -150,7 +150,7 @@ def test_an_upload_by_a_preset_is_known_by_it(machine: Machine, terminal: Termin
     # By another preset it becomes another image.
     assert terminal.run("upload", "--preset", "proof", photo).stdout == "1 file: 1 sent.\n"
     assert Counter(each["preset"] for each in ann.get("/images").json()["items"]) == {"avatar": 1, "proof": 1}
-    refused = terminal.run("upload", "--preset", "nope", photo, exit_code=1)
+    refused = terminal.run("upload", "--preset", "nope", photo, code=1)
     assert "must be one of default, web, avatar, proof" in refused.stdout
 
 
