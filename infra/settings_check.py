@@ -43,7 +43,7 @@ class StageSettings:
     def skipped(self) -> Iterator[str]:
         """What the stage does not do because a setting is empty."""
         for name, setting in ALL.items():
-            if setting.skipped and any(not self._text(each, name).strip() for each in self._readers(name)):
+            if setting.skipped and any(not self.text(each, name).strip() for each in self._readers(name)):
                 yield f"{name}: {setting.skipped}"
 
     def _environment(self, function: str) -> dict[str, str]:
@@ -52,7 +52,8 @@ class StageSettings:
     def _readers(self, name: str) -> Iterator[str]:
         return (function for function, each in self.grants.items() if name in each["operations"])
 
-    def _text(self, function: str, name: str) -> str:
+    def text(self, function: str, name: str) -> str:
+        """What a function reads."""
         return self._environment(function).get(name, self.stored.get(name, ALL[name].default or ""))
 
     def _read_from_store(self) -> dict[str, str]:

@@ -125,6 +125,19 @@ def test_settings_that_cannot_be_used_are_refused_all_at_once(checkout: Checkout
 
 
 @pytest.mark.slow
+def test_watermarks_whose_files_cannot_be_used_are_refused(checkout: Checkout, aws: Aws) -> None:
+    bucket = f"darkroom-prod-output-{ACCOUNT}"
+    aws.client("s3").create_bucket(Bucket=bucket)
+    aws.client("s3").put_object(Bucket=bucket, Key="fonts/broken.ttf", Body=b"no font")
+    marks = '[{ text = "x", font = "fonts/broken.ttf" }, { image = "marks/gone.png" }]'
+    presets = f'[web]\nsizes = [{{ name = "a", width = 1 }}]\nmarks = {marks}\n'
+    (checkout.folder / "chalicelib" / "presets.toml").write_text(presets)
+    message = refused(checkout.run(*DEPLOY))
+    assert "presets.toml, web, names fonts/broken.ttf: the mark's font is of no use" in message
+    assert f"presets.toml, web, names marks/gone.png, which is not in {bucket}" in message
+
+
+@pytest.mark.slow
 def test_a_stored_setting_that_cannot_be_used_is_refused(checkout: Checkout, aws: Aws) -> None:
     path = "/darkroom/prod/darkroom/QUALITY_SETTING"
     aws.client("ssm").put_parameter(Name=path, Type="String", Value="abc")
