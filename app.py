@@ -239,6 +239,15 @@ def import_image(user: Caller, data: Payload, rate: dict[str, str]) -> Answer:
     return images.import_image(user, data, rate)
 
 
+@app.route("/presets", methods=["GET"], cors=CORS)
+@required_env_vars(images.list_presets)
+@api_tool(tags=["images"], reads_only=True)
+@validated(permission=signed_in, access=APIAccessType.FILE_UPLOAD, returns=images.PRESETS)
+def list_presets() -> Answer:
+    """What can be made of a picture: the presets that an upload, an import or a reprocessing can name."""
+    return images.list_presets()
+
+
 # ============================================================================= images
 
 
@@ -293,8 +302,8 @@ def delete_image(user: Caller, data: Payload) -> Answer:
     idempotent=images.REPROCESS_REPLAY,
 )
 def reprocess_image(user: Caller, data: Payload) -> Answer:
-    """Make a finished image's variants again."""
-    return images.reprocess(user, data["imageId"])
+    """Make a finished image's variants again, or those of another preset."""
+    return images.reprocess(user, data["imageId"], data.get("preset"))
 
 
 @app.route("/images/{imageId}/variants/{name}", methods=["GET"], cors=CORS)

@@ -12,23 +12,22 @@ import io
 import resource
 import tempfile
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import BinaryIO, cast
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from bench._measure import best_of, cpu_seconds, integer_arguments
-from chalicelib.imaging import Limits, Mark, Recipe, Size, check, mark, render
-from chalicelib.imaging.pipeline import verify_data, write_variants
-from chalicelib.imaging.plan import variant_sizes
+from chalicelib.imaging import Limits, Mark, Recipe, Size, check, mark, render, variants
+from chalicelib.imaging.pipeline import verify_data
 from chalicelib.imaging.probe import read_header
+from chalicelib.imaging.rendering import prepare, write_variants
 from chalicelib.imaging.work import Work
 from tests import pictures
 
 SIZES = (Size("small", 800, 600), Size("medium", 1200, 900), Size("large", 1920, 1080))
 MARK = Mark("Processed by Image Platform")
-RECIPE = Recipe(SIZES, mark=MARK)
+RECIPE = Recipe(SIZES, marks=(MARK,))
 LIMITS = Limits(max_bytes=100_000_000)
 
 Contender = Callable[[], object]
@@ -58,13 +57,13 @@ def _inputs() -> list[tuple[str, bytes]]:
 def _contenders(data: bytes) -> dict[str, Contender]:
     header = read_header(data, "", LIMITS)
     whole = Work(header.strip(data), header, (header.width, header.height), LIMITS)
-    sizes = variant_sizes(header, RECIPE)
-    variants = replace(whole, size=header.turn(sizes[0]), formats=RECIPE.formats, quality=RECIPE.quality, mark=MARK)
+    plan = variants.plan(header, RECIPE)
+    work = prepare(data, header, RECIPE, plan, LIMITS)
     rendition = render(data, RECIPE, LIMITS)[-2].data
 
     def render_without_child() -> None:
         with cast(BinaryIO, tempfile.TemporaryFile(buffering=0)) as output:
-            write_variants(variants.to(output), sizes)
+            write_variants(work.to(output), plan)
 
     return {
         "render": lambda: render(data, RECIPE, LIMITS),
@@ -73,7 +72,7 @@ def _contenders(data: bytes) -> dict[str, Contender]:
         "check": lambda: check(data, "", LIMITS),
         "  check without the child": lambda: verify_data(whole),
         "  plain Pillow, verify and load": lambda: _plain_check(data),
-        "mark (one finished file)": lambda: mark(rendition, MARK, RECIPE.quality),
+        "mark (one finished file)": lambda: mark(rendition, [MARK], RECIPE.quality),
     }
 
 
@@ -82,7 +81,7 @@ def _plain(data: bytes) -> None:
     for size in SIZES:
         for marked in (False, True):
             image = ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB")
-            image = ImageOps.contain(image, (size.width, size.height), Image.Resampling.LANCZOS)
+            image = ImageOps.contain(image, (size.width or 0, size.height or 0), Image.Resampling.LANCZOS)
             if marked:
                 font = ImageFont.load_default(image.height * 0.03)
                 ImageDraw.Draw(image).text((20, 20), MARK.text, "white", font)

@@ -30,6 +30,8 @@ from chalicelib.images.models import (
     output_link,
 )
 from chalicelib.images.originals import decoding_limits, find_stored, original, original_link, too_large
+from chalicelib.images.preset_schemas import PRESETS
+from chalicelib.images.presets import list_presets
 from chalicelib.images.retries import RETRY_PAUSES, waits_in
 from chalicelib.images.schemas import (
     CHANGE,

@@ -19,7 +19,7 @@ from chalicelib.core.aws.grants import (
     required_env_vars,
 )
 from chalicelib.core.settings import Settings
-from chalicelib.images import retries, states, stuck
+from chalicelib.images import presets, retries, reuse, states, stuck
 from chalicelib.images.models import Image
 from chalicelib.images.originals import too_large
 
@@ -71,9 +71,9 @@ def _refuse(image: Image, reason: str) -> None:
         announce_failure(failed)
 
 
-def send_again(image: Image) -> None:
-    """Queues an image for its next execution, as its owner asked for."""
-    _enqueue({**image.message(), "retryOf": image.execution})
+def send_again(image: Image, preset: str | None = None) -> None:
+    """Queues an image for its next execution, as its owner asked for. With a `preset`, only what differs is made."""
+    _enqueue({**image.message(), "retryOf": image.execution, **({} if preset is None else {presets.FIELD: preset})})
 
 
 def send_on(image: Image) -> None:
@@ -156,18 +156,24 @@ def _start(message: Mapping[str, Any]) -> None:
         message.get("retryOf"),
         retries=message.get("retries", 0),
         redriven=message.get("redriven", False),
+        preset=message.get(presets.FIELD),
     )
     if image is None or image.execution is None:
         log.info("EXECUTION_NOT_NEEDED", imageId=message["imageId"])
         return
     clients.client("stepfunctions").start_execution(
-        stateMachineArn=Settings.STEP_FUNCTIONS_ARN.get(), name=image.execution, input=json.dumps(_input(image))
+        stateMachineArn=Settings.STEP_FUNCTIONS_ARN.get(),
+        name=image.execution,
+        input=json.dumps(_input(image, may_keep=presets.FIELD in message)),
     )
     log.info("EXECUTION_STARTED", imageId=image.image_id, execution=image.execution)
 
 
-def _input(image: Image) -> dict[str, Any]:
-    """The input of the image's execution. `hasVariants` and `retry` say what it does if it fails, by being there."""
+def _input(image: Image, *, may_keep: bool) -> dict[str, Any]:
+    """The input of the image's execution. `hasVariants` and `retry` say what it does if it fails, by being there.
+
+    `may_keep`: files that would come out the same need not be made again.
+    """
     waits_in = retries.waits_in(image.retries)
     return {
         **image.message(),
@@ -175,6 +181,9 @@ def _input(image: Image) -> dict[str, Any]:
         "execution": image.execution,
         "apiKeyId": image.api_key_id,
         "correlationId": log.correlation_id(),
+        **({} if image.wanted_preset is None else {presets.FIELD: image.wanted_preset}),
+        **({} if image.focal_point is None else {"focalPoint": image.focal_point.place}),
+        **(reuse.former_files(image) if may_keep else {}),
         **({"hasVariants": True} if image.variants else {}),
         **({} if waits_in is None else {"retry": waits_in}),
     }

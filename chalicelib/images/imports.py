@@ -24,7 +24,7 @@ from chalicelib.core.http.operations import Caller, Replay, only_fields
 from chalicelib.core.image_values import normalize_media_type
 from chalicelib.core.observing.tracking import Account
 from chalicelib.core.settings import Settings
-from chalicelib.images import acceptance, deletion, executions, sources, states, stuck
+from chalicelib.images import acceptance, deletion, executions, presets, sources, states, stuck
 from chalicelib.images.acceptance import FileTooLargeError
 from chalicelib.images.models import Image, ImageNotFoundError, get
 from chalicelib.images.schemas import MAX_CONTENT_BYTES
@@ -59,6 +59,7 @@ class _Picture:
     budgets.check_storage,
     sources.check,
     sources.fetch,
+    presets.require,
     {
         "IMAGES_TABLE": [DynamoDBOperation.PUT_ITEM, DynamoDBOperation.GET_ITEM],
         "S3_INPUT_BUCKET": [S3Operation.PUT_OBJECT],
@@ -73,14 +74,15 @@ class _Picture:
 def import_image(user: Caller, data: Mapping[str, Any], rate: dict[str, str]) -> dict[str, Any]:
     """Brings in the picture at `sourceUrl`, or the one whose bytes are in `content` (base64).
 
-    `fileName` and `fileType` are optional. `rate` gets the response's RateLimit headers.
+    `fileName`, `fileType` and `preset` are optional. `rate` gets the response's RateLimit headers.
 
     Raises:
         TooManyRequestsError: the user has imported LIMIT pictures.
-        InvalidRequestError: the URL is not one that is called, or `content` is not base64.
+        InvalidRequestError: the URL is not one that is called, `content` is not base64, or there is no such preset.
         SourceError: the picture could not be fetched.
         StorageLimitError, DarkroomError: the file is refused (see `acceptance.identify`).
     """
+    presets.require(data.get(presets.FIELD))
     limits.count_operation(user, _COUNTED_AS, LIMIT).require(rate)
     if "fileType" in data:
         acceptance.check_type(normalize_media_type(data["fileType"]))
@@ -93,7 +95,7 @@ def _import_content(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
     acceptance.check_size(len(content))
     budgets.check_storage(user, len(content))
     media_type = acceptance.identify(content, data.get("fileType"), "content")
-    return _store(user, data.get("fileName", "image"), _Picture(content, media_type))
+    return _store(user, data.get("fileName", "image"), _Picture(content, media_type), data.get(presets.FIELD))
 
 
 def _decoded(content: str) -> bytes:
@@ -119,7 +121,7 @@ def _import_source(user: Caller, data: Mapping[str, Any]) -> dict[str, Any]:
         if most == BYTES_AT_ONCE:
             return _leave_to_queue(user, name, data)
         raise _too_large(user, most) from None
-    return _store(user, name, picture)
+    return _store(user, name, picture, data.get(presets.FIELD))
 
 
 def _most_bytes(user: Caller) -> int:
@@ -142,8 +144,8 @@ def _fetched(url: str, declared_type: str | None, deadline: Deadline, most: int)
     return _Picture(data, acceptance.identify(data, declared_type, FIELD))
 
 
-def _store(user: Caller, name: str, picture: _Picture) -> dict[str, Any]:
-    image = states.announce(user, name, picture.media_type, len(picture.data), importing=True)
+def _store(user: Caller, name: str, picture: _Picture, preset: str | None) -> dict[str, Any]:
+    image = states.announce(user, name, picture.media_type, len(picture.data), preset=preset, importing=True)
     with _withdrawn_on_error(image):
         objects.write(Settings.S3_INPUT_BUCKET.get(), image.s3_key, picture.data, image.file_type)
     log.info("IMAGE_IMPORTED", imageId=image.image_id, userId=user.id, fileType=image.file_type)
@@ -152,7 +154,7 @@ def _store(user: Caller, name: str, picture: _Picture) -> dict[str, Any]:
 
 def _leave_to_queue(user: Caller, file_name: str, data: Mapping[str, Any]) -> dict[str, Any]:
     declared_type = normalize_media_type(data.get("fileType", states.UNKNOWN_TYPE))
-    image = states.announce(user, file_name, declared_type, importing=True)
+    image = states.announce(user, file_name, declared_type, preset=data.get(presets.FIELD), importing=True)
     message = {
         "userId": user.id,
         "imageId": image.image_id,

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 
 from chalicelib.core.aws import objects
 from chalicelib.core.aws.grants import S3Operation, required_env_vars
-from chalicelib.core.aws.records import EXPORTED, LATER, REASON, SHOWN, Exported, Record, Shown, derived
+from chalicelib.core.aws.records import EXPORTED, LATER, REASON, SHOWN, Exported, Record, Shown, Stored, derived
 from chalicelib.core.aws.tables import Attr, Table
 from chalicelib.core.errors import NotFoundError
+from chalicelib.core.presets import DEFAULT
 from chalicelib.core.schemas import TEXT
 from chalicelib.core.settings import Settings
 from chalicelib.images.retries import is_waiting
@@ -72,7 +73,10 @@ def output_link(key: str, file_name: str | None = None) -> str:
 
 @dataclass(frozen=True)
 class Variant(Record):
-    """One finished file: `size` names it, `dimensions` are its actual ones ("800x533"), `file_size` is in bytes."""
+    """One finished file: `size` names it, `dimensions` are its actual ones ("800x533"), `file_size` is in bytes.
+
+    `recipe` is the fingerprint of how it was made.
+    """
 
     size: Annotated[str, SHOWN, EXPORTED]
     dimensions: Annotated[str, SHOWN, EXPORTED]
@@ -80,6 +84,8 @@ class Variant(Record):
     s3_key: Annotated[str, SHOWN, EXPORTED]
     file_size: Annotated[int, SHOWN, EXPORTED]
     watermarked: Annotated[bool, SHOWN, EXPORTED]
+    frames: Annotated[int, SHOWN, EXPORTED, LATER] = 1
+    recipe: str | None = None
 
     @property
     @derived(TEXT, SHOWN, EXPORTED)
@@ -119,6 +125,9 @@ class Image(Record):
     `last_failure` is the "code: sentence" of a COMPLETED image whose last new processing failed: its variants are those
     of before. `retries` counts the tries after the first one (images/retries.py).
 
+    `wanted_preset` is the one that its owner named last, and `recipe` says by which one its variants were made
+    (images/recipes.py).
+
     `redriven`: the sweeper has had its lost files made again, since its owner last had it processed.
     `correlation_id` is of the request that announced the image, or last had it processed.
     """
@@ -147,6 +156,7 @@ class Image(Record):
     object_version: str | None = None
     execution: str | None = None
     recipe: str | None = None
+    wanted_preset: Annotated[str | None, Stored("preset")] = None
     started_at: str | None = None
     unfinished: str | None = None
     unfinished_since: str | None = None
@@ -154,6 +164,15 @@ class Image(Record):
     redriven: Annotated[bool, LATER] = False
     original_gone: Annotated[bool, LATER] = False
     correlation_id: str | None = None
+
+    @property
+    @derived(TEXT, SHOWN, Exported("Preset"), after="placeholder")
+    def preset(self) -> str:
+        """The preset by which its variants were made; before there are any, the one by which they will be."""
+        if self.recipe is None:
+            return self.wanted_preset or DEFAULT
+        name, _, fingerprint = self.recipe.partition("/")
+        return name if fingerprint else DEFAULT
 
     @property
     def is_finished(self) -> bool:

@@ -2,8 +2,10 @@
 
 from chalicelib.core.http.operations import Answer
 from chalicelib.core.image_values import OUTPUTS
+from chalicelib.core.presets import DEFAULT
 from chalicelib.core.schemas import DATE, TEXT, TIME, Schema, described, list_of, page_of, says, shape, text
 from chalicelib.images.models import STATUS, Image, Variant
+from chalicelib.images.preset_schemas import OTHER_PRESET, PRESET
 
 MAX_PAGE = 100
 MAX_TITLE, MAX_TAG, MAX_TAGS = 200, 50, 20
@@ -31,6 +33,7 @@ _VARIANT = described(
         "fileSize": says("Bytes.", 84_213),
         "watermarked": says("Whether it bears the watermark."),
         "name": says("Its name in `GET /images/{imageId}/variants/{name}`.", "medium"),
+        "frames": says("How many pictures it shows one after the other: more than 1 if it is animated.", 1),
         "url": {"format": "uri", **says("A link to the file, for an hour at the most.", _LINK)},
     },
 )
@@ -48,6 +51,7 @@ _IMAGE = described(
         "lastFailureAt": says("When that was.", "2026-11-29T10:12:31.006Z"),
         "metadata": says("What was found in the file.", {"width": 4000, "height": 2667, "format": "jpeg"}),
         "placeholder": says("A tiny picture, as a data URL, to show while the variants load."),
+        "preset": says("The preset by which its variants are made.", DEFAULT),
         "createdAt": TIME,
         "uploadedAt": says("When its file arrived.", "2026-11-28T09:30:04.120Z"),
         "processedAt": says("When its variants were finished.", "2026-11-28T09:30:07.480Z"),
@@ -61,7 +65,8 @@ _IMAGE = described(
         },
     },
 )
-GET = DELETE = REPROCESS = shape({"imageId": IMAGE_ID})
+GET = DELETE = shape({"imageId": IMAGE_ID})
+REPROCESS = shape({"imageId": IMAGE_ID}, {"preset": OTHER_PRESET})
 GET_VARIANT = shape({"imageId": IMAGE_ID, "name": _VARIANT_NAME})
 DOWNLOAD = shape(
     {"imageId": IMAGE_ID},
@@ -187,6 +192,7 @@ CREATE = {
                 pattern="^https?://.",
                 maxLength=_LONGEST_URL,
             ),
+            "preset": PRESET,
             "fileSize": {
                 "type": "integer",
                 "minimum": 0,
@@ -215,6 +221,7 @@ IMPORT = {
         {},
         {
             **_NAME_AND_TYPE,
+            "preset": PRESET,
             "sourceUrl": text(
                 "The https URL of the picture, which Darkroom fetches; or give `content`.",
                 _SOURCE_URL,

@@ -7,7 +7,7 @@ from chalicelib.core.errors import ConflictError, NotAcceptableError, NotFoundEr
 from chalicelib.core.http import deeds
 from chalicelib.core.http.accept import preferred
 from chalicelib.core.http.operations import Caller, Replay, only_fields
-from chalicelib.images import deletion, executions, states
+from chalicelib.images import deletion, executions, presets, states
 from chalicelib.images.models import Image, ImageNotFoundError, Status, Variant, get, output_link
 from chalicelib.images.states import ImageBusyError, OriginalGoneError
 
@@ -65,20 +65,24 @@ def delete_image(user: Caller, image_id: str) -> dict[str, Any]:
 
 @required_env_vars(
     show_image,
+    presets.require,
     {"IMAGES_TABLE": [DynamoDBOperation.UPDATE_ITEM], "SQS_QUEUE_URL": [SQSOperation.SEND_MESSAGE]},
 )
 @raises(ImageNotFoundError, ImageBusyError, OriginalGoneError)
-def reprocess(user: Caller, image_id: str) -> dict[str, Any]:
+def reprocess(user: Caller, image_id: str, preset: str | None = None) -> dict[str, Any]:
     """Sends an image through the pipeline again that no execution works on; the answer shows it as PROCESSING.
 
-    Its variants stay until there are new ones.
+    Its variants stay until there are new ones. With a `preset`, those that it makes in the same way stay for good;
+    without one, all variants of its own preset are made again.
 
     The message is sent first: if this run is killed after it, the orchestrator alone marks the image.
 
     Raises:
         ImageNotFoundError, ImageBusyError: there is none, or it is being processed.
         OriginalGoneError: there is no file to make the variants of.
+        InvalidRequestError: there is no such preset.
     """
+    presets.require(preset)
     image = get(user.id, image_id)
     if deeds.kept(_EXECUTION) not in (None, image.execution):
         # An earlier try of this request has come so far.
@@ -88,8 +92,8 @@ def reprocess(user: Caller, image_id: str) -> dict[str, Any]:
     if not image.may_run_again:
         raise ImageBusyError
     deeds.keep(_EXECUTION, str(image.execution))
-    executions.send_again(image)
-    return {"image": states.run_again(image).shown()}
+    executions.send_again(image, preset)
+    return {"image": states.run_again(image, preset).shown()}
 
 
 # The payload names the image; the answer shows it as it is by now.

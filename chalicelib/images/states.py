@@ -49,13 +49,19 @@ class ImageBusyError(ConflictError):
 
 
 def announce(
-    user: Caller, file_name: str, file_type: str, file_size: int | None = None, *, importing: bool = False
+    user: Caller,
+    file_name: str,
+    file_type: str,
+    file_size: int | None = None,
+    *,
+    preset: str | None = None,
+    importing: bool = False,
 ) -> Image:
     """Writes the row of a new image, PENDING until its file comes. `importing`: Darkroom itself brings the file.
 
     If an earlier try of the request has written it, gives that image.
     """
-    image = _new_image(user, deeds.new_id("img"), file_name, file_type, file_size)
+    image = _new_image(user, deeds.new_id("img"), file_name, file_type, file_size, preset)
     more = {"unfinished": IMPORTING} if importing else {}
     try:
         IMAGES.create(image.to_item() | more)
@@ -63,12 +69,14 @@ def announce(
         if (before := find(user.id, image.image_id)) is not None:
             return before
         # It was withdrawn or deleted since, and leaves its tombstone.
-        image = _new_image(user, ids.new_id("img"), file_name, file_type, file_size)
+        image = _new_image(user, ids.new_id("img"), file_name, file_type, file_size, preset)
         IMAGES.create(image.to_item() | more)
     return image
 
 
-def _new_image(user: Caller, image_id: str, file_name: str, file_type: str, file_size: int | None) -> Image:
+def _new_image(
+    user: Caller, image_id: str, file_name: str, file_type: str, file_size: int | None, preset: str | None
+) -> Image:
     return Image(
         user_id=user.id,
         image_id=image_id,
@@ -79,6 +87,7 @@ def _new_image(user: Caller, image_id: str, file_name: str, file_type: str, file
         created_at=ids.now(),
         file_size=file_size,
         api_key_id=user.api_key_id,
+        wanted_preset=preset,
         correlation_id=log.correlation_id(),
     )
 
@@ -206,9 +215,17 @@ def variant_prefix(user_id: str, image_id: str, execution: str | None) -> str:
 
 
 def claim(
-    user_id: str, image_id: str, retry_of: str | None, *, retries: int = 0, redriven: bool = False
+    user_id: str,
+    image_id: str,
+    retry_of: str | None,
+    *,
+    retries: int = 0,
+    redriven: bool = False,
+    preset: str | None = None,
 ) -> Image | None:
     """Claims the image for one execution, and writes the execution's name to its row, with `retries` and `redriven`.
+
+    `preset`: another one than before.
 
     `retry_of`: the execution before, which has ended: it may have ended so that it could write nothing. None: there is
     none, or it is not known.
@@ -225,14 +242,23 @@ def claim(
     not_begun = is_processing & Attr("execution").eq(name) & Attr("startedAt").not_exists()
     try:
         return Image.from_item(
-            _mark_processing(user_id, image_id, name, ready | not_begun, retries=retries, redriven=redriven)
+            _mark_processing(
+                user_id, image_id, name, ready | not_begun, retries=retries, redriven=redriven, preset=preset
+            )
         )
     except ConditionFailedError:
         return None
 
 
 def _mark_processing(
-    user_id: str, image_id: str, execution: str, when: Any, *, retries: int = 0, redriven: bool = False
+    user_id: str,
+    image_id: str,
+    execution: str,
+    when: Any,
+    *,
+    retries: int = 0,
+    redriven: bool = False,
+    preset: str | None = None,
 ) -> dict[str, Any]:
     return IMAGES.update(
         user_id,
@@ -244,6 +270,7 @@ def _mark_processing(
             "correlationId": log.correlation_id(),
             "retries": retries or None,
             "redriven": redriven or None,
+            **({} if preset is None else {"preset": preset}),
             **unfinished(Status.PROCESSING, ids.now()),
         },
         remove=["startedAt", "startedBy", "reason"],
@@ -256,8 +283,10 @@ def action_time_update(image: Image) -> dict[str, Any]:
     return IMAGES.to_update(key, {"lastActionAt": ids.now()}, where={"status": str(image.status)})
 
 
-def run_again(image: Image) -> Image:
+def run_again(image: Image, preset: str | None = None) -> Image:
     """Marks an image PROCESSING, before its next execution starts; gives the image as it then is.
+
+    `preset`: another one than before.
 
     Raises:
         ImageBusyError: an execution works on it, or has yet to begin.
@@ -266,7 +295,8 @@ def run_again(image: Image) -> Image:
         raise ImageBusyError
     unchanged = Attr("status").eq(image.status) & Attr("execution").eq(image.execution)
     try:
-        again = _mark_processing(image.user_id, image.image_id, next_execution(image.execution), unchanged)
+        following = next_execution(image.execution)
+        again = _mark_processing(image.user_id, image.image_id, following, unchanged, preset=preset)
     except ConditionFailedError:
         # The execution has already started.
         return get(image.user_id, image.image_id)

@@ -10,7 +10,7 @@ from chalicelib.core.http import budgets
 from chalicelib.core.http.operations import Caller, Replay, only_fields
 from chalicelib.core.image_values import normalize_media_type
 from chalicelib.core.settings import Settings
-from chalicelib.images import acceptance, imports, states
+from chalicelib.images import acceptance, imports, presets, states
 from chalicelib.images.models import Image, ImageNotFoundError, Status, get
 
 
@@ -29,6 +29,7 @@ class AlreadyUploadedError(ConflictError):
 @required_env_vars(
     budgets.check_storage,
     imports.import_image,
+    presets.require,
     {
         "IMAGES_TABLE": [DynamoDBOperation.PUT_ITEM, DynamoDBOperation.GET_ITEM],
         "S3_INPUT_BUCKET": [S3Operation.PUT_OBJECT],
@@ -44,17 +45,18 @@ def create_upload(user: Caller, data: Mapping[str, Any], rate: dict[str, str]) -
     Raises:
         FileTypeNotAllowedError, FileTooLargeError: the platform does not take such a file.
         StorageLimitError: with this file the user would store more than their limit.
-        InvalidRequestError: `singleUse` with the method POST.
+        InvalidRequestError: `singleUse` with the method POST, or no such preset.
         DarkroomError: as `imports.import_image` does.
     """
     if imports.FIELD in data:
         return imports.import_image(user, data, rate)
     _check_single_use(data)
+    presets.require(data.get(presets.FIELD))
     file_type, file_size = normalize_media_type(data["fileType"]), data.get("fileSize")
     acceptance.check_type(file_type)
     acceptance.check_size(file_size or 0)
     budgets.check_storage(user, file_size or 0)
-    image = states.announce(user, data["fileName"], file_type, file_size)
+    image = states.announce(user, data["fileName"], file_type, file_size, preset=data.get(presets.FIELD))
     log.info("UPLOAD_CREATED", imageId=image.image_id, userId=user.id, fileType=file_type, fileSize=file_size)
     return _announcement(image, data)
 

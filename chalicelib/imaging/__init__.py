@@ -4,23 +4,15 @@ Knows no AWS and no environment. Pillow is imported with the first picture, so t
 this package costs almost nothing.
 """
 
+from collections.abc import Collection, Sequence
+
 from chalicelib.core.image_values import FONTS, MAX_QUALITY, Size
+from chalicelib.core.presets import Animation
 from chalicelib.imaging.decoders import find_decoder_fault
 from chalicelib.imaging.findings import Analysis
+from chalicelib.imaging.recipe import Mark, Recipe, Rendition
 from chalicelib.imaging.rejection import REASONS, ImageRejectedError, describe
-from chalicelib.imaging.values import (
-    FITS,
-    FORMATS,
-    MAX_SIDE,
-    Fit,
-    ImageInfo,
-    Limits,
-    Mark,
-    Recipe,
-    Rendition,
-    Transform,
-    Transformed,
-)
+from chalicelib.imaging.values import FITS, FORMATS, MAX_SIDE, Fit, ImageInfo, Limits, Transform, Transformed
 
 _DEFAULT_LIMITS = Limits()
 
@@ -43,35 +35,46 @@ def check(data: bytes, declared_type: str, limits: Limits = _DEFAULT_LIMITS) -> 
     return pipeline.check(data, declared_type, limits)
 
 
-def render(data: bytes, recipe: Recipe, limits: Limits = _DEFAULT_LIMITS) -> list[Rendition]:
-    """Every size in every format, plain and, if `recipe.mark` is set, also marked.
+def render(
+    data: bytes, recipe: Recipe, limits: Limits = _DEFAULT_LIMITS, wanted: Collection[tuple[str, str]] | None = None
+) -> list[Rendition]:
+    """Every size in every format, plain and, if the recipe has marks, also marked; or of these what is `wanted`.
 
-    In the order of the recipe's sizes. Each fits its box in the original proportions, is never
-    enlarged, is upright, in sRGB and without metadata; transparency is kept, but becomes white in a
-    JPEG. A size that is larger than the original is made in the original's dimensions. Of animations,
-    the first frame. A picture too small for a legible mark counts as marked, without a mark.
+    `wanted` has pairs of a size's name and a resolved format (`output_formats`).
+
+    In the order of the recipe's sizes. Each is upright and in sRGB, without metadata but what `recipe.keep` names;
+    transparency is kept, but becomes the background in a JPEG. A size of the fit `inside` that is larger than the
+    original is made in the original's dimensions. Of animations, the first frame, but a WebP within
+    `recipe.animation`. A picture too small for a legible mark counts as marked, without a mark.
 
     Needs no `check` before it: it applies the same limits. Raises ImageRejectedError;
-    ValueError if the mark's own image cannot be read; OSError and RuntimeError are temporary
+    ValueError if a mark's own image or font cannot be read; OSError and RuntimeError are temporary
     failures of this machine.
     """
-    from chalicelib.imaging import pipeline
+    from chalicelib.imaging import rendering
 
-    return pipeline.render(data, recipe, limits)
+    return rendering.render(data, recipe, limits, wanted)
 
 
-def mark(data: bytes, mark: Mark, quality: int) -> bytes:
-    """A rendition with a mark, in the same format.
+def output_formats(recipe: Recipe, original: str, frames: int) -> tuple[str, ...]:
+    """The formats of a recipe's files, each once, for an original of that format (as ImageInfo names it)."""
+    from chalicelib.imaging import variants
+
+    return variants.output_formats(recipe, original, frames)
+
+
+def mark(data: bytes, marks: Sequence[Mark], quality: int) -> bytes:
+    """A rendition with marks, in the same format; an animation stays one.
 
     Only for files that `render` made: it decodes without the guard. A JPEG keeps its tables, its
     progressive order and its YCbCr. WebP and AVIF do not record their quality: they are encoded
     again at `quality`, which should be that of the recipe. If no mark would be legible, returns
-    `data`. Raises ImageRejectedError if `data` cannot be read, ValueError if the mark's own
-    image cannot.
+    `data`. Raises ImageRejectedError if `data` cannot be read, ValueError if a mark's own
+    image or font cannot.
     """
     from chalicelib.imaging import pipeline
 
-    return pipeline.mark_rendition(data, mark, quality)
+    return pipeline.mark_rendition(data, marks, quality)
 
 
 def thumbnail(data: bytes, side: int) -> Transformed:
@@ -85,11 +88,18 @@ def thumbnail(data: bytes, side: int) -> Transformed:
     return pipeline.thumbnail(data, side)
 
 
-def undrawable(mark: Mark) -> str:
-    """The characters of the mark's text that its font lacks, each once. The mark shows boxes instead."""
+def check_mark(mark: Mark) -> None:
+    """Raises ValueError if the mark's own image or font cannot be read."""
     from chalicelib.imaging import watermark
 
-    return watermark.undrawable(mark)
+    watermark.place(mark, (1_000, 1_000))
+
+
+def undrawable(mark: Mark) -> str:
+    """The characters of the mark's text that its font lacks, each once. The mark shows boxes instead."""
+    from chalicelib.imaging import mark_text
+
+    return mark_text.undrawable(mark)
 
 
 def transform(data: bytes, declared_type: str, options: Transform, limits: Limits = _DEFAULT_LIMITS) -> Transformed:

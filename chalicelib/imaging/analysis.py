@@ -11,7 +11,7 @@ from typing import Any
 from chalicelib.imaging import decoders, measures, probe
 from chalicelib.imaging.child import run_in_child
 from chalicelib.imaging.decode import run_decoding
-from chalicelib.imaging.encode import on_white
+from chalicelib.imaging.encode import on_ground
 from chalicelib.imaging.findings import BINS, MAX_COLORS, Analysis, Color, Histogram, Tones
 from chalicelib.imaging.pipeline import DECODE, RESIZE
 from chalicelib.imaging.plan import fit_inside
@@ -72,7 +72,7 @@ def measure(work: Work) -> bytes:
         "transparent": transparent,
         "histograms": measures.histograms(work.image),
         "colors": [(*rgb, share) for rgb, share in measures.dominant_colors(work.image)],
-        "sharpness": measures.sharpness(on_white(work.image).convert("L")),
+        "sharpness": measures.sharpness(on_ground(work.image).convert("L")),
     }
     return json.dumps(numbers).encode()
 

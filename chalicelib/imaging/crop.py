@@ -1,11 +1,20 @@
 """The step that crops: it narrows what `shrink` resizes, and copies no pixel."""
 
-from chalicelib.imaging.work import Plane, Point, Shares, Work
+from chalicelib.core.image_values import CENTER, Point
+from chalicelib.imaging.detail import most_detailed
+from chalicelib.imaging.work import Plane, Shares, Work
 
 
 def crop(work: Work) -> None:
     """Leaves the part that `work.crop` names, with `work.focus` as near to its middle as the picture allows."""
-    work.planes = tuple(_crop(plane, work.crop, work.focus) for plane in work.planes)
+    focus = _focus(work)
+    work.planes = tuple(_crop(plane, work.crop, focus) for plane in work.planes)
+
+
+def _focus(work: Work) -> Point:
+    if not isinstance(work.focus, str):
+        return work.focus
+    return CENTER if work.detail is None else most_detailed(work.detail, work.crop)
 
 
 def _crop(plane: Plane, shares: Shares, focus: Point) -> Plane:

@@ -4,12 +4,15 @@ Before the steps, in the parent: `probe` reads and bounds the headers, `plan` co
 The steps themselves run in a guarded child (`child`).
 """
 
-from dataclasses import replace
+import io
+from collections.abc import Sequence
 
 from PIL import Image
 
 from chalicelib.core.image_values import OUTPUTS
 from chalicelib.imaging import decoders, plan, probe, watermark
+from chalicelib.imaging.animation import webp_frames, webp_loops
+from chalicelib.imaging.bars import add_bars
 from chalicelib.imaging.child import run_in_child
 from chalicelib.imaging.color import drop_metadata, to_srgb, unify_mode
 from chalicelib.imaging.crop import crop
@@ -23,36 +26,43 @@ from chalicelib.imaging.decode import (
     to_rgb,
     verify,
 )
-from chalicelib.imaging.encode import encode, encode_alike, encode_thumbnail, load_codec
+from chalicelib.imaging.detail import measure_detail
+from chalicelib.imaging.encode import encode, encode_alike, encode_thumbnail, load_codec, write_animation
 from chalicelib.imaging.jpeg_end import check_end
 from chalicelib.imaging.orient import orient
-from chalicelib.imaging.probe.header import Dimensions
+from chalicelib.imaging.recipe import Mark
 from chalicelib.imaging.rejection import ImageRejectedError
-from chalicelib.imaging.shrink import can_shrink_again, shrink, shrink_to_thumbnail
-from chalicelib.imaging.values import ImageInfo, Limits, Mark, Recipe, Rendition, Transform, Transformed
+from chalicelib.imaging.shrink import shrink, shrink_to_thumbnail
+from chalicelib.imaging.values import ImageInfo, Limits, Transform, Transformed
 from chalicelib.imaging.watermark import mark
-from chalicelib.imaging.work import Step, Work, run
+from chalicelib.imaging.work import Encoding, Step, Work, run
 
 STEPS: tuple[tuple[Step, ...], ...] = (
     # Once for an original: a JPEG at no more than the largest size needs.
     (check_end, decode, unify_mode),
     # Once for a size. What makes the picture smaller comes first, so that the later steps have fewer pixels.
     (crop, shrink, orient, to_srgb, drop_metadata),
+    # What stands around the picture.
+    (add_bars,),
     # The plain files of a size, in every format.
     (encode,),
     # The marked ones.
     (mark, encode),
 )
-DECODE, RESIZE, WRITE, WRITE_MARKED = STEPS
+DECODE, RESIZE, FRAME, WRITE, WRITE_MARKED = STEPS
 
 # A check makes no image: a PNG is inflated, a JPEG decoded at an eighth.
 VERIFY: tuple[Step, ...] = (check_end, verify)
 
+# Between DECODE and RESIZE, where a size is cropped to what has the most detail.
+MEASURE: tuple[Step, ...] = (measure_detail,)
+
 # A size can be made from a larger one, which is upright and in sRGB already.
 RESIZE_AGAIN: tuple[Step, ...] = (shrink,)
 
-# Also: the picture of an image mark keeps its size (`watermark.IMAGE_STEPS`); an analysis measures after DECODE and
-# after RESIZE; `mark_rendition` and `thumbnail` need no guard, since `render` made their files.
+# `rendering` makes a recipe's files of these. Also: the picture of an image mark keeps its size (`mark_picture`); an
+# analysis measures after DECODE and after RESIZE; `mark_rendition` and `thumbnail` need no guard, since `render` made
+# their files.
 
 # A larger rendition is not decoded for a thumbnail: it would take tens of milliseconds and 16 MB.
 _MAX_THUMBNAIL_SOURCE_PIXELS = 4_000_000
@@ -73,61 +83,6 @@ def verify_data(work: Work) -> list[int]:
     return []
 
 
-def render(data: bytes, recipe: Recipe, limits: Limits) -> list[Rendition]:
-    """See `chalicelib.imaging.render`."""
-    header = probe.read_header(data, "", limits)
-    sizes = plan.variant_sizes(header, recipe)
-    decoders.load(header.format)
-    _warm_up(recipe, sizes)
-    work = Work(
-        header.strip(data), header, header.turn(sizes[0]), limits, formats=recipe.formats, quality=recipe.quality,
-        mark=recipe.mark,
-    )  # fmt: skip
-    files = run_in_child(lambda output: write_variants(work.to(output), sizes), limits)
-    return plan.renditions(header, recipe, files)
-
-
-def write_variants(original: Work, sizes: list[Dimensions]) -> list[int]:
-    """What `render` does in the child: writes the files, returns their lengths. Raises ImageRejectedError.
-
-    `sizes` are upright, the largest first.
-    """
-    run_decoding(DECODE, original)
-    resized: list[Image.Image] = []
-    for size in sizes:
-        work = _resize(original, size, resized)
-        run(WRITE, work)
-        if work.mark:
-            run(WRITE_MARKED, work)
-    return original.lengths
-
-
-def _warm_up(recipe: Recipe, sizes: list[Dimensions]) -> None:
-    """Does in the parent, where it lasts, what every child would have to do again."""
-    for format_ in recipe.formats:
-        load_codec(format_)
-    if recipe.mark:
-        for size in sizes:
-            watermark.place(recipe.mark, size)
-
-
-def _resize(original: Work, size: Dimensions, resized: list[Image.Image]) -> Work:
-    """One size of a decoded original, made from one of the `resized` images where that is as good.
-
-    `resized` has the images that were made from the original itself, and gains this one if it is too.
-    """
-    larger = [image for image in resized if can_shrink_again(image, size)]
-    if larger:
-        work = replace(original, size=size)
-        work.image = min(larger, key=lambda image: image.size)
-        run_decoding(RESIZE_AGAIN, work)
-        return work
-    work = replace(original, size=original.header.turn(size))
-    run_decoding(RESIZE, work)
-    resized.append(work.image)
-    return work
-
-
 def transform(data: bytes, declared_type: str, options: Transform, limits: Limits) -> Transformed:
     """See `chalicelib.imaging.transform`."""
     header = probe.read_header(data, declared_type, limits)
@@ -136,7 +91,7 @@ def transform(data: bytes, declared_type: str, options: Transform, limits: Limit
     load_codec(format_)
     work = Work(
         header.strip(data), header, header.turn(size), limits, header.turn(share), header.turn_point(options.focus),
-        (format_,), options.quality,
+        formats=(format_,), encoding=Encoding({format_: options.quality}),
     )  # fmt: skip
     [file] = run_in_child(lambda output: write_transformed(work.to(output)), limits)
     media_type, extension = OUTPUTS[format_]
@@ -156,18 +111,31 @@ def write_transformed(work: Work) -> list[int]:
     return work.lengths
 
 
-def mark_rendition(data: bytes, mark: Mark, quality: int) -> bytes:
+def mark_rendition(data: bytes, marks: Sequence[Mark], quality: int) -> bytes:
     """Decodes, marks, encodes; see `chalicelib.imaging.mark`."""
     with decoding():
         image = open_rendition(data)
-        if watermark.place(mark, image.size) is None:
+        if not any(watermark.place(mark, image.size) for mark in marks):
             return data
+        if getattr(image, "is_animated", False):
+            return _mark_animation(data, image, marks, quality)
         format_ = image.format or ""
         image = load_rendition(image, "YCbCr", image.size)
     if format_ != "JPEG":
         image = to_rgb(image)
-    watermark.stamp(image, mark)
+    watermark.stamp(image, marks)
     return encode_alike(image, format_, quality)
+
+
+def _mark_animation(data: bytes, image: Image.Image, marks: Sequence[Mark], quality: int) -> bytes:
+    shown = list(webp_frames(data, getattr(image, "n_frames", 1)))
+    for frame in shown:
+        watermark.stamp(frame.image, marks)
+    output = io.BytesIO()
+    encoding = Encoding({"webp": quality}, exif=image.info.get("exif", b""))
+    images, times = [each.image for each in shown], [each.milliseconds for each in shown]
+    write_animation(images, times, webp_loops(data), encoding, output)
+    return output.getvalue()
 
 
 def thumbnail(data: bytes, side: int) -> Transformed:

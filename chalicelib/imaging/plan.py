@@ -1,15 +1,14 @@
-"""What comes out of an original, computed from its header before a pixel is decoded."""
+"""What comes out of a transform, computed from the original's header before a pixel is decoded."""
 
 import math
 
-from chalicelib.core.image_values import OUTPUTS, Size
 from chalicelib.imaging.probe.header import Dimensions, Header
 from chalicelib.imaging.rejection import ImageRejectedError
-from chalicelib.imaging.values import MAX_SIDE, Fit, Limits, Recipe, Rendition, Transform
+from chalicelib.imaging.values import MAX_SIDE, Fit, Limits, Transform
 from chalicelib.imaging.work import UNCROPPED, Shares
 
-# Format of an original → format of the result where the options name none.
-_OWN_FORMATS = {"JPEG": "jpeg", "PNG": "png", "GIF": "png", "WEBP": "webp", "AVIF": "avif", "HEIC": "jpeg"}
+OWN_FORMATS = {"JPEG": "jpeg", "PNG": "png", "GIF": "png", "WEBP": "webp", "AVIF": "avif", "HEIC": "jpeg"}
+"""Format of an original → the format that is written where none is named."""
 
 # Pixels of a side: libjpeg's JPEG_MAX_DIMENSION, and libwebp's WEBP_MAX_DIMENSION.
 _MAX_SIDE_OF = {"jpeg": 65_500, "webp": 16_383}
@@ -32,43 +31,13 @@ def plan_transform(header: Header, options: Transform, limits: Limits) -> tuple[
 
 def _own_format(header: Header) -> str:
     # Nothing here writes HEIC; what stands for it must not lose the transparency that a few have.
-    return "png" if header.format == "HEIC" and header.has_alpha else _OWN_FORMATS[header.format]
-
-
-def variant_sizes(header: Header, recipe: Recipe) -> list[Dimensions]:
-    """The dimensions that a recipe needs, each once, the largest first."""
-    return sorted({_variant_size(header, size) for size in recipe.sizes}, reverse=True)
-
-
-def renditions(header: Header, recipe: Recipe, files: list[bytes]) -> list[Rendition]:
-    """The files in the order of the recipe's sizes. Sizes that come out equal share their files.
-
-    `files` has for each of `variant_sizes` the plain ones in every format, and then the marked ones.
-    """
-    kinds = [(is_marked, format_) for is_marked in _kinds(recipe) for format_ in recipe.formats]
-    sizes = variant_sizes(header, recipe)
-    made = dict(zip(((size, *kind) for size in sizes for kind in kinds), files, strict=True))
-
-    def rendition(size: Size, is_marked: bool, format_: str) -> Rendition:
-        dimensions = _variant_size(header, size)
-        data = made[dimensions, is_marked, format_]
-        return Rendition(size.name, format_, *OUTPUTS[format_], *dimensions, is_marked, data)
-
-    return [rendition(size, *kind) for size in recipe.sizes for kind in kinds]
+    return "png" if header.format == "HEIC" and header.has_alpha else OWN_FORMATS[header.format]
 
 
 def fit_inside(dimensions: Dimensions, width: float, height: float) -> Dimensions:
     """The largest dimensions of the same proportions in a box; never enlarged, never 0."""
     scale = min(1.0, width / dimensions[0], height / dimensions[1])
     return max(1, round(dimensions[0] * scale)), max(1, round(dimensions[1] * scale))
-
-
-def _kinds(recipe: Recipe) -> tuple[bool, ...]:
-    return (False, True) if recipe.mark else (False,)
-
-
-def _variant_size(header: Header, size: Size) -> Dimensions:
-    return fit_inside(header.upright, size.width, size.height)
 
 
 def _place(original: Dimensions, options: Transform) -> tuple[Dimensions, Shares]:
@@ -78,7 +47,7 @@ def _place(original: Dimensions, options: Transform) -> tuple[Dimensions, Shares
     if not (options.width and options.height):
         return _in_proportion(original, options), UNCROPPED
     box = options.width, options.height
-    return box, _cover(original, box) if options.fit == Fit.COVER else UNCROPPED
+    return box, cover(original, box) if options.fit == Fit.COVER else UNCROPPED
 
 
 def _in_proportion(original: Dimensions, options: Transform) -> Dimensions:
@@ -91,7 +60,8 @@ def _in_proportion(original: Dimensions, options: Transform) -> Dimensions:
     return original
 
 
-def _cover(original: Dimensions, box: Dimensions) -> Shares:
+def cover(original: Dimensions, box: Dimensions) -> Shares:
+    """How much of the original is in a box that it covers."""
     scale = max(box[0] / original[0], box[1] / original[1])
     return min(1.0, box[0] / scale / original[0]), min(1.0, box[1] / scale / original[1])
 

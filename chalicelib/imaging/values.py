@@ -1,21 +1,9 @@
 """Arguments and results of the imaging functions."""
 
-import hashlib
-import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
 
-from chalicelib.core.image_values import (
-    FONTS,
-    MAX_PIXELS,
-    MAX_QUALITY,
-    MEDIA_TYPES,
-    MIN_QUALITY,
-    OUTPUTS,
-    POSITIONS,
-    Size,
-    parse_color,
-)
+from chalicelib.core.image_values import MAX_PIXELS, MAX_QUALITY, MEDIA_TYPES, MIN_QUALITY, OUTPUTS
 
 MEBIBYTE = 1024 * 1024
 
@@ -98,86 +86,6 @@ class ImageInfo:
     """The EXIF orientation, 1 to 8; 1 where there is none."""
 
 
-@dataclass(frozen=True)
-class Mark:
-    """A watermark: a line of text, or a picture instead of it."""
-
-    text: str = ""
-    font: str = "Arial"
-    """One of FONTS."""
-
-    color: str = "#FFFFFF"
-    """Of the text, as #RGB or #RRGGBB."""
-
-    position: str = "bottom-right"
-    opacity: float = 0.5
-    """0 (invisible) to 1."""
-
-    image: bytes | None = None
-    """The operator's PNG, JPEG, GIF or WebP; its transparency is kept."""
-
-    def __post_init__(self) -> None:
-        if self.font not in FONTS:
-            raise ValueError(f"font must be one of {', '.join(FONTS)}")
-        if self.position not in POSITIONS:
-            raise ValueError(f"position must be one of {', '.join(POSITIONS)}")
-        if not 0 <= self.opacity <= 1:
-            raise ValueError("opacity must lie between 0 and 1")
-        parse_color(self.color)
-
-    @property
-    def rgb(self) -> tuple[int, int, int]:
-        """The color as three numbers from 0 to 255."""
-        return parse_color(self.color)
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Which variants of an original to make: every size in every format, plain and marked."""
-
-    sizes: tuple[Size, ...]
-    formats: tuple[str, ...] = ("jpeg",)
-    quality: int = 85
-    """1 to 95, for JPEG, WebP and AVIF; PNG is lossless."""
-
-    mark: Mark | None = None
-
-    def __post_init__(self) -> None:
-        names = [size.name for size in self.sizes]
-        if not names or len(set(names)) != len(names):
-            raise ValueError("a recipe needs sizes, each with a name of its own")
-        if not self.formats or len(set(self.formats)) != len(self.formats):
-            raise ValueError("a recipe needs formats, each named once")
-        if unknown := set(self.formats) - OUTPUTS.keys():
-            raise ValueError(f"unknown output formats: {', '.join(sorted(unknown))}")
-        if not MIN_QUALITY <= self.quality <= MAX_QUALITY:
-            raise ValueError(f"quality must lie between {MIN_QUALITY} and {MAX_QUALITY}")
-
-    @property
-    def fingerprint(self) -> str:
-        """Twelve hex digits that are equal exactly for equal recipes."""
-        text = json.dumps(asdict(self), sort_keys=True, default=_digest)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-@dataclass(frozen=True)
-class Rendition:
-    """One finished file."""
-
-    name: str
-    """The name of its size."""
-
-    format: str
-    media_type: str
-    extension: str
-    """Without a dot."""
-
-    width: int
-    height: int
-    watermarked: bool
-    data: bytes = field(repr=False)
-
-
 class Fit(StrEnum):
     """How a picture goes into a box, in the words of CSS's `object-fit`."""
 
@@ -247,9 +155,3 @@ class Transformed:
 
     is_first_frame: bool
     """Whether the original is animated: this is its first frame."""
-
-
-def _digest(value: object) -> str:
-    if not isinstance(value, bytes):
-        raise TypeError(f"{type(value).__name__} cannot be part of a recipe")
-    return hashlib.sha256(value).hexdigest()

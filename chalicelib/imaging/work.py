@@ -1,24 +1,37 @@
 """What the steps of the pipeline work on."""
 
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO, NamedTuple, Self
 
 from PIL import Image
 
+from chalicelib.core.image_values import CENTER, Point
 from chalicelib.imaging.probe.header import Dimensions, Header
-from chalicelib.imaging.values import Limits, Mark
+from chalicelib.imaging.recipe import Mark
+from chalicelib.imaging.values import Limits
 
 Shares = tuple[float, float]
 """The share of the width, and of the height, that a crop leaves; up to 1."""
 
 UNCROPPED: Shares = (1.0, 1.0)
 
-Point = tuple[float, float]
-"""A place in a picture: shares of its width and height, from the top left corner."""
+WHITE = (255, 255, 255)
 
-CENTER: Point = (0.5, 0.5)
+
+@dataclass(frozen=True)
+class Encoding:
+    """How files are written."""
+
+    qualities: Mapping[str, int]
+    """Of each format, on its own scale; PNG has none."""
+
+    ground: tuple[int, int, int] = WHITE
+    """What a JPEG has in place of transparency."""
+
+    exif: bytes = b""
+    """The EXIF block that every file gets; empty for none."""
 
 
 class Plane(NamedTuple):
@@ -30,6 +43,21 @@ class Plane(NamedTuple):
 
     scale: int = 1
     """How many pixels of a side of the original are one."""
+
+
+class Bars(NamedTuple):
+    """What a picture is put into, where that is larger."""
+
+    dimensions: Dimensions
+    color: tuple[int, int, int] | None
+    """None for transparent ones."""
+
+
+class Detail(NamedTuple):
+    """How much detail a picture has, in equal steps from left to right, and from top to bottom."""
+
+    across: Sequence[float]
+    down: Sequence[float]
 
 
 @dataclass
@@ -47,12 +75,16 @@ class Work:
     crop: Shares = UNCROPPED
     """In the same orientation as `size`."""
 
-    focus: Point = CENTER
-    """What a crop keeps, in the same orientation."""
+    focus: Point | str = CENTER
+    """What a crop keeps, in the same orientation; or SMART."""
 
+    bars: Bars | None = None
     formats: tuple[str, ...] = ()
-    quality: int = 0
-    mark: Mark | None = None
+    encoding: Encoding = Encoding({})
+    marks: tuple[Mark, ...] = ()
+    all_frames: bytes = field(default=b"", repr=False)
+    """The whole file, of an animation that stays one."""
+
     output: BinaryIO = field(default_factory=io.BytesIO)
     """Where `encode` writes the files, one after the other."""
 
@@ -61,6 +93,9 @@ class Work:
 
     planes: tuple[Plane, ...] = ()
     """The picture in one plane; or, between `decode` and `shrink`, in three: Y, Cb and Cr."""
+
+    detail: Detail | None = None
+    """Of the decoded picture, where a crop needs it."""
 
     def to(self, output: BinaryIO) -> Self:
         """The same work, which has written nothing yet."""

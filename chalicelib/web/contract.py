@@ -44,6 +44,7 @@ further `error.code`.
     tags={
         "auth": "Accounts",
         "upload": "Images",
+        "presets": "Images",
         "images": "Images",
         "actions": "Actions",
         "keys": "API keys",

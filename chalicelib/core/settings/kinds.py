@@ -4,11 +4,16 @@ Plain classes: every cold start makes them, and a dataclass takes a millisecond 
 """
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from chalicelib.core import image_values
-from chalicelib.core.image_values import Size
+from chalicelib.core.image_values import FONTS, Size
+from chalicelib.core.presets import Preset, read_file
+
+# All that is deployed beside app.py.
+_CHALICELIB = Path(__file__).resolve().parents[2]
 
 T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
@@ -156,6 +161,35 @@ class ListOf(Generic[T]):
             return tuple(dict.fromkeys(self.each.parse(part) for part in parts))
         except ValueError:
             raise ValueError(self.rule) from None
+
+
+class Font:
+    """A font that is bundled, by its name in any case, or the key of a file of one."""
+
+    rule = f"one of {', '.join(FONTS)}, or the key of a .ttf or .otf file in the output bucket"
+
+    def parse(self, text: str) -> str:
+        if image_values.is_font_file(text.strip()):
+            return text.strip()
+        try:
+            return Choice(FONTS).parse(text)
+        except ValueError:
+            raise ValueError(self.rule) from None
+
+
+class PresetsFile:
+    """The presets of a file, by their names. Raises FaultyFileError, which names the lines of its faults."""
+
+    rule = "the name of a .toml file in chalicelib/"
+
+    def parse(self, text: str) -> Mapping[str, Preset]:
+        name = text.strip()
+        if not re.fullmatch(r"[\w-][\w.-]*\.toml", name, re.ASCII):
+            raise ValueError(self.rule)
+        try:
+            return read_file(_CHALICELIB / name)
+        except FileNotFoundError:
+            raise ValueError(f"{self.rule}; there is no such file") from None
 
 
 class Sizes:

@@ -7,7 +7,7 @@ way, as `Settings.QUALITY_SETTING.get()`, and names it in `@required_env_vars`.
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.core.image_values import FONTS, MAX_PIXELS, MAX_QUALITY, MEDIA_TYPES, MIN_QUALITY, OUTPUTS, POSITIONS
+from chalicelib.core.image_values import MAX_PIXELS, MAX_QUALITY, MEDIA_TYPES, MIN_QUALITY, OUTPUTS, POSITIONS
 from chalicelib.core.image_values import normalize_media_type as spell
 from chalicelib.core.schedules import SCHEDULES
 from chalicelib.core.settings.kinds import (
@@ -18,8 +18,10 @@ from chalicelib.core.settings.kinds import (
     Choice,
     Color,
     Flag,
+    Font,
     ListOf,
     Number,
+    PresetsFile,
     Sizes,
     Text,
     Whole,
@@ -72,6 +74,11 @@ class Uploads:
 class Variants:
     """Variants and watermarks"""
 
+    PRESETS_FILE = Setting(
+        PresetsFile(),
+        "The file with the presets that uploads can name. The others of these settings make the preset `default`.",
+        default="presets.toml",
+    )
     RESIZE_DIMENSIONS = Setting(
         Sizes(),
         "The sizes of the variants: boxes in pixels into which a picture is shrunk.",
@@ -88,7 +95,7 @@ class Variants:
         nothing="",
         empty="no text is drawn",
     )
-    WATERMARK_FONT = Setting(Choice(FONTS), "The font of the watermark's text.", default="Arial")
+    WATERMARK_FONT = Setting(Font(), "The font of the watermark's text.", default="Arial")
     WATERMARK_COLOR = Setting(Color(), "The color of the watermark's text.", default="#FFFFFF")
     WATERMARK_POSITION = Setting(Choice(POSITIONS), "Where the watermark stands.", default="bottom-right")
     WATERMARK_OPACITY = Setting(

@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from chalicelib.core import config
 from chalicelib.core.errors import InvalidSettingError, MissingConfigError
+from chalicelib.core.presets import FaultyFileError
 from chalicelib.core.settings.kinds import Kind, Matching, Text
 
 T = TypeVar("T")
@@ -82,6 +83,8 @@ class Setting(Generic[T]):
             return self._nothing
         try:
             return self.kind.parse(text)
+        except FaultyFileError as error:
+            raise InvalidSettingError(error.faults) from None
         except ValueError as error:
             raise InvalidSettingError([f"{self.name} must be {error}, {self._but(text)}"]) from None
 

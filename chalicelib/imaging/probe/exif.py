@@ -1,4 +1,4 @@
-"""Reads EXIF: the orientation, and how the picture was taken.
+"""Reads EXIF: the orientation, how the picture was taken, and whose it is, which may be kept.
 
 The layout is that of TIFF 6.0, the tags are those of EXIF 2.32. Pillow is not used, since its reader
 decodes the pixels of a PNG first. Only three directories (IFDs) are read, so that offsets cannot
@@ -7,13 +7,15 @@ lead in a circle.
 
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 from chalicelib.imaging.findings import Capture
 
 _MAKE, _MODEL, _ORIENTATION, _SOFTWARE = 0x010F, 0x0110, 0x0112, 0x0131
+# In the words of `image_values.KEPT`.
+_CREDITS = {"artist": 0x013B, "copyright": 0x8298}
 _TAKEN_AT, _TAKEN_OFFSET, _LENS = 0x9003, 0x9011, 0xA434
 _EXIF_IFD, _GPS_IFD, _GPS_VERSION = 0x8769, 0x8825, 0
 
@@ -23,7 +25,7 @@ _TEXTS = (2, 129)
 
 # Cameras write up to about a hundred.
 _MAX_ENTRIES = 500
-_MAX_TEXT = 100
+_MAX_TEXT, _MAX_CREDIT = 100, 500
 
 _TIME = re.compile(r"(\d{4}):(\d\d):(\d\d) (\d\d:\d\d:\d\d)", re.ASCII)
 _OFFSET = re.compile(r"[+-]\d\d:\d\d", re.ASCII)
@@ -65,16 +67,16 @@ class _Tiff:
     def long(self, entry: _Entry | None) -> int | None:
         return self._number("I", entry.at + 8) if entry and entry.kind == _LONG else None
 
-    def text(self, entry: _Entry | None) -> str | None:
-        """At most 100 characters, all printable; None if none is left."""
+    def text(self, entry: _Entry | None, at_most: int = _MAX_TEXT) -> str | None:
+        """At most so many characters, all printable; None if none is left."""
         if entry is None or entry.kind not in _TEXTS:
             return None
         start = entry.at + 8 if entry.count <= 4 else self._number("I", entry.at + 8)
         if start is None:
             return None
         # A character of UTF-8 has up to four bytes.
-        stored = self._bytes[start : start + min(entry.count, 4 * _MAX_TEXT)]
-        return _printable(stored.partition(b"\0")[0].decode("utf-8", "replace"))
+        stored = self._bytes[start : start + min(entry.count, 4 * at_most)]
+        return _printable(stored.partition(b"\0")[0].decode("utf-8", "replace"), at_most)
 
     def _entries(self, start: int) -> Iterator[_Entry]:
         count = self._number("H", start) or 0
@@ -115,10 +117,34 @@ def capture(exif: bytes) -> Capture:
     )
 
 
-def _printable(text: str) -> str | None:
+def credits_block(exif: bytes, keep: Collection[str]) -> bytes:
+    """A new EXIF block with no more than what `keep` names (of KEPT) of another one; empty if that has none of it.
+
+    Its texts are UTF-8, as most writers store them, and EXIF 3.0 allows.
+    """
+    tiff = _Tiff(exif)
+    main = tiff.first_directory()
+    texts = {
+        tag: text.encode() + b"\0"
+        for name, tag in _CREDITS.items()
+        if name in keep and (text := tiff.text(main.get(tag), _MAX_CREDIT)) is not None
+    }
+    if not texts:
+        return b""
+    entries, values = b"", b""
+    values_at = 8 + 2 + 12 * len(texts) + 4
+    for tag, value in sorted(texts.items()):
+        # Four bytes or fewer stand in the entry itself.
+        place = value.ljust(4, b"\0") if len(value) <= 4 else struct.pack("<I", values_at + len(values))
+        entries += struct.pack("<HHI", tag, _TEXTS[0], len(value)) + place
+        values += b"" if len(value) <= 4 else value
+    return b"Exif\0\0II*\0" + struct.pack("<IH", 8, len(texts)) + entries + bytes(4) + values
+
+
+def _printable(text: str, at_most: int) -> str | None:
     """Without control characters, and those that change the direction of writing."""
     cleaned = "".join(character if character.isprintable() else " " for character in text)
-    return " ".join(cleaned.split())[:_MAX_TEXT].strip() or None
+    return " ".join(cleaned.split())[:at_most].strip() or None
 
 
 def _iso_time(taken: str | None, offset: str | None) -> str | None:

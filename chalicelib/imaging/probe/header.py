@@ -18,6 +18,43 @@ Box = tuple[int, int, int, int]
 _Pair = TypeVar("_Pair", tuple[int, int], tuple[float, float])
 
 
+Span = tuple[int, int]
+"""Start and end of a part of the file."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A frame of a GIF."""
+
+    box: Box
+    spans: tuple[Span, ...]
+    """What draws it, without the file's header."""
+
+    milliseconds: int
+    clears: int
+    """What becomes of it before the next one: 2 is cleared, 3 taken back, others stay (GIF89a, "Disposal Method")."""
+
+
+@dataclass(frozen=True)
+class Motion:
+    """An animation, as the headers of its frames tell it."""
+
+    seconds: float
+    """How long it plays once."""
+
+    loops: int = 0
+    """How often it plays, 0 for ever; of a GIF. Of a WebP the decoder tells it."""
+
+    frames: tuple[Frame, ...] = ()
+    """Of a GIF; its header is the first `head_end` bytes of the file."""
+
+    head_end: int = 0
+
+
+# An animation of more frames is not one that stays animated.
+MAX_FRAMES = 1_000
+
+
 @dataclass(frozen=True)
 class Header:
     """What a file says about itself, in the orientation in which it is stored."""
@@ -34,6 +71,9 @@ class Header:
     has_alpha: bool = False
     frames: int = 1
     orientation: int = 1
+    motion: Motion | None = field(default=None, repr=False)
+    """Of a GIF or a WebP with more than one frame, and no more than MAX_FRAMES."""
+
     profile: bytes | None = None
     """The ICC profile that the file embeds or describes; None after `read_header` where it is of no use."""
 

@@ -5,7 +5,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from chalicelib.imaging.probe.exif import orientation
-from chalicelib.imaging.probe.header import METADATA, Box, Budget, Header, corrupt, partial_box, truncated
+from chalicelib.imaging.probe.header import (
+    MAX_FRAMES,
+    METADATA,
+    Box,
+    Budget,
+    Header,
+    Motion,
+    corrupt,
+    partial_box,
+    truncated,
+)
 
 _ALPHA_FLAG, _ANIMATION_FLAG = 0x10, 0x02
 _PIXELS = (b"VP8 ", b"VP8L")
@@ -23,6 +33,7 @@ class _Findings:
     has_alpha: bool = False
     animated: bool = False
     frames: int = 0
+    milliseconds: int = 0
     frame_box: Box | None = None
     exif: bytes = b""
     profile: bytes | None = None
@@ -49,6 +60,11 @@ def read(data: bytes, budget: Budget) -> Header:
     if end > len(data):
         raise truncated("its chunks")
     return _header(findings, end)
+
+
+def count_frames(data: bytes) -> int:
+    """The frames of a file of our own; 1 for a still."""
+    return max(1, sum(kind == b"ANMF" for kind, _, _ in _chunks(data, len(data))))
 
 
 def _chunks(data: bytes, end: int) -> Iterator[tuple[bytes, int, int]]:
@@ -93,6 +109,7 @@ def _read_frame(data: bytes, start: int, findings: _Findings) -> None:
         box = 2 * left, 2 * top, 2 * left + width + 1, 2 * top + height + 1
         findings.frame_box = partial_box(*findings.canvas, box)
     findings.frames += 1
+    findings.milliseconds += _uint24(data, start + 12)
 
 
 def _read_metadata(kind: bytes, body: bytes, findings: _Findings) -> None:
@@ -117,6 +134,7 @@ def _header(findings: _Findings, end: int) -> Header:
         spans=((0, end),),
         has_alpha=findings.has_alpha or findings.frame_box is not None,
         frames=max(1, findings.frames),
+        motion=Motion(findings.milliseconds / 1000) if 1 < findings.frames <= MAX_FRAMES else None,
         orientation=orientation(findings.exif),
         exif=findings.exif,
         profile=findings.profile,

@@ -316,7 +316,7 @@ def test_a_canvas_outside_of_the_first_frame_is_transparent(make: Callable[[], b
 def test_an_image_mark_is_converted_to_srgb() -> None:
     logo = flat((90, 60, 183), gama(100_000))
     plain = pictures.encoded(Image.new("RGB", (400, 300), "white"), "PNG")
-    recipe = Recipe((Size("whole", 400, 300),), ("png",), mark=Mark(image=logo, opacity=1.0, position="center"))
+    recipe = Recipe((Size("whole", 400, 300),), ("png",), marks=(Mark(image=logo, opacity=1.0, position="center"),))
     _plain, marked = render(plain, recipe)
     assert near(pixel(marked.data), lightened(90, 60, 183))
 
@@ -324,11 +324,11 @@ def test_an_image_mark_is_converted_to_srgb() -> None:
 def test_an_image_mark_is_upright_and_keeps_its_transparency() -> None:
     keyed = pictures.samples_png((0x4000,), (0x8000,), 16, trns=b"\x40\0")
     plain = pictures.encoded(Image.new("RGB", (400, 300), "white"), "PNG")
-    recipe = Recipe((Size("whole", 400, 300),), ("png",), mark=Mark(image=keyed, opacity=1.0, position="center"))
+    recipe = Recipe((Size("whole", 400, 300),), ("png",), marks=(Mark(image=keyed, opacity=1.0, position="center"),))
     _plain, marked = render(plain, recipe)
     assert near(pixel(marked.data, 0.45), (255, 255, 255))
     assert near(pixel(marked.data, 0.55), (128, 128, 128))
     turned = Mark(image=pictures.oriented_jpeg(6), opacity=1.0, position="center")
-    _plain, marked = render(plain, Recipe((Size("whole", 400, 300),), ("png",), mark=turned))
+    _plain, marked = render(plain, Recipe((Size("whole", 400, 300),), ("png",), marks=(turned,)))
     assert near(pixel(marked.data, 0.45, 0.47), CORNERS[0], 12)
     assert near(pixel(marked.data, 0.55, 0.47), CORNERS[1], 12)

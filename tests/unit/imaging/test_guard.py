@@ -101,7 +101,7 @@ def test_a_killed_child_is_a_resource_limit(monkeypatch: pytest.MonkeyPatch) -> 
     def die(*_: object) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
-    monkeypatch.setattr("chalicelib.imaging.pipeline.write_variants", die)
+    monkeypatch.setattr("chalicelib.imaging.rendering.write_variants", die)
     assert_refused_for_resources(pictures.jpeg(), ONE, Limits())
 
 
@@ -111,7 +111,7 @@ def test_a_bug_of_ours_does_not_reject_the_picture(
     def fail(*_: object) -> None:
         raise KeyError("ours")
 
-    monkeypatch.setattr("chalicelib.imaging.pipeline.write_variants", fail)
+    monkeypatch.setattr("chalicelib.imaging.rendering.write_variants", fail)
     with pytest.raises(RuntimeError, match="KeyError: 'ours'"):
         render(pictures.jpeg(), ONE)
     assert_no_child_is_left()

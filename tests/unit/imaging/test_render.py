@@ -41,7 +41,7 @@ def corners_of(image: Image.Image) -> list[tuple[int, ...]]:
 
 @pytest.mark.parametrize("name", mostly_slow(pictures.GOOD, quick=10))
 def test_every_kind_of_picture_becomes_every_format(name: str) -> None:
-    recipe = Recipe((SMALL, LARGE), ("jpeg", "png", "webp", "avif"), mark=MARK)
+    recipe = Recipe((SMALL, LARGE), ("jpeg", "png", "webp", "avif"), marks=(MARK,))
     made = render(pictures.GOOD[name](), recipe)
     assert [(one.name, one.watermarked, one.format) for one in made] == [
         (size, marked, form)
@@ -187,7 +187,7 @@ def test_shrinking_is_as_good_as_without_draft_mode(width: int) -> None:
 
 
 def test_the_same_input_gives_the_same_bytes() -> None:
-    recipe = Recipe((SMALL, LARGE), ("jpeg", "webp"), mark=MARK)
+    recipe = Recipe((SMALL, LARGE), ("jpeg", "webp"), marks=(MARK,))
     first, second = (render(pictures.jpeg(), recipe) for _ in range(2))
     assert first == second
 

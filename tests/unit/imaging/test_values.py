@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.imaging import Mark, Recipe, Size
 
-RECIPE = Recipe((Size("small", 800, 600), Size("large", 1920, 1080)), mark=Mark("Text"))
+RECIPE = Recipe((Size("small", 800, 600), Size("large", 1920, 1080)), marks=(Mark("Text"),))
 
 
 @pytest.mark.parametrize(
@@ -39,10 +39,10 @@ def test_only_equal_recipes_have_equal_fingerprints() -> None:
         replace(RECIPE, quality=84),
         replace(RECIPE, formats=("webp",)),
         replace(RECIPE, sizes=RECIPE.sizes[:1]),
-        replace(RECIPE, mark=None),
-        replace(RECIPE, mark=Mark("Other")),
-        replace(RECIPE, mark=Mark("Text", image=b"a")),
-        replace(RECIPE, mark=Mark("Text", image=b"b")),
+        replace(RECIPE, marks=()),
+        replace(RECIPE, marks=(Mark("Other"),)),
+        replace(RECIPE, marks=(Mark("Text", image=b"a"),)),
+        replace(RECIPE, marks=(Mark("Text", image=b"b"),)),
     ]
     prints = {one.fingerprint for one in [RECIPE, *others]}
     assert len(prints) == len(others) + 1

@@ -21,6 +21,7 @@ import { deletions, isBeingDeleted } from "./deletion.js";
  * @property {{code: string, message: string} | null} lastFailure
  * @property {Record<string, any>} metadata
  * @property {string | null} placeholder
+ * @property {string} preset
  * @property {string} createdAt
  * @property {string | null} processedAt
  * @property {Variant[]} variants

@@ -6,6 +6,7 @@ import { icon } from "../app/icons.js";
 import { toast } from "../app/notices.js";
 import { follow } from "../app/poller.js";
 import { call, path } from "../app/api.js";
+import { otherPreset, presetName } from "../app/presets.js";
 import { empty, explain } from "../app/states.js";
 import { t } from "../app/texts.js";
 import { addressOf, collectionOf, isGone, knownImage, readImage } from "../images/collection.js";
@@ -131,13 +132,13 @@ function about(one, remove) {
       facts.replaceChildren(...factsOf(image));
       const parts = [
         image.status === "COMPLETED" && downloadButton(image.imageId, t("image.original")),
-        mayRunAgain(image) && reprocessButton(one),
         h("button", { type: "button", class: "plain", onclick: remove }, icon("trash"), t("action.delete")),
       ];
       actions.replaceChildren(...parts.filter((part) => part instanceof Node));
     },
   );
-  return h("section", { class: "card" }, h("h2", null, t("image.about")), tagsEditor(one), facts, actions);
+  const parts = [h("h2", null, t("image.about")), tagsEditor(one), facts, actions, reprocessPart(one)];
+  return h("section", { class: "card" }, parts);
 }
 
 /** @param {import("../images/collection.js").Image} image @returns {Node[]} */
@@ -150,6 +151,8 @@ function factsOf(image) {
     [t("image.pixels"), metadata.width && `${metadata.width} × ${metadata.height}`],
     [t("image.size"), fileSize && bytes(fileSize)],
     [t("image.colorSpace"), metadata.colorSpace],
+    [t("image.frames"), metadata.frames > 1 && String(metadata.frames)],
+    [t("image.preset"), image.preset && presetName(image.preset)],
     [t("image.focalPoint"), focalPoint && t("focal.at", { x: share(focalPoint.x), y: share(focalPoint.y) })],
     [t("image.added"), time(image.createdAt)],
     [t("image.finished"), image.processedAt && time(image.processedAt)],
@@ -157,14 +160,23 @@ function factsOf(image) {
   return rows.filter(([, value]) => value).flatMap(([name, value]) => [h("dt", null, name), h("dd", null, value)]);
 }
 
-/** @param {OneImage} one */
-function reprocessButton(one) {
+/** Has all files made again, or those of another preset that differ. @param {OneImage} one */
+function reprocessPart(one) {
   let key = crypto.randomUUID();
   const button = h("button", { type: "button", class: "plain" }, icon("retry"), t("image.reprocess"));
+  const place = h("div", { class: "reprocess" }, button);
+  /** @type {HTMLSelectElement | undefined} */
+  let choice;
+  otherPreset().then((made) => {
+    if (!made) return;
+    choice = made.input;
+    place.prepend(made.element);
+  });
   button.addEventListener("click", async () => {
     button.setAttribute("aria-busy", "true");
     try {
-      const { image } = await call("POST", path`images/${one.id}/reprocess`, { body: {}, idempotencyKey: key });
+      const body = choice?.value ? { preset: choice.value } : {};
+      const { image } = await call("POST", path`images/${one.id}/reprocess`, { body, idempotencyKey: key });
       one.take(image);
     } catch (error) {
       toast(explain(error), { isBad: true });
@@ -173,5 +185,6 @@ function reprocessButton(one) {
       button.removeAttribute("aria-busy");
     }
   });
-  return button;
+  one.follow(mayRunAgain, (image) => (place.hidden = !mayRunAgain(image)));
+  return place;
 }
