@@ -17,6 +17,7 @@ from typing import Any
 from infra import function_grants
 from local import driven_process, frames, garbage
 from local.app_description import describe
+from local.patching import load_clients
 from local.worker import API_HANDLER
 
 PR_SET_PDEATHSIG = 1
@@ -62,6 +63,7 @@ def _load(control: socket.socket, start: frames.Message) -> ModuleType:
     routes = {path: list(methods) for path, methods in application.app.routes.items()}
     declared = function_grants.grants_by_function(application.app) if _declares_grants(application.app) else {}
     _import_all_modules(project)
+    load_clients()
     description = {"functions": describe_functions(application.app), "routes": routes, "declared": declared}
     frames.send(control, description | {"modules": sorted(sys.modules)})
     return application

@@ -14,9 +14,7 @@ import traceback
 from pathlib import Path
 
 from local import frames, garbage
-from local.patching import share_parsed_models
-
-SERVICES = ("s3", "dynamodb", "sqs", "sns", "stepfunctions", "cognito-idp", "ssm")
+from local.patching import load_clients
 
 
 def main(descriptor: int) -> None:
@@ -25,7 +23,6 @@ def main(descriptor: int) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     control = socket.socket(fileno=descriptor)
     garbage.stop_collecting()
-    _load_clients()
     with contextlib.suppress(frames.DisconnectedError):
         while True:
             command, _ = frames.receive(control)
@@ -35,18 +32,12 @@ def main(descriptor: int) -> None:
                 _load_libraries(command["modules"])
 
 
-def _load_clients() -> None:
-    """Parse the service models and import what clients use."""
-    import boto3
-
-    share_parsed_models()
-    session = boto3.Session()
-    for service in SERVICES:
-        session.client(service, region_name="us-east-1")
-
-
 def _load_libraries(modules: list[str]) -> None:
-    """Import what the application has imported of libraries, so that its next import takes less time."""
+    """Import what the application has imported of libraries, so that its next import takes less time.
+
+    Not before the first one, for whose settings the local machine waits.
+    """
+    load_clients()
     own = Path(__file__).parents[1]
     for name in modules:
         if not (own / name.partition(".")[0]).exists() and not (own / f"{name}.py").exists():

@@ -5,6 +5,8 @@ from typing import Any
 
 from botocore import loaders
 
+_USED_BY_MOST = ("s3", "dynamodb", "sqs", "sns", "stepfunctions", "cognito-idp", "ssm")
+
 
 @cache
 def share_parsed_models() -> None:
@@ -17,6 +19,17 @@ def share_parsed_models() -> None:
         return read(reader, path)
 
     patch(loaders.JSONFileLoader, "load_file", lambda self, file_path: parsed(file_path))
+
+
+@cache
+def load_clients() -> None:
+    """Parse the models of the services that most functions use, and import what their clients need, once a process."""
+    import boto3
+
+    share_parsed_models()
+    session = boto3.Session()
+    for service in _USED_BY_MOST:
+        session.client(service, region_name="us-east-1")
 
 
 def patch(owner: Any, name: str, replacement: Any) -> None:

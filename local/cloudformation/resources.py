@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from local.aws import ACCOUNT, REGION
 from local.cloudformation import security
 from local.cloudformation.properties import Client, Properties, Resource
 
@@ -107,8 +108,7 @@ def queue(client: Client, properties: Properties) -> Resource:
         attributes["RedrivePolicy"] = json.dumps(redrive)
     tags = {tag["Key"]: tag["Value"] for tag in properties.take("Tags", [])}
     url = sqs.create_queue(QueueName=name, Attributes=attributes, tags=tags)["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    return Resource(url, {"Arn": arn, "QueueName": name, "QueueUrl": url})
+    return Resource(url, {"Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}", "QueueName": name, "QueueUrl": url})
 
 
 def queue_policy(client: Client, properties: Properties) -> Resource:

@@ -1,10 +1,11 @@
 """Small journeys, each of one function. Each checks every effect of the function that a user would miss."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from infra import iam_report
+from infra.function_grants import API
 from infra.iam_report import Grant
 from infra.policy_statements import OF_LAMBDA
 from tests.journeys.rights.world import World
@@ -42,25 +43,35 @@ def journey_of(*functions: str) -> Callable[[Run], Run]:
 
 
 class UsedRights:
-    """The rights that each journey uses while its function has all its rights. Each journey runs once for this."""
+    """The rights that journeys use while their functions have all their rights, found once."""
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self.with_resources = functools.cache(self._with_resources)
+        self.of = functools.cache(self._of)
 
-    def of(self, journey: Journey) -> set[Grant]:
-        return {right for right, _ in self.with_resources(journey)}
+    def of_function(self, function: str) -> set[tuple[Grant, str]]:
+        """Those of all its journeys together, each with an ARN of the policy.
 
-    def _with_resources(self, journey: Journey) -> frozenset[tuple[Grant, str]]:
-        """Each used right with an ARN of the policy."""
+        The journeys of the API share its process, whose start takes longest.
+        """
+        journeys = [each for each in JOURNEYS if each.function == function]
+        together = [journeys] if function == API else [[each] for each in journeys]
+        return {each for group in together for each in self._noted(function, group)}
+
+    def _of(self, journey: Journey) -> frozenset[Grant]:
+        """Those of one."""
+        return frozenset(right for right, _ in self._noted(journey.function, [journey]))
+
+    def _noted(self, function: str, journeys: Iterable[Journey]) -> set[tuple[Grant, str]]:
+        """What the journeys use in new workers, which keep nothing that was read before."""
         machine = self._world.machine
         assert machine.grants_log is not None
-        machine.replace_workers(journey.function)
+        machine.replace_workers(function)
         before = machine.grants_log.stat().st_size
-        journey.execute(self._world)
-        noted = iam_report.logged_calls(machine.grants_log, before)
-        return frozenset(
+        for journey in journeys:
+            journey.execute(self._world)
+        return {
             (each.grant, each.pattern)
-            for each in noted
-            if (each.function, each.how) == (journey.function, "used") and each.statement not in OF_LAMBDA
-        )
+            for each in iam_report.logged_calls(machine.grants_log, before)
+            if (each.function, each.how) == (function, "used") and each.statement not in OF_LAMBDA
+        }

@@ -3,6 +3,8 @@
 import json
 import secrets
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import requests
@@ -198,9 +200,18 @@ def an_image_is_processed_by_the_queue(world: World, name: str) -> None:
     assert len(world.take_messages(queue)) == 1
 
 
+@contextmanager
+def _external_services(world: World) -> Iterator[FakeApi]:
+    """Services that the API's process knows, though it may have read the secret before."""
+    with FakeApi() as fake_api, world.secret_value(fake_api.secret):
+        world.machine.replace_workers(API)
+        yield fake_api
+    world.machine.replace_workers(API)
+
+
 @journey_of(API)
 def an_image_is_processed_by_an_external_service(world: World, name: str) -> None:
-    with FakeApi() as fake_api, world.secret_value(fake_api.secret):
+    with _external_services(world) as fake_api:
         result = process(world, processingType="analyze")
         assert succeeded(world.ann.get(f"/actions/{result['jobId']}"))["action"]["externalId"]
         source = fake_api.received[0].json()["sourceUrl"]
@@ -209,7 +220,7 @@ def an_image_is_processed_by_an_external_service(world: World, name: str) -> Non
 
 @journey_of(API)
 def an_external_service_ends_its_action(world: World, name: str) -> None:
-    with FakeApi() as fake_api, world.secret_value(fake_api.secret):
+    with _external_services(world) as fake_api:
         action = world.create_action("ANY", {}, externalId="work-1", externalStatus="queued")
         body = json.dumps({"id": "work-1", "status": "completed"}).encode()
         signature = signatures.sign(fake_api.callback_secret, int(time.time()), body, action.action_id)

@@ -26,8 +26,7 @@ FAILED = "was refused it, and failed"
 
 @pytest.mark.parametrize("function", breadth.named(_FUNCTIONS, *_QUICK))
 def test_a_function_uses_all_declared_rights_and_no_others(used_rights: UsedRights, function: str) -> None:
-    journeys = [each for each in JOURNEYS if each.function == function]
-    used = {each for journey in journeys for each in used_rights.with_resources(journey)}
+    used = used_rights.of_function(function)
     granted = {right: resources for right, resources in GRANTED.items() if right.function == function}
     assert iam_report.unused(granted, used) == {}
     assert used <= {(right, each) for right, resources in granted.items() for each in resources}
