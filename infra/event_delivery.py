@@ -60,18 +60,14 @@ class QueueDelivery:
     partial: bool = False
 
 
-# One queue for all schedules: messages are rare, and each names its rule or function.
+# One queue for all schedules: messages are rare, and each names its rule. The sweeper deletes those of jobs that have
+# succeeded since.
 _SCHEDULES_QUEUE = "SchedulesDeadLetterQueue"
-# These run every quarter of an hour anyway, so a retry is not needed.
-_FREQUENT = {"health_check", "sweeper"}
 
 ASYNC = {
     "s3_event": AsyncDelivery(retries=2, max_age_seconds=3600, on_failure="S3EventDeadLetterQueue"),
     "notifications": AsyncDelivery(retries=2, max_age_seconds=3600, on_failure="NotificationsDeadLetterQueue"),
-    **{
-        name: AsyncDelivery(0 if name in _FREQUENT else 2, max_age_seconds=3600, on_failure=_SCHEDULES_QUEUE)
-        for name in SCHEDULES
-    },
+    **{name: AsyncDelivery(retries=2, max_age_seconds=3600, on_failure=_SCHEDULES_QUEUE) for name in SCHEDULES},
 }
 RULES = {name: RuleDelivery(retries=1, max_age_seconds=3600, dead_letters=_SCHEDULES_QUEUE) for name in SCHEDULES}
 # DynamoDB keeps a stream's records for 24 hours. What is given up an hour before can still be read from there: Lambda's

@@ -44,6 +44,7 @@ _URLS = {
     "IMAGE_CHANGES_DEAD_LETTERS_URL": "ImageChangesDeadLetterQueue",
     "USAGE_RECORDS_DEAD_LETTERS_URL": "UsageRecordsDeadLetterQueue",
     "AUDIT_ENTRIES_DEAD_LETTERS_URL": "AuditEntriesDeadLetterQueue",
+    "SCHEDULES_DEAD_LETTERS_URL": "SchedulesDeadLetterQueue",
 }
 _ARNS = {
     "STEP_FUNCTIONS_ARN": "ImagePipeline",

@@ -40,7 +40,8 @@ class Heartbeat:
     """The last run of a schedule, and what is expected of it. Moments are None where there was none.
 
     `expression` is the schedule's in this stage, None where the stage has switched it off. `watched_as` is the
-    expression under which it has been watched since `watched_since`.
+    expression under which it has been watched since `watched_since`. `succeeded_for` is the time (ISO 8601) for which
+    the last run that did the schedule's work was scheduled.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Heartbeat:
     outcome: str | None
     watched_as: str
     watched_since: datetime | None
+    succeeded_for: str | None
 
     @classmethod
     def of(cls, name: str, item: Mapping[str, Any]) -> Self:
@@ -62,6 +64,7 @@ class Heartbeat:
             outcome=item.get("outcome"),
             watched_as=item.get("watched", ""),
             watched_since=_moment(item, "watchedSince"),
+            succeeded_for=item.get("succeededFor"),
         )
 
     @property
@@ -98,13 +101,16 @@ def _moment(item: Mapping[str, Any], attribute: str) -> datetime | None:
 
 
 @required_env_vars({"JOBS_TABLE": [DynamoDBOperation.UPDATE_ITEM]})
-def record(name: str, outcome: str) -> None:
-    """Writes down that a run of the schedule begins (`RUNNING`), or how it ended. A failure here fails no job."""
+def record(name: str, outcome: str, succeeded_for: str | None = None) -> None:
+    """Writes down that a run of the schedule begins (`RUNNING`), or how it ended. A failure here fails no job.
+
+    `succeeded_for` is the time for which the run was scheduled, if it did the schedule's work.
+    """
     now = ids.now()
     change: Mapping[str, Any] = (
         {"startedAt": now, "endedAt": None, "outcome": outcome}
         if outcome == RUNNING
-        else {"endedAt": now, "outcome": outcome}
+        else {"endedAt": now, "outcome": outcome} | ({"succeededFor": succeeded_for} if succeeded_for else {})
     )
     try:
         JOBS.update(_HEARTBEAT + name, change=change)

@@ -23,6 +23,8 @@ _LEASE_MARGIN_SECONDS = 70.0
 _EVENTBRIDGE_FIELDS = frozenset(
     {"version", "id", "detail-type", "source", "account", "time", "region", "resources", "detail", "replay-name"}
 )
+# The outcome of a run that found another one under way, or that its stage has no use for.
+_NOTHING_DONE = frozenset({"failed", "skipped"})
 _DRY_RUN = {"type": "boolean", "description": "say what would be done, and do none of it"}
 _SINCE = {
     "type": "string",
@@ -104,7 +106,8 @@ def run(
     except BaseException:
         heartbeats.record(job.name, "failed")
         raise
-    heartbeats.record(job.name, _outcome(answer))
+    outcome = _outcome(answer)
+    heartbeats.record(job.name, outcome, None if outcome in _NOTHING_DONE else _done_for(this_run, event))
     return dict(answer)
 
 
@@ -113,6 +116,26 @@ def _under_lease(job: Job, this_run: Run) -> Result:
         return job.work(this_run)
     with leases.lease(job.lease, this_run.deadline.seconds_left + _LEASE_MARGIN_SECONDS) as lease:
         return job.skip(this_run) if lease is None else job.work(replace(this_run, lease=lease))
+
+
+def _done_for(this_run: Run, event: Mapping[str, Any]) -> str | None:
+    """For which time the run did the schedule's work; None if it was asked for something else."""
+    is_usual = set(this_run.options) <= {"operation"}
+    return scheduled_time(event) or (ids.timestamp(this_run.now) if is_usual else None)
+
+
+def _is_scheduled(event: Mapping[str, Any]) -> bool:
+    return event.get("source") == "aws.events" and set(event) <= _EVENTBRIDGE_FIELDS
+
+
+def scheduled_time(event: Mapping[str, Any]) -> str | None:
+    """The time (ISO 8601) for which EventBridge sent the event; None if it did not send it.
+
+    Raises:
+        ValueError: the event's time is none.
+    """
+    moment = event.get("time") if _is_scheduled(event) else None
+    return None if moment is None else ids.timestamp(datetime.fromisoformat(moment))
 
 
 def _outcome(answer: Result) -> str:
@@ -127,7 +150,7 @@ def options_of(job: Job, event: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         InvalidRequestError: an unknown field, or a value that does not fit.
     """
-    if event.get("source") == "aws.events" and set(event) <= _EVENTBRIDGE_FIELDS:
+    if _is_scheduled(event):
         log.info("SCHEDULE_FIRED", schedule=job.name, scheduledFor=event.get("time"))
         return {}
     json_schema.check(job.payload, event)

@@ -61,7 +61,7 @@ SCHEDULES = {
 UNDELIVERED = {
     "s3_event": (2, "darkroom-prod-s3-event-dead"),
     "notifications": (2, "darkroom-prod-notifications-dead"),
-    **{name: (0 if name in ("health_check", "sweeper") else 2, "darkroom-prod-schedules-dead") for name in SCHEDULES},
+    **dict.fromkeys(SCHEDULES, (2, "darkroom-prod-schedules-dead")),
 }
 # Whom the state machine calls.
 STEPS = {"validation", "resize", "watermark"}

@@ -182,17 +182,20 @@ class Writer:
         )
         self._parts.append({"PartNumber": number, "ETag": response["ETag"]})
 
-    def complete(self) -> None:
+    def complete(self) -> dict[str, str]:
         if self._waiting or not self._parts:
             self._send(bytes(self._waiting))
+        response = clients.client("s3").complete_multipart_upload(
+            Bucket=self.bucket, Key=self.key, UploadId=self.upload_id, MultipartUpload={"Parts": self._parts}
+        )
+        return {"Key": self.key, "VersionId": response.get("VersionId", "null")}
+
+    def abort(self) -> None:
+        """Lets S3 forget the parts. Never raises, since another error is handled; the lifecycle does it in a day."""
         try:
-            clients.client("s3").complete_multipart_upload(
-                Bucket=self.bucket, Key=self.key, UploadId=self.upload_id, MultipartUpload={"Parts": self._parts}
-            )
-        except clients.ClientError as error:
-            # S3 forgets a complete upload, and this one is known here alone: the answer to the first try was lost.
-            if clients.error_code(error) != "NoSuchUpload" or not clients.repetitions(error):
-                raise
+            clients.client("s3").abort_multipart_upload(Bucket=self.bucket, Key=self.key, UploadId=self.upload_id)
+        except Exception as error:
+            log.warning("UPLOAD_NOT_ABORTED", error, s3Key=self.key)
 
 
 @contextmanager
@@ -206,5 +209,5 @@ def open_writer(bucket: str, key: str, media_type: str) -> Iterator[Writer]:
         yield writer
         writer.complete()
     except BaseException:
-        clients.client("s3").abort_multipart_upload(Bucket=bucket, Key=key, UploadId=writer.upload_id)
+        writer.abort()
         raise

@@ -73,6 +73,7 @@ class Resources:
     IMAGE_CHANGES_DEAD_LETTERS_URL = _name("The queue of changed images that could not be counted.")
     USAGE_RECORDS_DEAD_LETTERS_URL = _name("The queue of usage records that could not be counted.")
     AUDIT_ENTRIES_DEAD_LETTERS_URL = _name("The queue of audit entries that could not be appended to the trail.")
+    SCHEDULES_DEAD_LETTERS_URL = _name("The queue of dead letters of scheduled runs.")
     SNS_TOPIC_ARN = _name("The topic of finished images.")
     OPERATORS_TOPIC_ARN = _name("The topic of operators.")
     STEP_FUNCTIONS_ARN = _name("The state machine of the image pipeline.")

@@ -122,7 +122,9 @@ def _backlog(queue: Queue, now: datetime) -> str:
 
 
 def _dead_letters() -> str:
-    counts = {queue.name: queue.depth().waiting for queue in queues.dead_letter_queues()}
+    depths = {queue.name: queue.depth() for queue in queues.dead_letter_queues()}
+    # The sweeper may have some of them in its hands.
+    counts = {name: depth.waiting + depth.in_flight for name, depth in depths.items()}
     return ", ".join(f"{name}: {number}" for name, number in counts.items() if number)
 
 

@@ -54,6 +54,8 @@ ACTIONS = Queue("actions-queue", Settings.ACTIONS_QUEUE_URL.get, actions.oldest_
 IMPORTS = Queue("imports-queue", Settings.IMPORTS_QUEUE_URL.get, images.oldest_import)
 # Operators must be reachable.
 ERRORS = Queue("errors-queue", _errors_url)
+# Dead letters: failed runs of all schedules.
+SCHEDULED_RUNS = Queue("schedules-dead", Settings.SCHEDULES_DEAD_LETTERS_URL.get)
 
 
 @required_env_vars(

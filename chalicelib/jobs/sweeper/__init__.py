@@ -1,4 +1,4 @@
-"""The sweeper: retries or fails what is stuck, and removes files without rows and rows without files."""
+"""The sweeper: retries or fails what is stuck, and removes files without rows, rows without files and old letters."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ from chalicelib.actions import external_service
 from chalicelib.core.aws.grants import DynamoDBOperation, S3Operation, SQSOperation, required_env_vars
 from chalicelib.jobs import rounds
 from chalicelib.jobs.runner import Job, Run, payload
+from chalicelib.jobs.sweeper.dead_letters import sweep_dead_letters
 from chalicelib.jobs.sweeper.orphans import sweep_files, sweep_images_without_files, sweep_results, sweep_uploads
 from chalicelib.jobs.sweeper.stuck import sweep_actions, sweep_images, sweep_imports
 
@@ -15,6 +16,7 @@ from chalicelib.jobs.sweeper.stuck import sweep_actions, sweep_images, sweep_imp
     images.take_upload,
     actions.pending_since,
     external_service.refresh,
+    sweep_dead_letters,
     {
         "IMAGES_TABLE": [DynamoDBOperation.QUERY_INDEX, DynamoDBOperation.SCAN, DynamoDBOperation.BATCH_GET_ITEM],
         "ACTIONS_TABLE": [DynamoDBOperation.BATCH_GET_ITEM],
@@ -36,6 +38,7 @@ def sweep(run: Run) -> dict[str, Any]:
         sweep_images,
         sweep_imports,
         sweep_actions,
+        sweep_dead_letters,
         sweep_uploads,
         sweep_files,
         sweep_results,

@@ -51,6 +51,20 @@ def an_image_that_is_stuck_again_fails_and_this_is_published(world: World, name:
 
 
 @journey_of("sweeper")
+def dead_letters_that_nobody_needs_are_deleted(world: World, name: str) -> None:
+    letters = world.empty_queue("schedules-dead")
+
+    def event(minute: int) -> dict[str, Any]:
+        rule = "arn:aws:events:us-east-1:123456789012:rule/darkroom-local-monthly_report-event"
+        return {"source": "aws.events", "time": f"2026-11-01T01:{minute:02d}:00Z", "resources": [rule]}
+
+    for minute in (0, 1):
+        world.machine.client("sqs").send_message(QueueUrl=letters, MessageBody=json.dumps(event(minute)))
+    sweep(world)
+    assert [json.loads(each["Body"]) for each in world.take_messages(letters)] == [event(1)]
+
+
+@journey_of("sweeper")
 def an_import_that_was_lost_fails(world: World, name: str) -> None:
     world.empty_queue("imports")
     image = world.create_image(
