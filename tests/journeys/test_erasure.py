@@ -11,12 +11,18 @@ from moto.backends import get_backend
 from chalicelib import actions
 from chalicelib.actions import exporting
 from chalicelib.core import log
+from chalicelib.core.aws.writes import TOKEN
 from chalicelib.core.deadline import Deadline
+from chalicelib.core.errors import UnavailableError
+from chalicelib.core.observing.tracking import USAGE, Execution
 from chalicelib.images import IMAGES
+from chalicelib.metering.models import DAILY
 from local.aws import ACCOUNT, REGION
 from local.machine import Machine
 from tests import pictures
+from tests.journeys.audit_trail import audit_entries_of
 from tests.journeys.exporter import begun, downloaded, export, exporter, files_kept
+from tests.journeys.gateway import call
 from tests.journeys.ledger import settled
 from tests.journeys.user import User
 
@@ -57,7 +63,7 @@ def is_excepted(machine: Machine, name: str, item: dict[str, Any]) -> bool:
     kind = tables.get(name, name)
     if kind == "IMAGES_TABLE":
         # A tombstone, so that a late event restores nothing.
-        return set(item) - {"erased", *UNFINISHED} == {"userId", "imageId", "status", "ttl"}
+        return set(item) - {"erased", TOKEN, *UNFINISHED} == {"userId", "imageId", "status", "ttl"}
     if kind == "DAILY_TABLE":
         # The stream may report the images' deletion last.
         return set(item) == {"scope", "day#what", "deleted|sum"}
@@ -137,3 +143,41 @@ def test_an_export_that_ends_after_its_user_was_erased_leaves_nothing(
     with pytest.raises(actions.ActionFinishedError):
         exporting.run(action, Deadline.within(60))
     assert files_kept(machine, action.user_id) == []
+
+
+def test_an_erasure_that_was_cut_off_is_finished_by_the_same_request(
+    machine: Machine, function: pytest.MonkeyPatch
+) -> None:
+    user = User.new(machine.api_url)
+    image_id, user_id = user.upload(pictures.jpeg(64, 64)), user.id
+    user.finished(image_id)
+
+    def fail(_: str) -> None:
+        raise UnavailableError
+
+    with function.context() as here:
+        here.setattr("chalicelib.erasure.service.delete_user", fail)
+        assert call("DELETE /auth/profile", user.headers).status == 503
+    assert user.get("/images").status_code == 403, "nothing begins in the account any more"
+    # A step that was under way.
+    machine.client("s3").put_object(
+        Bucket=machine.environment["S3_OUTPUT_BUCKET"], Key=f"processed/{user_id}/{image_id}-small.jpg", Body=b"late"
+    )
+    assert user.request("DELETE", "/auth/profile").status_code == 200
+    assert user.get("/images").status_code == 401
+    assert [key for key in every_key(machine) if user_id in key] == []
+    erasures = [each for each in audit_entries_of(machine, user_id) if each["operation"] == "erase_account"]
+    assert [each["outcome"] for each in erasures] == ["UNAVAILABLE", "ok"]
+
+
+def test_a_step_that_ends_after_the_erasure_leaves_no_usage_record(
+    machine: Machine, function: pytest.MonkeyPatch
+) -> None:
+    user = User.new(machine.api_url)
+    user_id = user.id
+    assert user.request("DELETE", "/auth/profile").status_code == 200
+    record = Execution("resize", "resize", "Step Functions", 512, account=user_id, user=user_id).usage_record()
+    USAGE.put(record)
+    settled(machine)
+    assert list(USAGE.between(user_id, "0", "~")) == []
+    assert list(DAILY.between(user_id, "0", "~")) == []
