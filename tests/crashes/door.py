@@ -211,7 +211,7 @@ def _resource(parameters: dict[str, Any]) -> str:
         return "+".join(sorted(tables))
     if "RequestItems" in parameters:
         return "+".join(sorted(map(_plain, parameters["RequestItems"])))
-    named = (parameters.get(name) for name in ("TableName", "QueueUrl", "stateMachineArn", "UserPoolId"))
+    named = (parameters.get(name) for name in ("TableName", "QueueUrl", "stateMachineArn"))
     return next((_plain(re.split("[/:]", each)[-1]) for each in named if each), "")
 
 
