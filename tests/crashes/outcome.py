@@ -21,6 +21,7 @@ _OF_TRIES = {
     "idempotency": {"in_progress_expiration", "validation", "ttl", "data"},
 }
 _DEAD = "-dead"
+_DEED = "deed"
 _ABANDONED = "an upload was announced and is not known to its user"
 # Topics of which more messages than in a clean run mean nothing: alerts for operators.
 _ALERTS = {"operators"}
@@ -28,7 +29,9 @@ _ALERTS = {"operators"}
 _TIME = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)?")
 _DAY = re.compile(r"\b\d{4}-\d\d-\d\d\b")
 _UUID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
-_ID = re.compile(r"\b(img|act|key|sync|usr)_[0-9a-z]{20,32}\b")
+_ID = re.compile(r"\b([a-z]+)_[0-9a-z]{26}\b")
+# The files of a later execution of an image.
+_LATER_FILES = re.compile(r"(<img\d+>)-\d+-")
 _HASH = re.compile(r"\b[0-9a-f]{32,64}\b")
 _MOMENTS = re.compile(r"(At|Since|ttl|Until|expires|expiration|ValidFrom)$")
 
@@ -133,7 +136,8 @@ class _Naming:
         for each in ids:
             kind = each.partition("_")[0]
             numbers[kind] += 1
-            self._names[each] = f"{kind}{numbers[kind]}"
+            # Of deeds there may be one for each try.
+            self._names[each] = kind if kind == _DEED else f"{kind}{numbers[kind]}"
 
     def fact(self, row: Mapping[str, Any]) -> str:
         plain = {name: self._plain(name, value) for name, value in sorted(row.items())}
@@ -158,4 +162,4 @@ class _Naming:
             if name == "hash" and text.startswith(("uploads/", "processed/", "reports/", "exports/")):
                 continue
             text = pattern.sub(f"<{name}>", text)
-        return text
+        return _LATER_FILES.sub(r"\1-", text)
