@@ -22,9 +22,9 @@ from chalicelib.audit.models import (
     Head,
 )
 from chalicelib.core import log
-from chalicelib.core.aws import streams
 from chalicelib.core.aws.grants import DynamoDBOperation, SQSOperation, required_env_vars
 from chalicelib.core.aws.tables import ConditionFailedError, read_image, transact
+from chalicelib.core.observing import streams
 from chalicelib.core.settings import Settings
 
 _TRIES = 10
@@ -43,13 +43,13 @@ def append_entries(event: Mapping[str, Any]) -> None:
     Raises:
         ConditionFailedError: the next entry's place is taken, or other runs kept moving the head.
     """
-    written = [record for record in event["Records"] if record["eventName"] != "REMOVE"]
-    streams.handle(written, _append_all, Settings.AUDIT_ENTRIES_DEAD_LETTERS_URL)
+    streams.handle("audit_entries", event, _append_all, Settings.AUDIT_ENTRIES_DEAD_LETTERS_URL)
 
 
 def _append_all(records: Sequence[streams.Record]) -> None:
+    written = (record["dynamodb"]["NewImage"] for record in records if record["eventName"] != "REMOVE")
     # Of an item that was written twice, the later form counts.
-    latest = {item["id"]: item for item in (read_image(record["dynamodb"]["NewImage"]) for record in records)}
+    latest = {item["id"]: item for item in map(read_image, written)}
     _drop([item for item in latest.values() if OVER_LIMIT in item])
     items = [item for item in latest.values() if OVER_LIMIT not in item and _is_ready(item)]
     for tries_left in reversed(range(_TRIES)):

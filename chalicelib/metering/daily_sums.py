@@ -76,7 +76,9 @@ def _add_batch(entries: list[Entry], also: FurtherWrites) -> list[Entry]:
             transact(*_dedupe_writes(origins), *_sum_writes(entries), *also(entries))
             break
         except ConditionFailedError as error:
-            before = _added_before(each for place, each in enumerate(origins) if place in error.writes)
+            before = _added_before(
+                [entry for place, its in enumerate(origins) if place in error.writes for entry in its]
+            )
             if before:
                 log.info("CHANGES_COUNTED_BEFORE", eventIds=[entry.event_id for entry in before])
             entries = [entry for entry in entries if entry not in before]
@@ -106,9 +108,9 @@ def _dedupe_writes(origins: Iterable[list[Entry]]) -> list[dict[str, Any]]:
     ]
 
 
-def _added_before(origins: Iterable[list[Entry]]) -> list[Entry]:
-    items = [(DAILY.get(*its[0].dedupe_key.values()) or {}, its) for its in origins]
-    return [entry for item, its in items for entry in its if not entry.ids.isdisjoint(item)]
+def _added_before(entries: Sequence[Entry]) -> list[Entry]:
+    new = {entry.key for entry in not_added(entries)}
+    return [entry for entry in entries if entry.key not in new]
 
 
 def not_added(entries: Sequence[Entry]) -> list[Entry]:

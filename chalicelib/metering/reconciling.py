@@ -13,10 +13,7 @@ _AT_ONCE = 100
 _LAST = "~"
 
 
-@required_env_vars(
-    add_runs,
-    {"USAGE_METRICS_DYNAMO_TABLE": [DynamoDBOperation.QUERY], "DAILY_TABLE": [DynamoDBOperation.BATCH_GET_ITEM]},
-)
+@required_env_vars(add_runs, {"USAGE_METRICS_DYNAMO_TABLE": [DynamoDBOperation.QUERY]})
 def count_lost_runs(account: str, since: str, until: str, *, is_dry: bool) -> tuple[int, int]:
     """Counts the runs of an account, begun between these moments (ISO 8601), that were not counted.
 

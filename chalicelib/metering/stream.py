@@ -9,10 +9,10 @@ from typing import Any
 
 from chalicelib.accounts.models import RunCost, UserErasedError, spent_update, user_exists
 from chalicelib.core import log
-from chalicelib.core.aws import streams
 from chalicelib.core.aws.grants import DynamoDBOperation, SQSOperation, required_env_vars
 from chalicelib.core.aws.tables import read_image
 from chalicelib.core.http import budgets
+from chalicelib.core.observing import streams
 from chalicelib.core.observing.tracking import SYSTEM_ACCOUNT, USAGE
 from chalicelib.core.settings import Settings
 from chalicelib.metering import daily_sums
@@ -43,7 +43,7 @@ class Run:
 
 @required_env_vars(
     {
-        "DAILY_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
+        "DAILY_TABLE": [DynamoDBOperation.BATCH_GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
         "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
     }
 )
@@ -77,12 +77,15 @@ def add_runs(runs: Sequence[Run]) -> tuple[int, set[str]]:
 )
 def count_records(event: Mapping[str, Any]) -> None:
     """Counts each usage record of a stream's batch exactly once, and removes those of erased accounts."""
-    inserted = [record for record in event["Records"] if record["eventName"] == "INSERT"]
-    streams.handle(inserted, _count, Settings.USAGE_RECORDS_DEAD_LETTERS_URL)
+    streams.handle("usage_records", event, _count, Settings.USAGE_RECORDS_DEAD_LETTERS_URL)
 
 
 def _count(records: Sequence[streams.Record]) -> None:
-    runs = [Run(read_image(record["dynamodb"]["NewImage"]), record["eventID"]) for record in records]
+    runs = [
+        Run(read_image(record["dynamodb"]["NewImage"]), record["eventID"])
+        for record in records
+        if record["eventName"] == "INSERT"
+    ]
     _, erased = add_runs(runs)
     # A step that was under way writes its record after the erasure. It is counted first: what is gone cannot be.
     for run in runs:

@@ -29,6 +29,7 @@ SIZES = {
     "quarterly_archive": (1024, 300),
     "health_check": (1024, 300),
     "sweeper": (1024, 300),
+    "reconciler": (512, 300),
 }
 
 # By function: the queue, and how many messages a run may be given. None returns batchItemFailures: they delete what
@@ -54,6 +55,7 @@ SCHEDULES = {
     "quarterly_archive": "cron(0 2 1 JAN,APR,JUL,OCT ? *)",
     "health_check": "rate(15 minutes)",
     "sweeper": "rate(15 minutes)",
+    "reconciler": "rate(1 hour)",
 }
 # By function that runs on events that nobody waits for: further runs after a failed one, and where the event rests.
 UNDELIVERED = {

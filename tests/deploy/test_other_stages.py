@@ -208,7 +208,7 @@ def test_every_function_runs_when_its_trigger_fires(dev: Dev) -> None:
         assert errored
         assert answer["errorType"] == "KeyError", (name, answer)
     # The sync jobs have no external API here, and the clean-up wants its settings: they run, and say so.
-    for name in ("weekly_cleanup", "monthly_report", "quarterly_archive", "health_check", "sweeper"):
+    for name in ("weekly_cleanup", "monthly_report", "quarterly_archive", "health_check", "sweeper", "reconciler"):
         answer, errored = invoke(dev.aws, name, {})
         assert not errored, (name, answer)
 

@@ -12,11 +12,16 @@ from chalicelib import actions
 from chalicelib.actions import exporting
 from chalicelib.core import log
 from chalicelib.core.deadline import Deadline
+from chalicelib.core.errors import UnavailableError
+from chalicelib.core.observing.tracking import USAGE, Execution
 from chalicelib.images import IMAGES
+from chalicelib.metering.models import DAILY
 from local.aws import ACCOUNT, REGION
 from local.machine import Machine
 from tests import pictures
+from tests.journeys.audit_trail import audit_entries_of
 from tests.journeys.exporter import begun, downloaded, export, exporter, files_kept
+from tests.journeys.gateway import call
 from tests.journeys.ledger import settled
 from tests.journeys.user import User
 
@@ -137,3 +142,41 @@ def test_an_export_that_ends_after_its_user_was_erased_leaves_nothing(
     with pytest.raises(actions.ActionFinishedError):
         exporting.run(action, Deadline.within(60))
     assert files_kept(machine, action.user_id) == []
+
+
+def test_an_erasure_that_was_cut_off_is_finished_by_the_same_request(
+    machine: Machine, function: pytest.MonkeyPatch
+) -> None:
+    user = User.new(machine.api_url)
+    image_id, user_id = user.upload(pictures.jpeg(64, 64)), user.id
+    user.finished(image_id)
+
+    def fail(_: str) -> None:
+        raise UnavailableError
+
+    with function.context() as here:
+        here.setattr("chalicelib.erasure.service.delete_user", fail)
+        assert call("DELETE /auth/profile", user.headers).status == 503
+    assert user.get("/images").status_code == 403, "nothing begins in the account any more"
+    # A step that was under way.
+    machine.client("s3").put_object(
+        Bucket=machine.environment["S3_OUTPUT_BUCKET"], Key=f"processed/{user_id}/{image_id}-small.jpg", Body=b"late"
+    )
+    assert user.request("DELETE", "/auth/profile").status_code == 200
+    assert user.get("/images").status_code == 401
+    assert [key for key in every_key(machine) if user_id in key] == []
+    entries = [(entry["operation"], entry["outcome"]) for entry in audit_entries_of(machine, user_id)]
+    assert entries[-2:] == [("erase_account", "UNAVAILABLE"), ("erase_account", "ok")]
+
+
+def test_a_step_that_ends_after_the_erasure_leaves_no_usage_record(
+    machine: Machine, function: pytest.MonkeyPatch
+) -> None:
+    user = User.new(machine.api_url)
+    user_id = user.id
+    assert user.request("DELETE", "/auth/profile").status_code == 200
+    record = Execution("resize", "resize", "Step Functions", 512, account=user_id, user=user_id).usage_record()
+    USAGE.put(record)
+    settled(machine)
+    assert list(USAGE.between(user_id, "0", "~")) == []
+    assert list(DAILY.between(user_id, "0", "~")) == []

@@ -470,7 +470,7 @@ def test_reading_usage_is_one_query_and_a_batch_a_few_transactions(
     assert made == ["GetItem", "GetItem", "TransactWriteItems"], "whether there is such a user, and what was spent"
     made.clear()
     metering.count_records(stream_records)
-    assert made == ["GetItem", "GetItem", "TransactWriteItems", "GetItem"], "refused by the dedupe key"
+    assert made == ["GetItem", "GetItem", "TransactWriteItems", "BatchGetItem"], "refused by the dedupe key"
 
 
 def test_a_day_with_more_operations_than_one_write_allows_is_counted(function: pytest.MonkeyPatch) -> None:

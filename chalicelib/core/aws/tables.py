@@ -266,10 +266,7 @@ class Table:
     def to_add_once(
         self, key: Item, dedupe_keys: Sequence[str], change: Mapping[str, Any], absent: Sequence[str] = ()
     ) -> Item:
-        """Gives an item dedupe keys, none of which it may have yet, nor any of `absent`, and sets `change` with them.
-
-        Both together are at most 100.
-        """
+        """Gives an item dedupe keys that it has not yet, nor any of `absent` (together 100), and sets `change`."""
         change = {**dict.fromkeys(dedupe_keys, True), **change}
         return self._describe("Update", {"Key": key}, change=change, absent=[*dedupe_keys, *absent])
 

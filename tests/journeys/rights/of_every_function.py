@@ -7,9 +7,11 @@ from typing import Any
 
 from chalicelib.core import ids
 from chalicelib.images import Status
+from chalicelib.jobs.leases import JOBS
 from chalicelib.jobs.sync.sync_records import ARCHIVED
 from chalicelib.metering.models import DAILY, EVERYONE
 from tests.journeys.rights.journey import journey_of
+from tests.journeys.rights.of_reconciler import RECONCILER_PASS
 from tests.journeys.rights.of_schedules import put_record
 from tests.journeys.rights.of_streams import published
 from tests.journeys.rights.world import World, ago
@@ -24,6 +26,7 @@ _HARMLESS: Mapping[str, Any] = {
     **dict.fromkeys(("action_worker", "import_worker", "critical_errors"), _NOTHING),
     "notifications": published(json.dumps({"userId": "nobody"})),
     **dict.fromkeys(("nightly_sync", "business_hours_sync", "weekly_cleanup", "quarterly_archive", "sweeper"), _DRY),
+    "reconciler": _DRY,
     "monthly_report": {"dryRun": True, "since": "2023-01-01"},
     "health_check": {},
     **dict.fromkeys(_STEPS, _STEP),
@@ -89,6 +92,16 @@ def _broken_upload(world: World) -> Iterator[None]:
 
 
 @contextmanager
+def _broken_pass(world: World) -> Iterator[None]:
+    """One of the reconciler, of which nobody knows when it began."""
+    JOBS.put({"name": RECONCILER_PASS})
+    try:
+        yield
+    finally:
+        JOBS.delete(RECONCILER_PASS)
+
+
+@contextmanager
 def _broken_record(world: World) -> Iterator[None]:
     put_record("broken", ARCHIVED, ago(days=31), data="no JSON")
     yield
@@ -106,6 +119,7 @@ _ERRORS: Mapping[str, tuple[_Context, Any]] = {
     "health_check": (_missing_setting, {}),
     "monthly_report": (_broken_sum, {"since": "2023-02-01", "dryRun": True}),
     "sweeper": (_broken_image, {}),
+    "reconciler": (_broken_pass, {}),
     "weekly_cleanup": (_broken_upload, {}),
     "quarterly_archive": (_broken_record, {}),
 }

@@ -559,6 +559,7 @@ export const ENGLISH = {
   "target.role": "role",
   "target.isActive": "may be used",
   "target.canExportData": "may export",
+  "outcome.begun": "Begun, then cut off",
   "outcome.PERMISSION_DENIED": "Refused: no right",
   "outcome.NOT_AUTHENTICATED": "Refused: not signed in",
   "outcome.INVALID_REQUEST": "Refused: not valid",

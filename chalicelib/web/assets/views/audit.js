@@ -73,7 +73,7 @@ function targets(target) {
   });
 }
 
-/** @param {string} outcome `ok`, or the code of an error */
+/** @param {string} outcome `ok`, `begun`, or the code of an error */
 function badge(outcome) {
   if (outcome === "ok") return h("span", { class: "badge good" }, t("audit.ok"));
   return h("span", { class: "badge bad" }, textOf("outcome", outcome) ?? spell(outcome));

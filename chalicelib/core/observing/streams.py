@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from chalicelib.core import clients, ids, log
+from chalicelib.core.aws.grants import required_env_vars
 from chalicelib.core.aws.writes import ConditionFailedError
 from chalicelib.core.errors import DarkroomError
+from chalicelib.core.observing import alerts
 from chalicelib.core.settings import Setting
 
 Record = Mapping[str, Any]
@@ -19,15 +21,18 @@ Record = Mapping[str, Any]
 Handle = Callable[[Sequence[Record]], None]
 
 
-def handle(records: Sequence[Record], handle_some: Handle, dead_letters: Setting[str]) -> None:
-    """Gives all records to `handle_some`, and sends those that it can never handle to the queue that the setting names.
+@required_env_vars(alerts.report)
+def handle(operation: str, event: Mapping[str, Any], handle_some: Handle, dead_letters: Setting[str]) -> None:
+    """Gives the records of an event to `handle_some`. Those that it can never handle go to the queue of `dead_letters`.
+
+    Operators are told of them, as of errors of `operation`, the function's name.
 
     Raises:
         Exception: `handle_some` failed for another reason than its records: the batch must come again.
     """
     # Set aside only after the others are handled: a batch that comes again would set its bad records aside each time.
-    for record, error in list(_failing(records, handle_some)):
-        _set_aside(record, error, dead_letters.get())
+    for record, error in list(_failing(event["Records"], handle_some)):
+        _set_aside(operation, record, error, dead_letters.get())
 
 
 def _failing(records: Sequence[Record], handle_some: Handle) -> Iterator[tuple[Record, Exception]]:
@@ -54,7 +59,7 @@ def is_records_fault(error: Exception) -> bool:
     return not isinstance(error, DarkroomError | ConditionFailedError | MemoryError)
 
 
-def _set_aside(record: Record, error: Exception, queue_url: str) -> None:
+def _set_aside(operation: str, record: Record, error: Exception, queue_url: str) -> None:
     letter = {
         "version": "1.0",
         "timestamp": ids.now(),
@@ -68,3 +73,4 @@ def _set_aside(record: Record, error: Exception, queue_url: str) -> None:
     }
     clients.client("sqs").send_message(QueueUrl=queue_url, MessageBody=json.dumps(letter, default=str))
     log.error("RECORD_SET_ASIDE", error, eventId=record.get("eventID"))
+    alerts.report(error, operation)
