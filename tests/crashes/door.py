@@ -192,9 +192,8 @@ def _operation(service: str, environ: Environ, body: bytes) -> tuple[str, str]:
     if service == "lambda":
         return "Invoke", _plain(unquote(environ["PATH_INFO"]).split("/")[3].rpartition(":")[2])
     parameters = _parameters(environ, body)
-    return parameters.get("Action", environ["REQUEST_METHOD"]), _plain(
-        parameters.get("TopicArn", "").rpartition(":")[2]
-    )
+    action = str(parameters.get("Action", environ["REQUEST_METHOD"]))
+    return action, _plain(parameters.get("TopicArn", "").rpartition(":")[2])
 
 
 def _parameters(environ: Environ, body: bytes) -> dict[str, str]:
@@ -219,6 +218,10 @@ def _plain(name: str) -> str:
     return _STAGE.sub("", _STAGE.sub("", name))
 
 
+_OF_BUCKETS = {"GET": "ListObjectsV2", "HEAD": "HeadBucket"}
+_OF_OBJECTS = {"GET": "GetObject", "HEAD": "HeadObject", "PUT": "PutObject", "DELETE": "DeleteObject"}
+
+
 def _s3_operation(environ: Environ) -> str:
     method, query = environ["REQUEST_METHOD"], parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
     is_object = environ["PATH_INFO"].strip("/").count("/") > 0
@@ -234,8 +237,8 @@ def _s3_operation(environ: Environ) -> str:
     if method == "PUT" and "HTTP_X_AMZ_COPY_SOURCE" in environ:
         return "CopyObject"
     if not is_object:
-        return {"GET": "ListObjectsV2", "HEAD": "HeadBucket"}.get(method, method)
-    return {"GET": "GetObject", "HEAD": "HeadObject", "PUT": "PutObject", "DELETE": "DeleteObject"}.get(method, method)
+        return _OF_BUCKETS[method]
+    return _OF_OBJECTS[method]
 
 
 def _error(call: Call, start_response: Any, *, is_throttled: bool) -> Iterable[bytes]:
