@@ -1,7 +1,6 @@
 """The local machine: embedded AWS, resources, workers, triggers and the API, started and stopped together."""
 
 import json
-import os
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -25,6 +24,7 @@ from local.fake_api import FakeApi
 from local.functions import FunctionHost
 from local.grants import Grants
 from local.ports import listen
+from local.shell_settings import without_profile
 from local.stage import Stage
 from local.state.folder import StateFolder
 from local.worker import API_HANDLER
@@ -106,7 +106,7 @@ class Machine:
         api_port, aws_port = self._ports
         if self.state is not None:
             self._cleanup.callback(self.state.close)
-        self._hide_aws_profile()
+        self._cleanup.enter_context(without_profile())
         aws_socket = self._cleanup.enter_context(listen(aws_port, "the embedded AWS"))
         api_socket = self._cleanup.enter_context(listen(api_port, "the API")) if self._with_api else None
         self.aws_url = f"http://{HOST}:{aws_socket.getsockname()[1]}"
@@ -144,12 +144,6 @@ class Machine:
             self._cleanup.close()
         except Exception as error:
             raise MachineError(f"The machine did not stop cleanly: {error!r}") from error
-
-    def _hide_aws_profile(self) -> None:
-        """Remove the developer's AWS profile, which boto3 and moto would look for, while the machine runs."""
-        for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
-            if name in os.environ:
-                self._cleanup.callback(os.environ.__setitem__, name, os.environ.pop(name))
 
     def _start_aws(self, listening: socket.socket) -> None:
         # Importing moto takes a second: the fork server must have started before.
