@@ -212,14 +212,13 @@ class Stage:
 
 
 def _abort(name: str) -> None:
-    """End an execution where it is, as if its service had lost it."""
+    """End an execution where it is, as if its service had lost it. `name` is its own, or the end of its ARN."""
     from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
-    for backend in stepfunctions_parser_backends[ACCOUNT].values():
-        executions: list[Any] = [each for machine in backend.state_machines for each in machine.executions]
-        for execution in executions:
-            if execution.name == name and execution.exec_worker is not None:
-                execution.exec_worker.stop(datetime.now(UTC), "Broken", "by a test")
+    machines = [each for backend in stepfunctions_parser_backends[ACCOUNT].values() for each in backend.state_machines]
+    executions: list[Any] = [each for machine in machines for each in machine.executions]
+    (its,) = [each for each in executions if each.status == "RUNNING" and name in each.exec_arn.split(":")]
+    its.exec_worker.stop(datetime.now(UTC), "Broken", "by a test")
 
 
 @contextlib.contextmanager
