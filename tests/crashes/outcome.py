@@ -9,7 +9,8 @@ from typing import Any
 
 from chalicelib.core.aws.writes import TOKEN
 from tests.crashes import sums, trail, world
-from tests.crashes.door import Call, Way
+from tests.crashes.door import Call, Fault, Way
+from tests.crashes.trail import without_outcome
 
 # Counters and notes of single runs, and what is checked on its own (sums.py, trail.py).
 _NOT_COMPARED = {"usage", "daily", "limits", "jobs", "declarations", "audit", "audit-inbox"}
@@ -18,11 +19,10 @@ _OF_TRIES = {
     "images": {"redriven", "correlationId"},
     "users": {"spent", "createdAt"},
     "actions": {"correlationId"},
-    "idempotency": {"in_progress_expiration", "validation", "ttl", "data"},
+    "idempotency": {"in_progress_expiration", "validation", "ttl", "data", "status", "kept"},
 }
 _DEAD = "-dead"
 _DEED = "deed"
-_ABANDONED = "an upload was announced and is not known to its user"
 # Topics of which more messages than in a clean run mean nothing: alerts for operators.
 _ALERTS = {"operators"}
 
@@ -43,23 +43,24 @@ class Outcome:
     facts: Mapping[str, Counter[str]]
     faults: tuple[str, ...]
 
-    def differences(self, found: "Outcome", way: Way | None) -> list[str]:
-        """In what another run differs from this clean one. Messages may have come more than once.
-
-        A client that got no answer announces its upload anew: the announcement that it does not know of waits for
-        nothing, and retention ends it.
-        """
-        differences = [each for each in found.faults if way is Way.LOST_ONCE or not each.startswith(_ABANDONED)]
+    def differences(self, found: "Outcome", fault: Fault) -> list[str]:
+        """In what another run differs from this clean one."""
+        differences = list(found.faults)
         for kind in sorted({*self.facts, *found.facts}):
             ours, theirs = self.facts.get(kind, Counter()), found.facts.get(kind, Counter())
             missing, more = ours - theirs, theirs - ours
-            if kind.startswith("published") or kind == "audit":
-                # At least once; and after an outage what failed is told too.
-                missing, more = Counter(set(ours) - set(theirs)), Counter(set(theirs) - set(ours))
-                if (way is not None and way.is_outage) or kind == "audit":
-                    more = Counter()
-            if kind.startswith("queue ") and kind.endswith(_DEAD) and way is not None and way.is_outage:
+            if kind.startswith("published"):
+                # They come at least once; and after an outage what failed is told too.
+                missing = Counter(set(ours) - set(theirs))
+                more = Counter() if fault.way.is_outage else Counter(set(theirs) - set(ours))
+            elif kind == "audit":
+                # Each try stands there: one that was cut off as begun, and with its error one that is too late.
+                missing, more = _not_in_trail(ours, theirs, fault.way), Counter()
+            elif kind.startswith("queue ") and kind.endswith(_DEAD) and fault.way.is_outage:
                 # They wait for an operator, who was told.
+                continue
+            elif kind == "keys in progress" and fault.way.is_outage and fault.resource == "idempotency":
+                # The next request under such a key goes on with the same deed: the journey "repetition" does.
                 continue
             differences += [f"missing in {kind}: {each}" for each in missing]
             differences += [f"too much in {kind}: {each}" for each in more]
@@ -69,7 +70,6 @@ class Outcome:
 def read(messages: Iterable[tuple[Call, Any]], users: Mapping[str, str]) -> Outcome:
     """The outcome of what has just run. `users` are the names to use for ids of users."""
     tables = world.tables()
-    abandoned = _take_abandoned(tables)
     naming = _Naming(tables, users)
     facts: dict[str, Counter[str]] = {}
     for table, rows in tables.items():
@@ -79,6 +79,9 @@ def read(messages: Iterable[tuple[Call, Any]], users: Mapping[str, str]) -> Outc
         facts[f"bucket {bucket}"] = Counter(naming.name_all(f"{key} {checksum}") for key, checksum in objects)
     for queue, bodies in world.messages().items():
         facts[f"queue {queue}"] = Counter(naming.name_all(body) for body in bodies)
+    facts["keys in progress"] = Counter(
+        "a key" for row in tables["idempotency"] if row["status"] not in ("COMPLETED", "EXPIRED")
+    )
     facts["user pool"] = Counter(naming.fact(user) for user in world.cognito_users())
     for call, parameters in messages:
         if call.resource not in _ALERTS:
@@ -86,16 +89,16 @@ def read(messages: Iterable[tuple[Call, Any]], users: Mapping[str, str]) -> Outc
             facts.setdefault(kind, Counter())[naming.fact(_message(parameters))] += 1
     facts["images of the day"] = Counter(sums.of_images(tables))
     facts["audit"] = Counter(naming.fact(entry) for entry in trail.entries(tables))
-    faults = (*[_ABANDONED] * abandoned, *sums.faults(tables), *trail.faults(tables), *_unfinished(tables))
+    faults = (*sums.faults(tables), *trail.faults(tables), *_unfinished(tables))
     return Outcome(facts, tuple(naming.name_all(each) for each in faults))
 
 
-def _take_abandoned(tables: dict[str, list[dict[str, Any]]]) -> int:
-    """Remove the announcements whose files never came, and what was counted of them; how many there were."""
-    stored = {key for key, _ in world.objects()["input"]}
-    rows = tables["images"]
-    tables["images"] = [row for row in rows if row["status"] != "PENDING" or row["s3Key"] in stored]
-    return len(rows) - len(tables["images"])
+def _not_in_trail(ours: Counter[str], theirs: Counter[str], way: Way) -> Counter[str]:
+    """The deeds that do not stand in the trail."""
+    if way is Way.LOST_ONCE:
+        return Counter(set(ours) - set(theirs))
+    deeds = {without_outcome(each) for each in theirs}
+    return Counter(each for each in ours if without_outcome(each) not in deeds)
 
 
 def _essential(table: str, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,9 +123,6 @@ def _unfinished(tables: Mapping[str, list[dict[str, Any]]]) -> Iterator[str]:
     for row in tables["actions"]:
         if row["status"] not in ("COMPLETED", "FAILED"):
             yield f"action {row['actionId']} is {row['status']}"
-    for row in tables["idempotency"]:
-        if row.get("status") == "INPROGRESS":
-            yield "a key is in progress"
 
 
 class _Naming:

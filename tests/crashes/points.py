@@ -24,8 +24,8 @@ _WITH_STREAM = {
     "audit_entries": {"audit", "deletion", "erasure"},
     "image_changes": {"upload", "reprocess", "deletion", "deletion_in_pipeline", "erasure"},
 }
-# What the sweeper starts is broken in the journeys of those functions.
-_ALONE = {"sweep": "sweeper"}
+# What they start is broken in the journeys of those functions.
+_ALONE = {"sweep": "sweeper", "repetition": API_HANDLER}
 
 
 @dataclass(frozen=True)
