@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from infra import event_delivery, iam_report
 from infra.event_delivery import AsyncDelivery, RuleDelivery, StreamDelivery
@@ -25,13 +25,11 @@ from local.fake_api import FakeApi
 from local.functions import FunctionHost
 from local.grants import Grants
 from local.ports import listen
+from local.shell_settings import without_profile
 from local.stage import Stage
 from local.state.folder import StateFolder
 from local.worker import API_HANDLER
 from local.wsgi import Application
-
-if TYPE_CHECKING:
-    from local.activity import Activity
 
 LOGS = state_folder() / "logs"
 
@@ -295,13 +293,6 @@ class Machine:
     def events_waiting(self) -> int:
         """The number of asynchronous events that wait for a run or a retry."""
         return self._triggers.events.waiting()
-
-    @property
-    def activity(self) -> "Activity":
-        """What runs and what waits."""
-        from local.activity import Activity
-
-        return Activity(self.clock, self._host, self._triggers)
 
     def next_run(self, name: str) -> float | None:
         """When a scheduled function runs next on the local clock, in seconds since the epoch; None: never."""

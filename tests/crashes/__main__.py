@@ -1,7 +1,8 @@
-"""python -m tests.crashes record | run POINT-OR-START… | serve: see tests/crashes/README.md."""
+"""python -m tests.crashes record | run PATTERN… | serve: see tests/crashes/README.md."""
 
 import argparse
 import json
+import re
 import sys
 import time
 from collections.abc import Iterable
@@ -17,8 +18,8 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("record", help="write down what the clean journeys call")
     commands.add_parser("serve", help="run the points whose names come on standard input, a line each")
-    run = commands.add_parser("run", help="run the points whose names begin so")
-    run.add_argument("starts", nargs="*", default=[""])
+    run = commands.add_parser("run", help="run the points whose names begin with one of these regular expressions")
+    run.add_argument("patterns", nargs="*", default=[""])
     run.add_argument("--list", action="store_true", help="only show their names")
     arguments = parser.parse_args()
     if arguments.command == "record":
@@ -26,7 +27,7 @@ def main() -> int:
     points = all_points()
     if arguments.command == "serve":
         return _serve(points)
-    chosen = [point for name, point in points.items() if name.startswith(tuple(arguments.starts))]
+    chosen = [point for name, point in points.items() if any(re.match(each, name) for each in arguments.patterns)]
     if arguments.list:
         print("\n".join(point.name for point in chosen))
         return 0

@@ -36,9 +36,14 @@ class Client:
         self.tokens = self.call("POST", "/auth/signin", email=self.email, password=self.password)
         self._signed_in = dict(self.tokens)
 
-    def call(self, method: str, path: str, *, allow: tuple[int, ...] = (), **body: Any) -> dict[str, Any]:
-        """The content of a response that must be a success, or have a status that is allowed."""
-        headers = {"Idempotency-Key": str(uuid.uuid4()), **self.more_headers}
+    def call(
+        self, method: str, path: str, *, allow: tuple[int, ...] = (), key: str = "", **body: Any
+    ) -> dict[str, Any]:
+        """The content of a response that must be a success, or have a status that is allowed.
+
+        Each call has an Idempotency-Key of its own unless `key` is given.
+        """
+        headers = {"Idempotency-Key": key or str(uuid.uuid4()), **self.more_headers}
         for pause in (*PAUSES, None):
             self.tries += 1
             response = self._try(method, path, headers, body)

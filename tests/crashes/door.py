@@ -192,9 +192,8 @@ def _operation(service: str, environ: Environ, body: bytes) -> tuple[str, str]:
     if service == "lambda":
         return "Invoke", _plain(unquote(environ["PATH_INFO"]).split("/")[3].rpartition(":")[2])
     parameters = _parameters(environ, body)
-    return parameters.get("Action", environ["REQUEST_METHOD"]), _plain(
-        parameters.get("TopicArn", "").rpartition(":")[2]
-    )
+    action = str(parameters.get("Action", environ["REQUEST_METHOD"]))
+    return action, _plain(parameters.get("TopicArn", "").rpartition(":")[2])
 
 
 def _parameters(environ: Environ, body: bytes) -> dict[str, str]:
@@ -211,12 +210,16 @@ def _resource(parameters: dict[str, Any]) -> str:
         return "+".join(sorted(tables))
     if "RequestItems" in parameters:
         return "+".join(sorted(map(_plain, parameters["RequestItems"])))
-    named = (parameters.get(name) for name in ("TableName", "QueueUrl", "stateMachineArn", "UserPoolId"))
+    named = (parameters.get(name) for name in ("TableName", "QueueUrl", "stateMachineArn"))
     return next((_plain(re.split("[/:]", each)[-1]) for each in named if each), "")
 
 
 def _plain(name: str) -> str:
     return _STAGE.sub("", _STAGE.sub("", name))
+
+
+_OF_BUCKETS = {"GET": "ListObjectsV2", "HEAD": "HeadBucket"}
+_OF_OBJECTS = {"GET": "GetObject", "HEAD": "HeadObject", "PUT": "PutObject", "DELETE": "DeleteObject"}
 
 
 def _s3_operation(environ: Environ) -> str:
@@ -234,8 +237,8 @@ def _s3_operation(environ: Environ) -> str:
     if method == "PUT" and "HTTP_X_AMZ_COPY_SOURCE" in environ:
         return "CopyObject"
     if not is_object:
-        return {"GET": "ListObjectsV2", "HEAD": "HeadBucket"}.get(method, method)
-    return {"GET": "GetObject", "HEAD": "HeadObject", "PUT": "PutObject", "DELETE": "DeleteObject"}.get(method, method)
+        return _OF_BUCKETS[method]
+    return _OF_OBJECTS[method]
 
 
 def _error(call: Call, start_response: Any, *, is_throttled: bool) -> Iterable[bytes]:

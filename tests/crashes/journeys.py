@@ -1,5 +1,6 @@
 """What users do, and what runs by itself: each journey is a clean run whose every call is broken in turn."""
 
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -34,6 +35,14 @@ def upload(stage: Stage, _: Any = None) -> str:
     announced = stage.client.call("POST", "/upload", fileName="photo.jpg", fileType="image/jpeg")
     stage.client.send_file(announced, PHOTO)
     return str(announced["imageId"])
+
+
+def repeat_upload(stage: Stage, _: None) -> None:
+    """A program that has forgotten the answer sends the same again, and gets the same image."""
+    request: dict[str, Any] = {"fileName": "photo.jpg", "fileType": "image/jpeg", "key": str(uuid.uuid4())}
+    announced, again = (stage.client.call("POST", "/upload", **request) for _turn in range(2))
+    assert announced["imageId"] == again["imageId"]
+    stage.client.send_file(again, PHOTO)
 
 
 def _uploaded(stage: Stage) -> str:
@@ -184,6 +193,7 @@ def _disordered(stage: Stage) -> None:
 JOURNEYS: Mapping[str, Journey] = MappingProxyType(
     {
         "upload": Journey(upload),
+        "repetition": Journey(repeat_upload),
         "reprocess": Journey(reprocess, _uploaded),
         "deletion": Journey(delete, _uploaded),
         "deletion_in_pipeline": Journey(delete_in_pipeline),

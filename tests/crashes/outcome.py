@@ -9,7 +9,8 @@ from typing import Any
 
 from chalicelib.core.aws.writes import TOKEN
 from tests.crashes import sums, trail, world
-from tests.crashes.door import Call, Way
+from tests.crashes.door import Call, Fault, Way
+from tests.crashes.trail import without_outcome
 
 # Counters and notes of single runs, and what is checked on its own (sums.py, trail.py).
 _NOT_COMPARED = {"usage", "daily", "limits", "jobs", "declarations", "audit", "audit-inbox"}
@@ -18,17 +19,19 @@ _OF_TRIES = {
     "images": {"redriven", "correlationId"},
     "users": {"spent", "createdAt"},
     "actions": {"correlationId"},
-    "idempotency": {"in_progress_expiration", "validation", "ttl", "data"},
+    "idempotency": {"in_progress_expiration", "validation", "ttl", "data", "status", "kept"},
 }
 _DEAD = "-dead"
-_ABANDONED = "an upload was announced and is not known to its user"
+_DEED = "deed"
 # Topics of which more messages than in a clean run mean nothing: alerts for operators.
 _ALERTS = {"operators"}
 
 _TIME = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)?")
 _DAY = re.compile(r"\b\d{4}-\d\d-\d\d\b")
 _UUID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
-_ID = re.compile(r"\b(img|act|key|sync|usr)_[0-9a-z]{20,32}\b")
+_ID = re.compile(r"\b([a-z]+)_[0-9a-z]{26}\b")
+# The files of a later execution of an image.
+_LATER_FILES = re.compile(r"(<img\d+>)-\d+-")
 _HASH = re.compile(r"\b[0-9a-f]{32,64}\b")
 _MOMENTS = re.compile(r"(At|Since|ttl|Until|expires|expiration|ValidFrom)$")
 
@@ -40,23 +43,24 @@ class Outcome:
     facts: Mapping[str, Counter[str]]
     faults: tuple[str, ...]
 
-    def differences(self, found: "Outcome", way: Way | None) -> list[str]:
-        """In what another run differs from this clean one. Messages may have come more than once.
-
-        A client that got no answer announces its upload anew: the announcement that it does not know of waits for
-        nothing, and retention ends it.
-        """
-        differences = [each for each in found.faults if way is Way.LOST_ONCE or not each.startswith(_ABANDONED)]
+    def differences(self, found: "Outcome", fault: Fault) -> list[str]:
+        """In what another run differs from this clean one."""
+        differences = list(found.faults)
         for kind in sorted({*self.facts, *found.facts}):
             ours, theirs = self.facts.get(kind, Counter()), found.facts.get(kind, Counter())
             missing, more = ours - theirs, theirs - ours
-            if kind.startswith("published") or kind == "audit":
-                # At least once; and after an outage what failed is told too.
-                missing, more = Counter(set(ours) - set(theirs)), Counter(set(theirs) - set(ours))
-                if (way is not None and way.is_outage) or kind == "audit":
-                    more = Counter()
-            if kind.startswith("queue ") and kind.endswith(_DEAD) and way is not None and way.is_outage:
+            if kind.startswith("published"):
+                # They come at least once; and after an outage what failed is told too.
+                missing = Counter(set(ours) - set(theirs))
+                more = Counter() if fault.way.is_outage else Counter(set(theirs) - set(ours))
+            elif kind == "audit":
+                # Each try stands there: one that was cut off as begun, and with its error one that is too late.
+                missing, more = _not_in_trail(ours, theirs, fault.way), Counter()
+            elif kind.startswith("queue ") and kind.endswith(_DEAD) and fault.way.is_outage:
                 # They wait for an operator, who was told.
+                continue
+            elif kind == "keys in progress" and fault.way.is_outage and fault.resource == "idempotency":
+                # The next request under such a key goes on with the same deed: the journey "repetition" does.
                 continue
             differences += [f"missing in {kind}: {each}" for each in missing]
             differences += [f"too much in {kind}: {each}" for each in more]
@@ -66,7 +70,6 @@ class Outcome:
 def read(messages: Iterable[tuple[Call, Any]], users: Mapping[str, str]) -> Outcome:
     """The outcome of what has just run. `users` are the names to use for ids of users."""
     tables = world.tables()
-    abandoned = _take_abandoned(tables)
     naming = _Naming(tables, users)
     facts: dict[str, Counter[str]] = {}
     for table, rows in tables.items():
@@ -76,6 +79,9 @@ def read(messages: Iterable[tuple[Call, Any]], users: Mapping[str, str]) -> Outc
         facts[f"bucket {bucket}"] = Counter(naming.name_all(f"{key} {checksum}") for key, checksum in objects)
     for queue, bodies in world.messages().items():
         facts[f"queue {queue}"] = Counter(naming.name_all(body) for body in bodies)
+    facts["keys in progress"] = Counter(
+        "a key" for row in tables["idempotency"] if row["status"] not in ("COMPLETED", "EXPIRED")
+    )
     facts["user pool"] = Counter(naming.fact(user) for user in world.cognito_users())
     for call, parameters in messages:
         if call.resource not in _ALERTS:
@@ -83,16 +89,16 @@ def read(messages: Iterable[tuple[Call, Any]], users: Mapping[str, str]) -> Outc
             facts.setdefault(kind, Counter())[naming.fact(_message(parameters))] += 1
     facts["images of the day"] = Counter(sums.of_images(tables))
     facts["audit"] = Counter(naming.fact(entry) for entry in trail.entries(tables))
-    faults = (*[_ABANDONED] * abandoned, *sums.faults(tables), *trail.faults(tables), *_unfinished(tables))
+    faults = (*sums.faults(tables), *trail.faults(tables), *_unfinished(tables))
     return Outcome(facts, tuple(naming.name_all(each) for each in faults))
 
 
-def _take_abandoned(tables: dict[str, list[dict[str, Any]]]) -> int:
-    """Remove the announcements whose files never came, and what was counted of them; how many there were."""
-    stored = {key for key, _ in world.objects()["input"]}
-    rows = tables["images"]
-    tables["images"] = [row for row in rows if row["status"] != "PENDING" or row["s3Key"] in stored]
-    return len(rows) - len(tables["images"])
+def _not_in_trail(ours: Counter[str], theirs: Counter[str], way: Way) -> Counter[str]:
+    """The deeds that do not stand in the trail."""
+    if way is Way.LOST_ONCE:
+        return Counter(set(ours) - set(theirs))
+    deeds = {without_outcome(each) for each in theirs}
+    return Counter(each for each in ours if without_outcome(each) not in deeds)
 
 
 def _essential(table: str, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -117,9 +123,6 @@ def _unfinished(tables: Mapping[str, list[dict[str, Any]]]) -> Iterator[str]:
     for row in tables["actions"]:
         if row["status"] not in ("COMPLETED", "FAILED"):
             yield f"action {row['actionId']} is {row['status']}"
-    for row in tables["idempotency"]:
-        if row.get("status") == "INPROGRESS":
-            yield "a key is in progress"
 
 
 class _Naming:
@@ -133,7 +136,8 @@ class _Naming:
         for each in ids:
             kind = each.partition("_")[0]
             numbers[kind] += 1
-            self._names[each] = f"{kind}{numbers[kind]}"
+            # Of deeds there may be one for each try.
+            self._names[each] = kind if kind == _DEED else f"{kind}{numbers[kind]}"
 
     def fact(self, row: Mapping[str, Any]) -> str:
         plain = {name: self._plain(name, value) for name, value in sorted(row.items())}
@@ -158,4 +162,4 @@ class _Naming:
             if name == "hash" and text.startswith(("uploads/", "processed/", "reports/", "exports/")):
                 continue
             text = pattern.sub(f"<{name}>", text)
-        return text
+        return _LATER_FILES.sub(r"\1-", text)

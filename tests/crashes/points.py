@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from local.worker import API_HANDLER
 from tests.crashes.door import Call, Fault, Way
 
 # What the clean journeys call, written by `python -m tests.crashes record`.
@@ -14,6 +15,17 @@ RECORDED = Path(__file__).parent / "calls.json"
 SAMPLE_SIZE = 60
 # A read changes nothing: killed after it is killed before what follows, and a lost answer is a refused one.
 _OF_READS = (Way.KILLED_BEFORE, Way.REFUSED_ALWAYS)
+
+# What every request does in the same way, and what follows from every request and deed, is broken in these alone.
+_OF_ALL_REQUESTS = (("GetItem", "users"), ("UpdateItem", "limits"), ("PutItem", "usage"))
+_WITH_ALL = {"upload", "sums"}
+_WITH_STREAM = {
+    "usage_records": {"sums", "upload", "erasure", "erasure_in_pipeline"},
+    "audit_entries": {"audit", "deletion", "erasure"},
+    "image_changes": {"upload", "reprocess", "deletion", "deletion_in_pipeline", "erasure"},
+}
+# What they start is broken in the journeys of those functions.
+_ALONE = {"sweep": "sweeper", "repetition": API_HANDLER}
 
 
 @dataclass(frozen=True)
@@ -46,8 +58,18 @@ def _points_of(journey: str, calls: Iterable[list[str]]) -> Iterator[Point]:
     for each in calls:
         call = Call(*each)
         seen[call.function, call.operation] += 1
+        if not _is_broken_in(journey, call):
+            continue
         for way in _OF_READS if call.is_read else Way:
             yield Point(journey, call.function, call.operation, seen[call.function, call.operation], way)
+
+
+def _is_broken_in(journey: str, call: Call) -> bool:
+    if call.function != _ALONE.get(journey, call.function):
+        return False
+    if call.function == API_HANDLER and (call.operation, call.resource) in _OF_ALL_REQUESTS:
+        return journey in _WITH_ALL
+    return journey in _WITH_STREAM.get(call.function, {journey})
 
 
 def sample(points: Iterable[Point]) -> set[str]:

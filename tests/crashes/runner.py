@@ -1,5 +1,6 @@
 """Runs journeys on the stage: clean ones to know what is right, and points to see that they end the same."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from chalicelib.core.schedules import SCHEDULES
@@ -30,17 +31,17 @@ class Report:
 
 
 class Runner:
-    """Remembers the clean outcome of each journey."""
+    """Remembers the clean outcomes of each journey: right after it, and after each round of the jobs."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
-        self._clean: dict[str, Outcome] = {}
+        self._clean: dict[str, list[Outcome]] = {}
 
     def record(self, journey: str) -> list[Call]:
         """The calls of a clean run, sorted: what runs at once calls in any order."""
-        self._run_clean(journey)
+        self._play(journey, None)
         # The first run of a worker reads what all later ones know.
-        self._run_clean(journey)
+        self._play(journey, None)
         return sorted(self._stage.door.calls, key=lambda call: call[:3])
 
     def run(self, point: Point) -> Report:
@@ -55,34 +56,38 @@ class Runner:
         return report
 
     def _run_broken(self, point: Point, report: Report) -> None:
-        clean, fault, started = self._clean[point.journey], point.fault(), CLOCK.now()
+        clean, fault = self._clean[point.journey], point.fault()
         self._play(point.journey, fault)
-        started = CLOCK.now() - CLOCK._offset
         if fault.fired_at is None:
             report.differences = ["the journey does not make this call: python -m tests.crashes record"]
             return
-        for minutes in (*ROUNDS, None):
-            report.differences = clean.differences(self._outcome(), point.way)
-            report.minutes = round((CLOCK.now() - started) / 60, 1)
+        for found in self._rounds(point.journey):
+            report.differences = min((each.differences(found, fault) for each in clean), key=len)
+            report.minutes = round(CLOCK._offset / 60, 1)
             if not report.differences:
                 return
-            if minutes is None:
-                break
+
+    def _run_clean(self, journey: str) -> list[Outcome]:
+        self._play(journey, None)
+        clean = list(self._rounds(journey))
+        for each in clean:
+            assert not each.faults, f"the clean journey {journey} has faults: {each.faults}"
+        return clean
+
+    def _rounds(self, journey: str) -> Iterator[Outcome]:
+        """What there is after the journey, after each round of the jobs that mend, and after the job's next run."""
+        yield self._outcome()
+        for minutes in ROUNDS:
             self._stage.advance(60.0 * minutes)
             self._stage.settle()
             for job in MENDING:
                 self._stage.run_job(job)
-        if (next_run := JOURNEYS[point.journey].next_run) is not None:
-            self._stage.advance(86_400.0 * next_run[1])
-            self._stage.run_job(next_run[0])
-            report.differences = clean.differences(self._outcome(), point.way)
-            report.minutes = round((CLOCK.now() - started) / 60, 1)
-
-    def _run_clean(self, journey: str) -> Outcome:
-        self._play(journey, None)
-        clean = self._outcome()
-        assert not clean.faults, f"the clean journey {journey} has faults: {clean.faults}"
-        return clean
+            yield self._outcome()
+        if (next_run := JOURNEYS[journey].next_run) is not None:
+            job, days = next_run
+            self._stage.advance(86_400.0 * days)
+            self._stage.run_job(job)
+            yield self._outcome()
 
     def _play(self, journey: str, fault: Fault | None) -> None:
         its = JOURNEYS[journey]

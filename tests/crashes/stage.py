@@ -20,6 +20,7 @@ from moto.awslambda.models import lambda_backends
 from chalicelib.core import clients
 from local import driven_process, pollers
 from local.accounts import ADMIN, PASSWORD, USER
+from local.activity import Activity
 from local.aws import ACCOUNT, REGION
 from local.clock import CLOCK
 from local.fake_api import FakeApi
@@ -67,6 +68,7 @@ class Stage:
         # By what prepares it (None: nothing), the world that a journey begins in, and what the preparation gave.
         self._worlds: dict[Any, tuple[World, Any]] = {}
         self._taken_at = 0.0
+        self._activity = Activity(CLOCK, machine._host, machine._triggers)
         its_pollers = machine._triggers.pollers
         self._queues = [each for each in its_pollers.values() if isinstance(each, QueuePoller)]
         self._streams = {name: each for name, each in its_pollers.items() if isinstance(each, StreamPoller)}
@@ -133,13 +135,6 @@ class Stage:
         rows = [clients.unmarshal(each.to_json()["Attributes"]) for each in users]
         return {row["userId"]: str(row["email"]).partition("@")[0] for row in rows}
 
-    def _take_world(self) -> None:
-        if self._world is not None:
-            self._world.put_back(self.machine)
-        self.client.sign_in()
-        self.settle()
-        self._world, self._taken_at = World.take(), time.monotonic()
-
     # ------------------------------------------------------------ time
 
     def advance(self, seconds: float) -> None:
@@ -160,7 +155,7 @@ class Stage:
                 self._rest()
                 if self._read_streams():
                     continue
-                due = self.machine.activity.next_due()
+                due = self._activity.next_due()
                 if due is None or due > until:
                     return
                 CLOCK.advance(max(0.0, due - CLOCK.now()) + 0.01)
@@ -180,7 +175,7 @@ class Stage:
         while calm < 2:
             if time.monotonic() > deadline:
                 raise StuckError("the machine does not come to rest")
-            calm = 0 if self.machine.activity.is_any() else calm + 1
+            calm = 0 if self._activity.is_any() else calm + 1
             pause.wait(_LOOK)
 
     @contextlib.contextmanager
@@ -195,7 +190,8 @@ class Stage:
 
     def _enable(self, its_pollers: Iterable[Any], is_enabled: bool) -> None:
         for each in its_pollers:
-            self._mappings.get_event_source_mapping(each._mapping).enabled = is_enabled
+            mapping: Any = self._mappings.get_event_source_mapping(each._mapping)
+            mapping.enabled = is_enabled
 
     # ------------------------------------------------------------ what runs
 
@@ -216,14 +212,13 @@ class Stage:
 
 
 def _abort(name: str) -> None:
-    """End an execution where it is, as if its service had lost it."""
+    """End an execution where it is, as if its service had lost it. `name` is its own, or the end of its ARN."""
     from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
-    for backend in stepfunctions_parser_backends[ACCOUNT].values():
-        for machine in backend.state_machines:
-            for execution in machine.executions:
-                if execution.name == name and execution.exec_worker is not None:
-                    execution.exec_worker.stop(datetime.now(UTC), "Broken", "by a test")
+    machines = [each for backend in stepfunctions_parser_backends[ACCOUNT].values() for each in backend.state_machines]
+    executions: list[Any] = [each for machine in machines for each in machine.executions]
+    (its,) = [each for each in executions if each.status == "RUNNING" and name in each.exec_arn.split(":")]
+    its.exec_worker.stop(datetime.now(UTC), "Broken", "by a test")
 
 
 @contextlib.contextmanager

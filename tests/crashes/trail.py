@@ -1,5 +1,6 @@
 """The audit trail: its chain must be whole, and every deed must stand in it."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,6 +15,11 @@ _OF_RUN = ("day", "id", "sequence", "timestamp", "source", "request_id", "reques
 def entries(tables: Tables) -> list[dict[str, Any]]:
     """Who did what to what, and how it ended."""
     return [{name: value for name, value in row.items() if name not in _OF_RUN} for row in _rows(tables)]
+
+
+def without_outcome(fact: str) -> str:
+    """The fact of an entry (tests/crashes/outcome.py), however its try ended: cut off, failed, or too late."""
+    return re.sub(r'"outcome": "[^"]*"', "", fact)
 
 
 def faults(tables: Tables) -> Iterator[str]:
