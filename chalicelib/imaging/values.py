@@ -50,7 +50,7 @@ class Limits:
     """Address space of the decoding child beyond what its parent occupies at the fork.
 
     50 megapixels of the costliest kind need 128 MiB as a JPEG that is shrunk, 450 as a progressive
-    one, 640 as a PNG and 1,000 as a WebP.
+    one, 470 as a HEIC or AVIF, 640 as a PNG and 1,000 as a WebP.
     """
 
     cpu_seconds: int = 30

@@ -8,7 +8,19 @@ from collections.abc import Callable
 import pytest
 from PIL import Image
 
-from chalicelib.imaging import ImageInfo, ImageRejectedError, Limits, Recipe, Size, analyze, check, decoders, render
+from chalicelib.imaging import (
+    ImageInfo,
+    ImageRejectedError,
+    Limits,
+    Recipe,
+    Size,
+    Transform,
+    analyze,
+    check,
+    decoders,
+    render,
+    transform,
+)
 from chalicelib.imaging.probe import read_header
 from tests import pictures
 from tests.heif import files, streams
@@ -166,6 +178,16 @@ def test_the_exif_of_the_main_picture_is_read() -> None:
     file.items.append(files.Item(b"Exif", bytes(4) + block.tobytes().removeprefix(b"Exif\0\0")))
     file.references.append((b"cdsc", 2, (1,)))
     assert analyze(file.build(), "").capture.camera_model == "Pocket 3"
+
+
+def test_what_is_made_of_a_picture_without_a_format() -> None:
+    made = {
+        "jpeg": files.corners(files.irot(1)).build(),
+        "png": files.transparent().build(),
+        "avif": pictures.avif(pictures.photo(64, 48)),
+    }
+    for format_, data in made.items():
+        assert transform(data, "", Transform(width=30)).format == format_
 
 
 def test_both_names_of_the_type_are_one() -> None:

@@ -343,7 +343,7 @@ def test_a_long_picture_is_accepted_as_long_as_it_is_not_enlarged() -> None:
     ("make", "reason"),
     [
         *pictures.HOSTILE,
-        (lambda: pictures.encoded(pictures.photo(), "AVIF"), "type_not_allowed"),
+        (lambda: pictures.encoded(pictures.photo(), "TIFF"), "type_not_allowed"),
     ],
 )
 def test_hostile_and_broken_files_are_rejected(make: Callable[[], bytes], reason: str) -> None:

@@ -25,7 +25,7 @@ const FILTERS = {
   failed: ({ state }) => NEEDS_READER.has(state),
 };
 
-// Some systems know no type for the newer ones, and would not offer them. A phone that finds them here does not convert.
+// Some systems know no type for the newer ones, and would not offer them. A phone that finds them here converts none.
 const PHOTOS = "image/*,.heic,.heif,.hif,.avif";
 // Of files for which there was no room.
 const MOST_NAMES = 100;
