@@ -19,7 +19,7 @@ Wanted = Collection[tuple[str, str]] | None
 """Pairs of a size's name and a format; None for all."""
 
 # Decoding a megapixel of frames, and shrinking it, takes 50 ms of CPU time, measured on noise.
-_MAX_DECODED_PIXELS = 40_000_000
+_MAX_DECODED_PIXELS = 32_000_000
 
 
 @dataclass(frozen=True)
