@@ -2,7 +2,7 @@
 
 from chalicelib.core.http.operations import Answer
 from chalicelib.core.image_values import OUTPUTS
-from chalicelib.core.presets import DEFAULT
+from chalicelib.core.presets.values import DEFAULT
 from chalicelib.core.schemas import DATE, TEXT, TIME, Schema, described, list_of, page_of, says, shape, text
 from chalicelib.images.models import STATUS, Image, Variant
 from chalicelib.images.preset_schemas import OTHER_PRESET, PRESET
