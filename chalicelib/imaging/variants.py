@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from chalicelib.core.image_values import CENTER, OUTPUTS, SAME, Point, Size, parse_color
-from chalicelib.core.presets import Animation
+from chalicelib.core.presets.values import Animation
 from chalicelib.imaging.plan import OWN_FORMATS, cover, fit_inside
 from chalicelib.imaging.probe import webp
 from chalicelib.imaging.probe.header import Dimensions, Header
@@ -19,7 +19,7 @@ Wanted = Collection[tuple[str, str]] | None
 """Pairs of a size's name and a format; None for all."""
 
 # Decoding a megapixel of frames, and shrinking it, takes 50 ms of CPU time, measured on noise.
-_MAX_DECODED_PIXELS = 40_000_000
+_MAX_DECODED_PIXELS = 32_000_000
 
 
 @dataclass(frozen=True)

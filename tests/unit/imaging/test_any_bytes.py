@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from chalicelib.imaging import (
     REASONS,
+    Animation,
     ImageInfo,
     Limits,
     Recipe,
@@ -21,7 +22,7 @@ from tests.breadth import examples
 from tests.mutants import corpus
 from tests.unit.imaging.damaged_files import damaged, outcome
 
-RECIPE = Recipe((Size("box", 32, 32),))
+RECIPE = Recipe((Size("box", 32, 24, "cover", "smart"),), ("same",), keep=("artist",), animation=Animation())
 STARTS = (b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"RIFF\xff\0\0\0WEBPVP8X",
           b"RIFF\xff\0\0\0WEBPVP8L", b"RIFF\xff\0\0\0WEBPVP8 ",
           b"\0\0\0\x14ftypheic\0\0\0\0mif1\0\0\0\xffmeta\0\0\0\0")  # fmt: skip
