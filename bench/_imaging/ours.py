@@ -53,7 +53,7 @@ def _set_environment() -> None:
     """The settings have their defaults, and none is looked for in Parameter Store."""
     os.environ |= {name: each.default or "" for name, each in ALL.items()}
     os.environ |= {"S3_INPUT_BUCKET": "input", "S3_OUTPUT_BUCKET": "output", "MAX_FILE_SIZE": str(LIMITS.max_bytes)}
-    os.environ |= {"VALIDATE_PIXELS": "no", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "2048"}
+    os.environ |= {"VALIDATE_PIXELS": "false", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "2048"}
 
 
 def main() -> None:
