@@ -241,7 +241,7 @@ def import_image(user: Caller, data: Payload, rate: dict[str, str]) -> Answer:
 @app.route("/presets", methods=["GET"], cors=CORS)
 @required_env_vars(images.list_presets)
 @api_tool(tags=["images"], reads_only=True)
-@validated(api_schema=None, permission=signed_in, access=APIAccessType.FILE_UPLOAD, returns=images.PRESETS)
+@validated(permission=signed_in, access=APIAccessType.FILE_UPLOAD, returns=images.PRESETS)
 def list_presets() -> Answer:
     """What can be made of a picture: the presets that an upload, an import or a reprocessing can name."""
     return images.list_presets()

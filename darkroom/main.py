@@ -56,6 +56,7 @@ for _command in (
     images.ls,
     images.get,
     images.rm,
+    images.presets,
     actions.process,
     actions.export,
     actions.report,

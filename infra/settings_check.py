@@ -25,6 +25,7 @@ class StageSettings:
         """What must be corrected before the stage is deployed; all of it, in sentences without a full stop."""
         found = [fault for each in self.grants for fault in faults(self._environment(each))]
         found += [f"{fault} (in Parameter Store)" for fault in faults(self._read_from_store())]
+        found += faults(self._defaults())
         found += misspelt(self._names_in_config())
         found += [
             f"{name} is read from Parameter Store alone: remove it from .chalice/config.json"
@@ -42,7 +43,7 @@ class StageSettings:
     def skipped(self) -> Iterator[str]:
         """What the stage does not do because a setting is empty."""
         for name, setting in ALL.items():
-            if setting.skipped and any(not self._text(each, name).strip() for each in self._readers(name)):
+            if setting.skipped and any(not self.text(each, name).strip() for each in self._readers(name)):
                 yield f"{name}: {setting.skipped}"
 
     def _environment(self, function: str) -> dict[str, str]:
@@ -51,7 +52,8 @@ class StageSettings:
     def _readers(self, name: str) -> Iterator[str]:
         return (function for function, each in self.grants.items() if name in each["operations"])
 
-    def _text(self, function: str, name: str) -> str:
+    def text(self, function: str, name: str) -> str:
+        """What a function reads."""
         return self._environment(function).get(name, self.stored.get(name, ALL[name].default or ""))
 
     def _read_from_store(self) -> dict[str, str]:
@@ -59,6 +61,16 @@ class StageSettings:
             name: text
             for name, text in self.stored.items()
             if any(name not in self._environment(each) for each in self._readers(name))
+        }
+
+    def _defaults(self) -> dict[str, str]:
+        """Those that functions read: the default of one may name a file of the checkout."""
+        return {
+            name: setting.default
+            for name, setting in ALL.items()
+            if setting.default is not None
+            and name not in self.stored
+            and any(name not in self._environment(each) for each in self._readers(name))
         }
 
     def _names_in_config(self) -> Iterable[str]:

@@ -40,7 +40,10 @@ class OriginalGoneError(ConflictError):
 
 
 class ImageBusyError(ConflictError):
-    code, message = "IMAGE_NOT_FINISHED", "This image is being processed: it can be processed again after that."
+    code, message = (
+        "IMAGE_NOT_FINISHED",
+        "Only an image that is finished, or waits for another try, can be processed again.",
+    )
     next_step = "Call wait_for_image with its imageId, then call again."
 
 

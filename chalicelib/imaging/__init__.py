@@ -89,6 +89,13 @@ def thumbnail(data: bytes, side: int) -> Transformed:
     return pipeline.thumbnail(data, side)
 
 
+def check_mark(mark: Mark) -> None:
+    """Raises ValueError if the mark's own image or font cannot be read."""
+    from chalicelib.imaging import watermark
+
+    watermark.place(mark, (1_000, 1_000))
+
+
 def undrawable(mark: Mark) -> str:
     """The characters of the mark's text that its font lacks, each once. The mark shows boxes instead."""
     from chalicelib.imaging import mark_text

@@ -179,6 +179,7 @@ class Rendition:
     watermarked: bool
     data: bytes = field(repr=False)
     frames: int = 1
+    """More than 1 if it is animated; those of the original that look alike are one."""
 
 
 # The fields of the first release, which count in a fingerprint whatever their values.

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from chalicelib.core.image_values import CENTER, OUTPUTS, SAME, Point, Size, parse_color
 from chalicelib.core.presets import Animation
 from chalicelib.imaging.plan import OWN_FORMATS, cover, fit_inside
+from chalicelib.imaging.probe import webp
 from chalicelib.imaging.probe.header import Dimensions, Header
 from chalicelib.imaging.recipe import Recipe, Rendition
 from chalicelib.imaging.work import UNCROPPED, Bars, Shares
@@ -18,7 +19,7 @@ Wanted = Collection[tuple[str, str]] | None
 """Pairs of a size's name and a format; None for all."""
 
 # Decoding a megapixel of frames, and shrinking it, takes 50 ms of CPU time, measured on noise.
-_MAX_DECODED_PIXELS = 40_000_000
+_MAX_DECODED_PIXELS = 32_000_000
 
 
 @dataclass(frozen=True)
@@ -95,13 +96,15 @@ class Plan:
     def renditions(self, written: Iterable[bytes]) -> list[Rendition]:
         """`written` has the bytes of `files`."""
         data = dict(zip(self.files, written, strict=True))
-        return [
-            Rendition(
-                name, each.format, *OUTPUTS[each.format], *each.placement.dimensions, each.watermarked, data[each],
-                each.frames,
-            )
-            for name, each in self.variants
-        ]  # fmt: skip
+        return [_rendition(name, each, data[each]) for name, each in self.variants]
+
+
+def _rendition(size: str, file: File, data: bytes) -> Rendition:
+    # The encoder merges frames that look alike.
+    frames = webp.count_frames(data) if file.frames > 1 else 1
+    return Rendition(
+        size, file.format, *OUTPUTS[file.format], *file.placement.dimensions, file.watermarked, data, frames
+    )
 
 
 def plan(header: Header, recipe: Recipe, wanted: Wanted = None) -> Plan:

@@ -1,4 +1,4 @@
-"""ls, get and rm: the images that are there."""
+"""ls, get and rm: the images that are there; presets: how their variants are made."""
 
 import itertools
 from pathlib import Path
@@ -11,7 +11,7 @@ from darkroom.api import Api
 from darkroom.errors import ApiError, DarkroomError
 from darkroom.files import Download
 from darkroom.options import Command, id_argument, of_input
-from darkroom.output import Output, bytes_in_words, counted, table, time_in_words
+from darkroom.output import Output, bytes_in_words, counted, printable, table, time_in_words
 
 # Images whose links are asked for together.
 _AT_ONCE = 25
@@ -144,3 +144,25 @@ def rm(api: Api, out: Output, images: tuple[str, ...], yes: bool) -> None:
     out.answer(document, "\n".join(lines))
     if missing:
         click.get_current_context().exit(missing[0][1].exit_code)
+
+
+@click.command()
+@options.connected
+def presets(api: Api, out: Output) -> None:
+    """List the presets that an upload can name."""
+    found = api.call("list_presets")["presets"]
+    rows = [
+        (each["name"], ", ".join(each["formats"]), _traits(each), " ".join(map(_size, each["sizes"]))) for each in found
+    ]
+    lines = [table(("preset", "formats", "", "sizes"), rows, "There are none.")]
+    lines += [f"{each['name']}: {each['description']}" for each in found if each["description"]]
+    out.answer({"success": True, "presets": found}, printable("\n".join(lines)))
+
+
+def _size(size: dict[str, Any]) -> str:
+    box = f"{size['width'] or 'any'}x{size['height'] or 'any'}"
+    return f"{size['name']}={box}" if size["fit"] == "inside" else f"{size['name']}={box},{size['fit']}"
+
+
+def _traits(preset: dict[str, Any]) -> str:
+    return ", ".join(each for each in ("watermarked", "animated") if preset[each])

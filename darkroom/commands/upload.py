@@ -32,19 +32,23 @@ _OUTCOMES = {
     metavar="N",
     help="How many files at once.",
 )
+@options.of_input(
+    "create_upload", "preset", help="How the variants are made: a preset that darkroom presets lists.", metavar="NAME"
+)
 @click.option("--no-wait", is_flag=True, help="Do not wait until the images are finished.")
 @options.connected
-def upload(api: Api, out: Output, paths: tuple[Path, ...], parallel: int, no_wait: bool) -> int:
+def upload(api: Api, out: Output, paths: tuple[Path, ...], parallel: int, preset: str | None, no_wait: bool) -> int:
     """Send files, and the pictures in folders, and wait until their variants are made.
 
-    What is there already is not sent: each content is known by its SHA-256. After Ctrl-C or a loss of the network, the
+    What is there already is not sent: each content is known by its SHA-256. With --preset, it is sent again if its
+    image was made by another preset. After Ctrl-C or a loss of the network, the
     same command goes on where it stopped. Files that are refused are printed with their reasons.
     """
     missing = [each for each in paths if not each.exists()]
     if missing:
         raise click.UsageError(f"There is no {missing[0]}.")
     chosen, others = selection.select(paths)
-    work = Upload(api, [File(each) for each in chosen], lambda now: _show(out, now), not no_wait, parallel)
+    work = Upload(api, [File(each) for each in chosen], lambda now: _show(out, now), not no_wait, parallel, preset)
     try:
         work.run()
     except KeyboardInterrupt:

@@ -53,13 +53,17 @@ class File:
 
 @dataclass
 class Upload:
-    """The upload of files. `on_change` is called whenever there is something new to show."""
+    """The upload of files. `on_change` is called whenever there is something new to show.
+
+    With a `preset`, an image that was made by another one does not count as there.
+    """
 
     api: Api
     files: list[File]
     on_change: Callable[["Upload"], None]
     wait: bool = True
     parallel: int = 4
+    preset: str | None = None
     # What ended the upload before all files were tried.
     error: DarkroomError | None = None
     _by_content: dict[str, File] = field(default_factory=dict)
@@ -137,7 +141,7 @@ class Upload:
                 return None
             if self._journal.images_of(file.sha256):
                 return _ANNOUNCED_BEFORE
-        sent = send(self.api, self._journal, file.path, file.sha256)
+        sent = send(self.api, self._journal, file.path, file.sha256, self.preset)
         file.image_id, file.outcome = sent.image_id, _outcome(sent)
         return None
 
@@ -148,13 +152,16 @@ class Upload:
         gone = []
         for file in announced:
             images = [there[each] for each in of_files[id(file)] if each in there]
-            arrived = [each for each in images if each["status"] != "PENDING"]
+            arrived = [each for each in images if each["status"] != "PENDING" and self._is_wanted(each)]
             if arrived:
                 file.outcome = "there"
                 self._show(file, arrived[-1])
             else:
                 gone.append(file)
         return gone
+
+    def _is_wanted(self, image: dict[str, Any]) -> bool:
+        return self.preset in (None, image["preset"])
 
     def _fail(self, file: File, error: BaseException) -> None:
         if isinstance(error, FileError):

@@ -59,11 +59,11 @@ def checksum(path: Path) -> str:
         return _checksum(file)
 
 
-def send(api: Api, journal: Journal, path: Path, digest: str) -> Sent:
+def send(api: Api, journal: Journal, path: Path, digest: str, preset: str | None = None) -> Sent:
     """Announce a file and send it.
 
-    The Idempotency-Key is made of its name and content: for a day, the stage gives the same image to the same file,
-    even if the answer was lost and this machine knows nothing of it.
+    The Idempotency-Key is made of its name, content and preset: for a day, the stage gives the same image to the same
+    file, even if the answer was lost and this machine knows nothing of it.
 
     Raises:
         FileError: the file cannot be read, or was changed meanwhile.
@@ -73,7 +73,7 @@ def send(api: Api, journal: Journal, path: Path, digest: str) -> Sent:
     with _opened(path) as file:
         before = os.fstat(file.fileno())
         try:
-            announced = _announce(api, name, digest, media_type(path), before.st_size)
+            announced = _announce(api, _Announced(name, media_type(path), before.st_size, digest, preset))
         except _HasArrivedError as arrived:
             journal.write(digest, arrived.image_id, path)
             return Sent(arrived.image_id, is_new=False)
@@ -90,17 +90,31 @@ class _HasArrivedError(Exception):
         self.image_id = image_id
 
 
-def _announce(api: Api, name: str, digest: str, kind: str, size: int) -> Answer:
+@dataclass(frozen=True)
+class _Announced:
+    name: str
+    media_type: str
+    size: int
+    digest: str
+    preset: str | None
+
+    def key(self, deleted: int) -> str:
+        """The Idempotency-Key after the image was deleted so often."""
+        parts = [self.digest, self.name, str(deleted)] + ([] if self.preset is None else [self.preset])
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _announce(api: Api, file: _Announced) -> Answer:
     for deleted in range(_DELETED_TIMES):
-        key = hashlib.sha256(f"{digest}\0{name}\0{deleted}".encode()).hexdigest()
         try:
             return api.call(
                 "create_upload",
-                idempotency_key=key,
-                fileName=name,
-                fileType=kind,
-                fileSize=size,
+                idempotency_key=file.key(deleted),
+                fileName=file.name,
+                fileType=file.media_type,
+                fileSize=file.size,
                 singleUse=True,
+                preset=file.preset,
             )
         except ApiError as error:
             if error.code == "ALREADY_UPLOADED" and error.details:

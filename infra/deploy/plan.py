@@ -1,7 +1,7 @@
 """The plan that is shown before a deploy: all changes, and the price of the stage."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from infra import cost, template
@@ -38,13 +38,16 @@ class Plan:
         return not (self.functions.same or self.functions.changed)
 
 
-def make_plan(target: Target, settings: StageSettings, stack: Stack, resources: ChangeSet) -> Plan:
+def make_plan(
+    target: Target, settings: StageSettings, stack: Stack, resources: ChangeSet, more_remarks: Iterable[str]
+) -> Plan:
     differences = functions.differences(target)
     changed = [] if len(differences.new) == len(target.grants) else remaining_settings.changes(target)
     remarks = [
         *account.remarks(target),
         *network.remarks(target, template.load()),
         *settings.unknown(),
+        *more_remarks,
     ]
     return Plan(
         target=target,

@@ -5,6 +5,7 @@ from infra.deploy import (
     chalice_command,
     chalice_state,
     checked_settings,
+    mark_files,
     packages,
     parameters,
     plan,
@@ -34,6 +35,7 @@ def deploy(stage: str, *, yes: bool = False, dry_run: bool = False) -> None:
         checked_settings.check_configured(stage)
         target = targets.load(stage)
         settings = checked_settings.check_stored(target)
+        remarks = mark_files.check(target, settings)
         targets.check_drift(target)
         account.check(target)
         stack = Stack(target)
@@ -47,7 +49,7 @@ def deploy(stage: str, *, yes: bool = False, dry_run: bool = False) -> None:
         resources = retained.planned(to_import) if to_import else stack.prepare()
         step.did = f"{counted(len(resources.changes), 'change')} of resources"
     try:
-        _show(plan.make_plan(target, settings, stack, resources), reporter)
+        _show(plan.make_plan(target, settings, stack, resources, remarks), reporter)
         is_wanted = not dry_run and (yes or is_confirmed(f"Deploy {stage}? [y/N] ", ("y", "yes")))
     except BaseException:
         stack.discard(resources)

@@ -18,7 +18,7 @@ from chalicelib.actions import ACTIONS
 from chalicelib.core import clients
 from chalicelib.core.aws import objects
 from chalicelib.core.settings import Settings
-from chalicelib.images import IMAGES, Status
+from chalicelib.images import IMAGES, Status, is_leftover
 from infra.restore.gone import Gone
 
 INPUT = "input"
@@ -127,7 +127,8 @@ class ObjectsRestore:
         """Whether the sweeper would leave the file: its image or action has a row, or it needs none."""
         if (image := _OF_IMAGES.match(key)) is not None:
             row = IMAGES.get(image["user_id"], image["id"])
-            return row is not None and row["status"] != Status.DELETED
+            is_variant = key.startswith("processed/")
+            return row is not None and not (is_leftover(row, key) if is_variant else row["status"] == Status.DELETED)
         action = _OF_ACTIONS.match(key)
         return action is None or ACTIONS.get(action["user_id"], action["id"]) is not None
 

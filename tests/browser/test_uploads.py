@@ -230,3 +230,18 @@ def test_what_is_in_the_list_is_not_added_again_and_is_of_who_is_signed_in(
     page.get_by_role("button", name="Resume all").click()
     expect(heading(page)).to_have_text("2 photos are ready", timeout=READY_WITHIN)
     assert_each_arrived_once(user, [{"name": file.name} for file in files])
+
+
+def test_photos_are_made_by_the_chosen_preset_and_again_by_another(reader_at_uploads: Reader, user: User) -> None:
+    page = reader_at_uploads.page
+    page.get_by_label("How their variants are made").select_option("avatar")
+    expect(page.locator(".preset-choice")).to_contain_text("Square portraits")
+    choose(page, photos(1))
+    expect(heading(page)).to_have_text("1 photo is ready", timeout=READY_WITHIN)
+    (image,) = images(user)
+    assert image["preset"] == "avatar"
+    reader_at_uploads.open(f"images/{image['imageId']}")
+    page.get_by_label("Preset").select_option("proof")
+    page.get_by_role("button", name="Make variants again").click()
+    expect(page.locator(".facts")).to_contain_text("Proofs", timeout=READY_WITHIN)
+    assert reader_at_uploads.violations() == []

@@ -111,13 +111,30 @@ def test_settings_that_cannot_be_used_are_refused_all_at_once(checkout: Checkout
     config = json.loads(path.read_text())
     config["stages"]["prod"]["environment_variables"].update(wrong)
     path.write_text(json.dumps(config))
+    (checkout.folder / "chalicelib" / "presets.toml").write_text(
+        "[web]\nquality = 96\nsizes = [{ name = 'a', width = 1 }]\n"
+    )
     message = refused(checkout.run(*DEPLOY))
-    assert "WATERMARK_FONT must be one of Arial, Arimo, Liberation Sans, not 'Papyrus'" in message
+    assert "WATERMARK_FONT must be one of Arial, Arimo, Liberation Sans, or the key of" in message
+    assert "presets.toml, line 2: quality must be a whole number from 1 to 95, not 96" in message
     assert "QUALTY_SETTING is no setting: QUALITY_SETTING is" in message
     assert "CORS_ORIGIN must be * or an origin" in message
     assert "COGNITO_CLIENT_SECRET is read from Parameter Store alone" in message
     assert "do-not-show" not in message
     assert is_empty(aws)
+
+
+@pytest.mark.slow
+def test_watermarks_whose_files_cannot_be_used_are_refused(checkout: Checkout, aws: Aws) -> None:
+    bucket = f"darkroom-prod-output-{ACCOUNT}"
+    aws.client("s3").create_bucket(Bucket=bucket)
+    aws.client("s3").put_object(Bucket=bucket, Key="fonts/broken.ttf", Body=b"no font")
+    marks = '[{ text = "x", font = "fonts/broken.ttf" }, { image = "marks/gone.png" }]'
+    presets = f'[web]\nsizes = [{{ name = "a", width = 1 }}]\nmarks = {marks}\n'
+    (checkout.folder / "chalicelib" / "presets.toml").write_text(presets)
+    message = refused(checkout.run(*DEPLOY))
+    assert "presets.toml, web, names fonts/broken.ttf: the mark's font is of no use" in message
+    assert f"presets.toml, web, names marks/gone.png, which is not in {bucket}" in message
 
 
 @pytest.mark.slow

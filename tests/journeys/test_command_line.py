@@ -136,6 +136,24 @@ def test_administrators_see_users_syncs_and_the_trail(machine: Machine, terminal
 # --- uploads that go on ----------------------------------------------------------------------
 
 
+def test_an_upload_by_a_preset_is_known_by_it(machine: Machine, terminal: Terminal) -> None:
+    ann = exporter(machine, "Ann")
+    terminal.sign_in(ann)
+    listed = terminal.run("presets").stdout
+    assert "small=800x600 medium=1200x900 large=1920x1080" in listed
+    assert "avatar: Square portraits" in listed
+    photo = terminal.home / "photo.jpg"
+    photo.write_bytes(pictures.jpeg(64, 48))
+    assert terminal.run("upload", "--preset", "avatar", photo).stdout == "1 file: 1 sent.\n"
+    assert terminal.run("upload", "--preset", "avatar", photo).stdout == "1 file: 1 already there.\n"
+    assert terminal.run("upload", photo).stdout == "1 file: 1 already there.\n"
+    # By another preset it becomes another image.
+    assert terminal.run("upload", "--preset", "proof", photo).stdout == "1 file: 1 sent.\n"
+    assert Counter(each["preset"] for each in ann.get("/images").json()["items"]) == {"avatar": 1, "proof": 1}
+    refused = terminal.run("upload", "--preset", "nope", photo, code=1)
+    assert "must be one of default, web, avatar, proof" in refused.stdout
+
+
 def test_an_upload_that_is_stopped_goes_on_without_duplicates(machine: Machine, terminal: Terminal) -> None:
     ben = User.new(machine.api_url)
     terminal.sign_in(ben)

@@ -47,13 +47,17 @@ def every_file(machine: Machine, user_id: str) -> Iterator[tuple[str, bytes]]:
             yield from ((key, s3.get_object(Bucket=bucket["Name"], Key=key)["Body"].read()) for key in keys)
 
 
+# Until nothing can write a file of the image any more.
+UNFINISHED = {"unfinished", "unfinishedSince"}
+
+
 def is_excepted(machine: Machine, name: str, item: dict[str, Any]) -> bool:
     """Whether an item may remain after an erasure, as documented."""
     tables = {machine.environment[each]: each for each in ("IMAGES_TABLE", "LIMITS_TABLE", "DAILY_TABLE")}
     kind = tables.get(name, name)
     if kind == "IMAGES_TABLE":
         # A tombstone, so that a late event restores nothing.
-        return set(item) - {"erased"} == {"userId", "imageId", "status", "ttl"}
+        return set(item) - {"erased", *UNFINISHED} == {"userId", "imageId", "status", "ttl"}
     if kind == "DAILY_TABLE":
         # The stream may report the images' deletion last.
         return set(item) == {"scope", "day#what", "deleted|sum"}
@@ -110,15 +114,17 @@ def test_erasing_an_account_removes_everything_that_an_export_shows(machine: Mac
 def test_a_deleted_image_leaves_only_the_named_attributes(machine: Machine, function: pytest.MonkeyPatch) -> None:
     user = User.new(machine.api_url)
     user_id = user.id
-    ids = [user.announce(b"")["imageId"] for _ in range(3)]
+    ids = [user.announce(b"")["imageId"] for _ in range(4)]
     for image_id in ids:
         IMAGES.update(user_id, image_id, change={"later": "an attribute of another version", "correlationId": "x"})
     assert user.request("DELETE", f"/images/{ids[0]}").status_code == 200
-    assert set(IMAGES.get(user_id, ids[0]) or {}) == {"userId", "imageId", "status", "ttl"}
+    assert set(IMAGES.get(user_id, ids[0]) or {}) == {"userId", "imageId", "status", "ttl", *UNFINISHED}
     # As version 0.1.0 stored it.
     IMAGES.update(user_id, ids[1], change={"status": "DELETED", "ttl": int(time.time()) + 3600}, remove=["fileName"])
+    IMAGES.update(user_id, ids[3], change={"status": "PROCESSING"})
     assert user.request("DELETE", "/auth/profile").status_code == 200
-    for image_id in ids[1:]:
+    assert (IMAGES.get(user_id, ids[3]) or {})["unfinished"] == "DELETED"
+    for image_id in ids[1:3]:
         assert set(IMAGES.get(user_id, image_id) or {}) == {"userId", "imageId", "status", "ttl", "erased"}
 
 

@@ -21,7 +21,14 @@ def test_a_photo_gets_three_sizes_plain_and_watermarked(ann: User) -> None:
     image = ann.finished(ann.upload(pictures.jpeg(2400, 1600)))
     assert image["status"] == "COMPLETED"
     assert image["reason"] is None
-    assert image["metadata"] == {"width": 2400, "height": 1600, "format": "JPEG", "colorSpace": "sRGB"}
+    assert image["metadata"] == {
+        "width": 2400,
+        "height": 1600,
+        "format": "JPEG",
+        "colorSpace": "sRGB",
+        "frames": 1,
+    }
+    assert image["preset"] == "default"
     assert image["placeholder"].startswith("data:image/jpeg;base64,")
     assert image["createdAt"] <= image["uploadedAt"] <= image["processedAt"]
     assert {variant["name"] for variant in image["variants"]} == NAMES

@@ -191,7 +191,16 @@ def test_a_tool_says_what_it_does_to_the_world(ann: User) -> None:
         assert len(said_of_it) == 4
         for name in (name for name, value in said_of_it.items() if value):
             hints.setdefault(name, []).append(tool.name)
-    reading = ["get_action", "get_download", "get_image", "get_usage", "list_images", "view_image", "wait_for_image"]
+    reading = [
+        "get_action",
+        "get_download",
+        "get_image",
+        "get_usage",
+        "list_images",
+        "list_presets",
+        "view_image",
+        "wait_for_image",
+    ]
     assert hints == {
         "read_only_hint": reading,
         "idempotent_hint": sorted([*reading, "change_image", "delete_image"]),

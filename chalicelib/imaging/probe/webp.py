@@ -62,6 +62,11 @@ def read(data: bytes, budget: Budget) -> Header:
     return _header(findings, end)
 
 
+def count_frames(data: bytes) -> int:
+    """The frames of a file of our own; 1 for a still."""
+    return max(1, sum(kind == b"ANMF" for kind, _, _ in _chunks(data, len(data))))
+
+
 def _chunks(data: bytes, end: int) -> Iterator[tuple[bytes, int, int]]:
     position = 12
     while position + 8 <= end:

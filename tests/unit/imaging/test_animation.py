@@ -133,6 +133,7 @@ def test_frames_that_are_all_alike_are_one_picture_that_can_be_marked() -> None:
     frame = Image.new("RGBA", (160, 120), (200, 0, 0, 128))
     data = pictures.encoded(frame, "GIF", save_all=True, append_images=[frame, frame], duration=[50, 60, 70])
     made = only(data)
+    assert made.frames == 1
     assert looks_like(frames_of(made.data)[0][0], frames_of(data)[0][0])
     assert mark(made.data, [Mark("Hi there")], 80) != made.data
 
@@ -183,7 +184,9 @@ def test_a_frame_that_cannot_be_decoded_makes_the_picture_a_damaged_one() -> Non
 
 def test_what_costs_too_much_is_known_before_it_is_decoded() -> None:
     anything = Recipe((Size("a", 20, 20),), ("webp",), animation=Animation(frames=9999, seconds=9999))
-    assert only(pictures.many_frames_gif(600), anything).frames == 600
-    assert only(pictures.many_frames_gif(1_001), anything).frames == 1
-    vast = pictures.gif(20, 1500, 1500)
+    assert only(gif(count=600), anything).frames == 600
+    assert only(gif(count=1_001), anything).frames == 1
+    block = Image.new("L", (1500, 1500))
+    others = [block.point(lambda _, at=at: 10 * at) for at in range(20)]
+    vast = pictures.encoded(block, "GIF", save_all=True, append_images=others, duration=100)
     assert only(vast, anything).frames == 1, "45 megapixels would be decoded"

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from chalicelib.imaging import (
     REASONS,
+    Animation,
     ImageInfo,
     Limits,
     Recipe,
@@ -20,7 +21,7 @@ from tests import pictures
 from tests.breadth import examples
 from tests.unit.imaging.damaged_files import damaged, outcome, samples
 
-RECIPE = Recipe((Size("box", 32, 32),))
+RECIPE = Recipe((Size("box", 32, 24, "cover", "smart"),), ("same",), keep=("artist",), animation=Animation())
 STARTS = (b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"RIFF\xff\0\0\0WEBPVP8X",
           b"RIFF\xff\0\0\0WEBPVP8L", b"RIFF\xff\0\0\0WEBPVP8 ")  # fmt: skip
 

@@ -118,7 +118,8 @@ function tell(kind, id, item) {
   const entry = followed[kind].get(id);
   if (!entry) return;
   // Links are signed anew in each answer, so they are no change.
-  const now = item && JSON.stringify([item.status, item.reason, item.progress, item.variants?.length]);
+  const parts = item && [item.status, item.reason, item.lastFailure, item.progress, item.variants?.length];
+  const now = parts && JSON.stringify(parts);
   if (now === entry.last) return;
   entry.last = now ?? "";
   pause = FIRST;

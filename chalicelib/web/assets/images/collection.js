@@ -18,8 +18,10 @@ import { deletions, isBeingDeleted } from "./deletion.js";
  * @property {number | null} fileSize
  * @property {"PENDING" | "UPLOADED" | "PROCESSING" | "COMPLETED" | "FAILED"} status
  * @property {{code: string, message: string} | null} reason
+ * @property {{code: string, message: string} | null} lastFailure
  * @property {Record<string, any>} metadata
  * @property {string | null} placeholder
+ * @property {string} preset
  * @property {string} createdAt
  * @property {string | null} processedAt
  * @property {Variant[]} variants
@@ -181,8 +183,8 @@ export class Collection extends EventTarget {
 }
 
 /** What is seen of an image, without its links: they are signed anew in each answer. @param {Image} image */
-function seen({ status, reason, title, tags, focalPoint, processedAt, variants }) {
-  return JSON.stringify([status, reason, title, tags, focalPoint, processedAt, variants.length]);
+function seen({ status, reason, lastFailure, title, tags, focalPoint, processedAt, variants }) {
+  return JSON.stringify([status, reason, lastFailure, title, tags, focalPoint, processedAt, variants.length]);
 }
 
 /** The known object where nothing that is seen has changed: a picture is not loaded again for a new link.

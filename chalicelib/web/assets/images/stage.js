@@ -33,6 +33,8 @@ export function stage(one) {
   const controls = h("div", { class: "controls" });
   const showControls = () => {
     const hasMarked = one.image.variants.some((each) => each.watermarked);
+    // On a cut or stretched picture no place is that of the original.
+    focalButton.hidden = !isWhole(one);
     controls.replaceChildren(...(hasMarked ? [modes(mode, choose)] : []), focalButton);
     below.replaceChildren(controls);
   };
@@ -56,6 +58,14 @@ export function stage(one) {
     },
   );
   return figure;
+}
+
+/** Whether what is shown has the proportions of the original. @param {OneImage} one */
+function isWhole(one) {
+  const [width, height] = one.fitting(WIDTH)?.dimensions.split("x").map(Number) ?? [0, 0];
+  const { metadata } = one.image;
+  // A side is rounded to whole pixels.
+  return Math.abs(width - (height * metadata.width) / metadata.height) <= 1 + metadata.width / metadata.height;
 }
 
 /** @param {OneImage} one @param {Mode} mode */

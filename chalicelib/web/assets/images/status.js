@@ -10,6 +10,11 @@ export function isUnderWay({ status }) {
   return status !== "COMPLETED" && status !== "FAILED";
 }
 
+/** Whether it can be processed again: no execution works on it. @param {Image} image */
+export function mayRunAgain(image) {
+  return !isUnderWay(image) || (image.status === "PROCESSING" && image.reason !== null);
+}
+
 /** @param {Image} image */
 export function statusText({ status }) {
   return textOf("imageStatus", status) ?? status;
@@ -26,10 +31,10 @@ export function titleOf({ title, fileName }) {
   return title ?? fileName;
 }
 
-/** Why it failed, in a sentence. @param {Image} image */
-export function reasonOf({ reason }) {
-  if (!reason) return "";
-  return reason.message || reason.code;
+/** Why it failed, or was not processed anew, in a sentence. @param {Image} image */
+export function reasonOf({ reason, lastFailure }) {
+  const why = reason ?? lastFailure;
+  return why ? why.message || why.code : "";
 }
 
 /** What its owner can do about it. @param {Image} image */

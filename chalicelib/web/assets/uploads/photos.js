@@ -1,5 +1,6 @@
 /** A chosen file as a photo of the queue: what it is announced as, and how it is known again. */
 
+import { chosenPreset } from "../app/presets.js";
 import { newKey } from "./entry.js";
 import { queue } from "./queue.js";
 
@@ -45,7 +46,7 @@ export async function toPhoto(file) {
     const type = (await typeInside(file)) ?? typeOf(file);
     if (!type) return refused(entry, "noPicture");
     const announcement = { ...entry.announcement, fileType: type };
-    return { entry: { ...entry, announcement, fingerprint: await fingerprint(file) }, file };
+    return { entry: { ...entry, announcement, fingerprint: await fingerprint(file, announcement.preset) }, file };
   } catch {
     return refused(entry, "unreadable");
   }
@@ -60,7 +61,7 @@ function newEntry({ name, size, type }) {
     .replace(/\p{Surrogate}/gu, "\ufffd");
   return {
     user: queue.user ?? "",
-    announcement: { fileName: short || "image", fileType: type, fileSize: size, singleUse: true },
+    announcement: { fileName: short || "image", fileType: type, fileSize: size, singleUse: true, ...chosenPreset() },
     ...newKey(),
     fingerprint: "",
     state: "waiting",
@@ -92,10 +93,11 @@ export function refused(entry, code) {
   return { entry: { ...entry, ...state, state: "refused" }, file: null };
 }
 
-/** Equal for the same file: name, size, time, and the content at both ends. @param {File} file */
-async function fingerprint(file) {
+/** Equal for the same file and preset: name, size, time, and the content at both ends.
+ * @param {File} file @param {string} [preset] */
+async function fingerprint(file, preset) {
   const ends = new Blob([file.slice(0, SAMPLE), file.slice(-SAMPLE)]);
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", await ends.arrayBuffer()));
   const hex = [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  return [file.name, file.size, file.lastModified, hex].join(" ");
+  return [file.name, file.size, file.lastModified, hex, ...(preset ? [preset] : [])].join(" ");
 }

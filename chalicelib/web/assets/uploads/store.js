@@ -10,8 +10,8 @@ import { openDB } from "../vendor/idb.js";
  * @typedef {object} Entry a photo of the queue
  * @property {number} id in the order of adding
  * @property {string} user whose it is, by user id: several people may use one browser
- * @property {{fileName: string, fileType: string, fileSize: number, singleUse: true}} announcement the API's input, the
- *   same in each try
+ * @property {{fileName: string, fileType: string, fileSize: number, singleUse: true, preset?: string}} announcement the
+ *   API's input, the same in each try
  * @property {string} key the Idempotency-Key
  * @property {number} keyAt when it was made, in milliseconds since 1970
  * @property {string} fingerprint equal for the same file

@@ -6,6 +6,7 @@ import { icon } from "../app/icons.js";
 import { toast } from "../app/notices.js";
 import { follow } from "../app/poller.js";
 import { call, path } from "../app/api.js";
+import { otherPreset, presetName } from "../app/presets.js";
 import { empty, explain } from "../app/states.js";
 import { t } from "../app/texts.js";
 import { addressOf, collectionOf, isGone, knownImage, readImage } from "../images/collection.js";
@@ -16,7 +17,7 @@ import { neighborLinks } from "../images/neighbors.js";
 import { OneImage } from "../images/one_image.js";
 import { processSection } from "../images/process.js";
 import { stage } from "../images/stage.js";
-import { adviceOf, isUnderWay, reasonOf, statusBadge } from "../images/status.js";
+import { adviceOf, isUnderWay, mayRunAgain, reasonOf, statusBadge } from "../images/status.js";
 import { variantsSection } from "../images/variants.js";
 
 /** @param {import("../app/views.js").Place} place */
@@ -104,21 +105,18 @@ function badge(one) {
   return place;
 }
 
-/** Why it failed, and what to do. @param {OneImage} one */
+/** Why it failed, or waits, or is as it was before; and what to do. @param {OneImage} one */
 function note(one) {
   const place = h("div");
   one.follow(
-    ({ status, reason }) => [status, reason],
+    ({ status, reason, lastFailure }) => [status, reason, lastFailure],
     (image) => {
-      const isFailed = image.status === "FAILED";
-      const failed = h(
-        "div",
-        { class: "note bad" },
-        h("p", null, h("strong", null, reasonOf(image))),
-        h("p", null, adviceOf(image)),
-      );
-      const going = h("div", { class: "note" }, t("image.underWay"));
-      place.replaceChildren(...(isFailed ? [failed] : isUnderWay(image) ? [going] : []));
+      const why = h("p", null, h("strong", null, reasonOf(image)));
+      const bad = (/** @type {string} */ advice) => h("div", { class: "note bad" }, why, h("p", null, advice));
+      const going = h("div", { class: "note" }, image.reason && why, t("image.underWay"));
+      if (image.status === "FAILED") place.replaceChildren(bad(adviceOf(image)));
+      else if (isUnderWay(image)) place.replaceChildren(going);
+      else place.replaceChildren(...(image.lastFailure ? [bad(t("image.asBefore"))] : []));
     },
   );
   return place;
@@ -132,16 +130,15 @@ function about(one, remove) {
     ({ variants: _variants, ...rest }) => rest,
     (image) => {
       facts.replaceChildren(...factsOf(image));
-      const isFinished = !isUnderWay(image);
       const parts = [
         image.status === "COMPLETED" && downloadButton(image.imageId, t("image.original")),
-        isFinished && reprocessButton(one),
         h("button", { type: "button", class: "plain", onclick: remove }, icon("trash"), t("action.delete")),
       ];
       actions.replaceChildren(...parts.filter((part) => part instanceof Node));
     },
   );
-  return h("section", { class: "card" }, h("h2", null, t("image.about")), tagsEditor(one), facts, actions);
+  const parts = [h("h2", null, t("image.about")), tagsEditor(one), facts, actions, reprocessPart(one)];
+  return h("section", { class: "card" }, parts);
 }
 
 /** @param {import("../images/collection.js").Image} image @returns {Node[]} */
@@ -154,6 +151,8 @@ function factsOf(image) {
     [t("image.pixels"), metadata.width && `${metadata.width} × ${metadata.height}`],
     [t("image.size"), fileSize && bytes(fileSize)],
     [t("image.colorSpace"), metadata.colorSpace],
+    [t("image.frames"), metadata.frames > 1 && String(metadata.frames)],
+    [t("image.preset"), image.preset && presetName(image.preset)],
     [t("image.focalPoint"), focalPoint && t("focal.at", { x: share(focalPoint.x), y: share(focalPoint.y) })],
     [t("image.added"), time(image.createdAt)],
     [t("image.finished"), image.processedAt && time(image.processedAt)],
@@ -161,14 +160,23 @@ function factsOf(image) {
   return rows.filter(([, value]) => value).flatMap(([name, value]) => [h("dt", null, name), h("dd", null, value)]);
 }
 
-/** @param {OneImage} one */
-function reprocessButton(one) {
+/** Has all files made again, or those of another preset that differ. @param {OneImage} one */
+function reprocessPart(one) {
   let key = crypto.randomUUID();
   const button = h("button", { type: "button", class: "plain" }, icon("retry"), t("image.reprocess"));
+  const place = h("div", { class: "reprocess" }, button);
+  /** @type {HTMLSelectElement | undefined} */
+  let choice;
+  otherPreset().then((made) => {
+    if (!made) return;
+    choice = made.input;
+    place.prepend(made.element);
+  });
   button.addEventListener("click", async () => {
     button.setAttribute("aria-busy", "true");
     try {
-      const { image } = await call("POST", path`images/${one.id}/reprocess`, { body: {}, idempotencyKey: key });
+      const body = choice?.value ? { preset: choice.value } : {};
+      const { image } = await call("POST", path`images/${one.id}/reprocess`, { body, idempotencyKey: key });
       one.take(image);
     } catch (error) {
       toast(explain(error), { isBad: true });
@@ -177,5 +185,6 @@ function reprocessButton(one) {
       button.removeAttribute("aria-busy");
     }
   });
-  return button;
+  one.follow(mayRunAgain, (image) => (place.hidden = !mayRunAgain(image)));
+  return place;
 }

@@ -5,6 +5,7 @@ import { ApiError, call } from "../app/api.js";
 import { buildForm } from "../app/forms.js";
 import { icon } from "../app/icons.js";
 import { confirm, toast } from "../app/notices.js";
+import { chosenPreset, presetChoice } from "../app/presets.js";
 import { explain, failure } from "../app/states.js";
 import { t } from "../app/texts.js";
 import { addFiles } from "../uploads/intake.js";
@@ -36,6 +37,7 @@ export function show({ signal }) {
     h("div", { class: "head" }, h("h1", null, t("nav.uploads"))),
     problem,
     dropZone(),
+    presetChoice(),
     fromUrl(),
     lostNote(signal),
     queueSection(signal),
@@ -81,14 +83,16 @@ function picker(attributes, isFolder = false) {
 /** The form for a picture that Darkroom fetches itself. */
 function fromUrl() {
   // Sent again after a failure, the same URL is not fetched twice.
-  let sent = { url: "", key: "" };
+  let sent = { content: "", key: "" };
   const send = async (/** @type {Record<string, any>} */ { sourceUrl }) => {
     const url = sourceUrl.trim();
     if (!/^https?:\/\/./i.test(url)) throw new Error(t("uploads.urlForm"));
-    if (sent.url !== url) sent = { url, key: crypto.randomUUID() };
+    const body = { sourceUrl: url, ...chosenPreset() };
+    const content = JSON.stringify(body);
+    if (sent.content !== content) sent = { content, key: crypto.randomUUID() };
     try {
-      const answer = await call("POST", "upload", { body: { sourceUrl: url }, idempotencyKey: sent.key });
-      sent = { url: "", key: "" };
+      const answer = await call("POST", "upload", { body, idempotencyKey: sent.key });
+      sent = { content: "", key: "" };
       await queue.addImport(answer.imageId, nameOf(url));
     } catch (error) {
       // What is wrong with the URL's answer is a sentence; what is wrong with the URL itself stands beside the field.

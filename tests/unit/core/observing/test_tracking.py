@@ -100,7 +100,7 @@ def test_an_execution_is_started_with_input_that_names_its_source_and_account(mo
             "apiKeyId": "key_1",
         }
     )
-    monkeypatch.setattr(states, "claim", lambda *_: image)
+    monkeypatch.setattr(states, "claim", lambda *_, **__: image)
     monkeypatch.setattr(clients, "client", lambda service: StepFunctions())
     monkeypatch.setenv("STEP_FUNCTIONS_ARN", "arn")
     executions.start_executions({"Records": [{"body": json.dumps({"userId": "u1", "imageId": "img_1"})}]})
