@@ -1,116 +1,112 @@
-"""The image functions compared with plain Pillow, in one run.
+"""Our pictures beside sharp's and pyvips': CPU, wall and memory, bytes and quality.
 
-    python -m bench.imaging [ROUNDS]
+    python -m bench imaging [ROUNDS] [PICTURE…] [PLOT.svg]
 
-The contenders take turns, so that a busy machine slows all of them. Shown is the best CPU time of
-all rounds, with children, and its ratio to ours. Only the ratios hold for other machines.
+The job: three sizes, plain and marked, of each picture that is named, or of six that are made here. sharp and pyvips
+are installed in the user's cache first, and used in the form that costs them least. The contenders take turns, so that
+a busy machine slows all of them; the medians and their ratios to sharp's are shown. All run one thread at a time,
+so that their CPU times can be compared, and ours without what a stage checks beside the decode (VALIDATE_PIXELS=no).
 """
 
 from __future__ import annotations
 
-import io
-import resource
+import statistics
+import sys
 import tempfile
-from collections.abc import Callable
-from functools import partial
-from typing import BinaryIO, cast
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
 
-from PIL import Image, ImageDraw, ImageFont, ImageOps
-
-from bench._measure import best_of, cpu_seconds, integer_arguments
-from chalicelib.imaging import Limits, Mark, Recipe, Size, check, mark, render, variants
-from chalicelib.imaging.pipeline import verify_data
-from chalicelib.imaging.probe import read_header
-from chalicelib.imaging.rendering import prepare, write_variants
-from chalicelib.imaging.work import Work
+from bench._imaging import installed, plot, quality
+from bench._imaging.jobs import Contender, write_job
+from bench._measure import integer_arguments
 from tests import pictures
+from tests.similarity import scene
 
-SIZES = (Size("small", 800, 600), Size("medium", 1200, 900), Size("large", 1920, 1080))
-MARK = Mark("Processed by Image Platform")
-RECIPE = Recipe(SIZES, marks=(MARK,))
-LIMITS = Limits(max_bytes=100_000_000)
+SHARP = "sharp"
 
-Contender = Callable[[], object]
+
+class Result(NamedTuple):
+    """Of one contender and one picture: medians of CPU and wall seconds, the peak of bytes, the quality."""
+
+    cpu: float
+    wall: float
+    peak: float
+    size: int
+    ssim: float
+    psnr: float
 
 
 def main() -> None:
-    rounds = integer_arguments([5])[0]
+    rounds = integer_arguments([8])[0]
+    folder = installed.install()
+    results: dict[str, dict[str, Result]] = {}
     for title, data in _inputs():
-        print(f"\n{title}, {len(data) / 1e6:.1f} MB: three sizes, plain and marked")
-        _show(_measure(_contenders(data), rounds))
+        print(f"\n{title}, {len(data) / 1e6:.1f} MB")
+        results[title] = _compare(data, folder, rounds)
+        _show(results[title])
+    for argument in sys.argv[1:]:
+        if argument.endswith(".svg"):
+            Path(argument).write_text(plot.ratios({title: _ratios(each) for title, each in results.items()}))
 
 
-def _inputs() -> list[tuple[str, bytes]]:
-    profile = pictures.adobe_rgb_profile()
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    return [
-        ("12 MP JPEG", pictures.jpeg(4000, 3000)),
-        (
-            "12 MP JPEG, AdobeRGB, rotated",
-            pictures.jpeg(4000, 3000, icc_profile=profile, exif=exif),
-        ),
-        ("12 MP PNG", pictures.encoded(pictures.photo(4000, 3000), "PNG", compress_level=2)),
-    ]
+def _inputs() -> Iterator[tuple[str, bytes]]:
+    named = [Path(each) for each in sys.argv[1:] if Path(each).is_file() and not each.endswith(".svg")]
+    for path in named:
+        yield path.name, path.read_bytes()
+    if not named:
+        for name, width, height in (("2 MP", 1632, 1224), ("12 MP", 4000, 3000), ("24 MP", 6000, 4000)):
+            yield f"{name} JPEG", pictures.encoded(scene(width, height), "JPEG", quality=90)
+        yield "48 MP JPEG", pictures.encoded(scene(8000, 6000), "JPEG", quality=90)
+        yield "12 MP PNG", pictures.encoded(scene(4000, 3000), "PNG", compress_level=6)
+        yield "12 MP WebP", pictures.encoded(scene(4000, 3000), "WEBP", quality=88)
 
 
-def _contenders(data: bytes) -> dict[str, Contender]:
-    header = read_header(data, "", LIMITS)
-    whole = Work(header.strip(data), header, (header.width, header.height), LIMITS)
-    plan = variants.plan(header, RECIPE)
-    work = prepare(data, header, RECIPE, plan, LIMITS)
-    rendition = render(data, RECIPE, LIMITS)[-2].data
-
-    def render_without_child() -> None:
-        with cast(BinaryIO, tempfile.TemporaryFile(buffering=0)) as output:
-            write_variants(work.to(output), plan)
-
-    return {
-        "render": lambda: render(data, RECIPE, LIMITS),
-        "  render without the child": render_without_child,
-        "  plain Pillow, a decode an output": lambda: _plain(data),
-        "check": lambda: check(data, "", LIMITS),
-        "  check without the child": lambda: verify_data(whole),
-        "  plain Pillow, verify and load": lambda: _plain_check(data),
-        "mark (one finished file)": lambda: mark(rendition, [MARK], RECIPE.quality),
-    }
+def _compare(data: bytes, folder: Path, rounds: int) -> dict[str, Result]:
+    with tempfile.TemporaryDirectory() as scratch:
+        commands = installed.commands(folder, write_job(Path(scratch), data, folder))
+        running = {name: Contender(command) for name, command in commands.items()}
+        try:
+            return _measure(running, data, Path(scratch), rounds)
+        finally:
+            for each in running.values():
+                each.end()
 
 
-def _plain(data: bytes) -> None:
-    """The simplest code: each output opens, decodes, turns and shrinks for itself."""
-    for size in SIZES:
-        for marked in (False, True):
-            image = ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB")
-            image = ImageOps.contain(image, (size.width or 0, size.height or 0), Image.Resampling.LANCZOS)
-            if marked:
-                font = ImageFont.load_default(image.height * 0.03)
-                ImageDraw.Draw(image).text((20, 20), MARK.text, "white", font)
-            image.save(io.BytesIO(), "JPEG", quality=85, progressive=True)
+def _measure(running: Mapping[str, Contender], data: bytes, scratch: Path, rounds: int) -> dict[str, Result]:
+    # The first round is not measured: it loads codecs and fonts.
+    outputs = {name: scratch / name.replace(" ", "-") for name in running}
+    for name, contender in running.items():
+        outputs[name].mkdir()
+        contender.run(outputs[name])
+    measured: dict[str, list[Mapping[str, float]]] = {name: [] for name in running}
+    for _ in range(rounds):
+        for name, contender in running.items():
+            measured[name].append(contender.run())
+    wanted = quality.ideal(data, quality.dimensions(outputs[SHARP]))
+    results = {}
+    for name, rows in measured.items():
+        cpu, wall = (statistics.median(row[what] for row in rows) for what in ("cpu", "wall"))
+        similar, noise, size = quality.compare(outputs[name], wanted)
+        results[name] = Result(cpu, wall, max(row["peak"] for row in rows), size, similar, noise)
+    return results
 
 
-def _plain_check(data: bytes) -> None:
-    Image.open(io.BytesIO(data)).verify()
-    Image.open(io.BytesIO(data)).load()
+def _ratios(results: Mapping[str, Result]) -> dict[str, float]:
+    return {name: each.cpu / results[SHARP].cpu for name, each in results.items() if name != SHARP}
 
 
-def _measure(contenders: dict[str, Contender], rounds: int) -> dict[str, float]:
-    # The first run is not measured: it loads codecs and fonts.
-    for contender in contenders.values():
-        contender()
-    return best_of(rounds, {name: partial(_cpu_seconds_of, contender) for name, contender in contenders.items()})
-
-
-def _cpu_seconds_of(contender: Contender) -> float:
-    before = cpu_seconds(resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    contender()
-    return cpu_seconds(resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN) - before
-
-
-def _show(seconds: dict[str, float]) -> None:
-    ours = 0.0
-    for name, duration in seconds.items():
-        ours = ours if name.startswith(" ") else duration
-        print(f"{name:<36}{duration * 1e3:>8.0f} ms {duration / ours:>8.2f}")
+def _show(results: Mapping[str, Result]) -> None:
+    sharp = results[SHARP]
+    print(f"{'':<20}{'CPU':>10}{'÷ sharp':>9}{'wall':>10}{'memory':>10}{'÷ sharp':>9}", end="")
+    print(f"{'files':>10}{'SSIM':>9}{'− sharp':>9}{'PSNR':>9}")
+    for name, each in results.items():
+        print(
+            f"{name:<20}{each.cpu * 1e3:>7.0f} ms{each.cpu / sharp.cpu:>9.2f}{each.wall * 1e3:>7.0f} ms"
+            f"{each.peak / 1e6:>7.0f} MB{each.peak / sharp.peak:>9.2f}{each.size / 1e3:>7.0f} kB"
+            f"{each.ssim:>9.4f}{each.ssim - sharp.ssim:>+9.4f}{each.psnr:>6.1f} dB",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -25,7 +25,6 @@ from local.fake_api import FakeApi
 from local.functions import FunctionHost
 from local.grants import Grants
 from local.ports import listen
-from local.shell_settings import without_profile
 from local.stage import Stage
 from local.state.folder import StateFolder
 from local.worker import API_HANDLER
@@ -66,9 +65,7 @@ class Machine:
         as long as on AWS. Without `logs`, functions log to the terminal and used grants are not logged. Each of the
         `middleware` stands before the embedded AWS.
         """
-        self._project = project.resolve()
-        self._stage_name = stage
-        self._ports = (port, aws_port)
+        self._project, self._stage_name, self._ports = project.resolve(), stage, (port, aws_port)
         self._with_api, self._with_accounts, self._with_fake_api = api, accounts, fake_api
         self._delivery = (asynchronous, streams, rules)
         self._schedules, self._batching_windows = schedules, batching_windows
@@ -184,15 +181,8 @@ class Machine:
                 log.unlink(missing_ok=True)
             self._cleanup.callback(background.check_logs, self.logs)
         self._host = FunctionHost(self.code.fork_server, self.description["functions"], self.logs)
-        self._triggers = Triggers(
-            self.client,
-            self.clock,
-            self._host,
-            self.resources,
-            *self._delivery,
-            schedules=self._schedules,
-            batching_windows=self._batching_windows,
-        )
+        switches = {"schedules": self._schedules, "batching_windows": self._batching_windows}
+        self._triggers = Triggers(self.client, self.clock, self._host, self.resources, *self._delivery, **switches)
         # Called in reverse order: no new runs start, running ones are killed, and then the threads end at once.
         self.code.watch(self._keeping.stop)
         for step in (self._triggers.join, self._host.stop, self._triggers.stop):
@@ -286,9 +276,9 @@ class Machine:
 
     def queue_depth(self, url: str) -> tuple[int, int]:
         """The numbers of visible and of hidden messages."""
-        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        visible, hidden = names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         attributes = self.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
-        return int(attributes[names[0]]), int(attributes[names[1]])
+        return int(attributes[visible]), int(attributes[hidden])
 
     def events_waiting(self) -> int:
         """The number of asynchronous events that wait for a run or a retry."""

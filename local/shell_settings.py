@@ -1,8 +1,6 @@
-"""What the shell's variables are to the machine: settings, as in `OUTPUT_FORMATS=jpeg,webp make run`, or nothing."""
+"""The settings that the shell gives to the local machine, as in `OUTPUT_FORMATS=jpeg,webp make run`."""
 
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 
 from chalicelib.core.settings import ALL, Setting, Settings, Source, faults, misspelt
 from infra.function_grants import API
@@ -34,13 +32,3 @@ def not_taken(variables: Mapping[str, str]) -> list[str]:
 def _may_be_chosen(setting: Setting[object]) -> bool:
     """The machine makes the resources of its own stage, and keeps the secret of its user pool's client itself."""
     return not setting.is_resource and setting is not Settings.STAGE and setting.source is not Source.PARAMETER_STORE
-
-
-@contextmanager
-def without_profile() -> Iterator[None]:
-    """Remove the developer's AWS profile meanwhile: boto3 and moto would look for it."""
-    hidden = {name: os.environ.pop(name) for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE") if name in os.environ}
-    try:
-        yield
-    finally:
-        os.environ.update(hidden)

@@ -38,7 +38,7 @@ _Stored = tuple[dict[str, Any], dict[str, str]]
 
 @required_env_vars(
     original,
-    {"MAX_PIXELS": [], "ALLOWED_TYPES": [], "SCAN_COMMAND_URL": []},
+    {"MAX_PIXELS": [], "ALLOWED_TYPES": [], "SCAN_COMMAND_URL": [], "VALIDATE_PIXELS": []},
 )
 def validate(step: Step) -> dict[str, Any]:
     """Adds `validationResult` and `imageMetadata`.
@@ -48,7 +48,7 @@ def validate(step: Step) -> dict[str, Any]:
     """
     data = original(step["s3Key"], step.get("objectVersion"))
     _scan(data)
-    info = imaging.check(data, step["fileType"], decoding_limits())
+    info = imaging.check(data, step["fileType"], decoding_limits(), pixels=Settings.VALIDATE_PIXELS.get())
     return {**step, "validationResult": "valid", "imageMetadata": _metadata(info)}
 
 

@@ -24,15 +24,17 @@ def identify(data: bytes, limits: Limits = _DEFAULT_LIMITS) -> ImageInfo:
     return probe.image_info(probe.read_header(data, "", limits))
 
 
-def check(data: bytes, declared_type: str, limits: Limits = _DEFAULT_LIMITS) -> ImageInfo:
+def check(data: bytes, declared_type: str, limits: Limits = _DEFAULT_LIMITS, *, pixels: bool = True) -> ImageInfo:
     """Type and dimensions of a picture, after its headers and its data were found sound.
+
+    Without `pixels`, its headers and its structure alone: what decodes it later finds the rest.
 
     `declared_type` is the media type that the sender named; empty or octet-stream if none.
     Raises ImageRejectedError; OSError and RuntimeError are temporary failures of this machine.
     """
     from chalicelib.imaging import pipeline
 
-    return pipeline.check(data, declared_type, limits)
+    return pipeline.check(data, declared_type, limits, pixels=pixels)
 
 
 def render(

@@ -13,24 +13,20 @@ import os
 import resource
 import select
 import signal
-import tempfile
 import time
 import warnings
-from collections.abc import Callable
 from contextlib import suppress
-from typing import BinaryIO, NoReturn, cast
+from typing import BinaryIO, NoReturn
 
 from PIL import GifImagePlugin, Image, ImageFile, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
 from chalicelib.core.observing import memory
+from chalicelib.imaging.files import Write, scratch_file
 from chalicelib.imaging.rejection import REASONS, ImageRejectedError
 from chalicelib.imaging.values import Limits
 
 # Image.open imports these by name. Imported here, they cost no child any time.
 _DECODERS = (GifImagePlugin, JpegImagePlugin, PngImagePlugin, WebPImagePlugin)
-
-Task = Callable[[BinaryIO], list[int]]
-"""Writes files one after the other, and returns how many bytes each has."""
 
 # A message is a few numbers or a sentence. It must fit a pipe's buffer, so that the child
 # can always write it and exit.
@@ -40,7 +36,7 @@ _MAX_MESSAGE = 60_000
 _NO_ROOM = (errno.EFBIG, errno.ENOMEM)
 
 
-def run_in_child(task: Task, limits: Limits) -> list[bytes]:
+def run_in_child(task: Write, limits: Limits) -> list[bytes]:
     """Runs `task` in a child process and returns the files that it wrote.
 
     Raises:
@@ -48,18 +44,11 @@ def run_in_child(task: Task, limits: Limits) -> list[bytes]:
         RuntimeError: `task` failed for a reason that is not the picture's. May pass.
         OSError: no child process could be started. May pass.
     """
-    with _scratch_file() as files:
+    with scratch_file() as files:
         return _split(files, _lengths(_ask_child(task, files, limits)))
 
 
-def _scratch_file() -> BinaryIO:
-    """An unnamed file; unbuffered, since parent and child share its position."""
-    if hasattr(os, "memfd_create"):
-        return cast(BinaryIO, os.fdopen(os.memfd_create("renditions"), "w+b", buffering=0))
-    return cast(BinaryIO, tempfile.TemporaryFile(buffering=0))
-
-
-def _ask_child(task: Task, files: BinaryIO, limits: Limits) -> bytes:
+def _ask_child(task: Write, files: BinaryIO, limits: Limits) -> bytes:
     reader, writer = os.pipe()
     unshared = memory.mapped_bytes()
     try:
@@ -127,7 +116,7 @@ def _split(files: BinaryIO, lengths: list[int]) -> list[bytes]:
     return pieces
 
 
-def _run_child(task: Task, files: BinaryIO, writer: int, limits: Limits) -> NoReturn:
+def _run_child(task: Write, files: BinaryIO, writer: int, limits: Limits) -> NoReturn:
     try:
         _apply_limits(limits)
         os.write(writer, json.dumps(_run_task(task, files)).encode())
@@ -170,7 +159,7 @@ def _address_space() -> int:
         return 0
 
 
-def _run_task(task: Task, files: BinaryIO) -> dict[str, object]:
+def _run_task(task: Write, files: BinaryIO) -> dict[str, object]:
     try:
         return {"lengths": task(files)}
     except ImageRejectedError as rejection:

@@ -8,8 +8,7 @@ from contextlib import contextmanager
 
 from PIL import Image, ImageFile
 
-from chalicelib.imaging import decoders
-from chalicelib.imaging.encode import halves_chroma
+from chalicelib.imaging import decoders, planes
 from chalicelib.imaging.probe import png
 from chalicelib.imaging.probe.header import Dimensions
 from chalicelib.imaging.rejection import ImageRejectedError
@@ -117,18 +116,17 @@ def _decode_whole(work: Work) -> Image.Image:
 
 def _decode_jpeg(work: Work) -> tuple[Plane, ...]:
     """Decoded by libjpeg at 1/8, 1/4, 1/2 or 1/1."""
-    header = work.header
-    ratio = min(header.width / work.size[0], header.height / work.size[1])
-    scale = block_side(ratio)
-    # Where every output stores chroma at half the resolution, no more of it is decoded than the
-    # target has: reading the codes twice costs less than the smaller planes save, except those of
-    # a progressive JPEG.
-    has_small_chroma = header.is_ycc and scale == 1 and ratio >= 2 and all(map(halves_chroma, work.formats))
-    if has_small_chroma and "progressive" not in open_image(work.data, "JPEG").info:
-        luma, ycc = _draft(work, 1, "L"), _draft(work, 4 if ratio >= 4 else 2, "YCbCr")
+    scale = block_side(min(work.header.width / work.size[0], work.header.height / work.size[1]))
+    # Reading the codes twice costs less than decoding and parting the whole chroma, except those of a progressive JPEG.
+    if work.header.is_ycc and scale == 1 and planes.comes_apart(work) and not _is_progressive(work):
+        luma, ycc = _draft(work, 1, "L"), _draft(work, planes.chroma_scale(work), "YCbCr")
         _luma, *chroma = ycc.image.split()
         return luma, *(ycc._replace(image=band) for band in chroma)
-    return (_draft(work, scale, "YCbCr" if work.keeps_ycc else None),)
+    return (_draft(work, scale, "YCbCr" if work.header.is_ycc and work.keeps_ycc else None),)
+
+
+def _is_progressive(work: Work) -> bool:
+    return "progressive" in open_image(work.data, "JPEG").info
 
 
 def _draft(work: Work, scale: int, mode: str | None) -> Plane:

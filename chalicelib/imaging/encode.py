@@ -36,11 +36,16 @@ def halves_chroma(format_: str) -> bool:
 
 
 def encode(work: Work) -> None:
-    """Writes the image in each of `work.formats`. Raises whatever Pillow does."""
-    for format_ in work.formats:
-        start = work.output.tell()
-        write(work.image, format_, work.encoding, work.output)
-        work.lengths.append(work.output.tell() - start)
+    """Writes the image in each of `work.formats`. Raises whatever Pillow does, now or when the files are finished."""
+    image, formats, encoding = work.image, work.formats, work.encoding
+    # One after the other, since Pillow notes on the image how it is being saved.
+    work.files.add(lambda output: [_write_one(image, format_, encoding, output) for format_ in formats])
+
+
+def _write_one(image: Image.Image, format_: str, encoding: Encoding, output: BinaryIO) -> int:
+    start = output.tell()
+    write(image, format_, encoding, output)
+    return output.tell() - start
 
 
 def encode_alike(image: Image.Image, format_: str, quality: int) -> bytes:
@@ -97,8 +102,8 @@ def write(image: Image.Image, format_: str, encoding: Encoding, output: BinaryIO
 
 def write_animation(
     frames: Sequence[Image.Image], milliseconds: Sequence[int], loops: int, encoding: Encoding, output: BinaryIO
-) -> None:
-    """Writes frames of the same dimensions as a WebP; `loops` 0 is for ever."""
+) -> int:
+    """Writes frames of the same dimensions as a WebP; `loops` 0 is for ever. Returns its bytes."""
     first, *others = frames
     file = io.BytesIO()
     first.save(
@@ -111,7 +116,7 @@ def write_animation(
         # The encoder clears what becomes transparent, and then writes opaque frames alone, without saying that the
         # canvas shows through.
         written[_WEBP_FLAGS_AT] |= _WEBP_ALPHA
-    output.write(written)
+    return output.write(written)
 
 
 def _has_transparency(image: Image.Image) -> bool:

@@ -49,7 +49,7 @@ def _decode(data: bytes) -> Image.Image:
     """Raises ValueError: the picture is the operator's, so no upload is rejected because of it."""
     try:
         header = probe.read_header(data, "", Limits())
-        work = Work(header.strip(data), header, (header.width, header.height), Limits())
+        work = Work(header.strip(data), header, (header.width, header.height), Limits(), formats=("png",))
         run_decoding(_STEPS, work)
         return work.image.convert("RGBA")
     except ImageRejectedError as rejection:

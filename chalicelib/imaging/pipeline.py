@@ -30,6 +30,7 @@ from chalicelib.imaging.detail import measure_detail
 from chalicelib.imaging.encode import encode, encode_alike, encode_thumbnail, load_codec, write_animation
 from chalicelib.imaging.jpeg_end import check_end
 from chalicelib.imaging.orient import orient
+from chalicelib.imaging.planes import part
 from chalicelib.imaging.recipe import Mark
 from chalicelib.imaging.rejection import ImageRejectedError
 from chalicelib.imaging.shrink import shrink, shrink_to_thumbnail
@@ -39,7 +40,7 @@ from chalicelib.imaging.work import Encoding, Step, Work, run
 
 STEPS: tuple[tuple[Step, ...], ...] = (
     # Once for an original: a JPEG at no more than the largest size needs.
-    (check_end, decode, unify_mode),
+    (check_end, decode, unify_mode, part),
     # Once for a size. What makes the picture smaller comes first, so that the later steps have fewer pixels.
     (crop, shrink, orient, to_srgb, drop_metadata),
     # What stands around the picture.
@@ -68,9 +69,11 @@ RESIZE_AGAIN: tuple[Step, ...] = (shrink,)
 _MAX_THUMBNAIL_SOURCE_PIXELS = 4_000_000
 
 
-def check(data: bytes, declared_type: str, limits: Limits) -> ImageInfo:
+def check(data: bytes, declared_type: str, limits: Limits, *, pixels: bool) -> ImageInfo:
     """See `chalicelib.imaging.check`."""
     header = probe.read_header(data, declared_type, limits)
+    if not pixels:
+        return probe.image_info(header)
     decoders.load(header.format)
     work = Work(header.strip(data), header, (header.width, header.height), limits)
     run_in_child(lambda _output: verify_data(work), limits)
@@ -103,12 +106,12 @@ def write_transformed(work: Work) -> list[int]:
     run_decoding((*DECODE, *RESIZE), work)
     try:
         run(WRITE, work)
+        return work.files.finish()
     except Exception:
         # Encoders have many words for a lack of memory.
         if may_exceed_memory(work.image.size, work.limits):
             raise ImageRejectedError("resource_limit") from None
         raise
-    return work.lengths
 
 
 def mark_rendition(data: bytes, marks: Sequence[Mark], quality: int) -> bytes:

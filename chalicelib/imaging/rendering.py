@@ -1,6 +1,8 @@
 """Makes the files of a recipe: the original is decoded once, and each size is made of it or of a larger one."""
 
 from dataclasses import replace
+from functools import partial
+from typing import BinaryIO
 
 from PIL import Image
 
@@ -70,7 +72,7 @@ def write_variants(original: Work, plan: Plan) -> list[int]:
                 run(steps, work)
     if plan.animations:
         _write_animations(original, plan.animations)
-    return original.lengths
+    return original.files.finish()
 
 
 def _resize(original: Work, placement: Placement, resized: list[Image.Image]) -> Work:
@@ -119,9 +121,13 @@ def _write_animations(original: Work, files: list[File]) -> None:
         images = made[each.placement]
         if each.watermarked:
             images = [watermark.marked(image, original.marks) for image in images]
-        start = original.output.tell()
-        write_animation(images, times, repetitions, original.encoding, original.output)
-        original.lengths.append(original.output.tell() - start)
+        original.files.add(partial(_write_animation, images, times, repetitions, original.encoding))
+
+
+def _write_animation(
+    images: list[Image.Image], times: list[int], repetitions: int, encoding: Encoding, output: BinaryIO
+) -> list[int]:
+    return [write_animation(images, times, repetitions, encoding, output)]
 
 
 def _placed_frame(original: Work, placement: Placement, frame: Image.Image) -> Image.Image:

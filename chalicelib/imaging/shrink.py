@@ -2,6 +2,7 @@
 
 from PIL import Image
 
+from chalicelib.imaging import planes
 from chalicelib.imaging.probe.header import Dimensions
 from chalicelib.imaging.work import Plane, Work
 
@@ -22,8 +23,12 @@ _THUMBNAIL_GAP = 2.0
 
 def shrink(work: Work) -> None:
     """Resizes each plane to `work.size` (smaller or larger), and merges Y, Cb and Cr."""
-    images = [_resize(plane, work.size) for plane in work.planes]
-    work.image = Image.merge("YCbCr", images) if len(images) > 1 else images[0]
+    luma, *chroma = work.planes
+    image = _resize(luma, work.size)
+    if chroma:
+        smaller = [_resize(planes.widen(each, work.size), planes.half(work.size)) for each in chroma]
+        image = planes.merge(image, smaller, is_halved_again=work.keeps_ycc)
+    work.image = image
 
 
 def shrink_to_thumbnail(image: Image.Image, side: int) -> None:

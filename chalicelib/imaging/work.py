@@ -8,6 +8,7 @@ from typing import BinaryIO, NamedTuple, Self
 from PIL import Image
 
 from chalicelib.core.image_values import CENTER, Point
+from chalicelib.imaging.files import Files
 from chalicelib.imaging.probe.header import Dimensions, Header
 from chalicelib.imaging.recipe import Mark
 from chalicelib.imaging.values import Limits
@@ -85,11 +86,8 @@ class Work:
     all_frames: bytes = field(default=b"", repr=False)
     """The whole file, of an animation that stays one."""
 
-    output: BinaryIO = field(default_factory=io.BytesIO)
-    """Where `encode` writes the files, one after the other."""
-
-    lengths: list[int] = field(default_factory=list)
-    """Bytes of each file that was written."""
+    files: Files = field(default_factory=lambda: Files(io.BytesIO()), repr=False)
+    """Where `encode` writes the files."""
 
     planes: tuple[Plane, ...] = ()
     """The picture in one plane; or, between `decode` and `shrink`, in three: Y, Cb and Cr."""
@@ -99,7 +97,7 @@ class Work:
 
     def to(self, output: BinaryIO) -> Self:
         """The same work, which has written nothing yet."""
-        return replace(self, output=output, lengths=[])
+        return replace(self, files=Files(output))
 
     @property
     def image(self) -> Image.Image:
@@ -112,8 +110,8 @@ class Work:
 
     @property
     def keeps_ycc(self) -> bool:
-        """Whether YCbCr goes from the decoder to the JPEG encoder as it is stored, without a detour by RGB."""
-        return self.header.is_ycc and "jpeg" in self.formats and self.header.profile is None
+        """Whether the JPEG encoder gets YCbCr, without a detour by RGB."""
+        return "jpeg" in self.formats and self.header.profile is None
 
 
 Step = Callable[[Work], None]

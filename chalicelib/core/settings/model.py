@@ -53,6 +53,12 @@ class Uploads:
         "The media types that are accepted.",
         default=",".join(MEDIA_TYPES.values()),
     )
+    VALIDATE_PIXELS = Setting(
+        Flag(),
+        "Whether the validation decodes a picture. Without it damaged data is found by the resizing, which rejects it "
+        "for the same reasons; each picture is decoded once less.",
+        default="true",
+    )
     LINK_EXPIRY_SECONDS = Setting(
         Whole(1, 3600), "How long links to files and requests to upload work.", default="3600", unit="seconds"
     )
