@@ -181,8 +181,10 @@ class Machine:
                 log.unlink(missing_ok=True)
             self._cleanup.callback(background.check_logs, self.logs)
         self._host = FunctionHost(self.code.fork_server, self.description["functions"], self.logs)
-        switches = {"schedules": self._schedules, "batching_windows": self._batching_windows}
-        self._triggers = Triggers(self.client, self.clock, self._host, self.resources, *self._delivery, **switches)
+        self._triggers = Triggers(
+            self.client, self.clock, self._host, self.resources, *self._delivery,
+            schedules=self._schedules, batching_windows=self._batching_windows,
+        )  # fmt: skip
         # Called in reverse order: no new runs start, running ones are killed, and then the threads end at once.
         self.code.watch(self._keeping.stop)
         for step in (self._triggers.join, self._host.stop, self._triggers.stop):

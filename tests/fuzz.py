@@ -22,7 +22,7 @@ from tests.mutants import mutant
 # What one picture may cost (docs/security.md).
 MOST_CPU_SECONDS, MOST_MEGABYTES = 5.0, 900
 # In two formats, so that each has both a plain file and a marked one.
-RECIPE = Recipe((Size("box", 40, 40),), formats=("jpeg", "webp"), mark=Mark("x"))
+RECIPE = Recipe((Size("box", 40, 40),), formats=("jpeg", "webp"), marks=(Mark("x"),))
 LIMITS = Limits()
 
 OPERATIONS: tuple[Callable[[bytes], object], ...] = (
