@@ -103,7 +103,11 @@ def _not_in_trail(ours: Counter[str], theirs: Counter[str], way: Way) -> Counter
 
 def _essential(table: str, row: Mapping[str, Any]) -> dict[str, Any]:
     without = {TOKEN, *_OF_TRIES.get(table, ())}
-    return {name: value for name, value in row.items() if name not in without}
+    kept = {name: value for name, value in row.items() if name not in without}
+    if table == "actions" and "files" in kept:
+        # Reports and exports say when they were made.
+        kept["files"] = [{**file, "fileSize": "<size>"} for file in kept["files"]]
+    return kept
 
 
 def _message(parameters: Mapping[str, Any]) -> dict[str, Any]:
