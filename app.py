@@ -814,10 +814,10 @@ def reconciler(event: Event, context: Any) -> Answer:
     starting_position="TRIM_HORIZON",
     name="image_changes",
 )
-@required_env_vars(images.count_changes)
+@required_env_vars(images.follow_changes)
 @track_execution(recorded=False)
 def image_changes(event: Event, context: Any) -> None:
-    images.count_changes(event)
+    images.follow_changes(event)
 
 
 @app.on_dynamodb_record(

@@ -32,8 +32,8 @@ TARGET_DOLLARS, TARGET_RATIO = 75.0, 0.35
 STORAGE = "S3 storage"
 
 STEPS = ("validation", "resize", "watermark")
-# Entered by an image: Begin, the three steps, Complete, AnnounceCompleted, Finished.
-STATES = 7
+# Entered by an image: Begin, the three steps, Complete, Finished.
+STATES = 6
 PARTITION_UNITS_PER_SECOND = 1000
 # Step Functions, "Pricing": 50 MB plus definition and data, rounded up to 64 MB; time rounded up to 100 ms.
 BILLED_MEMORY_GB, BILLED_SECONDS = 64 / 1024, 0.1

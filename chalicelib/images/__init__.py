@@ -5,7 +5,6 @@ from chalicelib.images.deletion import delete, erase_all, expire
 from chalicelib.images.descriptions import change_image
 from chalicelib.images.downloads import get_download
 from chalicelib.images.executions import (
-    announce_failure,
     enqueue_uploads,
     send_on,
     send_to_remake,
@@ -66,7 +65,7 @@ from chalicelib.images.service import (
 from chalicelib.images.states import IMPORT_FAILED, ImageBusyError, OriginalGoneError, action_time_update
 from chalicelib.images.steps import resize, validate, watermark
 from chalicelib.images.storage import correct_stored_bytes
-from chalicelib.images.stream import count_changes
+from chalicelib.images.stream import follow_changes
 from chalicelib.images.stuck import (
     fail,
     mark_remade,

@@ -13,7 +13,6 @@ from chalicelib.core.aws import objects
 from chalicelib.core.aws.grants import (
     DynamoDBOperation,
     S3Operation,
-    SNSOperation,
     SQSOperation,
     StepFunctionsOperation,
     required_env_vars,
@@ -29,7 +28,6 @@ from chalicelib.images.originals import too_large
         "IMAGES_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.PUT_ITEM, DynamoDBOperation.UPDATE_ITEM],
         "SQS_QUEUE_URL": [SQSOperation.SEND_MESSAGE],
         "S3_INPUT_BUCKET": [S3Operation.DELETE_OBJECTS],
-        "SNS_TOPIC_ARN": [SNSOperation.PUBLISH],
         "MAX_FILE_SIZE": [],
     }
 )
@@ -68,7 +66,6 @@ def _refuse(image: Image, reason: str) -> None:
     failed = stuck.fail(image, reason, ids.now(), original_gone=True)
     if failed is not None:
         log.info("UPLOAD_REFUSED", imageId=image.image_id, userId=image.user_id, reason=reason)
-        announce_failure(failed)
 
 
 def send_again(image: Image, preset: str | None = None) -> None:
@@ -95,24 +92,6 @@ def _next_message(image: Image) -> dict[str, Any]:
     if before is not None and not has_begun:
         before = states.previous_execution(before)
     return image.message() if before is None else {**image.message(), "retryOf": before}
-
-
-def announce_failure(image: Image) -> None:
-    """Publishes that an image failed outside of the state machine, in the same form as the state machine."""
-    message = {
-        "imageId": image.image_id,
-        "userId": image.user_id,
-        "fileName": image.file_name,
-        "status": str(image.status),
-        "execution": image.execution,
-        "reason": image.reason or image.last_failure,
-        "correlationId": image.correlation_id or log.correlation_id(),
-    }
-    clients.client("sns").publish(
-        TopicArn=Settings.SNS_TOPIC_ARN.get(),
-        Message=json.dumps(message),
-        MessageAttributes={"status": {"DataType": "String", "StringValue": str(image.status)}},
-    )
 
 
 def _enqueue(message: Mapping[str, Any]) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 from chalicelib.accounts.models import find_user
 from chalicelib.core import clients, ids, log
 from chalicelib.core.aws import objects
-from chalicelib.core.aws.grants import DynamoDBOperation, S3Operation, SNSOperation, SQSOperation, required_env_vars
+from chalicelib.core.aws.grants import DynamoDBOperation, S3Operation, SQSOperation, required_env_vars
 from chalicelib.core.deadline import Deadline
 from chalicelib.core.errors import DarkroomError, InvalidRequestError, TooManyRequestsError, raises
 from chalicelib.core.http import budgets, limits
@@ -24,7 +24,7 @@ from chalicelib.core.http.operations import Caller, Replay, only_fields
 from chalicelib.core.image_values import normalize_media_type
 from chalicelib.core.observing.tracking import Account
 from chalicelib.core.settings import Settings
-from chalicelib.images import acceptance, deletion, executions, presets, sources, states, stuck
+from chalicelib.images import acceptance, deletion, presets, sources, states, stuck
 from chalicelib.images.acceptance import FileTooLargeError
 from chalicelib.images.models import Image, ImageNotFoundError, get
 from chalicelib.images.schemas import MAX_CONTENT_BYTES
@@ -221,7 +221,6 @@ def account(event: Mapping[str, Any]) -> Account:
         "IMAGES_TABLE": [DynamoDBOperation.UPDATE_ITEM],
         "USERS_TABLE": [DynamoDBOperation.GET_ITEM],
         "S3_INPUT_BUCKET": [S3Operation.PUT_OBJECT],
-        "SNS_TOPIC_ARN": [SNSOperation.PUBLISH],
         "MAX_FILE_SIZE": [],
         "MAX_PIXELS": [],
     },
@@ -281,4 +280,3 @@ def _fail(image: Image, reason: str) -> None:
     failed = stuck.fail(image, reason, ids.now(), original_gone=True)
     if failed is not None:
         log.info("IMPORT_REFUSED", imageId=image.image_id, userId=image.user_id, reason=reason)
-        executions.announce_failure(failed)

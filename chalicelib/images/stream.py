@@ -1,4 +1,7 @@
-"""The stream of the images table: counts each change in the day's sums, in CloudWatch, and in what its user stores."""
+"""The stream of the images table: what follows from each change of an image.
+
+It is counted in the day's sums, in CloudWatch and in what its user stores; and how an image ended is published.
+"""
 
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
@@ -11,6 +14,7 @@ from chalicelib.core.aws.grants import DynamoDBOperation, SQSOperation, required
 from chalicelib.core.aws.tables import read_image
 from chalicelib.core.observing import metrics, streams
 from chalicelib.core.settings import Settings
+from chalicelib.images import outcomes
 from chalicelib.images.models import Status, bytes_kept
 from chalicelib.metering import daily_sums
 from chalicelib.metering.models import EVERYONE, Entry, Row
@@ -79,18 +83,26 @@ class _Change:
 
 
 @required_env_vars(
+    outcomes.publish,
     {
         "DAILY_TABLE": [DynamoDBOperation.BATCH_GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
         "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
         "IMAGE_CHANGES_DEAD_LETTERS_URL": [SQSOperation.SEND_MESSAGE],
-    }
+    },
 )
-def count_changes(event: Mapping[str, Any]) -> None:
-    """Adds the changes to the sums of the user's day and of everyone's, and to what the user stores.
+def follow_changes(event: Mapping[str, Any]) -> None:
+    """Adds the changes to the sums of the user's day and of everyone's, and to what the user stores; publishes ends.
 
-    A change that comes twice counts once.
+    A change that comes twice counts once, and may be published twice.
     """
-    streams.handle("image_changes", event, _count, Settings.IMAGE_CHANGES_DEAD_LETTERS_URL)
+    streams.handle("image_changes", event, _follow, Settings.IMAGE_CHANGES_DEAD_LETTERS_URL)
+
+
+def _follow(records: Sequence[streams.Record]) -> None:
+    _count(records)
+    # After it: what is counted, a batch that comes again does not count again.
+    for change in map(_Change.of, records):
+        outcomes.publish(change.old, change.new)
 
 
 def _count(records: Sequence[streams.Record]) -> None:

@@ -218,7 +218,7 @@ def test_a_stream_batch_delivered_twice_is_counted_once(
     after = row(status="COMPLETED", processedAt="2026-11-21T10:00:02.500Z")
     change = {"eventID": "observed-once", "dynamodb": {"OldImage": before, "NewImage": after}}
     for _ in range(2):
-        images.count_changes({"Records": [change]})
+        images.follow_changes({"Records": [change]})
     figures = written_here(capsys)
     assert figures[series("ImagesProcessed", Operation="image_pipeline")] == [1]
     assert figures[series("ProcessingTime", Operation="image_pipeline")] == [2.5]

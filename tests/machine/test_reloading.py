@@ -71,7 +71,7 @@ def edited(tmp_path: Path) -> Iterator[Edited]:
 def test_changed_code_is_served_and_broken_code_is_not(edited: Edited) -> None:
     session = Session(edited.url)
     assert edited.invoke("image_changes") is None
-    counts, edit = "    images.count_changes(event)\n", "    return 'edited'\n"
+    counts, edit = "    images.follow_changes(event)\n", "    return 'edited'\n"
     assert edited.replace("app.py", counts, edit).startswith("Reloaded app.py in ")
     assert edited.invoke("image_changes") == "edited"
     # What was signed in stays so.

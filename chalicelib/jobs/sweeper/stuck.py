@@ -73,11 +73,8 @@ def _retry(image: Image, now: str) -> bool:
 
 
 def fail_image(image: Image, reason: str, now: str, *, original_gone: bool = False, files_gone: bool = False) -> bool:
-    """`images.fail`, announced; False if the image changed meanwhile."""
-    failed = images.fail(image, reason, now, original_gone=original_gone, files_gone=files_gone)
-    if failed is not None:
-        images.announce_failure(failed)
-    return failed is not None
+    """`images.fail`; False if the image changed meanwhile."""
+    return images.fail(image, reason, now, original_gone=original_gone, files_gone=files_gone) is not None
 
 
 def _may_be_queued(a_round: Round, image: Image) -> bool:
