@@ -65,7 +65,7 @@ NAMES = {
     "image/x-panasonic-rw2": "a raw photo (RW2)",
     "application/pdf": "a PDF",
     "application/zip": "a ZIP archive",
-    "text/html": "a page of the web",
+    "text/html": "a web page",
     "video/mp4": "a film (MP4)",
     "video/quicktime": "a film (MOV)",
     "video/webm": "a film (WebM)",
