@@ -115,7 +115,7 @@ REFUSED: dict[str, tuple[Answer, int, str]] = {
     "redirect to another scheme": (redirects("ftp://127.0.0.1/"), 400, "SOURCE_REDIRECT_NOT_ALLOWED"),
     "redirect in a circle": (redirects("/picture"), 400, "SOURCE_REDIRECT_NOT_ALLOWED"),
     "connection lost": (gives(PHOTO[:-100], announced=len(PHOTO)), 400, "SOURCE_UNREACHABLE"),
-    "a page": (gives(b"<html>A picture!</html>", Content_Type="image/jpeg"), 415, "NOT_AN_IMAGE"),
+    "a page": (gives(b"<html>A picture!</html>", Content_Type="image/jpeg"), 415, "FILE_TYPE_NOT_ALLOWED"),
     "nothing": (gives(b""), 415, "NOT_AN_IMAGE"),
     "a document": (gives(b"%PDF-1.7 ..."), 415, "FILE_TYPE_NOT_ALLOWED"),
     "a cut picture": (gives(PHOTO[:100]), 400, "IMAGE_NOT_PROCESSABLE"),

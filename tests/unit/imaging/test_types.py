@@ -32,7 +32,7 @@ REFUSED = {
     "SVG (bare)": b"<svg>",
     "PDF": b"%PDF-1.7\n",
     "ZIP": b"PK\x03\x04" + bytes(30),
-    "page of the web": b"\n<!doctype html><html><img src=x></html>",
+    "web page": b"\n<!doctype html><html><img src=x></html>",
     "(MP4)": FTYP % (b"mp42", b"heic"),
     "(MOV)": FTYP % (b"qt  ", b"qt  "),
     "(MOV, old)": b"\0\0\0\x08wide\0\0\0\x08mdat",
