@@ -101,9 +101,9 @@ def glimpse(data: bytes) -> Glimpse:
 
     Only for files that `render` made: it decodes without the guard. Raises ImageRejectedError if `data` cannot be read.
     """
-    from chalicelib.imaging import glimpse as made_of
+    from chalicelib.imaging import glimpses
 
-    return made_of.glimpse(data)
+    return glimpses.glimpse(data)
 
 
 def undrawable(mark: Mark) -> str:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from chalicelib.core.image_values import AUTO, Quality
 from chalicelib.imaging.files import Written
-from chalicelib.imaging.quality import choose_quality
+from chalicelib.imaging.quality import CANDIDATES, choose_quality
 from chalicelib.imaging.work import WHITE, Encoding, Work
 
 # Effort, 0 to 10. Measured a megapixel, quality 85: 0.65 s of CPU time at 6, 0.2 s and twice the
@@ -102,7 +102,7 @@ def _choose_quality(image: Image.Image, format_: str, encoding: Encoding) -> int
         else:
             _write(probe, format_, quality, encoding, output)
 
-    return choose_quality(on_ground(image, encoding.ground), encoding.similarity, encode)
+    return choose_quality(on_ground(image, encoding.ground), CANDIDATES[format_], encoding.similarity, encode)
 
 
 def _write(image: Image.Image, format_: str, quality: Quality | None, encoding: Encoding, output: BinaryIO) -> None:

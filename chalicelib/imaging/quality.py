@@ -5,7 +5,7 @@ whole of a picture of 1,200 pixels.
 """
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, BinaryIO, NamedTuple, Self, cast
 
 from PIL import Image, ImageFilter, ImageMath
@@ -17,7 +17,7 @@ Encode = Callable[[Image.Image, int, BinaryIO], object]
 
 # Below, colors and smooth areas become blocks, which luma hardly tells; above, bytes grow fast for what nobody sees.
 # In steps of three: two qualities that are nearer look the same.
-CANDIDATES = range(48, 91, 3)
+CANDIDATES = {"jpeg": range(60, 91, 3), "webp": range(54, 91, 3), "avif": range(42, 91, 3)}
 
 # Side of the part that is encoded, and of the cells among which it is chosen; pixels of the picture. Its edges are
 # looked for at half of its size.
@@ -29,20 +29,20 @@ _WINDOW = 8
 _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 
 
-def choose_quality(image: Image.Image, similarity: float, encode: Encode) -> int:
-    """The lowest of CANDIDATES whose structural similarity is at least `similarity`, else the highest."""
+def choose_quality(image: Image.Image, candidates: Sequence[int], similarity: float, encode: Encode) -> int:
+    """The lowest of the candidates whose structural similarity is at least `similarity`, else the highest."""
     probe = image.crop(_most_detailed_part(image))
     wanted = _Windows.of(_luma(probe))
-    low, high = 0, len(CANDIDATES) - 1
+    low, high = 0, len(candidates) - 1
     while low < high:
         middle = (low + high) // 2
         file = io.BytesIO()
-        encode(probe, CANDIDATES[middle], file)
+        encode(probe, candidates[middle], file)
         if _structural_similarity(_Windows.of(_luma(Image.open(file))), wanted) >= similarity:
             high = middle
         else:
             low = middle + 1
-    return CANDIDATES[low]
+    return candidates[low]
 
 
 class _Windows(NamedTuple):
