@@ -10,7 +10,7 @@ from chalicelib.core.aws.grants import S3Operation, required_env_vars
 from chalicelib.core.aws.records import EXPORTED, LATER, REASON, SHOWN, Exported, Record, Shown, Stored, derived
 from chalicelib.core.aws.tables import Attr, Table
 from chalicelib.core.errors import NotFoundError
-from chalicelib.core.presets import DEFAULT
+from chalicelib.core.presets.values import DEFAULT
 from chalicelib.core.schemas import TEXT
 from chalicelib.core.settings import Settings
 from chalicelib.images.retries import is_waiting

@@ -1,7 +1,7 @@
 """JSON Schemas of presets: how requests name one, and how all of them are listed."""
 
 from chalicelib.core.image_values import FITS, OUTPUTS, SAME
-from chalicelib.core.presets import NAME_PATTERN
+from chalicelib.core.presets.values import NAME_PATTERN
 from chalicelib.core.schemas import Schema, says, shape, text
 
 

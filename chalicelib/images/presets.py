@@ -5,7 +5,7 @@ from typing import Any
 from chalicelib.core import log
 from chalicelib.core.aws.grants import required_env_vars
 from chalicelib.core.errors import InvalidRequestError, raises
-from chalicelib.core.presets import DEFAULT, Preset
+from chalicelib.core.presets.values import DEFAULT, Preset
 from chalicelib.core.settings import Settings
 
 FIELD = "preset"

@@ -9,7 +9,7 @@ from chalicelib import imaging
 from chalicelib.core import log
 from chalicelib.core.aws import objects
 from chalicelib.core.image_values import Point, is_font_file
-from chalicelib.core.presets import DEFAULT, Preset
+from chalicelib.core.presets.values import DEFAULT, Preset
 from chalicelib.core.settings import Settings
 from chalicelib.imaging import Mark, Recipe, Size
 

@@ -2,7 +2,7 @@
 
 from chalicelib.core.http.operations import Answer
 from chalicelib.core.image_values import OUTPUTS
-from chalicelib.core.presets import DEFAULT
+from chalicelib.core.presets.values import DEFAULT
 from chalicelib.core.schemas import DATE, TEXT, TIME, Schema, described, list_of, page_of, says, shape, text
 from chalicelib.images.models import STATUS, Image, Variant
 from chalicelib.images.preset_schemas import OTHER_PRESET, PRESET
@@ -17,7 +17,7 @@ MOST_WAIT_SECONDS = 24
 # Without a hyphen: in the key of a variant a hyphen ends the id, so no image's keys begin with another's.
 IMAGE_ID = text("The image's id.", "img_01kb4z7q0m8w2r5t6v9x3c1d4e", pattern="^[A-Za-z0-9_]{1,64}$", maxLength=64)
 _VARIANT_NAME = text(
-    "`small`, `medium` or `large`, each also `-watermarked`.",
+    "`small`, `medium` or `large`, or what the image's preset calls it, each also `-watermarked`.",
     "medium-watermarked",
     pattern="^[A-Za-z0-9_-]{1,80}$",
     maxLength=80,

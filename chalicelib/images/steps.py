@@ -18,7 +18,7 @@ from chalicelib.core import clients, log
 from chalicelib.core.aws import objects
 from chalicelib.core.aws.grants import Grants, S3Operation, required_env_vars
 from chalicelib.core.image_values import OUTPUTS
-from chalicelib.core.presets import DEFAULT
+from chalicelib.core.presets.values import DEFAULT
 from chalicelib.core.settings import Settings
 from chalicelib.images import presets, recipes, reuse
 from chalicelib.images.models import Variant

@@ -7,7 +7,7 @@ this package costs almost nothing.
 from collections.abc import Collection, Sequence
 
 from chalicelib.core.image_values import AUTO, FONTS, MAX_QUALITY, Quality, Size
-from chalicelib.core.presets import Animation
+from chalicelib.core.presets.values import Animation
 from chalicelib.imaging.findings import Analysis
 from chalicelib.imaging.recipe import Mark, Recipe, Rendition
 from chalicelib.imaging.rejection import REASONS, ImageRejectedError, describe

@@ -24,7 +24,7 @@ from chalicelib.core.image_values import (
     Size,
     parse_color,
 )
-from chalicelib.core.presets import Animation
+from chalicelib.core.presets.values import Animation
 
 # In the fingerprint of files, so that a change of how they are made can make them differ.
 _MADE_LIKE = 1

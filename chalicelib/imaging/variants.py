@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from chalicelib.core.image_values import CENTER, OUTPUTS, SAME, Point, Size, parse_color
-from chalicelib.core.presets import Animation
+from chalicelib.core.presets.values import Animation
 from chalicelib.imaging.plan import OWN_FORMATS, cover, fit_inside
 from chalicelib.imaging.probe import webp
 from chalicelib.imaging.probe.header import Dimensions, Header

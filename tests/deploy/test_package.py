@@ -21,9 +21,9 @@ from infra.deploy import packages
 from tests.deploy.aws import ROOT
 from tests.deploy.checkout import copy_project
 
-# Of the 763 KB of November 2026 our modules are 420, the page and the pages at /docs 194 (with their comments), the
-# entries in the zip 56, the fonts 75, Chalice 20; of the layer's 53 MB Pillow is 21, cryptography 14.
-LARGEST_PACKAGE = 780_000
+# Of the 802 KB of November 2026 our modules are 455, the page and the pages at /docs 196 (with their comments), the
+# entries in the zip 70, the fonts 72, Chalice 20; of the layer's 53 MB Pillow is 21, cryptography 14.
+LARGEST_PACKAGE = 820_000
 LARGEST_LAYER = 60_000_000
 # ELF's number for arm64 (elf.h, EM_AARCH64).
 ARM64 = 183

@@ -8,7 +8,7 @@ from typing import Any
 from PIL import Image
 
 from chalicelib.core.image_values import AUTO, POSITIONS, SMART
-from chalicelib.core.presets import Animation
+from chalicelib.core.presets.values import Animation
 from chalicelib.imaging import Mark, Recipe, Size, glimpse, render
 from tests.gallery import drawings
 from tests.gallery.sheet import CELL, Cell, Sheet

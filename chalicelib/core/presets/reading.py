@@ -1,6 +1,5 @@
 """Reads a file of presets. All that is wrong with it is found at once, and each fault names its line."""
 
-import difflib
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,6 +9,7 @@ from typing import Any
 
 from chalicelib.core.image_values import SAME, Quality, Size
 from chalicelib.core.presets import fields
+from chalicelib.core.presets.faults import FaultyFileError
 from chalicelib.core.presets.lines import Path, line_of
 from chalicelib.core.presets.values import DEFAULT, NAME_PATTERN, Animation, Preset
 
@@ -21,14 +21,6 @@ _MAX_PIXELS = 4096 * 4096
 
 _TABLES = ("sizes", "quality", "marks", "animation")
 _OF_TEXTS = ("font", "color", "stroke", "stroke_color", "shadow")
-
-
-class FaultyFileError(ValueError):
-    """A file of presets that cannot be used; `faults` are sentences without a full stop, each with its line."""
-
-    def __init__(self, faults: Sequence[str]) -> None:
-        super().__init__(". ".join(faults))
-        self.faults = list(faults)
 
 
 @lru_cache(maxsize=4)
@@ -176,11 +168,8 @@ class _Reader:
         where: Path = (preset.name,)
         if preset.animation and not {"webp", SAME} & set(preset.formats):
             self.fault((*where, "animation"), "animations are WebP: formats must have webp or same")
-        if (
-            needless := set(preset.qualities)
-            - set(preset.formats)
-            - ({*fields.QUALITY} if SAME in preset.formats else set())
-        ):
+        needless = set(preset.qualities) - set(preset.formats)
+        if needless and SAME not in preset.formats:
             self.fault((*where, "quality"), f"formats has no {', '.join(sorted(needless))}")
         files = len(preset.sizes) * len(preset.formats) * (2 if preset.marks else 1)
         if files > _MAX_FILES:
@@ -188,6 +177,9 @@ class _Reader:
 
 
 def _meant(key: str, known: Sequence[str]) -> str:
+    # Imported late: no good file needs it.
+    import difflib
+
     similar = difflib.get_close_matches(key, known, n=1)
     return f": {similar[0]} is" if similar else f"; there are {', '.join(known)}"
 

@@ -6,11 +6,13 @@ Plain classes: every cold start makes them, and a dataclass takes a millisecond 
 import re
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from chalicelib.core import image_values
 from chalicelib.core.image_values import FONTS, Size
-from chalicelib.core.presets import Preset, read_file
+
+if TYPE_CHECKING:
+    from chalicelib.core.presets.values import Preset
 
 # All that is deployed beside app.py.
 _CHALICELIB = Path(__file__).resolve().parents[2]
@@ -182,10 +184,13 @@ class PresetsFile:
 
     rule = "the name of a .toml file in chalicelib/"
 
-    def parse(self, text: str) -> Mapping[str, Preset]:
+    def parse(self, text: str) -> "Mapping[str, Preset]":
         name = text.strip()
         if not re.fullmatch(r"[\w-][\w.-]*\.toml", name, re.ASCII):
             raise ValueError(self.rule)
+        # Imported late: few functions read presets.
+        from chalicelib.core.presets.reading import read_file
+
         try:
             return read_file(_CHALICELIB / name)
         except FileNotFoundError:

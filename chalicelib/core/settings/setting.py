@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from chalicelib.core import config
 from chalicelib.core.errors import InvalidSettingError, MissingConfigError
-from chalicelib.core.presets import FaultyFileError
+from chalicelib.core.presets.faults import FaultyFileError
 from chalicelib.core.settings.kinds import Kind, Matching, Text
 
 T = TypeVar("T")

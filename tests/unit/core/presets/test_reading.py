@@ -6,7 +6,9 @@ import pytest
 
 from chalicelib.core.errors import InvalidSettingError
 from chalicelib.core.image_values import AUTO, SIMILARITY, Size
-from chalicelib.core.presets import Animation, FaultyFileError, Preset, read_file
+from chalicelib.core.presets.faults import FaultyFileError
+from chalicelib.core.presets.reading import read_file
+from chalicelib.core.presets.values import Animation, Preset
 from chalicelib.core.settings import Settings, check, kinds
 
 GOOD = """\
