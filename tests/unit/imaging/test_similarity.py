@@ -118,7 +118,7 @@ def test_colors_are_not_displaced(kind: str, size: tuple[int, int]) -> None:
     plain = pictures.encoded(wanted, "JPEG", quality=95, progressive=True)
     bands = zip(*map(_bands, (pictures.decoded(made.data), pictures.decoded(plain), wanted)), strict=True)
     for ours, theirs, ideal in bands:
-        assert ssim(theirs, ideal) - ssim(ours, ideal) <= MAX_LOSS
+        assert ssim(theirs, ideal) - ssim(ours, ideal) <= 2 * MAX_LOSS
 
 
 def _bands(image: Image.Image) -> list[Image.Image]:
