@@ -16,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 MAKEFLAGS += --jobs=2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-browser test-all check lint types template manifest policies iam-report bench fuzz requirements clean
+.PHONY: help demo run test test-browser test-all check lint types template manifest policies iam-report gallery bench fuzz requirements clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ iam-report: $(VENV)/ready ## compare declared grants with those that the journey
 	RIGHTS_COLLECTED=$(VENV)/rights.jsonl $(BIN)/python -m pytest tests/journeys -n 2 -m "not slow" $(ARGS)
 	RIGHTS_COLLECTED=$(VENV)/rights.jsonl $(BIN)/python -m pytest tests/journeys/rights -k uses_all -m slow $(ARGS)
 	@$(BIN)/python -m infra iam-report $(VENV)/rights.jsonl
+
+gallery: $(VENV)/ready ## draw the contact sheets of docs/presets.md anew
+	$(BIN)/python -m tests.gallery
 
 bench: $(VENV)/ready ## side-by-side benchmarks
 	$(BIN)/python -m bench $(ARGS)

@@ -72,6 +72,15 @@ KEPT = ("copyright", "artist")
 
 MIN_QUALITY, MAX_QUALITY = 1, 95
 
+AUTO = "auto"
+"""In place of a quality: the lowest at which a picture still looks like itself."""
+
+SIMILARITY = 0.96
+"""What AUTO keeps without another wish: the structural similarity (SSIM) of the part with the most detail."""
+
+Quality = int | str
+"""A number from MIN_QUALITY to MAX_QUALITY, or AUTO."""
+
 MAX_PIXELS = 8192 * 6144
 """Width times height: what "50 megapixel" cameras make."""
 

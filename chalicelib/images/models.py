@@ -75,7 +75,7 @@ def output_link(key: str, file_name: str | None = None) -> str:
 class Variant(Record):
     """One finished file: `size` names it, `dimensions` are its actual ones ("800x533"), `file_size` is in bytes.
 
-    `recipe` is the fingerprint of how it was made.
+    `quality` is the one that was measured, `recipe` the fingerprint of how it was made.
     """
 
     size: Annotated[str, SHOWN, EXPORTED]
@@ -85,6 +85,7 @@ class Variant(Record):
     file_size: Annotated[int, SHOWN, EXPORTED]
     watermarked: Annotated[bool, SHOWN, EXPORTED]
     frames: Annotated[int, SHOWN, EXPORTED, LATER] = 1
+    quality: Annotated[int | None, SHOWN] = None
     recipe: str | None = None
 
     @property

@@ -30,6 +30,7 @@ def recipe(preset: Preset, focal_point: Point | None = None) -> Recipe:
         formats=preset.formats,
         quality=preset.quality,
         qualities=preset.qualities,
+        similarity=preset.similarity,
         background=preset.background,
         keep=preset.keep,
         animation=preset.animation,

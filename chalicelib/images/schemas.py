@@ -34,6 +34,7 @@ _VARIANT = described(
         "watermarked": says("Whether it bears the watermark."),
         "name": says("Its name in `GET /images/{imageId}/variants/{name}`.", "medium"),
         "frames": says("How many pictures it shows one after the other: more than 1 if it is animated.", 1),
+        "quality": says("The quality that was found by measurement; null if the preset names one.", 72),
         "url": {"format": "uri", **says("A link to the file, for an hour at the most.", _LINK)},
     },
 )
@@ -49,7 +50,11 @@ _IMAGE = described(
         "reason": says("Why it FAILED; while it is PROCESSING, why it is tried again later. Else null."),
         "lastFailure": says("Of an image whose variants exist: why they could not be made anew. Null once they are."),
         "lastFailureAt": says("When that was.", "2026-11-29T10:12:31.006Z"),
-        "metadata": says("What was found in the file.", {"width": 4000, "height": 2667, "format": "jpeg"}),
+        "metadata": says(
+            "What was found in the file: `width`, `height`, `format`, `colorSpace`, `frames`; once it is processed, "
+            "its `thumbHash` (base64) and `dominantColor` (null if it is transparent). Older images lack the last two.",
+            {"width": 4000, "height": 2667, "format": "JPEG", "dominantColor": "#3a6b8c"},
+        ),
         "placeholder": says("A tiny picture, as a data URL, to show while the variants load."),
         "preset": says("The preset by which its variants are made.", DEFAULT),
         "createdAt": TIME,

@@ -29,7 +29,6 @@ _UPLOAD_KEY = re.compile(
 # Other file extensions of accepted types.
 _OTHER_EXTENSIONS = {**dict.fromkeys(("jpeg", "jpe", "jfif", "mpo"), "image/jpeg"), "apng": "image/png"}
 
-
 # The type of a picture that is not fetched yet.
 UNKNOWN_TYPE = "application/octet-stream"
 IMPORT_FAILED = "IMPORT_FAILED: The picture was not fetched because of a fault on our side; it can be imported again."
@@ -41,10 +40,8 @@ class OriginalGoneError(ConflictError):
 
 
 class ImageBusyError(ConflictError):
-    code, message = (
-        "IMAGE_NOT_FINISHED",
-        "Only an image that is finished, or waits for another try, can be processed again.",
-    )
+    code = "IMAGE_NOT_FINISHED"
+    message = "Only an image that is finished, or waits for another try, can be processed again."
     next_step = "Call wait_for_image with its imageId, then call again."
 
 

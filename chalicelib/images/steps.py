@@ -87,6 +87,7 @@ def _scan(data: bytes) -> None:
 def resize(step: Step) -> dict[str, Any]:
     """Adds `resizedImages`, the original in every size and format of its preset, and the `placeholder`.
 
+    The placeholder's ThumbHash and dominant color go into `imageMetadata`, which the state machine writes as it is.
     Files that the image has already, and that would come out the same, are not made again.
     """
     recipe = _recipe(step)
@@ -96,11 +97,13 @@ def resize(step: Step) -> dict[str, Any]:
     stored = _store_all(step, recipe, (each for each in made if each is not tiny))
     resized = {(each["size"], each["format"]): each for each in (*kept.values(), *(each for each, _ in stored))}
     order = [size.name for size in recipe.sizes]
+    placeholder = step.get("placeholder") if tiny is None else _data_uri(tiny)
     return {
         **step,
+        "imageMetadata": {**step.get("imageMetadata", {}), **_glimpse(placeholder)},
         "resizedImages": sorted(resized.values(), key=lambda each: order.index(each["size"])),
         "written": [written for _, written in stored],
-        "placeholder": step.get("placeholder") if tiny is None else _data_uri(tiny),
+        "placeholder": placeholder,
     }
 
 
@@ -129,6 +132,14 @@ def _render(step: Step, recipe: Recipe, kept: reuse.Files) -> list[Rendition]:
 
 def _data_uri(made: Rendition) -> str:
     return f"data:{made.media_type};base64,{base64.b64encode(made.data).decode()}"
+
+
+def _glimpse(placeholder: str | None) -> dict[str, Any]:
+    """What can be shown before even the placeholder is read; of a data URI that this step has made."""
+    if not placeholder:
+        return {}
+    found = imaging.glimpse(base64.b64decode(placeholder.partition(",")[2]))
+    return {"thumbHash": found.thumb_hash, "dominantColor": found.dominant_color}
 
 
 @required_env_vars(
@@ -206,8 +217,9 @@ def _watermarked(resized: Mapping[str, Any], data: bytes, recipe: Recipe) -> Ren
         width=int(width),
         height=int(height),
         watermarked=True,
-        data=imaging.mark(data, recipe.marks, recipe.quality_of(resized["format"])),
+        data=imaging.mark(data, recipe.marks, resized.get("quality") or recipe.quality_of(resized["format"])),
         frames=resized.get("frames", 1),
+        quality=resized.get("quality"),
     )
 
 
@@ -239,6 +251,7 @@ def _store(step: Step, recipe: Recipe, made: Rendition) -> _Stored:
         file_size=len(made.data),
         watermarked=made.watermarked,
         frames=made.frames,
+        quality=made.quality,
         recipe=_fingerprint(recipe, made),
     )
     return variant.to_item(), written

@@ -6,13 +6,13 @@ this package costs almost nothing.
 
 from collections.abc import Collection, Sequence
 
-from chalicelib.core.image_values import FONTS, MAX_QUALITY, Size
+from chalicelib.core.image_values import AUTO, FONTS, MAX_QUALITY, Quality, Size
 from chalicelib.core.presets.values import Animation
 from chalicelib.imaging.decoders import find_decoder_fault
 from chalicelib.imaging.findings import Analysis
 from chalicelib.imaging.recipe import Mark, Recipe, Rendition
 from chalicelib.imaging.rejection import REASONS, ImageRejectedError, describe
-from chalicelib.imaging.values import FITS, FORMATS, MAX_SIDE, Fit, ImageInfo, Limits, Transform, Transformed
+from chalicelib.imaging.values import FITS, FORMATS, MAX_SIDE, Fit, Glimpse, ImageInfo, Limits, Transform, Transformed
 
 _DEFAULT_LIMITS = Limits()
 
@@ -65,7 +65,7 @@ def output_formats(recipe: Recipe, original: str, frames: int) -> tuple[str, ...
     return variants.output_formats(recipe, original, frames)
 
 
-def mark(data: bytes, marks: Sequence[Mark], quality: int) -> bytes:
+def mark(data: bytes, marks: Sequence[Mark], quality: Quality) -> bytes:
     """A rendition with marks, in the same format; an animation stays one.
 
     Only for files that `render` made: it decodes without the guard. A JPEG keeps its tables, its
@@ -95,6 +95,16 @@ def check_mark(mark: Mark) -> None:
     from chalicelib.imaging import watermark
 
     watermark.place(mark, (1_000, 1_000))
+
+
+def glimpse(data: bytes) -> Glimpse:
+    """The ThumbHash and the dominant color of a rendition, which should be tiny.
+
+    Only for files that `render` made: it decodes without the guard. Raises ImageRejectedError if `data` cannot be read.
+    """
+    from chalicelib.imaging import glimpses
+
+    return glimpses.glimpse(data)
 
 
 def undrawable(mark: Mark) -> str:

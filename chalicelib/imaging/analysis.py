@@ -12,6 +12,7 @@ from chalicelib.imaging import decoders, measures, probe
 from chalicelib.imaging.child import run_in_child
 from chalicelib.imaging.decode import run_decoding
 from chalicelib.imaging.encode import on_ground
+from chalicelib.imaging.files import Written
 from chalicelib.imaging.findings import BINS, MAX_COLORS, Analysis, Color, Histogram, Tones
 from chalicelib.imaging.pipeline import DECODE, RESIZE
 from chalicelib.imaging.plan import fit_inside
@@ -42,8 +43,8 @@ def analyze(data: bytes, declared_type: str, limits: Limits) -> Analysis:
     measured = fit_inside(header.upright, _MEASURED_SIDE, _MEASURED_SIDE)
     decoders.load(header.format)
     work = Work(header.strip(data), header, header.turn(measured), limits)
-    [answer] = run_in_child(lambda output: [output.write(measure(work))], limits)
-    numbers = _parse(answer)
+    [answer] = run_in_child(lambda output: [Written(output.write(measure(work)))], limits)
+    numbers = _parse(answer.data)
     info = probe.image_info(header)
     return Analysis(
         width=info.width,

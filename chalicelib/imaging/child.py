@@ -16,17 +16,25 @@ import signal
 import time
 import warnings
 from contextlib import suppress
-from typing import BinaryIO, NoReturn
+from typing import BinaryIO, NamedTuple, NoReturn
 
 from PIL import GifImagePlugin, Image, ImageFile, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
 from chalicelib.core.observing import memory
-from chalicelib.imaging.files import Write, scratch_file
+from chalicelib.imaging.files import Write, Written, scratch_file
 from chalicelib.imaging.rejection import REASONS, ImageRejectedError
 from chalicelib.imaging.values import Limits
 
 # Image.open imports these by name. Imported here, they cost no child any time.
 _DECODERS = (GifImagePlugin, JpegImagePlugin, PngImagePlugin, WebPImagePlugin)
+
+
+class File(NamedTuple):
+    """A file that the child wrote, and its quality where that was found by measurement."""
+
+    data: bytes
+    quality: int | None
+
 
 # A message is a few numbers or a sentence. It must fit a pipe's buffer, so that the child
 # can always write it and exit.
@@ -36,7 +44,7 @@ _MAX_MESSAGE = 60_000
 _NO_ROOM = (errno.EFBIG, errno.ENOMEM)
 
 
-def run_in_child(task: Write, limits: Limits) -> list[bytes]:
+def run_in_child(task: Write, limits: Limits) -> list[File]:
     """Runs `task` in a child process and returns the files that it wrote.
 
     Raises:
@@ -45,7 +53,7 @@ def run_in_child(task: Write, limits: Limits) -> list[bytes]:
         OSError: no child process could be started. May pass.
     """
     with scratch_file() as files:
-        return _split(files, _lengths(_ask_child(task, files, limits)))
+        return _split(files, _written(_ask_child(task, files, limits)))
 
 
 def _ask_child(task: Write, files: BinaryIO, limits: Limits) -> bytes:
@@ -94,8 +102,8 @@ def _end_child(child: int, unshared: int) -> None:
         memory.add_child(used.ru_maxrss, unshared)
 
 
-def _lengths(message: bytes) -> list[int]:
-    """The lengths in a child's message. Raises the failure that the message names instead."""
+def _written(message: bytes) -> list[Written]:
+    """The files in a child's message. Raises the failure that the message names instead."""
     try:
         answer = json.loads(message)
     except ValueError:
@@ -105,14 +113,14 @@ def _lengths(message: bytes) -> list[int]:
     if "reason" in answer:
         reason = answer["reason"] if answer["reason"] in REASONS else "corrupt"
         raise ImageRejectedError(reason, str(answer["message"]))
-    return [int(length) for length in answer["lengths"]]
+    return [Written(int(size), None if quality is None else int(quality)) for size, quality in answer["files"]]
 
 
-def _split(files: BinaryIO, lengths: list[int]) -> list[bytes]:
+def _split(files: BinaryIO, written: list[Written]) -> list[File]:
     pieces, position = [], 0
-    for length in lengths:
-        pieces.append(os.pread(files.fileno(), length, position))
-        position += length
+    for each in written:
+        pieces.append(File(os.pread(files.fileno(), each.size, position), each.quality))
+        position += each.size
     return pieces
 
 
@@ -161,7 +169,7 @@ def _address_space() -> int:
 
 def _run_task(task: Write, files: BinaryIO) -> dict[str, object]:
     try:
-        return {"lengths": task(files)}
+        return {"files": task(files)}
     except ImageRejectedError as rejection:
         return {"reason": rejection.reason, "message": rejection.message[:500]}
     except Exception as error:

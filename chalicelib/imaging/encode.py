@@ -7,6 +7,9 @@ from typing import BinaryIO
 
 from PIL import Image
 
+from chalicelib.core.image_values import AUTO, Quality
+from chalicelib.imaging.files import Written
+from chalicelib.imaging.quality import CANDIDATES, choose_quality
 from chalicelib.imaging.work import WHITE, Encoding, Work
 
 # Effort, 0 to 10. Measured a megapixel, quality 85: 0.65 s of CPU time at 6, 0.2 s and twice the
@@ -42,13 +45,13 @@ def encode(work: Work) -> None:
     work.files.add(lambda output: [_write_one(image, format_, encoding, output) for format_ in formats])
 
 
-def _write_one(image: Image.Image, format_: str, encoding: Encoding, output: BinaryIO) -> int:
+def _write_one(image: Image.Image, format_: str, encoding: Encoding, output: BinaryIO) -> Written:
     start = output.tell()
-    write(image, format_, encoding, output)
-    return output.tell() - start
+    found = write(image, format_, encoding, output)
+    return Written(output.tell() - start, found)
 
 
-def encode_alike(image: Image.Image, format_: str, quality: int) -> bytes:
+def encode_alike(image: Image.Image, format_: str, quality: Quality) -> bytes:
     """A decoded file in its own format, in Pillow's name of it, with its EXIF; a JPEG keeps its tables and its order.
 
     WebP and AVIF do not record their quality: they are encoded at `quality`.
@@ -80,9 +83,30 @@ def on_ground(image: Image.Image, color: tuple[int, int, int] = WHITE) -> Image.
     return ground
 
 
-def write(image: Image.Image, format_: str, encoding: Encoding, output: BinaryIO) -> None:
-    """Writes an image in mode RGB, RGBA or YCbCr."""
-    quality, exif = encoding.qualities.get(format_), _with(encoding.exif)
+def write(image: Image.Image, format_: str, encoding: Encoding, output: BinaryIO) -> int | None:
+    """Writes an image in mode RGB, RGBA or YCbCr. Returns its quality where that was found by measurement."""
+    wanted = encoding.qualities.get(format_)
+    if wanted != AUTO:
+        _write(image, format_, wanted, encoding, output)
+        return None
+    found = _choose_quality(image, format_, encoding)
+    _write(image, format_, found, encoding, output)
+    return found
+
+
+def _choose_quality(image: Image.Image, format_: str, encoding: Encoding) -> int:
+    def encode(probe: Image.Image, quality: int, output: BinaryIO) -> None:
+        if format_ == "jpeg":
+            # A progressive one looks the same, and takes several times as long.
+            probe.save(output, "JPEG", quality=quality, subsampling="4:2:0")
+        else:
+            _write(probe, format_, quality, encoding, output)
+
+    return choose_quality(on_ground(image, encoding.ground), CANDIDATES[format_], encoding.similarity, encode)
+
+
+def _write(image: Image.Image, format_: str, quality: Quality | None, encoding: Encoding, output: BinaryIO) -> None:
+    exif = _with(encoding.exif)
     if format_ == "jpeg":
         # Chroma at half the resolution: a third fewer bytes, and not visible at this quality.
         flat = on_ground(image, encoding.ground)
@@ -102,13 +126,16 @@ def write(image: Image.Image, format_: str, encoding: Encoding, output: BinaryIO
 
 def write_animation(
     frames: Sequence[Image.Image], milliseconds: Sequence[int], loops: int, encoding: Encoding, output: BinaryIO
-) -> int:
-    """Writes frames of the same dimensions as a WebP; `loops` 0 is for ever. Returns its bytes."""
+) -> Written:
+    """Writes frames of the same dimensions as a WebP; `loops` 0 is for ever."""
     first, *others = frames
+    quality, found = encoding.qualities["webp"], None
+    if quality == AUTO:
+        quality = found = _choose_quality(first, "webp", encoding)
     file = io.BytesIO()
     first.save(
         file, "WEBP", save_all=True, append_images=others, duration=list(milliseconds), loop=loops,
-        background=(0, 0, 0, 0), quality=encoding.qualities["webp"], method=_ANIMATION_METHOD, **_with(encoding.exif),
+        background=(0, 0, 0, 0), quality=quality, method=_ANIMATION_METHOD, **_with(encoding.exif),
     )  # fmt: skip
     written = bytearray(file.getvalue())
     is_animated = written[_WEBP_FIRST_CHUNK] == b"VP8X"
@@ -116,7 +143,7 @@ def write_animation(
         # The encoder clears what becomes transparent, and then writes opaque frames alone, without saying that the
         # canvas shows through.
         written[_WEBP_FLAGS_AT] |= _WEBP_ALPHA
-    return output.write(written)
+    return Written(output.write(written), found)
 
 
 def _has_transparency(image: Image.Image) -> bool:

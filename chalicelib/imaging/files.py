@@ -7,10 +7,18 @@ import os
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import BinaryIO, cast
+from typing import BinaryIO, NamedTuple, cast
 
-Write = Callable[[BinaryIO], list[int]]
-"""Writes files one after the other, and returns how many bytes each has."""
+
+class Written(NamedTuple):
+    """A file that was written: its bytes, and its quality where that was found by measurement."""
+
+    size: int
+    quality: int | None = None
+
+
+Write = Callable[[BinaryIO], list[Written]]
+"""Writes files one after the other."""
 
 # As many as encode at the same time: each that waits holds an image.
 _AT_ONCE = 2
@@ -28,9 +36,9 @@ class Files:
 
     def __init__(self, output: BinaryIO) -> None:
         self._output = output
-        self._lengths: list[int] = []
+        self._written: list[Written] = []
         self._threads = ThreadPoolExecutor(_AT_ONCE) if _cores() > 1 else None
-        self._writing: list[tuple[Future[list[int]], BinaryIO]] = []
+        self._writing: list[tuple[Future[list[Written]], BinaryIO]] = []
 
     def add(self, write: Write) -> None:
         """Runs `write` now or at the same time as the caller goes on, who changes no image of it any more.
@@ -38,7 +46,7 @@ class Files:
         Raises what it, or one before it, raised.
         """
         if self._threads is None:
-            self._lengths += write(self._output)
+            self._written += write(self._output)
             return
         while len(self._writing) >= _AT_ONCE:
             self._collect()
@@ -50,23 +58,23 @@ class Files:
             self._threads = None
             while self._writing:
                 self._collect()
-            self._lengths += write(self._output)
+            self._written += write(self._output)
 
-    def finish(self) -> list[int]:
-        """The bytes of each file, when all are written."""
+    def finish(self) -> list[Written]:
+        """All files, when they are written."""
         while self._writing:
             self._collect()
-        return self._lengths
+        return self._written
 
     def _collect(self) -> None:
         """Waits for the first that is being written, and moves its files into the output."""
         writing, file = self._writing.pop(0)
         with file:
-            lengths = writing.result()
+            written = writing.result()
             file.seek(0)
-            for length in lengths:
-                self._output.write(file.read(length))
-        self._lengths += lengths
+            for each in written:
+                self._output.write(file.read(each.size))
+        self._written += written
 
 
 def _cores() -> int:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from PIL import Image
 
-from chalicelib.core.image_values import OUTPUTS
+from chalicelib.core.image_values import OUTPUTS, Quality
 from chalicelib.imaging import decoders, plan, probe, watermark
 from chalicelib.imaging.animation import webp_frames, webp_loops
 from chalicelib.imaging.bars import add_bars
@@ -28,6 +28,7 @@ from chalicelib.imaging.decode import (
 )
 from chalicelib.imaging.detail import measure_detail
 from chalicelib.imaging.encode import encode, encode_alike, encode_thumbnail, load_codec, write_animation
+from chalicelib.imaging.files import Written
 from chalicelib.imaging.jpeg_end import check_end
 from chalicelib.imaging.orient import orient
 from chalicelib.imaging.planes import part
@@ -80,7 +81,7 @@ def check(data: bytes, declared_type: str, limits: Limits, *, pixels: bool) -> I
     return probe.image_info(header)
 
 
-def verify_data(work: Work) -> list[int]:
+def verify_data(work: Work) -> list[Written]:
     """What `check` does in the child. Writes no file. Raises ImageRejectedError."""
     run_decoding(VERIFY, work)
     return []
@@ -98,10 +99,10 @@ def transform(data: bytes, declared_type: str, options: Transform, limits: Limit
     )  # fmt: skip
     [file] = run_in_child(lambda output: write_transformed(work.to(output)), limits)
     media_type, extension = OUTPUTS[format_]
-    return Transformed(file, format_, media_type, *size, extension, header.frames > 1)
+    return Transformed(file.data, format_, media_type, *size, extension, header.frames > 1)
 
 
-def write_transformed(work: Work) -> list[int]:
+def write_transformed(work: Work) -> list[Written]:
     """What `transform` does in the child. Raises ImageRejectedError."""
     run_decoding((*DECODE, *RESIZE), work)
     try:
@@ -114,7 +115,7 @@ def write_transformed(work: Work) -> list[int]:
         raise
 
 
-def mark_rendition(data: bytes, marks: Sequence[Mark], quality: int) -> bytes:
+def mark_rendition(data: bytes, marks: Sequence[Mark], quality: Quality) -> bytes:
     """Decodes, marks, encodes; see `chalicelib.imaging.mark`."""
     with decoding():
         image = open_rendition(data)
@@ -130,7 +131,7 @@ def mark_rendition(data: bytes, marks: Sequence[Mark], quality: int) -> bytes:
     return encode_alike(image, format_, quality)
 
 
-def _mark_animation(data: bytes, image: Image.Image, marks: Sequence[Mark], quality: int) -> bytes:
+def _mark_animation(data: bytes, image: Image.Image, marks: Sequence[Mark], quality: Quality) -> bytes:
     shown = list(webp_frames(data, getattr(image, "n_frames", 1)))
     for frame in shown:
         watermark.stamp(frame.image, marks)

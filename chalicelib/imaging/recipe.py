@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
 from chalicelib.core.image_values import (
+    AUTO,
     FONTS,
     KEPT,
     MAX_QUALITY,
@@ -18,6 +19,8 @@ from chalicelib.core.image_values import (
     OUTPUTS,
     POSITIONS,
     SAME,
+    SIMILARITY,
+    Quality,
     Size,
     parse_color,
 )
@@ -104,14 +107,17 @@ class Recipe:
     formats: tuple[str, ...] = ("jpeg",)
     """Of OUTPUTS, or SAME."""
 
-    quality: int = 85
-    """1 to 95, for JPEG, WebP and AVIF; PNG is lossless."""
+    quality: Quality = 85
+    """1 to 95 or AUTO, for JPEG, WebP and AVIF; PNG is lossless."""
 
     marks: tuple[Mark, ...] = ()
     """Drawn one after the other."""
 
-    qualities: Mapping[str, int] = field(default_factory=dict, hash=False)
+    qualities: Mapping[str, Quality] = field(default_factory=dict, hash=False)
     """The quality of single formats, instead of `quality`."""
+
+    similarity: float = SIMILARITY
+    """What AUTO keeps, up to 1."""
 
     background: str | None = "#FFFFFF"
     """What stands in the bars of `contain`, and behind transparency in a JPEG. None for transparent bars."""
@@ -130,8 +136,8 @@ class Recipe:
             raise ValueError("a recipe needs formats, each named once")
         if unknown := set(self.formats) - OUTPUTS.keys() - {SAME}:
             raise ValueError(f"unknown output formats: {', '.join(sorted(unknown))}")
-        if not all(MIN_QUALITY <= each <= MAX_QUALITY for each in (self.quality, *self.qualities.values())):
-            raise ValueError(f"quality must lie between {MIN_QUALITY} and {MAX_QUALITY}")
+        if not all(map(_is_quality, (self.quality, *self.qualities.values()))):
+            raise ValueError(f"quality must lie between {MIN_QUALITY} and {MAX_QUALITY}, or be {AUTO}")
         if unknown := set(self.keep) - set(KEPT):
             raise ValueError(f"only {', '.join(KEPT)} can be kept")
         if self.background is not None:
@@ -144,8 +150,12 @@ class Recipe:
         described = _described(replace(self, marks=()))
         return _hash(described | {"mark": _described(first)} | ({"marks": _described(others)} if others else {}))
 
-    def quality_of(self, format_: str) -> int:
+    def quality_of(self, format_: str) -> Quality:
         return self.qualities.get(format_, self.quality)
+
+    def _quality_made(self, format_: str) -> object:
+        quality = self.quality_of(format_)
+        return [AUTO, self.similarity] if quality == AUTO else quality
 
     def file_fingerprint(self, size: Size, format_: str, *, watermarked: bool) -> str:
         """Of one file, in its resolved format: equal for files that come out equal of the same original."""
@@ -153,7 +163,7 @@ class Recipe:
             "like": _MADE_LIKE,
             "size": size,
             "format": format_,
-            "quality": None if format_ == "png" else self.quality_of(format_),
+            "quality": None if format_ == "png" else self._quality_made(format_),
             "background": self.background if format_ == "jpeg" or size.fit == "contain" else None,
             "keep": sorted(self.keep),
             "animation": self.animation if format_ == "webp" else None,
@@ -179,7 +189,13 @@ class Rendition:
     watermarked: bool
     data: bytes = field(repr=False)
     frames: int = 1
+    quality: int | None = None
+    """What AUTO found."""
     """More than 1 if it is animated; those of the original that look alike are one."""
+
+
+def _is_quality(value: Quality) -> bool:
+    return value == AUTO if isinstance(value, str) else MIN_QUALITY <= value <= MAX_QUALITY
 
 
 # The fields of the first release, which count in a fingerprint whatever their values.

@@ -12,6 +12,7 @@ from chalicelib.imaging.animation import loops, read_frames
 from chalicelib.imaging.child import run_in_child
 from chalicelib.imaging.decode import decoding, run_decoding
 from chalicelib.imaging.encode import load_codec, write_animation
+from chalicelib.imaging.files import Written
 from chalicelib.imaging.pipeline import DECODE, FRAME, MEASURE, RESIZE, RESIZE_AGAIN, WRITE, WRITE_MARKED
 from chalicelib.imaging.probe import exif
 from chalicelib.imaging.probe.header import Header
@@ -40,6 +41,7 @@ def prepare(data: bytes, header: Header, recipe: Recipe, plan: Plan, limits: Lim
     encoding = Encoding(
         {format_: recipe.quality_of(format_) for format_ in OUTPUTS},
         parse_color(recipe.background) if recipe.background else WHITE,
+        recipe.similarity,
         exif.credits_block(header.exif, recipe.keep),
     )
     return Work(
@@ -57,8 +59,8 @@ def _warm_up(recipe: Recipe, plan: Plan) -> None:
             watermark.place(mark, placement.dimensions)
 
 
-def write_variants(original: Work, plan: Plan) -> list[int]:
-    """What `render` does in the child: writes the files, returns their lengths. Raises ImageRejectedError."""
+def write_variants(original: Work, plan: Plan) -> list[Written]:
+    """What `render` does in the child: writes the files. Raises ImageRejectedError."""
     run_decoding(DECODE, original)
     if any(placement.focus == SMART for placement in plan.placements):
         run_decoding(MEASURE, original)
@@ -126,7 +128,7 @@ def _write_animations(original: Work, files: list[File]) -> None:
 
 def _write_animation(
     images: list[Image.Image], times: list[int], repetitions: int, encoding: Encoding, output: BinaryIO
-) -> list[int]:
+) -> list[Written]:
     return [write_animation(images, times, repetitions, encoding, output)]
 
 

@@ -155,3 +155,14 @@ class Transformed:
 
     is_first_frame: bool
     """Whether the original is animated: this is its first frame."""
+
+
+@dataclass(frozen=True)
+class Glimpse:
+    """What stands for a picture before it is loaded."""
+
+    thumb_hash: str
+    """Its ThumbHash, in base64."""
+
+    dominant_color: str | None
+    """#rrggbb, the most common of its main colors; None if it is transparent."""

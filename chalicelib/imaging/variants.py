@@ -93,17 +93,17 @@ class Plan:
             if (each.placement, each.watermarked) == (placement, watermarked) and each.frames == 1
         )
 
-    def renditions(self, written: Iterable[bytes]) -> list[Rendition]:
-        """`written` has the bytes of `files`."""
-        data = dict(zip(self.files, written, strict=True))
-        return [_rendition(name, each, data[each]) for name, each in self.variants]
+    def renditions(self, written: Iterable[tuple[bytes, int | None]]) -> list[Rendition]:
+        """`written` has the bytes of `files`, and their qualities where those were measured."""
+        found = dict(zip(self.files, written, strict=True))
+        return [_rendition(name, each, *found[each]) for name, each in self.variants]
 
 
-def _rendition(size: str, file: File, data: bytes) -> Rendition:
+def _rendition(size: str, file: File, data: bytes, quality: int | None) -> Rendition:
     # The encoder merges frames that look alike.
     frames = webp.count_frames(data) if file.frames > 1 else 1
     return Rendition(
-        size, file.format, *OUTPUTS[file.format], *file.placement.dimensions, file.watermarked, data, frames
+        size, file.format, *OUTPUTS[file.format], *file.placement.dimensions, file.watermarked, data, frames, quality
     )
 
 

@@ -7,7 +7,7 @@ from typing import BinaryIO, NamedTuple, Self
 
 from PIL import Image
 
-from chalicelib.core.image_values import CENTER, Point
+from chalicelib.core.image_values import CENTER, SIMILARITY, Point, Quality
 from chalicelib.imaging.files import Files
 from chalicelib.imaging.probe.header import Dimensions, Header
 from chalicelib.imaging.recipe import Mark
@@ -25,11 +25,14 @@ WHITE = (255, 255, 255)
 class Encoding:
     """How files are written."""
 
-    qualities: Mapping[str, int]
+    qualities: Mapping[str, Quality]
     """Of each format, on its own scale; PNG has none."""
 
     ground: tuple[int, int, int] = WHITE
     """What a JPEG has in place of transparency."""
+
+    similarity: float = SIMILARITY
+    """What AUTO keeps."""
 
     exif: bytes = b""
     """The EXIF block that every file gets; empty for none."""

@@ -1,6 +1,8 @@
 """What comes of an uploaded picture: its variants, or the reason why there are none."""
 
+import base64
 import functools
+import re
 from collections.abc import Callable
 
 import pytest
@@ -22,7 +24,10 @@ def test_a_photo_gets_three_sizes_plain_and_watermarked(ann: User) -> None:
     image = ann.finished(ann.upload(pictures.jpeg(2400, 1600)))
     assert image["status"] == "COMPLETED"
     assert image["reason"] is None
-    assert image["metadata"] == {
+    found = image["metadata"]
+    assert 20 < len(base64.b64decode(found.pop("thumbHash"))) < 30
+    assert re.fullmatch("#[0-9a-f]{6}", found.pop("dominantColor"))
+    assert found == {
         "width": 2400,
         "height": 1600,
         "format": "JPEG",

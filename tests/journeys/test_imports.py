@@ -378,7 +378,11 @@ def test_a_failed_import_tells_its_owner_why(
 
 @pytest.mark.parametrize(
     ("path", "code"),
-    [("/page", "FILE_TYPE_NOT_ALLOWED"), ("/inside", "SOURCE_REDIRECT_NOT_ALLOWED"), ("/dripping.jpg", "SOURCE_TOO_SLOW")],
+    [
+        ("/page", "FILE_TYPE_NOT_ALLOWED"),
+        ("/inside", "SOURCE_REDIRECT_NOT_ALLOWED"),
+        ("/dripping.jpg", "SOURCE_TOO_SLOW"),
+    ],
 )
 def test_the_worker_refuses_what_the_api_refuses(
     worker: pytest.MonkeyPatch, ann: User, server: PictureServer, path: str, code: str

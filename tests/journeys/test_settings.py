@@ -100,6 +100,19 @@ def step(machine: Machine, data: bytes) -> dict[str, Any]:
     return {"s3Key": key, "objectVersion": answer["VersionId"], "fileType": "image/jpeg"}
 
 
+def test_damage_is_found_by_the_resizing_where_the_validation_leaves_it(
+    machine: Machine, function: pytest.MonkeyPatch
+) -> None:
+    damaged = step(machine, pictures.jpeg(320, 240)[:3000])
+    with pytest.raises(ImageRejectedError, match="truncated"):
+        steps.validate(damaged)
+    function.setenv("VALIDATE_PIXELS", "false")
+    validated = steps.validate(damaged)
+    assert validated["imageMetadata"]["width"] == 320
+    with pytest.raises(ImageRejectedError, match="truncated"):
+        steps.resize({**validated, "userId": "ann", "imageId": "damaged"})
+
+
 def test_a_scanner_sees_the_bytes_before_they_are_decoded(
     machine: Machine, function: pytest.MonkeyPatch, receiver: Receiver
 ) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from chalicelib.core.image_values import (
+    AUTO,
     FITS,
     FONTS,
     KEPT,
@@ -18,6 +19,7 @@ from chalicelib.core.image_values import (
     POSITIONS,
     SAME,
     SMART,
+    Quality,
     is_font_file,
     parse_color,
 )
@@ -142,7 +144,15 @@ def focus(value: Any) -> tuple[float, float] | str:
     return place
 
 
-quality = whole(MIN_QUALITY, MAX_QUALITY)
+def quality(value: Any) -> Quality:
+    if value == AUTO:
+        return AUTO
+    try:
+        number_: int = whole(MIN_QUALITY, MAX_QUALITY)(value)
+    except ValueError as error:
+        raise ValueError(f'{error}, or "{AUTO}"') from None
+    return number_
+
 
 SIZE: dict[str, Field] = {
     "name": size_name,
@@ -180,4 +190,5 @@ PRESET: dict[str, Field] = {
     "formats": some_of([*OUTPUTS, SAME]),
     "background": background,
     "keep": some_of(KEPT),
+    "similarity": number(0.8, 0.999),
 }

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path as FilePath
 from typing import Any
 
-from chalicelib.core.image_values import SAME, Size
+from chalicelib.core.image_values import SAME, Quality, Size
 from chalicelib.core.presets import fields
 from chalicelib.core.presets.faults import FaultyFileError
 from chalicelib.core.presets.lines import Path, line_of
@@ -136,7 +136,7 @@ class _Reader:
     def _is_faulty(self, where: Path) -> bool:
         return any(place[: len(where)] == where for place, _ in self.faults)
 
-    def _quality(self, name: str, table: Mapping[str, Any]) -> tuple[int | None, dict[str, int]]:
+    def _quality(self, name: str, table: Mapping[str, Any]) -> tuple[Quality | None, dict[str, Quality]]:
         """The quality of all formats, and those of single ones."""
         value = table.get("quality")
         if isinstance(value, dict):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from chalicelib.core.image_values import MAX_ANIMATED_PIXELS, Size
+from chalicelib.core.image_values import MAX_ANIMATED_PIXELS, SIMILARITY, Quality, Size
 
 DEFAULT = "default"
 """The preset that settings make: RESIZE_DIMENSIONS, OUTPUT_FORMATS, QUALITY_SETTING, WATERMARK_… ."""
@@ -35,9 +35,12 @@ class Preset:
     sizes: tuple[Size, ...]
     description: str = ""
     formats: tuple[str, ...] = ("jpeg",)
-    quality: int = 85
-    qualities: Mapping[str, int] = field(default_factory=dict, hash=False)
+    quality: Quality = 85
+    qualities: Mapping[str, Quality] = field(default_factory=dict, hash=False)
     """Of single formats, instead of `quality`."""
+
+    similarity: float = SIMILARITY
+    """What the quality AUTO keeps."""
 
     marks: tuple[Mapping[str, Any], ...] = ()
     """The arguments of `imaging.Mark`; but `image`, and a `font` that is a file, are keys in the output bucket."""

@@ -170,3 +170,11 @@ def test_every_reason_has_a_sentence() -> None:
     assert describe("no such reason").endswith(".")
     assert all(text.endswith(".") for text in REASONS.values())
     assert ImageRejectedError("empty").message == describe("empty")
+
+
+def test_without_the_pixels_only_headers_and_structure_are_read() -> None:
+    assert check(pictures.jpeg(320, 240)[:3000], "", pixels=False).width == 320
+    with pytest.raises(ImageRejectedError):
+        check(b"no picture", "", pixels=False)
+    with pytest.raises(ImageRejectedError, match="too_many_pixels"):
+        check(pictures.jpeg(320, 240), "", Limits(max_pixels=100), pixels=False)

@@ -16,6 +16,7 @@ import pytest
 from chalicelib.core.observing import memory
 from chalicelib.imaging import ImageRejectedError, Limits, Recipe, Size, check, render
 from chalicelib.imaging.child import run_in_child
+from chalicelib.imaging.files import Written
 from tests import pictures
 from tests.breadth import mostly_slow
 
@@ -169,19 +170,19 @@ def test_importing_the_package_does_not_import_pillow() -> None:
 TAKING = 128 * MEBIBYTE
 
 
-def take_memory(files: object) -> list[int]:
+def take_memory(files: object) -> list[Written]:
     """Makes the child larger than its parent by so many bytes."""
-    return [len(b"x" * TAKING) - TAKING]
+    return [Written(len(b"x" * TAKING) - TAKING)]
 
 
-def take_memory_and_die(files: object) -> list[int]:
+def take_memory_and_die(files: object) -> list[Written]:
     take_memory(files)
     os.kill(os.getpid(), signal.SIGKILL)
     return []
 
 
 @pytest.mark.parametrize("work", [take_memory, take_memory_and_die])
-def test_the_memory_of_a_run_includes_the_child(work: Callable[[object], list[int]]) -> None:
+def test_the_memory_of_a_run_includes_the_child(work: Callable[[object], list[Written]]) -> None:
     memory.begin()
     before = memory.peak()
     with suppress(ImageRejectedError):

@@ -212,3 +212,22 @@ def test_render_enforces_the_limits() -> None:
 def test_a_rendition_does_not_print_its_bytes() -> None:
     one = Rendition("small", "jpeg", "image/jpeg", "jpg", 1, 1, False, b"\xff" * 10_000)
     assert len(repr(one)) < 300
+
+
+def test_two_threads_write_the_same_files_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = Recipe((LARGE, SMALL, Size("tiny", 8, 8)), ("webp", "jpeg", "png"), marks=(MARK,))
+    made = []
+    for cores in (1, 2):
+        monkeypatch.setattr("chalicelib.imaging.files._cores", lambda cores=cores: cores)
+        made.append(render(pictures.jpeg(), recipe))
+    assert made[0] == made[1]
+
+
+def test_without_room_for_a_thread_files_are_written_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    expected = render(pictures.jpeg(), ONE)
+    monkeypatch.setattr("chalicelib.imaging.files._cores", lambda: 2)
+    monkeypatch.setattr("threading.Thread.start", refuse)
+    assert render(pictures.jpeg(), ONE) == expected

@@ -106,6 +106,25 @@ def test_every_size_is_as_good_as_one_made_from_the_original(picture: str, kind:
         assert lost(one.data, whole, form) <= MAX_LOSS, one.name
 
 
+@pytest.mark.parametrize("kind", mostly_slow(INPUTS, quick=2))
+@pytest.mark.parametrize("size", [(413, 307), (500, 375), (999, 749)])
+def test_colors_are_not_displaced(kind: str, size: tuple[int, int]) -> None:
+    """Chroma is shrunk to half the size, apart from luma; sides may be odd."""
+    gray = scene(1016, 1016).convert("L")
+    image = Image.merge("RGB", (gray.rotate(90), gray, gray.rotate(180)))
+    data = pictures.encoded(image, kind.split()[-1], **INPUTS[kind])
+    wanted = pictures.decoded(data).convert("RGB").resize(size, Image.Resampling.LANCZOS)
+    [made] = render(data, Recipe((Size("box", *size, fit="exact"),), quality=95))
+    plain = pictures.encoded(wanted, "JPEG", quality=95, progressive=True)
+    bands = zip(*map(_bands, (pictures.decoded(made.data), pictures.decoded(plain), wanted)), strict=True)
+    for ours, theirs, ideal in bands:
+        assert ssim(theirs, ideal) - ssim(ours, ideal) <= 2 * MAX_LOSS
+
+
+def _bands(image: Image.Image) -> list[Image.Image]:
+    return [band.convert("RGB") for band in image.convert("YCbCr").split()]
+
+
 def test_sharpness_does_not_depend_on_the_shortcuts_of_shrinking() -> None:
     data = pictures.encoded(screenshot(2100, 1024), "JPEG", quality=92)
     shrunk = pictures.decoded(data).resize((1024, 499), Image.Resampling.LANCZOS)

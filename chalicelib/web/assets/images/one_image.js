@@ -60,8 +60,9 @@ export class OneImage extends EventTarget {
       await this.#renewLinks();
       return this.image.variants.find((each) => each.s3Key === variant?.s3Key)?.url;
     };
-    const { placeholder } = this.image;
-    return picture({ address: variant?.url, placeholder, alt: titleOf(this.image), renew, ...options });
+    const { placeholder, metadata } = this.image;
+    const color = metadata.dominantColor;
+    return picture({ address: variant?.url, placeholder, color, alt: titleOf(this.image), renew, ...options });
   }
 
   /** The variant that fits into so many pixels. @param {number} width @param {boolean} [isMarked] */

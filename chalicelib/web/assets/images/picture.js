@@ -27,12 +27,14 @@ function widthOf({ dimensions }) {
  * @param {object} options
  * @param {string | undefined} options.address
  * @param {string | null} options.placeholder
+ * @param {string | null} [options.color] behind the placeholder, as #rrggbb
  * @param {string} options.alt
  * @param {() => Promise<string | undefined>} options.renew gives the address with a link that is signed anew
  * @param {boolean} [options.isLazy] loaded when it comes near the screen
  */
-export function picture({ address, placeholder, alt, renew, isLazy = false }) {
+export function picture({ address, placeholder, color, alt, renew, isLazy = false }) {
   const place = h("span", { class: "picture" });
+  if (color) place.style.backgroundColor = color;
   // Only data of a picture: the browser asks for nothing here.
   if (placeholder?.startsWith("data:image/")) place.style.backgroundImage = `url("${encodeURI(placeholder)}")`;
   if (!address) return place;
@@ -49,7 +51,11 @@ export function picture({ address, placeholder, alt, renew, isLazy = false }) {
     if (fresh) image.src = fresh;
     else fail();
   };
-  image.addEventListener("load", () => place.classList.add("loaded"));
+  image.addEventListener("load", () => {
+    place.classList.add("loaded");
+    // It would show through a transparent picture.
+    place.style.backgroundColor = "";
+  });
   image.addEventListener("error", retry);
   image.src = address;
   place.append(image);

@@ -59,7 +59,8 @@ function content(image, width, collection) {
     return fresh && fittingVariant(fresh, width)?.url;
   };
   // Its name stands beside it.
-  return picture({ address: variant?.url, placeholder: image.placeholder, alt: "", renew });
+  const { placeholder, metadata } = image;
+  return picture({ address: variant?.url, placeholder, color: metadata.dominantColor, alt: "", renew });
 }
 
 /** @param {Image} image @param {string} name */

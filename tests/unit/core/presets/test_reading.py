@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib.core.errors import InvalidSettingError
-from chalicelib.core.image_values import Size
+from chalicelib.core.image_values import AUTO, SIMILARITY, Size
 from chalicelib.core.presets.faults import FaultyFileError
 from chalicelib.core.presets.reading import read_file
 from chalicelib.core.presets.values import Animation, Preset
@@ -78,6 +78,13 @@ def test_a_file_becomes_presets(tmp_path: Path) -> None:
     assert plain == Preset("plain", sizes, "", ("webp",), 60, background="#abc", animation=Animation())
 
 
+def test_a_quality_may_be_found_by_measurement(tmp_path: Path) -> None:
+    text = GOOD.replace("webp = 80", 'webp = "auto"').replace("quality = 60", 'quality = "auto"\nsimilarity = 0.9')
+    web, plain = read_file(write(tmp_path, text)).values()
+    assert (web.qualities, web.similarity) == ({"webp": AUTO, "jpeg": 70}, SIMILARITY)
+    assert (plain.quality, plain.similarity) == (AUTO, 0.9)
+
+
 def test_the_presets_of_the_project_are_good() -> None:
     assert list(Settings.PRESETS_FILE.parse("presets.toml")) == ["web", "avatar", "proof"]
 
@@ -85,9 +92,10 @@ def test_the_presets_of_the_project_are_good() -> None:
 @pytest.mark.parametrize(
     ("found", "instead", "fault"),
     [
-        ("quality = 60", "quality = 0", "line 23: quality must be a whole number from 1 to 95, not 0"),
-        ("quality = 60", 'quality = "auto"', "line 23: quality must be a whole number from 1 to 95, not 'auto'"),
-        ("webp = 80", "webp = 96", "line 4: webp must be a whole number from 1 to 95, not 96"),
+        ("quality = 60", "quality = 0", 'line 23: quality must be a whole number from 1 to 95, or "auto", not 0'),
+        ("quality = 60", "quality = 60.5", 'line 23: quality must be a whole number from 1 to 95, or "auto", not 60.5'),
+        ("quality = 60", "similarity = 1", "line 23: similarity must be a number from 0.8 to 0.999, not 1"),
+        ("webp = 80", "webp = 96", 'line 4: webp must be a whole number from 1 to 95, or "auto", not 96'),
         ("webp = 80", "png = 80", "line 4: png is no key here; there are jpeg, webp, avif"),
         ('quality = { webp = 80, jpeg = 70 }', "qualty = 3", "line 4: qualty is no key here: quality is"),
         ('"same"]', '"gif"]', "line 3: formats must be a list of jpeg, png, webp, avif, same, each once, not"),
