@@ -7,10 +7,9 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 from chalicelib.accounts.models import UserErasedError, stored_bytes_update, user_exists
-from chalicelib.core.aws.grants import DynamoDBOperation, SQSOperation, required_env_vars
+from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
 from chalicelib.core.aws.tables import read_image
 from chalicelib.core.observing import metrics, streams
-from chalicelib.core.settings import Settings
 from chalicelib.images.models import Status, bytes_kept
 from chalicelib.metering import daily_sums
 from chalicelib.metering.models import EVERYONE, Entry, Row
@@ -77,18 +76,18 @@ class _Change:
 
 
 @required_env_vars(
+    streams.handle,
     {
         "DAILY_TABLE": [DynamoDBOperation.BATCH_GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
         "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
-        "IMAGE_CHANGES_DEAD_LETTERS_URL": [SQSOperation.SEND_MESSAGE],
-    }
+    },
 )
 def count_changes(event: Mapping[str, Any]) -> None:
     """Adds the changes to the sums of the user's day and of everyone's, and to what the user stores.
 
     A change that comes twice counts once.
     """
-    streams.handle("image_changes", event, _count, Settings.IMAGE_CHANGES_DEAD_LETTERS_URL)
+    streams.handle("image_changes", event, _count)
 
 
 def _count(records: Sequence[streams.Record]) -> None:
