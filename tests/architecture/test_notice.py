@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 NOTICE = (ROOT / "NOTICE").read_text()
 # What we write ourselves. A file of any other kind (a font, a profile) is named in NOTICE.
-OURS = {".py", ".json", ".md", ".txt", ".toml", ".yaml", ".js", ".ts", ".css", ".html", ""}
+OURS = {".py", ".json", ".md", ".txt", ".toml", ".yaml", ".js", ".mjs", ".ts", ".css", ".html", ""}
 
 
 # Folders that Git ignores, or that are Git's own.
