@@ -59,7 +59,7 @@ SCHEDULES = {
 UNDELIVERED = {
     "s3_event": (2, "darkroom-prod-s3-event-dead"),
     "notifications": (2, "darkroom-prod-notifications-dead"),
-    **{name: (0 if name in ("health_check", "sweeper") else 2, "darkroom-prod-schedules-dead") for name in SCHEDULES},
+    **{name: (0 if name == "health_check" else 2, "darkroom-prod-schedules-dead") for name in SCHEDULES},
 }
 # Whom the state machine calls.
 STEPS = {"validation", "resize", "watermark"}
