@@ -18,7 +18,7 @@ from bench._measure import cpu_seconds, peak_memory
 from chalicelib.core.aws import objects
 from chalicelib.core.settings import ALL
 from chalicelib.images import steps
-from chalicelib.imaging import Recipe, identify, render
+from chalicelib.imaging import Recipe, files, identify, render
 
 _OURS = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 
@@ -58,6 +58,8 @@ def _set_environment() -> None:
 
 def main() -> None:
     _set_environment()
+    # As the others, which are held to one thread.
+    files._cores = lambda: 1
     job = json.loads(Path(sys.argv[1]).read_text())
     data = Path(job["input"]).read_bytes()
     run = {"render": run_render, "steps": run_steps}[sys.argv[2]]

@@ -86,7 +86,7 @@ def on_ground(image: Image.Image, color: tuple[int, int, int] = WHITE) -> Image.
 def write(image: Image.Image, format_: str, encoding: Encoding, output: BinaryIO) -> int | None:
     """Writes an image in mode RGB, RGBA or YCbCr. Returns its quality where that was found by measurement."""
     wanted = encoding.qualities.get(format_)
-    if wanted != AUTO:
+    if wanted != AUTO or format_ not in CANDIDATES:
         _write(image, format_, wanted, encoding, output)
         return None
     found = _choose_quality(image, format_, encoding)
