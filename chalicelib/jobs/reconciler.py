@@ -51,7 +51,7 @@ def reconcile(run: Run) -> dict[str, Any]:
     answer = rounds.go_through(run, send_entries_again, check_accounts)
     counts = answer["counts"]
     mended = sum(counts.get(what, 0) for what in (SENT_AGAIN, STUCK, RUNS, BYTES, NOT_CHECKED, ERASING))
-    if mended and not run.is_dry:
+    if not run.is_dry:
         metrics.emit({"Reconciled": (mended, metrics.COUNT)}, totals=["Reconciled"], Operation=run.job)
     return answer
 

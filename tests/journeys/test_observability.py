@@ -243,6 +243,7 @@ def written(
         answer, is_error = machine.invoke(name, event)
         assert is_error, answer
     machine.invoke("health_check")
+    machine.invoke("reconciler")
     runner.run(sync.NIGHTLY, {"dryRun": True})
     here = written_here(capsys)
     return lambda: here | measured(logs)

@@ -128,6 +128,7 @@ def a_failed_request_can_be_repeated(world: World, name: str) -> None:
 
 @journey_of(API)
 def images_are_listed_with_working_links(world: World, name: str) -> None:
+    assert succeeded(world.ann.get("/presets"))["presets"]
     images = succeeded(world.ann.get("/images"))["items"]
     assert world.photo in [each["imageId"] for each in images]
     assert requests.get(world.ann.image(world.photo)["variants"][0]["url"], timeout=10).status_code == 200

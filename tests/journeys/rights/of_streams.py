@@ -43,18 +43,20 @@ def published(message: str) -> dict[str, Any]:
 
 
 @journey_of("image_changes")
-def a_finished_image_is_counted(world: World, name: str) -> None:
-    now = ids.now()
-    row = {"userId": world.user_id, "status": "COMPLETED", "processedAt": now, "fileSize": 5}
-    change = insert_event(row)
+def a_finished_image_is_counted_and_published(world: World, name: str) -> None:
+    now, image_id = ids.now(), ids.new_id("img")
+    row = {"userId": world.user_id, "imageId": image_id, "fileName": "a.jpg", "status": "COMPLETED"}
+    change = insert_event({**row, "processedAt": now, "fileSize": 5})
     stored_before = item(USERS, world.user_id).get("storedBytes", 0)
 
     def completed() -> int:
         return sum(numbers["sum"] for _, what, numbers in sums_of_today(world) if what == "completed")
 
     before = completed()
-    for _ in range(2):
-        world.invoke(name, change)
+    with world.messages_of("SNS_TOPIC_ARN") as messages:
+        for _ in range(2):
+            world.invoke(name, change)
+        assert {each["imageId"] for each in messages()} == {image_id}
     assert completed() == before + 1
     assert item(USERS, world.user_id)["storedBytes"] == stored_before + 5
 
@@ -62,7 +64,8 @@ def a_finished_image_is_counted(world: World, name: str) -> None:
 @journey_of("image_changes")
 def an_image_of_a_deleted_user_is_counted_only_in_the_total(world: World, name: str) -> None:
     now, nobody = ids.now(), f"u{secrets.token_hex(8)}"
-    world.invoke(name, insert_event({"userId": nobody, "status": "COMPLETED", "processedAt": now}))
+    row = {"userId": nobody, "imageId": ids.new_id("img"), "fileName": "a.jpg", "status": "COMPLETED"}
+    world.invoke(name, insert_event({**row, "processedAt": now}))
     assert list(daily_sums.read_rows(nobody, now[:10], now[:10])) == []
 
 
