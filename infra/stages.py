@@ -41,9 +41,6 @@ _URLS = {
     "SQS_QUEUE_URL": "UploadsQueue",
     "ACTIONS_QUEUE_URL": "ActionsQueue",
     "IMPORTS_QUEUE_URL": "ImportsQueue",
-    "IMAGE_CHANGES_DEAD_LETTERS_URL": "ImageChangesDeadLetterQueue",
-    "USAGE_RECORDS_DEAD_LETTERS_URL": "UsageRecordsDeadLetterQueue",
-    "AUDIT_ENTRIES_DEAD_LETTERS_URL": "AuditEntriesDeadLetterQueue",
     "SCHEDULES_DEAD_LETTERS_URL": "SchedulesDeadLetterQueue",
 }
 _ARNS = {

@@ -22,20 +22,19 @@ from chalicelib.audit.models import (
     Head,
 )
 from chalicelib.core import log
-from chalicelib.core.aws.grants import DynamoDBOperation, SQSOperation, required_env_vars
+from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
 from chalicelib.core.aws.tables import ConditionFailedError, read_image, transact
 from chalicelib.core.observing import streams
-from chalicelib.core.settings import Settings
 
 _TRIES = 10
 
 
 @required_env_vars(
+    streams.handle,
     {
         "AUDIT_INBOX_TABLE": [DynamoDBOperation.DELETE_ITEM],
         "AUDIT_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.PUT_ITEM, DynamoDBOperation.UPDATE_ITEM],
-        "AUDIT_ENTRIES_DEAD_LETTERS_URL": [SQSOperation.SEND_MESSAGE],
-    }
+    },
 )
 def append_entries(event: Mapping[str, Any]) -> None:
     """Appends the entries of a batch of the inbox's stream in order, except those that are in the chain already.
@@ -43,7 +42,7 @@ def append_entries(event: Mapping[str, Any]) -> None:
     Raises:
         ConditionFailedError: the next entry's place is taken, or other runs kept moving the head.
     """
-    streams.handle("audit_entries", event, _append_all, Settings.AUDIT_ENTRIES_DEAD_LETTERS_URL)
+    streams.handle("audit_entries", event, _append_all)
 
 
 def _append_all(records: Sequence[streams.Record]) -> None:

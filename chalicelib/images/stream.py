@@ -10,10 +10,9 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 from chalicelib.accounts.models import UserErasedError, stored_bytes_update, user_exists
-from chalicelib.core.aws.grants import DynamoDBOperation, SQSOperation, required_env_vars
+from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
 from chalicelib.core.aws.tables import read_image
 from chalicelib.core.observing import metrics, streams
-from chalicelib.core.settings import Settings
 from chalicelib.images import outcomes
 from chalicelib.images.models import Status, bytes_kept
 from chalicelib.metering import daily_sums
@@ -83,11 +82,11 @@ class _Change:
 
 
 @required_env_vars(
+    streams.handle,
     outcomes.publish,
     {
         "DAILY_TABLE": [DynamoDBOperation.BATCH_GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
         "USERS_TABLE": [DynamoDBOperation.GET_ITEM, DynamoDBOperation.UPDATE_ITEM],
-        "IMAGE_CHANGES_DEAD_LETTERS_URL": [SQSOperation.SEND_MESSAGE],
     },
 )
 def follow_changes(event: Mapping[str, Any]) -> None:
@@ -95,7 +94,7 @@ def follow_changes(event: Mapping[str, Any]) -> None:
 
     A change that comes twice counts once, and may be published twice.
     """
-    streams.handle("image_changes", event, _follow, Settings.IMAGE_CHANGES_DEAD_LETTERS_URL)
+    streams.handle("image_changes", event, _follow)
 
 
 def _follow(records: Sequence[streams.Record]) -> None:

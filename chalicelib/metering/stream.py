@@ -9,12 +9,11 @@ from typing import Any
 
 from chalicelib.accounts.models import RunCost, UserErasedError, spent_update, user_exists
 from chalicelib.core import log
-from chalicelib.core.aws.grants import DynamoDBOperation, SQSOperation, required_env_vars
+from chalicelib.core.aws.grants import DynamoDBOperation, required_env_vars
 from chalicelib.core.aws.tables import read_image
 from chalicelib.core.http import budgets
 from chalicelib.core.observing import streams
 from chalicelib.core.observing.tracking import SYSTEM_ACCOUNT, USAGE
-from chalicelib.core.settings import Settings
 from chalicelib.metering import daily_sums
 from chalicelib.metering.models import EVERY_USER, EVERYONE, OPERATION, Entry, Row
 
@@ -68,16 +67,10 @@ def add_runs(runs: Sequence[Run]) -> tuple[int, set[str]]:
         return add_runs(runs)
 
 
-@required_env_vars(
-    add_runs,
-    {
-        "USAGE_METRICS_DYNAMO_TABLE": [DynamoDBOperation.DELETE_ITEM],
-        "USAGE_RECORDS_DEAD_LETTERS_URL": [SQSOperation.SEND_MESSAGE],
-    },
-)
+@required_env_vars(streams.handle, add_runs, {"USAGE_METRICS_DYNAMO_TABLE": [DynamoDBOperation.DELETE_ITEM]})
 def count_records(event: Mapping[str, Any]) -> None:
     """Counts each usage record of a stream's batch exactly once, and removes those of erased accounts."""
-    streams.handle("usage_records", event, _count, Settings.USAGE_RECORDS_DEAD_LETTERS_URL)
+    streams.handle("usage_records", event, _count)
 
 
 def _count(records: Sequence[streams.Record]) -> None:

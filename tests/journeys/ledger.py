@@ -25,6 +25,24 @@ def runs(machine: Machine, account: str) -> list[dict[str, Any]]:
     return [clients.unmarshal(item) for page in pages for item in page["Items"]]
 
 
+def summed(written: list[dict[str, Any]]) -> dict[str, Any]:
+    """The sums of these usage records."""
+    return {
+        "requests": len(written),
+        "failures": sum(not run["success"] for run in written),
+        "dollars": float(sum(run["lambda_cost"] for run in written)),
+        "milliseconds": float(sum(run["duration_ms"] for run in written)),
+    }
+
+
+def spent_by(machine: Machine, account: str) -> dict[str, Any]:
+    """What the user's row says was spent, by window."""
+    item = machine.client("dynamodb").get_item(
+        TableName=machine.environment["USERS_TABLE"], Key={"userId": {"S": account}}, ConsistentRead=True
+    )["Item"]
+    return dict(clients.unmarshal(item).get("spent", {}))
+
+
 def settled(machine: Machine) -> None:
     """Wait until all stream records are delivered."""
     for name in ("image_changes", "usage_records"):

@@ -58,10 +58,11 @@ def pass_time(machine: Machine, seconds: float) -> None:
         before, pause = failures(machine), next(pauses)
         machine.clock.advance(pause)
         passed += pause
-        wait_for(functools.partial(_have_failed, machine, before), "each stream to fail again", 60)
+        wait_for(functools.partial(have_failed, machine, before), "each stream to fail again", 60)
 
 
-def _have_failed(machine: Machine, before: dict[str, int]) -> bool:
+def have_failed(machine: Machine, before: dict[str, int]) -> bool:
+    """Whether each stream's function has failed since then."""
     now = failures(machine)
     return all(now[name] > before[name] for name in STREAMS)
 

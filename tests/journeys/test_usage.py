@@ -22,7 +22,7 @@ from tests import pictures
 from tests.journeys.error_responses import error_of
 from tests.journeys.gateway import call, calls_made
 from tests.journeys.issuing_keys import issue_key
-from tests.journeys.ledger import damaged, runs, settled
+from tests.journeys.ledger import damaged, runs, settled, spent_by, summed
 from tests.journeys.user import User
 
 SUMS = ("requests", "failures", "dollars", "milliseconds")
@@ -33,16 +33,6 @@ TODAY = datetime.now(UTC).date()
 def ann(machine: Machine) -> User:
     """A new user for each test."""
     return User.new(machine.api_url)
-
-
-def summed(written: list[dict[str, Any]]) -> dict[str, Any]:
-    """The sums of these usage records."""
-    return {
-        "requests": len(written),
-        "failures": sum(not run["success"] for run in written),
-        "dollars": float(sum(run["lambda_cost"] for run in written)),
-        "milliseconds": float(sum(run["duration_ms"] for run in written)),
-    }
 
 
 def by(written: list[dict[str, Any]], attribute: str) -> dict[str, dict[str, Any]]:
@@ -242,13 +232,6 @@ def batch(account: str, count: int, key_id: str | None = None) -> list[dict[str,
 
 def written_in(stream_records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [clients.unmarshal(record["dynamodb"]["NewImage"]) for record in stream_records]
-
-
-def spent_by(machine: Machine, account: str) -> dict[str, Any]:
-    item = machine.client("dynamodb").get_item(
-        TableName=machine.environment["USERS_TABLE"], Key={"userId": {"S": account}}, ConsistentRead=True
-    )["Item"]
-    return dict(clients.unmarshal(item).get("spent", {}))
 
 
 def test_batches_that_repeat_overlap_or_run_at_once_count_once(machine: Machine, ann: User) -> None:

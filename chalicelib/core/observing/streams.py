@@ -14,25 +14,26 @@ from chalicelib.core.aws.grants import required_env_vars
 from chalicelib.core.aws.writes import ConditionFailedError
 from chalicelib.core.errors import DarkroomError
 from chalicelib.core.observing import alerts
-from chalicelib.core.settings import Setting
+from chalicelib.core.settings import Settings
 
 Record = Mapping[str, Any]
 # Handles records that may have come before.
 Handle = Callable[[Sequence[Record]], None]
 
 
-@required_env_vars(alerts.report)
-def handle(operation: str, event: Mapping[str, Any], handle_some: Handle, dead_letters: Setting[str]) -> None:
-    """Gives the records of an event to `handle_some`. Those that it can never handle go to the queue of `dead_letters`.
+@required_env_vars(alerts.report, {"DEAD_LETTER_QUEUE_URLS": []})
+def handle(function: str, event: Mapping[str, Any], handle_some: Handle) -> None:
+    """Gives the records of an event to `handle_some`. Those that it can never handle go to the function's dead letters.
 
-    Operators are told of them, as of errors of `operation`, the function's name.
+    Operators are told of them, as of errors of `function`. The role of the function may send there, because Lambda
+    sends with it what it gives up.
 
     Raises:
         Exception: `handle_some` failed for another reason than its records: the batch must come again.
     """
     # Set aside only after the others are handled: a batch that comes again would set its bad records aside each time.
     for record, error in list(_failing(event["Records"], handle_some)):
-        _set_aside(operation, record, error, dead_letters.get())
+        _set_aside(function, record, error)
 
 
 def _failing(records: Sequence[Record], handle_some: Handle) -> Iterator[tuple[Record, Exception]]:
@@ -59,7 +60,7 @@ def is_records_fault(error: Exception) -> bool:
     return not isinstance(error, DarkroomError | ConditionFailedError | MemoryError)
 
 
-def _set_aside(operation: str, record: Record, error: Exception, queue_url: str) -> None:
+def _set_aside(function: str, record: Record, error: Exception) -> None:
     letter = {
         "version": "1.0",
         "timestamp": ids.now(),
@@ -71,6 +72,12 @@ def _set_aside(operation: str, record: Record, error: Exception, queue_url: str)
         "requestPayload": {"Records": [record]},
         "responsePayload": {"errorType": type(error).__name__, "errorMessage": log.redact(str(error))},
     }
-    clients.client("sqs").send_message(QueueUrl=queue_url, MessageBody=json.dumps(letter, default=str))
+    clients.client("sqs").send_message(QueueUrl=_dead_letters(function), MessageBody=json.dumps(letter, default=str))
     log.error("RECORD_SET_ASIDE", error, eventId=record.get("eventID"))
-    alerts.report(error, operation)
+    alerts.report(error, function)
+
+
+def _dead_letters(function: str) -> str:
+    """The URL of the function's queue, which is named after it."""
+    end = f"-{function.replace('_', '-')}-dead"
+    return next(url for url in Settings.DEAD_LETTER_QUEUE_URLS.get() if url.endswith(end))
