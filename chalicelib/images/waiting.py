@@ -50,4 +50,6 @@ def _next_step(image: Image) -> str:
         return "Send another picture: this one cannot be used, for the reason in the image."
     if image.status is Status.PENDING:
         return "Its file has not arrived. Send it, if create_upload gave an uploadUrl; then call wait_for_image again."
+    if image.may_run_again:
+        return "A fault on our side: it is tried again by itself. Look again in an hour, or call reprocess_image now."
     return "It is not finished yet: call wait_for_image again with the same imageId."

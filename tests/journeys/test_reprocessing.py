@@ -8,9 +8,11 @@ import requests
 
 from chalicelib.images import IMAGES, Status
 from chalicelib.jobs import leases
+from chalicelib.metering.models import DAILY
 from local.machine import Machine
 from tests import pictures
 from tests.journeys.image_state import executions_of, output_keys
+from tests.journeys.ledger import settled
 from tests.journeys.subscriber import subscribe
 from tests.journeys.sweeping import becomes, empty, found, later, row, sweep
 from tests.journeys.user import User
@@ -115,6 +117,22 @@ def test_a_new_processing_that_breaks_off_leaves_the_files_and_is_tried_again(
     assert photo in found(sweep({}, later(minutes=16)), "imagesLedOn")
     wait_for(lambda: ann.image(photo)["lastFailure"] is None, "the next try")
     assert f"processed/{ann.id}/{photo}-3-small.jpg" in keys(ann.finished(photo))
+
+
+def test_what_was_not_processed_anew_changes_no_sum(machine: Machine) -> None:
+    user = User.new(machine.api_url)
+    image_id = user.upload(PHOTO)
+    user.finished(image_id)
+    settled(machine)
+    use_original(machine, user, image_id, b"no picture")
+    reprocessed(user, image_id)
+    settled(machine)
+    assert [int(each["completed|sum"]) for each in DAILY.all_of(user.id) if "completed|sum" in each] == [1]
+    use_original(machine, user, image_id, PHOTO)
+    after = reprocessed(user, image_id)
+    settled(machine)
+    stored = len(PHOTO) + sum(each["fileSize"] for each in after["variants"])
+    assert user.get("/usage").json()["storage"]["bytes"] == stored
 
 
 def test_an_image_that_was_completed_stays_so_although_every_new_try_was_stuck(ann: User, photo: str) -> None:

@@ -1,6 +1,7 @@
 """Images that fail by a fault of ours: tried again after growing pauses, each try once, before an operator is asked."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,8 +13,9 @@ from chalicelib import images
 from chalicelib.images import IMAGES, Status
 from chalicelib.jobs.sweeper import stuck
 from local.machine import Machine
+from local.moto_patches.stepfunctions_progress import PROGRESS
 from tests import pictures
-from tests.journeys.image_state import count_runs, executions_of, image_item, queue_depth
+from tests.journeys.image_state import count_runs, executions_of, queue_depth
 from tests.journeys.subscriber import subscribe
 from tests.journeys.sweeping import becomes, empty, found, later, row, sweep
 from tests.journeys.user import User
@@ -150,6 +152,23 @@ def start(machine: Machine, step: dict[str, Any]) -> str:
     return str(started["executionArn"])
 
 
+def lose_answers(monkeypatch: pytest.MonkeyPatch, image_id: str, lost: int, meanwhile: Callable[[], None]) -> list[str]:
+    """The state `Begin` of the image gets no answer to its first writes; `meanwhile` is called after each of them."""
+    losses: list[str] = []
+    task = StateTaskServiceDynamoDB._eval_service_task
+
+    def lose(self: Any, env: Any, *arguments: Any, **named: Any) -> None:
+        task(self, env, *arguments, **named)
+        state = env.states.context_object.context_object_data["State"]["Name"]
+        if state == "Begin" and env.states.get_input()["imageId"] == image_id and len(losses) < lost:
+            losses.append(state)
+            meanwhile()
+            raise ConnectionError("no answer")
+
+    monkeypatch.setattr(StateTaskServiceDynamoDB, "_eval_service_task", lose)
+    return losses
+
+
 def test_executions_of_the_same_name_run_the_image_once(machine: Machine) -> None:
     user = User.new(machine.api_url)
     image_id, step = claimed(machine, user)
@@ -160,28 +179,32 @@ def test_executions_of_the_same_name_run_the_image_once(machine: Machine) -> Non
     assert count_runs(machine, user, "validation") == 1
 
 
+def test_a_second_try_of_the_gate_reads_the_row_as_it_is(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    user = User.new(machine.api_url)
+    image_id, step = claimed(machine, user)
+
+    def run_again() -> None:
+        becomes(user, image_id, Status.PROCESSING, execution=f"{image_id}-2", remove=("startedAt", "startedBy"))
+
+    answers = lose_answers(monkeypatch, image_id, 1, run_again)
+    arn = start(machine, step)
+    wait_for(lambda: answers and arn not in PROGRESS, "the execution to end")
+    assert (row(user, image_id)["status"], count_runs(machine, user, "validation")) == ("PROCESSING", 0)
+
+
 @pytest.mark.parametrize("lost", [1, pytest.param(4, marks=pytest.mark.slow)], ids=["once", "always"])
 def test_an_image_is_processed_although_the_answer_that_it_began_is_lost(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, lost: int
 ) -> None:
     user = User.new(machine.api_url)
     image_id, step = claimed(machine, user)
-    answers: list[str] = []
-    task = StateTaskServiceDynamoDB._eval_service_task
-
-    def lose(self: Any, env: Any, *arguments: Any, **named: Any) -> None:
-        task(self, env, *arguments, **named)
-        begins = env.states.context_object.context_object_data["State"]["Name"] == "Begin"
-        if begins and env.states.get_input()["imageId"] == image_id and len(answers) < lost:
-            answers.append(image_item(machine, user, image_id)["startedBy"]["S"])
-            raise ConnectionError("no answer")
-
-    monkeypatch.setattr(StateTaskServiceDynamoDB, "_eval_service_task", lose)
+    begun: list[str] = []
+    lose_answers(monkeypatch, image_id, lost, lambda: begun.append(row(user, image_id)["startedBy"]))
     arn = start(machine, step)
     if lost > 1:
         wait_for(lambda: row(user, image_id)["unfinished"] == "RETRY-0", "the try to be given up", 60)
         assert image_id in found(sweep({}, later(minutes=16)), "imagesLedOn")
     assert user.finished(image_id)["status"] == "COMPLETED"
-    assert answers == [arn] * lost
+    assert begun == [arn] * lost
     wait_for(lambda: count_runs(machine, user, "watermark") == 1, "the usage record")
     assert count_runs(machine, user, "validation") == 1

@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.core.deadline import Deadline
 from chalicelib.core.errors import ConflictError
-from chalicelib.jobs.rounds import MAX_FINDINGS, Round
+from chalicelib.jobs.rounds import MAX_FINDINGS, Round, go_through
 from chalicelib.jobs.runner import Run
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -55,6 +55,28 @@ def test_the_deadline_ends_the_round_and_the_result_says_so() -> None:
     assert list(round_.until_deadline([1, 2])) == []
     assert round_.answer()["isComplete"] is False
     assert a_round().answer()["isComplete"] is True
+
+
+def test_a_step_that_breaks_off_goes_on_after_the_others() -> None:
+    calls: list[str] = []
+
+    def fragile(round_: Round) -> None:
+        calls.append("fragile")
+        if calls.count("fragile") == 1:
+            raise ConflictError
+        round_.count("done")
+
+    def other(_: Round) -> None:
+        calls.append("other")
+
+    def broken(_: Round) -> None:
+        raise ConflictError
+
+    run = Run("job", {}, NOW, Deadline.within(60))
+    assert go_through(run, fragile, other)["counts"] == {"done": 1}
+    assert calls == ["fragile", "other", "fragile"]
+    with pytest.raises(ExceptionGroup, match="1 steps of job broke off"):
+        go_through(run, broken, other)
 
 
 def test_only_the_first_items_are_listed_and_all_are_counted() -> None:
