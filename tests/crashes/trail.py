@@ -24,7 +24,7 @@ def is_same_deed(ours: str, theirs: str) -> bool:
     """
     clean, found = json.loads(ours), json.loads(theirs)
     known = {name: value for name, value in found.items() if name not in ("target", "outcome")}
-    return known.items() <= clean.items() and found["target"].items() <= clean["target"].items()
+    return bool(known.items() <= clean.items() and found["target"].items() <= clean["target"].items())
 
 
 def faults(tables: Tables) -> Iterator[str]:
