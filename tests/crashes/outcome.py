@@ -13,13 +13,13 @@ from tests.crashes.door import Call, Fault, Way
 from tests.crashes.trail import is_same_deed
 
 # Counters and notes of single runs, and what is checked on its own (sums.py, trail.py).
-_NOT_COMPARED = {"usage", "daily", "limits", "jobs", "declarations", "audit", "audit-inbox"}
+_NOT_COMPARED = {"usage", "daily", "limits", "jobs", "syncs", "declarations", "audit", "audit-inbox"}
 # Which attributes of a row a second try may leave behind or change, by table. When something was last used is noted
 # only where nothing stands against it (actions/lifecycle.py).
 _OF_TRIES = {
     "images": {"redriven", "correlationId", "lastActionAt"},
     "users": {"spent", "createdAt", "lastActionAt"},
-    "actions": {"correlationId"},
+    "actions": {"correlationId", "progress"},
     "idempotency": {"in_progress_expiration", "validation", "ttl", "data", "status", "kept"},
 }
 _DEAD = "-dead"
@@ -127,6 +127,10 @@ def _unfinished(tables: Mapping[str, list[dict[str, Any]]]) -> Iterator[str]:
     for row in tables["actions"]:
         if row["status"] not in ("COMPLETED", "FAILED"):
             yield f"action {row['actionId']} is {row['status']}"
+    # Each run has a row, also one that failed.
+    syncs = [row for row in tables["syncs"] if "status" in row]
+    if syncs and (newest := max(syncs, key=lambda row: str(row["executedAt"])))["status"] != "success":
+        yield f"the newest sync is {newest['status']}"
 
 
 class _Naming:

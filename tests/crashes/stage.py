@@ -120,6 +120,8 @@ class Stage:
     def _reset(self, world: World) -> None:
         CLOCK.advance(-CLOCK._offset)
         world.put_back(self.machine)
+        self._fake_api.work.clear()
+        self._fake_api._by_idempotency_key.clear()
         self.client.begin()
         self.admin.begin()
 

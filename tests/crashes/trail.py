@@ -23,8 +23,8 @@ def is_same_deed(ours: str, theirs: str) -> bool:
     A try that was cut off, failed or came too late says what was asked for, and not what came of it.
     """
     clean, found = json.loads(ours), json.loads(theirs)
-    same = all(clean.get(name) == found.get(name) for name in ("operation", "userId", "keyId"))
-    return same and found["target"].items() <= clean["target"].items()
+    known = {name: value for name, value in found.items() if name not in ("target", "outcome")}
+    return bool(known.items() <= clean.items() and found["target"].items() <= clean["target"].items())
 
 
 def faults(tables: Tables) -> Iterator[str]:

@@ -212,7 +212,10 @@ def test_a_stream_batch_delivered_twice_is_counted_once(
     function: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def row(**more: Any) -> dict[str, Any]:
-        return {name: {"S": value} for name, value in {"userId": "somebody", "imageId": "img_once", **more}.items()}
+        return {
+            name: {"S": value}
+            for name, value in {"userId": "somebody", "imageId": "img_once", "fileName": "a.jpg", **more}.items()
+        }
 
     before = row(status="PROCESSING", unfinishedSince="2026-11-21T10:00:00.000Z")
     after = row(status="COMPLETED", processedAt="2026-11-21T10:00:02.500Z")
