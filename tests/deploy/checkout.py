@@ -19,7 +19,7 @@ from infra.deploy import packages
 from tests.deploy.aws import ROOT, Aws
 
 # The files that a deployment needs.
-_PARTS = ("app.py", "chalicelib", "infra", ".chalice", "docs", "requirements.txt", "pyproject.toml")
+_PARTS = ("app.py", "chalicelib", "darkroom", "infra", ".chalice", "docs", "requirements.txt", "pyproject.toml")
 _LEFT = ("__pycache__", "deployed", "deployments")
 
 Run = subprocess.CompletedProcess[str]

@@ -188,7 +188,8 @@ def test_a_stage_without_the_options_of_prod(dev: Dev) -> None:
     assert (settings["throttlingRateLimit"], settings["throttlingBurstLimit"]) == (50, 100)
     # More often than in prod, so that what is new in it shows.
     assert found.rules["darkroom-dev-nightly_sync-event"]["ScheduleExpression"] == "rate(15 minutes)"
-    for name in set(SCHEDULES) - {"nightly_sync"}:
+    assert found.rules["darkroom-dev-reconciler-event"]["ScheduleExpression"] == "rate(6 hours)"
+    for name in set(SCHEDULES) - {"nightly_sync", "reconciler"}:
         assert found.rules[f"darkroom-dev-{name}-event"]["ScheduleExpression"] == SCHEDULES[name]
     machine = f"arn:aws:states:us-east-1:{ACCOUNT}:stateMachine:darkroom-dev-image-pipeline"
     definition = dev.aws.client("stepfunctions").describe_state_machine(stateMachineArn=machine)["definition"]
