@@ -78,6 +78,8 @@ def read(messages: Iterable[tuple[Call, Any]], users: Mapping[str, str]) -> Outc
             facts[f"table {table}"] = Counter(naming.fact(_essential(table, row)) for row in rows)
     for bucket, objects in world.objects().items():
         facts[f"bucket {bucket}"] = Counter(naming.name_all(f"{key} {checksum}") for key, checksum in objects)
+    # Its files are named for what is in them, and a record may be in two.
+    facts["bucket archive"] = Counter(world.archived())
     for queue, bodies in world.messages().items():
         facts[f"queue {queue}"] = Counter(naming.name_all(body) for body in bodies)
     facts["keys in progress"] = Counter(
