@@ -78,6 +78,8 @@ def read(messages: Iterable[tuple[Call, Any]], users: Mapping[str, str]) -> Outc
             facts[f"table {table}"] = Counter(naming.fact(_essential(table, row)) for row in rows)
     for bucket, objects in world.objects().items():
         facts[f"bucket {bucket}"] = Counter(naming.name_all(f"{key} {checksum}") for key, checksum in objects)
+    # Its files are named for what is in them, and a record may be in two.
+    facts["bucket archive"] = Counter(world.archived())
     for queue, bodies in world.messages().items():
         facts[f"queue {queue}"] = Counter(naming.name_all(body) for body in bodies)
     facts["keys in progress"] = Counter(
@@ -137,7 +139,7 @@ class _Naming:
     """Names for what differs in each run: ids in the order in which they were made, times, versions."""
 
     def __init__(self, tables: Mapping[str, list[dict[str, Any]]], users: Mapping[str, str]) -> None:
-        text = json.dumps([tables, world.objects(), world.messages()], default=str)
+        text = json.dumps([tables, world.objects(), world.messages()], default=repr)
         ids = sorted({found[0] for found in _ID.finditer(text)})
         numbers: Counter[str] = Counter()
         self._names = dict(users)
@@ -149,7 +151,7 @@ class _Naming:
 
     def fact(self, row: Mapping[str, Any]) -> str:
         plain = {name: self._plain(name, value) for name, value in sorted(row.items())}
-        return self.name_all(json.dumps(plain, default=str, sort_keys=True))
+        return self.name_all(json.dumps(plain, default=repr, sort_keys=True))
 
     def _plain(self, name: str, value: Any) -> Any:
         if _MOMENTS.search(name) and value is not None and str(value) != "0":

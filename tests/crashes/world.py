@@ -1,6 +1,8 @@
 """All that the embedded AWS holds: put back before each point, and read after it."""
 
 import copy
+import gzip
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -95,6 +97,17 @@ def _checksum(key: str, version: Any) -> str:
         return "deleted"
     # Other files say when they were made.
     return str(version.etag) if key.startswith(_SAME_EACH_TIME) else "written"
+
+
+def archived() -> list[str]:
+    """The ids of the records in the archive's files, once however often they are there."""
+    files = [version for bucket in _buckets() if _plain(bucket.name) == "archive" for version in _newest(bucket)]
+    lines = [line for file in files for line in gzip.decompress(file.value).splitlines()]
+    return sorted({str(json.loads(line)["recordId"]) for line in lines})
+
+
+def _newest(bucket: Any) -> list[Any]:
+    return [each[-1] for each in _objects(bucket).values() if not isinstance(each[-1], FakeDeleteMarker)]
 
 
 def messages() -> dict[str, list[str]]:
