@@ -10,6 +10,7 @@ import pytest
 import requests
 from playwright.sync_api import Locator, Page, Route, expect
 
+from local.machine import Machine
 from tests import pictures
 from tests.browser.reader import Reader
 from tests.journeys.user import User
@@ -192,6 +193,35 @@ def test_an_image_is_compared_processed_analyzed_and_downloaded(sign_in: SignIn,
     with page.expect_response("**/reprocess") as answer:
         page.get_by_role("button", name="Make variants again").click()
     assert answer.value.ok
+
+
+def test_an_image_says_that_it_was_not_made_anew_and_that_it_waits_for_another_try(
+    machine: Machine, sign_in: SignIn, user: User, photo: str
+) -> None:
+    def change(**texts: str) -> None:
+        machine.client("dynamodb").update_item(
+            TableName=machine.environment["IMAGES_TABLE"],
+            Key={"userId": {"S": user.id}, "imageId": {"S": photo}},
+            AttributeUpdates={name: {"Value": {"S": text}} for name, text in texts.items()},
+        )
+
+    change(lastFailure="processing_failed: A fault on our side.")
+    reader = sign_in(user)
+    page = reader.page
+    reader.open(f"images/{photo}")
+    expect(page.get_by_text("A fault on our side.")).to_be_visible()
+    expect(page.get_by_text("Its variants could not be made anew.")).to_be_visible()
+    assert reader.violations() == []
+    since = user.image(photo)["processedAt"]
+    waits = {"unfinished": "RETRY-0", "unfinishedSince": since, "startedAt": since}
+    change(status="PROCESSING", reason="stuck: It is tried again by itself.", **waits)
+    page.reload()
+    expect(page.get_by_text("It is tried again by itself.")).to_be_visible()
+    assert reader.violations() == []
+    page.get_by_role("button", name="Make variants again").click()
+    expect(page.get_by_text("A fault on our side.")).to_have_count(0, timeout=LONG)
+    image = user.finished(photo)
+    assert (image["status"], image["lastFailure"]) == ("COMPLETED", None)
 
 
 def test_what_is_deleted_comes_back_by_undo_and_else_is_gone(sign_in: SignIn, user: User, photo: str) -> None:

@@ -5,9 +5,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_dynamodb import (
-    StateTaskServiceDynamoDB,
-)
 
 from chalicelib import images
 from chalicelib.images import IMAGES, Status
@@ -154,6 +151,11 @@ def start(machine: Machine, step: dict[str, Any]) -> str:
 
 def lose_answers(monkeypatch: pytest.MonkeyPatch, image_id: str, lost: int, meanwhile: Callable[[], None]) -> list[str]:
     """The state `Begin` of the image gets no answer to its first writes; `meanwhile` is called after each of them."""
+    # Not before the machine has patched what this module imports.
+    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_dynamodb import (
+        StateTaskServiceDynamoDB,
+    )
+
     losses: list[str] = []
     task = StateTaskServiceDynamoDB._eval_service_task
 
