@@ -123,7 +123,7 @@ def test_undelivered_events_have_a_dead_letter_queue(deployment: Deployment) -> 
     queues = {f"arn:aws:sqs:{AT}:{url.rpartition('/')[2]}" for url in deployment.snapshot.others["queue"]}
     destinations = list(last_resorts(deployment))
     # Asynchronous functions, streams; and the rules, which have no role of their own.
-    assert len(destinations) == 9 + 3
+    assert len(destinations) == 10 + 3
     for function, queue in destinations:
         assert queue in queues
         assert may(deployment, function, "sqs:SendMessage", queue), (function, queue)

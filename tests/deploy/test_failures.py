@@ -116,7 +116,7 @@ def test_settings_that_cannot_be_used_are_refused_all_at_once(checkout: Checkout
     )
     message = refused(checkout.run(*DEPLOY))
     assert "WATERMARK_FONT must be one of Arial, Arimo, Liberation Sans, or the key of" in message
-    assert "presets.toml, line 2: quality must be a whole number from 1 to 95, not 96" in message
+    assert "presets.toml, line 2: quality must be a whole number from 1 to 95, or \"auto\", not 96" in message
     assert "QUALTY_SETTING is no setting: QUALITY_SETTING is" in message
     assert "CORS_ORIGIN must be * or an origin" in message
     assert "COGNITO_CLIENT_SECRET is read from Parameter Store alone" in message
@@ -153,7 +153,8 @@ def test_credentials_of_another_account_are_refused(checkout: Checkout) -> None:
 
 
 def test_policies_that_differ_from_the_grants_in_the_code_are_refused(checkout: Checkout, aws: Aws) -> None:
-    change(checkout.folder / "chalicelib/images/executions.py", "DELETE_MESSAGE_BATCH", "PURGE_QUEUE")
+    for module in ("images/executions.py", "jobs/sweeper/dead_letters.py"):
+        change(checkout.folder / "chalicelib" / module, "DELETE_MESSAGE_BATCH", "PURGE_QUEUE")
     change(checkout.folder / "chalicelib/core/aws/grants.py", "DELETE_MESSAGE_BATCH = ", "PURGE_QUEUE = ")
     change(checkout.folder / "chalicelib/core/aws/grants.py", '"DeleteMessageBatch"', '"PurgeQueue"')
     message = refused(checkout.run(*DEPLOY))

@@ -1,6 +1,5 @@
 """What is shipped, packed by Chalice itself: the application, and the layer of its dependencies for Lambda's arm64."""
 
-import shutil
 import struct
 import subprocess
 import sys
@@ -18,7 +17,6 @@ from chalice.deploy.packager import (
 from chalice.utils import UI, OSUtils
 
 from infra.deploy import packages
-from tests.deploy.aws import ROOT
 from tests.deploy.checkout import copy_project
 
 # Of the 830 KB of November 2026 our modules are 480, the page and the pages at /docs 196 (with their comments), the
@@ -39,7 +37,6 @@ def packed(packager: type[BaseLambdaDeploymentPackager], project: Path) -> Path:
 
 def test_the_application_is_small_and_alone(tmp_path: Path) -> None:
     copy_project(tmp_path / "project")
-    shutil.copytree(ROOT / "darkroom", tmp_path / "project" / "darkroom")
     package = packed(AppOnlyDeploymentPackager, tmp_path / "project")
     assert package.stat().st_size <= LARGEST_PACKAGE
     with zipfile.ZipFile(package) as packed_files:
