@@ -19,9 +19,9 @@ from chalice.utils import UI, OSUtils
 from infra.deploy import packages
 from tests.deploy.checkout import copy_project
 
-# Of the 830 KB of November 2026 our modules are 480, the page and the pages at /docs 196 (with their comments), the
-# entries in the zip 70, the fonts 72, Chalice 20; of the layer's 57 MB Pillow is 21, cryptography 14, HEIC 4.
-LARGEST_PACKAGE = 840_000
+# Of the 855 KB of November 2026 our modules are 500, the page and the pages at /docs 196 (with their comments), the
+# entries in the zip 75, the fonts 72, Chalice 20; of the layer's 57 MB Pillow is 21, cryptography 14, HEIC 4.
+LARGEST_PACKAGE = 870_000
 LARGEST_LAYER = 60_000_000
 # ELF's number for arm64 (elf.h, EM_AARCH64).
 ARM64 = 183
