@@ -21,7 +21,7 @@ def _nothing(stage: Stage) -> None:
 class Journey:
     """`play` is broken; what `prepare` does before is not, and its result is handed to `play`.
 
-    With `is_external`, an external service does the actions. `next_run` is the job that runs again, days later.
+    With `is_external`, an external service does the actions. `next_run` is a job that runs again, days later.
     """
 
     play: Play
@@ -213,7 +213,9 @@ JOURNEYS: Mapping[str, Journey] = MappingProxyType(
         "sync": Journey(_job("nightly_sync"), next_run=("nightly_sync", 1)),
         "clean_up": Journey(_job("weekly_cleanup", days=40), _synced, next_run=("weekly_cleanup", 7)),
         "archive": Journey(_job("quarterly_archive", days=100), _expired, next_run=("quarterly_archive", 91)),
-        "sweep": Journey(_job("sweeper", days=3), _disordered),
-        "monthly_report": Journey(_job("monthly_report"), next_run=("monthly_report", 31)),
+        # It goes over all files once a day.
+        "sweep": Journey(_job("sweeper", days=3), _disordered, next_run=("sweeper", 1)),
+        # After an outage that was longer than Lambda's retries, an operator runs it by hand (docs/operations.md).
+        "monthly_report": Journey(_job("monthly_report"), next_run=("monthly_report", 0)),
     }
 )

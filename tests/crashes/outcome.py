@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from chalicelib.core.aws.writes import TOKEN
@@ -15,10 +16,10 @@ from tests.crashes.trail import is_same_deed
 # Counters and notes of single runs, and what is checked on its own (sums.py, trail.py).
 _NOT_COMPARED = {"usage", "daily", "limits", "jobs", "syncs", "declarations", "audit", "audit-inbox"}
 # Which attributes of a row a second try may leave behind or change, by table. When something was last used is noted
-# only where nothing stands against it (actions/lifecycle.py).
+# only where nothing stands against it (actions/lifecycle.py). What a user spent and stores is checked on its own.
 _OF_TRIES = {
     "images": {"redriven", "correlationId", "lastActionAt"},
-    "users": {"spent", "createdAt", "lastActionAt"},
+    "users": {"spent", "storedBytes", "createdAt", "lastActionAt"},
     "actions": {"correlationId", "progress"},
     "idempotency": {"in_progress_expiration", "validation", "ttl", "data", "status", "kept"},
 }
@@ -135,11 +136,16 @@ def _unfinished(tables: Mapping[str, list[dict[str, Any]]]) -> Iterator[str]:
         yield f"the newest sync is {newest['status']}"
 
 
+def _text(value: Any) -> str:
+    """Of what JSON does not know: numbers and bytes, as DynamoDB gives them."""
+    return str(value) if isinstance(value, Decimal) else repr(value)
+
+
 class _Naming:
     """Names for what differs in each run: ids in the order in which they were made, times, versions."""
 
     def __init__(self, tables: Mapping[str, list[dict[str, Any]]], users: Mapping[str, str]) -> None:
-        text = json.dumps([tables, world.objects(), world.messages()], default=repr)
+        text = json.dumps([tables, world.objects(), world.messages()], default=_text)
         ids = sorted({found[0] for found in _ID.finditer(text)})
         numbers: Counter[str] = Counter()
         self._names = dict(users)
@@ -151,7 +157,7 @@ class _Naming:
 
     def fact(self, row: Mapping[str, Any]) -> str:
         plain = {name: self._plain(name, value) for name, value in sorted(row.items())}
-        return self.name_all(json.dumps(plain, default=repr, sort_keys=True))
+        return self.name_all(json.dumps(plain, default=_text, sort_keys=True))
 
     def _plain(self, name: str, value: Any) -> Any:
         if _MOMENTS.search(name) and value is not None and str(value) != "0":
