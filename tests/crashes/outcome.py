@@ -11,7 +11,7 @@ from typing import Any
 from chalicelib.core.aws.writes import TOKEN
 from tests.crashes import sums, trail, world
 from tests.crashes.door import Call, Fault, Way
-from tests.crashes.trail import is_same_deed
+from tests.crashes.trail import tells_of
 
 # Counters and notes of single runs, and what is checked on its own (sums.py, trail.py).
 _NOT_COMPARED = {"usage", "daily", "limits", "jobs", "syncs", "declarations", "audit", "audit-inbox"}
@@ -101,7 +101,7 @@ def _not_in_trail(ours: Counter[str], theirs: Counter[str], way: Way) -> Counter
     """The deeds that do not stand in the trail."""
     if way is Way.LOST_ONCE:
         return Counter(set(ours) - set(theirs))
-    return Counter(each for each in ours if not any(is_same_deed(each, entry) for entry in theirs))
+    return Counter(each for each in ours if not any(tells_of(entry, each) for entry in theirs))
 
 
 def _essential(table: str, row: Mapping[str, Any]) -> dict[str, Any]:

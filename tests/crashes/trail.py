@@ -5,11 +5,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from chalicelib.audit.following import Follower
-from chalicelib.audit.models import HEAD, Head
+from chalicelib.audit.models import BEGUN, HEAD, Head
+from chalicelib.core.errors import DarkroomError, UnavailableError
 
 Tables = Mapping[str, list[dict[str, Any]]]
 # What an entry says beside who did what to what, and how it ended.
 _OF_RUN = ("day", "id", "sequence", "timestamp", "source", "request_id", "requestId", "previous", "hash")
+# How a try ends that may have done what it was asked for.
+_CUT_OFF = (BEGUN, DarkroomError.code, UnavailableError.code)
 
 
 def entries(tables: Tables) -> list[dict[str, Any]]:
@@ -17,12 +20,15 @@ def entries(tables: Tables) -> list[dict[str, Any]]:
     return [{name: value for name, value in row.items() if name not in _OF_RUN} for row in _rows(tables)]
 
 
-def is_same_deed(ours: str, theirs: str) -> bool:
-    """Whether two facts (tests/crashes/outcome.py) are of the same deed, however it ended.
+def tells_of(theirs: str, ours: str) -> bool:
+    """Whether an entry tells of the deed of another, a clean run's; both are facts (tests/crashes/outcome.py).
 
-    A try that was cut off, failed or came too late says what was asked for, and not what came of it.
+    A try that was cut off, or failed by our fault, says what was asked for, and not what came of it. One that was
+    refused, because an earlier try had done it, tells nothing.
     """
     clean, found = json.loads(ours), json.loads(theirs)
+    if found["outcome"] not in (clean["outcome"], *_CUT_OFF):
+        return False
     # Whoever is not signed in is named by the hash of their address until they are known.
     target = {name: value for name, value in found["target"].items() if name != "addressHash"}
     known = {name: value for name, value in found.items() if name not in ("target", "outcome")}

@@ -66,23 +66,30 @@ def _read_grid(items: Items, item: int, properties: Properties, budget: Budget) 
         raise corrupt("its grid does not have the tiles that it announces")
     if properties.dimensions not in (None, (width, height)):
         raise corrupt("its dimensions are not those of its grid")
+    codec, size, tiles, tile_properties = _read_tiles(items, numbers, budget)
+    if not ((columns - 1) * size[0] < width <= columns * size[0] and (rows - 1) * size[1] < height <= rows * size[1]):
+        raise corrupt("the tiles of its grid do not cover it")
+    _count_decoded(budget, tiles)
+    return Picture(width, height, properties, codec, tuple(tiles), size, tile_properties, columns, rows, is_grid=True)
+
+
+def _read_tiles(
+    items: Items, numbers: tuple[int, ...], budget: Budget
+) -> tuple[bytes, Dimensions, list[Coded], Properties]:
+    """Codec and dimensions of all tiles, the tiles, and the properties of the last."""
     # Tiles share their properties, mostly.
     known: dict[tuple[tuple[int, bool], ...], Properties] = {}
-    tiles, alike = list[Coded](), set[tuple[bytes, Dimensions]]()
+    tiles, alike = list[Coded](), set[tuple[bytes, Dimensions, bytes, bool, int]]()
     for number in numbers:
         key = tuple(items.associations.get(number, ()))
         if key not in known:
             known[key] = read_properties(items, number, budget)
         codec, coded, size = _read_coded(items, number, known[key], budget)
         tiles.append(coded)
-        alike.add((codec, size))
-    if len(alike) != 1 or len({(tile.config, tile.is_gray, tile.depth) for tile in tiles}) != 1:
+        alike.add((codec, size, coded.config, coded.is_gray, coded.depth))
+    if len(alike) != 1:
         raise corrupt("the tiles of its grid are not alike")
-    [(codec, size)] = alike
-    if not ((columns - 1) * size[0] < width <= columns * size[0] and (rows - 1) * size[1] < height <= rows * size[1]):
-        raise corrupt("the tiles of its grid do not cover it")
-    _count_decoded(budget, tiles)
-    return Picture(width, height, properties, codec, tuple(tiles), size, known[key], columns, rows, is_grid=True)
+    return codec, size, tiles, known[key]
 
 
 def _read_layout(body: bytes) -> tuple[int, int, int, int]:
