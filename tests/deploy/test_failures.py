@@ -116,7 +116,7 @@ def test_settings_that_cannot_be_used_are_refused_all_at_once(checkout: Checkout
     )
     message = refused(checkout.run(*DEPLOY))
     assert "WATERMARK_FONT must be one of Arial, Arimo, Liberation Sans, or the key of" in message
-    assert "presets.toml, line 2: quality must be a whole number from 1 to 95, or \"auto\", not 96" in message
+    assert 'presets.toml, line 2: quality must be a whole number from 1 to 95, or "auto", not 96' in message
     assert "QUALTY_SETTING is no setting: QUALITY_SETTING is" in message
     assert "CORS_ORIGIN must be * or an origin" in message
     assert "COGNITO_CLIENT_SECRET is read from Parameter Store alone" in message
