@@ -81,20 +81,23 @@ def rgb_coded_jpeg() -> bytes:
     return encoded(corners(), "JPEG", quality=95, keep_rgb=True)
 
 
+STORED = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+"""EXIF orientation → what turns an upright picture into one that is stored so."""
+
+
 def oriented_jpeg(orientation: int) -> bytes:
     """Stored so that, once turned by its orientation, it shows CORNERS at 320 x 200."""
-    backwards = {
-        2: Image.Transpose.FLIP_LEFT_RIGHT,
-        3: Image.Transpose.ROTATE_180,
-        4: Image.Transpose.FLIP_TOP_BOTTOM,
-        5: Image.Transpose.TRANSPOSE,
-        6: Image.Transpose.ROTATE_90,
-        7: Image.Transpose.TRANSVERSE,
-        8: Image.Transpose.ROTATE_270,
-    }
     image = corners()
-    if orientation in backwards:
-        image = image.transpose(backwards[orientation])
+    if orientation in STORED:
+        image = image.transpose(STORED[orientation])
     exif = Image.Exif()
     exif[0x0112] = orientation
     return encoded(image, "JPEG", quality=95, exif=exif)

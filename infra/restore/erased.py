@@ -1,4 +1,4 @@
-"""Accounts that were erased since a moment: whether anything of them is there, and how to erase it again."""
+"""Accounts that were erased, or half erased, since a moment: what of them is left, and how to erase it again."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from datetime import datetime
 
 from chalicelib import erasure
 from chalicelib.accounts.api_keys import current_keys
-from chalicelib.accounts.models import user_exists
+from chalicelib.accounts.models import USERS
 from chalicelib.actions import ACTIONS
 from chalicelib.core.aws import objects
 from chalicelib.core.observing.tracking import USAGE
@@ -41,7 +41,7 @@ def erase_again(account: ErasedAccount) -> None:
 def _places_with(user_id: str) -> Iterator[str]:
     if is_in_pool(user_id):
         yield "the user pool"
-    if user_exists(user_id):
+    if USERS.get(user_id) is not None:
         yield "users"
     # Tombstones may be there: they hold ids only, for 30 days.
     if any(row["status"] != Status.DELETED for row in IMAGES.all_of(user_id)):

@@ -43,12 +43,12 @@ class Gone:
         gone = cls()
         for entry in _entries(moment - _LONGEST_REQUEST):
             target = entry.get("target", {})
-            # What has only begun was cut off, and may have taken place.
-            if entry["outcome"] not in ("ok", BEGUN):
-                continue
             if entry["operation"] == _ERASURE:
-                if entry["outcome"] == "ok" or not user_exists(entry["userId"]):
+                if entry["outcome"] == "ok" or _is_half_erased(entry["userId"]):
                     gone.erased[entry["userId"]] = entry["timestamp"]
+            # What has only begun was cut off, and may have taken place.
+            elif entry["outcome"] not in ("ok", BEGUN):
+                continue
             elif entry["operation"] == _DELETION:
                 gone.deleted_images.add(target["imageId"])
             elif entry["operation"] in _CHANGES_OF_RIGHTS:
@@ -63,6 +63,11 @@ class Gone:
         if owner not in self._known:
             self._known[owner] = owner in self.erased or not (user_exists(owner) or is_in_pool(owner))
         return self._known[owner]
+
+
+def _is_half_erased(user_id: str) -> bool:
+    """Whether an erasure that failed, or was cut off, came so far that the account cannot be used any more."""
+    return not (user_exists(user_id) and is_in_pool(user_id))
 
 
 def is_in_pool(user_id: str) -> bool:

@@ -13,6 +13,7 @@ from chalicelib.imaging import Mark, Recipe, Size, glimpse, render
 from tests.gallery import drawings
 from tests.gallery.sheet import CELL, Cell, Sheet
 from tests.gallery.thumbhash import decode_thumbhash
+from tests.pictures import STORED
 
 _BOX = Size("box", *CELL)
 # Marks are drawn at the size of a screen, and then looked at from afar.
@@ -48,18 +49,6 @@ def fits() -> Sheet:
     )
 
 
-# EXIF orientation → what turns an upright picture into one that is stored so.
-_STORED = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_90,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_270,
-}
-
-
 def orientations() -> Sheet:
     """Each is stored turned, and comes out upright."""
 
@@ -67,7 +56,7 @@ def orientations() -> Sheet:
         exif = Image.Exif()
         exif[0x0112] = orientation
         image = drawings.lake(480, 320)
-        stored = image.transpose(_STORED[orientation]) if orientation in _STORED else image
+        stored = image.transpose(STORED[orientation]) if orientation in STORED else image
         data = drawings.encoded(stored, "JPEG", quality=90, exif=exif)
         return Cell(f"EXIF orientation {orientation}", Image.open(io.BytesIO(render(data, Recipe((_BOX,)))[0].data)))
 

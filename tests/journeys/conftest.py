@@ -11,6 +11,7 @@ from local.machine import Machine
 from tests.journeys import container
 from tests.journeys.external_services import SECRET_ID
 from tests.journeys.issuing_keys import issue_key
+from tests.journeys.sweeping import empty
 from tests.journeys.user import User
 
 
@@ -20,6 +21,12 @@ def function(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Iterator[pyte
     container.play(machine.environment, monkeypatch)
     yield monkeypatch
     container.forget()
+
+
+@pytest.fixture(scope="module")
+def emptied(machine: Machine) -> None:
+    """Files, images and actions of other journeys are gone."""
+    empty(machine)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,17 @@ from chalicelib.core.settings import Settings
 from chalicelib.images import IMAGES, Status
 from chalicelib.jobs import runner, sweeper
 from local.machine import Machine
+from tests import pictures
 from tests.journeys.user import User
+
+PHOTO = pictures.jpeg(320, 240)
+
+
+def finished_photo(user: User) -> str:
+    """The id of a new image, COMPLETED."""
+    image_id = user.upload(PHOTO)
+    assert user.finished(image_id)["status"] == "COMPLETED"
+    return image_id
 
 
 def empty(machine: Machine) -> None:

@@ -10,30 +10,20 @@ from chalicelib.images import IMAGES, Status
 from chalicelib.jobs import leases
 from chalicelib.metering.models import DAILY
 from local.machine import Machine
-from tests import pictures
 from tests.journeys.image_state import executions_of, output_keys
 from tests.journeys.ledger import settled
 from tests.journeys.subscriber import subscribe
-from tests.journeys.sweeping import becomes, empty, found, later, row, sweep
+from tests.journeys.sweeping import PHOTO, becomes, finished_photo, found, later, row, sweep
 from tests.journeys.user import User
 from tests.waiting import wait_for
 
-pytestmark = pytest.mark.usefixtures("function")
-
-PHOTO = pictures.jpeg(320, 240)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def emptied(machine: Machine) -> None:
-    empty(machine)
+pytestmark = pytest.mark.usefixtures("function", "emptied")
 
 
 @pytest.fixture
 def photo(ann: User) -> str:
     """A finished image."""
-    image_id = ann.upload(PHOTO)
-    assert ann.finished(image_id)["status"] == "COMPLETED"
-    return image_id
+    return finished_photo(ann)
 
 
 def use_original(machine: Machine, user: User, image_id: str, data: bytes) -> None:

@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 import requests
 
+from chalicelib.accounts.models import mark_erasing
+from chalicelib.audit import INBOX
+from chalicelib.core import ids
 from infra import template
 from infra.__main__ import main
 from infra.restore.tables import REFUSED, RESTORABLE
@@ -144,6 +147,32 @@ def test_an_erased_account_is_found_and_erased_again(
 
     assert listed("--again", "--yes").endswith("left: users")
     assert listed().endswith("left: nothing")
+
+
+def test_an_erasure_that_failed_halfway_is_found_and_ended(
+    machine: Machine, function: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    ann, bob = User.new(machine.api_url), User.new(machine.api_url)
+    ids_of = [ann.id, bob.id]
+    for user in (ann, bob):
+        entry = {"id": ids.new_id("aud"), "timestamp": ids.now(), "userId": user.id, "outcome": "UNAVAILABLE"}
+        INBOX.put({**entry, "operation": "erase_account", "target": {}, "source": "192.0.2.1", "requestId": "r"})
+    # Of Ann's account the user pool knows nothing any more, and nothing may begin in it. Bob's is as before.
+    pool = machine.resources["UserPool"].ref
+    machine.client("cognito-idp").admin_delete_user(UserPoolId=pool, Username=ann.email)
+    mark_erasing(ids_of[0])
+
+    def listed(*more: str) -> list[str]:
+        lines = restore(capsys, "erased", "--since", since, *more)
+        return [line for line in lines if line.startswith(tuple(ids_of))]
+
+    (line,) = listed("--again", "--yes")
+    assert line.startswith(ids_of[0])
+    assert "left: users" in line
+    (line,) = listed()
+    assert line.endswith("left: nothing")
+    assert bob.get("/auth/profile").status_code == 200
 
 
 def test_every_table_is_restored_or_refused_with_a_reason(

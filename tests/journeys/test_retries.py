@@ -11,28 +11,19 @@ from chalicelib.images import IMAGES, Status
 from chalicelib.jobs.sweeper import stuck
 from local.machine import Machine
 from local.moto_patches.stepfunctions_progress import PROGRESS
-from tests import pictures
 from tests.journeys.image_state import count_runs, executions_of, queue_depth
 from tests.journeys.subscriber import subscribe
-from tests.journeys.sweeping import becomes, empty, found, later, row, sweep
+from tests.journeys.sweeping import PHOTO, becomes, finished_photo, found, later, row, sweep
 from tests.journeys.user import User
 from tests.waiting import wait_for
 
-pytestmark = pytest.mark.usefixtures("function")
-
-PHOTO = pictures.jpeg(320, 240)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def emptied(machine: Machine) -> None:
-    empty(machine)
+pytestmark = pytest.mark.usefixtures("function", "emptied")
 
 
 @pytest.fixture
 def lost_original(ann: User) -> tuple[str, str]:
     """A finished image whose row names a version that does not exist, and the version that does."""
-    image_id = ann.upload(PHOTO)
-    assert ann.finished(image_id)["status"] == "COMPLETED"
+    image_id = finished_photo(ann)
     version = row(ann, image_id)["objectVersion"]
     IMAGES.update(ann.id, image_id, change={"objectVersion": "gone"})
     return image_id, version
